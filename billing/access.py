@@ -1,0 +1,23 @@
+"""Rows of the access table for billing accounts and bindings."""
+
+from milo.access import READ, Rule, declare
+from projects.access import FINANCE_OPERATOR, STAFF_ROLES, WRITE
+from projects.models import Membership
+
+ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
+
+
+def declare_rules() -> None:
+    declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in (ACCOUNTS, BINDINGS))
+    declare(
+        Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in (ACCOUNTS, BINDINGS)
+    )
+    declare(
+        [
+            Rule(FINANCE_OPERATOR, ACCOUNTS, (*WRITE, "delete")),
+            Rule(FINANCE_OPERATOR, BINDINGS, ("create",)),
+            Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, (*WRITE, "delete"), organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, BINDINGS, ("create",), organization=True),
+            Rule(Membership.Role.BILLING_USER, BINDINGS, ("create",), organization=True),
+        ]
+    )

@@ -1,0 +1,13 @@
+"""The currencies an account may have: ISO 4217 without funds, metals and test codes (compliance.md, "Currencies")."""
+
+from iso4217 import Currency
+
+REFUSED = frozenset(
+    "XAG XAU XPD XPT XBA XBB XBC XBD XDR XSU XUA XTS XXX BOV CHE CHW CLF COU MXV USN UYI UYW XAD".split()
+)
+ALLOWED = frozenset(currency.code for currency in Currency) - REFUSED
+
+
+def choices() -> list[tuple[str, str]]:
+    """Code and name of each allowed currency, by code."""
+    return [(code, f"{code} - {Currency(code).currency_name}") for code in sorted(ALLOWED)]

@@ -1,0 +1,4 @@
+from billing.models.account import BillingAccount
+from billing.models.binding import BillingAccountBinding
+
+__all__ = ["BillingAccount", "BillingAccountBinding"]

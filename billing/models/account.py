@@ -1,0 +1,133 @@
+from django.db import models
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import transition
+
+from billing.payment_terms import InvoiceFrequency, PaymentTerms
+from milo import audit
+from milo.clock import ledger_time
+from milo.errors import Cause
+from milo.kube.models import Resource, ResourceQuerySet
+from milo.phases import PhaseField, PhaseLoading
+from projects.models import Organization
+
+VERIFIER_UNAVAILABLE = "VerifierUnavailable"
+
+
+class BillingAccountQuerySet(ResourceQuerySet):
+    def with_linked_projects_count(self) -> "BillingAccountQuerySet":
+        """Accounts annotated with `linked_projects_count`, the projects each pays for now."""
+        return self.annotate(linked_projects_count=Count("bindings", filter=Q(bindings__ended_at=None)))
+
+    def waiting_for_validation(self) -> "BillingAccountQuerySet":
+        """Accounts whose validation could not finish: still Provisioning, or Incomplete while the verifier was away."""
+        return self.filter(Q(phase=BillingAccount.Phase.PROVISIONING) | Q(phase_reason=VERIFIER_UNAVAILABLE))
+
+
+class BillingAccount(PhaseLoading, Resource):
+    """A payer: the party responsible for what the bound projects consume."""
+
+    class Phase(models.TextChoices):
+        PROVISIONING = "Provisioning", _("Provisioning")
+        INCOMPLETE = "Incomplete", _("Incomplete")
+        READY = "Ready", _("Ready")
+        SUSPENDED = "Suspended", _("Suspended")
+        CLOSED = "Closed", _("Closed")
+        ARCHIVED = "Archived", _("Archived")
+
+    READ_ONLY = (Phase.CLOSED, Phase.ARCHIVED)
+
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="billing_accounts", verbose_name=_("organization")
+    )
+    display_name = models.CharField(_("display name"), max_length=200, blank=True)
+    currency_code = models.CharField(
+        _("currency"), max_length=3, blank=True, help_text=_("ISO 4217; fixed once the account has been Ready.")
+    )
+    net_days = models.PositiveSmallIntegerField(_("net days"), null=True, blank=True)
+    invoice_frequency = models.CharField(
+        _("invoice frequency"), max_length=10, choices=InvoiceFrequency.choices, blank=True
+    )
+    invoice_day_of_month = models.PositiveSmallIntegerField(_("invoice day of month"), null=True, blank=True)
+    payment_profile = models.JSONField(_("payment profile"), null=True, blank=True)
+    invoice_email_addresses = models.JSONField(_("invoice e-mail addresses"), default=list, blank=True)
+    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
+    phase_reason = models.CharField(_("reason"), max_length=60, default="ValidationPending", editable=False)
+    phase_message = models.TextField(_("message"), blank=True, editable=False)
+    phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
+    first_ready_at = models.DateTimeField(_("first ready at"), null=True, editable=False)
+
+    history = audit.history()
+    objects = BillingAccountQuerySet.as_manager()
+
+    manifest_paths = Resource.manifest_paths | {
+        "display_name": "spec.displayName",
+        "currency_code": "spec.currencyCode",
+        "payment_profile": "spec.paymentProfile",
+        "invoice_email_addresses": "spec.invoiceEmailAddresses",
+    }
+
+    class Meta:
+        verbose_name = _("billing account")
+        verbose_name_plural = _("billing accounts")
+        constraints = [
+            # two opens of one name at once
+            models.UniqueConstraint(fields=["organization", "name"], name="account_name_in_organization"),
+            # a phase that no code knows would slip past every rule that asks for one
+            models.CheckConstraint(
+                condition=Q(phase__in=["Provisioning", "Incomplete", "Ready", "Suspended", "Closed", "Archived"]),
+                name="account_known_phase",
+            ),
+            # days 29 to 31 do not exist in every month
+            models.CheckConstraint(
+                condition=Q(invoice_day_of_month=None) | Q(invoice_day_of_month__range=(1, 28)),
+                name="account_invoice_day_1_to_28",
+            ),
+            models.CheckConstraint(
+                condition=Q(net_days=None) | Q(net_days__range=(0, 365)), name="account_net_days_0_to_365"
+            ),
+            # a revision racing the validation must not leave an account that accepts projects and cannot pay
+            models.CheckConstraint(
+                condition=~Q(phase__in=["Ready", "Suspended"])
+                | (~Q(currency_code="") & Q(payment_profile__isnull=False) & Q(first_ready_at__isnull=False)),
+                name="account_ready_has_currency_and_profile",
+            ),
+        ]
+        indexes = [
+            # the sweep looks for the few that wait among the many that are Ready
+            models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
+        ]
+
+    @property
+    def payment_terms(self) -> PaymentTerms:
+        return PaymentTerms(self.net_days, self.invoice_frequency or None, self.invoice_day_of_month)
+
+    def missing(self) -> list[Cause]:
+        """A cause for each thing the account lacks before it can be Ready (enhancement.md, "Account Creation")."""
+        found = [] if self.currency_code else [Cause.required("spec.currencyCode")]
+        found += self.payment_terms.missing()
+        if not self.payment_profile:
+            found.append(Cause.required("spec.paymentProfile"))
+        return found
+
+    @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)
+    def become_ready(self) -> None:
+        """Validation found nothing missing. From now on the currency is fixed."""
+        self._because("BillingAccountActive", "Billing account is active and ready for project linking")
+        self.first_ready_at = self.first_ready_at or self.phase_since
+
+    @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.INCOMPLETE)
+    def become_incomplete(self, causes: list[Cause]) -> None:
+        """Validation found something missing; the message lists all of it."""
+        listed = "; ".join(f"{cause.field} {cause.message}" for cause in causes)
+        self._because("BillingAccountIncomplete", listed, keep_since=self.phase == self.Phase.INCOMPLETE)
+
+    def wait_for_verifier(self, message: str) -> None:
+        """Validation could not finish; the phase stays, and a sweep takes it up again."""
+        self._because(VERIFIER_UNAVAILABLE, message, keep_since=True)
+
+    def _because(self, reason: str, message: str, *, keep_since: bool = False) -> None:
+        self.phase_reason = reason
+        self.phase_message = message
+        if not keep_since:
+            self.phase_since = ledger_time()

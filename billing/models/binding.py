@@ -1,0 +1,104 @@
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import transition
+
+from billing.models.account import BillingAccount
+from milo import audit
+from milo.kube.models import Resource, ResourceQuerySet
+from milo.phases import PhaseField, PhaseLoading
+from projects.models import Project
+from projects.models.project import ProjectQuerySet
+
+
+class BillingAccountBindingQuerySet(ResourceQuerySet):
+    def paying(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
+        """The bindings in force at the instant `at` (UTC), or now: the one answer to "who pays".
+
+        Intervals are half open: a binding is in force from `established_at` up to, not including, `ended_at`.
+        """
+        if at is None:
+            return self.filter(phase=BillingAccountBinding.Phase.ACTIVE)
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=at), established_at__lte=at)
+
+    def timeline(self, project: Project) -> "BillingAccountBindingQuerySet":
+        """All bindings of `project`, oldest first: contiguous intervals of responsibility."""
+        return self.filter(project=project).select_related("account", "superseded_by").order_by("established_at")
+
+
+def projects_paid_by(account: BillingAccount, at: datetime | None = None) -> ProjectQuerySet:
+    """The projects that `account` pays for now, or paid for at the instant `at` (UTC)."""
+    return Project.objects.filter(
+        pk__in=BillingAccountBinding.objects.paying(at).filter(account=account).values("project")
+    )
+
+
+def unbound_projects() -> ProjectQuerySet:
+    """Active projects for which nobody pays."""
+    paying = BillingAccountBinding.objects.paying().filter(project=OuterRef("pk"))
+    return Project.objects.active().filter(~Exists(paying))
+
+
+class BillingAccountBinding(PhaseLoading, Resource):
+    """Who pays for a project from one instant on. Immutable; a new binding supersedes it."""
+
+    class Phase(models.TextChoices):
+        ACTIVE = "Active", _("Active")
+        SUPERSEDED = "Superseded", _("Superseded")
+        ENDED = "Ended", _("Ended")
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="bindings", verbose_name=_("project"))
+    account = models.ForeignKey(
+        BillingAccount, models.PROTECT, related_name="bindings", verbose_name=_("billing account")
+    )
+    organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="bindings")
+    supersedes = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by", verbose_name=_("supersedes")
+    )
+    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+    established_at = models.DateTimeField(_("established at"), editable=False)
+    ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
+    end_reason = models.CharField(_("end reason"), max_length=60, blank=True, editable=False)
+
+    history = audit.history()
+    objects = BillingAccountBindingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("billing account binding")
+        verbose_name_plural = _("billing account bindings")
+        constraints = [
+            # two binds of one name at once
+            models.UniqueConstraint(fields=["organization", "name"], name="binding_name_in_organization"),
+            # two binds of one project at once: it has one payer
+            models.UniqueConstraint(fields=["project"], condition=Q(phase="Active"), name="binding_one_active"),
+            models.CheckConstraint(
+                condition=Q(phase__in=["Active", "Superseded", "Ended"]), name="binding_known_phase"
+            ),
+            # a supersede that forgot the end, or an end that forgot the phase, would leave two payers or none
+            models.CheckConstraint(
+                condition=Q(phase="Active", ended_at=None) | (~Q(phase="Active") & Q(ended_at__isnull=False)),
+                name="binding_ended_unless_active",
+            ),
+            # a clock that ran backwards between two handovers
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gt=F("established_at")), name="binding_ends_after_start"
+            ),
+        ]
+        indexes = [
+            # who paid at an instant; the timeline
+            models.Index(fields=["project", "established_at"], name="binding_timeline"),
+            # what an account pays for now
+            models.Index(fields=["account"], name="binding_active_of_account", condition=Q(ended_at=None)),
+        ]
+
+    @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)
+    def supersede(self, at: datetime) -> None:
+        """Another binding takes over at the instant `at`, at which this one ends."""
+        self.ended_at, self.end_reason = at, "Superseded"
+
+    @transition("phase", source=Phase.ACTIVE, target=Phase.ENDED)
+    def end(self, at: datetime, reason: str) -> None:
+        """Nobody takes over: the project is archived."""
+        self.ended_at, self.end_reason = at, reason

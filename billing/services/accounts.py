@@ -1,0 +1,200 @@
+"""Acts on billing accounts up to Ready (design.md, section 3)."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+from django.utils.translation import gettext as _
+
+from billing import payment_profile
+from billing.access import ACCOUNTS
+from billing.currencies import ALLOWED
+from billing.models import BillingAccount
+from billing.models.account import VERIFIER_UNAVAILABLE
+from billing.payment_terms import PaymentTerms
+from billing.verifiers import VerifierUnavailable, verifier
+from milo import audit, email_addresses
+from milo.access import Actor
+from milo.errors import AlreadyExists, Cause, Invalid, Refused, Unavailable
+from milo.kube import changes
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+from projects.models import Organization
+
+log = structlog.get_logger(__name__)
+SWEEP = Actor.system("validation-sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """What an account is asked to be. `currency_code` is ISO 4217, empty where it is missing still."""
+
+    display_name: str = ""
+    currency_code: str = ""
+    payment_terms: PaymentTerms = PaymentTerms()
+    payment_profile: dict[str, Any] | None = None
+    invoice_email_addresses: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, account: BillingAccount) -> "AccountSpec":
+        return cls(
+            account.display_name,
+            account.currency_code,
+            account.payment_terms,
+            account.payment_profile,
+            account.invoice_email_addresses,
+        )
+
+    def causes(self) -> list[Cause]:
+        """Every fault of what is given; what is missing is no fault, it keeps the account Incomplete."""
+        found = []
+        if self.currency_code and self.currency_code not in ALLOWED:
+            found.append(
+                Cause(
+                    "spec.currencyCode",
+                    _("is not an ISO 4217 currency that accounts may have"),
+                    "FieldValueNotSupported",
+                )
+            )
+        found += self.payment_terms.causes()
+        found += payment_profile.causes(self.payment_profile)
+        return found + email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
+
+    def put_on(self, account: BillingAccount) -> None:
+        account.display_name = self.display_name
+        account.currency_code = self.currency_code
+        account.net_days = self.payment_terms.net_days
+        account.invoice_frequency = self.payment_terms.invoice_frequency or ""
+        account.invoice_day_of_month = self.payment_terms.invoice_day_of_month
+        account.payment_profile = self.payment_profile
+        account.invoice_email_addresses = self.invoice_email_addresses
+
+
+def open_account(
+    organization_id: int, name: str, spec: AccountSpec, metadata: Metadata = Metadata(), *, actor: Actor
+) -> BillingAccount:
+    """Open an account: it is recorded as Provisioning, validated in the same act, and ends Ready or Incomplete.
+
+    Where the verifier is away it stays Provisioning. Raises `Forbidden`, `AlreadyExists`, and `Invalid`
+    with every fault of what is given.
+    """
+    actor.require("create", ACCOUNTS, organization_id)
+    if causes := name_causes(name) + metadata.causes() + spec.causes():
+        raise Invalid.because(causes)
+    with audit.act():
+        if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
+            raise AlreadyExists(_("billing account %(name)s already exists") % {"name": name})
+        account = BillingAccount(organization=Organization.objects.get(pk=organization_id), name=name)
+        spec.put_on(account)
+        metadata.put_on(account)
+        audit.save_as(actor, account, reason="BillingAccountOpened")
+        _validate(account, actor)
+        return account
+
+
+def revise(
+    account_id: int,
+    spec: AccountSpec,
+    metadata: Metadata | None = None,
+    *,
+    actor: Actor,
+    resource_version: int | None = None,
+) -> BillingAccount:
+    """Replace an account's spec (and metadata where given), and validate it again unless it is Ready already.
+
+    What changes nothing writes nothing. Raises `Forbidden`, `Conflict` for a stale `resource_version`,
+    `Invalid` for a fault, for another currency once the account has been Ready, for a change that would leave
+    a Ready account incomplete, and for a Closed or Archived account; `Unavailable` where a new payment profile
+    of a Ready account cannot be verified now.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        actor.require("update", ACCOUNTS, account.organization_id)
+        changes.expect(account, resource_version)
+        before = AccountSpec.of(account)
+        if causes := (metadata.causes() if metadata else []) + _revision_causes(account, before, spec):
+            raise Invalid.because(causes)
+        relabelled = metadata is not None and metadata.put_on(account)
+        if spec == before and not relabelled:
+            return account
+        if account.phase in BillingAccount.READ_ONLY:
+            raise Invalid(_("billing account %(name)s is closed and cannot be changed") % {"name": account.name})
+        spec.put_on(account)
+        account.generation += spec != before
+        if account.first_ready_at and spec.payment_profile != before.payment_profile:
+            _verify_or_refuse(account)
+        audit.save_as(actor, account, reason="BillingAccountRevised")
+        if not account.first_ready_at:
+            _validate(account, actor)
+        return account
+
+
+def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec) -> list[Cause]:
+    causes = spec.causes()
+    if account.first_ready_at:
+        if spec.currency_code != before.currency_code:
+            message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
+            causes.append(Cause("spec.currencyCode", message))
+        complete = BillingAccount()
+        replace(spec, currency_code=before.currency_code).put_on(complete)
+        causes += complete.missing()
+    return causes
+
+
+def _verify_or_refuse(account: BillingAccount) -> None:
+    try:
+        causes = verifier().verify(account.payment_profile or {})
+    except VerifierUnavailable as error:
+        raise Unavailable(
+            _("the payment profile cannot be verified now: %(why)s; try again") % {"why": error}
+        ) from error
+    if causes:
+        raise Invalid.because(causes)
+
+
+def validate(account_id: int, *, actor: Actor) -> BillingAccount:
+    """Validate a Provisioning or Incomplete account: Ready where nothing is missing, else Incomplete with all that is.
+
+    Raises `Forbidden`, and `Invalid` for an account in another phase.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        actor.require("update", ACCOUNTS, account.organization_id)
+        if account.phase not in (BillingAccount.Phase.PROVISIONING, BillingAccount.Phase.INCOMPLETE):
+            raise Invalid(_("a %(phase)s account is not validated again") % {"phase": account.phase})
+        _validate(account, actor)
+        return account
+
+
+def _validate(account: BillingAccount, actor: Actor) -> None:
+    causes = account.missing()
+    if account.payment_profile:
+        try:
+            causes += verifier().verify(account.payment_profile)
+        except VerifierUnavailable as error:
+            if account.phase_reason != VERIFIER_UNAVAILABLE or account.phase_message != str(error):
+                account.wait_for_verifier(str(error))
+                audit.save_as(actor, account, reason="ValidationPostponed", why=str(error))
+            return
+    if not causes:
+        account.become_ready()
+        audit.save_as(actor, account, reason="BillingAccountReady")
+        return
+    was = account.phase, account.phase_message
+    account.become_incomplete(causes)
+    if was != (account.phase, account.phase_message):
+        audit.save_as(actor, account, reason="BillingAccountIncomplete", why=account.phase_message)
+
+
+def validate_waiting() -> int:
+    """Take up every account whose validation could not finish; returns how many there were.
+
+    One that fails does not keep the others waiting.
+    """
+    waiting = list(BillingAccount.objects.waiting_for_validation().values_list("pk", flat=True))
+    for account_id in waiting:
+        try:
+            validate(account_id, actor=SWEEP)
+        except Refused as refusal:
+            log.warning("validation_refused", account=account_id, why=str(refusal))
+    return len(waiting)

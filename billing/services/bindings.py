@@ -1,0 +1,123 @@
+"""Acts on bindings: who pays for a project from now on."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from billing.access import BINDINGS
+from billing.models import BillingAccount, BillingAccountBinding
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+from projects.models import Project
+
+PROJECT_FIELD, ACCOUNT_FIELD = "spec.projectRef.name", "spec.billingAccountRef.name"
+
+
+def bind(
+    organization_id: int, name: str, project: str, account: str, metadata: Metadata = Metadata(), *, actor: Actor
+) -> BillingAccountBinding:
+    """Make `account` the payer of `project` from now on; both are names, `name` is the binding's.
+
+    The binding that was active is superseded in the same transaction and ends at the very instant the new
+    one is established. Raises `Forbidden`, `AlreadyExists`, and `Invalid` with every broken rule at once
+    (enhancement.md, "Binding Creation and Validation"): project missing, archived or of another organization,
+    account missing, not Ready, or the payer already.
+    """
+    actor.require("create", BINDINGS, organization_id)
+    if causes := name_causes(name) + metadata.causes():
+        raise Invalid.because(causes)
+    with audit.act():
+        payee = Project.objects.locked().filter(organization_id=organization_id, name=project).first()
+        active = BillingAccountBinding.objects.paying().filter(project=payee).first() if payee else None
+        accounts = _lock_accounts(organization_id, account, active)
+        payer = next((found for found in accounts if found.name == account), None)
+        if causes := _causes(project, payee, account, payer, active):
+            raise Invalid.because(causes, _("the project cannot be bound"))
+        assert payee and payer
+        if BillingAccountBinding.objects.filter(organization_id=organization_id, name=name).exists():
+            raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
+        at = ledger_time(_last_instant(payee))
+        if active:
+            active.supersede(at)
+            audit.save_as(actor, active, reason="Superseded", why=_("%(payer)s pays from now on") % {"payer": account})
+        binding = BillingAccountBinding(
+            name=name,
+            organization_id=organization_id,
+            project=payee,
+            account=payer,
+            supersedes=active,
+            established_at=at,
+            created_at=at,
+        )
+        metadata.put_on(binding)
+        audit.save_as(
+            actor,
+            binding,
+            reason="SuccessfulBinding",
+            why=_("%(payer)s pays for %(project)s")
+            % {
+                "payer": account,
+                "project": project,
+            },
+        )
+        audit.touch(actor, payee, reason="PayerChanged", why=_("now paid for by %(payer)s") % {"payer": account})
+        for touched in accounts:
+            reason = "ProjectLinked" if touched is payer else "ProjectUnlinked"
+            audit.touch(actor, touched, reason=reason, why=project)
+        return binding
+
+
+def _lock_accounts(organization_id: int, name: str, active: BillingAccountBinding | None) -> list[BillingAccount]:
+    """The payer to be and the present payer, locked in the order of their primary keys."""
+    wanted = BillingAccount.objects.filter(organization_id=organization_id, name=name)
+    if active:
+        wanted |= BillingAccount.objects.filter(pk=active.account_id)
+    return list(wanted.locked())
+
+
+def _causes(
+    project: str,
+    payee: Project | None,
+    account: str,
+    payer: BillingAccount | None,
+    active: BillingAccountBinding | None,
+) -> list[Cause]:
+    causes = []
+    if payee is None:
+        message = _("there is no project %(name)s in this organization") % {"name": project}
+        causes.append(Cause.not_found(PROJECT_FIELD, message))
+    elif payee.phase != Project.Phase.ACTIVE:
+        causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": project}))
+    if payer is None:
+        message = _("there is no billing account %(name)s in this organization") % {"name": account}
+        causes.append(Cause.not_found(ACCOUNT_FIELD, message))
+    elif active and active.account_id == payer.pk:
+        message = _("%(name)s pays for this project already, by binding %(binding)s")
+        causes.append(Cause(ACCOUNT_FIELD, message % {"name": account, "binding": active.name}))
+    elif payer.phase != BillingAccount.Phase.READY:
+        message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
+        causes.append(
+            Cause(ACCOUNT_FIELD, message % {"name": account, "phase": payer.phase, "why": payer.phase_message})
+        )
+    return causes
+
+
+def _last_instant(project: Project) -> datetime | None:
+    """The latest instant of the project's time line, which the caller holds locked."""
+    last = BillingAccountBinding.objects.filter(project=project).order_by("-established_at").first()
+    return (last.ended_at or last.established_at) if last else None
+
+
+def end_with_project(project: Project, *, actor: Actor) -> None:
+    """End the active binding of `project`, which is being archived in the same act; nobody takes over."""
+    active = BillingAccountBinding.objects.paying().filter(project=project).first()
+    if active is None:
+        return
+    account = BillingAccount.objects.locked().get(pk=active.account_id)
+    active.end(ledger_time(active.established_at), "ProjectArchived")
+    audit.save_as(actor, active, reason="Ended", why=_("project %(name)s was archived") % {"name": project.name})
+    audit.touch(actor, account, reason="ProjectUnlinked", why=project.name)

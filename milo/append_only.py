@@ -1,0 +1,165 @@
+"""Guards: rules that the database itself keeps, against the ORM and raw SQL alike, on both engines.
+
+Applications declare guards when they are loaded; `migrate` installs them after every run,
+because SQLite drops a table's triggers whenever a migration rebuilds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.core import checks
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A trigger (or a PostgreSQL constraint that Django's models cannot express) by the name errors show."""
+
+    name: str
+    table: str
+    create: dict[str, Sequence[str]]
+    drop: dict[str, Sequence[str]]
+    present: dict[str, str]
+
+
+_installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
+_declared: dict[str, dict[str, Guard]] = {}
+
+
+def declare(app_label: str, *guards: Guard) -> None:
+    """Make guards known; those of one application are installed together after its migrations."""
+    _declared.setdefault(app_label, {}).update({guard.name: guard for guard in guards})
+
+
+def all_guards() -> list[Guard]:
+    return [guard for guards in _declared.values() for guard in guards.values()]
+
+
+def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
+    """A trigger that refuses `event` (`INSERT`, `UPDATE`, `DELETE`) on rows for which the SQL condition `when` holds.
+
+    `when` reads NEW and OLD and is written once, in the SQL both engines share. The refusal is an `IntegrityError`
+    that begins with the guard's name.
+    """
+    text = f"{name}: {message}".replace("'", "''")
+    back = "OLD" if event == "DELETE" else "NEW"
+    return Guard(
+        name,
+        table,
+        create={
+            "sqlite": [
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+            ],
+            "postgresql": [
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                f" IF {when} THEN RAISE EXCEPTION '%', '{text}' USING ERRCODE = 'integrity_constraint_violation',"
+                f" CONSTRAINT = '{name}'; END IF; RETURN {back}; END $$",
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+            ],
+        },
+        drop={
+            "sqlite": [f"DROP TRIGGER IF EXISTS {name}"],
+            "postgresql": [f"DROP TRIGGER IF EXISTS {name} ON {table}"],
+        },
+        present={
+            "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s",
+            "postgresql": "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgenabled <> 'D'",
+        },
+    )
+
+
+def fixed_columns(name: str, table: str, columns: Sequence[str], *, once: str = "") -> Guard:
+    """Refuses any UPDATE that changes one of `columns`; with `once`, only where that condition on OLD holds."""
+    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns)
+    when = f"({changed})" if not once else f"({once}) AND ({changed})"
+    return refuse(name, table, "UPDATE", when, f"{', '.join(columns)} cannot be changed")
+
+
+def no_delete(name: str, table: str) -> Guard:
+    """Refuses every DELETE."""
+    return refuse(name, table, "DELETE", "OLD.id IS NOT NULL", "rows are never deleted")
+
+
+def no_replace(name: str, table: str, keys: Sequence[str]) -> Guard:
+    """Refuses an INSERT that repeats a key: SQLite's INSERT OR REPLACE gets past UPDATE and DELETE triggers."""
+    when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE was.{key} = NEW.{key})" for key in keys)
+    return refuse(name, table, "INSERT", when, "a row with this key exists")
+
+
+def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
+    """A table constraint that only PostgreSQL has; SQLite's single writer stands in for it."""
+    return Guard(
+        name,
+        table,
+        create={"postgresql": [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"]},
+        drop={"postgresql": [f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"]},
+        present={"postgresql": "SELECT 1 FROM pg_constraint WHERE conname = %s"},
+    )
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[Guard]:
+    """The declared guards that the database lacks, or that are switched off in it."""
+    found = []
+    with connection.cursor() as cursor:
+        for guard in all_guards():
+            if query := guard.present.get(connection.vendor):
+                cursor.execute(query, [guard.name])
+                if cursor.fetchone() is None:
+                    found.append(guard)
+    return found
+
+
+def install(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
+    """Create the guards, replacing older versions of them."""
+    with connection.schema_editor() as editor:
+        for guard in guards:
+            for statement in [*guard.drop.get(connection.vendor, ()), *guard.create.get(connection.vendor, ())]:
+                editor.execute(statement, params=None)
+
+
+def lift(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
+    """Remove the guards; for the flush between transactional tests only."""
+    with connection.cursor() as cursor:
+        for guard in guards:
+            for statement in guard.drop.get(connection.vendor, ()):
+                cursor.execute(statement)
+
+
+def install_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
+    """Receiver of `post_migrate`."""
+    guards = list(_declared.get(app_config.label, {}).values())
+    connection = connections[using]
+    present = set(connection.introspection.table_names())
+    install(connection, [guard for guard in guards if guard.table in present])
+
+
+@contextmanager
+def about_to_install() -> Iterator[None]:
+    """While `migrate` looks at the database before it installs, nothing counts as missing."""
+    token = _installing.set(True)
+    try:
+        yield
+    finally:
+        _installing.reset(token)
+
+
+@checks.register(checks.Tags.database)
+def check_guards(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.Error]:
+    """`manage.py check --database default`: an error for each guard that is not installed."""
+    errors: list[checks.Error] = []
+    for alias in () if _installing.get() else databases or ():
+        try:
+            absent = missing(connections[alias])
+        except DatabaseError as error:
+            return [checks.Error(f"the database cannot be asked for its guards: {error}", id="milo.E001")]
+        errors += [
+            checks.Error(
+                f"guard {guard.name} is missing from {guard.table}", hint="run manage.py migrate", id="milo.E002"
+            )
+            for guard in absent
+        ]
+    return errors

@@ -1,0 +1,157 @@
+"""The one door through which rows are written: the row, its history and its revision, in one act.
+
+`act()` is the transaction of a service. Inside it, `save_as` writes a row with its
+history row; `touch` names a row whose manifest changes although its own columns do not.
+When the act ends, and before it commits, the journals are told of every such row once
+(`milo.kube.changes` is one: it numbers the revisions in commit order).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+from simple_history.models import HistoricalRecords
+
+from milo import card_numbers
+from milo.access import Actor
+from milo.errors import Invalid
+from milo.phases import PhaseLoading
+
+
+@dataclass(slots=True)
+class Entry:
+    """What an act did to one row: who, the Kubernetes event reason, the message for people, whether it is new."""
+
+    row: models.Model
+    actor: Actor
+    reason: str
+    message: str
+    created: bool
+
+
+@dataclass(slots=True)
+class _Act:
+    entries: dict[tuple[type[models.Model], Any], Entry] = field(default_factory=dict)
+
+
+Journal = Callable[[list[Entry]], None]
+M = TypeVar("M", bound=models.Model)
+_journals: list[Journal] = []
+_current: ContextVar[_Act | None] = ContextVar("milo_act", default=None)
+_dry_run: ContextVar[bool] = ContextVar("milo_dry_run", default=False)
+
+
+class Anonymous(Exception):
+    """A row was written outside `save_as`, so nobody would answer for it."""
+
+
+def journal(function: Journal) -> Journal:
+    """Register `function` to be told, inside the transaction, of every row an act has changed."""
+    _journals.append(function)
+    return function
+
+
+@contextmanager
+def act() -> Iterator[None]:
+    """One act, one transaction. An act inside an act joins it. Under `dry_run` all is rolled back at the end."""
+    if _current.get() is not None:
+        yield
+        return
+    done = _Act()
+    with transaction.atomic(durable=True):
+        token = _current.set(done)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+        if done.entries:
+            for tell in _journals:
+                tell(list(done.entries.values()))
+        if _dry_run.get():
+            transaction.set_rollback(True)
+
+
+@contextmanager
+def dry_run() -> Iterator[None]:
+    """Acts inside do everything, then roll back (Kubernetes `dryRun=All`)."""
+    token = _dry_run.set(True)
+    try:
+        yield
+    finally:
+        _dry_run.reset(token)
+
+
+def _note(row: models.Model, entry: Entry) -> None:
+    current = _current.get()
+    if current is None:
+        raise Anonymous("rows change inside milo.audit.act() only")
+    known = current.entries.setdefault((type(row), row.pk), entry)
+    if known is not entry:
+        known.row, known.actor = row, entry.actor
+        if entry.reason:
+            known.reason, known.message = entry.reason, entry.message
+
+
+def save_as(actor: Actor, row: M, *, reason: str, why: str = "") -> M:
+    """Write `row` and its history row, in the name of `actor`.
+
+    `reason` is one CamelCase word (`BillingAccountOpened`, also the reason of the Kubernetes
+    event), `why` a sentence for people. Raises `Invalid` where any text of the row or `why`
+    holds a card number, and `Anonymous` outside `act()`.
+    """
+    if _current.get() is None:
+        raise Anonymous("rows change inside milo.audit.act() only")
+    refuse_card_numbers(row, why)
+    created = row._state.adding
+    row._history_user = actor.name  # type: ignore[attr-defined]
+    row._change_reason = f"{reason}: {why}" if why else reason  # type: ignore[attr-defined]
+    try:
+        row.save()
+    finally:
+        # simple-history would give the next save the same author and reason
+        del row._history_user, row._change_reason  # type: ignore[attr-defined]
+    _note(row, Entry(row, actor, reason, why, created))
+    return row
+
+
+def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -> None:
+    """Owe `row` a revision: what it shows has changed through another row."""
+    _note(row, Entry(row, actor, reason, why, created=False))
+
+
+def refuse_card_numbers(row: models.Model, why: str = "") -> None:
+    """Raise `Invalid` naming every text field of `row` that holds a card number (compliance.md)."""
+    paths: dict[str, str] = getattr(row, "manifest_paths", {})
+    causes = [
+        cause
+        for column in row._meta.concrete_fields
+        if isinstance(column, models.CharField | models.TextField | models.JSONField)
+        for cause in card_numbers.causes(getattr(row, column.attname), paths.get(column.name, column.name))
+    ]
+    causes += card_numbers.causes(why, "message")
+    if causes:
+        raise Invalid.because(causes)
+
+
+def _nobody(instance: models.Model, **kwargs: Any) -> str:
+    raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
+
+
+def _set_author(row: Any, author: str) -> None:
+    row.history_user_id = author
+
+
+def history() -> HistoricalRecords:
+    """The history of a model: who (a plain column, so that no deleted user empties it), when, why."""
+    return HistoricalRecords(
+        bases=[PhaseLoading],
+        get_user=_nobody,
+        history_id_field=models.BigAutoField(),
+        history_user_id_field=models.CharField(max_length=200),
+        history_user_getter=lambda row: row.history_user_id,
+        history_user_setter=_set_author,
+        history_change_reason_field=models.TextField(),
+    )

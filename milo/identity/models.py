@@ -1,0 +1,54 @@
+"""Service tokens: bearer secrets of people and programs, of which only a digest is kept."""
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from milo import audit
+
+PREFIX = "milo_"
+
+
+def digest(secret: str) -> str:
+    """SHA-256, hexadecimal. A 256-bit random secret needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """A bearer secret of 256 bits, `milo_...`; it is shown once."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
+    def valid(self) -> "ServiceTokenQuerySet":
+        """Tokens that admit: not revoked, not expired, of a user who is active."""
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+
+
+class ServiceToken(models.Model):
+    """A bearer token of a user. `hint` is the start of the secret, to tell tokens apart."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="service_tokens")
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    hint = models.CharField(_("begins with"), max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+
+    history = audit.history()
+    objects = ServiceTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("service token")
+        verbose_name_plural = _("service tokens")
+
+    def __str__(self) -> str:
+        return f"{self.hint}… ({self.user})"

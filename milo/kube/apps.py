@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class KubeConfig(AppConfig):
+    name = "milo.kube"
+    label = "kube"
+    verbose_name = "Change log"
+
+    def ready(self) -> None:
+        from milo.kube import changes  # noqa: F401  registers the journal that numbers revisions

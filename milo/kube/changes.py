@@ -1,0 +1,80 @@
+"""The change log: numbers the revisions of an act in commit order and keeps each as a manifest."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.db import connection, models
+from django.utils.translation import gettext as _
+
+from milo import audit
+from milo.errors import Conflict
+from milo.kube.kinds import Kind, kind_of
+from milo.kube.manifests import render
+from milo.kube.models import Change, Counter
+
+
+def _take(count: int) -> int:
+    """Reserve `count` numbers and return the first. Waits for every act that numbered before and has not committed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO kube_counter (id, value) VALUES (1, %s)"
+            " ON CONFLICT (id) DO UPDATE SET value = kube_counter.value + excluded.value RETURNING value",
+            [count],
+        )
+        return int(cursor.fetchone()[0]) - count + 1
+
+
+def current_version() -> int:
+    """The number of the newest committed revision. Read it before the rows of a list."""
+    return Counter.objects.values_list("value", flat=True).first() or 0
+
+
+def version_of(row: models.Model) -> int:
+    """The number of the newest revision of `row`; 0 where it has none."""
+    newest = Change.objects.filter(uid=row.uid).order_by("-resource_version")  # type: ignore[attr-defined]
+    return newest.values_list("resource_version", flat=True).first() or 0
+
+
+def expect(row: models.Model, resource_version: int | None) -> None:
+    """Raise `Conflict` where `row`, which the caller holds locked, has moved on from `resource_version`.
+
+    None expects nothing.
+    """
+    if resource_version is not None and version_of(row) != resource_version:
+        raise Conflict(_("the object has been modified; please apply your changes to the latest version and try again"))
+
+
+@audit.journal
+def append(entries: list[audit.Entry]) -> None:
+    """Write a revision for each changed row that is shown as a resource."""
+    by_kind: dict[Kind, list[audit.Entry]] = defaultdict(list)
+    for entry in entries:
+        if kind := kind_of(type(entry.row)):
+            by_kind[kind].append(entry)
+    if not by_kind:
+        return
+    # rows are read before the counter is taken, so that other acts wait as briefly as can be:
+    # whoever could change them is held off by the row locks of this act
+    shown: list[tuple[Kind, audit.Entry, Any]] = []
+    for kind, changed in by_kind.items():
+        rows = kind.queryset().in_bulk([entry.row.pk for entry in changed])
+        shown += [(kind, entry, rows[entry.row.pk]) for entry in changed]
+    first = _take(len(shown))
+    Change.objects.bulk_create(
+        _change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(shown)
+    )
+
+
+def _change(kind: Kind, entry: audit.Entry, row: Any, number: int) -> Change:
+    return Change(
+        resource_version=number,
+        type=Change.Type.ADDED if entry.created else Change.Type.MODIFIED,
+        resource=kind.resource,
+        namespace=kind.namespace(row),
+        name=row.name,
+        uid=row.uid,
+        manifest=render(kind, row, number),
+        actor=entry.actor.name,
+        reason=entry.reason,
+        message=entry.message,
+    )

@@ -1,0 +1,121 @@
+"""What the library must know of a kind, and the kinds it has been told of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db import models
+
+from milo.access import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`: `cell` takes the manifest. `wide` ones show with `-o wide` only."""
+
+    name: str
+    cell: Callable[[dict[str, Any]], Any]
+    description: str = ""
+    type: str = "string"
+    format: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A POST subresource: `serializer` reads `spec` of the body, `call(row, spec, *, actor)` is one service act."""
+
+    name: str
+    call: Callable[..., Any]
+    serializer: Any
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The writable part of a manifest, validated: `spec` is what the kind's spec serializer returned."""
+
+    name: str
+    namespace: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    spec: dict[str, Any]
+    managed_fields: list[dict[str, Any]] | None = None
+
+
+class Kind:
+    """Subclass this and `register` it. The library does the rest: routes, discovery, tables, patches, watch."""
+
+    group: ClassVar[str]
+    version: ClassVar[str] = "v1alpha1"
+    kind: ClassVar[str]
+    plural: ClassVar[str]
+    singular: ClassVar[str]
+    short_names: ClassVar[tuple[str, ...]] = ()
+    categories: ClassVar[tuple[str, ...]] = ("milo",)
+    namespaced: ClassVar[bool] = True
+    verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch", "delete")
+    description: ClassVar[str] = ""
+
+    model: ClassVar[type[models.Model]]
+    namespace_path: ClassVar[str] = "organization__name"
+    organization_path: ClassVar[str] = "organization_id"
+    spec_serializer: ClassVar[Any]
+    status_serializer: ClassVar[Any]
+    columns: ClassVar[tuple[Column, ...]] = ()
+    field_selectors: ClassVar[Mapping[str, str]] = {}
+    acts: ClassVar[tuple[Act, ...]] = ()
+
+    @property
+    def resource(self) -> str:
+        """`plural.group`, the name of the kind in the change log."""
+        return f"{self.plural}.{self.group}"
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}"
+
+    def queryset(self) -> "models.QuerySet[Any]":
+        """Rows with all that `spec` and `status` read, in a constant number of queries."""
+        raise NotImplementedError
+
+    def namespace(self, row: Any) -> str:
+        """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
+        return row.organization.name if self.namespaced else ""
+
+    def spec(self, row: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def status(self, row: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def create(self, body: Body, *, actor: Actor) -> Any:
+        """Call the service that makes the object; returns the row."""
+        raise NotImplementedError
+
+    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
+        """Call the service that revises the object; it refuses a stale `resource_version` with `Conflict`."""
+        raise NotImplementedError
+
+    def delete(self, row: Any, *, actor: Actor) -> Any:
+        """Call the service that deletes, or raise the refusal that says what to do instead."""
+        raise NotImplementedError
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: type[Kind]) -> type[Kind]:
+    """Class decorator: make a kind known to the library."""
+    instance = kind()
+    _kinds[instance.resource] = instance
+    return kind
+
+
+def all_kinds() -> list[Kind]:
+    return list(_kinds.values())
+
+
+def kind_of(model: type[models.Model]) -> Kind | None:
+    """The kind that shows rows of `model`, if any."""
+    return next((kind for kind in _kinds.values() if kind.model is model), None)

@@ -1,0 +1,47 @@
+"""Names, labels and annotations of objects, as Kubernetes restricts them."""
+
+import re
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+
+from milo.errors import Cause
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+ANNOTATIONS_LIMIT = 256 * 1024
+
+
+def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
+    """Empty where `name` is a DNS-1123 label (RFC 1123: lower case letters, digits and `-`, at most 63)."""
+    if DNS_LABEL.fullmatch(name):
+        return []
+    message = _("must be a DNS-1123 label: lower case letters, digits and '-', at most 63, no '-' at either end")
+    return [Cause(field, message)]
+
+
+def _key_is_valid(key: str) -> bool:
+    prefix, slash, part = key.rpartition("/")
+    return bool(_PART.fullmatch(part)) and (not slash or bool(_PREFIX.fullmatch(prefix)))
+
+
+def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[Cause]:
+    """Every fault of the labels and annotations of an object.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    causes = [
+        Cause(f"metadata.{where}", _("%(key)r is not a qualified name") % {"key": key[:80]})
+        for where, pairs in (("labels", labels), ("annotations", annotations))
+        for key in pairs
+        if not _key_is_valid(key)
+    ]
+    causes += [
+        Cause("metadata.labels", _("the value of %(key)r is not a valid label value") % {"key": key[:80]})
+        for key, value in labels.items()
+        if value and not _PART.fullmatch(value)
+    ]
+    if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT:
+        causes.append(Cause("metadata.annotations", _("may hold at most 256 KiB"), "FieldValueTooLong"))
+    return causes

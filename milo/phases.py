@@ -1,0 +1,52 @@
+"""A phase column that only a transition can change, on django-fsm-2."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models
+from django_fsm import FSMField, FSMFieldDescriptor
+
+_LOADING = "_phases_loading"
+
+
+class PhaseDescriptor(FSMFieldDescriptor):
+    """Refuses assignment, except while this one instance loads itself.
+
+    django-fsm-2's own `protected=True` is lifted for the whole process during any
+    `refresh_from_db`; the flag here lives in the instance.
+    """
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        state = instance.__dict__
+        if self.field.name in state and not state.get(_LOADING) and state[self.field.name] != value:
+            raise AttributeError(f"{self.field.name} changes by a transition only")
+        self.field.set_state(instance, value)
+
+
+class PhaseField(FSMField):
+    """A named state of a lifecycle (`Ready`), changed by methods decorated with `django_fsm.transition`."""
+
+    descriptor_class = PhaseDescriptor
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 20)
+        super().__init__(*args, **kwargs)
+
+
+class PhaseLoading(models.Model):
+    """Base of every model that has a `PhaseField`: lets an instance reload its own phase."""
+
+    class Meta:
+        abstract = True
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[Any] | None = None,
+    ) -> None:
+        self.__dict__[_LOADING] = True
+        try:
+            super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
+        finally:
+            self.__dict__.pop(_LOADING, None)

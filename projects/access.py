@@ -1,0 +1,29 @@
+"""Rows of the access table for organizations and projects."""
+
+from milo.access import READ, Rule, declare
+from projects.models import Membership
+
+ORGANIZATIONS, PROJECTS = "organizations", "projects"
+FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR = "finance-operator", "finance-approver", "auditor"
+USAGE_REPORTER, CHARGE_REPORTER = "usage-reporter", "charge-reporter"
+PLATFORM_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR, USAGE_REPORTER, CHARGE_REPORTER)
+STAFF_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR)
+WRITE = ("create", "update", "patch")
+
+
+def declare_rules() -> None:
+    declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in (ORGANIZATIONS, PROJECTS))
+    declare(
+        Rule(role, kind, READ, organization=True)
+        for role in Membership.Role.values
+        for kind in (ORGANIZATIONS, PROJECTS)
+    )
+    declare(
+        [
+            Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE),
+            Rule(FINANCE_OPERATOR, PROJECTS, WRITE, acts=("archive",)),
+            Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, PROJECTS, WRITE, acts=("archive",), organization=True),
+            Rule(Membership.Role.BILLING_USER, PROJECTS, WRITE, organization=True),
+        ]
+    )

@@ -1,0 +1,37 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from milo import audit
+from projects.models.organization import Organization
+
+
+class Membership(models.Model):
+    """A person's role in an organization."""
+
+    class Role(models.TextChoices):
+        BILLING_ADMIN = "billing-admin", _("Billing admin")
+        BILLING_USER = "billing-user", _("Billing user")
+        BILLING_VIEWER = "billing-viewer", _("Billing viewer")
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships")
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
+    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
+
+    history = audit.history()
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            # two grants of the same person at once
+            models.UniqueConstraint(fields=["user", "organization", "role"], name="membership_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=["billing-admin", "billing-user", "billing-viewer"]),
+                name="membership_known_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.role} {self.organization}"

@@ -1,0 +1,31 @@
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from milo import audit
+from milo.kube.models import Resource, ResourceQuerySet
+from milo.phases import PhaseField, PhaseLoading
+
+
+class Organization(PhaseLoading, Resource):
+    """The owner of projects and billing accounts; shown as a Kubernetes namespace of the same name."""
+
+    class Phase(models.TextChoices):
+        ACTIVE = "Active", _("Active")
+
+    name = models.CharField(_("name"), max_length=63, unique=True, help_text=_("DNS-1123 label, unique."))
+    display_name = models.CharField(_("display name"), max_length=200, blank=True)
+    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+
+    history = audit.history()
+    objects = ResourceQuerySet.as_manager()
+
+    manifest_paths = Resource.manifest_paths | {"display_name": "spec.displayName"}
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+        constraints = [
+            # a phase that no code knows would slip past every rule that asks for one
+            models.CheckConstraint(condition=Q(phase__in=["Active"]), name="organization_known_phase"),
+        ]

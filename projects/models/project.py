@@ -1,0 +1,61 @@
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import transition
+
+from milo import audit
+from milo.clock import ledger_time
+from milo.kube.models import Resource, ResourceQuerySet
+from milo.phases import PhaseField, PhaseLoading
+from projects.models.organization import Organization
+
+
+class ProjectQuerySet(ResourceQuerySet):
+    def active(self) -> "ProjectQuerySet":
+        """Projects that are not archived."""
+        return self.filter(phase=Project.Phase.ACTIVE)
+
+
+class Project(PhaseLoading, Resource):
+    """What consumes services, and so needs a payer."""
+
+    class Phase(models.TextChoices):
+        ACTIVE = "Active", _("Active")
+        ARCHIVED = "Archived", _("Archived")
+
+    name = models.CharField(
+        _("name"), max_length=63, unique=True, help_text=_("DNS-1123 label, unique across the platform.")
+    )
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="projects", verbose_name=_("organization")
+    )
+    display_name = models.CharField(_("display name"), max_length=200, blank=True)
+    contact_email_addresses = models.JSONField(
+        _("contact e-mail addresses"),
+        default=list,
+        blank=True,
+        help_text=_("Who is told when the project's payer changes or is suspended."),
+    )
+    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+    phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
+
+    history = audit.history()
+    objects = ProjectQuerySet.as_manager()
+
+    manifest_paths = Resource.manifest_paths | {
+        "display_name": "spec.displayName",
+        "contact_email_addresses": "spec.contactEmailAddresses",
+    }
+
+    class Meta:
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        constraints = [
+            # a phase that no code knows would slip past every rule that asks for one
+            models.CheckConstraint(condition=Q(phase__in=["Active", "Archived"]), name="project_known_phase"),
+        ]
+
+    @transition("phase", source=Phase.ACTIVE, target=Phase.ARCHIVED)
+    def archive(self) -> None:
+        """Active -> Archived, for ever. Its binding is ended by `billing.services.projects.archive_project`."""
+        self.phase_since = ledger_time()

@@ -1,0 +1,77 @@
+"""Acts on organizations."""
+
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.translation import gettext as _
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import AlreadyExists, Invalid
+from milo.kube import changes
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+from projects.access import ORGANIZATIONS
+from projects.models import Membership, Organization
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSpec:
+    display_name: str = ""
+
+
+def create_organization(
+    name: str, spec: OrganizationSpec, metadata: Metadata = Metadata(), *, actor: Actor
+) -> Organization:
+    """Create an organization, which is also a namespace.
+
+    Raises `Forbidden` without the right, `Invalid` for a name that is no DNS-1123 label, `AlreadyExists`.
+    """
+    actor.require("create", ORGANIZATIONS, None)
+    if causes := name_causes(name) + metadata.causes():
+        raise Invalid.because(causes)
+    with audit.act():
+        if Organization.objects.filter(name=name).exists():
+            raise AlreadyExists(_("organization %(name)s already exists") % {"name": name})
+        organization = Organization(name=name, display_name=spec.display_name)
+        metadata.put_on(organization)
+        return audit.save_as(actor, organization, reason="OrganizationCreated")
+
+
+def revise_organization(
+    organization_id: int,
+    spec: OrganizationSpec,
+    metadata: Metadata | None = None,
+    *,
+    actor: Actor,
+    resource_version: int | None = None,
+) -> Organization:
+    """Replace the spec (and the metadata where given). What changes nothing writes nothing.
+
+    Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    """
+    actor.require("update", ORGANIZATIONS, organization_id)
+    with audit.act():
+        organization = Organization.objects.locked().get(pk=organization_id)
+        changes.expect(organization, resource_version)
+        if metadata and (causes := metadata.causes()):
+            raise Invalid.because(causes)
+        respecified = spec.display_name != organization.display_name
+        relabelled = metadata is not None and metadata.put_on(organization)
+        if not respecified and not relabelled:
+            return organization
+        organization.display_name = spec.display_name
+        organization.generation += respecified
+        return audit.save_as(actor, organization, reason="OrganizationRevised")
+
+
+def grant(organization: Organization, user: AbstractBaseUser, role: str, *, actor: Actor) -> Membership:
+    """Give `user` a role in the organization; repeating it changes nothing. Raises `Forbidden`."""
+    actor.require("update", ORGANIZATIONS, organization.pk)
+    with audit.act():
+        held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
+        if held:
+            return held
+        return audit.save_as(
+            actor, Membership(organization=organization, user_id=user.pk, role=role), reason="RoleGranted"
+        )

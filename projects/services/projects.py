@@ -1,0 +1,77 @@
+"""Acts on projects. Archiving moves responsibility, so it lives in `billing.services.projects`."""
+
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from milo import audit, email_addresses
+from milo.access import Actor
+from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube import changes
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+from projects.access import PROJECTS
+from projects.models import Organization, Project
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSpec:
+    display_name: str = ""
+    contact_email_addresses: list[str] = field(default_factory=list)
+
+    def causes(self) -> list[Cause]:
+        return email_addresses.causes(self.contact_email_addresses, "spec.contactEmailAddresses")
+
+
+def create_project(
+    name: str, organization_id: int, spec: ProjectSpec, metadata: Metadata = Metadata(), *, actor: Actor
+) -> Project:
+    """Create an Active project without a payer.
+
+    Raises `Forbidden` without the right in the organization, `Invalid` with every fault, `AlreadyExists`
+    (names are unique across the platform).
+    """
+    actor.require("create", PROJECTS, organization_id)
+    if causes := name_causes(name) + metadata.causes() + spec.causes():
+        raise Invalid.because(causes)
+    with audit.act():
+        if Project.objects.filter(name=name).exists():
+            raise AlreadyExists(_("project %(name)s already exists") % {"name": name})
+        project = Project(
+            name=name,
+            organization=Organization.objects.get(pk=organization_id),
+            display_name=spec.display_name,
+            contact_email_addresses=spec.contact_email_addresses,
+        )
+        metadata.put_on(project)
+        return audit.save_as(actor, project, reason="ProjectCreated")
+
+
+def revise_project(
+    project_id: int,
+    spec: ProjectSpec,
+    metadata: Metadata | None = None,
+    *,
+    actor: Actor,
+    resource_version: int | None = None,
+) -> Project:
+    """Replace the spec (and the metadata where given). What changes nothing writes nothing.
+
+    Raises `Forbidden`, `Invalid` (also for an archived project), and `Conflict` for a stale `resource_version`.
+    """
+    with audit.act():
+        project = Project.objects.locked().select_related("organization").get(pk=project_id)
+        actor.require("update", PROJECTS, project.organization_id)
+        changes.expect(project, resource_version)
+        if causes := spec.causes() + (metadata.causes() if metadata else []):
+            raise Invalid.because(causes)
+        before = ProjectSpec(project.display_name, project.contact_email_addresses)
+        relabelled = metadata is not None and metadata.put_on(project)
+        if spec == before and not relabelled:
+            return project
+        if project.phase == Project.Phase.ARCHIVED:
+            raise Invalid(_("project %(name)s is archived and cannot be changed") % {"name": project.name})
+        project.display_name = spec.display_name
+        project.contact_email_addresses = spec.contact_email_addresses
+        project.generation += spec != before
+        return audit.save_as(actor, project, reason="ProjectRevised")

@@ -1,0 +1,62 @@
+"""Things that tests need, made through the services."""
+
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.payment_terms import PaymentTerms
+from billing.services.accounts import AccountSpec, open_account
+from billing.services.bindings import bind
+from milo.access import Actor
+from milo.identity.actors import actor_of
+from projects.models import Organization, Project
+from projects.services.organizations import OrganizationSpec, create_organization, grant
+from projects.services.projects import ProjectSpec, create_project
+
+PLATFORM = Actor.system("tests")
+TERMS = PaymentTerms(net_days=30, invoice_frequency="Monthly", invoice_day_of_month=1)
+CARD = {"creditCard": {"cardReference": "cc-12345"}}
+_numbers = count(1)
+
+
+def a_name(stem: str) -> str:
+    return f"{stem}-{next(_numbers)}"
+
+
+def an_organization(name: str | None = None) -> Organization:
+    return create_organization(name or a_name("org"), OrganizationSpec("An organization"), actor=PLATFORM)
+
+
+def a_project(organization: Organization, name: str | None = None, **spec: Any) -> Project:
+    return create_project(name or a_name("project"), organization.pk, ProjectSpec(**spec), actor=PLATFORM)
+
+
+def a_ready_account(organization: Organization, name: str | None = None, **spec: Any) -> BillingAccount:
+    full: dict[str, Any] = {"currency_code": "USD", "payment_terms": TERMS, "payment_profile": CARD}
+    return open_account(organization.pk, name or a_name("account"), AccountSpec(**full | spec), actor=PLATFORM)
+
+
+def an_incomplete_account(organization: Organization, name: str | None = None) -> BillingAccount:
+    return open_account(organization.pk, name or a_name("account"), AccountSpec(currency_code="USD"), actor=PLATFORM)
+
+
+def a_binding(project: Project, account: BillingAccount, name: str | None = None) -> BillingAccountBinding:
+    return bind(project.organization_id, name or a_name("binding"), project.name, account.name, actor=PLATFORM)
+
+
+def a_person(
+    name: str | None = None, *, groups: tuple[str, ...] = (), roles: dict[Organization, str] | None = None, **user: Any
+) -> User:
+    """A user with platform roles (`groups`) and roles in organizations (`roles`)."""
+    person = User.objects.create_user(name or a_name("person"), password="correct horse battery", **user)
+    for group in groups:
+        person.groups.add(Group.objects.get_or_create(name=group)[0])
+    for organization, role in (roles or {}).items():
+        grant(organization, person, role, actor=PLATFORM)
+    return person
+
+
+def an_actor(**person: Any) -> Actor:
+    return actor_of(a_person(**person))
