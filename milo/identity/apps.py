@@ -6,3 +6,8 @@ class IdentityConfig(AppConfig):
     name = "milo.identity"
     label = "identity"
     verbose_name = _("Access")
+
+    def ready(self) -> None:
+        from milo.identity import access
+
+        access.declare_rules()

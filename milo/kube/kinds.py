@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from milo.access import Actor
+from milo.kube.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,27 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """The writable part of a manifest, validated: `spec` is what the kind's spec serializer returned."""
+class Reading:
+    """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer."""
 
     name: str
-    namespace: str
-    labels: dict[str, str]
-    annotations: dict[str, str]
+    call: Callable[..., dict[str, Any]]
+    parameters: Any
+    response: Any
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The writable part of a manifest, validated: `spec` is what the kind's spec serializer returned.
+
+    `organization_id` is that of the namespace, None for cluster-scoped kinds.
+    """
+
+    name: str
+    organization_id: int | None
+    metadata: Metadata
     spec: dict[str, Any]
-    managed_fields: list[dict[str, Any]] | None = None
 
 
 class Kind:
@@ -58,13 +71,14 @@ class Kind:
     description: ClassVar[str] = ""
 
     model: ClassVar[type[models.Model]]
-    namespace_path: ClassVar[str] = "organization__name"
-    organization_path: ClassVar[str] = "organization_id"
+    organization_path: ClassVar[str] = "organization"
+    """ORM path from a row to the organization that owns it; its name is the namespace."""
     spec_serializer: ClassVar[Any]
     status_serializer: ClassVar[Any]
     columns: ClassVar[tuple[Column, ...]] = ()
     field_selectors: ClassVar[Mapping[str, str]] = {}
     acts: ClassVar[tuple[Act, ...]] = ()
+    readings: ClassVar[tuple[Reading, ...]] = ()
 
     @property
     def resource(self) -> str:
@@ -79,9 +93,13 @@ class Kind:
         """Rows with all that `spec` and `status` read, in a constant number of queries."""
         raise NotImplementedError
 
+    def organization(self, row: Any) -> Any:
+        """The organization that owns a row."""
+        return row.organization
+
     def namespace(self, row: Any) -> str:
         """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
-        return row.organization.name if self.namespaced else ""
+        return self.organization(row).name if self.namespaced else ""
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

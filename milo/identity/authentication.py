@@ -1,0 +1,30 @@
+"""Bearer tokens on the API; sessions are for the admin only."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from milo.identity.models import ServiceToken
+from milo.identity.tokens import token_of
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer milo_...`, a service token."""
+
+    def authenticate(self, request: Request) -> tuple[User, ServiceToken] | None:
+        if any(name.lower().startswith("impersonate-") for name in request.headers):
+            # ignoring it would run `kubectl --as` with the caller's own rights
+            raise PermissionDenied("impersonation is not supported")
+        scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            return None
+        token = token_of(secret.strip())
+        if token is None:
+            raise AuthenticationFailed("the token is unknown, expired or revoked")
+        return token.user, token
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Bearer"

@@ -1,0 +1,55 @@
+"""Acts on service tokens, and who a bearer secret stands for."""
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import NotFound
+from milo.identity.access import TOKENS
+from milo.identity.models import ServiceToken, digest, new_secret
+
+USE_RECORDED_EVERY = timedelta(minutes=1)
+
+
+def issue_token(
+    user: User, *, description: str = "", expires_at: datetime | None = None, actor: Actor
+) -> tuple[ServiceToken, str]:
+    """Issue a bearer token for `user`; returns its row and the secret, which cannot be had again.
+
+    `expires_at` is an instant in UTC, None for no end. Raises `Forbidden`.
+    """
+    actor.require("create", TOKENS, None)
+    secret = new_secret()
+    token = ServiceToken(
+        user=user, description=description, hint=secret[:12], digest=digest(secret), expires_at=expires_at
+    )
+    with audit.act():
+        audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)
+    return token, secret
+
+
+def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
+    """Revoke a token: the next request with it is refused. Repeating it changes nothing. Raises `Forbidden`, `NotFound`."""
+    actor.require("delete", TOKENS, None)
+    with audit.act():
+        token = ServiceToken.objects.select_for_update().filter(pk=token_id).first()
+        if token is None:
+            raise NotFound("there is no such token")
+        if token.revoked_at is None:
+            token.revoked_at = timezone.now()
+            audit.save_as(actor, token, reason="ServiceTokenRevoked")
+        return token
+
+
+def token_of(secret: str) -> ServiceToken | None:
+    """The valid token of a bearer secret, with its user; None for one that is unknown, revoked, expired or disabled.
+
+    Its last use is kept to the minute: a write per request would make every read a write.
+    """
+    token = ServiceToken.objects.valid().select_related("user").filter(digest=digest(secret)).first()
+    if token and (token.last_used_at is None or token.last_used_at < timezone.now() - USE_RECORDED_EVERY):
+        ServiceToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+    return token

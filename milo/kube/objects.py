@@ -1,0 +1,200 @@
+"""Manifests as users send them: read, checked against the kind, and turned into a `Body` for its service."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from milo.errors import Cause, Conflict, Invalid, Refused
+from milo.kube.kinds import Body, Kind
+from milo.kube.metadata import Metadata
+
+_ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_SERVER_OWNED = frozenset(
+    {"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields"}
+    | {"selfLink", "deletionGracePeriodSeconds"}
+)
+_NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
+_METADATA = frozenset({"name", "generateName", "namespace", "labels", "annotations"}) | _SERVER_OWNED | _NOT_KEPT
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A manifest as sent: its body for the service, what it expects of the stored object, and warnings for the client."""
+
+    body: Body
+    resource_version: int | None
+    uid: str
+    warnings: tuple[str, ...]
+
+
+def read(
+    kind: Kind,
+    manifest: Any,
+    *,
+    namespace: str,
+    organization_id: int | None,
+    name: str = "",
+    field_validation: str = "Strict",
+    managed_fields: list[dict[str, Any]] | None = None,
+) -> Sent:
+    """Check a manifest against its kind and address.
+
+    `name` is that of the address, empty on create. Raises `Refused` (BadRequest) for a wrong kind, namespace, name or
+    type, and for unknown fields unless `field_validation` is Warn (a warning) or Ignore; `Invalid` for spec values.
+    """
+    if not isinstance(manifest, dict):
+        raise Refused(_("the body must be a JSON object"))
+    _check_type(kind, manifest)
+    metadata = _object(manifest, "metadata")
+    spec = _without_null(_object(manifest, "spec"))
+    unknown = [*_unknown_envelope(manifest, metadata), *_unknown(kind.spec_serializer(), spec, "spec")]
+    if unknown and field_validation == "Strict":
+        listed = ", ".join(f'unknown field "{field}"' for field in unknown)
+        raise Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
+    warnings = [f'unknown field "{field}"' for field in unknown] if field_validation == "Warn" else []
+    warnings += [f"metadata.{field} is not kept" for field in sorted(_NOT_KEPT & metadata.keys())]
+    _check_address(kind, metadata, namespace, name)
+    body = Body(
+        name=name or _name(metadata),
+        organization_id=organization_id,
+        metadata=Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations"), managed_fields),
+        spec=validate(kind.spec_serializer, spec, "spec"),
+    )
+    return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+
+
+def _check_type(kind: Kind, manifest: dict[str, Any]) -> None:
+    for key, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+        if manifest.get(key) != expected:
+            raise Refused(
+                _("%(key)s must be %(expected)s here") % {"key": key, "expected": expected},
+                [Cause(key, _("must be %(expected)s") % {"expected": expected})],
+            )
+
+
+def _check_address(kind: Kind, metadata: dict[str, Any], namespace: str, name: str) -> None:
+    sent = _text(metadata, "namespace")
+    if sent and sent != namespace:
+        raise Refused(
+            _("the namespace of the object (%(sent)s) does not match the request's (%(namespace)s)")
+            % {"sent": sent[:80], "namespace": namespace or _("none")}
+        )
+    if name and _text(metadata, "name") not in ("", name):
+        raise Refused(
+            _("the name of the object (%(sent)s) does not match the name on the URL (%(name)s)")
+            % {"sent": _text(metadata, "name")[:80], "name": name}
+        )
+
+
+def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused(_("%(key)s must be an object") % {"key": key}, [Cause(key, _("must be an object"))])
+    return value
+
+
+def _text(metadata: dict[str, Any], key: str) -> str:
+    value = metadata.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Refused(_("metadata.%(key)s must be a string") % {"key": key})
+    return value
+
+
+def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
+    pairs = _without_null(_object(metadata, key))
+    if not all(isinstance(value, str) for value in pairs.values()):
+        raise Refused(_("the values of metadata.%(key)s must be strings") % {"key": key})
+    return pairs
+
+
+def _version(metadata: dict[str, Any]) -> int | None:
+    sent = _text(metadata, "resourceVersion")
+    if not sent:
+        return None
+    if not sent.isascii() or not sent.isdigit() or len(sent) > 18:
+        raise Refused(_("metadata.resourceVersion must be a number in a string"))
+    return int(sent)
+
+
+def _name(metadata: dict[str, Any]) -> str:
+    if name := _text(metadata, "name"):
+        return name
+    if stem := _text(metadata, "generateName"):
+        return stem[:58] + get_random_string(5, _SUFFIX_ALPHABET)
+    raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
+
+
+def _without_null(value: Any) -> Any:
+    """A field that is null is a field that is not there."""
+    if isinstance(value, dict):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return [_without_null(item) for item in value] if isinstance(value, list) else value
+
+
+def _unknown_envelope(manifest: dict[str, Any], metadata: dict[str, Any]) -> Iterator[str]:
+    yield from sorted(manifest.keys() - _ENVELOPE)
+    yield from (f"metadata.{key}" for key in sorted(metadata.keys() - _METADATA))
+
+
+def _unknown(field: serializers.Field[Any, Any, Any, Any], value: Any, path: str) -> Iterator[str]:
+    """Paths inside `value` that `field` does not know; what is of the wrong type is for the serializer to refuse."""
+    if isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(field.child, item, f"{path}[{index}]")
+    elif isinstance(field, serializers.Serializer) and isinstance(value, dict):
+        for key, item in value.items():
+            if key in field.fields:
+                yield from _unknown(field.fields[key], item, f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+
+
+def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: str) -> dict[str, Any]:
+    """What `serializer` makes of `value`; raises `Invalid` with a cause per fault, under `path`."""
+    reader = serializer(data=value)
+    if not reader.is_valid():
+        raise Invalid.because(_causes(reader.errors, path))
+    return dict(reader.validated_data)
+
+
+def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> dict[str, Any]:
+    """The `spec` of an act's body, `{"spec": {...}}`; an empty body is an empty spec. Refuses unknown fields."""
+    if not isinstance(manifest, dict):
+        raise Refused(_("the body must be a JSON object"))
+    spec = _without_null(_object(manifest, "spec"))
+    unknown = [*sorted(manifest.keys() - _ENVELOPE), *_unknown(serializer(), spec, "spec")]
+    if unknown:
+        listed = ", ".join(f'unknown field "{field}"' for field in unknown)
+        raise Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
+    return validate(serializer, spec, "spec")
+
+
+def _causes(errors: Any, path: str) -> Iterator[Cause]:
+    if isinstance(errors, dict):
+        for key, inner in errors.items():
+            where = path if key == "non_field_errors" else f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
+            yield from _causes(inner, where)
+        return
+    for error in errors if isinstance(errors, list) else [errors]:
+        if isinstance(error, dict):
+            yield from _causes(error, path)
+        elif getattr(error, "code", "") == "required":
+            yield Cause.required(path)
+        else:
+            code = "FieldValueNotSupported" if getattr(error, "code", "") == "invalid_choice" else "FieldValueInvalid"
+            yield Cause(path, str(error), code)
+
+
+def expect_uid(row: Any, uid: str) -> None:
+    """Raise `Conflict` where the client means another object of the same name."""
+    if uid and uid != str(row.uid):
+        raise Conflict(_("the uid in the request does not match the object's"))

@@ -1,0 +1,131 @@
+"""Errors as Kubernetes Status objects: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
+from rest_framework import exceptions
+
+from milo.errors import Cause, Refused
+
+log = structlog.get_logger(__name__)
+CODES = {
+    "BadRequest": 400,
+    "Unauthorized": 401,
+    "Forbidden": 403,
+    "NotFound": 404,
+    "MethodNotAllowed": 405,
+    "NotAcceptable": 406,
+    "Conflict": 409,
+    "AlreadyExists": 409,
+    "Expired": 410,
+    "RequestEntityTooLarge": 413,
+    "UnsupportedMediaType": 415,
+    "Invalid": 422,
+    "TooManyRequests": 429,
+    "InternalError": 500,
+    "ServiceUnavailable": 503,
+}
+_REASONS = {code: reason for reason, code in reversed(CODES.items())}
+API_PREFIXES = ("/api", "/openapi", "/version")
+
+
+class UnsupportedMediaType(Refused):
+    """The body is of a type, or uses a directive, that is not understood here."""
+
+    reason = "UnsupportedMediaType"
+
+
+class NotAcceptable(Refused):
+    """The answer cannot be given in any of the accepted types."""
+
+    reason = "NotAcceptable"
+
+
+class Expired(Refused):
+    """The resourceVersion or continue token is older than what is kept."""
+
+    reason = "Expired"
+
+
+def failure(
+    reason: str, message: str, *, causes: Iterable[Cause] = (), details: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A Status of failure; `details` holds name, group, kind and uid where they are known."""
+    full = dict(details or {})
+    if listed := [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]:
+        full["causes"] = listed
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        **({"details": full} if full else {}),
+        "code": CODES[reason],
+    }
+
+
+def respond(status: dict[str, Any]) -> HttpResponse:
+    """The Status as an HTTP answer."""
+    response = HttpResponse(orjson.dumps(status), content_type="application/json", status=status["code"])
+    if status["code"] == CODES["Unauthorized"]:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
+    """The Status of a domain refusal. kubectl prints a bullet per cause where `details` names the kind."""
+    message = str(refused)
+    if refused.reason == "Invalid" and "name" in details:
+        message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
+    return failure(refused.reason, message, causes=refused.causes, details=details)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's EXCEPTION_HANDLER: everything a view raises becomes a Status; a bug becomes a 500 that leaks nothing."""
+    details = getattr(context.get("view"), "details", dict)()
+    if isinstance(error, Refused):
+        return respond(of_refusal(error, details))
+    if isinstance(error, exceptions.APIException):
+        return _of_drf(error, details)
+    if isinstance(error, Http404):
+        return respond(failure("NotFound", _("the server could not find the requested resource"), details=details))
+    if isinstance(error, RequestDataTooBig):
+        return respond(failure("RequestEntityTooLarge", _("the request body is too large"), details=details))
+    if isinstance(error, IntegrityError):
+        # a race that the constraint stopped: the same request will now meet the kind refusal
+        log.warning("integrity_error", error=str(error))
+        message = _("another change was made at the same time; please try again")
+        return respond(failure("Conflict", message, details=details))
+    log.exception("unhandled_error", exc_info=error)
+    return respond(failure("InternalError", _("an internal error occurred"), details=details))
+
+
+def _of_drf(error: exceptions.APIException, details: dict[str, Any]) -> HttpResponse:
+    reason = _REASONS.get(error.status_code, "BadRequest")
+    response = respond(failure(reason, str(error.detail), details=details))
+    if wait := getattr(error, "wait", None):
+        response["Retry-After"] = str(max(1, round(wait)))
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: a Status on API paths, a page elsewhere."""
+    if request.path.startswith(API_PREFIXES):
+        return respond(failure("NotFound", _("the server could not find the requested resource")))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: a Status on API paths, a page elsewhere."""
+    if request.path.startswith(API_PREFIXES):
+        return respond(failure("InternalError", _("an internal error occurred")))
+    return defaults.server_error(request)
