@@ -21,9 +21,15 @@ def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
     return [Cause(field, message)]
 
 
-def _key_is_valid(key: str) -> bool:
+def is_qualified_name(key: str) -> bool:
+    """Whether `key` may be the key of a label or an annotation: a name, with an optional DNS prefix and a slash."""
     prefix, slash, part = key.rpartition("/")
     return bool(_PART.fullmatch(part)) and (not slash or bool(_PREFIX.fullmatch(prefix)))
+
+
+def is_label_value(value: str) -> bool:
+    """Whether `value` may be the value of a label; the empty text may."""
+    return not value or bool(_PART.fullmatch(value))
 
 
 def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[Cause]:
@@ -35,12 +41,12 @@ def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -
         Cause(f"metadata.{where}", _("%(key)r is not a qualified name") % {"key": key[:80]})
         for where, pairs in (("labels", labels), ("annotations", annotations))
         for key in pairs
-        if not _key_is_valid(key)
+        if not is_qualified_name(key)
     ]
     causes += [
         Cause("metadata.labels", _("the value of %(key)r is not a valid label value") % {"key": key[:80]})
         for key, value in labels.items()
-        if value and not _PART.fullmatch(value)
+        if not is_label_value(value)
     ]
     if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT:
         causes.append(Cause("metadata.annotations", _("may hold at most 256 KiB"), "FieldValueTooLong"))
