@@ -183,7 +183,7 @@ def _label_requirement(found: "re.Match[str]") -> Requirement:
 def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:
     columns = {
         "metadata.name": "name",
-        "metadata.namespace": kind.namespace_path if kind.namespaced else "",
+        "metadata.namespace": f"{kind.organization_path}__name" if kind.namespaced else "",
         **kind.field_selectors,
     }
     for term in _FIELD_TERM.findall(text):
