@@ -50,7 +50,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def causes(value: Any, path: str) -> list[Cause]:
-    """A cause for each text inside `value` (text, list or dict) that holds a card number; the number is not repeated."""
+    """A cause for each text inside `value` (text, list or dict) that holds a card number, which is not repeated."""
     message = _("looks like a card number; give a token reference of the payment provider instead")
     hits = {where for where, text in _texts(value, path) if found_in(text)}
     # a key that is itself a card number must not come back inside the path

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason of a refusal: `field` is the path in the manifest (`spec.currencyCode`), `reason` a StatusCause type."""
+    """One reason of a refusal: `field` is its path in the manifest (`spec.currencyCode`), `reason` a cause type."""
 
     field: str
     message: str

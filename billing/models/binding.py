@@ -13,7 +13,7 @@ from projects.models import Project
 from projects.models.project import ProjectQuerySet
 
 
-class BillingAccountBindingQuerySet(ResourceQuerySet):
+class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
     def paying(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
         """The bindings in force at the instant `at` (UTC), or now: the one answer to "who pays".
 

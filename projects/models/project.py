@@ -10,7 +10,7 @@ from milo.phases import PhaseField, PhaseLoading
 from projects.models.organization import Organization
 
 
-class ProjectQuerySet(ResourceQuerySet):
+class ProjectQuerySet(ResourceQuerySet["Project"]):
     def active(self) -> "ProjectQuerySet":
         """Projects that are not archived."""
         return self.filter(phase=Project.Phase.ACTIVE)

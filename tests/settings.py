@@ -1,0 +1,24 @@
+"""Settings of the tests: `TEST_DATABASE_URL` names the engine, a SQLite file where it is unset or empty.
+
+`tests/run.py` starts a PostgreSQL of its own and sets the variable.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
+os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
+
+from milo.settings import *  # noqa: F403
+from milo.settings import DATABASES
+
+if not os.environ.get("TEST_DATABASE_URL"):
+    # a file, because threads of one test must see one database
+    path = os.environ.get("MILO_TEST_SQLITE") or Path(tempfile.gettempdir(), "milo-test.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(path)}
+    # a test database need not survive a power cut
+    DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"

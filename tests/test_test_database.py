@@ -1,0 +1,29 @@
+"""The ground the other tests stand on: what they need of the database holds on both engines."""
+
+import pytest
+from django.db import IntegrityError, connection
+
+from billing.models import BillingAccount
+from milo import append_only
+from projects.models import Organization
+from tests import make
+from tests.threads import at_once
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_flush_leaves_an_empty_database_with_its_guards(time: str) -> None:
+    assert not BillingAccount.objects.exists()
+    assert append_only.missing(connection) == []
+    account = make.a_ready_account(make.an_organization())
+    with pytest.raises(IntegrityError, match="account_never_deleted"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM billing_billingaccount")
+    assert BillingAccount.objects.get() == account
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_see_one_database_and_leave_no_connection() -> None:
+    names = [f"thread-{number}" for number in range(16)]
+    made = at_once([lambda name=name: make.an_organization(name) for name in names])  # type: ignore[misc]
+    assert [organization.name for organization in made if isinstance(organization, Organization)] == names
+    assert Organization.objects.count() == 16
