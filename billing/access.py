@@ -14,10 +14,10 @@ def declare_rules() -> None:
     )
     declare(
         [
-            Rule(FINANCE_OPERATOR, ACCOUNTS, (*WRITE, "delete")),
-            Rule(FINANCE_OPERATOR, BINDINGS, ("create",)),
-            Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, (*WRITE, "delete"), organization=True),
-            Rule(Membership.Role.BILLING_ADMIN, BINDINGS, ("create",), organization=True),
-            Rule(Membership.Role.BILLING_USER, BINDINGS, ("create",), organization=True),
+            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE),
+            Rule(FINANCE_OPERATOR, BINDINGS, WRITE),
+            Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, WRITE, organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, BINDINGS, WRITE, organization=True),
+            Rule(Membership.Role.BILLING_USER, BINDINGS, WRITE, organization=True),
         ]
     )

@@ -29,9 +29,9 @@ class Refused(Exception):
     reason = "BadRequest"
 
     def __init__(self, message: str, causes: Iterable[Cause] = ()) -> None:
-        self.message = message
+        self.message = str(message)
         self.causes = tuple(causes)
-        super().__init__(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return "; ".join([self.message, *(f"{cause.field}: {cause.message}" for cause in self.causes)])

@@ -3,6 +3,14 @@
 from django.contrib import admin
 from django.urls import path
 
+from milo import health
+from milo.kube.routes import api_paths
+
 urlpatterns = [
+    path("livez", health.livez),
+    path("readyz", health.readyz),
     path("admin/", admin.site.urls),
+    *api_paths(),
 ]
+handler404 = "milo.kube.status.not_found"
+handler500 = "milo.kube.status.server_error"

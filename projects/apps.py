@@ -10,3 +10,4 @@ class ProjectsConfig(AppConfig):
         from projects import access
 
         access.declare_rules()
+        from projects.api import kinds  # noqa: F401  registers the kinds, whose revisions background work writes too

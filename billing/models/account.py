@@ -1,5 +1,6 @@
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django_fsm import transition
 
@@ -17,7 +18,15 @@ VERIFIER_UNAVAILABLE = "VerifierUnavailable"
 class BillingAccountQuerySet(ResourceQuerySet):
     def with_linked_projects_count(self) -> "BillingAccountQuerySet":
         """Accounts annotated with `linked_projects_count`, the projects each pays for now."""
-        return self.annotate(linked_projects_count=Count("bindings", filter=Q(bindings__ended_at=None)))
+        # a subquery a row: a join would count all bindings of all accounts before the first page
+        linked = (
+            self.model._meta.get_field("bindings")
+            .related_model.objects.paying()
+            .filter(account=OuterRef("pk"))
+            .order_by()
+            .values("account")
+        )
+        return self.annotate(linked_projects_count=Coalesce(Subquery(linked.annotate(n=Count("pk")).values("n")), 0))
 
     def waiting_for_validation(self) -> "BillingAccountQuerySet":
         """Accounts whose validation could not finish: still Provisioning, or Incomplete while the verifier was away."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
+from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing import payment_profile
@@ -167,6 +169,12 @@ def validate(account_id: int, *, actor: Actor) -> BillingAccount:
 
 
 def _validate(account: BillingAccount, actor: Actor) -> None:
+    # what the ledger keeps is in one language, whoever acts
+    with translation.override(settings.LANGUAGE_CODE):
+        _validate_and_record(account, actor)
+
+
+def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
     causes = account.missing()
     if account.payment_profile:
         try:

@@ -10,6 +10,7 @@ from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube import changes
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from projects.models import Project
@@ -43,7 +44,7 @@ def bind(
         at = ledger_time(_last_instant(payee))
         if active:
             active.supersede(at)
-            audit.save_as(actor, active, reason="Superseded", why=_("%(payer)s pays from now on") % {"payer": account})
+            audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
         binding = BillingAccountBinding(
             name=name,
             organization_id=organization_id,
@@ -58,13 +59,9 @@ def bind(
             actor,
             binding,
             reason="SuccessfulBinding",
-            why=_("%(payer)s pays for %(project)s")
-            % {
-                "payer": account,
-                "project": project,
-            },
+            why=f"{account} pays for {project}",
         )
-        audit.touch(actor, payee, reason="PayerChanged", why=_("now paid for by %(payer)s") % {"payer": account})
+        audit.touch(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
         for touched in accounts:
             reason = "ProjectLinked" if touched is payer else "ProjectUnlinked"
             audit.touch(actor, touched, reason=reason, why=project)
@@ -119,5 +116,23 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)
     active.end(ledger_time(active.established_at), "ProjectArchived")
-    audit.save_as(actor, active, reason="Ended", why=_("project %(name)s was archived") % {"name": project.name})
+    audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
     audit.touch(actor, account, reason="ProjectUnlinked", why=project.name)
+
+
+def relabel(
+    binding_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
+) -> BillingAccountBinding:
+    """Change labels and annotations of a binding, the only part that is not its identity.
+
+    What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    """
+    with audit.act():
+        binding = BillingAccountBinding.objects.locked().get(pk=binding_id)
+        actor.require("update", BINDINGS, binding.organization_id)
+        changes.expect(binding, resource_version)
+        if causes := metadata.causes():
+            raise Invalid.because(causes)
+        if metadata.put_on(binding):
+            audit.save_as(actor, binding, reason="BindingRelabelled")
+        return binding

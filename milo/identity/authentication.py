@@ -7,14 +7,15 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from milo.identity.models import ServiceToken
+from milo.access import Actor
+from milo.identity.actors import actor_of
 from milo.identity.tokens import token_of
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer milo_...`, a service token."""
+    """`Authorization: Bearer milo_...`, a service token; `request.auth` is the actor it stands for."""
 
-    def authenticate(self, request: Request) -> tuple[User, ServiceToken] | None:
+    def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         if any(name.lower().startswith("impersonate-") for name in request.headers):
             # ignoring it would run `kubectl --as` with the caller's own rights
             raise PermissionDenied("impersonation is not supported")
@@ -24,7 +25,7 @@ class BearerAuthentication(BaseAuthentication):
         token = token_of(secret.strip())
         if token is None:
             raise AuthenticationFailed("the token is unknown, expired or revoked")
-        return token.user, token
+        return token.user, actor_of(token.user)
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"

@@ -34,7 +34,9 @@ def parse(raw: bytes, content_type: str) -> Any:
     elif kind == "application/json" or kind.endswith("+json"):
         read = _json
     else:
-        raise UnsupportedMediaType(_("the body of type %(type)s is not understood; use application/json") % {"type": kind})
+        raise UnsupportedMediaType(
+            _("the body of type %(type)s is not understood; use application/json") % {"type": kind}
+        )
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -12,6 +12,8 @@ from milo.kube.kinds import Kind, kind_of
 from milo.kube.manifests import render
 from milo.kube.models import Change, Counter
 
+_REVISION = "_kube_revision"
+
 
 def _take(count: int) -> int:
     """Reserve `count` numbers and return the first. Waits for every act that numbered before and has not committed."""
@@ -27,6 +29,11 @@ def _take(count: int) -> int:
 def current_version() -> int:
     """The number of the newest committed revision. Read it before the rows of a list."""
     return Counter.objects.values_list("value", flat=True).first() or 0
+
+
+def oldest_version() -> int:
+    """The newest number below which revisions may have been compacted; what came after it is complete."""
+    return 0
 
 
 def version_of(row: models.Model) -> int:
@@ -60,9 +67,19 @@ def append(entries: list[audit.Entry]) -> None:
         rows = kind.queryset().in_bulk([entry.row.pk for entry in changed])
         shown += [(kind, entry, rows[entry.row.pk]) for entry in changed]
     first = _take(len(shown))
-    Change.objects.bulk_create(
-        _change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(shown)
-    )
+    written = [_change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(shown)]
+    Change.objects.bulk_create(written)
+    for entry, change in zip((entry for _kind, entry, _row in shown), written, strict=True):
+        setattr(entry.row, _REVISION, change)
+
+
+def manifest_written(row: models.Model) -> dict[str, Any] | None:
+    """The manifest of the revision that the last act on this instance made; None where it changed nothing.
+
+    A dry run is rolled back, so nobody could read it from the database.
+    """
+    change: Change | None = getattr(row, _REVISION, None)
+    return change.manifest if change else None
 
 
 def _change(kind: Kind, entry: audit.Entry, row: Any, number: int) -> Change:
@@ -70,6 +87,7 @@ def _change(kind: Kind, entry: audit.Entry, row: Any, number: int) -> Change:
         resource_version=number,
         type=Change.Type.ADDED if entry.created else Change.Type.MODIFIED,
         resource=kind.resource,
+        organization=kind.organization(row).name,
         namespace=kind.namespace(row),
         name=row.name,
         uid=row.uid,

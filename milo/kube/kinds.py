@@ -67,8 +67,12 @@ class Kind:
     short_names: ClassVar[tuple[str, ...]] = ()
     categories: ClassVar[tuple[str, ...]] = ("milo",)
     namespaced: ClassVar[bool] = True
-    verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch", "delete")
+    verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch")
     description: ClassVar[str] = ""
+    undeletable: ClassVar[str]
+    """What to do instead of DELETE: nothing that the ledger names is ever deleted."""
+    is_namespace: ClassVar[bool] = False
+    """Whether an object of this kind is also shown as the namespace of its name."""
 
     model: ClassVar[type[models.Model]]
     organization_path: ClassVar[str] = "organization"
@@ -115,10 +119,6 @@ class Kind:
         """Call the service that revises the object; it refuses a stale `resource_version` with `Conflict`."""
         raise NotImplementedError
 
-    def delete(self, row: Any, *, actor: Actor) -> Any:
-        """Call the service that deletes, or raise the refusal that says what to do instead."""
-        raise NotImplementedError
-
 
 _kinds: dict[str, Kind] = {}
 
@@ -132,6 +132,11 @@ def register(kind: type[Kind]) -> type[Kind]:
 
 def all_kinds() -> list[Kind]:
     return list(_kinds.values())
+
+
+def namespace_kind() -> Kind:
+    """The kind whose objects are the namespaces."""
+    return next(kind for kind in _kinds.values() if kind.is_namespace)
 
 
 def kind_of(model: type[models.Model]) -> Kind | None:

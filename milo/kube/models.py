@@ -73,6 +73,7 @@ class Change(models.Model):
     at = models.DateTimeField(default=timezone.now)
     type = models.CharField(max_length=8, choices=Type.choices)
     resource = models.CharField(max_length=120, help_text="plural.group")
+    organization = models.CharField(max_length=63, help_text="who owns the object, also where it has no namespace")
     namespace = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=63)
     uid = models.UUIDField()

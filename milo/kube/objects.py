@@ -133,6 +133,13 @@ def _name(metadata: dict[str, Any]) -> str:
     raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
 
 
+def name_of(manifest: Any) -> str:
+    """The name that a manifest claims, for the details of a refusal; empty where it has none."""
+    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name[:253] if isinstance(name, str) else ""
+
+
 def _without_null(value: Any) -> Any:
     """A field that is null is a field that is not there."""
     if isinstance(value, dict):
@@ -198,3 +205,9 @@ def expect_uid(row: Any, uid: str) -> None:
     """Raise `Conflict` where the client means another object of the same name."""
     if uid and uid != str(row.uid):
         raise Conflict(_("the uid in the request does not match the object's"))
+
+
+def missing_version() -> Invalid:
+    """The refusal of a replacement that does not say which revision it replaces."""
+    message = _("must be specified for an update, or If-Match sent")
+    return Invalid.because([Cause.required("metadata.resourceVersion", message)])

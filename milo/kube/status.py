@@ -25,6 +25,7 @@ CODES = {
     "Conflict": 409,
     "AlreadyExists": 409,
     "Expired": 410,
+    "PreconditionFailed": 412,
     "RequestEntityTooLarge": 413,
     "UnsupportedMediaType": 415,
     "Invalid": 422,
@@ -46,6 +47,18 @@ class NotAcceptable(Refused):
     """The answer cannot be given in any of the accepted types."""
 
     reason = "NotAcceptable"
+
+
+class MethodNotAllowed(Refused):
+    """The object exists and this is not among the things that can be done with it."""
+
+    reason = "MethodNotAllowed"
+
+
+class PreconditionFailed(Refused):
+    """If-Match names another revision than the newest."""
+
+    reason = "PreconditionFailed"
 
 
 class Expired(Refused):
@@ -83,9 +96,11 @@ def respond(status: dict[str, Any]) -> HttpResponse:
 
 def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
     """The Status of a domain refusal. kubectl prints a bullet per cause where `details` names the kind."""
-    message = str(refused)
-    if refused.reason == "Invalid" and "name" in details:
-        message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
+    message = refused.message
+    if refused.reason == "Invalid":
+        message = str(refused)
+        if "name" in details:
+            message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
     return failure(refused.reason, message, causes=refused.causes, details=details)
 
 

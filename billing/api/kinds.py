@@ -1,0 +1,158 @@
+"""Billing accounts and bindings as Kubernetes kinds."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.access import ACCOUNTS, BINDINGS
+from billing.api.serializers import (
+    BillingAccountSpecSerializer,
+    BillingAccountStatusSerializer,
+    BindingSpecSerializer,
+    BindingStatusSerializer,
+)
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.payment_terms import PaymentTerms
+from billing.services.accounts import AccountSpec, open_account, revise
+from billing.services.bindings import ACCOUNT_FIELD, PROJECT_FIELD, bind, relabel
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from milo.kube.kinds import Body, Column, Kind, register
+from milo.kube.manifests import condition, precise_instant, without_empty
+
+GROUP = "billing.milo.io"
+
+
+@register
+class BillingAccountKind(Kind):
+    group, kind, plural, singular, short_names = GROUP, "BillingAccount", ACCOUNTS, "billingaccount", ("ba",)
+    description = gettext_lazy("A payer: the party responsible for what the bound projects consume.")
+    model = BillingAccount
+    spec_serializer, status_serializer = BillingAccountSpecSerializer, BillingAccountStatusSerializer
+    columns = (
+        Column("Display Name", lambda m: m["spec"].get("displayName", "")),
+        Column("Phase", lambda m: m["status"]["phase"]),
+        Column("Currency", lambda m: m["spec"].get("currencyCode", "")),
+        Column("Projects", lambda m: m["status"]["linkedProjectsCount"], type="integer"),
+        Column("Terms", lambda m: _terms(m["spec"].get("paymentTerms", {}))),
+        Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
+    )
+    field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
+    undeletable = gettext_lazy(
+        "a billing account is never deleted: move its projects to another account by new bindings, then request its closure"
+    )
+
+    def queryset(self) -> QuerySet[BillingAccount]:
+        return BillingAccount.objects.select_related("organization").with_linked_projects_count()
+
+    def spec(self, row: BillingAccount) -> dict[str, Any]:
+        terms = {
+            "netDays": row.net_days,
+            "invoiceFrequency": row.invoice_frequency,
+            "invoiceDayOfMonth": row.invoice_day_of_month,
+        }
+        profile = row.payment_profile
+        return {
+            "displayName": row.display_name,
+            "currencyCode": row.currency_code,
+            "paymentTerms": without_empty(terms),
+            "paymentProfile": profile and {method: dict(details) for method, details in profile.items()},
+            "invoiceEmailAddresses": list(row.invoice_email_addresses),
+        }
+
+    def status(self, row: BillingAccount) -> dict[str, Any]:
+        ready = row.phase == BillingAccount.Phase.READY
+        return {
+            "phase": row.phase,
+            "conditions": [
+                condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)
+            ],
+            "linkedProjectsCount": row.linked_projects_count,  # type: ignore[attr-defined]
+        }
+
+    def create(self, body: Body, *, actor: Actor) -> BillingAccount:
+        assert body.organization_id
+        return open_account(body.organization_id, body.name, _account_spec(body), body.metadata, actor=actor)
+
+    def update(self, row: BillingAccount, body: Body, *, actor: Actor, resource_version: int | None) -> BillingAccount:
+        return revise(row.pk, _account_spec(body), body.metadata, actor=actor, resource_version=resource_version)
+
+
+def _account_spec(body: Body) -> AccountSpec:
+    spec = dict(body.spec)
+    return AccountSpec(payment_terms=PaymentTerms(**spec.pop("payment_terms", {})), **spec)
+
+
+def _terms(terms: dict[str, Any]) -> str:
+    return f"Net{terms['netDays']} {terms.get('invoiceFrequency', '')}".strip() if "netDays" in terms else ""
+
+
+@register
+class BillingAccountBindingKind(Kind):
+    group, kind, plural, singular = GROUP, "BillingAccountBinding", BINDINGS, "billingaccountbinding"
+    short_names = ("bab",)
+    description = gettext_lazy("Who pays for a project from one instant on. Immutable; a new binding supersedes it.")
+    model = BillingAccountBinding
+    spec_serializer, status_serializer = BindingSpecSerializer, BindingStatusSerializer
+    columns = (
+        Column("Project", lambda m: m["spec"]["projectRef"]["name"]),
+        Column("Account", lambda m: m["spec"]["billingAccountRef"]["name"]),
+        Column("Phase", lambda m: m["status"]["phase"]),
+        Column("Since", lambda m: m["status"]["billingResponsibility"]["establishedAt"], type="date"),
+        Column("Until", lambda m: m["status"]["billingResponsibility"].get("endedAt"), type="date"),
+    )
+    field_selectors = {
+        "status.phase": "phase",
+        "spec.projectRef.name": "project__name",
+        "spec.billingAccountRef.name": "account__name",
+    }
+    undeletable = gettext_lazy("a binding is never deleted: create a new binding, which supersedes it")
+
+    def queryset(self) -> QuerySet[BillingAccountBinding]:
+        return BillingAccountBinding.objects.select_related("organization", "project", "account", "superseded_by")
+
+    def spec(self, row: BillingAccountBinding) -> dict[str, Any]:
+        return {"projectRef": {"name": row.project.name}, "billingAccountRef": {"name": row.account.name}}
+
+    def status(self, row: BillingAccountBinding) -> dict[str, Any]:
+        active = row.ended_at is None
+        reason = "SuccessfulBinding" if active else row.end_reason
+        message = "Project successfully bound to billing account" if active else "The account no longer pays"
+        since = row.ended_at or row.established_at
+        return {
+            "phase": row.phase,
+            "conditions": [condition("Bound", active, since, reason, message, row.generation)],
+            "billingResponsibility": without_empty(responsibility(row)),
+        }
+
+    def create(self, body: Body, *, actor: Actor) -> BillingAccountBinding:
+        assert body.organization_id
+        project, account = body.spec["project_ref"]["name"], body.spec["billing_account_ref"]["name"]
+        return bind(body.organization_id, body.name, project, account, body.metadata, actor=actor)
+
+    def update(
+        self, row: BillingAccountBinding, body: Body, *, actor: Actor, resource_version: int | None
+    ) -> BillingAccountBinding:
+        sent = {
+            PROJECT_FIELD: body.spec["project_ref"]["name"],
+            ACCOUNT_FIELD: body.spec["billing_account_ref"]["name"],
+        }
+        held = {PROJECT_FIELD: row.project.name, ACCOUNT_FIELD: row.account.name}
+        message = _("is fixed; create a new binding, which supersedes this one")
+        if causes := [Cause(field, message) for field in sent if sent[field] != held[field]]:
+            raise Invalid.because(causes)
+        return relabel(row.pk, body.metadata, actor=actor, resource_version=resource_version)
+
+
+def responsibility(row: BillingAccountBinding) -> dict[str, Any]:
+    """Since when, until when, and who took over: instants in UTC to the microsecond, as the ledger has them."""
+    successor = getattr(row, "superseded_by", None)
+    return {
+        "establishedAt": precise_instant(row.established_at),
+        "endedAt": row.ended_at and precise_instant(row.ended_at),
+        "endReason": row.end_reason,
+        "currentAccount": row.account.name if row.ended_at is None else "",
+        "supersededBy": successor.name if successor else "",
+    }

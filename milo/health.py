@@ -1,0 +1,22 @@
+"""Probes for whoever runs the server."""
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+from milo import append_only
+
+
+def livez(request: HttpRequest) -> JsonResponse:
+    """200 while the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 where the database answers and has every guard; else 503 that names what is wrong."""
+    try:
+        absent = [guard.name for guard in append_only.missing(connection)]
+    except DatabaseError:
+        return JsonResponse({"status": "unavailable", "why": "the database does not answer"}, status=503)
+    if absent:
+        return JsonResponse({"status": "unavailable", "why": f"guards are missing: {', '.join(absent)}"}, status=503)
+    return JsonResponse({"status": "ok"})

@@ -1,0 +1,197 @@
+"""The core group: organizations as namespaces, and changes as events."""
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from milo.errors import Forbidden, NotFound, Refused
+from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
+from milo.kube.lists import MAX_LIMIT
+from milo.kube.manifests import instant, precise_instant, render, without_empty
+from milo.kube.models import Change
+from milo.kube.tables import shape_list, shape_one
+from milo.kube.views import KubeView
+
+
+class NamespaceShape(Kind):
+    """How a namespace looks; it is not registered, for its rows are those of the namespace kind."""
+
+    group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
+    namespaced = False
+    columns = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
+
+    @property
+    def api_version(self) -> str:
+        return "v1"
+
+
+class EventShape(NamespaceShape):
+    kind, plural, singular = "Event", "events", "event"
+    namespaced = True
+    columns = (
+        Column("Last Seen", lambda manifest: manifest["lastTimestamp"], type="date"),
+        Column("Type", lambda manifest: manifest["type"]),
+        Column("Reason", lambda manifest: manifest["reason"]),
+        Column("Object", lambda m: f"{m['involvedObject']['kind'].lower()}/{m['involvedObject']['name']}"),
+        Column("Message", lambda manifest: manifest["message"]),
+    )
+
+
+def namespace_manifest(kind: Kind, row: Any) -> dict[str, Any]:
+    """The namespace of an organization."""
+    manifest = render(kind, row)
+    metadata = manifest["metadata"]
+    metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": row.name}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
+
+
+class NamespacesView(KubeView):
+    shape = NamespaceShape()
+
+    @property
+    def kind(self) -> Kind:  # type: ignore[override]
+        return namespace_kind()
+
+    def get(self, request: Request) -> HttpResponseBase:
+        rows = self.rows("list").with_revision().order_by("name")[:MAX_LIMIT]
+        manifests = [namespace_manifest(self.kind, row) for row in rows]
+        newest = max((int(found["metadata"]["resourceVersion"]) for found in manifests), default=0)
+        metadata = {"resourceVersion": str(newest)}
+        shaped = shape_list(self.shape, manifests, metadata, self.answer, self.parameters.include_object)
+        return self.answer.respond(shaped)
+
+
+class NamespaceView(NamespacesView):
+    def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
+        manifest = namespace_manifest(self.kind, self.row())
+        return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
+
+
+def event_manifest(change: Change, kind: Kind) -> dict[str, Any]:
+    """A change with a reason, as a core/v1 Event of its object."""
+    at = instant(change.at)
+    # events of cluster-scoped objects stand in the namespace "default", where kubectl looks for them
+    namespace = change.namespace or "default"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{change.name}.{change.resource_version:x}",
+            "namespace": namespace,
+            "uid": f"{change.uid}",
+            "resourceVersion": str(change.resource_version),
+            "creationTimestamp": at,
+        },
+        "involvedObject": without_empty(
+            {
+                "kind": kind.kind,
+                "namespace": change.namespace,
+                "name": change.name,
+                "uid": str(change.uid),
+                "apiVersion": kind.api_version,
+                "resourceVersion": str(change.resource_version),
+            }
+        ),
+        "reason": change.reason,
+        "message": change.message or change.reason,
+        "type": "Normal",
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "eventTime": precise_instant(change.at),
+        "count": 1,
+        "action": change.reason,
+        "source": {"component": change.actor},
+        "reportingComponent": change.actor,
+        "reportingInstance": "",
+    }
+
+
+_EVENT_FIELDS = {
+    "involvedObject.name": "name",
+    "involvedObject.uid": "uid",
+    "involvedObject.namespace": "namespace",
+    "reason": "reason",
+}
+
+
+class EventsView(KubeView):
+    shape = EventShape()
+    kind = EventShape()
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        changes = self._visible().exclude(reason="").order_by("-resource_version")
+        limit = self.parameters.number("limit", MAX_LIMIT) or MAX_LIMIT
+        known = {kind.resource: kind for kind in all_kinds()}
+        found = list(self._selected(changes)[:limit])
+        manifests = [event_manifest(change, known[change.resource]) for change in found if change.resource in known]
+        metadata = {"resourceVersion": str(found[0].resource_version if found else 0)}
+        shaped = shape_list(self.shape, manifests, metadata, self.answer, self.parameters.include_object)
+        return self.answer.respond(shaped)
+
+    def _visible(self) -> Any:
+        """Changes of the kinds and organizations that the actor may list."""
+        actor, namespace = self.actor, self.namespace
+        changes = Change.objects.all()
+        if namespace == "default":
+            changes = changes.filter(namespace="")
+        elif namespace:
+            self.organization_id()
+            changes = changes.filter(namespace=namespace)
+        scopes = {kind.resource: actor.organizations_for("list", kind.plural) for kind in all_kinds()}
+        readable = {resource: scope for resource, scope in scopes.items() if scope is None or scope}
+        if not readable:
+            raise Forbidden(
+                _("%(actor)s may not %(verb)s %(what)s")
+                % {
+                    "actor": actor.name,
+                    "verb": "list",
+                    "what": "events",
+                }
+            )
+        everywhere = [resource for resource, scope in readable.items() if scope is None]
+        visible = changes.filter(resource__in=everywhere)
+        names = dict(
+            namespace_kind().model._default_manager.filter(pk__in=actor.organizations).values_list("pk", "name")
+        )
+        for resource, scope in readable.items():
+            if scope is not None:
+                visible |= changes.filter(resource=resource, organization__in=[names[pk] for pk in scope])
+        return visible
+
+    def _selected(self, changes: Any) -> Any:
+        kinds = {kind.kind: kind.resource for kind in all_kinds()}
+        for term in filter(None, self.parameters.text("fieldSelector").split(",")):
+            path, equals, value = term.partition("=")
+            value = value.removeprefix("=")
+            negated = path.endswith("!")
+            path = path.rstrip("!").strip()
+            if not equals:
+                raise Refused(_("the field selector is not understood: %(term)s") % {"term": term[:80]})
+            if path == "involvedObject.kind":
+                condition = {"resource": kinds.get(value, "")}
+            elif path == "involvedObject.namespace" and value in ("", "default"):
+                condition = {"namespace": ""}
+            elif path in _EVENT_FIELDS:
+                condition = {_EVENT_FIELDS[path]: value}
+            elif path in ("type", "metadata.namespace", "involvedObject.apiVersion", "involvedObject.resourceVersion"):
+                continue
+            else:
+                raise Refused(_("events cannot be selected by %(field)s") % {"field": path[:80]})
+            changes = changes.exclude(**condition) if negated else changes.filter(**condition)
+        return changes
+
+
+class EventView(EventsView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        number = self.kwargs["name"].rpartition(".")[2]
+        try:
+            change = self._visible().exclude(reason="").filter(resource_version=int(number, 16)).first()
+        except (ValueError, OverflowError):
+            change = None
+        kind = next((kind for kind in all_kinds() if change and kind.resource == change.resource), None)
+        if change is None or kind is None:
+            raise NotFound(f'events "{self.kwargs["name"]}" not found')
+        shaped = shape_one(self.shape, event_manifest(change, kind), self.answer, self.parameters.include_object)
+        return self.answer.respond(shaped)

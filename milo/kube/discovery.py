@@ -1,0 +1,182 @@
+"""What the server offers, as kubectl and the Python clients ask for it: versions, groups, resources."""
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version as package_version
+from typing import Any
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from milo.errors import NotFound
+from milo.kube.kinds import Kind, all_kinds
+from milo.kube.views import KubeView
+
+CORE_VERBS = ("get", "list", "watch")
+KUBERNETES_VERSION = ("1", "34")
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+CORE: list[dict[str, Any]] = [
+    {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace", "shortNames": ["ns"]},
+    {"name": "events", "singularName": "event", "namespaced": True, "kind": "Event", "shortNames": ["ev"]},
+]
+REVIEWS: dict[str, list[dict[str, Any]]] = {
+    "authentication.k8s.io": [{"name": "selfsubjectreviews", "kind": "SelfSubjectReview"}],
+    "authorization.k8s.io": [
+        {"name": "selfsubjectaccessreviews", "kind": "SelfSubjectAccessReview"},
+        {"name": "selfsubjectrulesreviews", "kind": "SelfSubjectRulesReview"},
+    ],
+}
+
+
+def kind_resources(kind: Kind) -> list[dict[str, Any]]:
+    """APIResource entries of a kind: itself, its status, its acts (create) and readings (get)."""
+    own = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": list(kind.verbs),
+        "shortNames": list(kind.short_names),
+        "categories": list(kind.categories),
+    }
+    entries = [own, _subresource(kind, "status", "get")]
+    entries += [_subresource(kind, act.name, "create") for act in kind.acts]
+    return entries + [_subresource(kind, reading.name, "get") for reading in kind.readings]
+
+
+def _subresource(kind: Kind, name: str, verb: str) -> dict[str, Any]:
+    return {
+        "name": f"{kind.plural}/{name}",
+        "singularName": "",
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": [verb],
+    }
+
+
+def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """APIResource entries by group and version."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for kind in all_kinds():
+        found.setdefault((kind.group, kind.version), []).extend(kind_resources(kind))
+    for group, reviews in REVIEWS.items():
+        found[group, "v1"] = [
+            {"singularName": "", "namespaced": False, "verbs": ["create"], **entry} for entry in reviews
+        ]
+    return found
+
+
+def _core() -> list[dict[str, Any]]:
+    return [{**entry, "verbs": list(CORE_VERBS)} for entry in CORE]
+
+
+def _api_group(group: str, versions: Iterable[str]) -> dict[str, Any]:
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _resource_list(group_version: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
+
+
+def _aggregate(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
+    items = []
+    for (group, version), resources in groups.items():
+        owners = [_discovered(group, version, entry) for entry in resources if "/" not in entry["name"]]
+        for entry in resources:
+            plural, slash, name = entry["name"].partition("/")
+            if slash:
+                owner = next(found for found in owners if found["resource"] == plural)
+                kind = {"group": group, "version": version, "kind": entry["kind"]}
+                owner.setdefault("subresources", []).append(
+                    {"subresource": name, "responseKind": kind, "verbs": entry["verbs"]}
+                )
+        metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+        items.append(
+            {"metadata": metadata, "versions": [{"version": version, "resources": owners, "freshness": "Current"}]}
+        )
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _discovered(group: str, version: str, entry: dict[str, Any]) -> dict[str, Any]:
+    found = {
+        "resource": entry["name"],
+        "responseKind": {"group": group, "version": version, "kind": entry["kind"]},
+        "scope": "Namespaced" if entry["namespaced"] else "Cluster",
+        "singularResource": entry["singularName"],
+        "verbs": entry["verbs"],
+        "shortNames": entry.get("shortNames", []),
+        "categories": entry.get("categories", []),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+class DiscoveryView(KubeView):
+    """Answers in JSON, or aggregated where the client asks for that."""
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+    def answered(self, value: dict[str, Any], groups: dict[tuple[str, str], list[dict[str, Any]]]) -> HttpResponse:
+        accept = self.request.headers.get("Accept", "").replace(" ", "")
+        if AGGREGATED in accept:
+            return HttpResponse(orjson.dumps(_aggregate(groups)), content_type=AGGREGATED)
+        return self.answer.respond(value)
+
+
+class CoreVersionsView(DiscoveryView):
+    def get(self, request: Request) -> HttpResponseBase:
+        addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": request.get_host()}]
+        value = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
+        return self.answered(value, {("", "v1"): _core()})
+
+
+class GroupsView(DiscoveryView):
+    def get(self, request: Request) -> HttpResponseBase:
+        groups = _groups()
+        listed = [_api_group(group, [version]) for group, version in groups]
+        return self.answered({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}, groups)
+
+
+class GroupView(DiscoveryView):
+    def get(self, request: Request, group: str) -> HttpResponseBase:
+        versions = [version for known, version in _groups() if known == group]
+        if not versions:
+            raise NotFound(_("there is no API group %(group)s") % {"group": group})
+        return self.answer.respond(_api_group(group, versions))
+
+
+class ResourcesView(DiscoveryView):
+    def get(self, request: Request, group: str = "", version: str = "v1") -> HttpResponseBase:
+        if not group and version == "v1":
+            return self.answer.respond(_resource_list("v1", _core()))
+        resources = _groups().get((group, version))
+        if resources is None:
+            raise NotFound(_("there is no API %(group)s/%(version)s") % {"group": group, "version": version})
+        return self.answer.respond(_resource_list(f"{group}/{version}", resources))
+
+
+class VersionView(DiscoveryView):
+    """Which Kubernetes API conventions are followed, and which Milo this is; the one thing told to strangers."""
+
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+
+    def get(self, request: Request) -> HttpResponseBase:
+        major, minor = KUBERNETES_VERSION
+        return self.answer.respond(
+            {
+                "major": major,
+                "minor": minor,
+                "gitVersion": f"v{major}.{minor}.0+milo.{package_version('django')}",
+                "gitCommit": "",
+                "gitTreeState": "clean",
+                "buildDate": "1970-01-01T00:00:00Z",
+                "goVersion": f"python{platform.python_version()}",
+                "compiler": platform.python_implementation().lower(),
+                "platform": f"{platform.system().lower()}/{platform.machine()}",
+            }
+        )

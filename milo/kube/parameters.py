@@ -1,0 +1,63 @@
+"""The query parameters that the Kubernetes API conventions name, checked."""
+
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from milo.errors import Refused
+
+_TRUE, _FALSE = ("true", "1", ""), ("false", "0")
+VALIDATIONS = ("Strict", "Warn", "Ignore")
+INCLUDES = ("None", "Metadata", "Object")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Query parameters of one request; each refuses what it does not understand with BadRequest."""
+
+    query: QueryDict
+
+    def flag(self, name: str) -> bool:
+        value = self.query.get(name)
+        if value is None or value.lower() in _FALSE:
+            return False
+        if value.lower() in _TRUE:
+            return True
+        raise Refused(_("%(name)s must be true or false") % {"name": name})
+
+    def number(self, name: str, most: int) -> int:
+        """A whole number from 0 to `most`; 0 where it is not given."""
+        value = self.query.get(name, "")
+        if not value:
+            return 0
+        if not (value.isascii() and value.isdigit() and len(value) <= 18):
+            raise Refused(_("%(name)s must be a whole number, not negative") % {"name": name})
+        return min(int(value), most)
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.query.get(name) or default
+        if value not in choices:
+            raise Refused(_("%(name)s must be one of %(known)s") % {"name": name, "known": ", ".join(choices)})
+        return value
+
+    def text(self, name: str) -> str:
+        value = str(self.query.get(name, ""))
+        if "\x00" in value:
+            raise Refused(_("%(name)s holds a NUL character") % {"name": name})
+        return value
+
+    @property
+    def dry_run(self) -> bool:
+        given = self.query.getlist("dryRun")
+        if given and set(given) != {"All"}:
+            raise Refused(_("dryRun must be All"))
+        return bool(given)
+
+    @property
+    def field_validation(self) -> str:
+        return self.choice("fieldValidation", VALIDATIONS, "Strict")
+
+    @property
+    def include_object(self) -> str:
+        return self.choice("includeObject", INCLUDES, "Metadata")

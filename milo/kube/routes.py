@@ -1,0 +1,61 @@
+"""Addresses of every registered kind: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris"""
+
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from milo.kube.core import EventsView, EventView, NamespacesView, NamespaceView
+from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
+from milo.kube.kinds import Kind, all_kinds
+from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
+from milo.kube.views import ActView, CollectionView, ObjectView, ReadingView, StatusView
+
+
+def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
+    """A view class of its own for each kind, so that the OpenAPI document can tell them apart."""
+    suffix = f"{of.name.title()}{base.__name__}" if of else base.__name__
+    return type(f"{kind.kind}{suffix}", (base,), {"kind": kind, "of": of}).as_view()
+
+
+def _kind_paths(kind: Kind) -> list[URLPattern]:
+    root = f"apis/{kind.group}/{kind.version}"
+    collection = f"{root}/namespaces/<str:namespace>/{kind.plural}" if kind.namespaced else f"{root}/{kind.plural}"
+    one = f"{collection}/<str:name>"
+    patterns = [
+        path(collection, _view(CollectionView, kind)),
+        path(one, _view(ObjectView, kind)),
+        path(f"{one}/status", _view(StatusView, kind)),
+    ]
+    if kind.namespaced:
+        patterns.append(path(f"{root}/{kind.plural}", _view(CollectionView, kind)))
+    patterns += [path(f"{one}/{act.name}", _view(ActView, kind, act)) for act in kind.acts]
+    patterns += [path(f"{one}/{reading.name}", _view(ReadingView, kind, reading)) for reading in kind.readings]
+    return patterns
+
+
+def kind_paths() -> list[URLPattern]:
+    return [pattern for kind in all_kinds() for pattern in _kind_paths(kind)]
+
+
+def api_paths() -> list[URLPattern]:
+    """Discovery, the core group, the reviews, and every kind."""
+    authentication, authorization = "apis/authentication.k8s.io/v1", "apis/authorization.k8s.io/v1"
+    core, namespaced = "api/v1", "api/v1/namespaces/<str:namespace>/events"
+    return [
+        # two Python clients ask for these with a slash at the end
+        *(path(f"version{slash}", VersionView.as_view()) for slash in ("", "/")),
+        *(path(f"api{slash}", CoreVersionsView.as_view()) for slash in ("", "/")),
+        *(path(f"apis{slash}", GroupsView.as_view()) for slash in ("", "/")),
+        path(core, ResourcesView.as_view()),
+        path(f"{core}/namespaces", NamespacesView.as_view()),
+        path(f"{core}/namespaces/<str:name>", NamespaceView.as_view()),
+        path(f"{core}/events", EventsView.as_view()),
+        path(namespaced, EventsView.as_view()),
+        path(f"{namespaced}/<str:name>", EventView.as_view()),
+        path(f"{authentication}/selfsubjectreviews", SelfSubjectReviewView.as_view()),
+        path(f"{authorization}/selfsubjectaccessreviews", SelfSubjectAccessReviewView.as_view()),
+        path(f"{authorization}/selfsubjectrulesreviews", SelfSubjectRulesReviewView.as_view()),
+        path("apis/<str:group>", GroupView.as_view()),
+        path("apis/<str:group>/<str:version>", ResourcesView.as_view()),
+        *kind_paths(),
+    ]

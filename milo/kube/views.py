@@ -1,0 +1,292 @@
+"""The HTTP side of every kind: collections, objects, their status, acts and readings."""
+
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import Conflict, Forbidden, NotFound, Refused
+from milo.kube import bodies, changes, lists, objects, patches, selectors, tables
+from milo.kube.kinds import Act, Kind, Reading, namespace_kind
+from milo.kube.manifests import render
+from milo.kube.models import ResourceQuerySet
+from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
+from milo.kube.parameters import Parameters
+from milo.kube.status import MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+
+PATCH_ATTEMPTS = 5
+PATCHES = {
+    "application/merge-patch+json": patches.merge_patch,
+    "application/json-patch+json": patches.json_patch,
+    "application/strategic-merge-patch+json": patches.strategic_merge_patch,
+    # for plain REST users
+    "application/json": patches.merge_patch,
+}
+
+
+class KubeView(APIView):
+    """What all views share: who asks, what they want back, and which rows they may know of."""
+
+    kind: ClassVar[Any] = None
+    permission_classes = [IsAuthenticated]
+    content_negotiation_class = Negotiation
+    renderer_classes = [JSONRenderer]
+    parser_classes: list[Any] = []
+    name_sent = ""
+
+    @property
+    def actor(self) -> Actor:
+        actor: Actor = self.request.auth  # type: ignore[assignment]
+        return actor
+
+    @cached_property
+    def answer(self) -> Answer:
+        return negotiate(self.request.headers.get("Accept", ""))
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        return Parameters(self.request.GET)
+
+    @property
+    def namespace(self) -> str:
+        return str(self.kwargs.get("namespace", ""))
+
+    def details(self) -> dict[str, Any]:
+        """`details` of a Status about the object of this request."""
+        name = getattr(self, "kwargs", {}).get("name") or self.name_sent
+        known = {"name": name, "group": self.kind.group, "kind": self.kind.kind}
+        return {key: value for key, value in known.items() if value}
+
+    def body(self) -> Any:
+        request = self.request._request
+        return bodies.parse(request.body, request.content_type or "")
+
+    def rows(self, verb: str) -> ResourceQuerySet:
+        """The rows on which the actor may use `verb`, of the request's namespace where it names one."""
+        kind: Kind = self.kind
+        rows: ResourceQuerySet = kind.queryset()
+        if self.namespace:
+            organization_id = self.organization_id()
+            self.actor.require(verb, kind.plural, organization_id)
+            return rows.filter(**{f"{kind.organization_path}_id": organization_id})
+        allowed = self.actor.organizations_for(verb, kind.plural)
+        if allowed is None:
+            return rows
+        if not allowed:
+            raise Forbidden(
+                _("%(actor)s may not %(verb)s %(what)s")
+                % {
+                    "actor": self.actor.name,
+                    "verb": verb,
+                    "what": kind.plural,
+                }
+            )
+        path = "pk" if kind.is_namespace else f"{kind.organization_path}_id"
+        return rows.filter(**{f"{path}__in": allowed})
+
+    def organization_id(self) -> int:
+        """The organization of the request's namespace; one that the actor may not see is as missing as one that is not."""
+        namespaces = namespace_kind()
+        found = namespaces.model._default_manager.filter(name=self.namespace).values_list("pk", flat=True).first()
+        if found is None or not self.actor.may("get", namespaces.plural, found):
+            raise NotFound(f'namespaces "{self.namespace}" not found')
+        return int(found)
+
+    def row(self, verb: str = "get") -> Any:
+        """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
+        kind: Kind = self.kind
+        rows = kind.queryset().with_revision().filter(name=self.kwargs["name"])
+        if self.namespace:
+            rows = rows.filter(**{f"{kind.organization_path}__name": self.namespace})
+        row = rows.first()
+        organization_id = kind.organization(row).pk if row else None
+        if row is None or not self.actor.may("get", kind.plural, organization_id):
+            raise NotFound(f'{kind.plural}.{kind.group} "{self.kwargs["name"]}" not found')
+        if verb != "get":
+            self.actor.require(verb, kind.plural, organization_id)
+        return row
+
+    def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
+        """An object in the shape asked for, with its ETag."""
+        shaped = tables.shape_one(self.kind, manifest, self.answer, self.parameters.include_object)
+        response = self.answer.respond(shaped, status)
+        response["ETag"] = f'"{manifest["metadata"]["resourceVersion"]}"'
+        if warnings:
+            response["Warning"] = ", ".join(f'299 - "{_quoted(warning)}"' for warning in warnings)
+        return response
+
+    def acting(self) -> Any:
+        """The context of a write: with dryRun=All everything is done, then rolled back."""
+        return audit.dry_run() if self.parameters.dry_run else nullcontext()
+
+    def shown(self, row: Any) -> dict[str, Any]:
+        """The manifest of a row after a service returned it."""
+        written = changes.manifest_written(row)
+        return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').encode("ascii", "replace").decode()
+
+
+class CollectionView(KubeView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """List, or watch with `?watch=true`."""
+        parameters = self.parameters
+        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        if parameters.flag("watch"):
+            raise MethodNotAllowed("watch")
+        rows = self.rows("list")
+        manifests, metadata = lists.page(
+            self.kind,
+            rows,
+            selection,
+            limit=parameters.number("limit", lists.MAX_LIMIT),
+            token=parameters.text("continue"),
+        )
+        shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
+        return self.answer.respond(shaped)
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Create."""
+        kind: Kind = self.kind
+        organization_id = self.organization_id() if kind.namespaced and self.namespace else None
+        if kind.namespaced and organization_id is None:
+            raise MethodNotAllowed(
+                _("name the namespace: POST .../namespaces/{organization}/%(plural)s")
+                % {
+                    "plural": kind.plural,
+                }
+            )
+        manifest = self.body()
+        self.name_sent = objects.name_of(manifest)
+        sent = objects.read(
+            kind,
+            manifest,
+            namespace=self.namespace,
+            organization_id=organization_id,
+            field_validation=self.parameters.field_validation,
+        )
+        if sent.resource_version:
+            raise Refused(_("resourceVersion should not be set on objects to be created"))
+        with self.acting():
+            row = kind.create(sent.body, actor=self.actor)
+        return self.one(self.shown(row), 201, sent.warnings)
+
+
+class ObjectView(KubeView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """Read; with If-None-Match, 304 where nothing is new."""
+        manifest = render(self.kind, self.row())
+        response = self.one(manifest)
+        if request.headers.get("If-None-Match") in (response["ETag"], f"W/{response['ETag']}"):
+            return HttpResponse(status=304, headers={"ETag": response["ETag"]})
+        return response
+
+    def put(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Replace; the body or If-Match says which revision the client has seen."""
+        row = self.row("update")
+        matched = self._if_match(row)
+        sent = self._read(row, self.body())
+        if sent.resource_version is None and matched is None:
+            raise objects.missing_version()
+        return self._update(row, sent, sent.resource_version or matched)
+
+    def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
+        kind_of_patch = bodies.media_type(self.request._request.content_type or "")
+        apply_patch = PATCHES.get(kind_of_patch)
+        if apply_patch is None:
+            raise UnsupportedMediaType(
+                _("patches of type %(type)s are not understood; known: %(known)s")
+                % {
+                    "type": kind_of_patch,
+                    "known": ", ".join(PATCHES),
+                }
+            )
+        patch = self.body()
+        for _attempt in range(PATCH_ATTEMPTS):
+            row = self.row("patch")
+            matched = self._if_match(row)
+            live = render(self.kind, row)
+            patched = apply_patch(live, patch)
+            sent = self._read(row, patched)
+            expected = sent.resource_version if sent.resource_version is not None else matched
+            try:
+                return self._update(row, sent, expected)
+            except Conflict:
+                if sent.resource_version != row.resource_version or matched is not None:
+                    raise  # the client named the revision itself
+        raise Conflict(_("the object is changing too quickly; please try again"))
+
+    def delete(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Refused for every kind: nothing that the ledger names is ever deleted."""
+        self.row("delete" if "delete" in self.kind.verbs else "get")
+        raise MethodNotAllowed(self.kind.undeletable)
+
+    def _read(self, row: Any, manifest: Any) -> objects.Sent:
+        kind: Kind = self.kind
+        sent = objects.read(
+            kind,
+            manifest,
+            namespace=self.namespace,
+            organization_id=kind.organization(row).pk,
+            name=row.name,
+            field_validation=self.parameters.field_validation,
+        )
+        objects.expect_uid(row, sent.uid)
+        return sent
+
+    def _update(self, row: Any, sent: objects.Sent, resource_version: int | None) -> HttpResponse:
+        with self.acting():
+            updated = self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
+        return self.one(self.shown(updated), 200, sent.warnings)
+
+    def _if_match(self, row: Any) -> int | None:
+        """The revision that If-Match names; raises `PreconditionFailed` where it is not the newest."""
+        tag = self.request.headers.get("If-Match", "").removeprefix("W/").strip('"')
+        if not tag or tag == "*":
+            return None
+        if tag != str(row.resource_version):
+            raise PreconditionFailed(_("the object has been modified since revision %(tag)s") % {"tag": tag[:40]})
+        return int(row.resource_version)
+
+
+class StatusView(KubeView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Read the object through its status subresource; status is written by acts only."""
+        return self.one(render(self.kind, self.row()))
+
+
+class ActView(KubeView):
+    """POST of `{"spec": {...}}` to an act of the object."""
+
+    of: ClassVar[Any] = None
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        act: Act = self.of
+        row = self.row()
+        raw = self.request._request.body
+        spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
+        with self.acting():
+            done = act.call(row, spec, actor=self.actor)
+        return self.one(self.shown(done))
+
+
+class ReadingView(KubeView):
+    """GET of something computed from the object."""
+
+    of: ClassVar[Any] = None
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        reading: Reading = self.of
+        row = self.row()
+        query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
+        return self.answer.respond(reading.call(row, query, actor=self.actor))

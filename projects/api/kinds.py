@@ -1,0 +1,137 @@
+"""Organizations and projects as Kubernetes kinds."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.api.history import BILLING_HISTORY
+from billing.models import BillingAccountBinding
+from billing.services.projects import archive_project
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from milo.kube.kinds import Act, Body, Column, Kind, register
+from milo.kube.manifests import condition, precise_instant
+from milo.kube.schemas import NothingSerializer
+from projects.access import ORGANIZATIONS, PROJECTS
+from projects.api.serializers import (
+    OrganizationSpecSerializer,
+    OrganizationStatusSerializer,
+    ProjectSpecSerializer,
+    ProjectStatusSerializer,
+)
+from projects.models import Organization, Project
+from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
+from projects.services.projects import ProjectSpec, create_project, revise_project
+
+GROUP = "resources.milo.io"
+
+
+@register
+class OrganizationKind(Kind):
+    group, kind, plural, singular, short_names = GROUP, "Organization", ORGANIZATIONS, "organization", ("org",)
+    description = gettext_lazy("The owner of projects and billing accounts; also shown as the namespace of its name.")
+    namespaced, is_namespace = False, True
+    model = Organization
+    spec_serializer, status_serializer = OrganizationSpecSerializer, OrganizationStatusSerializer
+    columns = (
+        Column("Display Name", lambda m: m["spec"].get("displayName", "")),
+        Column("Phase", lambda m: m["status"]["phase"]),
+    )
+    field_selectors = {"status.phase": "phase"}
+    undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
+
+    def queryset(self) -> QuerySet[Organization]:
+        return Organization.objects.all()
+
+    def organization(self, row: Organization) -> Organization:
+        return row
+
+    def spec(self, row: Organization) -> dict[str, Any]:
+        return {"displayName": row.display_name}
+
+    def status(self, row: Organization) -> dict[str, Any]:
+        message = "Organization is active"
+        return {
+            "phase": row.phase,
+            "conditions": [condition("Ready", True, row.created_at, "OrganizationActive", message, row.generation)],
+        }
+
+    def create(self, body: Body, *, actor: Actor) -> Organization:
+        return create_organization(body.name, OrganizationSpec(**body.spec), body.metadata, actor=actor)
+
+    def update(self, row: Organization, body: Body, *, actor: Actor, resource_version: int | None) -> Organization:
+        spec = OrganizationSpec(**body.spec)
+        return revise_organization(row.pk, spec, body.metadata, actor=actor, resource_version=resource_version)
+
+
+@register
+class ProjectKind(Kind):
+    group, kind, plural, singular = GROUP, "Project", PROJECTS, "project"
+    description = gettext_lazy("What consumes services, and so needs a payer.")
+    namespaced = False
+    model = Project
+    spec_serializer, status_serializer = ProjectSpecSerializer, ProjectStatusSerializer
+    columns = (
+        Column("Organization", lambda m: m["spec"]["organizationRef"]["name"]),
+        Column("Payer", lambda m: _responsibility(m).get("account", "")),
+        Column("Since", lambda m: _responsibility(m).get("establishedAt"), type="date"),
+        Column("Phase", lambda m: m["status"]["phase"]),
+        Column("Display Name", lambda m: m["spec"].get("displayName", ""), wide=True),
+    )
+    field_selectors = {"status.phase": "phase", "spec.organizationRef.name": "organization__name"}
+    undeletable = gettext_lazy("a project is never deleted: POST to its subresource archive instead")
+    readings = (BILLING_HISTORY,)
+    acts = (
+        Act(
+            "archive",
+            lambda row, spec, *, actor: archive_project(row.pk, actor=actor),
+            NothingSerializer,
+            gettext_lazy("Archive the project for ever; its active binding ends at the same instant."),
+        ),
+    )
+
+    def queryset(self) -> QuerySet[Project]:
+        paying = BillingAccountBinding.objects.paying().select_related("account")
+        return Project.objects.select_related("organization").prefetch_related(
+            Prefetch("bindings", queryset=paying, to_attr="paying")
+        )
+
+    def spec(self, row: Project) -> dict[str, Any]:
+        return {
+            "organizationRef": {"name": row.organization.name},
+            "displayName": row.display_name,
+            "contactEmailAddresses": list(row.contact_email_addresses),
+        }
+
+    def status(self, row: Project) -> dict[str, Any]:
+        active = row.phase == Project.Phase.ACTIVE
+        message = "Project is active" if active else "Project is archived"
+        ready = condition("Ready", active, row.phase_since, f"Project{row.phase}", message, row.generation)
+        paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
+        return {
+            "phase": row.phase,
+            "conditions": [ready],
+            "billingResponsibility": paying
+            and {"account": paying.account.name, "establishedAt": precise_instant(paying.established_at)},
+        }
+
+    def create(self, body: Body, *, actor: Actor) -> Project:
+        reference = body.spec.pop("organization_ref")["name"]
+        owner = Organization.objects.filter(name=reference).first()
+        if owner is None or not actor.may("get", ORGANIZATIONS, owner.pk):
+            message = _("there is no organization %(name)s") % {"name": reference}
+            raise Invalid.because([Cause.not_found("spec.organizationRef.name", message)])
+        return create_project(body.name, owner.pk, ProjectSpec(**body.spec), body.metadata, actor=actor)
+
+    def update(self, row: Project, body: Body, *, actor: Actor, resource_version: int | None) -> Project:
+        if body.spec.pop("organization_ref")["name"] != row.organization.name:
+            raise Invalid.because([Cause("spec.organizationRef.name", _("is fixed"))])
+        spec = ProjectSpec(**body.spec)
+        return revise_project(row.pk, spec, body.metadata, actor=actor, resource_version=resource_version)
+
+
+def _responsibility(manifest: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["status"].get("billingResponsibility", {})
+    return found

@@ -1,0 +1,47 @@
+"""Specs and statuses of organizations and projects; the help texts are what `kubectl explain` says."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from milo.kube.fields import ReferenceSerializer, StringField, StringListField
+from milo.kube.schemas import ConditionSerializer
+
+
+class OrganizationSpecSerializer(serializers.Serializer[Any]):
+    displayName = StringField(
+        source="display_name", max_length=200, required=False, allow_blank=True, help_text=_("Name for people.")
+    )
+
+
+class OrganizationStatusSerializer(serializers.Serializer[Any]):
+    phase = serializers.CharField(help_text=_("Active."))
+    conditions = ConditionSerializer(many=True, help_text=_("Ready: the organization can hold projects and accounts."))
+
+
+class ProjectSpecSerializer(serializers.Serializer[Any]):
+    organizationRef = ReferenceSerializer(
+        source="organization_ref", help_text=_("The organization that owns the project; fixed.")
+    )
+    displayName = StringField(
+        source="display_name", max_length=200, required=False, allow_blank=True, help_text=_("Name for people.")
+    )
+    contactEmailAddresses = StringListField(
+        source="contact_email_addresses",
+        required=False,
+        help_text=_("Who is told when the project's payer changes or is suspended; at most 50."),
+    )
+
+
+class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
+    account = serializers.CharField(help_text=_("Name of the billing account that pays for the project."))
+    establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) since which it pays."))
+
+
+class ProjectStatusSerializer(serializers.Serializer[Any]):
+    phase = serializers.CharField(help_text=_("Active or Archived."))
+    conditions = ConditionSerializer(many=True, help_text=_("Ready: the project is active."))
+    billingResponsibility = ProjectResponsibilitySerializer(
+        required=False, help_text=_("Who pays for the project now; absent where nobody does.")
+    )
