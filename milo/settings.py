@@ -39,11 +39,9 @@ def _database(url: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL",
         }
-        config["TEST"] = {"NAME": os.environ.get("MILO_TEST_SQLITE", "/tmp/milo-test.sqlite3")}
     elif config["ENGINE"].endswith("postgresql"):
         # ASGI serves each request on a thread of its own, so a connection per thread would be one per request
         options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 20}
-        config["TEST"] = {"NAME": f"test_{config['NAME']}"}
     else:
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://")
     return config

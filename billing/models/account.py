@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -15,17 +16,12 @@ from projects.models import Organization
 VERIFIER_UNAVAILABLE = "VerifierUnavailable"
 
 
-class BillingAccountQuerySet(ResourceQuerySet):
+class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
     def with_linked_projects_count(self) -> "BillingAccountQuerySet":
         """Accounts annotated with `linked_projects_count`, the projects each pays for now."""
         # a subquery a row: a join would count all bindings of all accounts before the first page
-        linked = (
-            self.model._meta.get_field("bindings")
-            .related_model.objects.paying()
-            .filter(account=OuterRef("pk"))
-            .order_by()
-            .values("account")
-        )
+        bindings = apps.get_model("billing.BillingAccountBinding").objects
+        linked = bindings.paying().filter(account=OuterRef("pk")).order_by().values("account")
         return self.annotate(linked_projects_count=Coalesce(Subquery(linked.annotate(n=Count("pk")).values("n")), 0))
 
     def waiting_for_validation(self) -> "BillingAccountQuerySet":

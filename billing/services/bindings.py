@@ -38,7 +38,8 @@ def bind(
         payer = next((found for found in accounts if found.name == account), None)
         if causes := _causes(project, payee, account, payer, active):
             raise Invalid.because(causes, _("the project cannot be bound"))
-        assert payee and payer
+        assert payee
+        assert payer
         if BillingAccountBinding.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         at = ledger_time(_last_instant(payee))

@@ -15,7 +15,7 @@ def actor_of(user: User) -> Actor:
     A superuser holds `platform-admin` and the staff roles; four eyes bind superusers too.
     """
     across = user.groups.values_list(Value(None, BigIntegerField()), "name")
-    within = user.memberships.values_list("organization_id", "role")  # type: ignore[attr-defined]
+    within = user.memberships.values_list("organization_id", "role")
     held: dict[int | None, set[str]] = defaultdict(set)
     for organization_id, role in within.union(across):
         held[organization_id].add(role)

@@ -32,7 +32,10 @@ def issue_token(
 
 
 def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
-    """Revoke a token: the next request with it is refused. Repeating it changes nothing. Raises `Forbidden`, `NotFound`."""
+    """Revoke a token: the next request with it is refused. Repeating it changes nothing.
+
+    Raises `Forbidden`, `NotFound`.
+    """
     actor.require("delete", TOKENS, None)
     with audit.act():
         token = ServiceToken.objects.select_for_update().filter(pk=token_id).first()

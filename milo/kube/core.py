@@ -1,6 +1,6 @@
 """The core group: organizations as namespaces, and changes as events."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ class NamespaceShape(Kind):
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
-    columns = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
+    columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
     def api_version(self) -> str:
@@ -51,7 +51,7 @@ class NamespacesView(KubeView):
     shape = NamespaceShape()
 
     @property
-    def kind(self) -> Kind:  # type: ignore[override]
+    def kind(self) -> Kind:
         return namespace_kind()
 
     def get(self, request: Request) -> HttpResponseBase:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.functional import Promise
 
 from milo.access import Actor
 from milo.kube.metadata import Metadata
+from milo.kube.models import ResourceQuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Act:
     name: str
     call: Callable[..., Any]
     serializer: Any
-    description: str = ""
+    description: str | Promise = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Reading:
     call: Callable[..., dict[str, Any]]
     parameters: Any
     response: Any
-    description: str = ""
+    description: str | Promise = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class Kind:
     categories: ClassVar[tuple[str, ...]] = ("milo",)
     namespaced: ClassVar[bool] = True
     verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch")
-    description: ClassVar[str] = ""
-    undeletable: ClassVar[str]
+    description: ClassVar[str | Promise] = ""
+    undeletable: ClassVar[str | Promise]
     """What to do instead of DELETE: nothing that the ledger names is ever deleted."""
     is_namespace: ClassVar[bool] = False
     """Whether an object of this kind is also shown as the namespace of its name."""
@@ -93,7 +95,7 @@ class Kind:
     def api_version(self) -> str:
         return f"{self.group}/{self.version}"
 
-    def queryset(self) -> "models.QuerySet[Any]":
+    def queryset(self) -> ResourceQuerySet[Any]:
         """Rows with all that `spec` and `status` read, in a constant number of queries."""
         raise NotImplementedError
 

@@ -56,9 +56,9 @@ def _after(columns: tuple[str, ...], key: tuple[Any, ...]) -> Q:
 
 
 def page(
-    kind: Kind, rows: ResourceQuerySet, selection: Selection, *, limit: int = 0, token: str = ""
+    kind: Kind, rows: ResourceQuerySet[Any], selection: Selection, *, limit: int = 0, token: str = ""
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Manifests and list metadata: at most `limit` (0, or more than 5,000, is 5,000) of `rows`, in the order of their names.
+    """Manifests and list metadata: at most `limit` (0, or more than 5,000, is 5,000) of `rows`, in the order of names.
 
     With `token`, what has changed since the list began is shown as it was then. Raises `Expired` where the change
     log no longer reaches back to that, `Refused` for a token that is none.

@@ -1,15 +1,17 @@
 """What every resource has in common, and the change log that all of them share."""
 
 import uuid
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+M = TypeVar("M", bound=models.Model, covariant=True)
 
-class ResourceQuerySet(models.QuerySet[Any]):
+
+class ResourceQuerySet(models.QuerySet[M]):
     """Querysets of resources."""
 
     def locked(self) -> Self:
@@ -55,6 +57,9 @@ class Counter(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="kube_counter_single_row")]
+
+    def __str__(self) -> str:
+        return str(self.value)
 
 
 class Change(models.Model):

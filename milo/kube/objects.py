@@ -24,7 +24,7 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A manifest as sent: its body for the service, what it expects of the stored object, and warnings for the client."""
+    """A manifest as sent: its body for the service, what it expects of the stored object, warnings for the client."""
 
     body: Body
     resource_version: int | None
@@ -110,7 +110,7 @@ def _text(metadata: dict[str, Any], key: str) -> str:
 
 
 def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
-    pairs = _without_null(_object(metadata, key))
+    pairs: dict[str, str] = _without_null(_object(metadata, key))
     if not all(isinstance(value, str) for value in pairs.values()):
         raise Refused(_("the values of metadata.%(key)s must be strings") % {"key": key})
     return pairs
@@ -152,7 +152,7 @@ def _unknown_envelope(manifest: dict[str, Any], metadata: dict[str, Any]) -> Ite
     yield from (f"metadata.{key}" for key in sorted(metadata.keys() - _METADATA))
 
 
-def _unknown(field: serializers.Field[Any, Any, Any, Any], value: Any, path: str) -> Iterator[str]:
+def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, path: str) -> Iterator[str]:
     """Paths inside `value` that `field` does not know; what is of the wrong type is for the serializer to refuse."""
     if isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(value, list):
         for index, item in enumerate(value):

@@ -79,7 +79,7 @@ class SelfSubjectAccessReviewView(ReviewView):
 
 
 def may(actor: Actor, verb: str, plural: str, organization_id: int | None, act: str = "") -> bool:
-    """Whether the actor may, in the organization; in any of them where none is named, as a list over all of them shows."""
+    """Whether the actor may, in the organization; where none is named in any, as a list over all of them shows."""
     if actor.may(verb, plural, organization_id, act=act):
         return True
     return organization_id is None and any(actor.may(verb, plural, pk, act=act) for pk in actor.organizations)

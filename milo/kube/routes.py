@@ -14,7 +14,8 @@ from milo.kube.views import ActView, CollectionView, ObjectView, ReadingView, St
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
     """A view class of its own for each kind, so that the OpenAPI document can tell them apart."""
     suffix = f"{of.name.title()}{base.__name__}" if of else base.__name__
-    return type(f"{kind.kind}{suffix}", (base,), {"kind": kind, "of": of}).as_view()
+    view: Any = type(f"{kind.kind}{suffix}", (base,), {"kind": kind, "of": of})
+    return view.as_view()
 
 
 def _kind_paths(kind: Kind) -> list[URLPattern]:

@@ -106,7 +106,7 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's EXCEPTION_HANDLER: everything a view raises becomes a Status; a bug becomes a 500 that leaks nothing."""
-    details = getattr(context.get("view"), "details", dict)()
+    details: dict[str, Any] = getattr(context.get("view"), "details", dict)()
     if isinstance(error, Refused):
         return respond(of_refusal(error, details))
     if isinstance(error, exceptions.APIException):

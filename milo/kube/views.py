@@ -68,10 +68,10 @@ class KubeView(APIView):
         request = self.request._request
         return bodies.parse(request.body, request.content_type or "")
 
-    def rows(self, verb: str) -> ResourceQuerySet:
+    def rows(self, verb: str) -> ResourceQuerySet[Any]:
         """The rows on which the actor may use `verb`, of the request's namespace where it names one."""
         kind: Kind = self.kind
-        rows: ResourceQuerySet = kind.queryset()
+        rows = kind.queryset()
         if self.namespace:
             organization_id = self.organization_id()
             self.actor.require(verb, kind.plural, organization_id)
@@ -92,7 +92,7 @@ class KubeView(APIView):
         return rows.filter(**{f"{path}__in": allowed})
 
     def organization_id(self) -> int:
-        """The organization of the request's namespace; one that the actor may not see is as missing as one that is not."""
+        """The organization of the request's namespace; one that the actor may not see is as missing as none."""
         namespaces = namespace_kind()
         found = namespaces.model._default_manager.filter(name=self.namespace).values_list("pk", flat=True).first()
         if found is None or not self.actor.may("get", namespaces.plural, found):
