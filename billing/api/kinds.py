@@ -20,7 +20,8 @@ from billing.services.bindings import ACCOUNT_FIELD, PROJECT_FIELD, bind, relabe
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, register
-from milo.kube.manifests import condition, precise_instant, without_empty
+from milo.kube.manifests import condition, without_empty
+from projects.api.history import responsibility
 
 GROUP = "billing.milo.io"
 
@@ -144,15 +145,3 @@ class BillingAccountBindingKind(Kind):
         if causes := [Cause(field, message) for field in sent if sent[field] != held[field]]:
             raise Invalid.because(causes)
         return relabel(row.pk, body.metadata, actor=actor, resource_version=resource_version)
-
-
-def responsibility(row: BillingAccountBinding) -> dict[str, Any]:
-    """Since when, until when, and who took over: instants in UTC to the microsecond, as the ledger has them."""
-    successor = getattr(row, "superseded_by", None)
-    return {
-        "establishedAt": precise_instant(row.established_at),
-        "endedAt": row.ended_at and precise_instant(row.ended_at),
-        "endReason": row.end_reason,
-        "currentAccount": row.account.name if row.ended_at is None else "",
-        "supersededBy": successor.name if successor else "",
-    }

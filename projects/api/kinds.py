@@ -6,7 +6,6 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.api.history import BILLING_HISTORY
 from billing.models import BillingAccountBinding
 from billing.services.projects import archive_project
 from milo.access import Actor
@@ -15,6 +14,7 @@ from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant
 from milo.kube.schemas import NothingSerializer
 from projects.access import ORGANIZATIONS, PROJECTS
+from projects.api.history import BILLING_HISTORY
 from projects.api.serializers import (
     OrganizationSpecSerializer,
     OrganizationStatusSerializer,

@@ -45,3 +45,24 @@ class ProjectStatusSerializer(serializers.Serializer[Any]):
     billingResponsibility = ProjectResponsibilitySerializer(
         required=False, help_text=_("Who pays for the project now; absent where nobody does.")
     )
+
+
+class HistoryQuerySerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(
+        required=False, help_text=_("An instant (RFC 3339): answer with who paid then, instead of the whole timeline.")
+    )
+
+
+class HistoryItemSerializer(serializers.Serializer[Any]):
+    binding = serializers.CharField(help_text=_("Name of the binding."))
+    account = serializers.CharField(help_text=_("Name of the billing account."))
+    phase = serializers.CharField(help_text=_("Active, Superseded or Ended."))
+    establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which the account pays."))
+    endedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) from which it no longer does."))
+    endReason = serializers.CharField(required=False)
+    supersededBy = serializers.CharField(required=False)
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    project = serializers.CharField()
+    items = HistoryItemSerializer(many=True, help_text=_("Oldest first; with `at`, the one in force then, if any."))

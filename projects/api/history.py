@@ -4,12 +4,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from billing.api.kinds import responsibility
-from billing.api.serializers import HistoryQuerySerializer, HistorySerializer
 from billing.models import BillingAccountBinding
 from milo.access import Actor
 from milo.kube.kinds import Reading
-from milo.kube.manifests import without_empty
+from milo.kube.manifests import precise_instant, without_empty
+from projects.api.serializers import HistoryQuerySerializer, HistorySerializer
 from projects.models import Project
 
 
@@ -31,6 +30,18 @@ def _item(binding: BillingAccountBinding) -> dict[str, Any]:
     interval.pop("currentAccount")
     item = {"binding": binding.name, "account": binding.account.name, "phase": binding.phase}
     return without_empty(item | interval)
+
+
+def responsibility(row: BillingAccountBinding) -> dict[str, Any]:
+    """Since when, until when, and who took over: instants in UTC to the microsecond, as the ledger has them."""
+    successor = getattr(row, "superseded_by", None)
+    return {
+        "establishedAt": precise_instant(row.established_at),
+        "endedAt": row.ended_at and precise_instant(row.ended_at),
+        "endReason": row.end_reason,
+        "currentAccount": row.account.name if row.ended_at is None else "",
+        "supersededBy": successor.name if successor else "",
+    }
 
 
 BILLING_HISTORY = Reading(
