@@ -10,7 +10,7 @@ _LOADING = "_phases_loading"
 
 
 class PhaseDescriptor(FSMFieldDescriptor):
-    """Refuses assignment, except while this one instance loads itself.
+    """Refuses assignment, except while this one instance is made or loads itself.
 
     django-fsm-2's own `protected=True` is lifted for the whole process during any
     `refresh_from_db`; the flag here lives in the instance.
@@ -18,7 +18,9 @@ class PhaseDescriptor(FSMFieldDescriptor):
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         state = instance.__dict__
-        if self.field.name in state and not state.get(_LOADING) and state[self.field.name] != value:
+        # a deferred phase is not in the instance yet, and is no more free to be set than a loaded one
+        being_made = instance._state.adding and self.field.name not in state
+        if not being_made and not state.get(_LOADING) and state.get(self.field.name) != value:
             raise AttributeError(f"{self.field.name} changes by a transition only")
         self.field.set_state(instance, value)
 
