@@ -6,18 +6,19 @@ When the act ends, and before it commits, the journals are told of every such ro
 (`milo.kube.changes` is one: it numbers the revisions in commit order).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext as _
 from simple_history.models import HistoricalRecords
 
-from milo import card_numbers
+from milo import card_numbers, texts
 from milo.access import Actor
-from milo.errors import Invalid
+from milo.errors import AlreadyExists, Invalid
 from milo.phases import PhaseLoading
 
 
@@ -100,16 +101,23 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "") -> M:
 
     `reason` is one CamelCase word (`BillingAccountOpened`, also the reason of the Kubernetes
     event), `why` a sentence for people. Raises `Invalid` where any text of the row or `why`
-    holds a card number, and `Anonymous` outside `act()`.
+    holds a card number or cannot be stored, `AlreadyExists` where another act takes the
+    name at the same moment, and `Anonymous` outside `act()` or without actor or reason.
     """
     if _current.get() is None:
         raise Anonymous("rows change inside milo.audit.act() only")
-    refuse_card_numbers(row, why)
+    if not actor.name or not reason:
+        raise Anonymous("rows change in somebody's name and for a reason")
+    refuse_texts(row, why)
     created = row._state.adding
     row._history_user = actor.name  # type: ignore[attr-defined]
     row._change_reason = f"{reason}: {why}" if why else reason  # type: ignore[attr-defined]
     try:
         row.save()
+    except IntegrityError as error:
+        if _is_name_taken(error):
+            raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
+        raise
     finally:
         # simple-history would give the next save the same author and reason
         del row._history_user, row._change_reason  # type: ignore[attr-defined]
@@ -117,23 +125,42 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "") -> M:
     return row
 
 
+def _is_name_taken(error: IntegrityError) -> bool:
+    """Whether another act, not committed when this one looked, took the name (on PostgreSQL; SQLite has one writer)."""
+    constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+    return "_name_" in constraint
+
+
 def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -> None:
     """Owe `row` a revision: what it shows has changed through another row."""
     _note(row, Entry(row, actor, reason, why, created=False))
 
 
-def refuse_card_numbers(row: models.Model, why: str = "") -> None:
-    """Raise `Invalid` naming every text field of `row` that holds a card number (compliance.md)."""
-    paths: dict[str, str] = getattr(row, "manifest_paths", {})
-    causes = [
-        cause
-        for column in row._meta.concrete_fields
-        if isinstance(column, models.CharField | models.TextField | models.JSONField)
-        for cause in card_numbers.causes(getattr(row, column.attname), paths.get(column.name, column.name))
-    ]
-    causes += card_numbers.causes(why, "message")
+def refuse_texts(row: models.Model, why: str = "") -> None:
+    """Raise `Invalid` naming every text of `row` that holds a card number (compliance.md) or cannot be stored."""
+    known: dict[str, str] = getattr(row, "manifest_paths", {})
+    opaque: Collection[str] = getattr(row, "opaque_columns", ())
+    causes = texts.causes(why, "message") + card_numbers.causes(why, "message")
+    for column in row._meta.concrete_fields:
+        if isinstance(column, models.CharField | models.TextField | models.JSONField) and column.name not in opaque:
+            value, path = getattr(row, column.attname), known.get(column.name, column.name)
+            causes += texts.causes(value, path, getattr(column, "max_length", None)) + card_numbers.causes(value, path)
     if causes:
         raise Invalid.because(causes)
+
+
+def _refuse_anonymous(instance: models.Model, **kwargs: Any) -> None:
+    if not hasattr(instance, "_history_user"):
+        raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
+
+
+class _History(HistoricalRecords):  # type: ignore[misc]
+    """simple-history learns of a row once it is written; this one refuses before, when nothing has changed yet."""
+
+    def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
+        super().finalize(sender, **kwargs)
+        if self.cls is sender:
+            models.signals.pre_save.connect(_refuse_anonymous, sender=sender, weak=False)
 
 
 def _nobody(instance: models.Model, **kwargs: Any) -> str:
@@ -146,7 +173,7 @@ def _set_author(row: Any, author: str) -> None:
 
 def history() -> HistoricalRecords:
     """The history of a model: who (a plain column, so that no deleted user empties it), when, why."""
-    return HistoricalRecords(
+    return _History(
         bases=[PhaseLoading],
         get_user=_nobody,
         history_id_field=models.BigAutoField(),

@@ -2,56 +2,65 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from milo import texts
 from milo.errors import Cause
 
-_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e"))
-_RUN = re.compile(r"\d+(?:[ .\-_/]\d+)*")
+_SHORTEST, _LONGEST = 13, 19
+# what people and forms put between the groups: white space, dots, dashes, slashes
+_SEPARATORS = r"[\s.\-_/\u00b7\u2022\u2212]"
+_RUN = re.compile(rf"\d+(?:{_SEPARATORS}\d+)*")
+# nobody sees them: format and control characters, marks drawn over the character before
+_UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
 
 
-def _luhn(digits: str) -> bool:
-    doubled = (sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
-    return (sum(int(d) for d in digits[-1::-2]) + sum(doubled)) % 10 == 0
+def _as_seen(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_seen(text))
 
 
-def _candidates(run: str) -> Iterator[str]:
-    """Every stretch of whole groups of `run` that has 13 to 19 digits, so that a neighbour number hides none."""
-    groups = re.split(r"\D", run)
-    for first in range(len(groups)):
-        digits = ""
-        for group in groups[first:]:
-            digits += group
-            if len(digits) > 19:
-                break
-            if len(digits) >= 13:
-                yield digits
+def _seen(text: str) -> Iterator[str]:
+    for character in unicodedata.normalize("NFKC", text):
+        category = unicodedata.category(character)
+        if category == "Pd":
+            yield "-"
+        elif category not in _UNSEEN or character.isspace():
+            yield character
+
+
+def _holds(run: str) -> bool:
+    """Whether a stretch of whole groups of `run` is a card number, so that a neighbour number hides none.
+
+    Linear in the length of `run`: an annotation may have 256 KiB of digits.
+    """
+    groups = re.split(_SEPARATORS, run)
+    borders = [0, *accumulate(map(len, groups))]
+    # Luhn sums up to each position, with the digits at even (odd) positions doubled
+    sums: tuple[list[int], list[int]] = ([0], [0])
+    for position, digit in enumerate(map(int, "".join(groups))):
+        doubled = sum(divmod(2 * digit, 10))
+        sums[position % 2].append(sums[position % 2][-1] + doubled)
+        sums[1 - position % 2].append(sums[1 - position % 2][-1] + digit)
+    return any(
+        (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0
+        for end in borders
+        for start in borders[bisect_left(borders, end - _LONGEST) : bisect_right(borders, end - _SHORTEST)]
+    )
 
 
 def found_in(text: str) -> bool:
     """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check."""
-    plain = unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH)
-    return any(_luhn(digits) for run in _RUN.findall(plain) for digits in _candidates(run))
-
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield path, str(key)
-            yield from _texts(item, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{path}[{index}]")
+    return any(_holds(run) for run in _RUN.findall(_as_seen(text)))
 
 
 def causes(value: Any, path: str) -> list[Cause]:
     """A cause for each text inside `value` (text, list or dict) that holds a card number, which is not repeated."""
     message = _("looks like a card number; give a token reference of the payment provider instead")
-    hits = {where for where, text in _texts(value, path) if found_in(text)}
-    # a key that is itself a card number must not come back inside the path
-    return [Cause(where if not found_in(where) else path, message) for where in sorted(hits)]
+    return [Cause(where, message) for where in texts.paths(value, path, found_in)]

@@ -1,0 +1,50 @@
+"""The texts inside a value, and the ones that a database cannot keep."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from milo.errors import Cause
+
+# PostgreSQL keeps no NUL in text or jsonb, and neither engine half a surrogate pair
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _inside(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield path, str(key)
+            yield from _inside(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _inside(item, f"{path}[{index}]")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, str(value)
+
+
+def paths(value: Any, path: str, bad: Callable[[str], bool]) -> list[str]:
+    """The path of each text or number inside `value` (text, list or dict, found at `path`) that is `bad`.
+
+    A key that is bad itself does not come back inside a path; the path of its object stands for it.
+    """
+    hits = {where for where, text in _inside(value, path) if bad(text)}
+    return sorted({path if bad(where) else where for where in hits})
+
+
+def causes(value: Any, path: str, limit: int | None = None) -> list[Cause]:
+    """A cause for each text inside `value` with a character no database keeps, and for a text over `limit` characters.
+
+    SQLite would take what PostgreSQL refuses; the two must not differ.
+    """
+    found = [
+        Cause(where, _("holds a character that cannot be stored"))
+        for where in paths(value, path, lambda text: bool(_UNSTORABLE.search(text)))
+    ]
+    if limit is not None and isinstance(value, str) and len(value) > limit:
+        message = _("may have at most %(limit)d characters") % {"limit": limit}
+        found.append(Cause(path, message, "FieldValueTooLong"))
+    return found
