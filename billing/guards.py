@@ -17,6 +17,10 @@ _STARTS_BEFORE_PREVIOUS_ENDED = (
     f"EXISTS (SELECT 1 FROM {BINDING} was WHERE was.project_id = NEW.project_id"
     " AND (was.ended_at IS NULL OR was.ended_at > NEW.established_at))"
 )
+_LEAVES_A_GAP = (
+    f"NEW.supersedes_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {BINDING} was WHERE was.id = NEW.supersedes_id"
+    " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
+)
 _STILL_PAID_FOR = f"EXISTS (SELECT 1 FROM {BINDING} b WHERE b.%s = NEW.id AND b.phase = 'Active')"
 
 
@@ -27,13 +31,15 @@ def declare_guards() -> None:
         guard.fixed_columns(
             "binding_identity_fixed",
             BINDING,
-            ["uid", "name", "organization_id", "project_id", "account_id", "established_at", "supersedes_id"],
+            ["id", "uid", "name", "organization_id", "project_id", "account_id", "established_at", "supersedes_id"],
         ),
         guard.fixed_columns(
             "binding_end_fixed", BINDING, ["phase", "ended_at", "end_reason"], once="OLD.phase <> 'Active'"
         ),
         guard.no_delete("binding_never_deleted", BINDING),
-        guard.no_replace("binding_never_replaced", BINDING, ["id", "uid"]),
+        guard.no_replace(
+            "binding_never_replaced", BINDING, ["id"], ["uid"], ["organization_id", "name"], ["supersedes_id"]
+        ),
         guard.refuse(
             "binding_one_organization",
             BINDING,
@@ -52,6 +58,14 @@ def declare_guards() -> None:
             _STARTS_BEFORE_PREVIOUS_ENDED,
             "starts before the previous binding of the project ended",
         ),
+        # no instant between two payers, not by SQL either
+        guard.refuse(
+            "binding_continues_superseded",
+            BINDING,
+            "INSERT",
+            _LEAVES_A_GAP,
+            "does not start where the binding that it supersedes ended",
+        ),
         # int8range, because the extension btree_gist is not everywhere
         guard.postgresql_constraint(
             "binding_no_overlap",
@@ -59,7 +73,7 @@ def declare_guards() -> None:
             "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&,"
             " tstzrange(established_at, ended_at) WITH &&)",
         ),
-        guard.fixed_columns("account_identity_fixed", ACCOUNT, ["uid", "name", "organization_id", "created_at"]),
+        guard.fixed_columns("account_identity_fixed", ACCOUNT, ["id", "uid", "name", "organization_id", "created_at"]),
         guard.fixed_columns(
             "account_currency_fixed",
             ACCOUNT,
@@ -67,7 +81,7 @@ def declare_guards() -> None:
             once="OLD.first_ready_at IS NOT NULL",
         ),
         guard.no_delete("account_never_deleted", ACCOUNT),
-        guard.no_replace("account_never_replaced", ACCOUNT, ["id", "uid"]),
+        guard.no_replace("account_never_replaced", ACCOUNT, ["id"], ["uid"], ["organization_id", "name"]),
         guard.refuse(
             "account_closed_while_paying",
             ACCOUNT,
@@ -75,8 +89,9 @@ def declare_guards() -> None:
             f"NEW.phase IN ('Closed', 'Archived') AND {_STILL_PAID_FOR % 'account_id'}",
             "projects are still bound to the account",
         ),
-        guard.fixed_columns("project_identity_fixed", PROJECT, ["uid", "name", "organization_id", "created_at"]),
+        guard.fixed_columns("project_identity_fixed", PROJECT, ["id", "uid", "name", "organization_id", "created_at"]),
         guard.no_delete("project_never_deleted", PROJECT),
+        guard.no_replace("project_never_replaced", PROJECT, ["id"], ["uid"], ["name"]),
         guard.refuse(
             "project_archived_while_paid",
             PROJECT,

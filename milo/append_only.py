@@ -7,7 +7,7 @@ because SQLite drops a table's triggers whenever a migration rebuilds it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core import checks
@@ -67,7 +67,8 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
         },
         present={
             "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s",
-            "postgresql": "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgenabled <> 'D'",
+            "postgresql": "SELECT 1 FROM pg_trigger WHERE tgname = %s"
+            f" AND tgrelid = to_regclass('{table}') AND tgenabled IN ('O', 'A')",
         },
     )
 
@@ -80,14 +81,26 @@ def fixed_columns(name: str, table: str, columns: Sequence[str], *, once: str = 
 
 
 def no_delete(name: str, table: str) -> Guard:
-    """Refuses every DELETE."""
-    return refuse(name, table, "DELETE", "OLD.id IS NOT NULL", "rows are never deleted")
+    """Refuses every DELETE, and on PostgreSQL every TRUNCATE, which no row trigger sees."""
+    by_row = refuse(name, table, "DELETE", "TRUE", "rows are never deleted")
+    function, _row_trigger = by_row.create["postgresql"]
+    statement = f"CREATE TRIGGER {name} BEFORE DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION {name}()"
+    return replace(by_row, create=by_row.create | {"postgresql": [function, statement]})
 
 
-def no_replace(name: str, table: str, keys: Sequence[str]) -> Guard:
-    """Refuses an INSERT that repeats a key: SQLite's INSERT OR REPLACE gets past UPDATE and DELETE triggers."""
-    when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE was.{key} = NEW.{key})" for key in keys)
-    return refuse(name, table, "INSERT", when, "a row with this key exists")
+def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:
+    """Refuses an INSERT that repeats one of `keys`, each the columns of a unique constraint.
+
+    SQLite's INSERT OR REPLACE deletes the row in its way, and no DELETE trigger sees it; PostgreSQL has no such thing.
+    """
+    same = (" AND ".join(f"was.{column} = NEW.{column}" for column in key) for key in keys)
+    when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE {match})" for match in same)
+    return _on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
+
+
+def _on_sqlite(guard: Guard) -> Guard:
+    create, drop = ({"sqlite": statements["sqlite"]} for statements in (guard.create, guard.drop))
+    return replace(guard, create=create, drop=drop, present={"sqlite": guard.present["sqlite"]})
 
 
 def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
@@ -97,7 +110,7 @@ def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
         table,
         create={"postgresql": [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"]},
         drop={"postgresql": [f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"]},
-        present={"postgresql": "SELECT 1 FROM pg_constraint WHERE conname = %s"},
+        present={"postgresql": f"SELECT 1 FROM pg_constraint WHERE conname = %s AND conrelid = to_regclass('{table}')"},
     )
 
 
