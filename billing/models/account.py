@@ -26,7 +26,8 @@ class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
 
     def waiting_for_validation(self) -> "BillingAccountQuerySet":
         """Accounts whose validation could not finish: still Provisioning, or Incomplete while the verifier was away."""
-        return self.filter(Q(phase=BillingAccount.Phase.PROVISIONING) | Q(phase_reason=VERIFIER_UNAVAILABLE))
+        unfinished = Q(phase=BillingAccount.Phase.PROVISIONING) | Q(phase_reason=VERIFIER_UNAVAILABLE)
+        return self.filter(unfinished, first_ready_at=None)
 
 
 class BillingAccount(PhaseLoading, Resource):

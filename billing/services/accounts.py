@@ -188,9 +188,9 @@ def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
         account.become_ready()
         audit.save_as(actor, account, reason="BillingAccountReady")
         return
-    was = account.phase, account.phase_message
+    was = account.phase, account.phase_reason, account.phase_message
     account.become_incomplete(causes)
-    if was != (account.phase, account.phase_message):
+    if was != (account.phase, account.phase_reason, account.phase_message):
         audit.save_as(actor, account, reason="BillingAccountIncomplete", why=account.phase_message)
 
 
@@ -205,4 +205,7 @@ def validate_waiting() -> int:
             validate(account_id, actor=SWEEP)
         except Refused as refusal:
             log.warning("validation_refused", account=account_id, why=str(refusal))
+        except Exception:
+            # a verifier may fail in ways of its own
+            log.exception("validation_failed", account=account_id)
     return len(waiting)

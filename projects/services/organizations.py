@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import Actor
-from milo.errors import AlreadyExists, Invalid
+from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube import changes
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
@@ -66,9 +66,18 @@ def revise_organization(
 
 
 def grant(organization: Organization, user: AbstractBaseUser, role: str, *, actor: Actor) -> Membership:
-    """Give `user` a role in the organization; repeating it changes nothing. Raises `Forbidden`."""
+    """Give `user` a role in the organization; repeating it changes nothing.
+
+    Raises `Forbidden`, and `Invalid` for a role that there is not.
+    """
     actor.require("update", ORGANIZATIONS, organization.pk)
+    if role not in Membership.Role.values:
+        known = ", ".join(Membership.Role.values)
+        message = _("must be one of %(known)s") % {"known": known}
+        raise Invalid.because([Cause("role", message, "FieldValueNotSupported")])
     with audit.act():
+        # two grants of one role at once would both find it not held
+        Organization.objects.locked().get(pk=organization.pk)
         held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
         if held:
             return held
