@@ -10,6 +10,9 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from milo import append_only
+from tests.live import certificates, live
+
+__all__ = ["certificates", "live"]
 
 settings.register_profile(
     "ci",
