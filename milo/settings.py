@@ -20,17 +20,22 @@ def _secret_key() -> str:
         return key
     path = DATA_DIR / "secret_key"
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
         try:
+            DATA_DIR.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(50))
         except FileExistsError:
             pass  # another process made it first
+        except OSError as error:
+            raise ImproperlyConfigured(f"MILO_DATA_DIR must name a folder that can be written: {error}") from error
     return path.read_text()
 
 
 def _database(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = {**dj_database_url.parse(url)}
+    try:
+        config: dict[str, Any] = {**dj_database_url.parse(url)}
+    except ValueError as error:
+        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://") from error
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
         # traps.md: with SQLite's defaults 16 threads meet "database is locked"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,6 +20,7 @@ from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, register
 from milo.kube.manifests import condition, without_empty
+from milo.kube.models import ResourceQuerySet
 from projects.api.history import responsibility
 
 GROUP = "billing.milo.io"
@@ -42,10 +42,11 @@ class BillingAccountKind(Kind):
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
     undeletable = gettext_lazy(
-        "a billing account is never deleted: move its projects to another account by new bindings, then request its closure"
+        "a billing account is never deleted:"
+        " move its projects to another account by new bindings, then request its closure"
     )
 
-    def queryset(self) -> QuerySet[BillingAccount]:
+    def queryset(self) -> ResourceQuerySet[BillingAccount]:
         return BillingAccount.objects.select_related("organization").with_linked_projects_count()
 
     def spec(self, row: BillingAccount) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class BillingAccountBindingKind(Kind):
     }
     undeletable = gettext_lazy("a binding is never deleted: create a new binding, which supersedes it")
 
-    def queryset(self) -> QuerySet[BillingAccountBinding]:
+    def queryset(self) -> ResourceQuerySet[BillingAccountBinding]:
         return BillingAccountBinding.objects.select_related("organization", "project", "account", "superseded_by")
 
     def spec(self, row: BillingAccountBinding) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,6 +12,7 @@ from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant
+from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.history import BILLING_HISTORY
@@ -42,7 +43,7 @@ class OrganizationKind(Kind):
     field_selectors = {"status.phase": "phase"}
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
-    def queryset(self) -> QuerySet[Organization]:
+    def queryset(self) -> ResourceQuerySet[Organization]:
         return Organization.objects.all()
 
     def organization(self, row: Organization) -> Organization:
@@ -92,7 +93,7 @@ class ProjectKind(Kind):
         ),
     )
 
-    def queryset(self) -> QuerySet[Project]:
+    def queryset(self) -> ResourceQuerySet[Project]:
         paying = BillingAccountBinding.objects.paying().select_related("account")
         return Project.objects.select_related("organization").prefetch_related(
             Prefetch("bindings", queryset=paying, to_attr="paying")

@@ -1,0 +1,13 @@
+"""Files of the data folder that hold secrets."""
+
+import os
+from pathlib import Path
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write `text` so that only the owner can read it, whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)

@@ -1,0 +1,82 @@
+"""The sample users: who they are, their passwords and tokens, and the roles that `make up` grants them."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.contrib.auth.models import Group, User
+
+from milo.access import Actor
+from milo.dev.files import write_secret
+from milo.identity.tokens import issue_token, token_of
+from projects.access import AUDITOR, FINANCE_APPROVER, FINANCE_OPERATOR
+from projects.models import Membership, Organization
+from projects.services.organizations import grant
+
+SETUP = Actor.system("development-setup")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A sample user, by the platform role or by the role in one organization."""
+
+    name: str
+    group: str = ""
+    organization: str = ""
+    role: str = ""
+
+    @property
+    def described(self) -> str:
+        return self.group or f"{self.role} of {self.organization}"
+
+
+PEOPLE = (
+    Person("operator", group=FINANCE_OPERATOR),
+    Person("requester", organization="acme-corp", role=Membership.Role.BILLING_ADMIN),
+    Person("approver", group=FINANCE_APPROVER),
+    Person("auditor", group=AUDITOR),
+    Person("acme-admin", organization="acme-corp", role=Membership.Role.BILLING_ADMIN),
+    Person("acme-viewer", organization="acme-corp", role=Membership.Role.BILLING_VIEWER),
+    Person("other-admin", organization="other-org", role=Membership.Role.BILLING_ADMIN),
+)
+
+
+def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Make the sample users that are missing; returns their passwords and their bearer tokens, by name.
+
+    Both are drawn at random for this installation and kept in `folder` for its owner alone. What is there stays:
+    a password is set once, a token is issued anew only where the database does not know the one that is kept.
+    """
+    passwords_path, tokens_path = folder / "passwords.json", folder / "tokens.json"
+    passwords, tokens = _read(passwords_path), _read(tokens_path)
+    for person in PEOPLE:
+        kept = person.name in passwords
+        password = passwords.setdefault(person.name, secrets.token_urlsafe(12))
+        user = User.objects.filter(username=person.name).first()
+        if user is None:
+            user = User.objects.create_user(person.name, password=password, is_staff=True)
+        elif not kept:
+            user.set_password(password)
+            user.save()
+        if person.group:
+            user.groups.add(Group.objects.get_or_create(name=person.group)[0])
+        known = token_of(tokens.get(person.name, ""))
+        if known is None or known.user != user:
+            tokens[person.name] = issue_token(user, description="make up", actor=SETUP)[1]
+    write_secret(passwords_path, json.dumps(passwords, indent=2))
+    write_secret(tokens_path, json.dumps(tokens, indent=2))
+    return passwords, tokens
+
+
+def grant_roles() -> None:
+    """Give each sample user the role in the organization, once the organizations are there."""
+    for person in PEOPLE:
+        if person.organization:
+            organization = Organization.objects.get(name=person.organization)
+            grant(organization, User.objects.get(username=person.name), person.role, actor=SETUP)
+
+
+def _read(path: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return found

@@ -1,0 +1,109 @@
+"""`manage.py up`, which `make up` runs: a whole Milo on this machine, until Ctrl-C."""
+
+import os
+import socket
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+
+from milo.dev import database, people, samples
+from milo.dev.certificate import development_certificate
+from milo.dev.kubeconfig import write_kubeconfig
+from milo.dev.processes import Died, Processes, Stopped
+
+HOST = "127.0.0.1"
+START_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Migrate, make a certificate and sample users, apply the samples and serve; for development only."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        http, https = listen("MILO_HTTP_PORT", 8000), listen("MILO_HTTPS_PORT", 8443)
+        try:
+            self.prepare()
+            with Processes(settings.DATA_DIR / "logs") as processes:
+                self.serve(processes, http, https)
+        except (Stopped, KeyboardInterrupt):
+            self.stdout.write("Milo has stopped.")
+        except (Died, OSError) as error:
+            raise CommandError(str(error)) from error
+
+    def prepare(self) -> None:
+        """All that the server needs: folders, tables, people."""
+        for folder in ("broker", "broker-control"):
+            (settings.DATA_DIR / folder).mkdir(parents=True, exist_ok=True)
+        try:
+            database.reach()
+        except (DatabaseError, psycopg.Error) as error:
+            why = str(error).strip().splitlines()[0]
+            raise CommandError(
+                f"The database {database.name()} cannot be reached: start it, or set DATABASE_URL ({why})"
+            ) from error
+        self.stdout.write(f"Migrating {database.name()}")
+        call_command("migrate", verbosity=0, interactive=False)
+
+    def serve(self, processes: Processes, http: socket.socket, https: socket.socket) -> None:
+        """Start everything, apply the samples, say where to go, and watch until the end."""
+        plain, secure = f"http://{HOST}:{http.getsockname()[1]}", f"https://{HOST}:{https.getsockname()[1]}"
+        certificate = development_certificate(settings.DATA_DIR / "tls")
+        passwords, tokens = people.ensure_people(settings.DATA_DIR)
+        kubeconfig = settings.DATA_DIR / "kubeconfig"
+        write_kubeconfig(kubeconfig, secure, certificate.authority, tokens, "acme-corp")
+        connections.close_all()
+
+        listening = http.fileno(), https.fileno()
+        server = ["-m", "milo.dev.server", *map(str, listening), str(certificate.server)]
+        processes.start("server", server, listening)
+        http.close()
+        https.close()
+        processes.start("worker", worker_arguments())
+        client = samples.Client(secure, certificate.authority, tokens["operator"])
+        processes.wait_until(client.answers, START_SECONDS)
+        for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
+            self.stderr.write(refusal)
+        people.grant_roles()
+        connections.close_all()
+
+        self.stdout.write(
+            f"""
+Admin       {plain}/admin/
+API         {plain}/apis and, for kubectl, {secure}/apis
+Docs        {plain}/apis/docs
+kubectl     KUBECONFIG={kubeconfig} kubectl get billingaccounts
+Tokens      {settings.DATA_DIR / "tokens.json"}
+Authority   {certificate.authority} (curl --cacert)
+Logs        {processes.logs}
+
+User         Password          Role"""
+        )
+        for person in people.PEOPLE:
+            self.stdout.write(f"{person.name:<12} {passwords[person.name]:<17} {person.described}")
+        self.stdout.write(f"\nMilo is ready at {plain}/admin/ - Ctrl-C stops it")
+        self.stdout.flush()
+        processes.watch()
+
+
+def listen(variable: str, default: int) -> socket.socket:
+    """A listening socket of this machine at the port that the environment names. Raises `CommandError`."""
+    named = os.environ.get(variable) or str(default)
+    if not named.isdecimal() or int(named) > 65535:
+        raise CommandError(f"{variable} must be the number of a port, not {named}")
+    try:
+        return socket.create_server((HOST, int(named)))
+    except OSError as error:
+        raise CommandError(
+            f"Port {named} cannot be had ({error.strerror}): stop what uses it, or set {variable} to another"
+        ) from error
+
+
+def worker_arguments() -> list[str]:
+    """One worker with beat; alone, it has nobody to gossip with."""
+    schedule = str(settings.DATA_DIR / "celerybeat-schedule")
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return ["-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo", "--beat", "--schedule", schedule, *quiet]
