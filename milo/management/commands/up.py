@@ -106,4 +106,5 @@ def worker_arguments() -> list[str]:
     """One worker with beat; alone, it has nobody to gossip with."""
     schedule = str(settings.DATA_DIR / "celerybeat-schedule")
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return ["-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo", "--beat", "--schedule", schedule, *quiet]
+    worker = ["-m", "celery", "-A", "milo.celery", "worker", "--loglevel", "INFO", "--pool", "solo"]
+    return [*worker, "--beat", "--schedule", schedule, *quiet]
