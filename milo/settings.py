@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "validate-waiting-accounts": {"task": "billing.tasks.validate_waiting_accounts", "schedule": 60.0},
+    "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }
 
+# how far back a watch can begin and `kubectl events` shows what happened; the ledger's history is kept apart
+MILO_CHANGE_LOG_RETENTION = timedelta(hours=int(os.environ.get("MILO_CHANGE_LOG_RETENTION_HOURS", "168")))
 MILO_PAYMENT_PROFILE_VERIFIER = "billing.verifiers.FormVerifier"

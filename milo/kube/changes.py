@@ -1,9 +1,12 @@
 """The change log: numbers the revisions of an act in commit order and keeps each as a manifest."""
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
@@ -32,8 +35,34 @@ def current_version() -> int:
 
 
 def oldest_version() -> int:
-    """The newest number below which revisions may have been compacted; what came after it is complete."""
-    return 0
+    """The newest number below which revisions may have been compacted; what came after it is complete.
+
+    Read it after the revisions themselves: a compaction says so here before it deletes.
+    """
+    return Counter.objects.values_list("compacted", flat=True).first() or 0
+
+
+def compact(older_than: timedelta, batch: int = 1000) -> int:
+    """Delete the revisions that were superseded more than `older_than` ago; returns how many.
+
+    The newest revision of an object is never deleted, nor is the one before any that is kept: a watch from
+    `oldest_version()` on learns of everything, and of what each object was before.
+    """
+    old = Change.objects.filter(at__lt=timezone.now() - older_than).order_by("-resource_version")
+    watermark = old.values_list("resource_version", flat=True).first()
+    if watermark is None:
+        return 0
+    Counter.objects.filter(compacted__lt=watermark).update(compacted=watermark)
+    successor = Change.objects.filter(
+        uid=OuterRef("uid"), resource_version__gt=OuterRef("resource_version"), resource_version__lte=watermark
+    )
+    superseded = Change.objects.filter(Exists(successor), resource_version__lt=watermark).order_by("resource_version")
+    numbers, deleted, last = superseded.values_list("resource_version", flat=True), 0, 0
+    # in batches, so that SQLite's one writer is never held up for long
+    while gone := list(numbers.filter(resource_version__gt=last)[:batch]):
+        deleted += Change.objects.filter(resource_version__in=gone).delete()[0]
+        last = gone[-1]
+    return deleted
 
 
 def version_of(row: models.Model) -> int:

@@ -54,6 +54,7 @@ class Counter(models.Model):
     """
 
     value = models.BigIntegerField()
+    compacted = models.BigIntegerField(db_default=0, help_text="revisions below this one may be gone")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="kube_counter_single_row")]

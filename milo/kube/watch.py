@@ -1,0 +1,177 @@
+"""Watches: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from milo.errors import Refused
+from milo.kube import changes, feed
+from milo.kube.feed import Revision, in_thread
+from milo.kube.kinds import Kind
+from milo.kube.manifests import render
+from milo.kube.selectors import Selection
+from milo.kube.status import Expired, failure
+
+TICK_SECONDS = 30.0
+"""How often a watcher's rights are asked for again, and a bookmark is sent."""
+LONGEST_SECONDS = 3600.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+Event = tuple[str, dict[str, Any]]
+Scope = frozenset[str] | None
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch of one kind.
+
+    `rows` are those that the watcher may see; `scope` says of which organizations (names; None is all), is called
+    in a thread, at first and then every `TICK_SECONDS`, and raises `Refused` once the watcher may see nothing.
+    `render` makes of a manifest what is sent; its second argument says whether it is the first of the stream.
+    It is given bookmarks too: manifests with apiVersion, kind, metadata.resourceVersion and annotations only.
+    `after` is the resourceVersion from which the client goes on; 0 begins with the present state.
+    """
+
+    kind: Kind
+    rows: "QuerySet[Any]"
+    selection: Selection
+    scope: Callable[[], Scope]
+    render: Callable[[dict[str, Any], bool], dict[str, Any]]
+    after: int = 0
+    timeout_seconds: float = 0
+    bookmarks: bool = False
+    initial_events: bool = False
+    _known: dict[UUID, int] = field(default_factory=dict, init=False)
+    _settled: int = field(default=0, init=False)
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """The body of the answer: a JSON object `{"type", "object"}` per line.
+
+        Ends after `timeout_seconds`, or about an hour; with an ERROR line where `after` has been compacted away or
+        lies in the future (410 Expired), or the watcher's rights have changed; without one where the client has
+        fallen too far behind, and may go on from the last revision it got.
+        """
+        first = True
+        try:
+            async with aclosing(self._events()) as events:
+                async for kind, manifest in events:
+                    yield _line(kind, self.render(manifest, first))
+                    first = False
+        except Refused as refusal:
+            yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        deadline = asyncio.get_running_loop().time() + self._seconds()
+        scope, position, subscription = await in_thread(self.scope), self.after, None
+        if not self.after or self.initial_events:
+            position = await in_thread(changes.current_version)
+            async for manifest in self._state():
+                yield "ADDED", manifest
+            self._settled = await in_thread(changes.current_version)
+            if self.initial_events:
+                yield "BOOKMARK", self._bookmark(position, {INITIAL_EVENTS_END: "true"})
+        try:
+            while subscription is None or position < subscription.since:
+                found, position = await in_thread(self._replay, position, scope)
+                for revision in found:
+                    if event := self._event(revision):
+                        yield event
+                if subscription is None and len(found) < feed.PAGE:
+                    subscription = feed.subscribe(self.kind.resource, position)
+            async with aclosing(self._live(subscription, position, scope, deadline)) as live:
+                async for event in live:
+                    yield event
+        finally:
+            if subscription:
+                subscription.close()
+
+    def _seconds(self) -> float:
+        # at random as kube-apiserver does, lest all clients that came together come back together
+        return min(self.timeout_seconds or random.uniform(0.5, 1) * LONGEST_SECONDS, LONGEST_SECONDS)  # noqa: S311
+
+    async def _state(self) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects as they are now, and notes which revision of each was read."""
+        last = 0
+        while page := await in_thread(self._page, last):
+            for last, uid, manifest in page:  # noqa: B007
+                self._known[uid] = int(manifest["metadata"]["resourceVersion"])
+                yield manifest
+
+    def _page(self, after: int) -> list[tuple[int, UUID, dict[str, Any]]]:
+        rows: Any = self.selection.apply(self.rows)
+        page = rows.with_revision().filter(pk__gt=after).order_by("pk")[: feed.PAGE]
+        return [(row.pk, row.uid, render(self.kind, row)) for row in page]
+
+    def _replay(self, after: int, scope: Scope) -> tuple[list[Revision], int]:
+        """The next revisions after `after`, and the number up to which they are complete."""
+        current = changes.current_version()
+        of: dict[str, Any] = {"resource": self.kind.resource, "resource_version__lte": current}
+        if scope is not None:
+            of["organization__in"] = scope
+        found = feed.read(after, **of)
+        if after > current:
+            raise Expired(_("resourceVersion %(after)s is yet to come") % {"after": after})
+        if after < changes.oldest_version():
+            raise Expired(_("too old resource version: %(after)s") % {"after": after})
+        return found, found[-1].number if len(found) == feed.PAGE else current
+
+    async def _live(
+        self, subscription: feed.Subscription, position: int, scope: Scope, deadline: float
+    ) -> AsyncGenerator[Event, None]:
+        clock = asyncio.get_running_loop().time
+        tick = clock() + TICK_SECONDS
+        while not subscription.drained:
+            revision = await subscription.get(min(tick, deadline))
+            if revision and revision.number > position:
+                position = revision.number
+                if (scope is None or revision.organization in scope) and (event := self._event(revision)):
+                    yield event
+            if clock() >= min(tick, deadline):
+                tick = clock() + TICK_SECONDS
+                if await in_thread(self.scope) != scope:
+                    raise Expired(_("your rights have changed; list again"))
+                if self.bookmarks:
+                    position = max(position, subscription.position())
+                    yield "BOOKMARK", self._bookmark(position)
+            if clock() >= deadline:
+                return
+
+    def _event(self, revision: Revision) -> Event | None:
+        """What the revision is to this watcher: None where it is about an object that is not selected."""
+        selected = not revision.deleted and self.selection.matches(revision.manifest)
+        if revision.number <= self._settled:
+            # it may have been read with the present state, so what the client knows decides
+            was_selected = revision.uid in self._known
+            if revision.number <= self._known.get(revision.uid, 0):
+                return None
+            if selected:
+                self._known[revision.uid] = revision.number
+            else:
+                self._known.pop(revision.uid, None)
+        else:
+            self._known.clear()
+            was_selected = revision.previous is not None and self.selection.matches(revision.previous)
+        if selected:
+            return "MODIFIED" if was_selected else "ADDED", revision.manifest
+        if not was_selected:
+            return None
+        last = revision.previous or revision.manifest
+        metadata = {**last["metadata"], "resourceVersion": str(revision.number)}
+        return "DELETED", {**last, "metadata": metadata}
+
+    def _bookmark(self, position: int, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"resourceVersion": str(position)}
+        if annotations:
+            metadata["annotations"] = annotations
+        return {"kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata}
+
+
+def _line(kind: str, manifest: dict[str, Any]) -> bytes:
+    return orjson.dumps({"type": kind, "object": manifest}, option=orjson.OPT_APPEND_NEWLINE)

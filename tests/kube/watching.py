@@ -1,0 +1,94 @@
+"""A client of watches, without HTTP in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import orjson
+
+from billing.api.kinds import BillingAccountKind
+from milo.kube import feed
+from milo.kube.kinds import Kind
+from milo.kube.selectors import parse
+from milo.kube.watch import Watch
+
+T = TypeVar("T")
+Event = tuple[str, str]
+
+
+def a_watch(kind: Kind | None = None, labels: str = "", fields: str = "", **options: Any) -> Watch:
+    """A watch of everything of `kind` (accounts), unless the options say otherwise."""
+    kind = kind or BillingAccountKind()
+    given: dict[str, Any] = {"scope": lambda: None, "render": lambda manifest, first: manifest} | options
+    return Watch(kind, given.pop("rows", kind.queryset()), parse(kind, labels, fields), **given)
+
+
+class Client:
+    """Reads the lines of one watch."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.lines = watch.lines()
+
+    async def next(self, within: float = 3) -> dict[str, Any]:
+        """The next line. Raises `TimeoutError` where none comes, `StopAsyncIteration` at the end."""
+        async with asyncio.timeout(within):
+            line: dict[str, Any] = orjson.loads(await anext(self.lines))
+            return line
+
+    async def take(self, count: int) -> list[Event]:
+        """The next lines, as type and name of the object."""
+        lines = [await self.next() for _ in range(count)]
+        return [(line["type"], line["object"]["metadata"].get("name", "")) for line in lines]
+
+    async def next_after(self, service: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The next line, once `service` has been called while the watch was waiting for changes."""
+        waiting = asyncio.ensure_future(self.next())
+        await asyncio.sleep(0.3)
+        await act(service, *args, **kwargs)
+        return await waiting
+
+    async def rest(self) -> list[dict[str, Any]]:
+        """All lines up to the end."""
+        async with asyncio.timeout(5):
+            return [orjson.loads(line) async for line in self.lines]
+
+    async def nothing(self) -> None:
+        """Asserts that no line comes within the time in which a change would be told. It ends the watch."""
+        try:
+            line = await self.next(within=1)
+        except TimeoutError:
+            return
+        raise AssertionError(f"unexpected {line}")
+
+
+@asynccontextmanager
+async def watching(watch: Watch) -> AsyncIterator[Client]:
+    client = Client(watch)
+    try:
+        yield client
+    finally:
+        await client.lines.aclose()
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine function in an event loop of its own, in which no poller may be left over."""
+
+    async def and_look() -> T:
+        result = await scenario()
+        await until(lambda: asyncio.get_running_loop() not in feed._feeds)
+        return result
+
+    return asyncio.run(and_look())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, at most 3 seconds."""
+    async with asyncio.timeout(3):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def act(service: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]:
+    """Call a service in a thread, as a request would."""
+    return feed.in_thread(service, *args, **kwargs)
