@@ -20,8 +20,8 @@ from milo.kube.manifests import render
 from milo.kube.selectors import Selection
 from milo.kube.status import Expired, failure
 
-TICK_SECONDS = 30.0
-"""How often a watcher's rights are asked for again, and a bookmark is sent."""
+TICK_SECONDS = 60.0
+"""The longest time between two times that a watcher's rights are asked for, and between two bookmarks."""
 LONGEST_SECONDS = 3600.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 Event = tuple[str, dict[str, Any]]
@@ -33,7 +33,7 @@ class Watch:
     """One watch of one kind.
 
     `rows` are those that the watcher may see; `scope` says of which organizations (names; None is all), is called
-    in a thread, at first and then every `TICK_SECONDS`, and raises `Refused` once the watcher may see nothing.
+    in a thread, at first and then at least every `TICK_SECONDS`, and raises `Refused` once the watcher may see nothing.
     `render` makes of a manifest what is sent; its second argument says whether it is the first of the stream.
     It is given bookmarks too: manifests with apiVersion, kind, metadata.resourceVersion and annotations only.
     `after` is the resourceVersion from which the client goes on; 0 begins with the present state.
@@ -68,7 +68,9 @@ class Watch:
             yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
 
     async def _events(self) -> AsyncGenerator[Event, None]:
-        deadline = asyncio.get_running_loop().time() + self._seconds()
+        deadline = asyncio.get_running_loop().time() + min(
+            self.timeout_seconds or _about(LONGEST_SECONDS), LONGEST_SECONDS
+        )
         scope, position, subscription = await in_thread(self.scope), self.after, None
         if not self.after or self.initial_events:
             position = await in_thread(changes.current_version)
@@ -91,10 +93,6 @@ class Watch:
         finally:
             if subscription:
                 subscription.close()
-
-    def _seconds(self) -> float:
-        # at random as kube-apiserver does, lest all clients that came together come back together
-        return min(self.timeout_seconds or random.uniform(0.5, 1) * LONGEST_SECONDS, LONGEST_SECONDS)  # noqa: S311
 
     async def _state(self) -> AsyncGenerator[dict[str, Any], None]:
         """The objects as they are now, and notes which revision of each was read."""
@@ -126,7 +124,7 @@ class Watch:
         self, subscription: feed.Subscription, position: int, scope: Scope, deadline: float
     ) -> AsyncGenerator[Event, None]:
         clock = asyncio.get_running_loop().time
-        tick = clock() + TICK_SECONDS
+        tick = clock() + _about(TICK_SECONDS)
         while not subscription.drained:
             revision = await subscription.get(min(tick, deadline))
             if revision and revision.number > position:
@@ -134,7 +132,7 @@ class Watch:
                 if (scope is None or revision.organization in scope) and (event := self._event(revision)):
                     yield event
             if clock() >= min(tick, deadline):
-                tick = clock() + TICK_SECONDS
+                tick = clock() + _about(TICK_SECONDS)
                 if await in_thread(self.scope) != scope:
                     raise Expired(_("your rights have changed; list again"))
                 if self.bookmarks:
@@ -171,6 +169,11 @@ class Watch:
         if annotations:
             metadata["annotations"] = annotations
         return {"kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata}
+
+
+def _about(seconds: float) -> float:
+    """At random between half of it and all of it, as kube-apiserver does: those who come together part again."""
+    return random.uniform(0.5, 1) * seconds  # noqa: S311
 
 
 def _line(kind: str, manifest: dict[str, Any]) -> bytes:
