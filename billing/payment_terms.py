@@ -1,6 +1,9 @@
-"""Payment terms of an account (enhancement.md, "Payment Terms Structure")."""
+"""Payment terms of an account (enhancement.md, "Payment Terms Structure"; compliance.md, "Conventions")."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -10,7 +13,10 @@ from milo.errors import Cause
 
 FIELD = "spec.paymentTerms"
 MAX_NET_DAYS = 365
+MAX_GRACE_DAYS = 365
 INVOICE_DAYS = (1, 28)
+# what 4 decimal places hold is what a contract states; more would be a slip of a unit
+PERCENT_PLACES = 4
 
 
 class InvoiceFrequency(models.TextChoices):
@@ -19,26 +25,88 @@ class InvoiceFrequency(models.TextChoices):
     ANNUAL = "Annual", gettext_lazy("Annual")
 
 
+class BusinessDayConvention(models.TextChoices):
+    """When a due date that falls on a weekend is payable (names of ISDA; public holidays are not known here)."""
+
+    NONE = "NONE", gettext_lazy("On the due date itself")
+    FOLLOWING = "FOLLOWING", gettext_lazy("On the next business day")
+    MODIFIED_FOLLOWING = (
+        "MODIFIED_FOLLOWING",
+        gettext_lazy("On the next business day of the month, else the one before"),
+    )
+    PRECEDING = "PRECEDING", gettext_lazy("On the business day before")
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyPaymentDiscount:
+    """`percent` of the invoiced amount is waived when it is paid within `days` after the invoice date, inclusive."""
+
+    percent: Decimal
+    days: int
+
+    def causes(self, net_days: int | None, path: str) -> Iterator[Cause]:
+        """Every fault: 0 < percent < 100 and 0 <= days < net days (where these are known)."""
+        if not _is_percentage(self.percent) or not 0 < self.percent < 100:
+            message = _("must be over 0 and under 100, with at most %(places)d decimal places")
+            yield Cause(f"{path}.percent", message % {"places": PERCENT_PLACES})
+        if self.days < 0 or (net_days is not None and self.days >= net_days):
+            yield Cause(f"{path}.days", _("must be at least 0 and under netDays"))
+
+
+@dataclass(frozen=True, slots=True)
+class LatePaymentPenalty:
+    """Simple interest, in percent a year, owed once a payment is more than `grace_days` late."""
+
+    annual_rate_percent: Decimal
+    grace_days: int = 0
+
+    def causes(self, path: str) -> Iterator[Cause]:
+        """Every fault: 0 < rate <= 100 and 0 <= grace days <= 365."""
+        if not _is_percentage(self.annual_rate_percent) or not 0 < self.annual_rate_percent <= 100:
+            message = _("must be over 0 and at most 100, with at most %(places)d decimal places")
+            yield Cause(f"{path}.annualRatePercent", message % {"places": PERCENT_PLACES})
+        if not 0 <= self.grace_days <= MAX_GRACE_DAYS:
+            yield Cause(f"{path}.graceDays", _("must be between 0 and %(most)d") % {"most": MAX_GRACE_DAYS})
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """Terms as given; None where a field is missing still. `net_days` are calendar days."""
+    """Terms as given; None where a field is missing still. Days are calendar days.
+
+    `anchor_month` (1 to 12) is a month in which quarterly and annual invoices are made.
+    `extended_terms_agreed`: the parties expressly agreed to more net days than the law supposes.
+    """
 
     net_days: int | None = None
     invoice_frequency: str | None = None
     invoice_day_of_month: int | None = None
+    anchor_month: int | None = None
+    business_day_convention: str = BusinessDayConvention.NONE
+    early_payment_discount: EarlyPaymentDiscount | None = None
+    late_payment_penalty: LatePaymentPenalty | None = None
+    extended_terms_agreed: bool = False
 
     def causes(self) -> list[Cause]:
         """Every fault of the fields that are given."""
-        found = []
+        found = list(self._causes())
+        if self.early_payment_discount is not None:
+            found += self.early_payment_discount.causes(self.net_days, f"{FIELD}.earlyPaymentDiscount")
+        if self.late_payment_penalty is not None:
+            found += self.late_payment_penalty.causes(f"{FIELD}.latePaymentPenalty")
+        return found
+
+    def _causes(self) -> Iterator[Cause]:
         if self.net_days is not None and not 0 <= self.net_days <= MAX_NET_DAYS:
-            found.append(Cause(f"{FIELD}.netDays", _("must be between 0 and %(most)d") % {"most": MAX_NET_DAYS}))
+            yield Cause(f"{FIELD}.netDays", _("must be between 0 and %(most)d") % {"most": MAX_NET_DAYS})
         if self.invoice_frequency is not None and self.invoice_frequency not in InvoiceFrequency.values:
-            message = _("must be one of %(known)s") % {"known": ", ".join(InvoiceFrequency.values)}
-            found.append(Cause(f"{FIELD}.invoiceFrequency", message, "FieldValueNotSupported"))
+            yield _not_supported(f"{FIELD}.invoiceFrequency", InvoiceFrequency.values)
         low, high = INVOICE_DAYS
         if self.invoice_day_of_month is not None and not low <= self.invoice_day_of_month <= high:
-            found.append(Cause(f"{FIELD}.invoiceDayOfMonth", _("must be between 1 and 28")))
-        return found
+            yield Cause(f"{FIELD}.invoiceDayOfMonth", _("must be between 1 and 28"))
+        if self.anchor_month is not None and not 1 <= self.anchor_month <= 12:
+            yield Cause(f"{FIELD}.anchorMonth", _("must be between 1 and 12"))
+        if self.business_day_convention not in BusinessDayConvention.values:
+            yield _not_supported(f"{FIELD}.businessDayConvention", BusinessDayConvention.values)
 
     def missing(self) -> list[Cause]:
         """A cause for each field that an account needs before it can be Ready."""
@@ -48,3 +116,18 @@ class PaymentTerms:
             "invoiceDayOfMonth": self.invoice_day_of_month,
         }
         return [Cause.required(f"{FIELD}.{name}") for name, value in given.items() if value is None]
+
+    def anchored(self, activation: date) -> "PaymentTerms":
+        """These terms with the month of `activation` as anchor month, unless they name one.
+
+        To be stored when an account becomes Ready, so that its invoice months never move.
+        """
+        return self if self.anchor_month else replace(self, anchor_month=activation.month)
+
+
+def _is_percentage(value: Decimal) -> bool:
+    return value.is_finite() and abs(value) <= 100 and value == round(value, PERCENT_PLACES)
+
+
+def _not_supported(path: str, known: list[str]) -> Cause:
+    return Cause(path, _("must be one of %(known)s") % {"known": ", ".join(known)}, "FieldValueNotSupported")

@@ -1,0 +1,118 @@
+"""When invoices are made and payable under given terms (compliance.md, "Conventions").
+
+Days are calendar dates in the calendar of the invoice, without a time zone. A business day is any but Saturday and
+Sunday: public holidays differ by place and bank and are out of scope.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import islice
+
+from billing.payment_terms import BusinessDayConvention, InvoiceFrequency, PaymentTerms
+
+_MONTHS = {InvoiceFrequency.MONTHLY: 1, InvoiceFrequency.QUARTERLY: 3, InvoiceFrequency.ANNUAL: 12}
+_SATURDAY = 5
+_DAY = timedelta(days=1)
+# a period starts up to a year before, and a due date falls up to a year after, still inside the calendar
+_FIRST_YEAR, _LAST_YEAR = date.min.year + 1, date.max.year - 2
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledInvoice:
+    """One invoice: it covers `period_start` up to but not including `period_end`, and is payable by `payable_by`."""
+
+    invoice_date: date
+    period_start: date
+    period_end: date
+    due_date: date
+    payable_by: date
+
+
+def schedule(terms: PaymentTerms, after: date, count: int) -> list[ScheduledInvoice]:
+    """The next `count` invoices made strictly after `after`; fewer where the calendar ends.
+
+    Raises ValueError where the terms lack net days, frequency or day, or the anchor month of
+    quarterly and annual invoices (`PaymentTerms.anchored` gives one).
+    """
+    if terms.net_days is None:
+        raise ValueError("the terms name no net days")
+    found = []
+    for day in islice(invoice_dates(terms, after), count):
+        due = due_date(day, terms.net_days)
+        start, end = invoice_period(terms, day)
+        found.append(ScheduledInvoice(day, start, end, due, payable_by(due, terms.business_day_convention)))
+    return found
+
+
+def invoice_dates(terms: PaymentTerms, after: date) -> Iterator[date]:
+    """Invoice dates strictly after `after`, in order, within the years 2 to 9997.
+
+    A date has day = invoice day and (month - anchor month) divisible by 1, 3 or 12.
+    """
+    step, anchor, day = _rhythm(terms)
+    after = max(after, date(_FIRST_YEAR - 1, 12, 31))
+    month = after.year * 12 + after.month - 1
+    if after.day >= day:
+        month += 1
+    month += (anchor - month) % step
+    while month // 12 <= _LAST_YEAR:
+        yield _month_start(month).replace(day=day)
+        month += step
+
+
+def invoice_period(terms: PaymentTerms, invoice_date: date) -> tuple[date, date]:
+    """The half-open period of an invoice: from the invoice date before (inclusive) to its own (exclusive)."""
+    step, _anchor, day = _rhythm(terms)
+    before = invoice_date.year * 12 + invoice_date.month - 1 - step
+    return _month_start(before).replace(day=day), invoice_date
+
+
+def due_date(invoice_date: date, net_days: int) -> date:
+    """The nominal due date: the invoice day is not counted, so 0 net days is the same day."""
+    return invoice_date + timedelta(days=net_days)
+
+
+def payable_by(due: date, convention: str) -> date:
+    """The last day to pay what is nominally due on `due`; only a weekend moves it."""
+    return _CONVENTIONS[BusinessDayConvention(convention)](due)
+
+
+def _rhythm(terms: PaymentTerms) -> tuple[int, int, int]:
+    """Months between invoices, a month (0 to 11) in which one is made, the day of the month."""
+    if terms.invoice_frequency is None or terms.invoice_day_of_month is None:
+        raise ValueError("the terms name no invoice frequency or no day of the month")
+    step = _MONTHS[InvoiceFrequency(terms.invoice_frequency)]
+    if step > 1 and terms.anchor_month is None:
+        raise ValueError("quarterly and annual terms need an anchor month")
+    return step, (terms.anchor_month or 1) - 1, terms.invoice_day_of_month
+
+
+def _month_start(month: int) -> date:
+    """The first day of a month, counted from January of the year 0."""
+    return date(month // 12, month % 12 + 1, 1)
+
+
+def _following(day: date) -> date:
+    while day.weekday() >= _SATURDAY:
+        day += _DAY
+    return day
+
+
+def _preceding(day: date) -> date:
+    while day.weekday() >= _SATURDAY:
+        day -= _DAY
+    return day
+
+
+def _modified_following(day: date) -> date:
+    moved = _following(day)
+    return moved if moved.month == day.month else _preceding(day)
+
+
+_CONVENTIONS: dict[BusinessDayConvention, Callable[[date], date]] = {
+    BusinessDayConvention.NONE: lambda day: day,
+    BusinessDayConvention.FOLLOWING: _following,
+    BusinessDayConvention.MODIFIED_FOLLOWING: _modified_following,
+    BusinessDayConvention.PRECEDING: _preceding,
+}
