@@ -332,6 +332,30 @@ def test_a_poller_that_dies_takes_its_watchers_along(
     run(scenario)
 
 
+def test_what_the_poller_reads_while_a_watcher_replays_reaches_it_too(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, replay, acts = changes.current_version(), watch.Watch._replay, [make.a_ready_account]
+
+    def slow_replay(self: watch.Watch, after: int, scope: watch.Scope) -> Any:
+        result = replay(self, after, scope)
+        if self.bookmarks and acts:
+            acts.pop()(organization, "us")
+            time.sleep(3 * feed.POLL_SECONDS)
+        return result
+
+    monkeypatch.setattr(watch.Watch, "_replay", slow_replay)
+
+    async def scenario() -> None:
+        async with watching(a_watch(after=seen)) as early, watching(a_watch(after=seen, bookmarks=True)) as late:
+            first = asyncio.ensure_future(early.take(1))
+            await asyncio.sleep(0.3)
+            assert await late.take(1) == [("ADDED", "us")]
+            assert await first == [("ADDED", "us")]
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("selector", ["", "tier=gold"])
 def test_what_changes_while_the_present_state_is_read_is_neither_lost_nor_doubled(
     organization: Organization, monkeypatch: pytest.MonkeyPatch, selector: str
@@ -377,6 +401,6 @@ def test_what_changes_while_the_present_state_is_read_is_neither_lost_nor_double
         known[name] = version
         if line["type"] == "DELETED":
             del known[name]
-    rows = a_watch(labels=selector).selection.apply(BillingAccount.objects.with_revision())
+    rows: Any = a_watch(labels=selector).selection.apply(BillingAccount.objects.with_revision())
     assert known == dict(rows.values_list("name", "resource_version"))
     assert current() == max(known.values())
