@@ -129,7 +129,9 @@ def relabel(
     What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
     with audit.act():
-        binding = BillingAccountBinding.objects.locked().get(pk=binding_id)
+        # bind and archive write the bindings of a project under its lock, labels included
+        Project.objects.locked().get(bindings=binding_id)
+        binding = BillingAccountBinding.objects.get(pk=binding_id)
         actor.require("update", BINDINGS, binding.organization_id)
         changes.expect(binding, resource_version)
         if causes := metadata.causes():
