@@ -1,0 +1,112 @@
+"""What a test asks of the ledger: all that is in it, how a row came to be, and that a refusal left no trace."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import models
+
+from milo.access import Actor
+from milo.errors import Refused
+from milo.kube.kinds import kind_of
+from milo.kube.models import Change
+
+LEDGER_APPS = ("kube", "projects", "billing")
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the ledger: the live ones, their history, the change log and its counter."""
+    return {
+        model._meta.label: list(model._base_manager.order_by("pk").values())
+        for label in LEDGER_APPS
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+    }
+
+
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    """The body leaves every row of the ledger as it was."""
+    before = everything()
+    yield
+    assert everything() == before
+
+
+@contextmanager
+def refused(kind: type[Refused], message: str | None = None) -> Iterator[pytest.ExceptionInfo[Refused]]:
+    """The body is refused with exactly this kind of refusal, and nothing has changed."""
+    with nothing_changes(), pytest.raises(kind, match=message) as caught:
+        yield caught
+    assert type(caught.value) is kind
+
+
+def causes_of(caught: pytest.ExceptionInfo[Refused]) -> dict[str, str]:
+    """The fields that a refusal names, each with its reason."""
+    return {cause.field: cause.reason for cause in caught.value.causes}
+
+
+def steps(row: Any) -> list[tuple[str, str]]:
+    """The history of a row, oldest first: the phase after each step, and why it was taken."""
+    return list(row.history.order_by("history_id").values_list("phase", "history_change_reason"))
+
+
+def authors(row: Any) -> set[str]:
+    """Who wrote the row."""
+    return set(row.history.values_list("history_user_id", flat=True))
+
+
+def revisions(row: Any) -> list[Change]:
+    """The revisions of a row in the change log, oldest first."""
+    return list(Change.objects.filter(uid=row.uid).order_by("resource_version"))
+
+
+def shown(row: models.Model) -> dict[str, Any]:
+    """The manifest of a row at its newest revision, as a watcher has it."""
+    manifest: dict[str, Any] = revisions(row)[-1].manifest
+    return manifest
+
+
+def assert_history_explains(row: Any) -> None:
+    """The newest history row of `row` holds what the row holds, and somebody answers for each for a reason."""
+    live = type(row)._base_manager.get(pk=row.pk)
+    past = list(row.history.order_by("history_id"))
+    for column in live._meta.concrete_fields:
+        assert getattr(past[-1], column.attname) == getattr(live, column.attname), column.name
+    assert [step.history_type for step in past] == ["+", *"~" * (len(past) - 1)]
+    assert all(step.history_user_id and step.history_change_reason for step in past)
+
+
+def assert_watchers_see(row: Any) -> None:
+    """The newest revision of `row` in the change log is what the row shows now."""
+    kind = kind_of(type(row))
+    assert kind is not None
+    now = kind.queryset().get(pk=row.pk)
+    newest = revisions(row)[-1].manifest
+    assert newest["metadata"]["generation"] == now.generation
+    for part, rendered in (("spec", kind.spec(now)), ("status", kind.status(now))):
+        assert {key: value for key, value in newest.get(part, {}).items() if value} == {
+            key: value for key, value in rendered.items() if value
+        }
+
+
+def tally(outcomes: Iterable[object]) -> dict[str, int]:
+    """How many of what threads returned or raised were of which type."""
+    return dict(Counter(type(outcome).__name__ for outcome in outcomes))
+
+
+def nobody_in(organization_id: int) -> Actor:
+    """A person with every role of an organization, none of which counts in `organization_id`."""
+    roles = frozenset({"billing-admin", "billing-user", "billing-viewer"})
+    return Actor("user:stranger", organizations={organization_id + 1_000_000: roles})
+
+
+def member(organization_id: int, *roles: str) -> Actor:
+    """A person with `roles` in an organization."""
+    return Actor("user:member", organizations={organization_id: frozenset(roles)})
+
+
+def staff(*roles: str) -> Actor:
+    """A person with `roles` across the platform."""
+    return Actor("user:staff", frozenset(roles))
