@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("MILO_DATA_DIR", BASE_DIR / "var")).absolute()
+DATA_DIR = Path(os.environ.get("MILO_DATA_DIR") or BASE_DIR / "var").absolute()
 DEBUG = os.environ.get("MILO_DEBUG") == "1"
 
 
@@ -23,10 +24,13 @@ def _secret_key() -> str:
     if not path.exists():
         try:
             DATA_DIR.mkdir(parents=True, exist_ok=True)
-            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(50))
-        except FileExistsError:
-            pass  # another process made it first
+            # whole at once, and never over one that another process made meanwhile
+            new = path.with_name(f"secret_key.{os.getpid()}")
+            new.touch(0o600)
+            new.write_text(secrets.token_urlsafe(50))
+            with suppress(FileExistsError):
+                path.hardlink_to(new)
+            new.unlink()
         except OSError as error:
             raise ImproperlyConfigured(f"MILO_DATA_DIR must name a folder that can be written: {error}") from error
     return path.read_text()
@@ -56,7 +60,7 @@ def _database(url: str) -> dict[str, Any]:
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = os.environ.get("MILO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("MILO_TRUSTED_ORIGINS", "").split(",") if o]
-DATABASES = {"default": _database(os.environ.get("DATABASE_URL", f"sqlite:///{DATA_DIR}/milo.sqlite3"))}
+DATABASES = {"default": _database(os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR}/milo.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -129,7 +133,7 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(DATA_DIR / "broker"),

@@ -59,7 +59,7 @@ def postgresql() -> Iterator[str]:
 
 def test(engine: str, arguments: Sequence[str]) -> None:
     """Run the suite on one engine, in two processes."""
-    command = ["python", "-m", "pytest", "-q", "-n", "2", *arguments]
+    command = ["python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *arguments]
     if engine == "postgresql":
         with postgresql() as url:
             run(command, {"TEST_DATABASE_URL": url})

@@ -97,8 +97,9 @@ def listen(variable: str, default: int) -> socket.socket:
     try:
         return socket.create_server((HOST, int(named)))
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise CommandError(
-            f"Port {named} cannot be had ({error.strerror}): stop what uses it, or set {variable} to another"
+            f"Port {named} cannot be had ({why}): stop what uses it, or set {variable} to another"
         ) from error
 
 

@@ -1,0 +1,272 @@
+"""`manage.py up`, run as a person runs it: a process of its own, on its own ports, in a data folder of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin"]
+ACCOUNTS = "/apis/billing.milo.io/v1alpha1/billingaccounts"
+PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
+START_WITHIN = 60.0
+STOP_WITHIN = 20.0
+
+
+@dataclass
+class Up:
+    """A run of the command: what it says goes to `output`, and its data is in `folder`."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    output: Path
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_until_ready(self) -> None:
+        end = time.monotonic() + START_WITHIN
+        while "\nMilo is ready" not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.1)
+
+    def address(self, scheme: str) -> str:
+        found = re.search(rf"{scheme}://127\.0\.0\.1:\d+", self.said())
+        assert found
+        return found[0]
+
+    def passwords(self) -> dict[str, str]:
+        table = self.said().partition("Role\n")[2].partition("\n\n")[0]
+        return {name: password for name, password, *_ in map(str.split, table.splitlines())}
+
+    def tokens(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.folder / "tokens.json").read_text())
+        return found
+
+    def client(self, person: str) -> httpx.Client:
+        trust = ssl.create_default_context(cafile=str(self.folder / "tls" / "ca.pem"))
+        bearer = {"Authorization": f"Bearer {self.tokens()[person]}"}
+        return httpx.Client(base_url=self.address("https"), headers=bearer, verify=trust, timeout=30)
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_WITHIN)
+
+
+@contextmanager
+def up(folder: Path, database: str = "", **environment: str) -> Iterator[Up]:
+    """Start the command; on leaving, it is stopped if it runs still."""
+    output = folder.parent / f"{folder.name}.txt"
+    # port 0: any that is free
+    named = {"MILO_DATA_DIR": str(folder), "DATABASE_URL": database, "MILO_HTTP_PORT": "0", "MILO_HTTPS_PORT": "0"}
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "manage.py", "up"],
+            env={"PATH": os.environ["PATH"], **named, **environment},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Up(process, folder, output)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_WITHIN)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of all processes that were started with this data folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MILO_DATA_DIR={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The URL of an empty database on the engine of this run; empty for the SQLite file that `up` makes itself."""
+    server = os.environ.get("TEST_DATABASE_URL", "")
+    if not server:
+        yield ""
+        return
+    name = f"up_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def names(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["metadata"]["name"] for item in answer.json()["items"]]
+
+
+def payer(project: dict[str, Any]) -> str:
+    found: str = project["status"].get("billingResponsibility", {}).get("account", "")
+    return found
+
+
+@pytest.mark.xdist_group("up")
+def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_path: Path, database: str) -> None:
+    folder = tmp_path / "var"
+    with up(folder, database) as first:
+        first.wait_until_ready()
+        assert first.said().splitlines()[-1].startswith("Milo is ready")
+        tokens, passwords = first.tokens(), first.passwords()
+        assert sorted(tokens) == sorted(passwords) == sorted(PEOPLE)
+
+        with first.client("operator") as operator:
+            projects = {item["metadata"]["name"]: payer(item) for item in operator.get(PROJECTS).json()["items"]}
+            assert projects == {
+                "data-pipeline": "",
+                "other-website": "other-org-main",
+                "webapp-backend": "acme-corp-eu",
+                "webapp-frontend": "acme-corp-us",
+            }
+            accounts = {
+                item["metadata"]["name"]: item["status"]["phase"] for item in operator.get(ACCOUNTS).json()["items"]
+            }
+            assert accounts == {
+                "acme-corp-eu": "Ready",
+                "acme-corp-labs": "Incomplete",
+                "acme-corp-us": "Ready",
+                "other-org-main": "Ready",
+            }
+            project = f"{PROJECTS}/data-pipeline"
+            merge = {"Content-Type": "application/merge-patch+json"}
+            changed = operator.patch(project, content='{"spec": {"displayName": "Ours"}}', headers=merge)
+            assert changed.status_code == 200, changed.text
+        with first.client("other-admin") as other_admin:
+            assert names(other_admin.get(ACCOUNTS)) == ["other-org-main"]
+        with first.client("acme-viewer") as viewer:
+            assert names(viewer.get(ACCOUNTS)) == ["acme-corp-eu", "acme-corp-labs", "acme-corp-us"]
+
+        assert first.stop(signal.SIGINT) == 0
+        assert processes_of(folder) == []
+
+    with up(folder, database) as second:
+        second.wait_until_ready()
+        assert (second.tokens(), second.passwords()) == (tokens, passwords)
+        with second.client("operator") as operator:
+            assert operator.get(project).json()["spec"]["displayName"] == "Ours"
+        assert second.stop(signal.SIGTERM) == 0
+    assert processes_of(folder) == []
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Up]:
+    with up(tmp_path_factory.mktemp("up") / "var", database) as milo:
+        milo.wait_until_ready()
+        yield milo
+
+
+@pytest.mark.xdist_group("up")
+def test_a_printed_password_opens_the_admin(running: Up) -> None:
+    with httpx.Client(base_url=running.address("http"), timeout=30) as browser:
+        assert browser.get("/admin/login/").status_code == 200
+        form = {"username": "operator", "password": running.passwords()["operator"], "next": "/admin/"}
+        sent = browser.post("/admin/login/", data={**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})
+        assert sent.status_code == 302, sent.text
+        assert browser.get("/admin/").status_code == 200
+
+
+@pytest.mark.xdist_group("up")
+def test_the_kubeconfig_has_a_context_for_each_person_and_trusts_the_server(running: Up) -> None:
+    config = yaml.safe_load((running.folder / "kubeconfig").read_text())
+    assert config["current-context"] == "operator"
+    assert [context["name"] for context in config["contexts"]] == PEOPLE
+    assert {user["name"]: user["user"]["token"] for user in config["users"]} == running.tokens()
+    (cluster,) = config["clusters"]
+    assert cluster["cluster"]["server"] == running.address("https")
+
+
+@pytest.mark.xdist_group("up")
+def test_secrets_are_for_their_owner_alone(running: Up) -> None:
+    for name in ("tokens.json", "passwords.json", "kubeconfig", "secret_key", "tls/server.pem"):
+        assert stat.S_IMODE((running.folder / name).stat().st_mode) == 0o600, name
+
+
+@pytest.mark.xdist_group("up")
+def test_the_worker_runs_with_beat_and_ends_everything_when_it_dies(running: Up) -> None:
+    log = running.folder / "logs" / "worker.log"
+    end = time.monotonic() + START_WITHIN
+    while "beat: Starting" not in log.read_text():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+    workers = subprocess.run(["pgrep", "-f", f"celery.*{running.folder}"], capture_output=True, check=True, text=True)
+    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    assert running.process.wait(STOP_WITHIN) == 1
+    last = running.said().splitlines()[-1]
+    assert last == f"CommandError: The worker has stopped (exit status -9); its log is {log}"
+    assert processes_of(running.folder) == []
+
+
+def refusal(tmp_path: Path, **environment: str) -> str:
+    """The one line that the command says before it gives up."""
+    with up(tmp_path / "var", **environment) as milo:
+        assert milo.process.wait(START_WITHIN) != 0
+    (line,) = milo.said().splitlines()
+    assert processes_of(tmp_path / "var") == []
+    return line
+
+
+@pytest.mark.parametrize("variable", ["MILO_HTTP_PORT", "MILO_HTTPS_PORT"])
+def test_a_busy_port_is_refused_with_the_way_out(tmp_path: Path, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        line = refusal(tmp_path, **{variable: port})
+    assert line == (
+        f"CommandError: Port {port} cannot be had (Address already in use):"
+        f" stop what uses it, or set {variable} to another"
+    )
+
+
+@pytest.mark.parametrize("port", ["http", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    line = refusal(tmp_path, MILO_HTTP_PORT=port)
+    assert line == f"CommandError: MILO_HTTP_PORT must be the number of a port, not {port}"
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    line = refusal(tmp_path, database=f"postgresql://milo:hush@127.0.0.1:{port}/ledger")
+    assert line.startswith(
+        f"CommandError: The database 127.0.0.1:{port}/ledger cannot be reached: start it, or set DATABASE_URL ("
+    )
+    assert "hush" not in line
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/milo", "ledger.sqlite3"])
+def test_a_database_of_another_kind_is_refused(tmp_path: Path, url: str) -> None:
+    assert refusal(tmp_path, database=url) == "DATABASE_URL must begin with sqlite:// or postgresql://"
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refusal(tmp_path, MILO_DATA_DIR=str(tmp_path / "file"))
+    assert line.startswith("MILO_DATA_DIR must name a folder that can be written: ")
