@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 from milo.append_only import install_after_migrate
@@ -10,3 +11,12 @@ class MiloConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
+
+
+class StaffSiteConfig(AdminConfig):
+    default_site = "milo.admin.site.StaffSite"
+
+    def ready(self) -> None:
+        super().ready()
+        # not in milo.admin itself, which is imported to make the site that they register with
+        from milo.admin import tokens, users  # noqa: F401

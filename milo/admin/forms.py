@@ -1,0 +1,80 @@
+"""Forms of service actions: what people type, and which field a refusal is about."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import models
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from milo.errors import Cause, Refused
+
+_INDEX = re.compile(r"\[(\d+)\]$")
+
+
+class ActForm(forms.Form):
+    """The form of one act on `row` (None for an act of a list). `paths` names the field of each manifest path."""
+
+    paths: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *args: Any, row: models.Model | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row = row
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a refusal: each cause at its field where the form has one, else above the form."""
+        self.add_error(None, refusal.message)
+        for cause in refusal.causes:
+            field = self._field_of(cause)
+            self.add_error(field, self._message(cause) if field else f"{cause.field}: {cause.message}")
+
+    def _field_of(self, cause: Cause) -> str | None:
+        """The field whose path is that of the cause, or the nearest one above it."""
+        path = _INDEX.sub("", cause.field)
+        while path:
+            if self.paths.get(path) in self.fields:
+                return self.paths[path]
+            path = path.rpartition(".")[0]
+        return None
+
+    @staticmethod
+    def _message(cause: Cause) -> str:
+        index = _INDEX.search(cause.field)
+        return f"{int(index[1]) + 1}: {cause.message}" if index else cause.message
+
+
+class Text(forms.CharField):
+    widget = UnfoldAdminTextInputWidget
+
+
+class Number(forms.IntegerField):
+    widget = UnfoldAdminIntegerFieldWidget
+
+
+class Select(forms.ChoiceField):
+    widget = UnfoldAdminSelectWidget
+
+
+class Lines(forms.CharField):
+    """A list of texts, one a line; empty lines do not count."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+
+class Row(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
+    """One of many rows, found by typing."""
+
+    widget = UnfoldAdminSelect2Widget

@@ -1,0 +1,78 @@
+"""The staff site: who may enter, what the side bar offers, and what needs attention on the home page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.sites import UnfoldAdminSite
+
+from milo.access import Actor
+from milo.identity.actors import actor_of
+
+
+def request_actor(request: HttpRequest) -> Actor:
+    """The actor that the logged-in person is, read once per request."""
+    if not hasattr(request, "milo_actor"):
+        assert isinstance(request.user, User)
+        request.milo_actor = actor_of(request.user)  # type: ignore[attr-defined]
+    actor: Actor = request.milo_actor  # type: ignore[attr-defined]
+    return actor
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that waits for people: how many, and the list that shows them."""
+
+    title: str | Promise
+    count: int
+    address: str
+
+
+class StaffSite(UnfoldAdminSite):
+    """Open to active staff who may list something on it; a person without such a role sees nothing at all."""
+
+    index_template = "milo/home.html"
+    index_title = _("Overview")
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and any(
+            model_admin.has_module_permission(request) for model_admin in self._registry.values()
+        )
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"attention": self.attention(request), **(extra_context or {})})
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        """All that waits, of the kinds the person may see."""
+        return [
+            item
+            for model_admin in self._registry.values()
+            if hasattr(model_admin, "attention") and model_admin.has_view_permission(request)
+            for item in model_admin.attention(request)
+        ]
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar, for the setting UNFOLD: every list that the person may see, by application."""
+    from django.contrib import admin  # the site of the settings, which is made from this module
+
+    groups: list[dict[str, Any]] = [
+        {"items": [{"title": _("Overview"), "icon": "home", "link": reverse("admin:index")}]}
+    ]
+    for app in admin.site.get_app_list(request):
+        items = [
+            {
+                "title": model["name"],
+                "link": model["admin_url"],
+                "icon": getattr(admin.site.get_model_admin(model["model"]), "icon", "list"),
+            }
+            for model in app["models"]
+        ]
+        groups.append({"title": app["name"], "separator": True, "items": items})
+    return groups

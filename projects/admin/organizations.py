@@ -1,0 +1,138 @@
+"""Organizations: their pages, and the acts on them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from milo.access import Actor
+from milo.admin.actions import ServiceAction
+from milo.admin.forms import ActForm, Row, Select, Text
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import Panel, first, link, list_address
+from projects.access import ORGANIZATIONS
+from projects.admin.projects import CreateProject
+from projects.admin.resources import METADATA, SeenAction, SeenForm
+from projects.models import Membership, Organization, Project
+from projects.services.organizations import OrganizationSpec, create_organization, grant, revise_organization
+
+
+class OrganizationForm(ActForm):
+    name = Text(
+        max_length=63,
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Lower case letters, digits and '-'; unique, and fixed for ever."),
+    )
+    display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
+
+    paths = {"metadata.name": "name", "spec.displayName": "display_name"}
+
+
+class ReviseOrganizationForm(SeenForm):
+    display_name = OrganizationForm.base_fields["display_name"]
+
+    paths = OrganizationForm.paths
+
+
+class CreateOrganization(ServiceAction):
+    name = "create"
+    title = gettext_lazy("Create organization")
+    icon = "add"
+    variant = ActionVariant.PRIMARY
+    verb, resource = "create", ORGANIZATIONS
+    form_class = OrganizationForm
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+        return create_organization(values["name"], OrganizationSpec(values["display_name"]), actor=actor)
+
+
+class ReviseOrganization(SeenAction):
+    name = "revise"
+    title = gettext_lazy("Revise organization")
+    icon = "edit"
+    verb, resource = "update", ORGANIZATIONS
+    form_class = ReviseOrganizationForm
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "display_name": self.row.display_name}
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+        return revise_organization(
+            self.row.pk,
+            OrganizationSpec(values["display_name"]),
+            actor=actor,
+            resource_version=values["resource_version"],
+        )
+
+
+class GrantForm(ActForm):
+    user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
+    role = Select(choices=Membership.Role.choices, label=gettext_lazy("Role"))
+
+
+class GrantRole(ServiceAction):
+    name = "grant"
+    title = gettext_lazy("Grant a role")
+    icon = "person_add"
+    verb, resource = "update", ORGANIZATIONS
+    form_class = GrantForm
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+        grant(self.row, values["user"], values["role"], actor=actor)
+        organization: Organization = self.row
+        return organization
+
+
+class OrganizationAdmin(LedgerAdmin):
+    resource = ORGANIZATIONS
+    icon = "corporate_fare"
+    phase_colors = {"Active": "success"}
+    list_display = ("name", "display_name", "phase_badge", "projects_count", "created_at")
+    list_filter = (("phase", ChoicesDropdownFilter),)
+    search_fields = ("name", "display_name", "uid")
+    ordering = ("name",)
+    fieldsets = ((None, {"fields": ("name", "display_name", "phase_badge")}), METADATA)
+    list_actions = (CreateOrganization,)
+    object_actions = (CreateProject, ReviseOrganization, GrantRole)
+
+    def organization_id(self, row: Any) -> int:
+        pk: int = row.pk
+        return pk
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        return super().get_queryset(request).annotate(projects_count=Count("projects"))
+
+    @admin.display(description=gettext_lazy("projects"), ordering="projects_count")
+    def projects_count(self, row: Any) -> int:
+        count: int = row.projects_count
+        return count
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        return [self._projects(row), self._memberships(row), *super().panels(request, row)]
+
+    def _projects(self, row: Organization) -> Panel:
+        found, more = first(row.projects.order_by("name"))
+        return Panel(
+            _("Projects"),
+            [_("Name"), _("Display name"), _("Phase")],
+            [[link(project), project.display_name, project.get_phase_display()] for project in found],
+            more=list_address(Project, organization__id__exact=row.pk) if more else "",
+        )
+
+    def _memberships(self, row: Organization) -> Panel:
+        found, more = first(row.memberships.select_related("user").order_by("user__username", "role"))
+        return Panel(
+            _("Roles"),
+            [_("User"), _("Role")],
+            [[link(held, held.user.get_username()), held.get_role_display()] for held in found],
+            more=list_address(Membership, organization__id__exact=row.pk) if more else "",
+        )
+
+
+admin.site.register(Organization, OrganizationAdmin)

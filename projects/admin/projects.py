@@ -1,0 +1,131 @@
+"""Projects: their pages, and the acts on them. Who pays for them is added by `billing.admin.projects`."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from milo.access import Actor
+from milo.admin.actions import ServiceAction
+from milo.admin.forms import ActForm, Lines, Row, Text
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import lines, link
+from projects.access import PROJECTS
+from projects.admin.resources import METADATA, SeenAction, SeenForm
+from projects.models import Organization, Project
+from projects.services.projects import ProjectSpec, create_project, revise_project
+
+PATHS = {
+    "metadata.name": "name",
+    "spec.organizationRef": "organization",
+    "spec.displayName": "display_name",
+    "spec.contactEmailAddresses": "contact_email_addresses",
+}
+
+
+def spec_of(values: dict[str, Any]) -> ProjectSpec:
+    return ProjectSpec(values["display_name"], values["contact_email_addresses"])
+
+
+class ProjectForm(ActForm):
+    """On the page of an organization it does not ask for one."""
+
+    organization = Row(Organization.objects.order_by("name"), label=_("Organization"))
+    name = Text(
+        max_length=63,
+        label=_("Name"),
+        help_text=_("Lower case letters, digits and '-'; unique across the platform, and fixed for ever."),
+    )
+    display_name = Text(max_length=200, required=False, label=_("Display name"))
+    contact_email_addresses = Lines(
+        required=False,
+        label=_("Contact e-mail addresses"),
+        help_text=_("One a line. Who is told when the project's payer changes or is suspended."),
+    )
+
+    paths = PATHS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.row is not None:
+            del self.fields["organization"]
+
+
+class ReviseProjectForm(SeenForm):
+    display_name = ProjectForm.base_fields["display_name"]
+    contact_email_addresses = ProjectForm.base_fields["contact_email_addresses"]
+
+    paths = PATHS
+
+
+class CreateProject(ServiceAction):
+    """In the list of projects, and on the page of an organization."""
+
+    name = "create-project"
+    title = _("Create project")
+    icon = "add"
+    variant = ActionVariant.PRIMARY
+    verb, resource = "create", PROJECTS
+    form_class = ProjectForm
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
+        organization = self.row or values["organization"]
+        return create_project(values["name"], organization.pk, spec_of(values), actor=actor)
+
+
+class ReviseProject(SeenAction):
+    name = "revise"
+    title = _("Revise project")
+    icon = "edit"
+    verb, resource = "update", PROJECTS
+    form_class = ReviseProjectForm
+
+    @classmethod
+    def offered(cls, row: Project) -> bool:
+        return row.phase == Project.Phase.ACTIVE
+
+    def get_initial(self) -> dict[str, Any]:
+        project = self.row
+        return {
+            **super().get_initial(),
+            "display_name": project.display_name,
+            "contact_email_addresses": project.contact_email_addresses,
+        }
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
+        return revise_project(
+            self.row.pk, spec_of(values), actor=actor, resource_version=values["resource_version"]
+        )
+
+
+class ProjectAdmin(LedgerAdmin):
+    resource = PROJECTS
+    icon = "deployed_code"
+    phase_colors = {"Active": "success"}
+    list_display: tuple[str, ...] = ("name", "display_name", "organization_link", "phase_badge", "created_at")
+    list_filter: tuple[Any, ...] = (("organization", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))
+    list_select_related = ("organization",)
+    search_fields = ("name", "display_name", "organization__name", "uid")
+    ordering = ("name",)
+    fieldsets = (
+        (
+            None,
+            {"fields": ("name", "display_name", "organization_link", "contacts", "phase_badge", "phase_since")},
+        ),
+        METADATA,
+    )
+    list_actions = (CreateProject,)
+    object_actions: tuple[type[ServiceAction], ...] = (ReviseProject,)
+
+    @admin.display(description=_("organization"), ordering="organization__name")
+    def organization_link(self, row: Project) -> str:
+        return link(row.organization)
+
+    @admin.display(description=_("contact e-mail addresses"))
+    def contacts(self, row: Project) -> str:
+        return lines(row.contact_email_addresses)
+
+
+admin.site.register(Project, ProjectAdmin)
