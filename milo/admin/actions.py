@@ -137,7 +137,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         site, request = self.admin.admin_site, self.request
-        request.current_app = site.name  # type: ignore[attr-defined]
+        request.current_app = site.name
         return super().get_context_data(
             **site.each_context(request),
             **{

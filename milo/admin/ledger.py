@@ -34,8 +34,8 @@ class LedgerAdmin(SimpleHistoryAdmin, ModelAdmin):
     resource: ClassVar[str]
     icon: ClassVar[str] = "list"
     phase_colors: ClassVar[Mapping[str, str]] = {}
-    list_actions: ClassVar[tuple[type[ServiceAction], ...]] = ()
-    object_actions: ClassVar[tuple[type[ServiceAction], ...]] = ()
+    list_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
+    object_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
 
     actions = None
     show_full_result_count = False

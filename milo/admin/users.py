@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from milo.admin.panels import lines
 
@@ -20,7 +20,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Users are never deleted or renamed: the history names them."""
 
     form = UserChangeForm
@@ -52,7 +52,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return super().formfield_for_manytomany(
             db_field,
             request,
-            widget=UnfoldAdminCheckboxSelectMultiple,
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
             label=_("Platform roles"),
             help_text="",
             **kwargs,

@@ -1,6 +1,7 @@
 """Organizations: their pages, and the acts on them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -99,7 +100,7 @@ class OrganizationAdmin(LedgerAdmin):
     ordering = ("name",)
     fieldsets = ((None, {"fields": ("name", "display_name", "phase_badge")}), METADATA)
     list_actions = (CreateOrganization,)
-    object_actions = (CreateProject, ReviseOrganization, GrantRole)
+    object_actions: ClassVar[Sequence[type[ServiceAction]]] = (CreateProject, ReviseOrganization, GrantRole)
 
     def organization_id(self, row: Any) -> int:
         pk: int = row.pk

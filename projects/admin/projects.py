@@ -1,6 +1,7 @@
 """Projects: their pages, and the acts on them. Who pays for them is added by `billing.admin.projects`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
@@ -95,9 +96,7 @@ class ReviseProject(SeenAction):
         }
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
-        return revise_project(
-            self.row.pk, spec_of(values), actor=actor, resource_version=values["resource_version"]
-        )
+        return revise_project(self.row.pk, spec_of(values), actor=actor, resource_version=values["resource_version"])
 
 
 class ProjectAdmin(LedgerAdmin):
@@ -117,7 +116,7 @@ class ProjectAdmin(LedgerAdmin):
         METADATA,
     )
     list_actions = (CreateProject,)
-    object_actions: tuple[type[ServiceAction], ...] = (ReviseProject,)
+    object_actions: ClassVar[Sequence[type[ServiceAction]]] = (ReviseProject,)
 
     @admin.display(description=_("organization"), ordering="organization__name")
     def organization_link(self, row: Project) -> str:

@@ -1,0 +1,144 @@
+"""Billing accounts: their pages."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from billing.access import ACCOUNTS
+from billing.admin.account_acts import OpenAccount, ReviseAccount, card_reference
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.payment_profile import method_of
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import Panel, first, instant, lines, link, list_address
+from milo.admin.site import Attention
+from projects.admin.resources import METADATA
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(LedgerAdmin):
+    resource = ACCOUNTS
+    icon = "credit_card"
+    phase_colors = {"Ready": "success", "Provisioning": "info", "Incomplete": "warning", "Suspended": "danger"}
+    list_display = (
+        "name",
+        "display_name",
+        "organization_link",
+        "currency_code",
+        "phase_badge",
+        "linked_projects_count",
+        "created_at",
+    )
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("phase", ChoicesDropdownFilter),
+        ("currency_code", AllValuesCheckboxFilter),
+    )
+    list_select_related = ("organization",)
+    search_fields = ("name", "display_name", "organization__name", "uid")
+    ordering = ("organization__name", "name")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "display_name",
+                    "organization_link",
+                    "phase_badge",
+                    "phase_reason",
+                    "phase_message",
+                    "phase_since",
+                    "first_ready_at",
+                )
+            },
+        ),
+        (
+            gettext_lazy("Terms and payment"),
+            {
+                "fields": (
+                    "currency_code",
+                    "net_days",
+                    "invoice_frequency",
+                    "invoice_day_of_month",
+                    "payment_method",
+                    "invoice_contacts",
+                )
+            },
+        ),
+        METADATA,
+    )
+    list_actions = (OpenAccount,)
+    object_actions = (ReviseAccount,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
+        accounts: QuerySet[BillingAccount] = super().get_queryset(request).with_linked_projects_count()
+        return accounts
+
+    @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
+    def organization_link(self, row: BillingAccount) -> str:
+        return link(row.organization)
+
+    @admin.display(description=gettext_lazy("projects"), ordering="linked_projects_count")
+    def linked_projects_count(self, row: Any) -> int:
+        count: int = row.linked_projects_count
+        return count
+
+    @admin.display(description=gettext_lazy("payment method"))
+    def payment_method(self, row: BillingAccount) -> str:
+        method = method_of(row.payment_profile)
+        return f"{method} {card_reference(row.payment_profile)}" if method else "-"
+
+    @admin.display(description=gettext_lazy("invoice e-mail addresses"))
+    def invoice_contacts(self, row: BillingAccount) -> str:
+        return lines(row.invoice_email_addresses)
+
+    def panels(self, request: HttpRequest, row: BillingAccount) -> list[Panel]:
+        return [self._pays_for(row), self._paid_for(row), *super().panels(request, row)]
+
+    def _pays_for(self, row: BillingAccount) -> Panel:
+        bindings = BillingAccountBinding.objects.paying().filter(account=row).select_related("project")
+        found, more = first(bindings.order_by("project__name"))
+        return Panel(
+            _("Pays for now"),
+            [_("Project"), _("Since"), _("Binding")],
+            [[link(binding.project), instant(binding.established_at), link(binding)] for binding in found],
+            more=list_address(BillingAccountBinding, account__id__exact=row.pk, phase__exact="Active") if more else "",
+        )
+
+    def _paid_for(self, row: BillingAccount) -> Panel:
+        bindings = BillingAccountBinding.objects.exclude(ended_at=None).filter(account=row).select_related("project")
+        found, more = first(bindings.order_by("-ended_at"))
+        return Panel(
+            _("Paid for before"),
+            [_("Project"), _("From"), _("Until"), _("End reason"), _("Binding")],
+            [
+                [
+                    link(binding.project),
+                    instant(binding.established_at),
+                    instant(binding.ended_at),
+                    binding.end_reason,
+                    link(binding),
+                ]
+                for binding in found
+            ],
+            more=list_address(BillingAccountBinding, account__id__exact=row.pk) if more else "",
+        )
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        phases = BillingAccount.Phase
+        return [
+            Attention(
+                title,
+                BillingAccount.objects.filter(phase=phase).count(),
+                self.list_address(phase__exact=phase.value),
+            )
+            for phase, title in (
+                (phases.INCOMPLETE, _("Incomplete accounts")),
+                (phases.PROVISIONING, _("Accounts still being validated")),
+            )
+        ]

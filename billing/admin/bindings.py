@@ -1,0 +1,78 @@
+"""Bindings: the ledger of who pays for what, to read; a new one is made on the project's page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from billing.access import BINDINGS
+from billing.models import BillingAccountBinding
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import link
+from projects.admin.resources import METADATA
+
+
+@admin.register(BillingAccountBinding)
+class BillingAccountBindingAdmin(LedgerAdmin):
+    resource = BINDINGS
+    icon = "link"
+    phase_colors = {"Active": "success"}
+    list_display = (
+        "name",
+        "project_link",
+        "account_link",
+        "phase_badge",
+        "established_at",
+        "ended_at",
+        "organization_link",
+    )
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("account", AutocompleteSelectFilter),
+        ("project", AutocompleteSelectFilter),
+        ("phase", ChoicesDropdownFilter),
+    )
+    list_select_related = ("project", "account", "organization")
+    search_fields = ("name", "project__name", "account__name", "uid")
+    ordering = ("-established_at",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "project_link",
+                    "account_link",
+                    "organization_link",
+                    "phase_badge",
+                    "established_at",
+                    "ended_at",
+                    "end_reason",
+                    "supersedes_link",
+                    "superseded_by_link",
+                )
+            },
+        ),
+        METADATA,
+    )
+
+    @admin.display(description=_("project"), ordering="project__name")
+    def project_link(self, row: BillingAccountBinding) -> str:
+        return link(row.project)
+
+    @admin.display(description=_("billing account"), ordering="account__name")
+    def account_link(self, row: BillingAccountBinding) -> str:
+        return link(row.account)
+
+    @admin.display(description=_("organization"), ordering="organization__name")
+    def organization_link(self, row: BillingAccountBinding) -> str:
+        return link(row.organization)
+
+    @admin.display(description=_("supersedes"))
+    def supersedes_link(self, row: BillingAccountBinding) -> str:
+        return link(row.supersedes)
+
+    @admin.display(description=_("superseded by"))
+    def superseded_by_link(self, row: Any) -> str:
+        return link(getattr(row, "superseded_by", None))

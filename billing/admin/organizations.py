@@ -1,0 +1,35 @@
+"""What billing adds to the pages of organizations: their accounts."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from billing.admin.account_acts import OpenAccount
+from billing.models import BillingAccount
+from milo.admin.panels import Panel, first, link, list_address
+from projects.admin.organizations import OrganizationAdmin
+from projects.models import Organization
+
+admin.site.unregister(Organization)
+
+
+@admin.register(Organization)
+class BilledOrganizationAdmin(OrganizationAdmin):
+    object_actions = (OpenAccount, *OrganizationAdmin.object_actions)
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        return [self._accounts(row), *super().panels(request, row)]
+
+    def _accounts(self, row: Organization) -> Panel:
+        found, more = first(BillingAccount.objects.filter(organization=row).order_by("name"))
+        return Panel(
+            _("Billing accounts"),
+            [_("Name"), _("Display name"), _("Currency"), _("Phase")],
+            [
+                [link(account), account.display_name, account.currency_code, account.get_phase_display()]
+                for account in found
+            ],
+            more=list_address(BillingAccount, organization__id__exact=row.pk) if more else "",
+        )

@@ -1,0 +1,120 @@
+"""The acts on projects that move responsibility: binding and archiving."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from billing.access import BINDINGS
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.services.bindings import ACCOUNT_FIELD, bind
+from billing.services.projects import archive_project
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.forms import Row, Text
+from milo.admin.panels import instant, lines, link
+from milo.kube import changes
+from projects.access import PROJECTS
+from projects.admin.resources import SeenAction, SeenForm
+from projects.models import Project
+
+
+def active_binding(project: Project) -> BillingAccountBinding | None:
+    """The binding by which the project is paid for now."""
+    return BillingAccountBinding.objects.paying().filter(project=project).select_related("account").first()
+
+
+def payer_of(binding: BillingAccountBinding | None) -> Any:
+    """Who pays by a binding, and since when; for the eye."""
+    if binding is None:
+        return _("nobody")
+    return lines([f"{binding.account}", _("since %(at)s") % {"at": instant(binding.established_at)}])
+
+
+class BindForm(SeenForm):
+    """Offers the Ready accounts of the organization; the service says of any other why it cannot pay."""
+
+    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
+    name = Text(max_length=63, label=gettext_lazy("Name of the new binding"))
+
+    paths = {"metadata.name": "name", ACCOUNT_FIELD: "account"}
+    row: Project
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = BillingAccount.objects.filter(organization_id=self.row.organization_id)
+        account = self.fields["account"]
+        account.queryset = accounts  # type: ignore[attr-defined]
+        ready = accounts.filter(phase=BillingAccount.Phase.READY).order_by("name")
+        account.choices = [("", ""), *((found.pk, f"{found.name} ({found.currency_code})") for found in ready)]  # type: ignore[attr-defined]
+
+
+class BindProject(SeenAction):
+    name = "bind"
+    title = gettext_lazy("Bind to a billing account")
+    icon = "link"
+    variant = ActionVariant.PRIMARY
+    verb, resource = "create", BINDINGS
+    form_class = BindForm
+    previews = True
+
+    @classmethod
+    def offered(cls, row: Project) -> bool:
+        return row.phase == Project.Phase.ACTIVE
+
+    def get_initial(self) -> dict[str, Any]:
+        number = BillingAccountBinding.objects.filter(project=self.row).count() + 1
+        return {**super().get_initial(), "name": f"{self.row.name[:50].rstrip('-')}-payer-{number}"}
+
+    def facts(self) -> Facts:
+        return [(_("Project"), link(self.row)), (_("Who pays now"), payer_of(active_binding(self.row)))]
+
+    def preview(self, values: dict[str, Any]) -> Facts:
+        active, account = active_binding(self.row), values["account"]
+        ends = (
+            _("%(binding)s is superseded the instant the new one begins") % {"binding": active} if active else _("none")
+        )
+        return [
+            (_("Pays from then on"), lines([account.name, account.display_name, account.currency_code])),
+            (_("Binding that begins"), values["name"]),
+            (_("Binding that ends"), ends),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
+        project: Project = self.row
+        # who pays may have changed since the preview was read
+        changes.expect(project, values["resource_version"])
+        bind(project.organization_id, values["name"], project.name, values["account"].name, actor=actor)
+        return project
+
+    def message(self, row: Project) -> str:
+        binding = active_binding(row)
+        return _("%(account)s pays for %(project)s from now on.") % {
+            "account": binding.account if binding else "-",
+            "project": row,
+        }
+
+
+class ArchiveProject(ServiceAction):
+    name = "archive"
+    title = gettext_lazy("Archive project")
+    icon = "archive"
+    variant = ActionVariant.DANGER
+    verb, resource, act = "create", PROJECTS, "archive"
+
+    @classmethod
+    def offered(cls, row: Project) -> bool:
+        return row.phase == Project.Phase.ACTIVE
+
+    def facts(self) -> Facts:
+        active = active_binding(self.row)
+        return [
+            (_("Project"), link(self.row)),
+            (_("Who pays now"), payer_of(active)),
+            (_("Binding that ends"), link(active) if active else _("none")),
+            (_("What will happen"), _("The project is archived for ever; nobody pays for it any more.")),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
+        return archive_project(self.row.pk, actor=actor)

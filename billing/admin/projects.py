@@ -1,0 +1,77 @@
+"""What billing adds to the pages of projects: who pays, and paid; binding and archiving."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import DropdownFilter
+
+from billing.admin.project_acts import ArchiveProject, BindProject
+from billing.models import BillingAccountBinding
+from billing.models.binding import unbound_projects
+from milo.admin.panels import Panel, first, instant, link, list_address
+from milo.admin.site import Attention
+from projects.admin.projects import ProjectAdmin
+from projects.models import Project
+
+admin.site.unregister(Project)
+PAYER, NOBODY, SOMEBODY = "payer", "nobody", "somebody"
+
+
+class PayerFilter(DropdownFilter):
+    title = gettext_lazy("payer")
+    parameter_name = PAYER
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(NOBODY, gettext_lazy("Unbound: active, and nobody pays")), (SOMEBODY, gettext_lazy("Paid for"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Project]) -> QuerySet[Project]:
+        if self.value() == NOBODY:
+            return queryset.filter(pk__in=unbound_projects().values("pk"))
+        if self.value() == SOMEBODY:
+            return queryset.filter(pk__in=BillingAccountBinding.objects.paying().values("project"))
+        return queryset
+
+
+@admin.register(Project)
+class BilledProjectAdmin(ProjectAdmin):
+    list_display = ("name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
+    list_filter = (*ProjectAdmin.list_filter, PayerFilter)
+    object_actions = (BindProject, *ProjectAdmin.object_actions, ArchiveProject)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        paying = BillingAccountBinding.objects.paying().select_related("account")
+        projects: QuerySet[Project] = super().get_queryset(request)
+        return projects.prefetch_related(Prefetch("bindings", paying, to_attr="paying_bindings"))
+
+    @admin.display(description=gettext_lazy("who pays"))
+    def payer(self, row: Any) -> str:
+        return link(row.paying_bindings[0].account) if row.paying_bindings else "-"
+
+    def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
+        return [self._timeline(row), *super().panels(request, row)]
+
+    def _timeline(self, row: Project) -> Panel:
+        found, more = first(BillingAccountBinding.objects.timeline(row).reverse())
+        return Panel(
+            _("Who pays, and who paid"),
+            [_("Billing account"), _("From"), _("Until"), _("Phase"), _("End reason"), _("Binding")],
+            [
+                [
+                    link(binding.account),
+                    instant(binding.established_at),
+                    instant(binding.ended_at),
+                    binding.get_phase_display(),
+                    binding.end_reason or "-",
+                    link(binding),
+                ]
+                for binding in found
+            ],
+            more=list_address(BillingAccountBinding, project__id__exact=row.pk) if more else "",
+        )
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        return [Attention(_("Unbound projects"), unbound_projects().count(), self.list_address(**{PAYER: NOBODY}))]
