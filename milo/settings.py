@@ -65,6 +65,7 @@ DATABASES = {"default": _database(os.environ.get("DATABASE_URL") or f"sqlite:///
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "milo.apps.MiloConfig",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
@@ -78,7 +79,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "milo.apps.MiloConfig",
     "milo.kube",
     "milo.identity",
     "projects",
@@ -142,7 +142,7 @@ UNFOLD = {
             "200": "oklch(88.2% .059 254.128)",
             "300": "oklch(80.9% .105 251.813)",
             "400": "oklch(70.7% .165 254.624)",
-            "500": "oklch(62.3% .214 259.815)",
+            "500": "oklch(67% .19 257)",
             "600": "oklch(54.6% .245 262.881)",
             "700": "oklch(48.8% .243 264.376)",
             "800": "oklch(42.4% .199 265.638)",

@@ -139,7 +139,7 @@ class OpenAccount(AccountAction):
     """In the list of accounts, and on the page of an organization."""
 
     name = "open-account"
-    title = gettext_lazy("Open billing account")
+    title = gettext_lazy("Open account")
     icon = "add"
     variant = ActionVariant.PRIMARY
     verb, resource = "create", ACCOUNTS
@@ -152,7 +152,7 @@ class OpenAccount(AccountAction):
 
 class ReviseAccount(AccountAction, SeenAction):
     name = "revise"
-    title = gettext_lazy("Revise account")
+    title = gettext_lazy("Revise")
     icon = "edit"
     verb, resource = "update", ACCOUNTS
     form_class = ReviseForm

@@ -52,7 +52,7 @@ class BindForm(SeenForm):
 
 class BindProject(SeenAction):
     name = "bind"
-    title = gettext_lazy("Bind to a billing account")
+    title = gettext_lazy("Bind to account")
     icon = "link"
     variant = ActionVariant.PRIMARY
     verb, resource = "create", BINDINGS
@@ -98,7 +98,7 @@ class BindProject(SeenAction):
 
 class ArchiveProject(ServiceAction):
     name = "archive"
-    title = gettext_lazy("Archive project")
+    title = gettext_lazy("Archive")
     icon = "archive"
     variant = ActionVariant.DANGER
     verb, resource, act = "create", PROJECTS, "archive"

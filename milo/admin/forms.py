@@ -62,10 +62,20 @@ class Select(forms.ChoiceField):
     widget = UnfoldAdminSelectWidget
 
 
+class InstantInput(UnfoldAdminTextInputWidget):
+    input_type = "datetime-local"
+
+
+class Instant(forms.DateTimeField):
+    """An instant in UTC, to the minute."""
+
+    widget = InstantInput
+
+
 class Lines(forms.CharField):
     """A list of texts, one a line; empty lines do not count."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value

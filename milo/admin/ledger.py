@@ -4,22 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin import helpers
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from simple_history.admin import SimpleHistoryAdmin
+from simple_history.models import ModelChange, ModelDelta
 from unfold.admin import ModelAdmin
+from unfold.forms import AdminForm, Fieldline
 
 from milo.admin.actions import ServiceAction
 from milo.admin.panels import Panel, badge, instant, list_address, pairs
 from milo.admin.site import Attention, request_actor
 
 LATEST_CHANGES = 5
+
+# unfold does this too, but not before its first change form, and a past version is shown without one
+helpers.AdminForm = AdminForm  # type: ignore[misc]
+helpers.Fieldline = Fieldline  # type: ignore[misc]
 
 
 # simple-history reverts a row on POST even for those who may only view (traps.md); the rest follows suit
@@ -38,12 +46,12 @@ class LedgerAdmin(SimpleHistoryAdmin, ModelAdmin):
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
 
     actions = None
-    show_full_result_count = False
     list_per_page = 50
     list_filter_submit = True
     change_form_outer_after_template = "milo/panels.html"
+    object_history_form_template = "milo/history_form.html"
     object_history_list_template = "milo/history_list.html"
-    history_ignores: ClassVar[tuple[str, ...]] = ("managed_fields",)
+    history_ignores: ClassVar[tuple[str, ...]] = ("managed_fields", "generation")
 
     def organization_id(self, row: models.Model) -> int | None:
         """The organization whose roles count for acts on `row`; None for rows of the platform."""
@@ -139,15 +147,21 @@ class LedgerAdmin(SimpleHistoryAdmin, ModelAdmin):
     def set_history_delta_changes(
         self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True
     ) -> None:
-        """The library leaves the oldest row of each page without its difference to the one before."""
+        """The library leaves out what no form edits, such as the phase, and the oldest row of each page."""
         records = list(historical_records)
         for record, before in zip(records, [*records[1:], records[-1].prev_record] if records else [], strict=True):
             if before is not None:
-                delta = record.diff_against(
-                    before, excluded_fields=self.history_ignores, foreign_keys_are_objs=foreign_keys_are_objs
-                )
                 helper = self.get_historical_record_context_helper(request, record)
-                record.history_delta_changes = helper.context_for_delta_changes(delta)
+                record.history_delta_changes = helper.context_for_delta_changes(self._difference(before, record))
+
+    def _difference(self, before: Any, after: Any) -> ModelDelta:
+        changes = [
+            ModelChange(field.name, "" if old is None else old, "" if new is None else new)
+            for field in after.tracked_fields
+            if field.name not in self.history_ignores
+            and (old := getattr(before, field.attname)) != (new := getattr(after, field.attname))
+        ]
+        return ModelDelta(changes, [change.field for change in changes], before, after)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if not object_id.isdecimal():
@@ -159,7 +173,8 @@ class LedgerAdmin(SimpleHistoryAdmin, ModelAdmin):
     ) -> HttpResponse:
         if not (object_id.isdecimal() and version_id.isdecimal()):
             raise Http404
-        return super().history_form_view(request, object_id, version_id, extra_context)
+        record = get_object_or_404(self.model.history, pk=version_id, id=object_id)
+        return super().history_form_view(request, object_id, version_id, {"record": record})
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True

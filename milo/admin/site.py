@@ -16,12 +16,14 @@ from milo.identity.actors import actor_of
 
 
 def request_actor(request: HttpRequest) -> Actor:
-    """The actor that the logged-in person is, read once per request."""
+    """The actor that the logged-in person is, read once per request; one without any role for all but active staff."""
     if not hasattr(request, "milo_actor"):
-        assert isinstance(request.user, User)
-        request.milo_actor = actor_of(request.user)  # type: ignore[attr-defined]
-    actor: Actor = request.milo_actor  # type: ignore[attr-defined]
-    return actor
+        user, actor = request.user, Actor("anonymous")
+        if isinstance(user, User) and user.is_active and user.is_staff:
+            actor = actor_of(user)
+        request.milo_actor = actor  # type: ignore[attr-defined]
+    known: Actor = request.milo_actor  # type: ignore[attr-defined]
+    return known
 
 
 @dataclass(frozen=True, slots=True)

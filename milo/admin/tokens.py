@@ -5,17 +5,15 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.forms import SplitDateTimeField
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Row, Text
+from milo.admin.forms import ActForm, Instant, Row, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import address
 from milo.identity.access import TOKENS
@@ -26,11 +24,8 @@ from milo.identity.tokens import issue_token, revoke_token
 class IssueForm(ActForm):
     user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
     description = Text(max_length=200, label=gettext_lazy("Description"), help_text=gettext_lazy("What it is for."))
-    expires_at = SplitDateTimeField(
-        required=False,
-        widget=UnfoldAdminSplitDateTimeWidget,
-        label=gettext_lazy("Expires at"),
-        help_text=gettext_lazy("UTC; empty for no end."),
+    expires_at = Instant(
+        required=False, label=gettext_lazy("Expires at"), help_text=gettext_lazy("UTC; empty for no end.")
     )
 
     paths = {"description": "description", "expiresAt": "expires_at"}

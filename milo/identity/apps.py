@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +14,14 @@ class IdentityConfig(AppConfig):
         from milo.identity import access
 
         access.declare_rules()
+        post_migrate.connect(make_role_groups, sender=self, dispatch_uid="milo.identity.role_groups")
+
+
+def make_role_groups(using: str, **kwargs: Any) -> None:
+    """Make a group of each platform role of the access table, so that people can be given it."""
+    from django.contrib.auth.models import Group
+
+    from milo.access import TABLE
+
+    roles = sorted({rule.role for rule in TABLE if not rule.organization})
+    Group.objects.using(using).bulk_create([Group(name=role) for role in roles], ignore_conflicts=True)

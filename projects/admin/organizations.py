@@ -55,7 +55,7 @@ class CreateOrganization(ServiceAction):
 
 class ReviseOrganization(SeenAction):
     name = "revise"
-    title = gettext_lazy("Revise organization")
+    title = gettext_lazy("Revise")
     icon = "edit"
     verb, resource = "update", ORGANIZATIONS
     form_class = ReviseOrganizationForm
@@ -79,7 +79,7 @@ class GrantForm(ActForm):
 
 class GrantRole(ServiceAction):
     name = "grant"
-    title = gettext_lazy("Grant a role")
+    title = gettext_lazy("Grant role")
     icon = "person_add"
     verb, resource = "update", ORGANIZATIONS
     form_class = GrantForm

@@ -78,7 +78,7 @@ class CreateProject(ServiceAction):
 
 class ReviseProject(SeenAction):
     name = "revise"
-    title = _("Revise project")
+    title = _("Revise")
     icon = "edit"
     verb, resource = "update", PROJECTS
     form_class = ReviseProjectForm
