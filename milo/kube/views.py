@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, lists, objects, patches, selectors, tables
+from milo.kube import bodies, changes, lists, objects, patches, selectors, tables, watching
 from milo.kube.kinds import Act, Kind, Reading, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
@@ -142,7 +142,7 @@ class CollectionView(KubeView):
         parameters = self.parameters
         selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
         if parameters.flag("watch"):
-            raise MethodNotAllowed("watch")
+            return watching.respond(self, selection)
         rows = self.rows("list")
         manifests, metadata = lists.page(
             self.kind,

@@ -1,0 +1,82 @@
+"""The HTTP side of a watch: its query parameters, its scope, the shape of its lines."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import APIException
+
+from milo.access import Actor
+from milo.errors import Forbidden
+from milo.kube import tables
+from milo.kube.kinds import Kind, namespace_kind
+from milo.kube.negotiation import Answer
+from milo.kube.selectors import Selection
+from milo.kube.watch import LONGEST_SECONDS, Scope, Watch
+
+if TYPE_CHECKING:
+    from milo.kube.views import KubeView
+
+MAX_VERSION = 10**18
+
+
+def respond(view: "KubeView", selection: Selection) -> StreamingHttpResponse:
+    """The answer to `?watch=true`: a JSON object per line, until the client goes or the time is up."""
+    parameters = view.parameters
+    watch = Watch(
+        kind=view.kind,
+        rows=view.rows("watch"),
+        selection=selection,
+        scope=_scope(view),
+        render=_renderer(view.kind, view.answer, parameters.include_object),
+        after=parameters.number("resourceVersion", MAX_VERSION),
+        timeout_seconds=parameters.number("timeoutSeconds", int(LONGEST_SECONDS)),
+        bookmarks=parameters.flag("allowWatchBookmarks"),
+        initial_events=parameters.flag("sendInitialEvents"),
+    )
+    return StreamingHttpResponse(watch.lines(), content_type=view.answer.content_type)
+
+
+def _actor_now(view: "KubeView") -> Actor:
+    """Who the request stands for by now; raises `Forbidden` once its token admits nobody."""
+    try:
+        for authenticator in view.get_authenticators():
+            if found := authenticator.authenticate(view.request):
+                actor: Actor = found[1]
+                return actor
+    except APIException as error:
+        raise Forbidden(str(error.detail)) from error
+    raise Forbidden(_("the token admits nobody"))
+
+
+def _scope(view: "KubeView") -> Callable[[], Scope]:
+    """A function that tells, each time anew, of which organizations the watcher may see objects."""
+    kind: Kind = view.kind
+    namespace = view.namespace
+
+    def scope() -> Scope:
+        actor = _actor_now(view)
+        allowed = actor.organizations_for("watch", kind.plural)
+        organizations = namespace_kind().model._default_manager
+        if allowed is None:
+            return frozenset({namespace}) if namespace else None
+        names = frozenset(organizations.filter(pk__in=allowed).values_list("name", flat=True))
+        if namespace:
+            names &= {namespace}
+        if not names:
+            raise Forbidden(_("%(actor)s may no longer watch this") % {"actor": actor.name})
+        return names
+
+    return scope
+
+
+def _renderer(kind: Kind, answer: Answer, include: str) -> Callable[[dict[str, Any], bool], dict[str, Any]]:
+    def rendered(manifest: dict[str, Any], first: bool) -> dict[str, Any]:
+        if "uid" in manifest["metadata"]:
+            return tables.shape_one(kind, manifest, answer, include, header=first)
+        if answer.shape == "Table":
+            return tables.table(kind, [], manifest["metadata"], version=answer.version, header=first)
+        return tables.partial(manifest, answer.version) if answer.shape else manifest
+
+    return rendered
