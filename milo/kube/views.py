@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, lists, objects, patches, selectors, tables, watching
+from milo.kube import bodies, changes, lists, objects, patches, protobuf, selectors, tables, watching
 from milo.kube.kinds import Act, Kind, Reading, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
@@ -66,6 +66,8 @@ class KubeView(APIView):
 
     def body(self) -> Any:
         request = self.request._request
+        if bodies.media_type(request.content_type or "") == protobuf.MEDIA_TYPE:
+            return protobuf.parse(request.body)
         return bodies.parse(request.body, request.content_type or "")
 
     def rows(self, verb: str) -> ResourceQuerySet[Any]:
