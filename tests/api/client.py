@@ -1,0 +1,138 @@
+"""The HTTP API as a test meets it: requests with a real token, answers as JSON, and proof that nothing changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from milo.identity.tokens import issue_token
+from tests import make
+
+BILLING, RESOURCES = "/apis/billing.milo.io/v1alpha1", "/apis/resources.milo.io/v1alpha1"
+ORGANIZATIONS, PROJECTS = f"{RESOURCES}/organizations", f"{RESOURCES}/projects"
+ACCOUNTS, BINDINGS = (
+    f"{BILLING}/namespaces/acme-corp/billingaccounts",
+    f"{BILLING}/namespaces/acme-corp/billingaccountbindings",
+)
+MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
+LEDGER = ("kube", "identity", "projects", "billing")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API."""
+
+    response: Any
+
+    @property
+    def code(self) -> int:
+        return int(self.response.status_code)
+
+    @property
+    def headers(self) -> Any:
+        return self.response.headers
+
+    @property
+    def raw(self) -> bytes:
+        return bytes(self.response.content)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = orjson.loads(self.raw)
+        return found
+
+    @property
+    def version(self) -> str:
+        return str(self.json["metadata"]["resourceVersion"])
+
+    def names(self) -> list[str]:
+        return [item["metadata"]["name"] for item in self.json["items"]]
+
+    def done(self, code: int = 200) -> dict[str, Any]:
+        """The object of an answer that must not be a refusal."""
+        assert self.code == code, self.raw
+        return self.json
+
+    def refused(self, code: int, reason: str) -> dict[str, Any]:
+        """The Status of an answer that must be this refusal, told in the form of Kubernetes."""
+        assert self.code == code, self.raw
+        status = self.json
+        assert self.headers["Content-Type"] == "application/json"
+        assert (status["kind"], status["apiVersion"], status["status"]) == ("Status", "v1", "Failure")
+        assert (status["code"], status["reason"]) == (code, reason), status
+        assert status["message"]
+        return status
+
+    def causes(self) -> dict[str, str]:
+        """The message of each field that a refusal names."""
+        return {cause["field"]: cause["message"] for cause in self.json["details"]["causes"]}
+
+
+@dataclass(frozen=True)
+class Api:
+    """A client of the API that sends `secret`; without one it is anonymous."""
+
+    secret: str = ""
+    client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+
+    @classmethod
+    def of(cls, person: User, **token: Any) -> "Api":
+        """A client with a new token of `person`."""
+        return cls(issue_token(person, actor=make.PLATFORM, **token)[1])
+
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **headers: str
+    ) -> Answer:
+        """Send a request; a body that is not bytes or text already is sent as JSON."""
+        raw = body if isinstance(body, bytes | str) else b"" if body is None else orjson.dumps(body)
+        if self.secret:
+            headers.setdefault("authorization", f"Bearer {self.secret}")
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        return Answer(self.client.generic(method, path, raw, content_type, headers=named))
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, content_type: str = "application/json", **headers: str) -> Answer:
+        return self.call("POST", path, body, content_type, **headers)
+
+    def put(self, path: str, body: Any, content_type: str = "application/json", **headers: str) -> Answer:
+        return self.call("PUT", path, body, content_type, **headers)
+
+    def patch(self, path: str, body: Any, content_type: str = MERGE_PATCH, **headers: str) -> Answer:
+        return self.call("PATCH", path, body, content_type, **headers)
+
+    def delete(self, path: str, body: Any = None) -> Answer:
+        return self.call("DELETE", path, body)
+
+
+def _ledger() -> dict[str, list[dict[str, Any]]]:
+    """Every row of ours, history and change log too; when a token was last used is no part of the ledger."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for label in LEDGER:
+        for model in apps.get_app_config(label).get_models():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY 1, 2")
+                columns = [column[0] for column in cursor.description or ()]
+                rows[model._meta.db_table] = [
+                    {name: value for name, value in zip(columns, row, strict=True) if name != "last_used_at"}
+                    for row in cursor.fetchall()
+                ]
+    return rows
+
+
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    """Fails where the block changes any row, history row, revision or the number of the last revision."""
+    before = _ledger()
+    yield
+    after = _ledger()
+    assert before.keys() == after.keys()
+    for table in before:
+        assert before[table] == after[table], f"{table} has changed"

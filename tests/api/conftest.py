@@ -1,0 +1,50 @@
+"""The people and organizations of the API's tests, each person with a token of their own."""
+
+import pytest
+
+from milo.kube.models import Change
+from projects.models import Organization
+from tests import make
+from tests.api.client import Api
+
+
+@pytest.fixture
+def acme(db: None) -> Organization:
+    return make.an_organization("acme-corp")
+
+
+@pytest.fixture
+def other(db: None) -> Organization:
+    return make.an_organization("other-corp")
+
+
+@pytest.fixture
+def admin(acme: Organization) -> Api:
+    """The billing admin of acme-corp."""
+    return Api.of(make.a_person("acme-admin", roles={acme: "billing-admin"}))
+
+
+@pytest.fixture
+def viewer(acme: Organization) -> Api:
+    return Api.of(make.a_person("acme-viewer", roles={acme: "billing-viewer"}))
+
+
+@pytest.fixture
+def stranger(other: Organization) -> Api:
+    """The billing admin of another organization."""
+    return Api.of(make.a_person("other-admin", roles={other: "billing-admin"}))
+
+
+@pytest.fixture
+def operator(db: None) -> Api:
+    return Api.of(make.a_person("operator", groups=("finance-operator",)))
+
+
+@pytest.fixture
+def auditor(db: None) -> Api:
+    return Api.of(make.a_person("auditor", groups=("auditor",)))
+
+
+def revisions(name: str) -> list[tuple[str, str]]:
+    """Type and reason of each revision of the objects of this name, oldest first."""
+    return list(Change.objects.filter(name=name).order_by("resource_version").values_list("type", "reason"))

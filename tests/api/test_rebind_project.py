@@ -1,0 +1,77 @@
+import pytest
+
+from billing.models import BillingAccount, BillingAccountBinding
+from projects.models import Organization, Project
+from tests import make
+from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api, nothing_changes
+from tests.api.conftest import revisions
+from tests.api.examples import a_binding
+
+
+@pytest.fixture
+def project(acme: Organization) -> Project:
+    return make.a_project(acme, "webapp-frontend")
+
+
+@pytest.fixture
+def us(acme: Organization, project: Project) -> BillingAccount:
+    account = make.a_ready_account(acme, "acme-corp-us")
+    make.a_binding(project, account, "first")
+    return account
+
+
+@pytest.fixture
+def eu(acme: Organization) -> BillingAccount:
+    return make.a_ready_account(acme, "acme-corp-eu", currency_code="EUR")
+
+
+def test_the_new_binding_takes_over_at_the_instant_at_which_the_old_one_ends(
+    admin: Api, us: BillingAccount, eu: BillingAccount
+) -> None:
+    new = admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).done(201)
+    old = admin.get(f"{BINDINGS}/first").done()
+    took_over = new["status"]["billingResponsibility"]
+    gave_up = old["status"]["billingResponsibility"]
+    assert old["status"]["phase"] == "Superseded"
+    assert (gave_up["endedAt"], gave_up["endReason"]) == (took_over["establishedAt"], "Superseded")
+    assert gave_up["supersededBy"] == "second"
+    assert "currentAccount" not in gave_up
+    assert old["status"]["conditions"][0]["status"] == "False"
+    payer = admin.get(f"{PROJECTS}/webapp-frontend").done()["status"]["billingResponsibility"]
+    assert payer == {"account": "acme-corp-eu", "establishedAt": took_over["establishedAt"]}
+    counts = [
+        admin.get(f"{ACCOUNTS}/acme-corp-{name}").done()["status"]["linkedProjectsCount"] for name in ("us", "eu")
+    ]
+    assert counts == [0, 1]
+
+
+def test_each_of_the_five_objects_has_a_revision_of_its_own(admin: Api, us: BillingAccount, eu: BillingAccount) -> None:
+    admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).done(201)
+    assert revisions("first")[-1] == ("MODIFIED", "Superseded")
+    assert revisions("second") == [("ADDED", "SuccessfulBinding")]
+    assert revisions("webapp-frontend")[-1] == ("MODIFIED", "PayerChanged")
+    assert revisions("acme-corp-us")[-1] == ("MODIFIED", "ProjectUnlinked")
+    assert revisions("acme-corp-eu")[-1] == ("MODIFIED", "ProjectLinked")
+
+
+def test_the_present_payer_again_is_refused(admin: Api, us: BillingAccount) -> None:
+    with nothing_changes():
+        answer = admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "second"))
+    answer.refused(422, "Invalid")
+    assert answer.causes() == {
+        "spec.billingAccountRef.name": "acme-corp-us pays for this project already, by binding first"
+    }
+
+
+def test_a_refused_takeover_leaves_the_old_payer(admin: Api, acme: Organization, us: BillingAccount) -> None:
+    make.an_incomplete_account(acme, "acme-corp-eu")
+    with nothing_changes():
+        admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).refused(422, "Invalid")
+    assert BillingAccountBinding.objects.paying().get().name == "first"
+
+
+def test_a_payer_may_come_back(admin: Api, us: BillingAccount, eu: BillingAccount) -> None:
+    admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).done(201)
+    admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "third")).done(201)
+    phases = {item["metadata"]["name"]: item["status"]["phase"] for item in admin.get(BINDINGS).done()["items"]}
+    assert phases == {"first": "Superseded", "second": "Superseded", "third": "Active"}
