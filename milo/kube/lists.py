@@ -1,11 +1,9 @@
 """Pages of a list, each as of the revision at which the list began."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from django.core import signing
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
@@ -27,20 +25,21 @@ class Position:
     version: int
     key: tuple[Any, ...]
 
-    def token(self) -> str:
-        return base64.urlsafe_b64encode(orjson.dumps([self.version, *self.key])).decode()
+    def token(self, kind: Kind) -> str:
+        return signing.dumps([self.version, *self.key], salt=_salt(kind))
 
     @classmethod
-    def of_token(cls, token: str, length: int) -> "Position":
-        """Raises `Refused` (BadRequest) for a token that was not given out here."""
+    def of_token(cls, token: str, kind: Kind) -> "Position":
+        """Raises `Refused` (BadRequest) for a token that was not given out for a list of `kind`."""
         try:
-            version, *key = orjson.loads(base64.urlsafe_b64decode(token.encode()))
-        except (ValueError, binascii.Error) as error:
+            version, *key = signing.loads(token, salt=_salt(kind))
+        except signing.BadSignature as error:
             raise Refused(_("the continue token is not valid")) from error
-        named = all(isinstance(part, int) for part in key[:-1]) and isinstance(key[-1:], list) and key
-        if not isinstance(version, int) or len(key) != length or not named or not isinstance(key[-1], str):
-            raise Refused(_("the continue token is not valid"))
         return cls(version, tuple(key))
+
+
+def _salt(kind: Kind) -> str:
+    return f"continue {kind.resource}"
 
 
 def _key_columns(kind: Kind) -> tuple[str, ...]:
@@ -65,7 +64,7 @@ def page(
     """
     columns = _key_columns(kind)
     limit = min(limit or MAX_LIMIT, MAX_LIMIT)
-    position = Position.of_token(token, len(columns)) if token else None
+    position = Position.of_token(token, kind) if token else None
     # read before the rows, so that a watch from here on misses nothing
     version = position.version if position else changes.current_version()
     rows = rows.with_revision()
@@ -79,7 +78,7 @@ def page(
     if len(found) > limit:
         found.pop()
         last = found[-1]
-        metadata["continue"] = Position(version, tuple(getattr(last, column) for column in columns)).token()
+        metadata["continue"] = Position(version, tuple(getattr(last, column) for column in columns)).token(kind)
     if position:
         return _as_of(kind, found, selection, version), metadata
     return [render(kind, row) for row in found], metadata
