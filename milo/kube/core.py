@@ -1,16 +1,19 @@
 """The core group: organizations as namespaces, and changes as events."""
 
+import re
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo.errors import Forbidden, NotFound, Refused
+from milo.kube import lists, selectors
 from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
-from milo.kube.lists import MAX_LIMIT
 from milo.kube.manifests import instant, precise_instant, render, without_empty
 from milo.kube.models import Change
+from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.tables import shape_list, shape_one
 from milo.kube.views import KubeView
 
@@ -20,6 +23,7 @@ class NamespaceShape(Kind):
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
+    verbs = ("get", "list", "watch")
     columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
@@ -39,11 +43,11 @@ class EventShape(NamespaceShape):
     )
 
 
-def namespace_manifest(kind: Kind, row: Any) -> dict[str, Any]:
-    """The namespace of an organization."""
-    manifest = render(kind, row)
-    metadata = manifest["metadata"]
-    metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": row.name}
+def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
+    """The namespace that an organization is, from its manifest."""
+    metadata = organization["metadata"]
+    labels = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": metadata["name"]}
+    metadata = {**metadata, "labels": labels}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
 
 
@@ -55,25 +59,30 @@ class NamespacesView(KubeView):
         return namespace_kind()
 
     def get(self, request: Request) -> HttpResponseBase:
-        rows = self.rows("list").with_revision().order_by("name")[:MAX_LIMIT]
-        manifests = [namespace_manifest(self.kind, row) for row in rows]
-        newest = max((int(found["metadata"]["resourceVersion"]) for found in manifests), default=0)
-        metadata = {"resourceVersion": str(newest)}
-        shaped = shape_list(self.shape, manifests, metadata, self.answer, self.parameters.include_object)
+        parameters = self.parameters
+        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        organizations, metadata = lists.page(
+            self.kind,
+            self.rows("list"),
+            selection,
+            limit=parameters.number("limit", lists.MAX_LIMIT),
+            token=parameters.text("continue"),
+        )
+        manifests = [namespace_manifest(organization) for organization in organizations]
+        shaped = shape_list(self.shape, manifests, metadata, self.answer, parameters.include_object)
         return self.answer.respond(shaped)
 
 
 class NamespaceView(NamespacesView):
     def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
-        manifest = namespace_manifest(self.kind, self.row())
+        manifest = namespace_manifest(render(self.kind, self.row()))
         return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
 
 
 def event_manifest(change: Change, kind: Kind) -> dict[str, Any]:
     """A change with a reason, as a core/v1 Event of its object."""
     at = instant(change.at)
-    # events of cluster-scoped objects stand in the namespace "default", where kubectl looks for them
-    namespace = change.namespace or "default"
+    namespace = change.namespace or CLUSTER_SCOPED_EVENTS
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -108,12 +117,20 @@ def event_manifest(change: Change, kind: Kind) -> dict[str, Any]:
     }
 
 
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,15}")
 _EVENT_FIELDS = {
     "involvedObject.name": "name",
-    "involvedObject.uid": "uid",
     "involvedObject.namespace": "namespace",
     "reason": "reason",
 }
+
+
+def _uids(value: str) -> list[UUID]:
+    """The UUID that `value` is; none where it is no UUID, which no object has for its uid."""
+    try:
+        return [UUID(value)]
+    except ValueError:
+        return []
 
 
 class EventsView(KubeView):
@@ -122,7 +139,7 @@ class EventsView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         changes = self._visible().exclude(reason="").order_by("-resource_version")
-        limit = self.parameters.number("limit", MAX_LIMIT) or MAX_LIMIT
+        limit = self.parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT
         known = {kind.resource: kind for kind in all_kinds()}
         found = list(self._selected(changes)[:limit])
         manifests = [event_manifest(change, known[change.resource]) for change in found if change.resource in known]
@@ -134,7 +151,7 @@ class EventsView(KubeView):
         """Changes of the kinds and organizations that the actor may list."""
         actor, namespace = self.actor, self.namespace
         changes = Change.objects.all()
-        if namespace == "default":
+        if namespace == CLUSTER_SCOPED_EVENTS:
             changes = changes.filter(namespace="")
         elif namespace:
             self.organization_id()
@@ -170,9 +187,11 @@ class EventsView(KubeView):
             if not equals:
                 raise Refused(_("the field selector is not understood: %(term)s") % {"term": term[:80]})
             if path == "involvedObject.kind":
-                condition = {"resource": kinds.get(value, "")}
-            elif path == "involvedObject.namespace" and value in ("", "default"):
+                condition: dict[str, Any] = {"resource": kinds.get(value, "")}
+            elif path == "involvedObject.namespace" and value in ("", CLUSTER_SCOPED_EVENTS):
                 condition = {"namespace": ""}
+            elif path == "involvedObject.uid":
+                condition = {"uid__in": _uids(value)}
             elif path in _EVENT_FIELDS:
                 condition = {_EVENT_FIELDS[path]: value}
             elif path in ("type", "metadata.namespace", "involvedObject.apiVersion", "involvedObject.resourceVersion"):
@@ -185,13 +204,12 @@ class EventsView(KubeView):
 
 class EventView(EventsView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        number = self.kwargs["name"].rpartition(".")[2]
-        try:
-            change = self._visible().exclude(reason="").filter(resource_version=int(number, 16)).first()
-        except (ValueError, OverflowError):
-            change = None
+        name, _dot, number = self.kwargs["name"].rpartition(".")
+        # as many digits as a revision can have
+        version = int(number, 16) if _HEXADECIMAL.fullmatch(number) else 0
+        change = self._visible().exclude(reason="").filter(resource_version=version).first()
         kind = next((kind for kind in all_kinds() if change and kind.resource == change.resource), None)
-        if change is None or kind is None:
+        if change is None or kind is None or change.name != name:
             raise NotFound(f'events "{self.kwargs["name"]}" not found')
         shaped = shape_one(self.shape, event_manifest(change, kind), self.answer, self.parameters.include_object)
         return self.answer.respond(shaped)

@@ -10,6 +10,8 @@ from milo.errors import Cause
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+CLUSTER_SCOPED_EVENTS = "default"
+"""The namespace in which kubectl looks for events of objects that have none."""
 ANNOTATIONS_LIMIT = 256 * 1024
 
 

@@ -1,17 +1,25 @@
 """`kubectl auth whoami` and `auth can-i`, answered from the one access table."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo.access import TABLE, Actor, Rule
+from milo.access import Actor
 from milo.errors import Refused
-from milo.kube.kinds import all_kinds, namespace_kind
+from milo.kube.core import EventShape, NamespaceShape
+from milo.kube.discovery import REVIEWS
+from milo.kube.kinds import Kind, all_kinds, namespace_kind
+from milo.kube.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
 from milo.kube.views import KubeView
 
-WATCHABLE = ("get", "list", "watch")
+# both are read by whoever may read their organization
+CORE = (NamespaceShape(), EventShape())
+NON_RESOURCE_RULES = [
+    {"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version"]}
+]
 
 
 class ReviewView(KubeView):
@@ -42,12 +50,6 @@ class ReviewView(KubeView):
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
-    def namespace_id(self, name: Any) -> int | None:
-        """The organization of a namespace; None where there is none of that name, or none is named."""
-        if not isinstance(name, str) or not name or "\x00" in name:
-            return None
-        return namespace_kind().model._default_manager.filter(name=name).values_list("pk", flat=True).first()
-
 
 class SelfSubjectReviewView(ReviewView):
     review, api_version = "SelfSubjectReview", "authentication.k8s.io/v1"
@@ -67,40 +69,71 @@ class SelfSubjectAccessReviewView(ReviewView):
         asked = spec.get("resourceAttributes")
         if not isinstance(asked, dict):
             return {"allowed": False, "reason": _("only resourceAttributes are judged")}
-        verb, plural = str(asked.get("verb", "")), str(asked.get("resource", ""))
-        act = str(asked.get("subresource", ""))
-        act = "" if act == "status" or verb in WATCHABLE else act
-        scope = self.namespace_id(asked.get("namespace"))
-        group = str(asked.get("group", ""))
-        known = any(kind.plural == plural and group in (kind.group, "*") for kind in all_kinds())
-        if group == "" and plural in ("namespaces", "events"):
-            known, plural = True, namespace_kind().plural
-        return {"allowed": known and may(self.actor, verb, plural, scope, act)}
-
-
-def may(actor: Actor, verb: str, plural: str, organization_id: int | None, act: str = "") -> bool:
-    """Whether the actor may, in the organization; where none is named in any, as a list over all of them shows."""
-    if actor.may(verb, plural, organization_id, act=act):
-        return True
-    return organization_id is None and any(actor.may(verb, plural, pk, act=act) for pk in actor.organizations)
+        kind = _kind(_text(asked, "group"), _text(asked, "resource"))
+        if kind is None:
+            return {"allowed": False, "reason": _("there is no such resource")}
+        scope = _scope(self.actor, kind, _text(asked, "namespace"), _text(asked, "name"))
+        return {"allowed": _may(self.actor, _text(asked, "verb"), kind, _text(asked, "subresource"), scope)}
 
 
 class SelfSubjectRulesReviewView(ReviewView):
     review, api_version = "SelfSubjectRulesReview", "authorization.k8s.io/v1"
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
-        held = self.actor.organizations.get(self.namespace_id(spec.get("namespace")) or 0, frozenset())
-        groups = {kind.plural: kind.group for kind in all_kinds()}
-        rules = [
-            entry
-            for rule in TABLE
-            if rule.resource in groups and rule.role in (held if rule.organization else self.actor.roles)
-            for entry in _resource_rules(rule, groups[rule.resource])
-        ]
-        return {"resourceRules": rules, "nonResourceRules": [], "incomplete": False}
+        namespace = _text(spec, "namespace")
+        rules = [_rule(["create"], group, [entry["name"]]) for group, found in REVIEWS.items() for entry in found]
+        for kind in [*all_kinds(), *CORE]:
+            scope = _scope(self.actor, kind, namespace, "")
+            by_verbs: dict[tuple[str, ...], list[str]] = {}
+            for subresource in ("", *_subresources(kind)):
+                verbs = tuple(verb for verb in kind.verbs if _may(self.actor, verb, kind, subresource, scope))
+                by_verbs.setdefault(verbs, []).append(f"{kind.plural}/{subresource}".rstrip("/"))
+            rules += [_rule(verbs, kind.group, resources) for verbs, resources in by_verbs.items() if verbs]
+        return {"resourceRules": rules, "nonResourceRules": NON_RESOURCE_RULES, "incomplete": False}
 
 
-def _resource_rules(rule: Rule, group: str) -> list[dict[str, Any]]:
-    rules = [{"verbs": list(rule.verbs), "apiGroups": [group], "resources": [rule.resource]}] if rule.verbs else []
-    acts = [f"{rule.resource}/{act}" for act in rule.acts]
-    return rules + ([{"verbs": ["create"], "apiGroups": [group], "resources": acts}] if acts else [])
+def _rule(verbs: Iterable[str], group: str, resources: list[str]) -> dict[str, Any]:
+    return {"verbs": list(verbs), "apiGroups": [group], "resources": resources}
+
+
+def _text(asked: dict[str, Any], key: str) -> str:
+    value = asked.get(key) or ""
+    if not isinstance(value, str):
+        raise Refused(_("%(key)s must be a string") % {"key": key})
+    return value
+
+
+def _kind(group: str, plural: str) -> Kind | None:
+    found = (kind for kind in [*all_kinds(), *CORE] if kind.plural == plural and group in (kind.group, "*"))
+    return next(found, None)
+
+
+def _subresources(kind: Kind) -> dict[str, str]:
+    """The verb by which each subresource of the kind is used."""
+    readings = ("status", *(reading.name for reading in kind.readings)) if kind not in CORE else ()
+    return dict.fromkeys(readings, "get") | {act.name: "create" for act in kind.acts}
+
+
+def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:
+    """Primary keys of the organizations that a question is about, all of the actor's where it names none.
+
+    A cluster-scoped object is judged by the organization that owns it, whatever the namespace of the kubeconfig.
+    Empty for what is not there, so that it answers as what is foreign.
+    """
+    if kind in CORE and not kind.namespaced:
+        kind = namespace_kind()
+    asked, by = (namespace, namespace_kind()) if kind.namespaced else (name, kind)
+    if not asked or (isinstance(kind, EventShape) and asked == CLUSTER_SCOPED_EVENTS):
+        return actor.organizations
+    row = by.queryset().filter(name=asked).first() if DNS_LABEL.fullmatch(asked) else None
+    return [by.organization(row).pk] if row else []
+
+
+def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collection[int]) -> bool:
+    """What the access table says, for the platform and for any organization of `scope`."""
+    known = _subresources(kind)
+    if verb not in kind.verbs or (subresource and known.get(subresource) != verb):
+        return False
+    act = subresource if known.get(subresource) == "create" else ""
+    plural = namespace_kind().plural if kind in CORE else kind.plural
+    return any(actor.may(verb, plural, organization_id, act=act) for organization_id in (None, *scope))

@@ -10,7 +10,7 @@ from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube import changes
 from milo.kube.metadata import Metadata
-from milo.kube.names import name_causes
+from milo.kube.names import CLUSTER_SCOPED_EVENTS, name_causes
 from projects.access import ORGANIZATIONS
 from projects.models import Membership, Organization
 
@@ -25,10 +25,13 @@ def create_organization(
 ) -> Organization:
     """Create an organization, which is also a namespace.
 
-    Raises `Forbidden` without the right, `Invalid` for a name that is no DNS-1123 label, `AlreadyExists`.
+    Raises `Forbidden` without the right, `Invalid` for a name that is reserved or no DNS-1123 label, `AlreadyExists`.
     """
     actor.require("create", ORGANIZATIONS, None)
-    if causes := name_causes(name) + metadata.causes():
+    causes = name_causes(name) + metadata.causes()
+    if name == CLUSTER_SCOPED_EVENTS:
+        causes.append(Cause("metadata.name", _("is the namespace of events of objects that have none")))
+    if causes:
         raise Invalid.because(causes)
     with audit.act():
         if Organization.objects.filter(name=name).exists():

@@ -27,8 +27,8 @@ def test_a_name_that_is_taken_is_refused(operator: Api, acme: Organization) -> N
     assert status["details"] == {"name": "acme-corp", "group": "resources.milo.io", "kind": "Organization"}
 
 
-@pytest.mark.parametrize("name", ["Acme", "acme_corp", "-acme", "acme-", "a" * 64, "a.b", "ä"])
-def test_a_name_that_is_no_dns_label_is_refused(operator: Api, name: str) -> None:
+@pytest.mark.parametrize("name", ["Acme", "acme_corp", "-acme", "acme-", "a" * 64, "a.b", "ä", "default"])
+def test_a_name_that_is_no_dns_label_or_reserved_is_refused(operator: Api, name: str) -> None:
     with nothing_changes():
         answer = operator.post(ORGANIZATIONS, an_organization(name))
     answer.refused(422, "Invalid")

@@ -1,0 +1,164 @@
+from typing import Any
+
+import pytest
+
+from projects.models import Organization
+from tests import make
+from tests.api.client import Api, nothing_changes
+
+WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+CAN_I = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+
+
+def can(api: Api, verb: str, resource: str, namespace: str = "", **attributes: str) -> bool:
+    """`kubectl auth can-i VERB RESOURCE -n NAMESPACE`."""
+    plural, _slash, subresource = resource.partition("/")
+    group = "resources.milo.io" if plural in ("projects", "organizations") else "billing.milo.io"
+    asked = {"verb": verb, "resource": plural, "subresource": subresource, "group": group, "namespace": namespace}
+    body = {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"resourceAttributes": asked | attributes},
+    }
+    with nothing_changes():
+        answer = api.post(CAN_I, body).done(201)
+    assert answer["kind"] == "SelfSubjectAccessReview"
+    allowed: bool = answer["status"]["allowed"]
+    return allowed
+
+
+def test_who_am_i_names_the_person_and_every_role(acme: Organization, other: Organization) -> None:
+    person = make.a_person("jo", groups=("auditor",), roles={acme: "billing-admin", other: "billing-viewer"})
+    body = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
+    answer = Api.of(person).post(WHO, body).done(201)
+    assert answer["status"]["userInfo"] == {
+        "username": "jo",
+        "groups": ["system:authenticated", "auditor", "acme-corp:billing-admin", "other-corp:billing-viewer"],
+    }
+
+
+def test_can_i_answers_for_the_organization_named(admin: Api, viewer: Api, acme: Organization) -> None:
+    assert can(admin, "create", "billingaccounts", "acme-corp")
+    assert not can(viewer, "create", "billingaccounts", "acme-corp")
+    assert can(viewer, "list", "billingaccounts", "acme-corp")
+    assert can(viewer, "get", "billingaccounts/status", "acme-corp")
+    assert not can(viewer, "update", "billingaccounts/status", "acme-corp")
+    assert not can(admin, "delete", "billingaccounts", "acme-corp")
+
+
+def test_can_i_answers_without_a_namespace_for_any_of_mine(admin: Api) -> None:
+    assert can(admin, "list", "billingaccounts")
+    assert not can(admin, "create", "organizations")
+
+
+def test_cluster_scoped_kinds_ignore_the_namespace_of_the_kubeconfig(admin: Api, viewer: Api) -> None:
+    assert can(admin, "create", "projects", "default")
+    assert can(admin, "create", "projects/archive", "acme-corp")
+    assert can(admin, "get", "projects/billinghistory", "acme-corp")
+    assert not can(viewer, "create", "projects/archive", "acme-corp")
+
+
+def test_an_act_is_created_and_nothing_else(admin: Api) -> None:
+    for verb in ("get", "update", "patch", "delete"):
+        assert not can(admin, verb, "projects/archive", "acme-corp")
+    assert not can(admin, "get", "projects/nonsense", "acme-corp")
+    assert not can(admin, "create", "projects/nonsense", "acme-corp")
+
+
+def test_a_foreign_namespace_answers_as_a_missing_one(admin: Api, operator: Api, other: Organization) -> None:
+    make.a_project(other, "theirs")
+    for verb in ("get", "list", "create", "update"):
+        for resource in ("billingaccounts", "billingaccountbindings"):
+            assert not can(admin, verb, resource, "other-corp")
+            assert not can(admin, verb, resource, "nowhere")
+            assert can(operator, verb, resource, "other-corp")
+    for name in ("theirs", "nothing"):
+        assert not can(admin, "update", "projects", name=name)
+
+
+def test_one_object_is_judged_by_its_own_organization(admin: Api, acme: Organization, other: Organization) -> None:
+    make.a_person("jo", roles={acme: "billing-viewer", other: "billing-admin"})
+    both = Api.of(make.a_person(roles={acme: "billing-viewer", other: "billing-admin"}))
+    make.a_project(acme, "ours")
+    make.a_project(other, "theirs")
+    assert can(both, "update", "projects", name="theirs")
+    assert not can(both, "update", "projects", name="ours")
+    assert can(both, "update", "organizations", name="other-corp")
+    assert not can(both, "update", "organizations", name="acme-corp")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"resource": "wallets"}, {"verb": "*"}, {"resource": "*"}, {"group": "example.com"}, {"verb": ""},
+        {"resource": ["x"]}, {"namespace": 7}, {"namespace": "a\x00"}, {"verb": None}, {"name": 3},
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_not_allowed(admin: Api, attributes: dict[str, Any]) -> None:
+    asked = {"verb": "create", "resource": "billingaccounts", "group": "billing.milo.io", "namespace": "acme-corp"}
+    body = {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"resourceAttributes": asked | attributes},
+    }
+    answer = admin.post(CAN_I, body)
+    assert answer.code == 400 or answer.done(201)["status"]["allowed"] is False
+
+
+def test_namespaces_and_events_are_judged_as_their_organization(admin: Api, acme: Organization) -> None:
+    assert can(admin, "get", "namespaces", "acme-corp", group="")
+    assert can(admin, "list", "events", "acme-corp", group="")
+    assert not can(admin, "create", "namespaces", group="")
+    assert not can(admin, "update", "namespaces", "acme-corp", group="")
+
+
+def rules(api: Api, namespace: str) -> dict[str, set[str]]:
+    """`kubectl auth can-i --list`: verbs by resource."""
+    body = {
+        "kind": "SelfSubjectRulesReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"namespace": namespace},
+    }
+    status = api.post(RULES, body).done(201)["status"]
+    assert status["incomplete"] is False
+    found: dict[str, set[str]] = {}
+    for rule in status["resourceRules"]:
+        for resource in rule["resources"]:
+            found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+def test_the_list_of_what_i_can_holds_what_can_i_allows(acme: Organization, other: Organization) -> None:
+    people = [
+        *(make.a_person(roles={acme: role}) for role in ("billing-admin", "billing-user", "billing-viewer")),
+        *(make.a_person(groups=(role,)) for role in ("finance-operator", "finance-approver", "auditor")),
+        make.a_person(),
+    ]
+    resources = ["organizations", "projects", "projects/archive", "billingaccounts", "billingaccountbindings"]
+    for person in people:
+        api = Api.of(person)
+        listed = rules(api, "acme-corp")
+        for resource in resources:
+            allowed = {
+                verb
+                for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
+                if can(api, verb, resource, "acme-corp")
+            }
+            assert listed.get(resource, set()) == allowed, (person, resource)
+
+
+def test_the_list_for_a_foreign_namespace_is_that_for_a_missing_one(admin: Api, other: Organization) -> None:
+    assert rules(admin, "other-corp") == rules(admin, "nowhere")
+    assert "billingaccounts" not in rules(admin, "other-corp")
+
+
+@pytest.mark.parametrize("path", [WHO, CAN_I, RULES])
+@pytest.mark.parametrize("body", [{}, [], {"kind": "Pod", "apiVersion": "v1"}, "x", None])
+def test_another_body_is_refused(admin: Api, path: str, body: Any) -> None:
+    admin.post(path, b"null" if body is None else body).refused(400, "BadRequest")
+
+
+@pytest.mark.parametrize("path", [WHO, CAN_I, RULES])
+def test_strangers_are_not_answered(db: None, path: str) -> None:
+    Api().post(path, {}).refused(401, "Unauthorized")
