@@ -40,6 +40,12 @@ class StringListField(serializers.ListField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 50, "allow_empty": True} | kwargs)
 
+    def to_internal_value(self, data: Any) -> list[Any]:
+        # before the items, whose faults would be listed one by one
+        if isinstance(data, list) and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
 
 class ReferenceSerializer(serializers.Serializer[Any]):
     """A reference to another object by name, within the same namespace."""

@@ -20,6 +20,7 @@ _SERVER_OWNED = frozenset(
 _NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
 _METADATA = frozenset({"name", "generateName", "namespace", "labels", "annotations"}) | _SERVER_OWNED | _NOT_KEPT
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,8 @@ def read(
     spec = _without_null(_object(manifest, "spec"))
     unknown = [*_unknown_envelope(manifest, metadata), *_unknown(kind.spec_serializer(), spec, "spec")]
     if unknown and field_validation == "Strict":
-        listed = ", ".join(f'unknown field "{field}"' for field in unknown)
-        raise Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
-    warnings = [f'unknown field "{field}"' for field in unknown] if field_validation == "Warn" else []
+        raise _strict(unknown)
+    warnings = _listed(unknown) if field_validation == "Warn" else []
     warnings += [f"metadata.{field} is not kept" for field in sorted(_NOT_KEPT & metadata.keys())]
     _check_address(kind, metadata, namespace, name)
     body = Body(
@@ -66,6 +66,18 @@ def read(
         spec=validate(kind.spec_serializer, spec, "spec"),
     )
     return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+
+
+def _strict(unknown: list[str]) -> Refused:
+    listed = ", ".join(_listed(unknown))
+    return Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
+
+
+def _listed(unknown: list[str]) -> list[str]:
+    """The unknown fields as kubectl shows them; a header and a message hold only so many."""
+    listed = [f'unknown field "{field[:_FIELD_SHOWN]}"' for field in unknown[:_FIELDS_LISTED]]
+    more = len(unknown) - len(listed)
+    return [*listed, f"{more} more unknown fields"] if more else listed
 
 
 def _check_type(kind: Kind, manifest: dict[str, Any]) -> None:
@@ -180,8 +192,7 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     spec = _without_null(_object(manifest, "spec"))
     unknown = [*sorted(manifest.keys() - _ENVELOPE), *_unknown(serializer(), spec, "spec")]
     if unknown:
-        listed = ", ".join(f'unknown field "{field}"' for field in unknown)
-        raise Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
+        raise _strict(unknown)
     return validate(serializer, spec, "spec")
 
 

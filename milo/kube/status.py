@@ -33,6 +33,7 @@ CODES = {
     "InternalError": 500,
     "ServiceUnavailable": 503,
 }
+CAUSES_SHOWN = 50
 _REASONS = {code: reason for reason, code in reversed(CODES.items())}
 API_PREFIXES = ("/api", "/openapi", "/version")
 
@@ -95,13 +96,14 @@ def respond(status: dict[str, Any]) -> HttpResponse:
 
 
 def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
-    """The Status of a domain refusal. kubectl prints a bullet per cause where `details` names the kind."""
+    """The Status of a domain refusal, with its first 50 causes. kubectl prints a bullet per cause."""
+    causes = refused.causes[:CAUSES_SHOWN]
     message = refused.message
     if refused.reason == "Invalid":
-        message = str(refused)
+        message = str(Refused(refused.message, causes))
         if "name" in details:
             message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
-    return failure(refused.reason, message, causes=refused.causes, details=details)
+    return failure(refused.reason, message, causes=causes, details=details)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
