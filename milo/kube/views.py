@@ -55,6 +55,12 @@ class KubeView(APIView):
         return Parameters(self.request.GET)
 
     @property
+    def default_response_headers(self) -> dict[str, str]:
+        """What an answer says depends on who asks and in which form; nobody else may keep it."""
+        headers = {"Vary": "Accept, Authorization", "Cache-Control": "no-cache, private"}
+        return {**super().default_response_headers, **headers}
+
+    @property
     def namespace(self) -> str:
         return str(self.kwargs.get("namespace", ""))
 
@@ -134,8 +140,14 @@ class KubeView(APIView):
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
 
 
+def _tags(header: str) -> set[str]:
+    """The entity tags of an If-Match or If-None-Match header: revisions, or `*`."""
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")} if header else set()
+
+
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').encode("ascii", "replace").decode()
+    printable = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)
+    return printable.replace("\\", "\\\\").replace('"', '\\"')
 
 
 class CollectionView(KubeView):
@@ -188,7 +200,7 @@ class ObjectView(KubeView):
         """Read; with If-None-Match, 304 where nothing is new."""
         manifest = render(self.kind, self.row())
         response = self.one(manifest)
-        if request.headers.get("If-None-Match") in (response["ETag"], f"W/{response['ETag']}"):
+        if _tags(request.headers.get("If-None-Match", "")) & {"*", response["ETag"].strip('"')}:
             return HttpResponse(status=304, headers={"ETag": response["ETag"]})
         return response
 
@@ -197,9 +209,10 @@ class ObjectView(KubeView):
         row = self.row("update")
         matched = self._if_match(row)
         sent = self._read(row, self.body())
-        if sent.resource_version is None and matched is None:
+        expected = sent.resource_version or matched
+        if not expected:
             raise objects.missing_version()
-        return self._update(row, sent, sent.resource_version or matched)
+        return self._update(row, sent, expected)
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
@@ -252,12 +265,12 @@ class ObjectView(KubeView):
         return self.one(self.shown(updated), 200, sent.warnings)
 
     def _if_match(self, row: Any) -> int | None:
-        """The revision that If-Match names; raises `PreconditionFailed` where it is not the newest."""
-        tag = self.request.headers.get("If-Match", "").removeprefix("W/").strip('"')
-        if not tag or tag == "*":
+        """The revision that If-Match names (`*`: whichever); raises `PreconditionFailed` where it is not the newest."""
+        tags = _tags(self.request.headers.get("If-Match", ""))
+        if not tags:
             return None
-        if tag != str(row.resource_version):
-            raise PreconditionFailed(_("the object has been modified since revision %(tag)s") % {"tag": tag[:40]})
+        if not tags & {"*", str(row.resource_version)}:
+            raise PreconditionFailed(_("the object has been modified since the revision that If-Match names"))
         return int(row.resource_version)
 
 

@@ -1,4 +1,4 @@
-"""The three examples of the specification, as manifests; the namespace is acme-corp throughout (design.md, section 2)."""
+"""The three examples of the specification, as manifests, all of one organization (design.md, section 2)."""
 
 from copy import deepcopy
 from typing import Any
@@ -62,7 +62,7 @@ _ACCOUNT: dict[str, Any] = {
 }
 
 
-def an_account(name: str = "acme-corp-us", **spec: Any) -> dict[str, Any]:
+def an_account(name: str = "acme-corp-us", /, **spec: Any) -> dict[str, Any]:
     """The account of the specification under another name; `spec` replaces fields, None removes one."""
     manifest = deepcopy(_ACCOUNT)
     manifest["metadata"]["name"] = name

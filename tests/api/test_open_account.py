@@ -74,7 +74,7 @@ def test_history_shows_provisioning_first_in_the_openers_name(admin: Api) -> Non
 def test_an_account_that_lacks_something_is_incomplete_and_says_all_of_it(
     admin: Api, absent: list[str], missing: list[str]
 ) -> None:
-    made = admin.post(ACCOUNTS, an_account(**dict.fromkeys(absent))).done(201)
+    made = admin.post(ACCOUNTS, an_account(**dict[str, Any].fromkeys(absent))).done(201)
     assert made["status"]["phase"] == "Incomplete"
     [ready] = made["status"]["conditions"]
     assert (ready["status"], ready["reason"]) == ("False", "BillingAccountIncomplete")
