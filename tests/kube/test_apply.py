@@ -1,0 +1,291 @@
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milo.errors import Cause, Conflict, Invalid, Refused
+from milo.kube.apply import MANAGERS_LIMIT, apply, field_manager, updated
+
+NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+API = "billing.milo.io/v1alpha1"
+Manifest = dict[str, Any]
+
+
+def manifest(labels: dict[str, str] | None = None, **spec: Any) -> Manifest:
+    metadata: dict[str, Any] = {"name": "us"}
+    if labels is not None:
+        metadata["labels"] = labels
+    return {"apiVersion": API, "kind": "BillingAccount", "metadata": metadata, "spec": spec}
+
+
+def stored(labels: dict[str, str] | None = None, **spec: Any) -> Manifest:
+    """An object that the server made, which nobody has applied."""
+    made = manifest(labels, **spec)
+    made["metadata"] |= {"uid": "u", "resourceVersion": "7", "creationTimestamp": "2024-01-01T00:00:00Z"}
+    return made | {"status": {"phase": "Ready"}}
+
+
+def applied(live: Manifest | None, sent: Manifest, manager: str = "kubectl", force: bool = False) -> Manifest:
+    before = deepcopy((live, sent))
+    result = apply(live, sent, manager, force=force, at=NOW)
+    assert (live, sent) == before
+    return result
+
+
+def owners(result: Manifest) -> dict[tuple[str, str], Any]:
+    return {(entry["manager"], entry["operation"]): entry["fieldsV1"] for entry in result["metadata"]["managedFields"]}
+
+
+def test_the_first_apply_makes_the_object_and_owns_what_it_names() -> None:
+    sent = manifest({"tier": "gold", "app.kubernetes.io/name": "x"}, currencyCode="USD", paymentTerms={"netDays": 30})
+    result = applied(None, sent)
+    assert result["spec"] == sent["spec"]
+    assert result["metadata"]["managedFields"] == [
+        {
+            "manager": "kubectl",
+            "operation": "Apply",
+            "apiVersion": API,
+            "time": "2024-01-15T10:30:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {
+                "f:metadata": {"f:labels": {"f:tier": {}, "f:app.kubernetes.io/name": {}}},
+                "f:spec": {"f:currencyCode": {}, "f:paymentTerms": {"f:netDays": {}}},
+            },
+        }
+    ]
+
+
+def test_applying_the_same_again_changes_nothing_at_all() -> None:
+    sent = manifest({"tier": "gold"}, currencyCode="USD", contacts=["a"])
+    live = applied(None, sent)
+    assert apply(live, sent, "kubectl", force=False, at=LATER) == live
+
+
+def test_an_empty_field_that_is_not_shown_is_no_change_when_applied_again() -> None:
+    live = applied(None, manifest(displayName="", contacts=[], currencyCode="USD"))
+    del live["spec"]["displayName"], live["spec"]["contacts"]
+    again = apply(live, manifest(displayName="", contacts=[], currencyCode="USD"), "kubectl", force=False, at=LATER)
+    assert again["metadata"]["managedFields"] == live["metadata"]["managedFields"]
+
+
+def test_a_manager_changes_its_own_field_without_conflict() -> None:
+    live = applied(None, manifest(displayName="One", currencyCode="USD"))
+    result = apply(live, manifest(displayName="Two", currencyCode="USD"), "kubectl", force=False, at=LATER)
+    assert result["spec"]["displayName"] == "Two"
+    [entry] = result["metadata"]["managedFields"]
+    assert entry["time"] == "2024-01-15T11:30:00Z"
+
+
+def test_another_manager_that_would_change_the_value_is_refused_with_a_cause_per_field() -> None:
+    live = applied(None, manifest({"tier": "gold"}, currencyCode="USD", displayName="One"))
+    with pytest.raises(Conflict) as refusal:
+        applied(live, manifest({"tier": "silver"}, currencyCode="EUR"), "terraform")
+    assert refusal.value.causes == (
+        Cause(".metadata.labels.tier", f'conflict with "kubectl" using {API}', "FieldManagerConflict"),
+        Cause(".spec.currencyCode", f'conflict with "kubectl" using {API}', "FieldManagerConflict"),
+    )
+    assert "2 conflicts" in refusal.value.message
+
+
+def test_force_takes_the_fields_over_and_leaves_the_others_where_they_were() -> None:
+    live = applied(None, manifest(currencyCode="USD", displayName="One"))
+    result = applied(live, manifest(currencyCode="EUR"), "terraform", force=True)
+    assert result["spec"] == {"currencyCode": "EUR", "displayName": "One"}
+    assert owners(result) == {
+        ("kubectl", "Apply"): {"f:spec": {"f:displayName": {}}},
+        ("terraform", "Apply"): {"f:spec": {"f:currencyCode": {}}},
+    }
+
+
+def test_the_same_value_is_owned_together_and_goes_with_the_last_owner() -> None:
+    live = applied(None, manifest(currencyCode="USD", displayName="One"))
+    shared = applied(live, manifest(displayName="One"), "terraform")
+    assert owners(shared)[("terraform", "Apply")] == {"f:spec": {"f:displayName": {}}}
+    one_less = applied(shared, manifest(currencyCode="USD"))
+    assert one_less["spec"]["displayName"] == "One"
+    none_left = applied(one_less, manifest(), "terraform")
+    assert none_left["spec"] == {"currencyCode": "USD"}
+
+
+def test_a_field_no_longer_applied_is_removed_with_the_objects_it_leaves_empty() -> None:
+    sent = manifest({"tier": "gold", "team": "a"}, paymentTerms={"netDays": 30}, contacts=["a"])
+    result = applied(applied(None, sent), manifest({"team": "a"}))
+    assert result["metadata"]["labels"] == {"team": "a"}
+    assert result.get("spec", {}) == {}
+    assert owners(result) == {("kubectl", "Apply"): {"f:metadata": {"f:labels": {"f:team": {}}}}}
+
+
+def test_fields_nobody_applied_stay() -> None:
+    live = stored({"team": "a"}, currencyCode="USD")
+    result = applied(live, manifest(displayName="One"))
+    result = applied(result, manifest())
+    assert result["spec"] == {"currencyCode": "USD"}
+    assert result["metadata"]["labels"] == {"team": "a"}
+    assert result["metadata"]["uid"] == "u"
+    assert result["status"] == {"phase": "Ready"}
+
+
+def test_what_was_there_before_the_first_apply_has_an_owner_too() -> None:
+    live = stored(currencyCode="USD")
+    with pytest.raises(Conflict, match="before-first-apply"):
+        applied(live, manifest(currencyCode="EUR"))
+    result = applied(live, manifest(currencyCode="EUR"), force=True)
+    assert owners(result) == {("kubectl", "Apply"): {"f:spec": {"f:currencyCode": {}}}}
+
+
+def test_lists_are_owned_and_replaced_whole() -> None:
+    live = applied(None, manifest(contacts=["a", "b"]))
+    with pytest.raises(Conflict) as refusal:
+        applied(live, manifest(contacts=["a", "b", "c"]), "terraform")
+    assert [cause.field for cause in refusal.value.causes] == [".spec.contacts"]
+    assert applied(live, manifest(contacts=["c"]))["spec"]["contacts"] == ["c"]
+
+
+@pytest.mark.parametrize("other", [{"a": {"b": {"c": 1}}}, {"a": "text"}, {"a": []}])
+def test_a_value_of_another_shape_is_a_conflict_and_force_replaces_it(other: dict[str, Any]) -> None:
+    live = applied(None, manifest(a={"b": 1}))
+    with pytest.raises(Conflict):
+        applied(live, manifest(**other), "terraform")
+    result = applied(live, manifest(**other), "terraform", force=True)
+    assert result["spec"] == other
+    assert set(owners(result)) == {("terraform", "Apply")}
+    # what is empty is the same as absent, so nothing stands in the way
+    assert applied(live, manifest(a={}), "terraform")["spec"] == {"a": {"b": 1}}
+
+
+def test_a_null_is_a_field_that_is_not_applied_and_status_is_ignored() -> None:
+    live = applied(None, manifest(currencyCode="USD", displayName="One"))
+    sent = manifest(currencyCode="USD", displayName=None) | {"status": {"phase": "Closed"}}
+    result = applied(live, sent)
+    assert result["spec"] == {"currencyCode": "USD"}
+    assert "status" not in result
+
+
+def test_the_version_that_the_manifest_names_is_kept_for_the_check() -> None:
+    sent = manifest(displayName="One")
+    assert applied(stored(), sent)["metadata"]["resourceVersion"] == "7"
+    sent["metadata"]["resourceVersion"] = "5"
+    assert applied(stored(), sent)["metadata"]["resourceVersion"] == "5"
+
+
+@pytest.mark.parametrize(
+    "sent", [None, [], "x", {"metadata": []}, {"metadata": {"managedFields": [{}]}}, {"metadata": "us", "spec": {}}]
+)
+def test_what_is_no_manifest_or_brings_its_own_managed_fields_is_a_bad_request(sent: Any) -> None:
+    with pytest.raises(Refused) as refusal:
+        applied(stored(currencyCode="USD"), sent)
+    assert refusal.value.reason == "BadRequest"
+
+
+def test_an_ordinary_write_takes_over_what_it_changes_and_a_later_apply_meets_it() -> None:
+    live = applied(None, manifest({"tier": "gold"}, currencyCode="USD", displayName="One"))
+    new = deepcopy(live)
+    new["spec"]["displayName"] = "Two"
+    new["metadata"]["labels"] = {"team": "a"}
+    new["metadata"]["managedFields"] = updated(live, new, "kubectl-edit", at=LATER)
+    assert owners(new) == {
+        ("kubectl", "Apply"): {"f:spec": {"f:currencyCode": {}}},
+        ("kubectl-edit", "Update"): {"f:spec": {"f:displayName": {}}, "f:metadata": {"f:labels": {"f:team": {}}}},
+    }
+    with pytest.raises(Conflict, match="kubectl-edit"):
+        applied(new, manifest(currencyCode="USD", displayName="One"))
+    # kubectl applied the label and does so no more, but it is not its own any longer
+    assert applied(new, manifest(currencyCode="USD"))["metadata"]["labels"] == {"team": "a"}
+
+
+def test_an_ordinary_write_that_changes_nothing_owned_leaves_the_owners_as_they_are() -> None:
+    live = applied(None, manifest(currencyCode="USD"))
+    assert updated(live, deepcopy(live), "kubectl-edit", at=LATER) == live["metadata"]["managedFields"]
+    with_status = deepcopy(live) | {"status": {"phase": "Ready"}}
+    assert updated(live, with_status, "kubectl-edit", at=LATER) == live["metadata"]["managedFields"]
+
+
+def test_nothing_is_tracked_before_the_first_apply() -> None:
+    assert updated(None, manifest(currencyCode="USD"), "curl", at=NOW) == []
+    assert updated(stored(currencyCode="USD"), manifest(currencyCode="EUR"), "curl", at=NOW) == []
+
+
+def test_the_number_of_managers_is_bounded() -> None:
+    live = applied(None, manifest(currencyCode="USD"))
+    for number in range(MANAGERS_LIMIT - 1):
+        live = applied(live, manifest(currencyCode="USD"), f"manager-{number}")
+    with pytest.raises(Invalid, match=str(MANAGERS_LIMIT)):
+        applied(live, manifest(currencyCode="USD"), "one-too-many")
+    live = applied(None, manifest(currencyCode="USD"))
+    for number in range(MANAGERS_LIMIT + 5):
+        new = deepcopy(live)
+        new["metadata"]["labels"] = {**live["metadata"].get("labels", {}), f"label-{number}": "x"}
+        new["metadata"]["managedFields"] = updated(live, new, f"updater-{number}", at=LATER)
+        live = new
+    assert len(owners(live)) <= MANAGERS_LIMIT
+    ancient = owners(live)[("ancient-changes", "Update")]["f:metadata"]["f:labels"]
+    assert "f:label-0" in ancient
+    assert owners(live)[("kubectl", "Apply")] == {"f:spec": {"f:currencyCode": {}}}
+
+
+def test_the_manager_is_the_parameter_or_the_first_word_of_the_user_agent() -> None:
+    assert field_manager("kubectl") == "kubectl"
+    assert field_manager("", "kubectl/v1.34.0 (linux/amd64)") == "kubectl"
+    assert field_manager("mine", "kubectl/v1.34.0") == "mine"
+    for name in ("", "x" * 129, "a\nb", "a\0b"):
+        with pytest.raises(Invalid) as refusal:
+            field_manager(name)
+        assert [cause.field for cause in refusal.value.causes] == ["fieldManager"]
+
+
+values = st.recursive(
+    st.sampled_from([1, "x", "y", [], [1], {}]),
+    lambda inner: st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    max_leaves=5,
+)
+specs = st.dictionaries(st.sampled_from(["a", "b", "c"]), values, max_size=3)
+steps = st.lists(
+    st.tuples(st.sampled_from(["kubectl", "terraform", "edit"]), specs, st.booleans()), min_size=1, max_size=6
+)
+
+
+def holds(value: Any, wanted: Any) -> bool:
+    """Whether all of `wanted` is in `value`."""
+    if not isinstance(wanted, dict) or not wanted:
+        return bool(value == wanted or not wanted)
+    return isinstance(value, dict) and all(holds(value.get(key), item) for key, item in wanted.items())
+
+
+@given(steps)
+def test_whatever_came_before_an_apply_ends_with_what_was_applied_and_repeating_it_changes_nothing(
+    history: list[tuple[str, dict[str, Any], bool]],
+) -> None:
+    live: Manifest | None = None
+    for manager, spec, force in history:
+        sent = manifest(**spec)
+        if manager == "edit" and live is not None:
+            new = deepcopy(live) | {"spec": spec}
+            new["metadata"]["managedFields"] = updated(live, new, manager, at=NOW)
+            live = new
+            continue
+        try:
+            result = applied(live, sent, manager, force)
+        except Conflict:
+            assert not force
+            continue
+        assert holds(result.get("spec", {}), spec)
+        assert without_empty(apply(result, sent, manager, force=False, at=LATER)) == without_empty(result)
+        live = result
+
+
+@given(steps)
+def test_one_manager_alone_gets_exactly_what_it_applied_last(history: list[tuple[str, dict[str, Any], bool]]) -> None:
+    live: Manifest | None = None
+    for _manager, spec, _force in history:
+        live = applied(live, manifest(**spec))
+        assert without_empty(live.get("spec", {})) == without_empty(spec)
+
+
+def without_empty(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: kept for key, item in value.items() if (kept := without_empty(item)) not in ({}, [], "")}
