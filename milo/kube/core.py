@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo.errors import Forbidden, NotFound, Refused
-from milo.kube import lists, selectors
+from milo.kube import lists, objects, selectors
 from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
 from milo.kube.manifests import instant, precise_instant, render, without_empty
 from milo.kube.models import Change
 from milo.kube.names import CLUSTER_SCOPED_EVENTS
+from milo.kube.schemas import NothingSerializer
 from milo.kube.tables import shape_list, shape_one
 from milo.kube.views import KubeView
 
@@ -23,7 +24,8 @@ class NamespaceShape(Kind):
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
-    verbs = ("get", "list", "watch")
+    spec_serializer = NothingSerializer
+    verbs: ClassVar[tuple[str, ...]] = ("get", "list", "create")
     columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
@@ -33,6 +35,7 @@ class NamespaceShape(Kind):
 
 class EventShape(NamespaceShape):
     kind, plural, singular = "Event", "events", "event"
+    verbs = ("get", "list")
     namespaced = True
     columns = (
         Column("Last Seen", lambda manifest: manifest["lastTimestamp"], type="date"),
@@ -71,6 +74,13 @@ class NamespacesView(KubeView):
         manifests = [namespace_manifest(organization) for organization in organizations]
         shaped = shape_list(self.shape, manifests, metadata, self.answer, parameters.include_object)
         return self.answer.respond(shaped)
+
+    def post(self, request: Request) -> HttpResponse:
+        """`kubectl create namespace`: makes the object of the namespace kind that has this name."""
+        sent = objects.read(self.shape, self.body(), namespace="", organization_id=None, field_validation="Ignore")
+        with self.acting():
+            row = self.kind.create(sent.body, actor=self.actor)
+        return self.answer.respond(namespace_manifest(self.shown(row)), 201)
 
 
 class NamespaceView(NamespacesView):

@@ -15,12 +15,25 @@ from milo.errors import NotFound
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.views import KubeView
 
-CORE_VERBS = ("get", "list", "watch")
 KUBERNETES_VERSION = ("1", "34")
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 CORE: list[dict[str, Any]] = [
-    {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace", "shortNames": ["ns"]},
-    {"name": "events", "singularName": "event", "namespaced": True, "kind": "Event", "shortNames": ["ev"]},
+    {
+        "name": "namespaces",
+        "singularName": "namespace",
+        "namespaced": False,
+        "kind": "Namespace",
+        "verbs": ["get", "list", "create"],
+        "shortNames": ["ns"],
+    },
+    {
+        "name": "events",
+        "singularName": "event",
+        "namespaced": True,
+        "kind": "Event",
+        "verbs": ["get", "list"],
+        "shortNames": ["ev"],
+    },
 ]
 REVIEWS: dict[str, list[dict[str, Any]]] = {
     "authentication.k8s.io": [{"name": "selfsubjectreviews", "kind": "SelfSubjectReview"}],
@@ -70,7 +83,7 @@ def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 
 def _core() -> list[dict[str, Any]]:
-    return [{**entry, "verbs": list(CORE_VERBS)} for entry in CORE]
+    return [dict(entry) for entry in CORE]
 
 
 def _api_group(group: str, versions: Iterable[str]) -> dict[str, Any]:

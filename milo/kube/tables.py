@@ -1,7 +1,10 @@
 """Manifests as rows of `kubectl get`: https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables"""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from milo.kube.kinds import Column, Kind
 from milo.kube.negotiation import Answer
@@ -17,6 +20,29 @@ def partial(manifest: dict[str, Any], version: str = "v1") -> dict[str, Any]:
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": manifest["metadata"],
     }
+
+
+_UNITS = (("y", 365 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def age(since: str | None) -> str:
+    """The time from an instant (RFC 3339) to now as kubectl shows it (`3d4h`), which expects the server to say it so."""
+    if not since:
+        return ""
+    seconds = max(0, int((timezone.now() - datetime.fromisoformat(since)).total_seconds()))
+    for position, (unit, length) in enumerate(_UNITS):
+        whole, rest = divmod(seconds, length)
+        # two units as long as the first alone would be coarse, as duration.HumanDuration of Kubernetes does
+        if whole > 1 or (whole and unit != "y") or unit == "s":
+            finer, size = _UNITS[position + 1] if position + 1 < len(_UNITS) else ("", 1)
+            more = rest // size if finer and whole < 8 else 0
+            return f"{whole}{unit}{more}{finer}" if more else f"{whole}{unit}"
+    raise AssertionError("seconds are always shown")
+
+
+def _cell(column: Column, manifest: dict[str, Any]) -> Any:
+    value = column.cell(manifest)
+    return age(value) if column.type == "date" else value
 
 
 def _columns(kind: Kind) -> tuple[Column, ...]:
@@ -46,7 +72,7 @@ def table(
     ]
     rows = []
     for manifest in manifests:
-        row: dict[str, Any] = {"cells": [column.cell(manifest) for column in columns]}
+        row: dict[str, Any] = {"cells": [_cell(column, manifest) for column in columns]}
         if include != "None":
             row["object"] = manifest if include == "Object" else partial(manifest, version)
         rows.append(row)
