@@ -22,22 +22,33 @@ def partial(manifest: dict[str, Any], version: str = "v1") -> dict[str, Any]:
     }
 
 
-_UNITS = (("y", 365 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_DAY, _YEAR = 86400, 365 * 86400
+_SCALES = (
+    # below so many seconds: the unit, its length, the finer unit and its length
+    (120, "s", 1, "", 1),
+    (600, "m", 60, "s", 1),
+    (3 * 3600, "m", 60, "", 1),
+    (8 * 3600, "h", 3600, "m", 60),
+    (2 * _DAY, "h", 3600, "", 1),
+    (8 * _DAY, "d", _DAY, "h", 3600),
+    (2 * _YEAR, "d", _DAY, "", 1),
+    (8 * _YEAR, "y", _YEAR, "d", _DAY),
+)
 
 
 def age(since: str | None) -> str:
-    """The time from an instant (RFC 3339) to now as kubectl shows it (`3d4h`), which expects the server to say it so."""
+    """The time from an instant (RFC 3339) to now as kubectl shows it, which expects the server to say it so.
+
+    https://pkg.go.dev/k8s.io/apimachinery/pkg/util/duration#HumanDuration
+    """
     if not since:
         return ""
     seconds = max(0, int((timezone.now() - datetime.fromisoformat(since)).total_seconds()))
-    for position, (unit, length) in enumerate(_UNITS):
-        whole, rest = divmod(seconds, length)
-        # two units as long as the first alone would be coarse, as duration.HumanDuration of Kubernetes does
-        if whole > 1 or (whole and unit != "y") or unit == "s":
-            finer, size = _UNITS[position + 1] if position + 1 < len(_UNITS) else ("", 1)
-            more = rest // size if finer and whole < 8 else 0
-            return f"{whole}{unit}{more}{finer}" if more else f"{whole}{unit}"
-    raise AssertionError("seconds are always shown")
+    for below, unit, length, finer, size in _SCALES:
+        if seconds < below:
+            more = seconds % length // size if finer else 0
+            return f"{seconds // length}{unit}" + (f"{more}{finer}" if more else "")
+    return f"{seconds // _YEAR}y"
 
 
 def _cell(column: Column, manifest: dict[str, Any]) -> Any:
