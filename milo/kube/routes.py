@@ -8,7 +8,8 @@ from milo.kube.core import EventsView, EventView, NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
-from milo.kube.views import ActView, CollectionView, ObjectView, ReadingView, StatusView
+from milo.kube.subresources import ActView, ReadingView, StatusView
+from milo.kube.views import CollectionView, ObjectView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from rest_framework.permissions import IsAuthenticated
@@ -13,8 +14,8 @@ from rest_framework.views import APIView
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, lists, objects, patches, protobuf, selectors, tables, watching
-from milo.kube.kinds import Act, Kind, Reading, namespace_kind
+from milo.kube import apply, bodies, changes, lists, objects, patches, protobuf, selectors, tables, watching
+from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
 from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
@@ -22,6 +23,7 @@ from milo.kube.parameters import Parameters
 from milo.kube.status import MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
 
 PATCH_ATTEMPTS = 5
+APPLY_PATCH = "application/apply-patch+yaml"
 PATCHES = {
     "application/merge-patch+json": patches.merge_patch,
     "application/json-patch+json": patches.json_patch,
@@ -134,6 +136,28 @@ class KubeView(APIView):
         """The context of a write: with dryRun=All everything is done, then rolled back."""
         return audit.dry_run() if self.parameters.dry_run else nullcontext()
 
+    def create(self, manifest: Any, name: str = "", managed_fields: list[dict[str, Any]] | None = None) -> HttpResponse:
+        """Make the object of a manifest, under `name` where the address says so, in the request's namespace."""
+        kind: Kind = self.kind
+        if kind.namespaced and not self.namespace:
+            raise MethodNotAllowed(
+                _("name the namespace: POST .../namespaces/{organization}/%(plural)s") % {"plural": kind.plural}
+            )
+        sent = objects.read(
+            kind,
+            manifest,
+            namespace=self.namespace,
+            organization_id=self.organization_id() if kind.namespaced else None,
+            name=name,
+            field_validation=self.parameters.field_validation,
+            managed_fields=managed_fields,
+        )
+        if sent.resource_version:
+            raise Refused(_("resourceVersion should not be set on objects to be created"))
+        with self.acting():
+            row = kind.create(sent.body, actor=self.actor)
+        return self.one(self.shown(row), 201, sent.warnings)
+
     def shown(self, row: Any) -> dict[str, Any]:
         """The manifest of a row after a service returned it."""
         written = changes.manifest_written(row)
@@ -170,29 +194,9 @@ class CollectionView(KubeView):
 
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Create."""
-        kind: Kind = self.kind
-        organization_id = self.organization_id() if kind.namespaced and self.namespace else None
-        if kind.namespaced and organization_id is None:
-            raise MethodNotAllowed(
-                _("name the namespace: POST .../namespaces/{organization}/%(plural)s")
-                % {
-                    "plural": kind.plural,
-                }
-            )
         manifest = self.body()
         self.name_sent = objects.name_of(manifest)
-        sent = objects.read(
-            kind,
-            manifest,
-            namespace=self.namespace,
-            organization_id=organization_id,
-            field_validation=self.parameters.field_validation,
-        )
-        if sent.resource_version:
-            raise Refused(_("resourceVersion should not be set on objects to be created"))
-        with self.acting():
-            row = kind.create(sent.body, actor=self.actor)
-        return self.one(self.shown(row), 201, sent.warnings)
+        return self.create(manifest)
 
 
 class ObjectView(KubeView):
@@ -217,37 +221,61 @@ class ObjectView(KubeView):
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
         kind_of_patch = bodies.media_type(self.request._request.content_type or "")
+        if kind_of_patch == APPLY_PATCH:
+            return self._apply()
         apply_patch = PATCHES.get(kind_of_patch)
         if apply_patch is None:
+            known = ", ".join([*PATCHES, APPLY_PATCH])
             raise UnsupportedMediaType(
                 _("patches of type %(type)s are not understood; known: %(known)s")
-                % {
-                    "type": kind_of_patch,
-                    "known": ", ".join(PATCHES),
-                }
+                % {"type": kind_of_patch, "known": known}
             )
         patch = self.body()
         for _attempt in range(PATCH_ATTEMPTS):
             row = self.row("patch")
-            matched = self._if_match(row)
-            live = render(self.kind, row)
-            patched = apply_patch(live, patch)
-            sent = self._read(row, patched)
-            expected = sent.resource_version if sent.resource_version is not None else matched
-            try:
-                return self._update(row, sent, expected)
-            except Conflict:
-                if sent.resource_version != row.resource_version or matched is not None:
-                    raise  # the client named the revision itself
+            patched = apply_patch(render(self.kind, row), patch)
+            if response := self._patched(row, self._read(row, patched)):
+                return response
         raise Conflict(_("the object is changing too quickly; please try again"))
+
+    def _apply(self) -> HttpResponse:
+        """Server-side apply; it makes the object where there is none."""
+        manager, force = apply.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
+        applied = self.body()
+        for _attempt in range(PATCH_ATTEMPTS):
+            try:
+                row = self.row("patch")
+            except NotFound:
+                merged = apply.apply(None, applied, manager, force=force, at=timezone.now())
+                return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
+            merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
+            if response := self._patched(row, self._read(row, merged, merged["metadata"]["managedFields"])):
+                return response
+        raise Conflict(_("the object is changing too quickly; please try again"))
+
+    def _patched(self, row: Any, sent: objects.Sent) -> HttpResponse | None:
+        """Write what a patch made of `row`; None where another write came between and the patch is to be made anew."""
+        matched = self._if_match(row)
+        expected = sent.resource_version if sent.resource_version is not None else matched
+        try:
+            return self._update(row, sent, expected)
+        except Conflict:
+            if sent.resource_version != row.resource_version or matched is not None:
+                raise  # the client named the revision itself
+            return None
 
     def delete(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Refused for every kind: nothing that the ledger names is ever deleted."""
         self.row("delete" if "delete" in self.kind.verbs else "get")
         raise MethodNotAllowed(self.kind.undeletable)
 
-    def _read(self, row: Any, manifest: Any) -> objects.Sent:
+    def _read(self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None) -> objects.Sent:
+        """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
         kind: Kind = self.kind
+        if managed_fields is None and row.managed_fields and isinstance(manifest, dict):
+            headers = self.request.headers
+            manager = apply.field_manager(self.parameters.text("fieldManager"), headers.get("User-Agent", "unknown"))
+            managed_fields = apply.updated(render(kind, row), manifest, manager, at=timezone.now())
         sent = objects.read(
             kind,
             manifest,
@@ -255,6 +283,7 @@ class ObjectView(KubeView):
             organization_id=kind.organization(row).pk,
             name=row.name,
             field_validation=self.parameters.field_validation,
+            managed_fields=managed_fields,
         )
         objects.expect_uid(row, sent.uid)
         return sent
@@ -272,36 +301,3 @@ class ObjectView(KubeView):
         if not tags & {"*", str(row.resource_version)}:
             raise PreconditionFailed(_("the object has been modified since the revision that If-Match names"))
         return int(row.resource_version)
-
-
-class StatusView(KubeView):
-    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Read the object through its status subresource; status is written by acts only."""
-        return self.one(render(self.kind, self.row()))
-
-
-class ActView(KubeView):
-    """POST of `{"spec": {...}}` to an act of the object."""
-
-    of: ClassVar[Any] = None
-
-    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
-        act: Act = self.of
-        row = self.row()
-        raw = self.request._request.body
-        spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
-        with self.acting():
-            done = act.call(row, spec, actor=self.actor)
-        return self.one(self.shown(done))
-
-
-class ReadingView(KubeView):
-    """GET of something computed from the object."""
-
-    of: ClassVar[Any] = None
-
-    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        reading: Reading = self.of
-        row = self.row()
-        query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
-        return self.answer.respond(reading.call(row, query, actor=self.actor))

@@ -1,0 +1,44 @@
+"""Subresources of every kind: its status, its acts and its readings."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from milo.kube import objects
+from milo.kube.kinds import Act, Reading
+from milo.kube.manifests import render
+from milo.kube.views import KubeView
+
+
+class StatusView(KubeView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Read the object through its status subresource; status is written by acts only."""
+        return self.one(render(self.kind, self.row()))
+
+
+class ActView(KubeView):
+    """POST of `{"spec": {...}}` to an act of the object."""
+
+    of: ClassVar[Any] = None
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        act: Act = self.of
+        row = self.row()
+        raw = self.request._request.body
+        spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
+        with self.acting():
+            done = act.call(row, spec, actor=self.actor)
+        return self.one(self.shown(done))
+
+
+class ReadingView(KubeView):
+    """GET of something computed from the object."""
+
+    of: ClassVar[Any] = None
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        reading: Reading = self.of
+        row = self.row()
+        query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
+        return self.answer.respond(reading.call(row, query, actor=self.actor))
