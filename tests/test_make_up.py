@@ -186,12 +186,14 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator
 
 
 @pytest.mark.xdist_group("up")
-def test_a_printed_password_opens_the_admin(running: Up) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_a_printed_password_opens_the_admin(running: Up, person: str) -> None:
     with httpx.Client(base_url=running.address("http"), timeout=30) as browser:
+        assert browser.get("/admin/").headers["Location"].startswith("/admin/login/")
         assert browser.get("/admin/login/").status_code == 200
-        form = {"username": "operator", "password": running.passwords()["operator"], "next": "/admin/"}
+        form = {"username": person, "password": running.passwords()[person], "next": "/admin/"}
         sent = browser.post("/admin/login/", data={**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})
-        assert sent.status_code == 302, sent.text
+        assert sent.headers["Location"] == "/admin/", sent.text
         assert browser.get("/admin/").status_code == 200
 
 
