@@ -19,7 +19,10 @@ SETUP = Actor.system("development-setup")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A sample user, by the platform role or by the role in one organization."""
+    """A sample user, by the platform role or by the role in one organization.
+
+    Who has a role across the platform may log in to the staff site; the others use the API.
+    """
 
     name: str
     group: str = ""
@@ -43,7 +46,7 @@ PEOPLE = (
 
 
 def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Make the sample users that are missing; returns their passwords and their bearer tokens, by name.
+    """Make the sample users that are missing; returns the passwords of staff and the bearer tokens of all, by name.
 
     Both are drawn at random for this installation and kept in `folder` for its owner alone. What is there stays:
     a password is set once, a token is issued anew only where the database does not know the one that is kept.
@@ -51,16 +54,12 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     passwords_path, tokens_path = folder / "passwords.json", folder / "tokens.json"
     passwords, tokens = _read(passwords_path), _read(tokens_path)
     for person in PEOPLE:
-        kept = person.name in passwords
-        password = passwords.setdefault(person.name, secrets.token_urlsafe(12))
-        user = User.objects.filter(username=person.name).first()
-        if user is None:
-            user = User.objects.create_user(person.name, password=password, is_staff=True)
-        elif not kept:
-            user.set_password(password)
-            user.save()
+        user, created = User.objects.get_or_create(username=person.name, defaults={"is_staff": bool(person.group)})
         if person.group:
             user.groups.add(Group.objects.get_or_create(name=person.group)[0])
+            if created or person.name not in passwords:
+                user.set_password(passwords.setdefault(person.name, secrets.token_urlsafe(12)))
+                user.save()
         known = token_of(tokens.get(person.name, ""))
         if known is None or known.user != user:
             tokens[person.name] = issue_token(user, description="make up", actor=SETUP)[1]

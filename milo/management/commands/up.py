@@ -80,10 +80,10 @@ Tokens      {settings.DATA_DIR / "tokens.json"}
 Authority   {certificate.authority} (curl --cacert)
 Logs        {processes.logs}
 
-User         Password          Role"""
+User         Role                          Password of the admin"""
         )
         for person in people.PEOPLE:
-            self.stdout.write(f"{person.name:<12} {passwords[person.name]:<17} {person.described}")
+            self.stdout.write(f"{person.name:<12} {person.described:<29} {passwords.get(person.name, '(token only)')}")
         self.stdout.write(f"\nMilo is ready at {plain}/admin/ - Ctrl-C stops it")
         self.stdout.flush()
         processes.watch()
