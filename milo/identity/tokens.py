@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import Actor
-from milo.errors import NotFound
+from milo.errors import Cause, Invalid, NotFound
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken, digest, new_secret
 
@@ -19,9 +20,11 @@ def issue_token(
 ) -> tuple[ServiceToken, str]:
     """Issue a bearer token for `user`; returns its row and the secret, which cannot be had again.
 
-    `expires_at` is an instant in UTC, None for no end. Raises `Forbidden`.
+    `expires_at` is an instant in UTC, None for no end. Raises `Forbidden`, and `Invalid` for an end in the past.
     """
     actor.require("create", TOKENS, None)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid.because([Cause("expiresAt", _("is in the past"))])
     secret = new_secret()
     token = ServiceToken(
         user=user, description=description, hint=secret[:12], digest=digest(secret), expires_at=expires_at
