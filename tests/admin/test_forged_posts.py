@@ -1,0 +1,111 @@
+"""No POST changes the ledger but that of an act: not to a page, not to a past version, by nobody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+
+from milo.admin.ledger import LedgerAdmin
+from tests.admin.browser import STAFF_ROLES, every_act, list_of, page_of, staff, superuser
+from tests.admin.conftest import World
+from tests.ledger import nothing_changes
+
+PEOPLE: dict[str, Callable[[], Client]] = {
+    **{role: lambda role=role: staff(role) for role in STAFF_ROLES},  # type: ignore[misc]
+    "superuser": superuser,
+}
+LEDGER = [model for model, page in admin.site._registry.items() if isinstance(page, LedgerAdmin)]
+
+
+def everything_else(row: Model) -> dict[str, Any]:
+    """A form that would change each column of `row`, were there one."""
+    data: dict[str, Any] = {
+        column.name: "Archived" if column.name == "phase" else "2" for column in row._meta.concrete_fields
+    }
+    return data | {"_save": "Save", "_change_history": "1", "post": "yes", "phase": "Archived", "action": "x"}
+
+
+@pytest.fixture(params=PEOPLE)
+def client(request: pytest.FixtureRequest, world: World) -> Client:
+    return PEOPLE[request.param]()
+
+
+@pytest.mark.parametrize("model", LEDGER, ids=lambda model: model.__name__)
+def test_a_row_is_neither_added_changed_deleted_nor_reverted(model: type[Model], client: Client) -> None:
+    row = model._default_manager.first()
+    assert row
+    oldest = row.history.earliest().pk  # type: ignore[attr-defined]
+    addresses = [
+        list_of(model),
+        list_of(model, "add"),
+        page_of(row),
+        page_of(row, "delete"),
+        page_of(row, "history"),
+        page_of(row, f"history/{oldest}"),
+    ]
+    with nothing_changes():
+        for address in addresses:
+            assert client.post(address, everything_else(row)).status_code in (403, 405), address
+
+
+@pytest.mark.parametrize("model", LEDGER, ids=lambda model: model.__name__)
+def test_there_is_no_form_to_add_or_delete_a_row(model: type[Model], client: Client) -> None:
+    row = model._default_manager.first()
+    assert row
+    assert client.get(list_of(model, "add")).status_code == 403
+    assert client.get(page_of(row, "delete")).status_code == 403
+
+
+def test_a_page_holds_no_field_to_type_into(world: World) -> None:
+    client = superuser()
+    for row in (world.organization, world.project, world.us, world.second, world.membership, world.token):
+        for part in ("change", f"history/{row.history.latest().pk}"):
+            page = client.get(page_of(row, part))
+            assert page.context["adminform"].form.fields == {}, page_of(row, part)
+
+
+@pytest.mark.parametrize("role", ["finance-approver", "auditor"])
+def test_who_only_reads_gets_no_act_done(role: str, world: World) -> None:
+    client = staff(role)
+    answers = {
+        "organization": world.organization.pk,
+        "name": "forged",
+        "user": world.membership.user_id,
+        "role": "billing-user",
+        "account": world.us.pk,
+        "resource_version": "1",
+        "description": "forged",
+        "confirm": "1",
+    }
+    with nothing_changes():
+        for address in every_act():
+            assert client.post(address, answers).status_code == 403, address
+
+
+def test_a_site_of_somebody_else_gets_no_act_done(world: World) -> None:
+    operator = staff("finance-operator", name="operator")
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = operator.cookies
+    with nothing_changes():
+        assert careful.post(page_of(world.project, "archive")).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "options"])
+def test_an_act_takes_get_and_post_only(method: str, world: World, operator: Client) -> None:
+    with nothing_changes():
+        assert getattr(operator, method)(page_of(world.project, "archive")).status_code == 405
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_a_page_takes_get_only(method: str, world: World, operator: Client) -> None:
+    with nothing_changes():
+        for part in ("change", "history"):
+            assert getattr(operator, method)(page_of(world.project, part)).status_code == 405
+
+
+@pytest.mark.parametrize("part", ["0/change/", "x/change/", "x/history/", "1/history/x/", "1/history/0/", "0/archive/"])
+def test_an_address_of_nothing_leads_nowhere(part: str, world: World, operator: Client) -> None:
+    assert operator.get(list_of(type(world.project)) + part).status_code in (302, 404)

@@ -1,0 +1,29 @@
+"""Text of customers is text on every page, never markup."""
+
+from django.test import Client
+
+from billing.services.accounts import AccountSpec, revise
+from milo.kube.metadata import Metadata
+from projects.services.organizations import OrganizationSpec, revise_organization
+from projects.services.projects import ProjectSpec, revise_project
+from tests import make
+from tests.admin.browser import every_act, every_page, superuser
+from tests.admin.conftest import World
+
+SCRIPT = '<script>alert("x")</script>'
+
+
+def test_no_page_and_no_act_runs_a_script_that_somebody_typed(world: World) -> None:
+    metadata = Metadata(annotations={"note": SCRIPT})
+    revise_organization(world.organization.pk, OrganizationSpec(SCRIPT), metadata, actor=make.PLATFORM)
+    revise_project(world.project.pk, ProjectSpec(SCRIPT), metadata, actor=make.PLATFORM)
+    for account in (world.us, world.eu):
+        spec = AccountSpec(SCRIPT, account.currency_code, make.TERMS, {"creditCard": {"cardReference": SCRIPT}})
+        revise(account.pk, spec, metadata, actor=make.PLATFORM)
+    client: Client = superuser()
+    shown = 0
+    for address in every_page() + every_act():
+        page = client.get(address).content.decode()
+        assert SCRIPT not in page, address
+        shown += "&lt;script&gt;alert" in page
+    assert shown >= 6

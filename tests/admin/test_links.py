@@ -1,0 +1,90 @@
+"""Pages lead both ways: who pays for what now and before, from the account and from the project."""
+
+from typing import Any
+
+from django.db.models import Model
+from django.test import Client
+
+from billing.models import BillingAccountBinding
+from tests import make
+from tests.admin.browser import list_of, page_of
+from tests.admin.conftest import World
+
+
+def panel(client: Client, row: Model, title: str) -> Any:
+    """A table below a row."""
+    return next(panel for panel in client.get(page_of(row)).context["panels"] if panel.title == title)
+
+
+def cells(client: Client, row: Model, title: str) -> list[list[str]]:
+    return [[str(cell) for cell in found] for found in panel(client, row, title).rows]
+
+
+def test_an_account_shows_what_it_pays_for_now(world: World, operator: Client) -> None:
+    [[project, since, binding]] = cells(operator, world.eu, "Pays for now")
+    assert page_of(world.project) in project
+    assert since == f"{world.second.established_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert page_of(world.second) in binding
+    assert cells(operator, world.us, "Pays for now") == []
+
+
+def test_an_account_shows_what_it_paid_for_before(world: World, operator: Client) -> None:
+    [[project, since, until, reason, binding]] = cells(operator, world.us, "Paid for before")
+    assert page_of(world.project) in project
+    assert since == f"{world.first.established_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert until == f"{world.first.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert reason == "Superseded"
+    assert page_of(world.first) in binding
+    assert cells(operator, world.eu, "Paid for before") == []
+
+
+def test_a_project_shows_its_time_line_newest_first(world: World, operator: Client) -> None:
+    now, before = cells(operator, world.project, "Who pays, and who paid")
+    assert page_of(world.eu) in now[0]
+    assert now[2:5] == ["-", "Active", "-"]
+    assert page_of(world.us) in before[0]
+    assert before[2] == now[1]
+    assert before[3:5] == ["Superseded", "Superseded"]
+
+
+def test_a_binding_leads_to_its_project_its_account_and_its_neighbours(world: World, operator: Client) -> None:
+    newer = operator.get(page_of(world.second)).content.decode()
+    for row in (world.project, world.eu, world.organization, world.first):
+        assert page_of(row) in newer
+    assert page_of(world.second) in operator.get(page_of(world.first)).content.decode()
+
+
+def test_an_organization_shows_its_accounts_projects_and_roles(world: World, operator: Client) -> None:
+    accounts = cells(operator, world.organization, "Billing accounts")
+    assert [page_of(row) in cell[0] for row, cell in zip((world.eu, world.us), accounts, strict=True)] == [True, True]
+    [[project, *_rest]] = cells(operator, world.organization, "Projects")
+    assert page_of(world.project) in project
+    [[person, role]] = cells(operator, world.organization, "Roles")
+    assert "acme-admin" in person
+    assert role == "Billing admin"
+
+
+def test_the_list_of_projects_shows_who_pays(world: World, operator: Client) -> None:
+    make.a_project(world.organization, "data-lake")
+    shown = operator.get("/admin/projects/project/").context["cl"]
+    payers = {row.name: shown.model_admin.payer(row) for row in shown.result_list}
+    assert page_of(world.eu) in payers["webapp-frontend"]
+    assert payers["data-lake"] == "-"
+
+
+def test_more_than_fits_below_a_row_is_in_a_list(world: World, operator: Client) -> None:
+    for _more in range(20):
+        make.a_binding(make.a_project(world.organization), world.eu)
+    shown = panel(operator, world.eu, "Pays for now")
+    assert len(shown.rows) == 20
+    more = operator.get(shown.more).context["cl"]
+    assert more.result_count == 21
+    assert {row.account for row in more.result_list} == {world.eu}
+    assert shown.more.startswith(list_of(BillingAccountBinding))
+
+
+def test_a_page_says_who_changed_it_last_when_and_why(world: World, operator: Client) -> None:
+    when, who, why = cells(operator, world.first, "Latest changes")[0]
+    assert when == f"{world.first.history.latest().history_date:%Y-%m-%d %H:%M:%S} UTC"
+    assert who == "system:tests"
+    assert why == "Superseded: acme-eu pays from now on"

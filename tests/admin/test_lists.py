@@ -1,0 +1,152 @@
+"""Lists of the staff site: search, filters, and as many queries for twenty rows as for two."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.services.projects import archive_project
+from milo.identity.models import ServiceToken
+from milo.identity.tokens import issue_token
+from projects.models import Membership, Organization, Project
+from tests import make
+from tests.admin.browser import list_of, page_of, superuser
+from tests.admin.conftest import World
+
+
+def names(client: Client, model: type[Model], **query: Any) -> set[str]:
+    """The rows that a list shows."""
+    return {str(row) for row in client.get(list_of(model), query).context["cl"].result_list}
+
+
+@pytest.fixture
+def others(world: World) -> Organization:
+    """Another organization, with an unbound project, an archived one and an incomplete account."""
+    organization = make.an_organization("other-corp")
+    make.a_project(organization, "data-lake", display_name="Big data")
+    make.an_incomplete_account(organization, "other-us")
+    archived = make.a_project(organization, "attic")
+    make.a_binding(archived, make.a_ready_account(organization, "other-eu", currency_code="EUR"), "third")
+    archive_project(archived.pk, actor=make.PLATFORM)
+    return organization
+
+
+def test_projects_are_found_by_name_display_name_organization_and_uid(others: Organization, operator: Client) -> None:
+    assert names(operator, Project, q="webapp") == {"webapp-frontend"}
+    assert names(operator, Project, q="big data") == {"data-lake"}
+    assert names(operator, Project, q="other-corp") == {"data-lake", "attic"}
+    assert names(operator, Project, q=str(Project.objects.get(name="attic").uid)) == {"attic"}
+
+
+def test_projects_are_filtered_by_organization_phase_and_payer(others: Organization, operator: Client) -> None:
+    assert names(operator, Project, organization__id__exact=others.pk) == {"data-lake", "attic"}
+    assert names(operator, Project, phase__exact="Archived") == {"attic"}
+    assert names(operator, Project, payer="nobody") == {"data-lake"}
+    assert names(operator, Project, payer="somebody") == {"webapp-frontend"}
+
+
+def test_accounts_are_searched_and_filtered(others: Organization, operator: Client) -> None:
+    assert names(operator, BillingAccount, q="acme") == {"acme-us", "acme-eu"}
+    assert names(operator, BillingAccount, phase__exact="Incomplete") == {"other-us"}
+    assert names(operator, BillingAccount, currency_code="EUR") == {"acme-eu", "other-eu"}
+    assert names(operator, BillingAccount, organization__id__exact=others.pk) == {"other-us", "other-eu"}
+
+
+def test_bindings_are_searched_and_filtered(world: World, others: Organization, operator: Client) -> None:
+    assert names(operator, BillingAccountBinding, q="webapp") == {"first", "second"}
+    assert names(operator, BillingAccountBinding, phase__exact="Ended") == {"third"}
+    assert names(operator, BillingAccountBinding, account__id__exact=world.us.pk) == {"first"}
+    assert names(operator, BillingAccountBinding, project__id__exact=world.project.pk) == {"first", "second"}
+    assert names(operator, BillingAccountBinding, organization__id__exact=others.pk) == {"third"}
+
+
+def test_organizations_are_looked_up_while_typing_by_those_who_see_them(
+    others: Organization, operator: Client, client: Client
+) -> None:
+    query = {"app_label": "projects", "model_name": "project", "field_name": "organization", "term": "other"}
+    found = operator.get("/admin/autocomplete/", query).json()["results"]
+    assert [item["text"] for item in found] == ["other-corp"]
+    assert client.get("/admin/autocomplete/", query).status_code == 302
+
+
+def test_accounts_show_how_many_projects_they_pay_for(world: World, operator: Client) -> None:
+    make.a_binding(make.a_project(world.organization), world.eu)
+    shown = operator.get(list_of(BillingAccount)).context["cl"].result_list
+    assert {str(row): row.linked_projects_count for row in shown} == {"acme-us": 0, "acme-eu": 2}
+
+
+def an_organization() -> None:
+    make.a_project(make.an_organization())
+
+
+def a_bound_project() -> None:
+    project = make.a_project(make.an_organization())
+    make.a_binding(project, make.a_ready_account(project.organization))
+    make.a_binding(project, make.a_ready_account(project.organization))
+
+
+def a_membership() -> None:
+    make.a_person(roles={make.an_organization(): "billing-user"})
+
+
+def a_token() -> None:
+    issue_token(make.a_person(), actor=make.PLATFORM)
+
+
+def a_member_of_staff() -> None:
+    make.a_person(groups=("auditor", "finance-operator"), is_staff=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "one_more"),
+    [
+        (Organization, an_organization),
+        (Project, a_bound_project),
+        (BillingAccount, a_bound_project),
+        (BillingAccountBinding, a_bound_project),
+        (Membership, a_membership),
+        (ServiceToken, a_token),
+        (User, a_member_of_staff),
+    ],
+)
+def test_a_list_takes_as_many_queries_for_twenty_rows_as_for_two(
+    model: type[Model], one_more: Callable[[], None], db: None
+) -> None:
+    client = superuser()
+    counts = []
+    for wanted in (2, 20):
+        while model._default_manager.count() < wanted:
+            one_more()
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            page = client.get(list_of(model))
+        assert len(page.context["cl"].result_list) >= wanted
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("kind", ["organization", "project", "us"])
+def test_a_page_takes_as_many_queries_for_twenty_related_rows_as_for_two(
+    kind: str, world: World, operator: Client
+) -> None:
+    counts = []
+    for wanted in (2, 20):
+        for _more in range(wanted):
+            project = make.a_project(world.organization)
+            make.a_binding(project, world.us)
+            make.a_binding(project, world.eu)
+            make.a_binding(project, world.us)
+            make.a_binding(world.project, world.us)
+            make.a_binding(world.project, world.eu)
+            make.a_person(roles={world.organization: "billing-viewer"})
+        with CaptureQueriesContext(connection) as queries:
+            assert operator.get(page_of(getattr(world, kind))).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

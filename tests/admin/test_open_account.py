@@ -1,0 +1,92 @@
+"""Opening a billing account on the staff site."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing import currencies
+from billing.models import BillingAccount
+from tests import make
+from tests.admin.browser import buttons, errors, list_of, page_of, submit
+from tests.admin.conftest import World
+from tests.ledger import nothing_changes, steps
+
+OPEN = "/admin/billing/billingaccount/open-account/"
+COMPLETE = {
+    "name": "acme-lab",
+    "display_name": "Laboratory",
+    "currency_code": "CHF",
+    "net_days": "0",
+    "invoice_frequency": "Quarterly",
+    "invoice_day_of_month": "15",
+    "card_reference": "cc-777",
+    "invoice_email_addresses": "ap@acme-corp.example",
+}
+
+
+def test_a_complete_account_is_opened_and_ready(world: World, operator: Client) -> None:
+    answer = submit(operator, OPEN, organization=world.organization.pk, **COMPLETE)
+    account = BillingAccount.objects.get(name="acme-lab")
+    assert answer.headers["Location"] == page_of(account)
+    assert account.organization == world.organization
+    assert (account.display_name, account.currency_code) == ("Laboratory", "CHF")
+    assert (account.net_days, account.invoice_frequency, account.invoice_day_of_month) == (0, "Quarterly", 15)
+    assert account.payment_profile == {"creditCard": {"cardReference": "cc-777"}}
+    assert account.invoice_email_addresses == ["ap@acme-corp.example"]
+    assert [phase for phase, _why in steps(account)] == ["Provisioning", "Ready"]
+    assert "acme-lab is Ready" in operator.get(page_of(account)).content.decode()
+
+
+def test_an_account_that_lacks_something_is_opened_incomplete_and_the_page_says_what(
+    world: World, operator: Client
+) -> None:
+    submit(operator, OPEN, organization=world.organization.pk, name="acme-lab")
+    account = BillingAccount.objects.get(name="acme-lab")
+    assert account.phase == "Incomplete"
+    assert account.payment_profile is None
+    page = operator.get(page_of(account)).content.decode()
+    assert "acme-lab is Incomplete" in page
+    assert "spec.paymentProfile is required" in page
+
+
+def test_on_the_page_of_an_organization_it_is_opened_there(world: World, operator: Client) -> None:
+    other = make.an_organization()
+    submit(operator, page_of(world.organization, "open-account"), organization=other.pk, **COMPLETE)
+    assert BillingAccount.objects.get(name="acme-lab").organization == world.organization
+
+
+def test_every_allowed_currency_can_be_chosen(world: World, operator: Client) -> None:
+    choices = operator.get(OPEN).context["form"].fields["currency_code"].choices
+    assert {code for code, _name in choices} == {"", *currencies.ALLOWED}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("currency_code", "XAU"),
+        ("net_days", "366"),
+        ("invoice_frequency", "Daily"),
+        ("invoice_day_of_month", "29"),
+        ("card_reference", "4111111111111111"),
+        ("invoice_email_addresses", "nobody"),
+        ("name", "Not a label"),
+        ("organization", "0"),
+    ],
+)
+def test_a_fault_is_refused_at_its_field(field: str, value: str, world: World, operator: Client) -> None:
+    answers: dict[str, Any] = {"organization": world.organization.pk, **COMPLETE, field: value}
+    with nothing_changes():
+        page = submit(operator, OPEN, **answers)
+    assert field in errors(page)
+
+
+def test_a_name_that_is_taken_is_refused(world: World, operator: Client) -> None:
+    with nothing_changes():
+        page = submit(operator, OPEN, organization=world.organization.pk, **COMPLETE | {"name": "acme-us"})
+    assert errors(page)["__all__"] == ["billing account acme-us already exists"]
+
+
+def test_the_list_offers_to_open_one_to_those_who_may(operator: Client, auditor: Client) -> None:
+    assert buttons(operator.get(list_of(BillingAccount))) == {OPEN}
+    assert buttons(auditor.get(list_of(BillingAccount))) == set()

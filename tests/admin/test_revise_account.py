@@ -1,0 +1,84 @@
+"""Revising a billing account on its page."""
+
+import pytest
+from django.test import Client
+
+from billing.models import BillingAccount
+from billing.services.accounts import AccountSpec, revise
+from milo.kube.metadata import Metadata
+from tests import make
+from tests.admin.browser import buttons, errors, filled_in, page_of, submit
+from tests.admin.conftest import World
+from tests.ledger import authors, nothing_changes
+
+
+def test_sending_the_form_as_it_is_shown_changes_nothing(world: World, operator: Client) -> None:
+    with nothing_changes():
+        assert submit(operator, page_of(world.us, "revise")).status_code == 302
+
+
+def test_terms_and_contacts_are_revised_and_labels_kept(world: World, operator: Client) -> None:
+    labels = Metadata(labels={"region": "us"})
+    revise(world.us.pk, AccountSpec.of(world.us), labels, actor=make.PLATFORM)
+    submit(
+        operator,
+        page_of(world.us, "revise"),
+        net_days="60",
+        invoice_email_addresses="ap@acme-corp.example\nbilling@acme-corp.example",
+    )
+    world.us.refresh_from_db()
+    assert world.us.net_days == 60
+    assert world.us.invoice_email_addresses == ["ap@acme-corp.example", "billing@acme-corp.example"]
+    assert world.us.payment_profile == make.CARD
+    assert world.us.labels == {"region": "us"}
+    assert "user:operator" in authors(world.us)
+
+
+def test_completing_an_incomplete_account_makes_it_ready(world: World, operator: Client) -> None:
+    account = make.an_incomplete_account(world.organization)
+    submit(
+        operator,
+        page_of(account, "revise"),
+        net_days="30",
+        invoice_frequency="Monthly",
+        invoice_day_of_month="1",
+        card_reference="cc-1",
+    )
+    account.refresh_from_db()
+    assert account.phase == "Ready"
+
+
+def test_the_currency_of_an_account_that_was_ready_cannot_be_chosen(world: World, operator: Client) -> None:
+    address = page_of(world.us, "revise")
+    assert operator.get(address).context["form"].fields["currency_code"].disabled
+    with nothing_changes():
+        submit(operator, address, currency_code="EUR")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("card_reference", ""), ("net_days", ""), ("net_days", "1000"), ("display_name", "x" * 201)]
+)
+def test_what_would_leave_a_ready_account_invalid_is_refused_at_its_field(
+    field: str, value: str, world: World, operator: Client
+) -> None:
+    with nothing_changes():
+        page = submit(operator, page_of(world.us, "revise"), **{field: value})
+    assert field in errors(page)
+
+
+def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World, operator: Client) -> None:
+    address = page_of(world.us, "revise")
+    answers = filled_in(operator.get(address), display_name="mine")
+    submit(operator, address, display_name="theirs")
+    with nothing_changes():
+        page = operator.post(address, answers)
+    assert "has been modified" in errors(page)["__all__"][0]
+
+
+def test_a_closed_account_offers_no_revision_and_refuses_it(world: World, operator: Client) -> None:
+    account = make.a_ready_account(world.organization)
+    BillingAccount.objects.filter(pk=account.pk).update(phase="Closed")
+    assert buttons(operator.get(page_of(account))) == set()
+    with nothing_changes():
+        page = submit(operator, page_of(account, "revise"), net_days="60")
+    assert "is closed and cannot be changed" in errors(page)["__all__"][0]

@@ -1,0 +1,82 @@
+"""The staff site shows all to staff with a role, and nothing at all to anybody else."""
+
+import pytest
+from django.test import Client
+
+from tests import make
+from tests.admin.browser import STAFF_ROLES, browser, every_act, every_page, staff, superuser
+from tests.admin.conftest import World
+from tests.ledger import nothing_changes
+
+FOR_SUPERUSERS = ("/admin/auth/", "/admin/identity/")
+
+
+def opened(client: Client) -> set[str]:
+    """The pages and acts that answer with a page."""
+    return {address for address in every_page() + every_act() if client.get(address).status_code == 200}
+
+
+@pytest.mark.parametrize("role", STAFF_ROLES)
+def test_each_staff_role_reads_every_page_of_the_ledger(role: str, world: World) -> None:
+    client = staff(role)
+    for address in every_page():
+        expected = 403 if address.startswith(FOR_SUPERUSERS) else 200
+        assert client.get(address).status_code == expected, address
+
+
+def test_a_superuser_opens_every_page_and_every_act(world: World) -> None:
+    assert opened(superuser()) == {*every_page(), *every_act()}
+
+
+@pytest.mark.parametrize("role", ["finance-approver", "auditor"])
+def test_who_only_reads_is_shown_no_form(role: str, world: World) -> None:
+    client = staff(role)
+    assert {client.get(address).status_code for address in every_act()} == {403}
+
+
+def strangers(world: World) -> dict[str, Client]:
+    roles = {world.organization: "billing-admin"}
+    return {
+        "nobody": Client(),
+        "a customer": browser(make.a_person(roles=roles)),
+        "a person with a staff role who is not staff": browser(make.a_person(groups=STAFF_ROLES)),
+        "staff without a role": staff(),
+        "staff with a role in an organization alone": staff(roles=roles),
+        "staff with the role of a program": staff("usage-reporter"),
+    }
+
+
+def test_nobody_else_opens_any_page_or_act(world: World) -> None:
+    for who, client in strangers(world).items():
+        assert opened(client) == set(), who
+
+
+def test_nobody_else_gets_an_act_done_by_a_forged_post(world: World) -> None:
+    everyone = strangers(world)
+    with nothing_changes():
+        for who, client in everyone.items():
+            for address in every_act():
+                assert client.post(address, {"confirm": "1"}).status_code in (302, 403), (who, address)
+
+
+def test_a_person_locked_out_is_locked_out_at_the_next_request(world: World) -> None:
+    person = make.a_person(groups=("auditor",), is_staff=True)
+    client = browser(person)
+    assert client.get("/admin/").status_code == 200
+    person.is_active = False
+    person.save()
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_role_taken_away_counts_at_the_next_request(world: World) -> None:
+    person = make.a_person(groups=("auditor",), is_staff=True)
+    client = browser(person)
+    assert client.get("/admin/").status_code == 200
+    person.groups.clear()
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_page_to_log_in_names_nothing_of_the_ledger(world: World) -> None:
+    page = Client().get("/admin/login/").content.decode()
+    assert "acme-corp" not in page
+    assert "/admin/billing/" not in page
