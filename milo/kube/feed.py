@@ -5,65 +5,41 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
 
 import structlog
-from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connections
-from django.db.models import OuterRef, Subquery
+from django.db import DatabaseError
 
-from milo.kube.models import Change
+from milo.kube.revisions import PAGE, Revision, in_thread, read
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 1.0
-PAGE = 500
 QUEUE_LIMIT = 2 * PAGE
 """Revisions that a watcher may fall behind before it is ended; its client then watches again from where it was."""
+QUESTIONS_LIMIT = 50
+"""Questions answered in one poll, so that they hold up no revision."""
 GRACE_SECONDS = 60.0
 """How long an ended watcher may take to fetch what waits for it, before its task is cancelled."""
 log = structlog.get_logger(__name__)
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that asks the database; its connection goes back to the pool at once, not with the thread."""
-
-    def call() -> T:
-        try:
-            return function(*args, **kwargs)
-        finally:
-            connections.close_all()
-
-    return await sync_to_async(call, thread_sensitive=False)()
-
-
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """A change as watchers need it: the object as it is from `number` on, and as it was before (None: it was not)."""
+class Question:
+    """What a watcher wants to know of the database; `answer` takes what `ask` returns or raises."""
 
-    number: int
-    resource: str
-    organization: str
-    uid: UUID
-    deleted: bool
-    manifest: dict[str, Any]
-    previous: dict[str, Any] | None
+    ask: Callable[[], Any]
+    answer: asyncio.Future[Any]
 
 
-def read(after: int, **of: Any) -> list[Revision]:
-    """The next revisions after the number `after`, at most `PAGE`, in commit order; `of` narrows them by columns."""
-    before = Change.objects.filter(uid=OuterRef("uid"), resource_version__lt=OuterRef("resource_version"))
-    previous = before.order_by("-resource_version").values("manifest")[:1]
-    changes = Change.objects.filter(resource_version__gt=after, **of).annotate(previous=Subquery(previous))
-    columns = ("resource_version", "resource", "organization", "uid", "type", "manifest", "previous")
-    return [
-        Revision(number, resource, organization, uid, kind == Change.Type.DELETED, manifest, previous)
-        for number, resource, organization, uid, kind, manifest, previous in changes.order_by(
-            "resource_version"
-        ).values_list(*columns)[:PAGE]
-    ]
+def _read_and_ask(after: int, questions: list[Question]) -> tuple[list[Revision], list[Any]]:
+    answers: list[Any] = []
+    for question in questions:
+        try:
+            answers.append(question.ask())
+        except Exception as error:
+            answers.append(error)
+    return read(after), answers
 
 
 class Subscription:
@@ -126,6 +102,7 @@ class Feed:
     def __init__(self, loop: asyncio.AbstractEventLoop, position: int) -> None:
         self.loop, self.position = loop, position
         self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+        self._questions: list[Question] = []
         # it outlives the request that started it, and so does not inherit what that has bound to its context
         self._task = loop.create_task(self._run(), context=Context())
 
@@ -137,6 +114,12 @@ class Feed:
     def remove(self, subscription: Subscription) -> None:
         self._subscriptions[subscription.resource].discard(subscription)
 
+    async def ask(self, question: Callable[[], T]) -> T:
+        """What `question` returns or raises in the thread of the next poll: a connection each would cost far more."""
+        answer: asyncio.Future[T] = self.loop.create_future()
+        self._questions.append(Question(question, answer))
+        return await answer
+
     async def _run(self) -> None:
         try:
             while any(self._subscriptions.values()):
@@ -146,10 +129,13 @@ class Feed:
             del _feeds[self.loop]
             for subscription in set().union(*self._subscriptions.values()):
                 subscription.end()
+            for question in self._questions:
+                question.answer.cancel()
 
     async def _poll(self) -> None:
+        questions = self._questions[:QUESTIONS_LIMIT]
         try:
-            found = await in_thread(read, self.position)
+            found, answers = await in_thread(_read_and_ask, self.position, questions)
         except DatabaseError as error:
             log.warning("watch_poll_failed", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
@@ -158,6 +144,14 @@ class Feed:
             for subscription in tuple(self._subscriptions[revision.resource]):
                 subscription.put(revision)
             self.position = revision.number
+        del self._questions[: len(questions)]
+        for question, answer in zip(questions, answers, strict=True):
+            if question.answer.done():
+                continue  # its watcher has gone
+            if isinstance(answer, Exception):
+                question.answer.set_exception(answer)
+            else:
+                question.answer.set_result(answer)
         if len(found) < PAGE:
             await asyncio.sleep(POLL_SECONDS)
 

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 from milo.errors import Refused
 from milo.kube import changes, feed
-from milo.kube.feed import Revision, in_thread
 from milo.kube.kinds import Kind
 from milo.kube.manifests import render
+from milo.kube.revisions import PAGE, Revision, in_thread, read
 from milo.kube.selectors import Selection
 from milo.kube.status import Expired, failure
 
@@ -85,7 +85,7 @@ class Watch:
                 for revision in found:
                     if event := self._event(revision):
                         yield event
-                if subscription is None and len(found) < feed.PAGE:
+                if subscription is None and len(found) < PAGE:
                     subscription = feed.subscribe(self.kind.resource, position)
             async with aclosing(self._live(subscription, position, scope, deadline)) as live:
                 async for event in live:
@@ -104,7 +104,7 @@ class Watch:
 
     def _page(self, after: int) -> list[tuple[int, UUID, dict[str, Any]]]:
         rows: Any = self.selection.apply(self.rows)
-        page = rows.with_revision().filter(pk__gt=after).order_by("pk")[: feed.PAGE]
+        page = rows.with_revision().filter(pk__gt=after).order_by("pk")[:PAGE]
         return [(row.pk, row.uid, render(self.kind, row)) for row in page]
 
     def _replay(self, after: int, scope: Scope) -> tuple[list[Revision], int]:
@@ -113,12 +113,12 @@ class Watch:
         of: dict[str, Any] = {"resource": self.kind.resource, "resource_version__lte": current}
         if scope is not None:
             of["organization__in"] = scope
-        found = feed.read(after, **of)
+        found = read(after, **of)
         if after > current:
             raise Expired(_("resourceVersion %(after)s is yet to come") % {"after": after})
         if after < changes.oldest_version():
             raise Expired(_("too old resource version: %(after)s") % {"after": after})
-        return found, found[-1].number if len(found) == feed.PAGE else current
+        return found, found[-1].number if len(found) == PAGE else current
 
     async def _live(
         self, subscription: feed.Subscription, position: int, scope: Scope, deadline: float
@@ -133,7 +133,7 @@ class Watch:
                     yield event
             if clock() >= min(tick, deadline):
                 tick = clock() + _about(TICK_SECONDS)
-                if await in_thread(self.scope) != scope:
+                if not subscription.ended and await subscription.feed.ask(self.scope) != scope:
                     raise Expired(_("your rights have changed; list again"))
                 if self.bookmarks:
                     position = max(position, subscription.position())

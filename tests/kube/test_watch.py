@@ -8,9 +8,10 @@ from django.db import OperationalError
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Forbidden
-from milo.kube import changes, feed, watch
+from milo.kube import changes, feed, revisions, watch
 from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
+from milo.kube.revisions import Revision
 from projects.api.kinds import ProjectKind
 from projects.models import Organization
 from tests import make
@@ -267,12 +268,11 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     polls: list[int] = []
-    read = feed.read
+    read = revisions.read
 
-    def counted(after: int, **of: Any) -> list[feed.Revision]:
-        if not of:
-            polls.append(after)
-        return read(after, **of)
+    def counted(after: int) -> list[Revision]:
+        polls.append(after)
+        return read(after)
 
     monkeypatch.setattr(feed, "read", counted)
 
@@ -296,12 +296,12 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
 
 def test_a_poll_that_fails_is_tried_again(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0.1)
-    read, failures = feed.read, iter([OperationalError("away"), OperationalError("still away")])
+    read, failures = revisions.read, iter([OperationalError("away"), OperationalError("still away")])
 
-    def unreliable(after: int, **of: Any) -> list[feed.Revision]:
-        if not of and (failure := next(failures, None)):
+    def unreliable(after: int) -> list[Revision]:
+        if failure := next(failures, None):
             raise failure
-        return read(after, **of)
+        return read(after)
 
     monkeypatch.setattr(feed, "read", unreliable)
 
@@ -316,12 +316,9 @@ def test_a_poll_that_fails_is_tried_again(organization: Organization, monkeypatc
 def test_a_poller_that_dies_takes_its_watchers_along(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = feed.read
 
-    def broken(after: int, **of: Any) -> list[feed.Revision]:
-        if not of:
-            raise RuntimeError("a bug")
-        return read(after, **of)
+    def broken(after: int) -> list[Revision]:
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr(feed, "read", broken)
 

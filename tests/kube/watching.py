@@ -10,6 +10,7 @@ import orjson
 from billing.api.kinds import BillingAccountKind
 from milo.kube import feed
 from milo.kube.kinds import Kind
+from milo.kube.revisions import in_thread
 from milo.kube.selectors import parse
 from milo.kube.watch import Watch
 
@@ -91,4 +92,4 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def act(service: Callable[..., T], *args: Any, **kwargs: Any) -> Awaitable[T]:
     """Call a service in a thread, as a request would."""
-    return feed.in_thread(service, *args, **kwargs)
+    return in_thread(service, *args, **kwargs)
