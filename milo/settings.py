@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "milo.admin.content_security.ContentSecurityMiddleware",
 ]
 ROOT_URLCONF = "milo.urls"
 ASGI_APPLICATION = "milo.asgi.application"

@@ -11,7 +11,10 @@ from milo.kube import changes
 
 METADATA = (
     _("Metadata"),
-    {"fields": ("uid", "generation", "created_at", "label_pairs", "annotation_pairs"), "classes": ("collapse",)},
+    {
+        "fields": ("uid", "generation", "created_at", "label_pairs", "annotation_pairs", "managed_fields"),
+        "classes": ("collapse",),
+    },
 )
 
 
