@@ -1,4 +1,18 @@
 from billing.models.account import BillingAccount
+from billing.models.approval import ApprovalRequest
 from billing.models.binding import BillingAccountBinding
+from billing.models.charge import Charge
+from billing.models.hold import Hold
+from billing.models.notice import Announcement, Notice
+from billing.models.suspension import Suspension
 
-__all__ = ["BillingAccount", "BillingAccountBinding"]
+__all__ = [
+    "Announcement",
+    "ApprovalRequest",
+    "BillingAccount",
+    "BillingAccountBinding",
+    "Charge",
+    "Hold",
+    "Notice",
+    "Suspension",
+]

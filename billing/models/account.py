@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
-from django_fsm import transition
+from django_fsm import RETURN_VALUE, transition
 
 from billing.payment_terms import InvoiceFrequency, PaymentTerms
 from milo import audit
@@ -62,6 +62,10 @@ class BillingAccount(PhaseLoading, Resource):
     phase_message = models.TextField(_("message"), blank=True, editable=False)
     phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
     first_ready_at = models.DateTimeField(_("first ready at"), null=True, editable=False)
+    approved_terms = models.JSONField(_("terms approved beyond the limit"), null=True, editable=False)
+    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
+    closed_from = models.CharField(_("phase before closure"), max_length=20, blank=True, editable=False)
+    archived_at = models.DateTimeField(_("archived at"), null=True, editable=False)
 
     history = audit.history()
     objects = BillingAccountQuerySet.as_manager()
@@ -98,6 +102,17 @@ class BillingAccount(PhaseLoading, Resource):
                 | (~Q(currency_code="") & Q(payment_profile__isnull=False) & Q(first_ready_at__isnull=False)),
                 name="account_ready_has_currency_and_profile",
             ),
+            # what was closed without an instant could never be archived
+            models.CheckConstraint(
+                condition=(Q(phase__in=["Closed", "Archived"]) & Q(closed_at__isnull=False) & ~Q(closed_from=""))
+                | (~Q(phase__in=["Closed", "Archived"]) & Q(closed_at=None, closed_from="")),
+                name="account_closed_at_an_instant",
+            ),
+            models.CheckConstraint(
+                condition=Q(phase="Archived", archived_at__isnull=False)
+                | (~Q(phase="Archived") & Q(archived_at=None)),
+                name="account_archived_at_an_instant",
+            ),
         ]
         indexes = [
             # the sweep looks for the few that wait among the many that are Ready
@@ -127,6 +142,36 @@ class BillingAccount(PhaseLoading, Resource):
         """Validation found something missing; the message lists all of it."""
         listed = "; ".join(f"{cause.field} {cause.message}" for cause in causes)
         self._because("BillingAccountIncomplete", listed, keep_since=self.phase == self.Phase.INCOMPLETE)
+
+    @transition("phase", source=[Phase.READY, Phase.SUSPENDED], target=Phase.SUSPENDED)
+    def suspend(self, reason_code: str, message: str) -> None:
+        """Keeps the bindings it has and accepts no new ones; several suspensions may stack."""
+        self._because(reason_code, message, keep_since=self.phase == self.Phase.SUSPENDED)
+
+    @transition("phase", source=Phase.SUSPENDED, target=Phase.READY)
+    def reactivate(self) -> None:
+        """Every suspension is resolved, and a second person has agreed."""
+        self._because("BillingAccountActive", "Billing account is active and ready for project linking")
+
+    @transition("phase", source=[Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE], target=Phase.CLOSED)
+    def close(self) -> None:
+        """Pays for nothing any more; read-only from now on."""
+        self.closed_from = self.phase
+        self._because("BillingAccountClosed", "Billing account is closed")
+        self.closed_at = self.phase_since
+
+    @transition("phase", source=Phase.CLOSED, target=RETURN_VALUE(Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE))
+    def reopen(self, reason: str, message: str) -> str:
+        """Back to the phase before the closure, with the reason and message of that phase."""
+        before, self.closed_from, self.closed_at = self.closed_from, "", None
+        self._because(reason, message)
+        return before
+
+    @transition("phase", source=Phase.CLOSED, target=Phase.ARCHIVED)
+    def archive(self) -> None:
+        """Its archive bundle is written and verified; it cannot be reopened."""
+        self._because("BillingAccountArchived", "Billing account is archived")
+        self.archived_at = self.phase_since
 
     def wait_for_verifier(self, message: str) -> None:
         """Validation could not finish; the phase stays, and a sweep takes it up again."""

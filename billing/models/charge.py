@@ -1,0 +1,61 @@
+from datetime import date
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.account import BillingAccount
+from milo import audit
+from milo.kube.models import Resource, ResourceQuerySet
+
+
+class ChargeQuerySet(ResourceQuerySet["Charge"]):
+    def unsettled(self) -> "ChargeQuerySet":
+        """Charges that nobody has settled yet."""
+        return self.filter(settled_at=None)
+
+    def overdue(self, on: date) -> "ChargeQuerySet":
+        """Unsettled charges that were due before the day `on`."""
+        return self.unsettled().filter(due_date__lt=on)
+
+
+class Charge(Resource):
+    """An outstanding charge as an outside billing system reports it; we neither price nor collect."""
+
+    organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="charges")
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
+    external_id = models.CharField(_("external id"), max_length=200, help_text=_("Of the reporting system."))
+    amount = models.DecimalField(_("amount"), max_digits=24, decimal_places=4)
+    currency_code = models.CharField(_("currency"), max_length=3)
+    due_date = models.DateField(_("due date"))
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    settlement_reference = models.CharField(_("settlement reference"), max_length=200, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    history = audit.history()
+    objects = ChargeQuerySet.as_manager()
+
+    manifest_paths = Resource.manifest_paths | {
+        "external_id": "spec.externalId",
+        "description": "spec.description",
+        "settlement_reference": "spec.reference",
+    }
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="charge_name_in_organization"),
+            # one report sent twice at once
+            models.UniqueConstraint(fields=["account", "external_id"], name="charge_once"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="charge_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(settled_at=None, settlement_reference="")
+                | (Q(settled_at__isnull=False) & ~Q(settlement_reference="")),
+                name="charge_settled_with_reference",
+            ),
+        ]
+        indexes = [
+            # what blocks a closure
+            models.Index(fields=["account", "due_date"], name="charge_unsettled", condition=Q(settled_at=None)),
+        ]

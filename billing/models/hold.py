@@ -1,0 +1,51 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.account import BillingAccount
+from milo import audit
+
+
+class HoldQuerySet(models.QuerySet["Hold"]):
+    def open(self) -> "HoldQuerySet":
+        return self.filter(released_at=None)
+
+
+class Hold(models.Model):
+    """What keeps an account from being closed and its data from being purged until it is released."""
+
+    class Type(models.TextChoices):
+        LEGAL = "LegalHold", _("Legal hold")
+        DISPUTE = "Dispute", _("Dispute")
+
+    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="holds")
+    type = models.CharField(_("type"), max_length=20, choices=Type.choices)
+    reason = models.TextField(_("reason"))
+    set_at = models.DateTimeField(_("set at"))
+    set_by = models.CharField(_("set by"), max_length=200)
+    release_reason = models.TextField(_("reason of the release"), blank=True)
+    released_at = models.DateTimeField(_("released at"), null=True, blank=True)
+    released_by = models.CharField(_("released by"), max_length=200, blank=True)
+
+    history = audit.history()
+    objects = HoldQuerySet.as_manager()
+
+    manifest_paths = {"reason": "spec.reason", "release_reason": "spec.reason"}
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(released_at=None, released_by="")
+                | (Q(released_at__isnull=False) & ~Q(released_by="") & ~Q(release_reason="")),
+                name="hold_released_by_someone_for_a_reason",
+            ),
+            models.CheckConstraint(condition=Q(type__in=["LegalHold", "Dispute"]), name="hold_known_type"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.account})"

@@ -1,0 +1,109 @@
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.account import BillingAccount
+from projects.models import Project
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def due(self, at: datetime) -> "NoticeQuerySet":
+        """Notices to deliver at the instant `at` (UTC) that no worker holds."""
+        unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=at)
+        return self.filter(unclaimed, phase=Notice.Phase.PENDING, due_at__lte=at)
+
+
+class Notice(models.Model):
+    """A message owed to one recipient: written in the transaction of its act, delivered in the background.
+
+    It is its own receipt: when it was delivered, or why not yet. `uid` makes the Message-ID, so that a
+    message delivered twice is known as one.
+    """
+
+    class Phase(models.TextChoices):
+        PENDING = "Pending", _("Pending")
+        DELIVERED = "Delivered", _("Delivered")
+        DEAD = "Dead", _("Undeliverable")
+
+    class About(models.TextChoices):
+        SUSPENDED = "Suspended", _("Payer suspended")
+        REACTIVATED = "Reactivated", _("Payer reactivated")
+        CLOSED = "Closed", _("Closure approved")
+        AWAITING_DECISION = "AwaitingDecision", _("Request awaiting decision")
+        DECIDED = "Decided", _("Request decided")
+        ARCHIVE_COMING = "ArchiveComing", _("Archival coming")
+        PURGE_COMING = "PurgeComing", _("Purge coming")
+
+    BACKOFF = (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+        timedelta(hours=12),
+    )
+
+    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
+    about = models.CharField(_("about"), max_length=20, choices=About.choices)
+    channel = models.CharField(_("channel"), max_length=10, default="email")
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="notices")
+    project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="notices")
+    cause_uid = models.UUIDField(help_text="the suspension, request or account that the notice is owed for")
+    subject_uid = models.UUIDField(help_text="the project or account that it is about")
+    recipient = models.EmailField(_("recipient"))
+    language = models.CharField(_("language"), max_length=10, default="en")
+    context = models.JSONField(default=dict)
+    phase = models.CharField(_("phase"), max_length=10, choices=Phase.choices, default=Phase.PENDING)
+    created_at = models.DateTimeField(_("owed since"), default=timezone.now)
+    due_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True)
+    last_error = models.TextField(_("last error"), blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        constraints = [
+            # one message a recipient for one cause and subject, however often the act is repeated
+            models.UniqueConstraint(
+                fields=["about", "cause_uid", "subject_uid", "recipient"], name="notice_owed_once"
+            ),
+            models.CheckConstraint(
+                condition=(Q(phase="Delivered") & Q(delivered_at__isnull=False))
+                | (Q(phase__in=["Pending", "Dead"]) & Q(delivered_at=None)),
+                name="notice_delivered_has_time",
+            ),
+        ]
+        indexes = [
+            # the sweep looks for the few that are owed among all that were delivered
+            models.Index(fields=["due_at"], name="notice_owed", condition=Q(phase="Pending")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.recipient}"
+
+
+class Announcement(models.Model):
+    """Revisions and events owed to the projects of an account whose standing changed, written in the background."""
+
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="announcements")
+    reason = models.CharField(max_length=60)
+    message = models.TextField(blank=True)
+    actor = models.CharField(max_length=200)
+    owed_at = models.DateTimeField(default=timezone.now)
+    last_project_id = models.BigIntegerField(default=0, help_text="projects up to this one have been told")
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("announcement")
+        verbose_name_plural = _("announcements")
+        indexes = [models.Index(fields=["owed_at"], name="announcement_owed", condition=Q(done_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.account}"

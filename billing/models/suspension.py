@@ -1,0 +1,61 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.account import BillingAccount
+from billing.reason_codes import ReasonCode
+from milo import audit
+
+
+class SuspensionQuerySet(models.QuerySet["Suspension"]):
+    def open(self) -> "SuspensionQuerySet":
+        """Suspensions that no evidence has resolved yet."""
+        return self.filter(resolved_at=None)
+
+
+class Suspension(models.Model):
+    """One reason why an account is suspended; several may stand at once."""
+
+    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="suspensions")
+    reason_code = models.CharField(_("reason code"), max_length=40, choices=ReasonCode.choices)
+    message = models.TextField(_("message for customers"))
+    internal_note = models.TextField(_("internal note"), blank=True, help_text=_("Customers never see it."))
+    payment_profile = models.JSONField(_("payment profile when suspended"), null=True, editable=False)
+    suspended_at = models.DateTimeField(_("suspended at"))
+    suspended_by = models.CharField(_("suspended by"), max_length=200)
+    evidence = models.JSONField(_("evidence"), null=True, blank=True)
+    resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
+    resolved_by = models.CharField(_("resolved by"), max_length=200, blank=True)
+
+    history = audit.history()
+    objects = SuspensionQuerySet.as_manager()
+
+    manifest_paths = {
+        "message": "spec.message",
+        "internal_note": "spec.internalNote",
+        "reason_code": "spec.reasonCode",
+        "evidence": "spec.evidence",
+    }
+
+    class Meta:
+        verbose_name = _("suspension")
+        verbose_name_plural = _("suspensions")
+        constraints = [
+            # a resolution that nobody answers for, or that nothing proves
+            models.CheckConstraint(
+                condition=Q(resolved_at=None, resolved_by="", evidence__isnull=True)
+                | (Q(resolved_at__isnull=False, evidence__isnull=False) & ~Q(resolved_by="")),
+                name="suspension_resolved_by_someone_with_evidence",
+            ),
+            models.CheckConstraint(condition=Q(reason_code__in=ReasonCode.values), name="suspension_known_reason_code"),
+        ]
+        indexes = [
+            # what keeps an account suspended
+            models.Index(fields=["account"], name="suspension_open", condition=Q(resolved_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason_code} ({self.account})"

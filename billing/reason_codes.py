@@ -1,0 +1,71 @@
+"""Why an account is suspended, and the evidence that resolves it (compliance.md, "Suspension reason codes")."""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Category(models.TextChoices):
+    PAYMENT_FAILURE = "PAYMENT_FAILURE", _("Payment failure")
+    COMPLIANCE_VIOLATION = "COMPLIANCE_VIOLATION", _("Compliance violation")
+    ADMINISTRATIVE = "ADMINISTRATIVE", _("Administrative")
+
+
+class ReasonCode(models.TextChoices):
+    PAYMENT_PAST_DUE = "PaymentPastDue", _("Payment past due")
+    PAYMENT_METHOD_INVALID = "PaymentMethodInvalid", _("Payment method invalid")
+    PAYMENT_DECLINED_HARD = "PaymentDeclinedHard", _("Payment declined for good")
+    MANDATE_REVOKED = "MandateRevoked", _("Mandate revoked")
+    CHARGEBACK = "Chargeback", _("Chargeback")
+    CREDIT_LIMIT_EXCEEDED = "CreditLimitExceeded", _("Credit limit exceeded")
+    TAX_REGISTRATION_INVALID = "TaxRegistrationInvalid", _("Tax registration invalid")
+    KYC_INCOMPLETE = "KycIncomplete", _("Know-your-customer check incomplete")
+    SANCTIONS_MATCH = "SanctionsMatch", _("Sanctions match")
+    TERMS_VIOLATION = "TermsViolation", _("Violation of the terms of service")
+    FRAUD_SUSPECTED = "FraudSuspected", _("Fraud suspected")
+    DATA_RESIDENCY_BREACH = "DataResidencyBreach", _("Breach of data residency")
+    CUSTOMER_REQUEST = "CustomerRequest", _("Request of the customer")
+    LEGAL_HOLD = "LegalHold", _("Legal hold")
+    COURT_ORDER = "CourtOrder", _("Court order")
+    OWNERSHIP_DISPUTE = "OwnershipDispute", _("Dispute over ownership")
+    MANUAL_REVIEW = "ManualReview", _("Manual review")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What resolves a suspension: the references that must be given, and what must hold of the account besides.
+
+    `new_method` asks that one of them is the account's payment reference of now,
+    `other_method` also that it is not the one the account had when it was suspended.
+    """
+
+    category: Category
+    references: tuple[str, ...]
+    nothing_overdue: bool = False
+    new_method: bool = False
+    other_method: bool = False
+
+
+_PAYMENT, _COMPLIANCE, _ADMINISTRATIVE = Category
+_REVIEW = Evidence(_COMPLIANCE, ("reviewCase", "outcome"))
+_ORDER = Evidence(_ADMINISTRATIVE, ("documentReference", "dateLifted"))
+EVIDENCE: dict[str, Evidence] = {
+    ReasonCode.PAYMENT_PAST_DUE: Evidence(_PAYMENT, ("settlementReference",), nothing_overdue=True),
+    ReasonCode.PAYMENT_METHOD_INVALID: Evidence(_PAYMENT, ("methodReference",), new_method=True),
+    ReasonCode.PAYMENT_DECLINED_HARD: Evidence(_PAYMENT, ("methodReference",), new_method=True, other_method=True),
+    ReasonCode.MANDATE_REVOKED: Evidence(_PAYMENT, ("mandateReference", "mandateDate")),
+    ReasonCode.CHARGEBACK: Evidence(_PAYMENT, ("caseReference", "repaymentReference")),
+    ReasonCode.CREDIT_LIMIT_EXCEEDED: Evidence(_PAYMENT, ("paymentOrCreditApprovalReference",)),
+    ReasonCode.TAX_REGISTRATION_INVALID: Evidence(_COMPLIANCE, ("taxRegistrationNumber", "registryCheckReference")),
+    ReasonCode.KYC_INCOMPLETE: Evidence(_COMPLIANCE, ("verificationCase",)),
+    ReasonCode.SANCTIONS_MATCH: Evidence(_COMPLIANCE, ("complianceOfficer", "clearanceReference")),
+    ReasonCode.TERMS_VIOLATION: _REVIEW,
+    ReasonCode.FRAUD_SUSPECTED: _REVIEW,
+    ReasonCode.DATA_RESIDENCY_BREACH: Evidence(_COMPLIANCE, ("region", "approvalReference")),
+    ReasonCode.CUSTOMER_REQUEST: Evidence(_ADMINISTRATIVE, ("requester", "ticket")),
+    ReasonCode.LEGAL_HOLD: _ORDER,
+    ReasonCode.COURT_ORDER: _ORDER,
+    ReasonCode.OWNERSHIP_DISPUTE: Evidence(_ADMINISTRATIVE, ("signedAuthority",)),
+    ReasonCode.MANUAL_REVIEW: Evidence(_ADMINISTRATIVE, ("reviewer", "note")),
+}

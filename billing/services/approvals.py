@@ -1,0 +1,235 @@
+"""Approval requests: what moves money or responsibility takes effect only when a second person agrees."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
+
+from billing.access import APPROVALS
+from billing.models import ApprovalRequest, BillingAccount
+from billing.services import closures, holds, notices, reactivations, reviews, terms
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+
+EXPIRY = Actor.system("approval-expiry")
+ACCOUNT_FIELD = "spec.billingAccountRef.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an approved request does. `causes` says why it could not be done now; both get the locked account."""
+
+    causes: Callable[[BillingAccount, ApprovalRequest], list[Cause]]
+    apply: Callable[..., None]
+
+
+EFFECTS: dict[str, Effect] = {
+    ApprovalRequest.Act.REACTIVATE: Effect(lambda account, _request: reactivations.causes(account), reactivations.apply),
+    ApprovalRequest.Act.CLOSE: Effect(closures.close_causes, closures.close),
+    ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
+    ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),
+    ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release),
+}
+
+
+class StaleReview(Conflict):
+    """The account has changed since it was reviewed; the causes show how."""
+
+
+def request_approval(
+    organization_id: int,
+    account: str,
+    act: str,
+    *,
+    justification: str,
+    proposal: dict[str, Any] | None = None,
+    name: str = "",
+    metadata: Metadata = Metadata(),
+    actor: Actor,
+) -> ApprovalRequest:
+    """Ask for an act on the account of that name; it takes effect when a second person approves.
+
+    `proposal` is the change asked for (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`). Raises `Forbidden`,
+    `AlreadyExists`, and `Invalid` for no justification, an unknown act, a missing account, a request of this kind
+    that is pending, or an act that could not take effect now.
+    """
+    actor.require("create", APPROVALS, organization_id)
+    name = name or f"{account[:40]}-{act.lower()}-{get_random_string(5, 'bcdfghjklmnpqrstvwxz2456789')}"
+    causes = name_causes(name) + metadata.causes()
+    if act not in EFFECTS:
+        causes.append(Cause("spec.act", _("must be one of %(known)s") % {"known": ", ".join(EFFECTS)}))
+    if not justification.strip():
+        causes.append(Cause.required("spec.justification"))
+    if causes:
+        raise Invalid.because(causes)
+    with audit.act():
+        subject = BillingAccount.objects.locked().filter(organization_id=organization_id, name=account).first()
+        if subject is None:
+            message = _("there is no billing account %(name)s in this organization") % {"name": account}
+            raise Invalid.because([Cause.not_found(ACCOUNT_FIELD, message)])
+        if ApprovalRequest.objects.filter(organization_id=organization_id, name=name).exists():
+            raise AlreadyExists(_("approval request %(name)s already exists") % {"name": name})
+        pending = ApprovalRequest.objects.pending().filter(account=subject, act=act).first()
+        if pending:
+            message = _("request %(name)s to %(act)s is pending already") % {"name": pending.name, "act": act}
+            raise Invalid.because([Cause("spec.act", message, "FieldValueDuplicate")])
+        now = ledger_time()
+        request = ApprovalRequest(
+            organization_id=organization_id,
+            account=subject,
+            name=name,
+            act=act,
+            justification=justification,
+            proposal=proposal or {},
+            requester=actor.name,
+            requested_at=now,
+            created_at=now,
+        )
+        metadata.put_on(request)
+        if causes := EFFECTS[act].causes(subject, request):
+            raise Invalid.because(causes, _("this could not take effect"))
+        _review(request, subject, now)
+        audit.save_as(actor, request, reason="ApprovalRequested", why=f"{act}: {justification}")
+        audit.touch(actor, subject, reason="ApprovalRequested", why=act)
+        notices.owe_request(request)
+        return request
+
+
+def _review(request: ApprovalRequest, account: BillingAccount, now: datetime) -> None:
+    review = reviews.reviewed(account)
+    request.renew(review, reviews.hash_of(review), now + timedelta(days=settings.MILO_APPROVAL_DAYS))
+
+
+def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
+    """Approve a request; it takes effect in the same transaction, or nothing happens.
+
+    Raises `Forbidden` without the right, and to the requester and whoever last changed the account (superusers
+    included); `StaleReview` where the account has changed since, with the difference; `Invalid` where the request
+    is no longer pending or its act could not take effect now.
+    """
+    with audit.act():
+        account, request = _lock(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="approve")
+        _refuse_decided(request)
+        editor = reviews.last_editor(account)
+        _refuse_own(request, editor, actor)
+        _refuse_stale(request, account)
+        effect = EFFECTS[request.act]
+        if causes := effect.causes(account, request):
+            raise Invalid.because(causes, _("this cannot take effect now"))
+        request.approve(actor.name, ledger_time(request.requested_at), comment, editor)
+        audit.save_as(actor, request, reason="Approved", why=comment)
+        effect.apply(account, request, actor=actor)
+        notices.owe_decision(request)
+        return request
+
+
+def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
+    """Refuse a request; it stays for ever with the comment. Raises `Forbidden`, `Invalid` without a comment."""
+    with audit.act():
+        account, request = _lock(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="reject")
+        _refuse_decided(request)
+        if not comment.strip():
+            raise Invalid.because([Cause.required("spec.comment")])
+        request.reject(actor.name, ledger_time(request.requested_at), comment)
+        return _decided(request, account, "Rejected", comment, actor)
+
+
+def withdraw(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
+    """Take one's own request back; it stays for ever with the comment.
+
+    Raises `Forbidden` for anybody but the requester, `Invalid` without a comment.
+    """
+    with audit.act():
+        account, request = _lock(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="withdraw")
+        if actor.name != request.requester:
+            raise Forbidden(_("only %(requester)s can withdraw this request") % {"requester": request.requester})
+        _refuse_decided(request)
+        if not comment.strip():
+            raise Invalid.because([Cause.required("spec.comment")])
+        request.withdraw(actor.name, ledger_time(request.requested_at), comment)
+        return _decided(request, account, "Withdrawn", comment, actor)
+
+
+def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
+    """Stand by one's own request for the account as it is now, with a new time to decide.
+
+    Raises `Forbidden` for anybody but the requester.
+    """
+    with audit.act():
+        account, request = _lock(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="renew")
+        if actor.name != request.requester:
+            raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.requester})
+        _refuse_decided(request)
+        _review(request, account, ledger_time())
+        return audit.save_as(actor, request, reason="ApprovalRenewed")
+
+
+def expire_overdue() -> int:
+    """Expire every pending request whose time ran out; returns how many. One that fails keeps no other waiting."""
+    overdue = list(ApprovalRequest.objects.overdue().values_list("pk", flat=True))
+    for request_id in overdue:
+        with audit.act():
+            account, request = _lock(request_id)
+            if request.phase == ApprovalRequest.Phase.PENDING and request.expires_at <= timezone.now():
+                request.expire(EXPIRY.name, ledger_time(request.requested_at))
+                _decided(request, account, "Expired", "", EXPIRY)
+    return len(overdue)
+
+
+def _lock(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:
+    found = ApprovalRequest.objects.filter(pk=request_id).first()
+    if found is None:
+        raise NotFound(_("there is no such approval request"))
+    account = BillingAccount.objects.locked().select_related("organization").get(pk=found.account_id)
+    request = ApprovalRequest.objects.locked().get(pk=request_id)
+    request.account = account
+    return account, request
+
+
+def _decided(
+    request: ApprovalRequest, account: BillingAccount, reason: str, comment: str, actor: Actor
+) -> ApprovalRequest:
+    audit.save_as(actor, request, reason=reason, why=comment)
+    audit.touch(actor, account, reason=f"Approval{reason}", why=request.act)
+    notices.owe_decision(request)
+    return request
+
+
+def _refuse_decided(request: ApprovalRequest) -> None:
+    if request.phase != ApprovalRequest.Phase.PENDING:
+        raise Invalid(_("request %(name)s is %(phase)s already") % {"name": request.name, "phase": request.phase})
+    if request.expires_at <= timezone.now():
+        raise Invalid(_("request %(name)s has expired; ask again") % {"name": request.name})
+
+
+def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:
+    if actor.name == request.requester:
+        raise Forbidden(_("you asked for this; a second person must approve it"))
+    if actor.name == editor:
+        raise Forbidden(_("you last changed the account; another person must approve this"))
+
+
+def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
+    review = reviews.reviewed(account)
+    if reviews.hash_of(review) == request.reviewed_hash:
+        return
+    changed = reviews.difference(request.reviewed, review)
+    causes = [
+        Cause(f"reviewed.{name}", _("was %(before)s, is %(after)s") % {"before": before, "after": after})
+        for name, before, after in changed
+    ]
+    message = _("the account has changed since it was reviewed; the requester can renew the request")
+    raise StaleReview(message, causes)

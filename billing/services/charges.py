@@ -1,0 +1,113 @@
+"""Charges as an outside billing system reports them, and their settlement."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+from django.utils.translation import gettext as _
+from iso4217 import Currency
+
+from billing.access import CHARGES
+from billing.models import BillingAccount, Charge
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import Cause, Conflict, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSpec:
+    """A charge as reported: `amount` in `currency_code` (ISO 4217), `due_date` a calendar day."""
+
+    external_id: str
+    amount: Decimal
+    currency_code: str
+    due_date: date
+    description: str = ""
+
+    def causes(self, account: BillingAccount) -> list[Cause]:
+        causes = [] if self.external_id.strip() else [Cause.required("spec.externalId")]
+        if self.currency_code != account.currency_code:
+            message = _("must be %(code)s, the currency of the account") % {"code": account.currency_code or _("none yet")}
+            causes.append(Cause("spec.currencyCode", message))
+            return causes
+        if self.amount <= 0:
+            causes.append(Cause("spec.amount", _("must be more than zero")))
+        units = Currency(self.currency_code).exponent or 0
+        if self.amount != self.amount.quantize(Decimal(1).scaleb(-units)):
+            message = _("may have %(units)d decimal places in %(code)s")
+            causes.append(Cause("spec.amount", message % {"units": units, "code": self.currency_code}))
+        return causes
+
+
+def report_charge(
+    organization_id: int,
+    account: str,
+    spec: ChargeSpec,
+    *,
+    name: str = "",
+    metadata: Metadata = Metadata(),
+    actor: Actor,
+) -> Charge:
+    """Report an outstanding charge of the account of that name; a repeat with the same content changes nothing.
+
+    Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, too many decimal places;
+    `Conflict` where the external id is known with other content.
+    """
+    actor.require("create", CHARGES, organization_id)
+    with audit.act():
+        debtor = BillingAccount.objects.locked().filter(organization_id=organization_id, name=account).first()
+        if debtor is None:
+            message = _("there is no billing account %(name)s in this organization") % {"name": account}
+            raise Invalid.because([Cause.not_found("spec.billingAccountRef.name", message)])
+        known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
+        if known:
+            held = ChargeSpec(
+                known.external_id, known.amount, known.currency_code, known.due_date, known.description
+            )
+            if held == spec:
+                return known
+            raise Conflict(_("charge %(id)s was reported with other content") % {"id": spec.external_id})
+        name = name or f"charge-{uuid4()}"
+        causes = name_causes(name) + metadata.causes() + spec.causes(debtor)
+        if debtor.phase in BillingAccount.READ_ONLY:
+            causes.append(Cause("spec.billingAccountRef.name", _("the account is closed")))
+        if causes:
+            raise Invalid.because(causes)
+        charge = Charge(
+            organization_id=organization_id,
+            account=debtor,
+            name=name,
+            external_id=spec.external_id,
+            amount=spec.amount,
+            currency_code=spec.currency_code,
+            due_date=spec.due_date,
+            description=spec.description,
+        )
+        metadata.put_on(charge)
+        return audit.save_as(actor, charge, reason="ChargeReported", why=f"{spec.amount} {spec.currency_code}")
+
+
+def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None = None, actor: Actor) -> Charge:
+    """Record that a charge is settled; a repeat with the same reference changes nothing.
+
+    `settled_at` is an instant in UTC, now where it is not given. Raises `Forbidden`, `Invalid` without a reference,
+    `Conflict` for a second settlement with another one.
+    """
+    with audit.act():
+        found = Charge.objects.get(pk=charge_id)
+        BillingAccount.objects.locked().get(pk=found.account_id)
+        charge = Charge.objects.locked().get(pk=charge_id)
+        actor.require("create", CHARGES, charge.organization_id, act="settle")
+        if not reference.strip():
+            raise Invalid.because([Cause.required("spec.reference")])
+        if charge.settled_at:
+            if charge.settlement_reference == reference:
+                return charge
+            message = _("charge %(id)s is settled already, by %(reference)s")
+            raise Conflict(message % {"id": charge.external_id, "reference": charge.settlement_reference})
+        charge.settlement_reference, charge.settled_at = reference, settled_at or ledger_time()
+        return audit.save_as(actor, charge, reason="ChargeSettled", why=reference)

@@ -1,0 +1,51 @@
+"""Holds: set by one person with a reason, released by an approved request."""
+
+from django.utils.translation import gettext as _
+
+from billing.access import ACCOUNTS
+from billing.models import ApprovalRequest, BillingAccount, Hold
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import Cause, Invalid
+
+
+def set_hold(account_id: int, *, type: str, reason: str, actor: Actor) -> Hold:
+    """Keep an account from being closed and its data from being purged, in any phase, until the hold is released.
+
+    Raises `Forbidden`, `Invalid` without a reason or for an unknown type.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        actor.require("create", ACCOUNTS, account.organization_id, act="hold")
+        causes = [] if reason.strip() else [Cause.required("spec.reason")]
+        if type not in Hold.Type.values:
+            causes.append(Cause("spec.type", _("must be one of %(known)s") % {"known": ", ".join(Hold.Type.values)}))
+        if causes:
+            raise Invalid.because(causes)
+        hold = Hold(account=account, type=type, reason=reason, set_at=ledger_time(), set_by=actor.name)
+        audit.save_as(actor, hold, reason="HoldSet", why=f"{type}: {reason}")
+        audit.touch(actor, account, reason="HoldSet", why=type)
+        return hold
+
+
+def _open_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
+    wanted = str(request.proposal.get("hold", ""))
+    return next((hold for hold in Hold.objects.open().filter(account=account) if str(hold.uid) == wanted), None)
+
+
+def release_causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
+    """Why the hold that the request names cannot be released."""
+    if _open_hold(account, request):
+        return []
+    return [Cause.not_found("spec.proposal.hold", _("must be the uid of an open hold of the account"))]
+
+
+def apply_release(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
+    """Release the hold, in the act of the approval."""
+    hold = _open_hold(account, request)
+    assert hold, "release_causes is asked first"
+    hold.released_at, hold.released_by = ledger_time(hold.set_at), actor.name
+    hold.release_reason = request.justification
+    audit.save_as(actor, hold, reason="HoldReleased", why=f"approved by request {request.name}")
+    audit.touch(actor, account, reason="HoldReleased", why=hold.type)

@@ -1,0 +1,29 @@
+"""Reactivation: the effect of an approved request once every suspension is resolved."""
+
+from django.utils.translation import gettext as _
+
+from billing.models import ApprovalRequest, BillingAccount, Suspension
+from billing.services import notices
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause
+
+FIELD = "spec.billingAccountRef.name"
+
+
+def causes(account: BillingAccount) -> list[Cause]:
+    """Why `account`, which the caller holds locked, cannot be reactivated now: every open suspension is named."""
+    if account.phase != BillingAccount.Phase.SUSPENDED:
+        return [Cause(FIELD, _("a %(phase)s account is not suspended") % {"phase": account.phase})]
+    message = _("suspension %(uid)s (%(code)s) is open; resolve it with its evidence first")
+    return [
+        Cause(FIELD, message % {"uid": found.uid, "code": found.reason_code})
+        for found in Suspension.objects.open().filter(account=account).order_by("pk")
+    ]
+
+
+def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
+    """Make `account`, which is locked, Ready again, in the act of the approval."""
+    account.reactivate()
+    audit.save_as(actor, account, reason="BillingAccountReactivated", why=f"approved by request {request.name}")
+    notices.owe_reactivation(account, request, actor=actor)

@@ -1,0 +1,50 @@
+"""What an approver looks at: the account as it stands, so that nothing changes between the look and the decision."""
+
+import hashlib
+import json
+from typing import Any
+
+from billing.models import BillingAccount, Suspension
+
+
+def reviewed(account: BillingAccount) -> dict[str, Any]:
+    """All of an account that an approval rests on, as JSON."""
+    suspensions = Suspension.objects.filter(account=account).order_by("pk")
+    return {
+        "phase": account.phase,
+        "generation": account.generation,
+        "displayName": account.display_name,
+        "currencyCode": account.currency_code,
+        "netDays": account.net_days,
+        "invoiceFrequency": account.invoice_frequency,
+        "invoiceDayOfMonth": account.invoice_day_of_month,
+        "paymentProfile": account.payment_profile,
+        "invoiceEmailAddresses": account.invoice_email_addresses,
+        "suspensions": [
+            {"uid": str(found.uid), "reasonCode": found.reason_code, "evidence": found.evidence}
+            for found in suspensions
+        ],
+    }
+
+
+def hash_of(review: dict[str, Any]) -> str:
+    """SHA-256, hexadecimal, of the review as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(review, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Each field that differs: its name, the value as reviewed, the value now."""
+    return [
+        (name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def last_editor(account: BillingAccount) -> str:
+    """Who last changed what an approval of this account would rest on: the account or one of its suspensions."""
+    newest = account.history.order_by("-history_date", "-history_id").first()
+    suspension = Suspension.history.filter(account_id=account.pk).order_by("-history_date", "-history_id").first()
+    rows = [row for row in (newest, suspension) if row is not None]
+    editor: str = max(rows, key=lambda row: row.history_date).history_user_id if rows else ""
+    return editor

@@ -1,0 +1,136 @@
+"""Acts on suspensions: why an account is suspended, and what resolves it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.access import ACCOUNTS
+from billing.models import BillingAccount, Charge, Suspension
+from billing.models.binding import projects_paid_by
+from billing.notice_texts import Text, render
+from billing.reason_codes import EVIDENCE, ReasonCode
+from billing.services import notices
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import Cause, Invalid, NotFound
+
+MAX_EVIDENCE_LENGTH = 500
+
+
+class SuspensionNotAllowed(Invalid):
+    """The account is in no phase that can be suspended."""
+
+
+def suspend(
+    account_id: int, *, reason_code: str, message: str, internal_note: str = "", actor: Actor
+) -> BillingAccount:
+    """Suspend an account, or add a reason to one that is suspended; owe every bound project a notice.
+
+    `message` goes to customers, `internal_note` never does. Existing bindings stay, new ones are refused.
+    Raises `Forbidden`, `Invalid` for an unknown reason code or no message, and `SuspensionNotAllowed` from any
+    phase but Ready or Suspended.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
+        if causes := _suspension_causes(reason_code, message):
+            raise Invalid.because(causes)
+        if account.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):
+            raise SuspensionNotAllowed(_("a %(phase)s account cannot be suspended") % {"phase": account.phase})
+        account.suspend(reason_code, message)
+        audit.save_as(actor, account, reason="BillingAccountSuspended", why=f"{reason_code}: {message}")
+        suspension = Suspension(
+            account=account,
+            reason_code=reason_code,
+            message=message,
+            internal_note=internal_note,
+            payment_profile=account.payment_profile,
+            suspended_at=ledger_time(),
+            suspended_by=actor.name,
+        )
+        audit.save_as(actor, suspension, reason="SuspensionOpened", why=reason_code)
+        notices.owe_suspension(account, suspension, actor=actor)
+        return account
+
+
+def _suspension_causes(reason_code: str, message: str) -> list[Cause]:
+    causes = []
+    if reason_code not in ReasonCode.values:
+        known = ", ".join(ReasonCode.values)
+        text = _("must be one of %(known)s") % {"known": known}
+        causes.append(Cause("spec.reasonCode", text, "FieldValueNotSupported"))
+    if not message.strip():
+        causes.append(Cause.required("spec.message"))
+    return causes
+
+
+def preview(account: BillingAccount, *, reason_code: str, message: str, actor: Actor) -> dict[str, Any]:
+    """What `suspend` would do, before it is done: the projects, the recipients, the very text they would get.
+
+    Raises `Forbidden` and `Invalid` as `suspend` would. Changes nothing.
+    """
+    actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
+    if causes := _suspension_causes(reason_code, message):
+        raise Invalid.because(causes)
+    projects = list(projects_paid_by(account).order_by("name"))
+    recipients = {address for project in projects for address in project.contact_email_addresses}
+    context = {"reasonCode": reason_code, "message": message}
+    text: Text = render("Suspended", context, account=account, project=projects[0] if projects else None)
+    return {
+        "projects": [project.name for project in projects],
+        "recipients": sorted(recipients | set(notices.contacts_of(account))),
+        "subject": text.subject,
+        "text": text.plain,
+    }
+
+
+def resolve(suspension_uid: UUID, *, evidence: Mapping[str, str], actor: Actor) -> BillingAccount:
+    """Resolve one open suspension with the evidence its reason code asks for; the account stays Suspended.
+
+    Raises `Forbidden`, `NotFound` for no open suspension of that uid, and `Invalid` naming every reference that is
+    missing or too long, and every condition of the code that does not hold.
+    """
+    with audit.act():
+        found = Suspension.objects.open().filter(uid=suspension_uid).first()
+        if found is None:
+            raise NotFound(_("there is no open suspension %(uid)s") % {"uid": suspension_uid})
+        account = BillingAccount.objects.locked().get(pk=found.account_id)
+        actor.require("create", ACCOUNTS, account.organization_id, act="resolvesuspension")
+        suspension = Suspension.objects.open().filter(pk=found.pk).first()
+        if suspension is None:
+            raise NotFound(_("suspension %(uid)s has just been resolved") % {"uid": suspension_uid})
+        if causes := _evidence_causes(suspension, account, evidence):
+            raise Invalid.because(causes)
+        suspension.evidence = dict(evidence)
+        suspension.resolved_at = ledger_time(suspension.suspended_at)
+        suspension.resolved_by = actor.name
+        audit.save_as(actor, suspension, reason="SuspensionResolved", why=suspension.reason_code)
+        audit.touch(actor, account, reason="SuspensionResolved", why=suspension.reason_code)
+        return account
+
+
+def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: Mapping[str, str]) -> list[Cause]:
+    asked = EVIDENCE[suspension.reason_code]
+    causes = [Cause.required(f"spec.evidence.{name}") for name in asked.references if not evidence.get(name, "").strip()]
+    causes += [
+        Cause(f"spec.evidence.{name}", _("is not asked for by %(code)s") % {"code": suspension.reason_code})
+        for name in evidence
+        if name not in asked.references
+    ]
+    causes += [
+        Cause(f"spec.evidence.{name}", _("is too long"), "FieldValueTooLong")
+        for name, value in evidence.items()
+        if len(value) > MAX_EVIDENCE_LENGTH
+    ]
+    if asked.nothing_overdue and Charge.objects.filter(account=account).overdue(timezone.now().date()).exists():
+        causes.append(Cause("spec.evidence", _("charges of the account are overdue still")))
+    profile = account.payment_profile or {}
+    if asked.new_method and not any(evidence.get("methodReference") in details.values() for details in profile.values()):
+        causes.append(Cause("spec.evidence.methodReference", _("is not the account's payment reference; revise it first")))
+    if asked.other_method and profile == suspension.payment_profile:
+        causes.append(Cause("spec.evidence.methodReference", _("is the method that the account was suspended with")))
+    return causes
