@@ -1,20 +1,33 @@
 """Rows of the access table for billing accounts and bindings."""
 
 from milo.access import READ, Rule, declare
-from projects.access import FINANCE_OPERATOR, STAFF_ROLES, WRITE
+from projects.access import (
+    CHARGE_REPORTER,
+    FINANCE_APPROVER,
+    FINANCE_OPERATOR,
+    ORGANIZATIONS,
+    STAFF_ROLES,
+    WRITE,
+)
 from projects.models import Membership
 
 ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
+APPROVALS, CHARGES = "approvalrequests", "charges"
+KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
+ASK = ("withdraw", "renew")
 
 
 def declare_rules() -> None:
-    declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in (ACCOUNTS, BINDINGS))
-    declare(
-        Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in (ACCOUNTS, BINDINGS)
-    )
+    declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in KINDS)
+    declare(Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in KINDS)
     declare(
         [
-            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE),
+            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold")),
+            Rule(FINANCE_OPERATOR, APPROVALS, ("create",), acts=ASK),
+            Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
+            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, ("create",), acts=ASK, organization=True),
+            Rule(CHARGE_REPORTER, CHARGES, (*READ, "create"), acts=("settle",)),
+            Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
             Rule(FINANCE_OPERATOR, BINDINGS, WRITE),
             Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, BINDINGS, WRITE, organization=True),

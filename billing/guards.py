@@ -3,6 +3,7 @@
 from milo import append_only as guard
 
 ACCOUNT, BINDING, PROJECT = "billing_billingaccount", "billing_billingaccountbinding", "projects_project"
+SUSPENSION, APPROVAL, HOLD, CHARGE = (f"billing_{name}" for name in ("suspension", "approvalrequest", "hold", "charge"))
 
 _NOT_OF_ONE_ORGANIZATION = (
     f"NOT EXISTS (SELECT 1 FROM {PROJECT} p, {ACCOUNT} a"
@@ -21,6 +22,11 @@ _LEAVES_A_GAP = (
     f"NEW.supersedes_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {BINDING} was WHERE was.id = NEW.supersedes_id"
     " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
 )
+_SPEC = (
+    "display_name currency_code net_days invoice_frequency invoice_day_of_month payment_profile"
+    " invoice_email_addresses labels annotations generation approved_terms first_ready_at"
+).split()
+_OPEN_SUSPENSION = f"EXISTS (SELECT 1 FROM {SUSPENSION} s WHERE s.account_id = NEW.id AND s.resolved_at IS NULL)"
 _STILL_PAID_FOR = f"EXISTS (SELECT 1 FROM {BINDING} b WHERE b.%s = NEW.id AND b.phase = 'Active')"
 
 
@@ -80,6 +86,19 @@ def declare_guards() -> None:
             ["currency_code", "first_ready_at"],
             once="OLD.first_ready_at IS NOT NULL",
         ),
+        # closed is read-only; only reopening and archival move it on
+        guard.fixed_columns("account_closed_fixed", ACCOUNT, _SPEC, once="OLD.phase IN ('Closed', 'Archived')"),
+        guard.fixed_columns(
+            "account_archived_fixed", ACCOUNT, ["phase", "closed_at", "archived_at"], once="OLD.phase = 'Archived'"
+        ),
+        # a reactivation racing a second suspension
+        guard.refuse(
+            "account_ready_while_suspended",
+            ACCOUNT,
+            "UPDATE",
+            f"NEW.phase = 'Ready' AND {_OPEN_SUSPENSION}",
+            "a suspension of the account is open",
+        ),
         guard.no_delete("account_never_deleted", ACCOUNT),
         guard.no_replace("account_never_replaced", ACCOUNT, ["id"], ["uid"], ["organization_id", "name"]),
         guard.refuse(
@@ -89,6 +108,58 @@ def declare_guards() -> None:
             f"NEW.phase IN ('Closed', 'Archived') AND {_STILL_PAID_FOR % 'account_id'}",
             "projects are still bound to the account",
         ),
+        guard.refuse(
+            "suspension_of_suspended",
+            SUSPENSION,
+            "INSERT",
+            f"NOT EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.phase = 'Suspended')",
+            "the account is not Suspended",
+        ),
+        guard.fixed_columns(
+            "suspension_identity_fixed",
+            SUSPENSION,
+            ["id", "uid", "account_id", "reason_code", "suspended_at", "suspended_by", "payment_profile"],
+        ),
+        guard.fixed_columns(
+            "suspension_resolution_fixed",
+            SUSPENSION,
+            ["resolved_at", "resolved_by", "evidence"],
+            once="OLD.resolved_at IS NOT NULL",
+        ),
+        guard.no_delete("suspension_never_deleted", SUSPENSION),
+        guard.no_replace("suspension_never_replaced", SUSPENSION, ["id"], ["uid"]),
+        guard.fixed_columns(
+            "approval_identity_fixed",
+            APPROVAL,
+            ["id", "uid", "name", "organization_id", "account_id", "act", "requester", "requested_at", "proposal"],
+        ),
+        guard.fixed_columns(
+            "approval_decision_fixed",
+            APPROVAL,
+            ["phase", "decider", "decided_at", "last_editor", "reviewed", "reviewed_hash"],
+            once="OLD.phase <> 'Pending'",
+        ),
+        guard.no_delete("approval_never_deleted", APPROVAL),
+        guard.no_replace("approval_never_replaced", APPROVAL, ["id"], ["uid"], ["organization_id", "name"]),
+        guard.fixed_columns("hold_identity_fixed", HOLD, ["id", "uid", "account_id", "type", "set_at", "set_by"]),
+        guard.fixed_columns(
+            "hold_release_fixed", HOLD, ["released_at", "released_by"], once="OLD.released_at IS NOT NULL"
+        ),
+        guard.no_delete("hold_never_deleted", HOLD),
+        guard.no_replace("hold_never_replaced", HOLD, ["id"], ["uid"]),
+        guard.fixed_columns(
+            "charge_identity_fixed",
+            CHARGE,
+            ["id", "uid", "name", "account_id", "external_id", "amount", "currency_code", "due_date"],
+        ),
+        guard.fixed_columns(
+            "charge_settlement_fixed",
+            CHARGE,
+            ["settled_at", "settlement_reference"],
+            once="OLD.settled_at IS NOT NULL",
+        ),
+        guard.no_delete("charge_never_deleted", CHARGE),
+        guard.no_replace("charge_never_replaced", CHARGE, ["id"], ["uid"], ["account_id", "external_id"]),
         guard.fixed_columns("project_identity_fixed", PROJECT, ["id", "uid", "name", "organization_id", "created_at"]),
         guard.no_delete("project_never_deleted", PROJECT),
         guard.no_replace("project_never_replaced", PROJECT, ["id"], ["uid"], ["name"]),

@@ -21,7 +21,12 @@ class Text:
 
 
 def render(
-    about: str, context: dict[str, Any], *, account: BillingAccount, project: Project | None = None, language: str = "en"
+    about: str,
+    context: dict[str, Any],
+    *,
+    account: BillingAccount,
+    project: Project | None = None,
+    language: str = "en",
 ) -> Text:
     """The text of a notice `about` something (a `Notice.About` value), in `language` (BCP 47: en, de)."""
     with translation.override(language):

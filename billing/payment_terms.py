@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -12,6 +13,8 @@ from django.utils.translation import gettext_lazy
 from milo.errors import Cause
 
 FIELD = "spec.paymentTerms"
+FIELDS = {"netDays": "net_days", "invoiceFrequency": "invoice_frequency", "invoiceDayOfMonth": "invoice_day_of_month"}
+"""Names in the manifest, and of the attributes."""
 MAX_NET_DAYS = 365
 MAX_GRACE_DAYS = 365
 INVOICE_DAYS = (1, 28)
@@ -85,6 +88,10 @@ class PaymentTerms:
     early_payment_discount: EarlyPaymentDiscount | None = None
     late_payment_penalty: LatePaymentPenalty | None = None
     extended_terms_agreed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The terms as in a manifest, missing ones as null."""
+        return {name: getattr(self, attribute) for name, attribute in FIELDS.items()}
 
     def causes(self) -> list[Cause]:
         """Every fault of the fields that are given."""

@@ -180,4 +180,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # how far back a watch can begin and `kubectl events` shows what happened; the ledger's history is kept apart
 MILO_CHANGE_LOG_RETENTION = timedelta(hours=int(os.environ.get("MILO_CHANGE_LOG_RETENTION_HOURS", "168")))
+MILO_APPROVAL_DAYS = 14
+MILO_REOPEN_WINDOW_DAYS = 90
+MILO_NET_DAYS_WITHOUT_APPROVAL = 60
 MILO_PAYMENT_PROFILE_VERIFIER = "billing.verifiers.FormVerifier"

@@ -1,7 +1,9 @@
 from django.apps import apps
+from django.conf import settings
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import RETURN_VALUE, transition
 
@@ -109,8 +111,7 @@ class BillingAccount(PhaseLoading, Resource):
                 name="account_closed_at_an_instant",
             ),
             models.CheckConstraint(
-                condition=Q(phase="Archived", archived_at__isnull=False)
-                | (~Q(phase="Archived") & Q(archived_at=None)),
+                condition=Q(phase="Archived", archived_at__isnull=False) | (~Q(phase="Archived") & Q(archived_at=None)),
                 name="account_archived_at_an_instant",
             ),
         ]
@@ -126,10 +127,18 @@ class BillingAccount(PhaseLoading, Resource):
     def missing(self) -> list[Cause]:
         """A cause for each thing the account lacks before it can be Ready (enhancement.md, "Account Creation")."""
         found = [] if self.currency_code else [Cause.required("spec.currencyCode")]
-        found += self.payment_terms.missing()
+        found += self.payment_terms.missing() + self.unapproved(self.payment_terms)
         if not self.payment_profile:
             found.append(Cause.required("spec.paymentProfile"))
         return found
+
+    def unapproved(self, terms: PaymentTerms) -> list[Cause]:
+        """A cause where `terms` go beyond MILO_NET_DAYS_WITHOUT_APPROVAL and no second person has approved these very ones."""
+        limit = settings.MILO_NET_DAYS_WITHOUT_APPROVAL
+        if (terms.net_days or 0) <= limit or self.approved_terms == terms.as_json():
+            return []
+        message = gettext("more than %(limit)d needs an approved request to ReviseTerms")
+        return [Cause("spec.paymentTerms.netDays", message % {"limit": limit})]
 
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)
     def become_ready(self) -> None:

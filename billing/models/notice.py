@@ -71,9 +71,7 @@ class Notice(models.Model):
         verbose_name_plural = _("notices")
         constraints = [
             # one message a recipient for one cause and subject, however often the act is repeated
-            models.UniqueConstraint(
-                fields=["about", "cause_uid", "subject_uid", "recipient"], name="notice_owed_once"
-            ),
+            models.UniqueConstraint(fields=["about", "cause_uid", "subject_uid", "recipient"], name="notice_owed_once"),
             models.CheckConstraint(
                 condition=(Q(phase="Delivered") & Q(delivered_at__isnull=False))
                 | (Q(phase__in=["Pending", "Dead"]) & Q(delivered_at=None)),

@@ -90,7 +90,7 @@ def open_account(
         spec.put_on(account)
         metadata.put_on(account)
         audit.save_as(actor, account, reason="BillingAccountOpened")
-        _validate(account, actor)
+        validate_locked(account, actor)
         return account
 
 
@@ -127,7 +127,7 @@ def revise(
             _verify_or_refuse(account)
         audit.save_as(actor, account, reason="BillingAccountRevised")
         if not account.first_ready_at:
-            _validate(account, actor)
+            validate_locked(account, actor)
         return account
 
 
@@ -137,7 +137,8 @@ def _revision_causes(account: BillingAccount, before: AccountSpec, spec: Account
         if spec.currency_code != before.currency_code:
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
             causes.append(Cause("spec.currencyCode", message))
-        complete = BillingAccount()
+        # the terms it has need no approval, only others do
+        complete = BillingAccount(approved_terms=before.payment_terms.as_json())
         replace(spec, currency_code=before.currency_code).put_on(complete)
         causes += complete.missing()
     return causes
@@ -164,11 +165,12 @@ def validate(account_id: int, *, actor: Actor) -> BillingAccount:
         actor.require("update", ACCOUNTS, account.organization_id)
         if account.phase not in (BillingAccount.Phase.PROVISIONING, BillingAccount.Phase.INCOMPLETE):
             raise Invalid(_("a %(phase)s account is not validated again") % {"phase": account.phase})
-        _validate(account, actor)
+        validate_locked(account, actor)
         return account
 
 
-def _validate(account: BillingAccount, actor: Actor) -> None:
+def validate_locked(account: BillingAccount, actor: Actor) -> None:
+    """Validate `account`, which the caller holds locked, within the caller's act."""
     # what the ledger keeps is in one language, whoever acts
     with translation.override(settings.LANGUAGE_CODE):
         _validate_and_record(account, actor)

@@ -33,7 +33,9 @@ class Effect:
 
 
 EFFECTS: dict[str, Effect] = {
-    ApprovalRequest.Act.REACTIVATE: Effect(lambda account, _request: reactivations.causes(account), reactivations.apply),
+    ApprovalRequest.Act.REACTIVATE: Effect(
+        lambda account, _request: reactivations.causes(account), reactivations.apply
+    ),
     ApprovalRequest.Act.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
     ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),

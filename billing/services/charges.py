@@ -31,7 +31,9 @@ class ChargeSpec:
     def causes(self, account: BillingAccount) -> list[Cause]:
         causes = [] if self.external_id.strip() else [Cause.required("spec.externalId")]
         if self.currency_code != account.currency_code:
-            message = _("must be %(code)s, the currency of the account") % {"code": account.currency_code or _("none yet")}
+            message = _("must be %(code)s, the currency of the account") % {
+                "code": account.currency_code or _("none yet")
+            }
             causes.append(Cause("spec.currencyCode", message))
             return causes
         if self.amount <= 0:
@@ -65,9 +67,7 @@ def report_charge(
             raise Invalid.because([Cause.not_found("spec.billingAccountRef.name", message)])
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
         if known:
-            held = ChargeSpec(
-                known.external_id, known.amount, known.currency_code, known.due_date, known.description
-            )
+            held = ChargeSpec(known.external_id, known.amount, known.currency_code, known.due_date, known.description)
             if held == spec:
                 return known
             raise Conflict(_("charge %(id)s was reported with other content") % {"id": spec.external_id})

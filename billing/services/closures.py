@@ -14,6 +14,7 @@ from milo.access import Actor
 from milo.errors import Cause, Invalid
 
 LISTED = 100
+CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingAccount.Phase.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,10 @@ def _requests(account: BillingAccount, besides: ApprovalRequest | None) -> list[
 
 def close_causes(account: BillingAccount, besides: ApprovalRequest | None = None) -> list[Cause]:
     """Why `account`, which the caller holds locked, cannot be closed now."""
-    Phase = BillingAccount.Phase
-    if account.phase not in (Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE):
-        return [Cause("spec.billingAccountRef.name", _("a %(phase)s account cannot be closed") % {"phase": account.phase})]
+    if account.phase not in CLOSABLE:
+        return [
+            Cause("spec.billingAccountRef.name", _("a %(phase)s account cannot be closed") % {"phase": account.phase})
+        ]
     return [
         Cause("spec.billingAccountRef.name", f"{found.type} {found.name}: {found.message}; {found.fix}")
         for found in blockers(account, besides=besides)
@@ -110,7 +112,9 @@ def reopen_causes(account: BillingAccount) -> list[Cause]:
     """Why `account`, which the caller holds locked, cannot be reopened now."""
     field = "spec.billingAccountRef.name"
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
-        return [Cause(field, _("only a Closed account can be reopened, this one is %(phase)s") % {"phase": account.phase})]
+        return [
+            Cause(field, _("only a Closed account can be reopened, this one is %(phase)s") % {"phase": account.phase})
+        ]
     ends = account.closed_at + timedelta(days=settings.MILO_REOPEN_WINDOW_DAYS)
     if timezone.now() > ends:
         return [Cause(field, _("the time to reopen it ended on %(day)s") % {"day": ends.date()})]

@@ -115,7 +115,9 @@ def resolve(suspension_uid: UUID, *, evidence: Mapping[str, str], actor: Actor) 
 
 def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: Mapping[str, str]) -> list[Cause]:
     asked = EVIDENCE[suspension.reason_code]
-    causes = [Cause.required(f"spec.evidence.{name}") for name in asked.references if not evidence.get(name, "").strip()]
+    causes = [
+        Cause.required(f"spec.evidence.{name}") for name in asked.references if not evidence.get(name, "").strip()
+    ]
     causes += [
         Cause(f"spec.evidence.{name}", _("is not asked for by %(code)s") % {"code": suspension.reason_code})
         for name in evidence
@@ -129,8 +131,12 @@ def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: 
     if asked.nothing_overdue and Charge.objects.filter(account=account).overdue(timezone.now().date()).exists():
         causes.append(Cause("spec.evidence", _("charges of the account are overdue still")))
     profile = account.payment_profile or {}
-    if asked.new_method and not any(evidence.get("methodReference") in details.values() for details in profile.values()):
-        causes.append(Cause("spec.evidence.methodReference", _("is not the account's payment reference; revise it first")))
+    if asked.new_method and not any(
+        evidence.get("methodReference") in details.values() for details in profile.values()
+    ):
+        causes.append(
+            Cause("spec.evidence.methodReference", _("is not the account's payment reference; revise it first"))
+        )
     if asked.other_method and profile == suspension.payment_profile:
         causes.append(Cause("spec.evidence.methodReference", _("is the method that the account was suspended with")))
     return causes
