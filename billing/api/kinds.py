@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import ACCOUNTS, BINDINGS
+from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
 from billing.api.serializers import (
     BillingAccountSpecSerializer,
     BillingAccountStatusSerializer,
@@ -41,6 +42,7 @@ class BillingAccountKind(Kind):
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
+    acts, readings = ACCOUNT_ACTS, ACCOUNT_READINGS
     undeletable = gettext_lazy(
         "a billing account is never deleted:"
         " move its projects to another account by new bindings, then request its closure"

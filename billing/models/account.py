@@ -133,7 +133,7 @@ class BillingAccount(PhaseLoading, Resource):
         return found
 
     def unapproved(self, terms: PaymentTerms) -> list[Cause]:
-        """A cause where `terms` go beyond MILO_NET_DAYS_WITHOUT_APPROVAL and no second person has approved these very ones."""
+        """A cause where `terms` go beyond MILO_NET_DAYS_WITHOUT_APPROVAL and nobody has approved these very ones."""
         limit = settings.MILO_NET_DAYS_WITHOUT_APPROVAL
         if (terms.net_days or 0) <= limit or self.approved_terms == terms.as_json():
             return []

@@ -88,21 +88,18 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
     }
 
 
-def resolve(suspension_uid: UUID, *, evidence: Mapping[str, str], actor: Actor) -> BillingAccount:
+def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str], actor: Actor) -> BillingAccount:
     """Resolve one open suspension with the evidence its reason code asks for; the account stays Suspended.
 
     Raises `Forbidden`, `NotFound` for no open suspension of that uid, and `Invalid` naming every reference that is
     missing or too long, and every condition of the code that does not hold.
     """
     with audit.act():
-        found = Suspension.objects.open().filter(uid=suspension_uid).first()
-        if found is None:
-            raise NotFound(_("there is no open suspension %(uid)s") % {"uid": suspension_uid})
-        account = BillingAccount.objects.locked().get(pk=found.account_id)
+        account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="resolvesuspension")
-        suspension = Suspension.objects.open().filter(pk=found.pk).first()
+        suspension = Suspension.objects.open().filter(account=account, uid=suspension_uid).first()
         if suspension is None:
-            raise NotFound(_("suspension %(uid)s has just been resolved") % {"uid": suspension_uid})
+            raise NotFound(_("the account has no open suspension %(uid)s") % {"uid": suspension_uid})
         if causes := _evidence_causes(suspension, account, evidence):
             raise Invalid.because(causes)
         suspension.evidence = dict(evidence)

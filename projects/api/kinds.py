@@ -6,7 +6,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -113,7 +113,7 @@ class ProjectKind(Kind):
         paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
         return {
             "phase": row.phase,
-            "conditions": [ready],
+            "conditions": [ready, *_standing(row, paying)],
             "billingResponsibility": paying
             and {"account": paying.account.name, "establishedAt": precise_instant(paying.established_at)},
         }
@@ -131,6 +131,18 @@ class ProjectKind(Kind):
             raise Invalid.because([Cause("spec.organizationRef.name", _("is fixed"))])
         spec = ProjectSpec(**body.spec)
         return revise_project(row.pk, spec, body.metadata, actor=actor, resource_version=resource_version)
+
+
+def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[str, Any]]:
+    """Whether the payer is in good standing, straight from the account: a suspension shows at once."""
+    if paying is None:
+        return []
+    account = paying.account
+    good = account.phase == BillingAccount.Phase.READY
+    since = max(account.phase_since, paying.established_at)
+    reason = "PayerReady" if good else account.phase_reason
+    message = "" if good else account.phase_message
+    return [condition("PayerInGoodStanding", good, since, reason, message, row.generation)]
 
 
 def _responsibility(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,166 @@
+"""Approval requests as a Kubernetes kind."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from billing.access import APPROVALS
+from billing.api.serializers import PaymentTermsSerializer
+from billing.models import ApprovalRequest
+from billing.payment_terms import FIELDS
+from billing.services import approvals
+from milo.access import Actor
+from milo.errors import Invalid
+from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField
+from milo.kube.kinds import Act, Body, Column, Kind, register
+from milo.kube.manifests import condition, instant, without_empty
+from milo.kube.models import ResourceQuerySet
+from milo.kube.schemas import ConditionSerializer, NothingSerializer
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    paymentTerms = PaymentTermsSerializer(
+        source="payment_terms", required=False, help_text=gettext_lazy("With ReviseTerms: the terms asked for, whole.")
+    )
+    hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
+
+
+class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
+    billingAccountRef = ReferenceSerializer(
+        source="billing_account_ref", help_text=gettext_lazy("The account on which the act takes effect.")
+    )
+    act = ChoiceField(
+        ApprovalRequest.Act.choices,
+        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms or ReleaseHold."),
+    )
+    justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
+    proposal = ProposalSerializer(
+        required=False, help_text=gettext_lazy("The change asked for, where the act has one.")
+    )
+
+
+class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
+    phase = serializers.CharField(help_text=gettext_lazy("Pending, Approved, Rejected, Withdrawn or Expired."))
+    conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Approved: a second person agreed."))
+    requester = serializers.CharField()
+    requestedAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField(help_text=gettext_lazy("When the request expires undecided (UTC)."))
+    decider = serializers.CharField(required=False)
+    decidedAt = serializers.DateTimeField(required=False)
+    comment = serializers.CharField(required=False)
+    reviewed = serializers.DictField(help_text=gettext_lazy("The account as it was reviewed."))
+    reviewedHash = serializers.CharField(help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys."))
+
+
+class CommentSerializer(serializers.Serializer[Any]):
+    comment = StringField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("For the record; must be given to reject and to withdraw."),
+    )
+
+
+def _act(name: str, description: Any) -> Act:
+    decide = getattr(approvals, name)
+    return Act(
+        name,
+        lambda row, spec, *, actor: decide(row.pk, comment=spec.get("comment", ""), actor=actor),
+        CommentSerializer,
+        description,
+    )
+
+
+@register
+class ApprovalRequestKind(Kind):
+    group, kind, plural, singular = "billing.milo.io", "ApprovalRequest", APPROVALS, "approvalrequest"
+    short_names = ("apr",)
+    description = gettext_lazy("An act on an account that takes effect only when a second person approves it.")
+    verbs = ("get", "list", "watch", "create")
+    model = ApprovalRequest
+    spec_serializer, status_serializer = ApprovalRequestSpecSerializer, ApprovalRequestStatusSerializer
+    columns = (
+        Column("Act", lambda m: m["spec"]["act"]),
+        Column("Account", lambda m: m["spec"]["billingAccountRef"]["name"]),
+        Column("Phase", lambda m: m["status"]["phase"]),
+        Column("Requester", lambda m: m["status"]["requester"]),
+        Column("Decider", lambda m: m["status"].get("decider", "")),
+        Column("Expires", lambda m: m["status"]["expiresAt"], wide=True),
+    )
+    field_selectors = {
+        "status.phase": "phase",
+        "spec.act": "act",
+        "spec.billingAccountRef.name": "account__name",
+        "status.requester": "requester",
+    }
+    undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
+    acts = (
+        _act("approve", gettext_lazy("Agree; the act takes effect in the same transaction.")),
+        _act("reject", gettext_lazy("Refuse, with a comment.")),
+        _act("withdraw", gettext_lazy("Take one's own request back, with a comment.")),
+        Act(
+            "renew",
+            lambda row, spec, *, actor: approvals.renew(row.pk, actor=actor),
+            NothingSerializer,
+            gettext_lazy("Stand by one's own request for the account as it is now."),
+        ),
+    )
+
+    def queryset(self) -> ResourceQuerySet[ApprovalRequest]:
+        return ApprovalRequest.objects.select_related("organization", "account")
+
+    def spec(self, row: ApprovalRequest) -> dict[str, Any]:
+        return {
+            "billingAccountRef": {"name": row.account.name},
+            "act": row.act,
+            "justification": row.justification,
+            "proposal": dict(row.proposal),
+        }
+
+    def status(self, row: ApprovalRequest) -> dict[str, Any]:
+        approved = row.phase == ApprovalRequest.Phase.APPROVED
+        since = row.decided_at or row.requested_at
+        return without_empty(
+            {
+                "phase": row.phase,
+                "conditions": [condition("Approved", approved, since, row.phase, row.comment, row.generation)],
+                "requester": row.requester,
+                "requestedAt": instant(row.requested_at),
+                "expiresAt": instant(row.expires_at),
+                "decider": row.decider,
+                "decidedAt": row.decided_at and instant(row.decided_at),
+                "comment": row.comment,
+                "reviewed": dict(row.reviewed),
+                "reviewedHash": row.reviewed_hash,
+            }
+        )
+
+    def create(self, body: Body, *, actor: Actor) -> ApprovalRequest:
+        assert body.organization_id
+        spec = body.spec
+        return approvals.request_approval(
+            body.organization_id,
+            spec["billing_account_ref"]["name"],
+            spec["act"],
+            justification=spec["justification"],
+            proposal=_proposal(spec.get("proposal", {})),
+            name=body.name,
+            metadata=body.metadata,
+            actor=actor,
+        )
+
+    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
+        raise Invalid(_("an approval request cannot be changed: withdraw it and ask again"))
+
+
+def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
+    """The proposal in the words of the manifest, as JSON."""
+    found: dict[str, Any] = {}
+    if "payment_terms" in spec:
+        terms = spec["payment_terms"]
+        found["paymentTerms"] = {name: terms[column] for name, column in FIELDS.items() if column in terms}
+    if "hold" in spec:
+        found["hold"] = str(spec["hold"])
+    return found

@@ -1,0 +1,128 @@
+"""Charges as a Kubernetes kind, for the billing system that reports them."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from billing.access import CHARGES
+from billing.models import Charge
+from billing.services.charges import ChargeSpec, report_charge, settle_charge
+from milo.access import Actor
+from milo.errors import Invalid
+from milo.kube.fields import ReferenceSerializer, StringField
+from milo.kube.kinds import Act, Body, Column, Kind, register
+from milo.kube.manifests import condition, instant, without_empty
+from milo.kube.models import ResourceQuerySet
+from milo.kube.schemas import ConditionSerializer
+
+
+class AmountField(StringField):
+    """A decimal in a string: JSON numbers would lose digits."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        number = serializers.DecimalField(max_digits=24, decimal_places=4)
+        return number.run_validation(super().to_internal_value(data))
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class ChargeSpecSerializer(serializers.Serializer[Any]):
+    billingAccountRef = ReferenceSerializer(source="billing_account_ref", help_text=gettext_lazy("Who owes it."))
+    externalId = StringField(
+        source="external_id",
+        max_length=200,
+        help_text=gettext_lazy("Its id in the reporting system; a repeat is harmless."),
+    )
+    amount = AmountField(max_length=30, help_text=gettext_lazy("Decimal in a string, in the account's currency."))
+    currencyCode = StringField(
+        source="currency_code", max_length=3, help_text=gettext_lazy("ISO 4217; that of the account.")
+    )
+    dueDate = serializers.DateField(source="due_date", help_text=gettext_lazy("Calendar day on which it is due."))
+    description = StringField(
+        max_length=500, required=False, allow_blank=True, help_text=gettext_lazy("What it is for.")
+    )
+
+
+class ChargeStatusSerializer(serializers.Serializer[Any]):
+    conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Settled: nothing of it is outstanding."))
+    settlementReference = serializers.CharField(required=False)
+    settledAt = serializers.DateTimeField(required=False)
+
+
+class SettleSpecSerializer(serializers.Serializer[Any]):
+    reference = StringField(max_length=200, help_text=gettext_lazy("Reference of the settlement."))
+    settledAt = serializers.DateTimeField(
+        source="settled_at", required=False, help_text=gettext_lazy("When it was settled (UTC); default now.")
+    )
+
+
+@register
+class ChargeKind(Kind):
+    group, kind, plural, singular = "billing.milo.io", "Charge", CHARGES, "charge"
+    description = gettext_lazy("An outstanding charge as an outside billing system reports it.")
+    verbs = ("get", "list", "watch", "create")
+    model = Charge
+    spec_serializer, status_serializer = ChargeSpecSerializer, ChargeStatusSerializer
+    columns = (
+        Column("Account", lambda m: m["spec"]["billingAccountRef"]["name"]),
+        Column("Amount", lambda m: m["spec"]["amount"]),
+        Column("Currency", lambda m: m["spec"]["currencyCode"]),
+        Column("Due", lambda m: m["spec"]["dueDate"]),
+        Column("Settled", lambda m: m["status"]["conditions"][0]["status"]),
+    )
+    field_selectors = {"spec.billingAccountRef.name": "account__name", "spec.externalId": "external_id"}
+    undeletable = gettext_lazy("a charge is never deleted: report its settlement")
+    acts = (
+        Act(
+            "settle",
+            lambda row, spec, *, actor: settle_charge(row.pk, **spec, actor=actor),
+            SettleSpecSerializer,
+            gettext_lazy("Record that the charge is settled; a repeat with the same reference is harmless."),
+        ),
+    )
+
+    def queryset(self) -> ResourceQuerySet[Charge]:
+        return Charge.objects.select_related("organization", "account")
+
+    def spec(self, row: Charge) -> dict[str, Any]:
+        return {
+            "billingAccountRef": {"name": row.account.name},
+            "externalId": row.external_id,
+            "amount": _plain(row.amount),
+            "currencyCode": row.currency_code,
+            "dueDate": row.due_date.isoformat(),
+            "description": row.description,
+        }
+
+    def status(self, row: Charge) -> dict[str, Any]:
+        settled = row.settled_at is not None
+        reason = "Settled" if settled else "Outstanding"
+        since = row.settled_at or row.created_at
+        return without_empty(
+            {
+                "conditions": [condition("Settled", settled, since, reason, "", row.generation)],
+                "settlementReference": row.settlement_reference,
+                "settledAt": row.settled_at and instant(row.settled_at),
+            }
+        )
+
+    def create(self, body: Body, *, actor: Actor) -> Charge:
+        assert body.organization_id
+        spec = dict(body.spec)
+        account = spec.pop("billing_account_ref")["name"]
+        return report_charge(
+            body.organization_id, account, ChargeSpec(**spec), name=body.name, metadata=body.metadata, actor=actor
+        )
+
+    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Charge:
+        raise Invalid(_("a charge cannot be changed: report its settlement"))
+
+
+def _plain(amount: Decimal) -> str:
+    """Without the zeros that the column pads with, and without an exponent."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,158 @@
+"""Acts and readings of an account after Ready: suspensions, holds, what stands in the way of a closure."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from billing.models import BillingAccount, Suspension
+from billing.reason_codes import EVIDENCE, ReasonCode
+from billing.services import closures, holds, suspensions
+from milo.access import Actor
+from milo.kube.fields import ChoiceField, StringField
+from milo.kube.kinds import Act, Reading
+from milo.kube.manifests import precise_instant, without_empty
+from milo.kube.schemas import NothingSerializer
+
+
+class SuspendSpecSerializer(serializers.Serializer[Any]):
+    reasonCode = ChoiceField(ReasonCode.choices, source="reason_code", help_text=_("Why, as one word for programs."))
+    message = StringField(max_length=2000, help_text=_("Why, as customers read it in their notice."))
+    internalNote = StringField(
+        source="internal_note",
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text=_("For staff only; customers never see it."),
+    )
+
+
+class ResolveSpecSerializer(serializers.Serializer[Any]):
+    suspension = serializers.UUIDField(help_text=_("The uid of the open suspension."))
+    evidence = serializers.DictField(
+        child=StringField(max_length=suspensions.MAX_EVIDENCE_LENGTH),
+        help_text=_("The references that the reason code asks for, by name; see the reading suspensions."),
+    )
+
+
+class HoldSpecSerializer(serializers.Serializer[Any]):
+    type = ChoiceField(["LegalHold", "Dispute"], help_text=_("LegalHold or Dispute."))
+    reason = StringField(max_length=2000, help_text=_("Why the account is held."))
+
+
+class PreviewQuerySerializer(serializers.Serializer[Any]):
+    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=_("As in the act suspend."))
+    message = serializers.CharField(max_length=2000, help_text=_("As in the act suspend."))
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    projects = serializers.ListField(child=serializers.CharField(), help_text=_("Names of the projects bound."))
+    recipients = serializers.ListField(child=serializers.CharField(), help_text=_("Who would get a notice."))
+    subject = serializers.CharField(help_text=_("Subject of the notice."))
+    text = serializers.CharField(help_text=_("The very text of the notice, for the first of the projects."))
+
+
+class BlockerSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField(help_text=_("BillingAccountBinding, Charge, Hold or ApprovalRequest."))
+    name = serializers.CharField(help_text=_("Name of the object; the uid of a hold."))
+    message = serializers.CharField(help_text=_("What stands in the way."))
+    fix = serializers.CharField(help_text=_("What removes it."))
+    who = serializers.CharField(help_text=_("Who may do that."))
+
+
+class ChecklistSerializer(serializers.Serializer[Any]):
+    closable = serializers.BooleanField(help_text=_("Whether a closure could be requested now."))
+    blockers = BlockerSerializer(many=True)
+
+
+class SuspensionSerializer(serializers.Serializer[Any]):
+    uid = serializers.UUIDField()
+    reasonCode = serializers.CharField()
+    message = serializers.CharField()
+    internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
+    suspendedAt = serializers.DateTimeField()
+    suspendedBy = serializers.CharField()
+    evidenceAskedFor = serializers.ListField(child=serializers.CharField())
+    evidence = serializers.DictField(required=False)
+    resolvedAt = serializers.DateTimeField(required=False)
+    resolvedBy = serializers.CharField(required=False)
+
+
+class SuspensionsSerializer(serializers.Serializer[Any]):
+    items = SuspensionSerializer(many=True, help_text=_("Oldest first."))
+
+
+def _suspend(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
+    return suspensions.suspend(row.pk, **spec, actor=actor)
+
+
+def _resolve(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
+    return suspensions.resolve(row.pk, spec["suspension"], evidence=spec["evidence"], actor=actor)
+
+
+def _hold(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
+    return holds.set_hold(row.pk, **spec, actor=actor).account
+
+
+def _preview(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    return suspensions.preview(row, reason_code=query["reasonCode"], message=query["message"], actor=actor)
+
+
+def _checklist(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    found = [asdict(blocker) for blocker in closures.blockers(row)]
+    return {"closable": not found and row.phase in closures.CLOSABLE, "blockers": found}
+
+
+def _suspensions(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    # whoever may suspend reads the notes of those who did
+    staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
+    rows = Suspension.objects.filter(account=row).order_by("pk")
+    return {"items": [_suspension(found, staff) for found in rows]}
+
+
+def _suspension(row: Suspension, staff: bool) -> dict[str, Any]:
+    return without_empty(
+        {
+            "uid": str(row.uid),
+            "reasonCode": row.reason_code,
+            "message": row.message,
+            "internalNote": row.internal_note if staff else "",
+            "suspendedAt": precise_instant(row.suspended_at),
+            "suspendedBy": row.suspended_by,
+            "evidenceAskedFor": list(EVIDENCE[row.reason_code].references),
+            "evidence": row.evidence,
+            "resolvedAt": row.resolved_at and precise_instant(row.resolved_at),
+            "resolvedBy": row.resolved_by,
+        }
+    )
+
+
+ACCOUNT_ACTS = (
+    Act("suspend", _suspend, SuspendSpecSerializer, _("Suspend the account, or add a reason to one suspended.")),
+    Act("resolvesuspension", _resolve, ResolveSpecSerializer, _("Resolve one suspension with its evidence.")),
+    Act("hold", _hold, HoldSpecSerializer, _("Keep the account from being closed and its data from being purged.")),
+)
+ACCOUNT_READINGS = (
+    Reading(
+        "suspendpreview",
+        _preview,
+        PreviewQuerySerializer,
+        PreviewSerializer,
+        _("What suspend would do; changes nothing."),
+    ),
+    Reading(
+        "closurechecklist",
+        _checklist,
+        NothingSerializer,
+        ChecklistSerializer,
+        _("Everything that keeps the account from being closed."),
+    ),
+    Reading(
+        "suspensions",
+        _suspensions,
+        NothingSerializer,
+        SuspensionsSerializer,
+        _("Every suspension: who, when, why, and what resolved it."),
+    ),
+)
