@@ -38,7 +38,7 @@ class Data:
 def make(accounts: int) -> Data:
     """Fill the empty database with `accounts` (at least 1,000) accounts, each with its history and its revision."""
     admin, operator = User.objects.create_user("acme-admin"), User.objects.create_user("operator")
-    operator.groups.add(Group.objects.create(name=FINANCE_OPERATOR))
+    operator.groups.add(Group.objects.get_or_create(name=FINANCE_OPERATOR)[0])
     organization = create_organization(ORGANIZATION, OrganizationSpec("Acme Corporation"), actor=PLATFORM)
     grant(organization, admin, Membership.Role.BILLING_ADMIN, actor=PLATFORM)
     spec = AccountSpec(

@@ -4,11 +4,14 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
+from billing.services.approvals import approve, request_approval
 from billing.services.bindings import bind
+from billing.services.suspensions import suspend
 from milo.access import Actor
 from milo.identity.actors import actor_of
 from projects.models import Organization, Project
@@ -60,3 +63,29 @@ def a_person(
 
 def an_actor(**person: Any) -> Actor:
     return actor_of(a_person(**person))
+
+
+REQUESTER = Actor("user:requester", frozenset({"finance-operator"}))
+APPROVER = Actor("user:approver", frozenset({"finance-approver"}))
+
+
+def an_approved(account: BillingAccount, act: str, **request: Any) -> ApprovalRequest:
+    """A request for `act` on the account, approved by a second person."""
+    asked = request_approval(
+        account.organization_id, account.name, act, justification="agreed with the customer", actor=REQUESTER, **request
+    )
+    return approve(asked.pk, actor=APPROVER)
+
+
+def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
+    """Take a Ready account to another phase, by the acts that lead there where there are any."""
+    if phase == BillingAccount.Phase.SUSPENDED:
+        suspend(account.pk, reason_code="ManualReview", message="under review", actor=PLATFORM)
+    elif phase in BillingAccount.READ_ONLY:
+        an_approved(account, "Close")
+        if phase == BillingAccount.Phase.ARCHIVED:
+            BillingAccount.objects.filter(pk=account.pk).update(phase=phase, archived_at=timezone.now())
+    elif phase != BillingAccount.Phase.READY:
+        BillingAccount.objects.filter(pk=account.pk).update(phase=phase)
+    account.refresh_from_db()
+    return account

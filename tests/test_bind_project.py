@@ -49,11 +49,6 @@ def account(organization: Organization) -> BillingAccount:
     return make.a_ready_account(organization, "us")
 
 
-def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
-    BillingAccount.objects.filter(pk=account.pk).update(phase=phase)
-    return account
-
-
 def test_a_project_gets_its_first_payer(project: Project, account: BillingAccount) -> None:
     before = timezone.now()
     binding = make.a_binding(project, account, "frontend-us")
@@ -152,7 +147,7 @@ def test_an_archived_project_is_refused(project: Project, account: BillingAccoun
 
 @pytest.mark.parametrize("phase", ["Provisioning", "Incomplete", "Suspended", "Closed", "Archived"])
 def test_an_account_that_is_not_ready_is_refused(project: Project, account: BillingAccount, phase: str) -> None:
-    in_phase(account, phase)
+    make.in_phase(account, phase)
     with refused(Invalid) as refusal:
         make.a_binding(project, account)
     assert causes_of(refusal) == {ACCOUNT_FIELD: "FieldValueInvalid"}
@@ -213,7 +208,7 @@ def test_a_name_is_a_dns_label_and_no_card_number(project: Project, account: Bil
 def test_a_project_may_leave_a_suspended_account(project: Project, organization: Organization) -> None:
     suspended = make.a_ready_account(organization)
     old = make.a_binding(project, suspended)
-    in_phase(suspended, "Suspended")
+    make.in_phase(suspended, "Suspended")
     new = make.a_binding(project, make.a_ready_account(organization))
     old.refresh_from_db()
     assert (old.phase, new.phase) == ("Superseded", "Active")

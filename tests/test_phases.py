@@ -64,7 +64,7 @@ def test_a_deferred_phase_cannot_be_assigned_and_loads_when_asked_for() -> None:
 def test_refresh_from_db_loads_the_phase_that_another_act_has_reached() -> None:
     account = make.an_incomplete_account(make.an_organization())
     stale = BillingAccount.objects.get(pk=account.pk)
-    BillingAccount.objects.filter(pk=account.pk).update(phase="Closed")
+    make.in_phase(BillingAccount.objects.get(pk=account.pk), "Closed")
     stale.refresh_from_db()
     assert stale.phase == BillingAccount.Phase.CLOSED
     with pytest.raises(AttributeError):

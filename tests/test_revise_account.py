@@ -86,7 +86,7 @@ def test_the_currency_is_free_until_the_account_has_been_ready(incomplete: Billi
 @pytest.mark.parametrize("phase", ["Ready", "Suspended", "Closed"])
 @pytest.mark.parametrize("code", ["EUR", ""])
 def test_the_currency_is_fixed_in_every_phase_after_ready(ready: BillingAccount, phase: str, code: str) -> None:
-    BillingAccount.objects.filter(pk=ready.pk).update(phase=phase)
+    make.in_phase(ready, phase)
     with refused(Invalid) as refusal:
         revised(ready, currency_code=code)
     assert "spec.currencyCode" in causes_of(refusal)
@@ -171,7 +171,7 @@ def test_a_version_read_before_a_project_was_bound_is_stale(ready: BillingAccoun
 
 @pytest.mark.parametrize("phase", ["Closed", "Archived"])
 def test_a_closed_account_is_read_only(ready: BillingAccount, phase: str) -> None:
-    BillingAccount.objects.filter(pk=ready.pk).update(phase=phase)
+    make.in_phase(ready, phase)
     with refused(Invalid, "is closed and cannot be changed"):
         revised(ready, display_name="Renamed")
     with refused(Invalid, "is closed and cannot be changed"):
@@ -181,7 +181,7 @@ def test_a_closed_account_is_read_only(ready: BillingAccount, phase: str) -> Non
 
 
 def test_a_suspended_account_can_be_set_right_and_stays_suspended(ready: BillingAccount) -> None:
-    BillingAccount.objects.filter(pk=ready.pk).update(phase="Suspended")
+    make.in_phase(ready, "Suspended")
     revised(ready, payment_profile=OTHER_CARD)
     account = now(ready)
     assert (account.phase, account.payment_profile) == (BillingAccount.Phase.SUSPENDED, OTHER_CARD)

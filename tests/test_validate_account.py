@@ -121,7 +121,7 @@ def test_an_account_that_fails_keeps_no_other_waiting(organization: Organization
 def test_the_sweep_asks_for_no_account_that_does_not_wait(organization: Organization, settings: Settings) -> None:
     ready = make.a_ready_account(organization)
     make.an_incomplete_account(organization)
-    BillingAccount.objects.filter(pk=make.a_ready_account(organization).pk).update(phase="Suspended")
+    make.in_phase(make.a_ready_account(organization), "Suspended")
     verifiers.Moody.asked.clear()
     settings.MILO_PAYMENT_PROFILE_VERIFIER = verifiers.MOODY
     with nothing_changes():
@@ -146,7 +146,7 @@ def test_an_incomplete_account_validated_again_without_a_change_writes_nothing(o
 @pytest.mark.parametrize("phase", ["Ready", "Suspended", "Closed", "Archived"])
 def test_an_account_that_has_been_ready_is_not_validated_again(organization: Organization, phase: str) -> None:
     account = make.a_ready_account(organization)
-    BillingAccount.objects.filter(pk=account.pk).update(phase=phase)
+    make.in_phase(account, phase)
     with refused(Invalid, f"a {phase} account is not validated again"):
         validate(account.pk, actor=make.PLATFORM)
 

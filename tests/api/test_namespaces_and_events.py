@@ -54,8 +54,11 @@ def test_namespaces_are_selected_like_their_organizations(
     auditor.get("/api/v1/namespaces?labelSelector=a+b").refused(400, "BadRequest")
 
 
-def test_namespaces_are_made_as_organizations_only(operator: Api, acme: Organization) -> None:
-    operator.post("/api/v1/namespaces", {"kind": "Namespace"}).refused(405, "MethodNotAllowed")
+def test_a_namespace_is_made_as_an_organization_and_not_deleted(operator: Api, acme: Organization) -> None:
+    operator.post("/api/v1/namespaces", {"kind": "Namespace"}).refused(400, "BadRequest")
+    sent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}}
+    assert operator.post("/api/v1/namespaces", sent).done(201)["kind"] == "Namespace"
+    assert Organization.objects.filter(name="made").exists()
     operator.delete("/api/v1/namespaces/acme-corp").refused(405, "MethodNotAllowed")
 
 
