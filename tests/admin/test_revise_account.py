@@ -3,7 +3,6 @@
 import pytest
 from django.test import Client
 
-from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.kube.metadata import Metadata
 from tests import make
@@ -76,8 +75,7 @@ def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World,
 
 
 def test_a_closed_account_offers_no_revision_and_refuses_it(world: World, operator: Client) -> None:
-    account = make.a_ready_account(world.organization)
-    BillingAccount.objects.filter(pk=account.pk).update(phase="Closed")
+    account = make.in_phase(make.a_ready_account(world.organization), "Closed")
     assert buttons(operator.get(page_of(account))) == set()
     with nothing_changes():
         page = submit(operator, page_of(account, "revise"), net_days="60")
