@@ -12,7 +12,7 @@ from projects.access import (
 from projects.models import Membership
 
 ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
-APPROVALS, CHARGES = "approvalrequests", "charges"
+APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
 KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
 ASK = ("withdraw", "renew")
 
@@ -24,6 +24,7 @@ def declare_rules() -> None:
         [
             Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold")),
             Rule(FINANCE_OPERATOR, APPROVALS, ("create",), acts=ASK),
+            Rule(FINANCE_OPERATOR, NOTICES, ("get", "list"), acts=("requeue",)),
             Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
             Rule(Membership.Role.BILLING_ADMIN, APPROVALS, ("create",), acts=ASK, organization=True),
             Rule(CHARGE_REPORTER, CHARGES, (*READ, "create"), acts=("settle",)),

@@ -162,6 +162,18 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+EMAIL_HOST = os.environ.get("MILO_EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("MILO_EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("MILO_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("MILO_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("MILO_EMAIL_TLS") == "1"
+EMAIL_TIMEOUT = 10
+# without a mail server each message is a file
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+DEFAULT_FROM_EMAIL = os.environ.get("MILO_EMAIL_FROM", "billing@milo.example")
+MILO_MESSAGE_ID_DOMAIN = os.environ.get("MILO_MESSAGE_ID_DOMAIN", "milo.example")
+
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -175,6 +187,10 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "validate-waiting-accounts": {"task": "billing.tasks.validate_waiting_accounts", "schedule": 60.0},
+    # a task that waits for longer than to its next turn is not needed any more
+    "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
+    "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
+    "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }
 

@@ -1,0 +1,162 @@
+"""Delivers what is owed: notices by mail, and revisions of projects whose payer's standing has changed.
+
+Every row is owed already, so a crash at any point only makes it late: a claim that lapses is taken up again.
+"""
+
+import smtplib
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import connection, transaction
+from django.utils import timezone
+
+from billing.access import NOTICES
+from billing.models import Announcement, Notice
+from billing.models.binding import projects_paid_by
+from billing.notice_texts import render
+from milo import audit
+from milo.access import Actor
+from milo.errors import NotFound
+
+log = structlog.get_logger(__name__)
+BATCH = 20
+CLAIM = timedelta(seconds=20)
+OUTAGE_RETRY = timedelta(seconds=5)
+PROJECTS_PER_ACT = 200
+# the server is away, which says nothing about the message
+OUTAGES = (OSError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected, smtplib.SMTPHeloError)
+
+
+def deliver_due() -> int:
+    """Deliver every notice that is due; returns how many were handed to the mail server.
+
+    At least once, always under the same Message-ID. A mail server that is away stops the round without counting
+    as an attempt; a message that it refuses is tried again after 1 m, 5 m, 30 m, 2 h and 12 h, then it is Dead.
+    """
+    delivered = 0
+    while claimed := list(_claim()):
+        sent, outage = _send(claimed)
+        delivered += sent
+        if outage:
+            break
+    return delivered
+
+
+def _claim() -> Iterable[Notice]:
+    """Take up to 20 due notices, so that no other worker sends them meanwhile."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Notice.objects.due(now).order_by("due_at", "pk")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        claimed = list(due[:BATCH])
+        Notice.objects.filter(pk__in=[notice.pk for notice in claimed]).update(claimed_until=now + CLAIM)
+    return Notice.objects.filter(pk__in=[notice.pk for notice in claimed]).select_related("account", "project")
+
+
+def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
+    """How many of the claimed notices were sent, and whether the mail server went away."""
+    sent, mailer = 0, get_connection()
+    try:
+        mailer.open()
+        for notice in notices:
+            if notice.claimed_until and timezone.now() >= notice.claimed_until:
+                break  # another worker may hold it by now
+            try:
+                mailer.send_messages([message(notice)])
+            except smtplib.SMTPServerDisconnected:
+                raise
+            except smtplib.SMTPException as error:
+                _failed(notice, str(error))
+            else:
+                _succeeded(notice)
+                sent += 1
+        return sent, False
+    except OUTAGES as error:
+        log.warning("mail_server_away", error=str(error))
+        # what was refused in this round keeps the later time it was given
+        waiting = Notice.objects.filter(pk__in=[notice.pk for notice in notices], due_at__lte=timezone.now())
+        waiting.filter(phase=Notice.Phase.PENDING).update(
+            claimed_until=None, due_at=timezone.now() + OUTAGE_RETRY, last_error=str(error)
+        )
+        return sent, True
+    finally:
+        mailer.close()
+
+
+def message(notice: Notice) -> EmailMultiAlternatives:
+    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes."""
+    text = render(
+        notice.about, notice.context, account=notice.account, project=notice.project, language=notice.language
+    )
+    mail = EmailMultiAlternatives(
+        text.subject, text.plain, to=[notice.recipient], headers={"Message-ID": message_id(notice)}
+    )
+    mail.attach_alternative(text.html, "text/html")
+    return mail
+
+
+def message_id(notice: Notice) -> str:
+    """RFC 5322 msg-id of a notice."""
+    return f"<{notice.uid}@{settings.MILO_MESSAGE_ID_DOMAIN}>"
+
+
+def _succeeded(notice: Notice) -> None:
+    notice.phase, notice.delivered_at = Notice.Phase.DELIVERED, timezone.now()
+    notice.attempts += 1
+    notice.claimed_until, notice.last_error = None, ""
+    notice.save()
+
+
+def _failed(notice: Notice, why: str) -> None:
+    notice.attempts += 1
+    notice.claimed_until, notice.last_error = None, why
+    if notice.attempts > len(Notice.BACKOFF):
+        notice.phase = Notice.Phase.DEAD
+    else:
+        notice.due_at = timezone.now() + Notice.BACKOFF[notice.attempts - 1]
+    notice.save()
+
+
+def requeue(notice_id: int, *, actor: Actor) -> Notice:
+    """Owe an undeliverable notice again, under its old Message-ID. Raises `Forbidden`, `NotFound` unless it is Dead."""
+    actor.require("create", NOTICES, None, act="requeue")
+    with transaction.atomic():
+        notice = Notice.objects.select_for_update().filter(pk=notice_id, phase=Notice.Phase.DEAD).first()
+        if notice is None:
+            raise NotFound("there is no such undeliverable notice")
+        notice.phase, notice.attempts, notice.due_at = Notice.Phase.PENDING, 0, timezone.now()
+        notice.save()
+        return notice
+
+
+def announce_owed() -> int:
+    """Write the revisions owed to projects whose payer's standing has changed; returns how many.
+
+    In acts of 200 projects, each of which notes how far it got.
+    """
+    told = 0
+    for announcement_id in list(Announcement.objects.filter(done_at=None).order_by("pk").values_list("pk", flat=True)):
+        while count := _announce(announcement_id):
+            told += count
+    return told
+
+
+def _announce(announcement_id: int) -> int:
+    with audit.act():
+        owed = Announcement.objects.select_related("account").get(pk=announcement_id)
+        if owed.done_at:
+            return 0
+        bound = projects_paid_by(owed.account).filter(pk__gt=owed.last_project_id)
+        projects = list(bound.locked()[:PROJECTS_PER_ACT])
+        for project in projects:
+            audit.touch(Actor(owed.actor), project, reason=owed.reason, why=owed.message)
+        if projects:
+            owed.last_project_id = projects[-1].pk
+        else:
+            owed.done_at = timezone.now()
+        owed.save()
+        return len(projects)
