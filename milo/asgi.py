@@ -2,13 +2,14 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402  settings are read once Django is set up
 
+from milo.handler import OneHopHandler  # noqa: E402
 from milo.kube.body_limit import BodyLimit  # noqa: E402
 
-application = BodyLimit(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = BodyLimit(OneHopHandler(settings.MILO_THREADS), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

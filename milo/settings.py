@@ -17,6 +17,10 @@ DATA_DIR = Path(os.environ.get("MILO_DATA_DIR") or BASE_DIR / "var").absolute()
 DEBUG = os.environ.get("MILO_DEBUG") == "1"
 
 
+# requests that are worked on at once; more wait their turn
+MILO_THREADS = 16
+
+
 def _secret_key() -> str:
     """The key of the environment, else one made once and kept beside the embedded database."""
     if key := os.environ.get("MILO_SECRET_KEY"):
@@ -51,8 +55,8 @@ def _database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL",
         }
     elif config["ENGINE"].endswith("postgresql"):
-        # ASGI serves each request on a thread of its own, so a connection per thread would be one per request
-        options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 20}
+        # watches borrow connections too, and hold none
+        options["pool"] = {"min_size": 1, "max_size": MILO_THREADS + 4, "timeout": 20}
     else:
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://")
     return config
