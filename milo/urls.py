@@ -12,5 +12,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *api_paths(),
 ]
+handler400 = "milo.kube.status.bad_request"
 handler404 = "milo.kube.status.not_found"
 handler500 = "milo.kube.status.server_error"

@@ -12,7 +12,7 @@ _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 CLUSTER_SCOPED_EVENTS = "default"
 """The namespace in which kubectl looks for events of objects that have none."""
-ANNOTATIONS_LIMIT = 256 * 1024
+SIZE_LIMIT = 256 * 1024
 
 
 def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
@@ -50,6 +50,8 @@ def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -
         for key, value in labels.items()
         if not is_label_value(value)
     ]
-    if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT:
-        causes.append(Cause("metadata.annotations", _("may hold at most 256 KiB"), "FieldValueTooLong"))
+    for where, pairs in (("labels", labels), ("annotations", annotations)):
+        # Kubernetes bounds annotations so; labels it bounds by the size of the request, which patches add up
+        if sum(len(key) + len(value) for key, value in pairs.items()) > SIZE_LIMIT:
+            causes.append(Cause(f"metadata.{where}", _("may hold at most 256 KiB"), "FieldValueTooLong"))
     return causes

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -117,6 +117,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return respond(failure("NotFound", _("the server could not find the requested resource"), details=details))
     if isinstance(error, RequestDataTooBig):
         return respond(failure("RequestEntityTooLarge", _("the request body is too large"), details=details))
+    if isinstance(error, SuspiciousOperation):
+        return respond(failure("BadRequest", _("the request is not acceptable: %(why)s") % {"why": error}))
     if isinstance(error, IntegrityError):
         # a race that the constraint stopped: the same request will now meet the kind refusal
         log.warning("integrity_error", error=str(error))
@@ -139,6 +141,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(API_PREFIXES):
         return respond(failure("NotFound", _("the server could not find the requested resource")))
     return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, for example of a foreign Host: a Status on API paths, a page elsewhere."""
+    if request.path.startswith(API_PREFIXES):
+        return respond(failure("BadRequest", _("the request is not acceptable")))
+    return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

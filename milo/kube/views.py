@@ -41,6 +41,8 @@ class KubeView(APIView):
     content_negotiation_class = Negotiation
     renderer_classes = [JSONRenderer]
     parser_classes: list[Any] = []
+    # no OPTIONS: the OpenAPI document says what there is
+    metadata_class = None
     name_sent = ""
 
     @property

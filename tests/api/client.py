@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.test.client import ClientHandler
 
 from milo.identity.tokens import issue_token
 from tests import make
@@ -74,12 +75,22 @@ class Answer:
         return {cause["field"]: cause["message"] for cause in self.json["details"]["causes"]}
 
 
+_handler = ClientHandler(enforce_csrf_checks=False)
+
+
+def _client() -> Client:
+    client = Client(raise_request_exception=False)
+    # one for all: loading the middleware takes longer than most requests
+    client.handler = _handler
+    return client
+
+
 @dataclass(frozen=True)
 class Api:
     """A client of the API that sends `secret`; without one it is anonymous."""
 
     secret: str = ""
-    client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+    client: Client = field(default_factory=_client)
 
     @classmethod
     def of(cls, person: User, **token: Any) -> "Api":
