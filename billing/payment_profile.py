@@ -1,44 +1,123 @@
-"""The payment profile: exactly one payment method, as references to what a payment provider keeps."""
+"""The payment profile: exactly one payment method, as references to what a payment provider or a bank keeps.
 
+It is one object with one field, the method (`{"creditCard": {"cardReference": "cc-12345"}}`), whose rows are in
+`data/payment_methods.csv`.
+"""
+
+import calendar
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from billing.compliance.dataset import data
+from billing.compliance.findings import Finding, Severity
+from billing.compliance.payment_methods import PaymentMethod
+from billing.payment_fields import FIELDS, REFERENCE_LENGTH, secret_in
+from milo import texts
 from milo.errors import Cause
 
+__all__ = ["FIELD", "FIELDS", "REFERENCE_LENGTH", "causes", "expires_on", "expiring", "method_of", "methods"]
+
 FIELD = "spec.paymentProfile"
-METHODS: dict[str, tuple[str, ...]] = {"creditCard": ("cardReference",)}
-REFERENCE_LENGTH = 200
+EXPIRY_NOTICE = timedelta(days=30)
+# shorter than REFERENCE_LENGTH and of fewer characters: Bacs 18; SEPA 35 of its own set (EPC217-08)
+_SEPA_MANDATE = re.compile(r"[A-Za-z0-9/?:().,'+ -]{1,35}")
+_MANDATES = {"bacsDebit": re.compile(r".{1,18}"), "sepaDebitCore": _SEPA_MANDATE, "sepaDebitB2b": _SEPA_MANDATE}
 
 
-def method_of(profile: dict[str, Any] | None) -> str:
+@cache
+def methods() -> Mapping[str, PaymentMethod]:
+    """Every method by its field in the profile, as its newest row has it."""
+    return MappingProxyType({member: rows[-1] for member, rows in sorted(data().methods.items())})
+
+
+def method_of(profile: Mapping[str, Any] | None) -> str:
     """The name of the profile's method (`creditCard`); empty where there is none."""
     return next(iter(profile), "") if profile else ""
 
 
-def causes(profile: dict[str, Any] | None) -> list[Cause]:
-    """Every fault of a profile that is given: not exactly one known method, a reference missing or too long."""
+def causes(profile: dict[str, Any] | None, on: date | None = None) -> list[Cause]:
+    """Every fault of a profile that is given: not exactly one known method, a field missing, unknown or malformed.
+
+    With a day `on`, also a card or mandate that has expired by then. No value is repeated in a message.
+    """
     if profile is None:
         return []
     if len(profile) != 1:
         return [Cause(FIELD, _("must name exactly one payment method"))]
-    method = method_of(profile)
-    if method not in METHODS:
-        known = ", ".join(sorted(METHODS))
-        message = _("%(method)s is not a payment method; known: %(known)s") % {"method": method[:40], "known": known}
+    member = method_of(profile)
+    if member not in methods():
+        message = _("must be a payment method; known: %(known)s") % {"known": ", ".join(methods())}
         return [Cause(FIELD, message, "FieldValueNotSupported")]
-    details = profile[method]
+    details, path = profile[member], f"{FIELD}.{member}"
     if not isinstance(details, dict):
-        return [Cause(f"{FIELD}.{method}", _("must be an object"))]
-    found = [
-        Cause(f"{FIELD}.{method}.{key}", _("is unknown"), "FieldValueNotSupported")
-        for key in details
-        if key not in METHODS[method]
-    ]
-    for key in METHODS[method]:
-        value, path = details.get(key), f"{FIELD}.{method}.{key}"
-        if not isinstance(value, str) or not value.strip():
-            found.append(Cause.required(path))
-        elif len(value) > REFERENCE_LENGTH:
-            found.append(Cause(path, _("is too long"), "FieldValueTooLong"))
+        return [Cause(path, _("must be an object"))]
+    method = methods()[member]
+    found = [*_unknown(method, details, path), *_missing(method, details, path), *_faults(method, details, path)]
+    if not found and on is not None and (end := expires_on(profile)) and end < on:
+        found.append(Cause(path, _("has expired on %(day)s; give another one") % {"day": end.isoformat()}))
     return found
+
+
+def _unknown(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterator[Cause]:
+    for key in details:
+        if key.lower() in method.forbidden:
+            message = _("is never accepted; give a token reference of the payment provider instead")
+            yield Cause(f"{path}.{key}", message, "FieldValueNotSupported")
+        elif key not in method.fields:
+            yield Cause(_of_unknown(key, path), _("is unknown"), "FieldValueNotSupported")
+
+
+def _of_unknown(key: str, path: str) -> str:
+    # somebody may have taken the place of a name for the place of a number
+    return path if len(key) > 40 or not key.isidentifier() or secret_in(key) else f"{path}.{key}"
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and (not isinstance(value, str) or bool(value.strip()))
+
+
+def _missing(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterator[Cause]:
+    for first, *others in method.required:
+        if not any(_is_given(details.get(name)) for name in (first, *others)):
+            message = _("is required, or %(others)s") % {"others": ", ".join(others)} if others else ""
+            yield Cause.required(f"{path}.{first}", message)
+
+
+def _faults(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterator[Cause]:
+    for key, value in details.items():
+        if key not in method.fields or not _is_given(value):
+            continue
+        where = f"{path}.{key}"
+        yield from texts.causes(value, where)
+        if fault := FIELDS[key].fault(value):
+            yield Cause(where, fault)
+        elif key == "mandateReference" and method.member in _MANDATES and not _MANDATES[method.member].fullmatch(value):
+            yield Cause(where, _("is too long, or has a character that the scheme does not know"))
+        elif key == "bankCountry" and method.countries is not None and value not in method.countries:
+            yield Cause(where, _("is outside the scheme"), "FieldValueNotSupported")
+    if (details.get("expMonth") is None) != (details.get("expYear") is None):
+        yield Cause(path, _("must name both expMonth and expYear, or neither"))
+
+
+def expires_on(profile: Mapping[str, Any]) -> date | None:
+    """The last day on which a well-formed profile can be used, as it says itself; None where it does not say."""
+    details = profile[method_of(profile)]
+    if "expYear" in details:
+        year, month = details["expYear"], details["expMonth"]
+        return date(year, month, calendar.monthrange(year, month)[1])
+    return date.fromisoformat(details["mandateValidUntil"]) if "mandateValidUntil" in details else None
+
+
+def expiring(profile: Mapping[str, Any], on: date) -> Finding | None:
+    """A Warning where a well-formed profile can still be used `on` a day and expires within 30 days of it."""
+    end = expires_on(profile)
+    if end is None or not on <= end <= on + EXPIRY_NOTICE:
+        return None
+    message = _("expires on %(day)s; give another one before") % {"day": end.isoformat()}
+    return Finding(Severity.WARNING, f"{FIELD}.{method_of(profile)}", message, "profile.expiring")

@@ -1,0 +1,134 @@
+"""All data files together, validated, and loaded once per process."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Protocol, TypeVar
+
+from billing.compliance.findings import Confidence
+from billing.compliance.jurisdiction_rows import COLUMNS as JURISDICTION_COLUMNS
+from billing.compliance.jurisdiction_rows import check_digit_modules, home_region, jurisdiction
+from billing.compliance.jurisdictions import Jurisdiction
+from billing.compliance.mandates import MANDATE_COLUMNS, STANDARD_COLUMNS, Mandate, Standard, mandate, standard
+from billing.compliance.payment_methods import COLUMNS as METHOD_COLUMNS
+from billing.compliance.payment_methods import PaymentMethod, payment_method
+from billing.compliance.table import Row, read
+
+DATA = Path(__file__).with_name("data")
+SOURCE_COLUMNS = ("source", "citation")
+PEPPOL_COLUMNS = "scheme name stdnum_module confidence source".split()
+# a document for people: a format of invoices and no standard of e-invoices
+PDF = "PDF"
+
+
+class Dated(Protocol):
+    @property
+    def effective_from(self) -> date | None: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What the files say. `jurisdictions` and `methods` hold the rows of a key by date, the oldest first.
+
+    `sources` are citations by key, `mandates` by country, `regions` the codes that residency knows, and
+    `peppol_schemes` the modules of python-stdnum that check an identifier's digits, where there is one.
+    """
+
+    sources: Mapping[str, str]
+    standards: Mapping[str, Standard]
+    formats: frozenset[str]
+    jurisdictions: Mapping[str, tuple[Jurisdiction, ...]]
+    regions: frozenset[str]
+    mandates: Mapping[str, tuple[Mandate, ...]]
+    methods: Mapping[str, tuple[PaymentMethod, ...]]
+    peppol_schemes: Mapping[str, tuple[ModuleType, ...]]
+
+    def jurisdiction(self, country: str, on: date) -> Jurisdiction | None:
+        """The row of `country` (ISO 3166-1 alpha-2) in force on a day; None where none is known."""
+        return _in_force(self.jurisdictions.get(country, ()), on)
+
+    def method(self, member: str, on: date) -> PaymentMethod | None:
+        """The row of a method, by its field in the payment profile, in force on a day; None where none is known."""
+        return _in_force(self.methods.get(member, ()), on)
+
+
+@cache
+def data() -> Dataset:
+    """The files shipped with this package."""
+    return load(DATA)
+
+
+def load(folder: Path) -> Dataset:
+    """The files of `folder`; raises `BrokenData` for the first cell that cannot be trusted."""
+    sources = dict(read(folder / "sources.tsv", SOURCE_COLUMNS, ["source"], _source))
+    standards = _standards(folder / "einvoice_standards.csv", sources)
+    formats = frozenset(standards) | {PDF}
+    countries = folder / "jurisdictions.csv"
+    regions = frozenset(read(countries, JURISDICTION_COLUMNS, ["country", "effective_from"], home_region))
+    jurisdictions = read(
+        countries,
+        JURISDICTION_COLUMNS,
+        ["country", "effective_from"],
+        lambda row: jurisdiction(row, sources, formats, regions),
+    )
+    mandates = read(
+        folder / "einvoice_mandates.csv",
+        MANDATE_COLUMNS,
+        ["country", "standard", "scope", "effective_from"],
+        lambda row: mandate(row, sources, standards),
+    )
+    methods = read(
+        folder / "payment_methods.csv",
+        METHOD_COLUMNS,
+        ["method", "effective_from"],
+        lambda row: payment_method(row, sources),
+    )
+    return Dataset(
+        sources=MappingProxyType(sources),
+        standards=MappingProxyType(standards),
+        formats=formats,
+        jurisdictions=_by_date(jurisdictions, lambda each: each.country),
+        regions=regions,
+        mandates=_by_date(mandates, lambda each: each.country),
+        methods=_by_date(methods, lambda each: each.member),
+        peppol_schemes=MappingProxyType(dict(_peppol_schemes(folder / "peppol_schemes.csv", sources))),
+    )
+
+
+def _source(row: Row) -> tuple[str, str]:
+    return row.required("source"), row.required("citation")
+
+
+def _standards(path: Path, sources: Collection[str]) -> dict[str, Standard]:
+    names = read(path, STANDARD_COLUMNS, ["standard"], lambda row: row.required("standard"))
+    found = read(path, STANDARD_COLUMNS, ["standard"], lambda row: standard(row, sources, names))
+    return {each.name: each for each in found}
+
+
+def _peppol_schemes(path: Path, sources: Collection[str]) -> Iterable[tuple[str, tuple[ModuleType, ...]]]:
+    def scheme(row: Row) -> tuple[str, tuple[ModuleType, ...]]:
+        row.required("name")
+        row.member("confidence", Confidence)
+        row.items("source", ";", sources)
+        return row.required("scheme"), check_digit_modules(row)
+
+    return read(path, PEPPOL_COLUMNS, ["scheme"], scheme)
+
+
+def _by_date(rows: Iterable[D], key: Callable[[D], str]) -> Mapping[str, tuple[D, ...]]:
+    groups: dict[str, list[D]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.effective_from or date.min):
+        groups[key(row)].append(row)
+    return MappingProxyType({name: tuple(group) for name, group in groups.items()})
+
+
+def _in_force(rows: Iterable[D], on: date) -> D | None:
+    started = [row for row in rows if row.effective_from is None or row.effective_from <= on]
+    return started[-1] if started else None

@@ -1,0 +1,111 @@
+"""Payment methods, one dated row of `data/payment_methods.csv` each."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from billing.compliance.findings import Confidence
+from billing.compliance.jurisdictions import COUNTRIES
+from billing.compliance.table import Row
+from billing.currencies import ALLOWED
+
+COLUMNS = (
+    "method effective_from family countries_payer countries_business_note currencies recurring "
+    "required_reference_fields optional_display_fields forbidden_fields validation limits notes confidence source"
+).split()
+FAMILIES = (
+    "bank_debit", "bank_redirect", "bank_transfer", "bill_presentment", "card", "paper", "terms", "voucher", "wallet"
+)  # fmt: skip
+ANY, DOMESTIC = "*", "domestic"
+# the specification's own example names the method so
+_SPECIFIED = {"card": "creditCard"}
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """A method; `member` is its field in the payment profile (`sepaDebitCore`).
+
+    `countries` of the payer and `currencies` are None where any will do; a `domestic_currency` method
+    takes the currency of the payer's country. Of each group in `required` exactly one field is given.
+    """
+
+    name: str
+    member: str
+    effective_from: date | None
+    family: str
+    countries: frozenset[str] | None
+    currencies: frozenset[str] | None
+    domestic_currency: bool
+    recurring: bool
+    business_only: bool
+    required: tuple[tuple[str, ...], ...]
+    optional: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    confidence: Confidence
+    source: str
+
+    @property
+    def firm(self) -> bool:
+        """Whether a rule from this row may reject, and not only warn (compliance.md, finding 5)."""
+        return self.confidence is not Confidence.LOW and bool(self.source)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field that the method's object may have."""
+        return frozenset(name for group in self.required for name in group) | frozenset(self.optional)
+
+
+def payment_method(row: Row, sources: Collection[str]) -> PaymentMethod:
+    """A validated row; `sources` are the keys it may refer to. Raises `BrokenData`."""
+    name, currencies = row.required("method"), row.required("currencies")
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
+        raise row.broken("method", f"{name!r} is no name in snake case")
+    listed = None if currencies in (ANY, DOMESTIC) else frozenset(row.items("currencies", "|", ALLOWED))
+    countries = row.required("countries_payer")
+    first, *rest = name.split("_")
+    return PaymentMethod(
+        name=name,
+        member=_SPECIFIED.get(name, first + "".join(word.capitalize() for word in rest)),
+        effective_from=row.optional_day("effective_from"),
+        family=row.known("family", FAMILIES),
+        countries=None if countries == ANY else frozenset(row.items("countries_payer", "|", COUNTRIES)),
+        currencies=listed,
+        domestic_currency=currencies == DOMESTIC,
+        recurring=_recurring(row),
+        business_only="non-consumer" in row.text("validation"),
+        required=_required(row),
+        optional=_fields(row, "optional_display_fields"),
+        forbidden=_fields(row, "forbidden_fields"),
+        confidence=row.member("confidence", Confidence),
+        source=";".join(row.items("source", ";", sources)),
+    )
+
+
+def _recurring(row: Row) -> bool:
+    word = row.required("recurring").split(" ")[0]
+    if word not in ("yes", "no", "partly", "n/a"):
+        raise row.broken("recurring", f"{word!r} is unknown")
+    return word == "yes"
+
+
+def _required(row: Row) -> tuple[tuple[str, ...], ...]:
+    """Groups of alternatives: `a (a remark);b or c` is `(("a",), ("b", "c"))`.
+
+    An alternative in capitals, as in `qrReference or RF`, is another form of the same field and no field.
+    """
+    cells = re.sub(r"\s*\([^)]*\)", "", row.required("required_reference_fields"))
+    groups = tuple(tuple(name for name in cell.split(" or ") if not name.isupper()) for cell in cells.split(";"))
+    _refuse_odd_names(row, "required_reference_fields", [name for group in groups for name in group])
+    return groups
+
+
+def _fields(row: Row, column: str) -> tuple[str, ...]:
+    names = row.items(column, ";")
+    _refuse_odd_names(row, column, names)
+    return names
+
+
+def _refuse_odd_names(row: Row, column: str, names: Collection[str]) -> None:
+    if wrong := [name for name in names if not re.fullmatch(r"[a-z][A-Za-z0-9]*", name)]:
+        raise row.broken(column, f"{wrong[0]!r} is no field name in camel case")

@@ -1,0 +1,98 @@
+"""Regional preferences of an account, `spec.preferences`, and the validation of their form."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+
+from billing.compliance import languages
+from billing.compliance.dataset import data
+from billing.compliance.einvoicing import EInvoicing
+from billing.compliance.jurisdictions import COUNTRIES
+from billing.compliance.tax_registrations import LENGTH, Form, TaxRegistration, checked
+from milo import card_numbers
+from milo.errors import Cause
+
+FIELD = "spec.preferences"
+MAX_TAX_REGISTRATIONS = 20
+
+
+class CustomerKind(StrEnum):
+    BUSINESS = "business"
+    GOVERNMENT = "government"
+    INDIVIDUAL = "individual"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Where the customer is and how it wants its invoices; empty where nothing is given.
+
+    `country` is ISO 3166-1 alpha-2, `invoice_language` a BCP 47 tag, `data_residency` a region (`EU`) or a country.
+    """
+
+    country: str = ""
+    customer_kind: str = CustomerKind.BUSINESS
+    tax_registrations: tuple[TaxRegistration, ...] = ()
+    invoice_language: str = ""
+    invoice_format: str = ""
+    e_invoicing: EInvoicing = EInvoicing()
+    data_residency: str = ""
+
+    def normalised(self, on: date) -> "Preferences":
+        """The same with tax numbers, language tag and identifiers as their authorities write them, to be stored."""
+        registrations = tuple(
+            TaxRegistration(each.country, checked(each, on).number) for each in self.tax_registrations
+        )
+        return replace(
+            self,
+            tax_registrations=registrations,
+            invoice_language=languages.canonical(self.invoice_language) or self.invoice_language,
+            e_invoicing=self.e_invoicing.normalised(),
+        )
+
+    def causes(self, on: date) -> list[Cause]:
+        """Every fault of form, to be asked after `normalised`; what the law of a country says is `check.check`'s."""
+        found = list(self._causes()) + list(self._tax_causes(on))
+        return found + list(self.e_invoicing.causes(government=self.customer_kind == CustomerKind.GOVERNMENT))
+
+    def _causes(self) -> Iterator[Cause]:
+        if self.country and self.country not in COUNTRIES:
+            yield _not_a_country(f"{FIELD}.country")
+        if self.customer_kind not in list(CustomerKind):
+            message = _("must be one of %(known)s") % {"known": ", ".join(CustomerKind)}
+            yield Cause(f"{FIELD}.customerKind", message, "FieldValueNotSupported")
+        if self.invoice_language and not languages.canonical(self.invoice_language):
+            yield Cause(f"{FIELD}.invoiceLanguage", _("is not a BCP 47 language tag, as de-AT"))
+        if self.invoice_format and self.invoice_format not in data().formats:
+            message = _("must be one of %(known)s") % {"known": ", ".join(sorted(data().formats))}
+            yield Cause(f"{FIELD}.invoiceFormat", message, "FieldValueNotSupported")
+        if self.data_residency and self.data_residency not in data().regions | COUNTRIES:
+            message = _("is neither a region (%(known)s) nor an ISO 3166-1 country")
+            known = ", ".join(sorted(data().regions - COUNTRIES))
+            yield Cause(f"{FIELD}.dataResidency", message % {"known": known}, "FieldValueNotSupported")
+
+    def _tax_causes(self, on: date) -> Iterator[Cause]:
+        path = f"{FIELD}.taxRegistrations"
+        if len(self.tax_registrations) > MAX_TAX_REGISTRATIONS:
+            message = _("may hold at most %(limit)d registrations") % {"limit": MAX_TAX_REGISTRATIONS}
+            yield Cause(path, message, "FieldValueTooMany")
+            return
+        for index, registration in enumerate(self.tax_registrations):
+            if registration.country not in COUNTRIES:
+                yield _not_a_country(f"{path}[{index}].country")
+            number = f"{path}[{index}].number"
+            if not registration.number.strip():
+                yield Cause.required(number)
+            elif len(registration.number) > LENGTH:
+                yield Cause(number, _("is too long"), "FieldValueTooLong")
+            # a number in its country's form is one, though one in ten would pass for a card number
+            elif checked(registration, on).form is not Form.VALID:
+                yield from card_numbers.causes(registration.number, number)
+            if registration in self.tax_registrations[:index]:
+                yield Cause(number, _("is named twice"), "FieldValueDuplicate")
+
+
+def _not_a_country(path: str) -> Cause:
+    return Cause(path, _("is not an ISO 3166-1 country code, as DE"), "FieldValueNotSupported")

@@ -1,0 +1,32 @@
+"""The rule packs: each a pure function `(AccountFacts, PlatformSettings, date) -> findings` that reads dated rows.
+
+A pack says nothing where a fact that it needs is not given: what is missing is told by the account itself.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from billing.compliance.facts import AccountFacts, PlatformSettings
+from billing.compliance.findings import Finding
+from billing.compliance.rules import (
+    currency,
+    einvoicing,
+    language,
+    payment_method,
+    payment_terms,
+    residency,
+    retention,
+    tax_registration,
+)
+
+Rule = Callable[[AccountFacts, PlatformSettings, date], Iterator[Finding]]
+RULES: tuple[Rule, ...] = (
+    currency.findings,
+    payment_terms.findings,
+    payment_method.findings,
+    tax_registration.findings,
+    einvoicing.findings,
+    language.findings,
+    residency.findings,
+    retention.findings,
+)

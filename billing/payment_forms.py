@@ -1,0 +1,118 @@
+"""Forms of the values that payment methods ask for: each tells what is wrong with a value, or nothing."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.translation import gettext as _
+from stdnum import bic as iso9362
+from stdnum import iso11649, luhn
+from stdnum.br import cnpj, cpf
+from stdnum.ch import esr
+
+from billing.compliance.jurisdictions import COUNTRIES
+
+Form = Callable[[Any], str]
+
+
+def anything(value: Any) -> str:
+    return ""
+
+
+def matching(pattern: str, message: Callable[[], str]) -> Form:
+    return lambda value: "" if re.fullmatch(pattern, value) else message()
+
+
+def digits(least: int, most: int) -> Form:
+    if least == most:
+        return matching(rf"[0-9]{{{least}}}", lambda: _("must be %(count)d digits") % {"count": least})
+    return matching(
+        rf"[0-9]{{{least},{most}}}", lambda: _("must be %(least)d to %(most)d digits") % {"least": least, "most": most}
+    )
+
+
+def one_of(*known: str) -> Form:
+    return lambda value: "" if value in known else _("must be one of %(known)s") % {"known": ", ".join(known)}
+
+
+def between(least: int, most: int) -> Form:
+    message = {"least": least, "most": most}
+    return lambda value: "" if least <= value <= most else _("must be between %(least)d and %(most)d") % message
+
+
+def token(value: str) -> str:
+    # three or four digits are what stands on the back of a card
+    return _("is no token reference") if re.fullmatch(r"\s*[0-9]{3,4}\s*", value) else ""
+
+
+def account_token(value: str) -> str:
+    return _("is an account number and no token reference") if re.fullmatch(r"[0-9 ./-]+", value) else ""
+
+
+def vpa_token(value: str) -> str:
+    return _("is an address to pay from and no token reference") if "@" in value else ""
+
+
+def remittance(value: str) -> str:
+    creditor_reference = re.match(r"RF[0-9]{2}", value)
+    return _("has wrong check digits (ISO 11649)") if creditor_reference and not iso11649.is_valid(value) else ""
+
+
+def qr_reference(value: str) -> str:
+    compact = value.replace(" ", "")
+    is_esr = re.fullmatch(r"[0-9]{27}", compact) and esr.is_valid(compact)
+    wrong = _("must be 27 digits with a check digit, or a creditor reference (ISO 11649)")
+    return "" if is_esr or iso11649.is_valid(compact) else wrong
+
+
+def kid(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,24}[0-9-]", value):
+        return _("must be 2 to 25 digits")
+    return "" if luhn.is_valid(value) or _modulus_11(value) else _("has a wrong check digit")
+
+
+def _modulus_11(value: str) -> bool:
+    """The other check of a KID: weights 2 to 7 from the right, a rest of 10 is written as a dash."""
+    weighted = sum(int(digit) * (2 + place % 6) for place, digit in enumerate(reversed(value[:-1])))
+    return value[-1] == "0123456789-"[-weighted % 11]
+
+
+def clabe(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{18}", value):
+        return _("must be 18 digits")
+    weighted = sum(int(digit) * weight % 10 for digit, weight in zip(value, (3, 7, 1) * 6, strict=True))
+    return "" if weighted % 10 == 0 else _("has a wrong check digit")
+
+
+def payer_tax_id(value: str) -> str:
+    return "" if cpf.is_valid(value) or cnpj.is_valid(value) else _("is no CPF or CNPJ")
+
+
+def day(value: str) -> str:
+    try:
+        return "" if date.fromisoformat(value).isoformat() == value else _("must be a date as 2026-01-31")
+    except ValueError:
+        return _("must be a date as 2026-01-31")
+
+
+def amount(value: str) -> str:
+    try:
+        amount = Decimal(value)
+        valid = re.fullmatch(r"[0-9.]+", value) and 0 < amount < Decimal(10) ** 15
+    except InvalidOperation:
+        valid = False
+    return "" if valid else _("must be a decimal number over 0")
+
+
+def country(value: str) -> str:
+    return "" if value in COUNTRIES else _("is not an ISO 3166-1 country code")
+
+
+def bic(value: str) -> str:
+    return "" if iso9362.is_valid(value) else _("is no BIC (ISO 9362)")
+
+
+def confirmed(value: bool) -> str:
+    return "" if value else _("must be confirmed before the first debit")
