@@ -1,0 +1,155 @@
+"""Delivering what is owed, to a real SMTP server."""
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+from django.utils import timezone
+
+from billing.models import Announcement, BillingAccount, Notice
+from billing.services.deliveries import message_id, requeue
+from billing.services.suspensions import suspend
+from billing.tasks import announce_standing, deliver_notices
+from milo.errors import Forbidden, NotFound
+from milo.kube.models import Change
+from projects.models import Organization
+from tests import make
+from tests.ledger import staff
+
+OPERATOR = staff("finance-operator")
+
+
+class Mailbox(MessageHandler):
+    """Keeps what arrives; refuses the recipients in `unknown`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+        self.unknown: set[str] = set()
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    def handle_message(self, message: Message) -> None:
+        self.messages.append(message)
+
+    def recipients(self) -> list[str]:
+        return sorted(str(message["To"]) for message in self.messages)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    mailbox = Mailbox()
+    server = Controller(mailbox, hostname="127.0.0.1", port=settings.EMAIL_PORT)
+    server.start()
+    yield mailbox
+    server.stop()
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return make.an_organization()
+
+
+@pytest.fixture
+def suspended(organization: Organization) -> BillingAccount:
+    """An account suspended while it paid for two projects with three contacts."""
+    account = make.a_ready_account(organization, "us")
+    for name, contacts in (("frontend", ["a@example.org", "b@example.org"]), ("backend", ["a@example.org"])):
+        make.a_binding(make.a_project(organization, name, contact_email_addresses=contacts), account)
+    return suspend(account.pk, reason_code="PaymentPastDue", message="Invoice <17> & 18", actor=OPERATOR)
+
+
+def test_each_notice_is_one_message_to_one_recipient(suspended: BillingAccount, mailbox: Mailbox) -> None:
+    assert deliver_notices() == 3
+    assert mailbox.recipients() == ["a@example.org", "a@example.org", "b@example.org"]
+    assert {str(found["Message-ID"]) for found in mailbox.messages} == {message_id(row) for row in Notice.objects.all()}
+    assert all(row.phase == "Delivered" and row.delivered_at for row in Notice.objects.all())
+    _whole, plain, html = (str(part.get_payload()) for part in mailbox.messages[0].walk())
+    assert "Invoice <17> & 18" in plain
+    assert "Invoice &lt;17&gt; &amp; 18" in html
+
+
+def test_a_second_round_sends_nothing_again(suspended: BillingAccount, mailbox: Mailbox) -> None:
+    deliver_notices()
+    assert deliver_notices() == 0
+    assert len(mailbox.messages) == 3
+
+
+def test_a_claim_that_lapsed_is_taken_up_again_under_the_same_message_id(
+    suspended: BillingAccount, mailbox: Mailbox
+) -> None:
+    ids = {message_id(row) for row in Notice.objects.all()}
+    Notice.objects.update(claimed_until=timezone.now() + timedelta(seconds=20))
+    assert deliver_notices() == 0
+    Notice.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert deliver_notices() == 3
+    assert {str(found["Message-ID"]) for found in mailbox.messages} == ids
+
+
+def test_a_mail_server_that_is_away_costs_no_attempt(suspended: BillingAccount, settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    assert deliver_notices() == 0
+    for row in Notice.objects.all():
+        assert (row.phase, row.attempts, row.claimed_until) == ("Pending", 0, None)
+        assert row.last_error
+        assert row.due_at < timezone.now() + timedelta(seconds=10)
+
+
+def test_a_refused_message_is_tried_after_growing_waits_and_then_dead(
+    suspended: BillingAccount, mailbox: Mailbox
+) -> None:
+    mailbox.unknown.add("b@example.org")
+    assert deliver_notices() == 2
+    waits = []
+    while (row := Notice.objects.get(recipient="b@example.org")).phase == "Pending":
+        waits.append(round((row.due_at - timezone.now()).total_seconds() / 60))
+        Notice.objects.filter(pk=row.pk).update(due_at=timezone.now())
+        deliver_notices()
+    assert waits == [1, 5, 30, 120, 720]
+    assert row.phase == "Dead"
+    assert "no such mailbox" in row.last_error
+    mailbox.unknown.clear()
+    with pytest.raises(Forbidden):
+        requeue(row.pk, actor=staff("auditor"))
+    requeue(row.pk, actor=OPERATOR)
+    deliver_notices()
+    assert Counter(str(found["Message-ID"]) for found in mailbox.messages)[message_id(row)] == 1
+    with pytest.raises(NotFound):
+        requeue(row.pk, actor=OPERATOR)
+
+
+def test_projects_learn_of_their_payer_in_the_background(suspended: BillingAccount, mailbox: Mailbox) -> None:
+    assert announce_standing() == 2
+    told = Change.objects.filter(reason="PayerSuspended").order_by("name")
+    assert list(told.values_list("name", "message")) == [
+        (name, "Invoice <17> & 18") for name in ("backend", "frontend")
+    ]
+    condition = told[0].manifest["status"]["conditions"][1]
+    assert (condition["type"], condition["status"], condition["reason"]) == (
+        "PayerInGoodStanding",
+        "False",
+        "PaymentPastDue",
+    )
+    assert announce_standing() == 0
+    assert not Announcement.objects.filter(done_at=None).exists()
