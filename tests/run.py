@@ -79,8 +79,11 @@ def main() -> None:
     if not options.engine:
         for check in CHECKS:
             run(check)
-    for engine in [options.engine] if options.engine else ENGINES:
-        test(engine, for_pytest)
+    if options.engine:
+        test(options.engine, for_pytest)
+    else:
+        test("sqlite", for_pytest)
+        test("postgresql", ["-m", "not once", *for_pytest])
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.__main__ import NAMES
 
 
+@pytest.mark.once  # they measure on a PostgreSQL whatever the engine of the run
 def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick"],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 NO_VENV_MODULE = 'case "$2" in *ensurepip*) exit 1;; *platform*) echo 3.11.2;; esac'
 TOO_OLD = 'case "$2" in *platform*) echo 3.9.2;; *) exit 1;; esac'

@@ -267,6 +267,7 @@ def refusal(tmp_path: Path, **environment: str) -> str:
     return line
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("variable", ["MILO_HTTP_PORT", "MILO_HTTPS_PORT"])
 def test_a_busy_port_is_refused_with_the_way_out(tmp_path: Path, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -278,12 +279,14 @@ def test_a_busy_port_is_refused_with_the_way_out(tmp_path: Path, variable: str) 
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("port", ["http", "65536"])
 def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
     line = refusal(tmp_path, MILO_HTTP_PORT=port)
     assert line == f"CommandError: MILO_HTTP_PORT must be the number of a port, not {port}"
 
 
+@pytest.mark.once
 def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -294,11 +297,13 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
     assert "hush" not in line
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("url", ["mysql://localhost/milo", "ledger.sqlite3"])
 def test_a_database_of_another_kind_is_refused(tmp_path: Path, url: str) -> None:
     assert refusal(tmp_path, database=url) == "DATABASE_URL must begin with sqlite:// or postgresql://"
 
 
+@pytest.mark.once
 def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refusal(tmp_path, MILO_DATA_DIR=str(tmp_path / "file"))
