@@ -15,6 +15,13 @@ from milo.errors import Cause
 _SHORTEST, _LONGEST = 13, 19
 # what people and forms put between the groups: white space, dots, dashes, slashes
 _SEPARATORS = r"[\s.\-_/\u00b7\u2022\u2212]"
+# a UUID (RFC 9562) or a digest in hexadecimal: 1 random one in 300 has digits in a row that pass the check
+_MACHINE_MADE = re.compile(
+    r"(?<![0-9a-z])(?=[0-9-]{0,36}[a-f])"
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|(?:[0-9a-f]{32}){1,2}|[0-9a-f]{40})"
+    r"(?![0-9a-z])",
+    re.IGNORECASE,
+)
 _RUN = re.compile(rf"\d+(?:{_SEPARATORS}\d+)*")
 # nobody sees them: format and control characters, marks drawn over the character before
 _UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
@@ -56,8 +63,11 @@ def _holds(run: str) -> bool:
 
 
 def found_in(text: str) -> bool:
-    """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check."""
-    return any(_holds(run) for run in _RUN.findall(_as_seen(text)))
+    """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check.
+
+    UUIDs and digests in hexadecimal are passed over.
+    """
+    return any(_holds(run) for run in _RUN.findall(_MACHINE_MADE.sub("~", _as_seen(text))))
 
 
 def causes(value: Any, path: str) -> list[Cause]:
