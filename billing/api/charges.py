@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from billing.access import CHARGES
 from billing.models import Charge
@@ -22,12 +23,9 @@ from milo.kube.schemas import ConditionSerializer
 class AmountField(StringField):
     """A decimal in a string: JSON numbers would lose digits."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        number = serializers.DecimalField(max_digits=24, decimal_places=4)
-        return number.run_validation(super().to_internal_value(data))
-
-    def to_representation(self, value: Any) -> str:
-        return str(value)
+    def run_validation(self, data: Any = empty) -> Any:
+        text = super().run_validation(data)
+        return serializers.DecimalField(max_digits=24, decimal_places=4).run_validation(text)
 
 
 class ChargeSpecSerializer(serializers.Serializer[Any]):
