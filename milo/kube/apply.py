@@ -4,6 +4,7 @@ Who manages which field is kept in `metadata.managedFields` from the first apply
 Every list is atomic: it is owned and replaced whole. Only `spec`, labels and annotations have owners.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -148,18 +149,29 @@ def _owners(live: Manifest | None) -> list[Owner]:
 
 
 def _refuse_conflicts(taken: dict[Owner, frozenset[Path]]) -> None:
-    causes = [
-        Cause(
-            "." + ".".join(path),
-            f'conflict with "{owner.manager}" using {owner.api_version}',
-            "FieldManagerConflict",
-        )
+    conflicts = [
+        (f'"{owner.manager}" using {owner.api_version}', "." + ".".join(path))
         for owner, paths in taken.items()
         for path in sorted(paths)
     ]
-    if causes:
-        message = ngettext("Apply failed with %(count)s conflict", "Apply failed with %(count)s conflicts", len(causes))
-        raise Conflict(message % {"count": len(causes)}, causes[:CAUSES_LIMIT])
+    if conflicts:
+        causes = [Cause(field, f"conflict with {by}", "FieldManagerConflict") for by, field in conflicts]
+        raise Conflict(_conflict_message(conflicts), causes[:CAUSES_LIMIT])
+
+
+def _conflict_message(conflicts: list[tuple[str, str]]) -> str:
+    """The first conflicts in the words of Kubernetes: kubectl shows the message alone, and refers to its fields."""
+    count = len(conflicts)
+    failed = ngettext("Apply failed with %(count)s conflict", "Apply failed with %(count)s conflicts", count)
+    failed %= {"count": count}
+    if count == 1:
+        [(manager, field)] = conflicts
+        return f"{failed}: conflict with {manager}: {field}"
+    fields: dict[str, list[str]] = defaultdict(list)
+    for manager, field in conflicts[:CAUSES_LIMIT]:
+        fields[manager].append(f"- {field}")
+    listed = ("\n".join([f"conflicts with {manager}:", *those]) for manager, those in fields.items())
+    return f"{failed}: " + "\n".join(listed)
 
 
 def _unowned(paths: Iterable[Path], owned: Iterable[frozenset[Path]]) -> list[Path]:

@@ -15,6 +15,7 @@ from milo.kube.manifests import instant, precise_instant, render, without_empty
 from milo.kube.models import Change
 from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.schemas import NothingSerializer
+from milo.kube.status import MethodNotAllowed
 from milo.kube.tables import shape_list, shape_one
 from milo.kube.views import KubeView
 
@@ -87,6 +88,20 @@ class NamespaceView(NamespacesView):
     def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
         manifest = namespace_manifest(render(self.kind, self.row()))
         return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
+
+    def row(self, verb: str = "get") -> Any:
+        try:
+            return super().row(verb)
+        except NotFound as missing:
+            # kubectl asks for the namespace after any 404, and shows this answer instead
+            raise NotFound(f'namespaces "{self.kwargs["name"]}" not found') from missing
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """DELETE is refused in the words of the object that the namespace shows."""
+        if request.method == "DELETE":
+            self.row()
+            raise MethodNotAllowed(str(self.kind.undeletable))
+        return super().http_method_not_allowed(request, *args, **kwargs)
 
 
 def event_manifest(change: Change, kind: Kind) -> dict[str, Any]:

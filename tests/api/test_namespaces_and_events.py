@@ -59,7 +59,10 @@ def test_a_namespace_is_made_as_an_organization_and_not_deleted(operator: Api, a
     sent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}}
     assert operator.post("/api/v1/namespaces", sent).done(201)["kind"] == "Namespace"
     assert Organization.objects.filter(name="made").exists()
-    operator.delete("/api/v1/namespaces/acme-corp").refused(405, "MethodNotAllowed")
+    kept = operator.delete("/api/v1/namespaces/acme-corp").refused(405, "MethodNotAllowed")
+    assert "its ledger is kept" in kept["message"]
+    gone = operator.delete("/api/v1/namespaces/nowhere").refused(404, "NotFound")
+    assert gone["message"] == 'namespaces "nowhere" not found'
 
 
 def test_events_tell_what_happened_to_an_object_newest_first(admin: Api, bound: dict[str, Any]) -> None:

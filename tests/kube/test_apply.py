@@ -88,7 +88,10 @@ def test_another_manager_that_would_change_the_value_is_refused_with_a_cause_per
         Cause(".metadata.labels.tier", f'conflict with "kubectl" using {API}', "FieldManagerConflict"),
         Cause(".spec.currencyCode", f'conflict with "kubectl" using {API}', "FieldManagerConflict"),
     )
-    assert "2 conflicts" in refusal.value.message
+    assert refusal.value.message == (
+        f'Apply failed with 2 conflicts: conflicts with "kubectl" using {API}:\n'
+        "- .metadata.labels.tier\n- .spec.currencyCode"
+    )
 
 
 def test_force_takes_the_fields_over_and_leaves_the_others_where_they_were() -> None:
