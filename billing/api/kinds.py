@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import ACCOUNTS, BINDINGS
+from billing.api.examples import ACCOUNT, BINDING
 from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
 from billing.api.serializers import (
     BillingAccountSpecSerializer,
@@ -43,6 +44,7 @@ class BillingAccountKind(Kind):
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
     acts, readings = ACCOUNT_ACTS, ACCOUNT_READINGS
+    example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"
         " move its projects to another account by new bindings, then request its closure"
@@ -112,6 +114,7 @@ class BillingAccountBindingKind(Kind):
         "spec.projectRef.name": "project__name",
         "spec.billingAccountRef.name": "account__name",
     }
+    example = BINDING
     undeletable = gettext_lazy("a binding is never deleted: create a new binding, which supersedes it")
 
     def queryset(self) -> ResourceQuerySet[BillingAccountBinding]:

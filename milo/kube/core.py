@@ -1,15 +1,18 @@
 """The core group: organizations as namespaces, and changes as events."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 
 from milo.errors import Forbidden, NotFound, Refused
 from milo.kube import lists, objects, selectors
+from milo.kube.core_schemas import NamespaceStatusSerializer
 from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
 from milo.kube.manifests import instant, precise_instant, render, without_empty
 from milo.kube.models import Change
@@ -25,13 +28,18 @@ class NamespaceShape(Kind):
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
-    spec_serializer = NothingSerializer
+    description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
+    spec_serializer, status_serializer = NothingSerializer, NamespaceStatusSerializer
     verbs: ClassVar[tuple[str, ...]] = ("get", "list", "create")
     columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
     def api_version(self) -> str:
         return "v1"
+
+    @property
+    def example(self) -> Mapping[str, Any]:  # type: ignore[override]
+        return {**namespace_kind().example, "spec": {}, "status": {"phase": "Active"}}
 
 
 class EventShape(NamespaceShape):
@@ -85,6 +93,8 @@ class NamespacesView(KubeView):
 
 
 class NamespaceView(NamespacesView):
+    http_method_names = ["get", "head"]
+
     def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
         manifest = namespace_manifest(render(self.kind, self.row()))
         return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))

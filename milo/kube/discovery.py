@@ -91,8 +91,41 @@ def _api_group(group: str, versions: Iterable[str]) -> dict[str, Any]:
     return {"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _resource_list(group_version: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
+def core_versions(address: str) -> dict[str, Any]:
+    """Versions of the core group, at the server's `address`."""
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
+
+
+def group_list() -> dict[str, Any]:
+    """Every group with its versions."""
+    listed = [_api_group(group, [version]) for group, version in _groups()]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+
+
+def resource_list(group: str, version: str) -> dict[str, Any]:
+    """The kinds and subresources of a version of a group, the core one where it is empty. Raises `NotFound`."""
+    resources = _core() if (group, version) == ("", "v1") else _groups().get((group, version))
+    if resources is None:
+        raise NotFound(_("there is no API %(group)s/%(version)s") % {"group": group, "version": version})
+    name = f"{group}/{version}".lstrip("/")
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
+
+
+def version_info() -> dict[str, str]:
+    """Which Kubernetes API conventions are followed, and by what."""
+    major, minor = KUBERNETES_VERSION
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": f"v{major}.{minor}.0+milo.{package_version('django')}",
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": f"python{platform.python_version()}",
+        "compiler": platform.python_implementation().lower(),
+        "platform": f"{platform.system().lower()}/{platform.machine()}",
+    }
 
 
 def _aggregate(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
@@ -142,16 +175,12 @@ class DiscoveryView(KubeView):
 
 class CoreVersionsView(DiscoveryView):
     def get(self, request: Request) -> HttpResponseBase:
-        addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": request.get_host()}]
-        value = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
-        return self.answered(value, {("", "v1"): _core()})
+        return self.answered(core_versions(request.get_host()), {("", "v1"): _core()})
 
 
 class GroupsView(DiscoveryView):
     def get(self, request: Request) -> HttpResponseBase:
-        groups = _groups()
-        listed = [_api_group(group, [version]) for group, version in groups]
-        return self.answered({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}, groups)
+        return self.answered(group_list(), _groups())
 
 
 class GroupView(DiscoveryView):
@@ -164,32 +193,14 @@ class GroupView(DiscoveryView):
 
 class ResourcesView(DiscoveryView):
     def get(self, request: Request, group: str = "", version: str = "v1") -> HttpResponseBase:
-        if not group and version == "v1":
-            return self.answer.respond(_resource_list("v1", _core()))
-        resources = _groups().get((group, version))
-        if resources is None:
-            raise NotFound(_("there is no API %(group)s/%(version)s") % {"group": group, "version": version})
-        return self.answer.respond(_resource_list(f"{group}/{version}", resources))
+        return self.answer.respond(resource_list(group, version))
 
 
 class VersionView(DiscoveryView):
-    """Which Kubernetes API conventions are followed, and which Milo this is; the one thing told to strangers."""
+    """Which Kubernetes API conventions are followed, and which Milo this is; told to strangers too."""
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
 
     def get(self, request: Request) -> HttpResponseBase:
-        major, minor = KUBERNETES_VERSION
-        return self.answer.respond(
-            {
-                "major": major,
-                "minor": minor,
-                "gitVersion": f"v{major}.{minor}.0+milo.{package_version('django')}",
-                "gitCommit": "",
-                "gitTreeState": "clean",
-                "buildDate": "1970-01-01T00:00:00Z",
-                "goVersion": f"python{platform.python_version()}",
-                "compiler": platform.python_implementation().lower(),
-                "platform": f"{platform.system().lower()}/{platform.machine()}",
-            }
-        )
+        return self.answer.respond(version_info())

@@ -1,7 +1,7 @@
 """What the library must know of a kind, and the kinds it has been told of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db import models
@@ -26,23 +26,31 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A POST subresource: `serializer` reads `spec` of the body, `call(row, spec, *, actor)` is one service act."""
+    """A POST subresource: `serializer` reads `spec` of the body, `call(row, spec, *, actor)` is one service act.
+
+    `example` is a spec that shows it in the documents.
+    """
 
     name: str
     call: Callable[..., Any]
     serializer: Any
     description: str | Promise = ""
+    example: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer."""
+    """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
+
+    `example` is an answer that shows it in the documents.
+    """
 
     name: str
     call: Callable[..., dict[str, Any]]
     parameters: Any
     response: Any
     description: str | Promise = ""
+    example: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class Kind:
     field_selectors: ClassVar[Mapping[str, str]] = {}
     acts: ClassVar[tuple[Act, ...]] = ()
     readings: ClassVar[tuple[Reading, ...]] = ()
+    example: ClassVar[Mapping[str, Any]] = {}
+    """A manifest that shows the kind in the documents: metadata.name, spec and status."""
 
     @property
     def resource(self) -> str:

@@ -9,7 +9,7 @@ from milo.errors import Cause
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 CLUSTER_SCOPED_EVENTS = "default"
 """The namespace in which kubectl looks for events of objects that have none."""
 SIZE_LIMIT = 256 * 1024
@@ -26,12 +26,12 @@ def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
 def is_qualified_name(key: str) -> bool:
     """Whether `key` may be the key of a label or an annotation: a name, with an optional DNS prefix and a slash."""
     prefix, slash, part = key.rpartition("/")
-    return bool(_PART.fullmatch(part)) and (not slash or bool(_PREFIX.fullmatch(prefix)))
+    return bool(PART.fullmatch(part)) and (not slash or bool(_PREFIX.fullmatch(prefix)))
 
 
 def is_label_value(value: str) -> bool:
     """Whether `value` may be the value of a label; the empty text may."""
-    return not value or bool(_PART.fullmatch(value))
+    return not value or bool(PART.fullmatch(value))
 
 
 def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[Cause]:

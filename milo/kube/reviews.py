@@ -9,10 +9,19 @@ from rest_framework.request import Request
 
 from milo.access import Actor
 from milo.errors import Refused
+from milo.kube import objects
 from milo.kube.core import EventShape, NamespaceShape
 from milo.kube.discovery import REVIEWS
 from milo.kube.kinds import Kind, all_kinds, namespace_kind
 from milo.kube.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
+from milo.kube.review_schemas import (
+    SelfSubjectAccessReviewSpecSerializer,
+    SelfSubjectAccessReviewStatusSerializer,
+    SelfSubjectReviewStatusSerializer,
+    SelfSubjectRulesReviewSpecSerializer,
+    SelfSubjectRulesReviewStatusSerializer,
+)
+from milo.kube.schemas import NothingSerializer
 from milo.kube.views import KubeView
 
 # both are read by whoever may read their organization
@@ -27,6 +36,11 @@ class ReviewView(KubeView):
 
     review: str
     api_version: str
+    question: str
+    spec_serializer: Any
+    status_serializer: Any
+    example: tuple[dict[str, Any], dict[str, Any]]
+    """A spec and its status, for the documents."""
 
     def details(self) -> dict[str, Any]:
         return {}
@@ -41,9 +55,7 @@ class ReviewView(KubeView):
                     "version": self.api_version,
                 }
             )
-        spec = sent.get("spec") or {}
-        if not isinstance(spec, dict):
-            raise Refused(_("%(key)s must be an object") % {"key": "spec"})
+        spec = objects.read_spec(self.spec_serializer, sent)
         value = {"kind": self.review, "apiVersion": self.api_version, "metadata": {}, "spec": spec}
         return self.answer.respond(value | {"status": self.judge(spec)}, 201)
 
@@ -53,6 +65,12 @@ class ReviewView(KubeView):
 
 class SelfSubjectReviewView(ReviewView):
     review, api_version = "SelfSubjectReview", "authentication.k8s.io/v1"
+    question = "Who am I?"
+    spec_serializer, status_serializer = NothingSerializer, SelfSubjectReviewStatusSerializer
+    example = (
+        {},
+        {"userInfo": {"username": "acme-admin", "groups": ["system:authenticated", "acme-corp:billing-admin"]}},
+    )
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         actor = self.actor
@@ -64,6 +82,10 @@ class SelfSubjectReviewView(ReviewView):
 
 class SelfSubjectAccessReviewView(ReviewView):
     review, api_version = "SelfSubjectAccessReview", "authorization.k8s.io/v1"
+    question = "May I do this?"
+    spec_serializer = SelfSubjectAccessReviewSpecSerializer
+    status_serializer = SelfSubjectAccessReviewStatusSerializer
+    example = {"resourceAttributes": {"verb": "list", "group": "", "resource": "namespaces"}}, {"allowed": True}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         asked = spec.get("resourceAttributes")
@@ -78,6 +100,10 @@ class SelfSubjectAccessReviewView(ReviewView):
 
 class SelfSubjectRulesReviewView(ReviewView):
     review, api_version = "SelfSubjectRulesReview", "authorization.k8s.io/v1"
+    question = "What may I do in this organization?"
+    spec_serializer = SelfSubjectRulesReviewSpecSerializer
+    status_serializer = SelfSubjectRulesReviewStatusSerializer
+    example = {"namespace": "acme-corp"}, {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         namespace = _text(spec, "namespace")

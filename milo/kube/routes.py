@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from milo.kube.core import EventsView, EventView, NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.kinds import Kind, all_kinds
+from milo.kube.openapi.views import DocsView, DocumentView, IndexView
 from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
 from milo.kube.views import CollectionView, ObjectView
@@ -57,6 +58,10 @@ def api_paths() -> list[URLPattern]:
         path(f"{authentication}/selfsubjectreviews", SelfSubjectReviewView.as_view()),
         path(f"{authorization}/selfsubjectaccessreviews", SelfSubjectAccessReviewView.as_view()),
         path(f"{authorization}/selfsubjectrulesreviews", SelfSubjectRulesReviewView.as_view()),
+        path("openapi/v3", IndexView.as_view()),
+        path("openapi/v3/<path:place>", DocumentView.as_view()),
+        # before the groups, of which none is called so
+        path("apis/docs", DocsView.as_view()),
         path("apis/<str:group>", GroupView.as_view()),
         path("apis/<str:group>/<str:version>", ResourcesView.as_view()),
         *kind_paths(),

@@ -8,6 +8,7 @@ from billing.models import BillingAccountBinding
 from milo.access import Actor
 from milo.kube.kinds import Reading
 from milo.kube.manifests import precise_instant, without_empty
+from projects.api import examples
 from projects.api.serializers import HistoryQuerySerializer, HistorySerializer
 from projects.models import Project
 
@@ -50,4 +51,5 @@ BILLING_HISTORY = Reading(
     HistoryQuerySerializer,
     HistorySerializer,
     gettext_lazy("The project's time line of payers, or with `at` who paid at that instant."),
+    examples.BILLING_HISTORY,
 )

@@ -15,6 +15,7 @@ from milo.kube.manifests import condition, precise_instant
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
 from projects.access import ORGANIZATIONS, PROJECTS
+from projects.api.examples import ORGANIZATION, PROJECT
 from projects.api.history import BILLING_HISTORY
 from projects.api.serializers import (
     OrganizationSpecSerializer,
@@ -41,6 +42,7 @@ class OrganizationKind(Kind):
         Column("Phase", lambda m: m["status"]["phase"]),
     )
     field_selectors = {"status.phase": "phase"}
+    example = ORGANIZATION
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
     def queryset(self) -> ResourceQuerySet[Organization]:
@@ -82,6 +84,7 @@ class ProjectKind(Kind):
         Column("Display Name", lambda m: m["spec"].get("displayName", ""), wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.organizationRef.name": "organization__name"}
+    example = PROJECT
     undeletable = gettext_lazy("a project is never deleted: POST to its subresource archive instead")
     readings = (BILLING_HISTORY,)
     acts = (

@@ -59,10 +59,14 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text=_("Active, Superseded or Ended."))
     establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which the account pays."))
     endedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) from which it no longer does."))
-    endReason = serializers.CharField(required=False)
-    supersededBy = serializers.CharField(required=False)
+    endReason = serializers.CharField(required=False, help_text=_("Superseded or ProjectArchived."))
+    supersededBy = serializers.CharField(required=False, help_text=_("Name of the binding that took over."))
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    project = serializers.CharField()
+    """The time line of a project."""
+
+    apiVersion = serializers.CharField(help_text=_("resources.milo.io/v1alpha1."))
+    kind = serializers.CharField(help_text=_("BillingHistory."))
+    project = serializers.CharField(help_text=_("Name of the project."))
     items = HistoryItemSerializer(many=True, help_text=_("Oldest first; with `at`, the one in force then, if any."))

@@ -1,0 +1,141 @@
+"""Operations of every kind: its collection, its objects, their status, acts and readings."""
+
+from milo.kube.kinds import Act, Kind, Reading
+from milo.kube.openapi import manifests, parameters
+from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
+from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
+from milo.kube.schemas import PatchSerializer
+from milo.kube.views import ActView, CollectionView, ObjectView, ReadingView, StatusView
+
+MERGE_PATCH = "application/merge-patch+json"
+VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
+
+
+@operation.register
+def _collection(view: CollectionView, method: str, path: str) -> Operation | None:
+    kind: Kind = view.kind
+    within = "{namespace}" in path or not kind.namespaced
+    if VERBS[method] not in (*kind.verbs, "get") or (method == "POST" and not within):
+        return None
+    item = manifests.manifest(kind)
+    if method == "POST":
+        return Operation(
+            **about(kind, "create", "post"),
+            summary=f"Create a {kind.kind}",
+            description=f"{kind.description} {allowed(kind, 'create')}",
+            parameters=(*place(kind, named=False), *parameters.OF_WRITE),
+            body=item,
+            body_example=manifests.example_sent(kind),
+            answer=item,
+            answer_example=manifests.example(kind),
+            status=201,
+            refuses=OF_CREATE,
+        )
+    described = about(kind, "list", "list")
+    if not within:
+        described["id"] = f"list{kind.kind}ForAllNamespaces"
+    answer, example = listing(kind, item, [manifests.example(kind)])
+    return Operation(
+        **described,
+        summary=f"List or watch {kind.kind} objects" + ("" if within else " of all organizations"),
+        description=allowed(kind, "list"),
+        parameters=(*(place(kind, named=False) if within else ()), *parameters.of_list(kind)),
+        answer=answer,
+        answer_example=example,
+        refuses=(404, 410) if within and kind.namespaced else (410,),
+    )
+
+
+@operation.register
+def _object(view: ObjectView, method: str, path: str) -> Operation | None:
+    kind: Kind = view.kind
+    describe = {"get": _read, "update": _replace, "patch": _patch}.get(VERBS.get(method, ""))
+    return describe(kind) if describe and VERBS[method] in kind.verbs else None
+
+
+def _read(kind: Kind) -> Operation:
+    return Operation(
+        **about(kind, "read", "get"),
+        summary=f"Read a {kind.kind}",
+        description=f"{kind.description} {allowed(kind, 'get')}",
+        parameters=(*place(kind), parameters.INCLUDE_OBJECT, parameters.IF_NONE_MATCH),
+        answer=manifests.manifest(kind),
+        answer_example=manifests.example(kind),
+        refuses=(404,),
+        unchanged=True,
+    )
+
+
+def _replace(kind: Kind) -> Operation:
+    return Operation(
+        **about(kind, "replace", "put"),
+        summary=f"Replace a {kind.kind}",
+        description=f"metadata.resourceVersion or If-Match says which revision. {allowed(kind, 'update')}",
+        parameters=(*place(kind), *parameters.OF_WRITE, parameters.IF_MATCH),
+        body=manifests.manifest(kind),
+        body_example=manifests.example_sent(kind, version="42"),
+        answer=manifests.manifest(kind),
+        answer_example=manifests.example(kind),
+        refuses=OF_WRITE,
+    )
+
+
+def _patch(kind: Kind) -> Operation:
+    return Operation(
+        **about(kind, "patch", "patch"),
+        summary=f"Change a part of a {kind.kind}",
+        description=f"What is not sent stays as it is. {allowed(kind, 'patch')}",
+        parameters=(*place(kind), *parameters.OF_WRITE, parameters.FORCE, parameters.IF_MATCH),
+        body=PatchSerializer,
+        body_example={"metadata": {"labels": {"region": "us"}}},
+        body_type=MERGE_PATCH,
+        answer=manifests.manifest(kind),
+        answer_example=manifests.example(kind),
+        refuses=OF_WRITE,
+    )
+
+
+@operation.register
+def _status(view: StatusView, method: str, path: str) -> Operation | None:
+    kind: Kind = view.kind
+    return Operation(
+        **about(kind, "read", "get", "Status"),
+        summary=f"Read a {kind.kind} through its status",
+        description=f"The whole object; its status is written by acts only. {allowed(kind, 'get')}",
+        parameters=(*place(kind), parameters.INCLUDE_OBJECT),
+        answer=manifests.manifest(kind),
+        answer_example=manifests.example(kind),
+        refuses=(404,),
+    )
+
+
+@operation.register
+def _act(view: ActView, method: str, path: str) -> Operation | None:
+    kind: Kind = view.kind
+    act: Act = view.of
+    return Operation(
+        **about(kind, act.name, "post"),
+        summary=f"{act.name.capitalize()} a {kind.kind}",
+        description=f"{act.description} {allowed(kind, 'create', act.name)}",
+        parameters=(*place(kind), parameters.DRY_RUN, parameters.INCLUDE_OBJECT),
+        body=manifests.body(kind, act),
+        body_example={"spec": dict(act.example)},
+        answer=manifests.manifest(kind),
+        answer_example=manifests.example(kind),
+        refuses=OF_CREATE,
+    )
+
+
+@operation.register
+def _reading(view: ReadingView, method: str, path: str) -> Operation | None:
+    kind: Kind = view.kind
+    reading: Reading = view.of
+    return Operation(
+        **about(kind, "read", "get", reading.name.capitalize()),
+        summary=f"Read {reading.name} of a {kind.kind}",
+        description=f"{reading.description} {allowed(kind, 'get')}",
+        parameters=(*place(kind), reading.parameters),
+        answer=reading.response,
+        answer_example=reading.example,
+        refuses=(404, 422),
+    )

@@ -1,0 +1,88 @@
+"""The parameters that operations share: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+from milo.kube.kinds import Kind
+from milo.kube.parameters import INCLUDES, VALIDATIONS
+from milo.kube.schemas import NAME
+
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def _query(name: str, schema: dict[str, Any] | type, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description)
+
+
+def in_path(name: str, example: str, description: str, schema: dict[str, Any] = NAME) -> OpenApiParameter:
+    """A variable of the path."""
+    examples = [OpenApiExample(example, value=example)]
+    return OpenApiParameter(
+        name, schema, OpenApiParameter.PATH, required=True, description=description, examples=examples
+    )
+
+
+def _header(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+
+
+INCLUDE_OBJECT = OpenApiParameter(
+    "includeObject",
+    str,
+    enum=INCLUDES,
+    description="What each row of a Table holds besides its cells; no matter where no Table is asked for.",
+)
+LIMIT = _query("limit", _COUNT, "At most so many objects; 0, or more than 5000, is 5000.")
+CONTINUE = _query("continue", str, "metadata.continue of the page before; the other parameters must be the same.")
+RESOURCE_VERSION = _query(
+    "resourceVersion",
+    {"type": "string", "pattern": "^[0-9]{0,18}$"},
+    "With watch: begin after this revision; empty or 0 begins with the present state.",
+)
+WATCH = _query(
+    "watch",
+    bool,
+    "Answer with a stream of changes instead of a list: one JSON object `{type, object}` per line, "
+    "where type is ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.",
+)
+TIMEOUT = _query("timeoutSeconds", _COUNT, "With watch: end the stream after so many seconds.")
+BOOKMARKS = _query("allowWatchBookmarks", bool, "With watch: now and then say which revision has been reached.")
+INITIAL_EVENTS = _query(
+    "sendInitialEvents",
+    bool,
+    "With watch: begin with the present state, and mark its end by a bookmark annotated k8s.io/initial-events-end.",
+)
+LABEL_SELECTOR = _query("labelSelector", str, "Objects whose labels match, for example `region=us,tier in (a,b)`.")
+DRY_RUN = OpenApiParameter("dryRun", str, enum=["All"], description="All: check and answer everything, change nothing.")
+FIELD_VALIDATION = OpenApiParameter(
+    "fieldValidation",
+    str,
+    enum=VALIDATIONS,
+    default="Strict",
+    description="An unknown field is refused (Strict), warned of (Warn) or ignored (Ignore).",
+)
+FIELD_MANAGER = _query("fieldManager", str, "Name of the program that writes; server-side apply needs it.")
+FORCE = _query("force", bool, "Server-side apply: take over fields that others manage.")
+IF_MATCH = _header("If-Match", "The ETag last seen; refused with 412 where the object has changed since.")
+IF_NONE_MATCH = _header(
+    "If-None-Match", "The ETag last seen; answered with 304 where the object has not changed since."
+)
+
+
+def field_selector(kind: Kind, fields: Iterable[str] = ()) -> OpenApiParameter:
+    """The fieldSelector of a kind; `fields` are selectable besides those that it names itself."""
+    known = ", ".join(
+        ["metadata.name", *(["metadata.namespace"] if kind.namespaced else []), *kind.field_selectors, *fields]
+    )
+    return _query("fieldSelector", str, f"Objects whose fields match, for example `metadata.name=x`. Known: {known}.")
+
+
+def of_list(kind: Kind, *, watchable: bool = True) -> tuple[OpenApiParameter, ...]:
+    """Query parameters of a list."""
+    watch = (WATCH, TIMEOUT, RESOURCE_VERSION, BOOKMARKS, INITIAL_EVENTS) if watchable else ()
+    return (LIMIT, CONTINUE, LABEL_SELECTOR, field_selector(kind), *watch, INCLUDE_OBJECT)
+
+
+OF_WRITE = (DRY_RUN, FIELD_VALIDATION, FIELD_MANAGER, INCLUDE_OBJECT)

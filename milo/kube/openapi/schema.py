@@ -1,0 +1,100 @@
+"""How drf-spectacular describes the views of the library: by their `Operation`."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
+from rest_framework.permissions import AllowAny
+
+from milo.kube.openapi import core_operations, kind_operations  # noqa: F401  they register their operations
+from milo.kube.openapi.operations import JSON, Operation, operation
+from milo.kube.openapi.refusals import ALWAYS, refusal
+from milo.kube.schemas import NothingSerializer, PatchSerializer
+
+
+class KubeSchema(AutoSchema):
+    """DRF's DEFAULT_SCHEMA_CLASS: each method of a view is the `Operation` that `operation` says."""
+
+    view: Any
+    method: str
+    path: str
+
+    @property
+    def operation(self) -> Operation:
+        found = operation(self.view, self.method, self.path)
+        assert found, "is_excluded has been asked"
+        return found
+
+    def is_excluded(self) -> bool:
+        # the same as without the slash
+        return self.path.endswith("/") or operation(self.view, self.method, self.path) is None
+
+    def get_operation_id(self) -> str:
+        return self.operation.id
+
+    def get_summary(self) -> str:
+        return self.operation.summary
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return self.operation.description
+
+    def get_tags(self) -> list[str]:
+        return [self.operation.tag]
+
+    def get_override_parameters(self) -> list[Any]:
+        return list(self.operation.parameters)
+
+    def map_renderers(self, attribute: str) -> list[str]:
+        return [JSON]
+
+    def get_request_serializer(self) -> dict[str, Any] | None:  # type: ignore[override]
+        described = self.operation
+        if described.body is None:
+            return None
+        examples = [OpenApiExample(described.summary, value=described.body_example, request_only=True)]
+        return {described.body_type: OpenApiRequest(described.body, examples=examples)}
+
+    def get_response_serializers(self) -> dict[int, Any]:  # type: ignore[override]
+        described = self.operation
+        examples = [OpenApiExample(described.summary, value=described.answer_example, response_only=True)]
+        answers: dict[int, Any] = {described.status: OpenApiResponse(described.answer, "Done.", examples=examples)}
+        if described.unchanged:
+            answers[304] = OpenApiResponse(None, "The object has not changed since If-None-Match.")
+        return answers | {code: refusal(code) for code in sorted({*self._always(), *described.refuses})}
+
+    def _always(self) -> tuple[int, ...]:
+        open_to_all = AllowAny in self.view.permission_classes
+        return tuple(code for code in ALWAYS if not open_to_all or code in (400, 406))
+
+    def get_extensions(self) -> dict[str, Any]:
+        described = self.operation
+        known = {"x-kubernetes-group-version-kind": described.of} if described.of else {}
+        return {"x-kubernetes-action": described.action, **known}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "milo.identity.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A service token: `milo_...`."}
+
+
+class NothingShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """An object without fields, which drf-spectacular would leave out."""
+
+    target_class = NothingSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        return {"type": "object", "description": get_doc(type(self.target)), "additionalProperties": False}
+
+
+class PatchShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """An object of any fields."""
+
+    target_class = PatchSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        return {"type": "object", "description": get_doc(type(self.target)), "additionalProperties": True}

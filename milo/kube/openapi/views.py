@@ -1,0 +1,69 @@
+"""The documents over HTTP: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3"""
+
+from typing import Any
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from milo.errors import NotFound
+from milo.kube.openapi.documents import ALL, Document, documents
+from milo.kube.views import KubeView
+
+ROOT = "/openapi/v3"
+FOREVER = "public, max-age=31536000, immutable"
+
+
+class PublicView(KubeView):
+    """What anybody may read: the shapes of the API, and no object."""
+
+    schema = None
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Vary": "Accept"}
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+
+class IndexView(PublicView):
+    def get(self, request: Request) -> HttpResponseBase:
+        """Where the document of each group and version is."""
+        listed = {
+            place: {"serverRelativeURL": f"{ROOT}/{place}?hash={document.hash}"}
+            for place, document in documents().items()
+            if place != ALL
+        }
+        return self.answer.respond({"paths": listed})
+
+
+class DocumentView(PublicView):
+    def get(self, request: Request, place: str) -> HttpResponseBase:
+        """A document; for ever, where the hash of the index is sent."""
+        document = documents().get(place)
+        if document is None:
+            raise NotFound(f"there is no document of {place}")
+        return self._respond(request, document)
+
+    def _respond(self, request: Request, document: Document) -> HttpResponseBase:
+        etag = f'"{document.hash}"'
+        response = HttpResponse(document.content, content_type="application/json", headers={"ETag": etag})
+        if self.answer.yaml:
+            response = self.answer.respond(orjson.loads(document.content))
+            response["ETag"] = f'"{document.hash}-yaml"'
+        current = request.GET.get("hash") == document.hash
+        response["Cache-Control"] = FOREVER if current else "no-cache"
+        return get_conditional_response(request._request, etag=response["ETag"], response=response) or response
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """Swagger UI over everything, from this server's own files alone."""
+
+    authentication_classes: list[Any] = []
+    url = f"{ROOT}/{ALL}"

@@ -1,0 +1,52 @@
+"""Manifests that show the kinds in the API's documents; they are tested as they stand."""
+
+from typing import Any
+
+_READY = {"type": "Ready", "status": "True", "observedGeneration": 1, "lastTransitionTime": "2024-01-15T10:30:00Z"}
+
+ORGANIZATION: dict[str, Any] = {
+    "metadata": {"name": "acme-corp"},
+    "spec": {"displayName": "ACME Corp"},
+    "status": {
+        "phase": "Active",
+        "conditions": [{**_READY, "reason": "OrganizationActive", "message": "Organization is active"}],
+    },
+}
+PROJECT: dict[str, Any] = {
+    "metadata": {
+        "name": "webapp-frontend",
+        "annotations": {"kubernetes.io/description": "Frontend services for the main web application"},
+    },
+    "spec": {
+        "organizationRef": {"name": "acme-corp"},
+        "displayName": "Web application, frontend",
+        "contactEmailAddresses": ["frontend@acme-corp.example"],
+    },
+    "status": {
+        "phase": "Active",
+        "conditions": [{**_READY, "reason": "ProjectActive", "message": "Project is active"}],
+        "billingResponsibility": {"account": "acme-corp-us", "establishedAt": "2024-01-15T14:22:05.000001Z"},
+    },
+}
+BILLING_HISTORY: dict[str, Any] = {
+    "apiVersion": "resources.milo.io/v1alpha1",
+    "kind": "BillingHistory",
+    "project": "webapp-frontend",
+    "items": [
+        {
+            "binding": "acme-corp-labs-webapp-frontend-billing",
+            "account": "acme-corp-labs",
+            "phase": "Superseded",
+            "establishedAt": "2024-01-10T09:00:00.000001Z",
+            "endedAt": "2024-01-15T14:22:05.000001Z",
+            "endReason": "Superseded",
+            "supersededBy": "acme-corp-us-webapp-frontend-billing",
+        },
+        {
+            "binding": "acme-corp-us-webapp-frontend-billing",
+            "account": "acme-corp-us",
+            "phase": "Active",
+            "establishedAt": "2024-01-15T14:22:05.000001Z",
+        },
+    ],
+}

@@ -1,0 +1,202 @@
+"""The OpenAPI documents: what kubectl, generated clients and people find in them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+
+from milo.kube.kinds import Kind, all_kinds
+from milo.kube.openapi.documents import documents
+from milo.kube.routes import api_paths
+from tests import make
+from tests.api.client import Api
+
+PLACES = [
+    "api",
+    "api/v1",
+    "apis",
+    "apis/authentication.k8s.io/v1",
+    "apis/authorization.k8s.io/v1",
+    "apis/billing.milo.io/v1alpha1",
+    "apis/resources.milo.io/v1alpha1",
+    "version",
+]
+METHODS = {"get", "put", "post", "patch", "delete"}
+
+
+@pytest.fixture
+def index(db: None) -> dict[str, Any]:
+    found: dict[str, Any] = Api().get("/openapi/v3").done()["paths"]
+    return found
+
+
+@pytest.fixture
+def document(db: None) -> dict[str, Any]:
+    """The document of everything."""
+    return Api().get("/openapi/v3/all").done()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def object_path(kind: Kind) -> str:
+    within = "/namespaces/{namespace}" if kind.namespaced else ""
+    return f"/apis/{kind.group}/{kind.version}{within}/{kind.plural}/{{name}}"
+
+
+def test_anybody_may_read_the_index_of_every_group_and_version(index: dict[str, Any]) -> None:
+    assert sorted(index) == PLACES
+    for place, entry in index.items():
+        assert Api().get(entry["serverRelativeURL"]).done()["openapi"] == "3.0.3"
+        assert entry["serverRelativeURL"].startswith(f"/openapi/v3/{place}?hash=")
+
+
+def test_a_document_is_kept_for_ever_under_its_hash_and_asked_for_again_without(index: dict[str, Any]) -> None:
+    url = index["api/v1"]["serverRelativeURL"]
+    hashed, stale = Api().get(url), Api().get(url + "0")
+    assert hashed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert stale.headers["Cache-Control"] == "no-cache"
+    assert stale.json == hashed.json
+    again = Api().get("/openapi/v3/api/v1", If_None_Match=hashed.headers["ETag"])
+    assert (again.code, again.raw) == (304, b"")
+    assert Api().get("/openapi/v3/api/v1", If_None_Match='"other"').code == 200
+
+
+def test_a_group_that_there_is_not_has_no_document(db: None) -> None:
+    Api().get("/openapi/v3/apis/nothing.example/v1").refused(404, "NotFound")
+
+
+def test_a_client_that_accepts_neither_json_nor_yaml_is_told_so(db: None) -> None:
+    protobuf = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
+    Api().get("/openapi/v3/api/v1", Accept=protobuf).refused(406, "NotAcceptable")
+    assert Api().get("/openapi/v3/api/v1", Accept="application/yaml").raw.startswith(b"openapi: 3.0.3")
+
+
+@pytest.mark.parametrize("place", [*PLACES, "all"])
+def test_every_document_is_valid_and_whole(place: str, db: None) -> None:
+    document = Api().get(f"/openapi/v3/{place}").done()
+    validate_schema(document)  # type: ignore[no-untyped-call]
+    named = set(re.findall(r'"#/components/([^"]+)"', str(document).replace("'", '"')))
+    assert named
+    for reference in named:
+        section, name = reference.split("/")
+        assert name in document["components"][section], reference
+
+
+def test_drf_spectacular_has_nothing_to_complain_of() -> None:
+    documents.cache_clear()
+    documents()
+    assert not GENERATOR_STATS
+
+
+def test_every_route_is_described_with_all_that_it_does_not_always_refuse(document: dict[str, Any]) -> None:
+    described = {path: set(item) for path, item in document["paths"].items()}
+    # the documents themselves, and the same address with a slash at its end
+    unnamed = re.compile(r"openapi/.*|apis/docs.*|.*/")
+    for pattern in api_paths():
+        assert isinstance(pattern, URLPattern)
+        route = re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
+        if unnamed.fullmatch(route):
+            continue
+        view: Any = pattern.callback
+        can = {name for name in METHODS if name.upper() in view.cls().allowed_methods} - {"delete"}
+        if "{namespace}" not in route and getattr(view.cls.kind, "namespaced", False):
+            can -= {"post"}
+        assert described.pop(f"/{route}") == can, route
+    assert not described
+
+
+def test_kubectl_finds_each_kind_and_what_its_patch_takes(document: dict[str, Any]) -> None:
+    for kind in all_kinds():
+        known = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+        assert document["components"]["schemas"][kind.kind]["x-kubernetes-group-version-kind"] == [known]
+        patch = document["paths"][object_path(kind)]["patch"]
+        assert patch["x-kubernetes-group-version-kind"] == known
+        assert {"fieldValidation", "dryRun", "fieldManager"} <= {entry["name"] for entry in patch["parameters"]}
+        assert list(patch["requestBody"]["content"]) == ["application/merge-patch+json"]
+
+
+def test_every_operation_has_a_name_of_its_own_an_example_of_each_body_and_a_status_for_each_refusal(
+    document: dict[str, Any],
+) -> None:
+    names = [operation["operationId"] for _path, _method, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for path, method, operation in operations(document):
+        assert operation["summary"], path
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for code, answer in operation["responses"].items():
+            if answer.get("$ref"):
+                answer = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+                assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Status"}
+            if code != "304":
+                bodies.append(answer)
+        for body in bodies:
+            for kind, content in body["content"].items():
+                assert kind in ("application/json", "application/merge-patch+json"), (path, method)
+                assert content["examples"], (path, method)
+        assert {"200", "201"} & operation["responses"].keys()
+        assert ("401" in operation["responses"]) is (path != "/version")
+        assert operation["security"] == ([{}] if path == "/version" else [{"bearer": []}])
+
+
+def test_every_field_of_every_shape_says_what_it_is(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            assert described.get("description"), f"{name}.{field}"
+
+
+def test_what_users_write_is_closed_and_what_the_server_answers_is_not_required_of_them(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    for kind in all_kinds():
+        assert schemas[kind.kind]["additionalProperties"] is False
+        assert schemas[kind.kind]["properties"]["status"]["readOnly"] is True
+        assert "status" not in schemas[kind.kind]["required"]
+    assert schemas["PaymentTerms"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Condition"]
+    assert schemas["PaymentTerms"]["properties"]["netDays"]["nullable"] is True
+
+
+def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
+    operator = Api.of(make.a_person("operator", groups=("finance-operator",)))
+    order = ["Organization", "BillingAccount", "Project", "BillingAccountBinding"]
+    acts: list[tuple[str, dict[str, Any]]] = []
+    kinds = sorted(all_kinds(), key=lambda kind: order.index(kind.kind))
+    for kind in kinds:
+        one = object_path(kind)
+        create = document["paths"][one.removesuffix("/{name}")]["post"]
+        (sent,) = create["requestBody"]["content"]["application/json"]["examples"].values()
+        (shown,) = create["responses"]["201"]["content"]["application/json"]["examples"].values()
+        metadata = sent["value"]["metadata"]
+        path = one.format(name=metadata["name"], namespace=metadata.get("namespace"))
+        answer = operator.post(path.rpartition("/")[0], sent["value"]).done(201)
+        assert answer["spec"] == shown["value"]["spec"]
+        assert answer["metadata"].keys() == shown["value"]["metadata"].keys()
+        assert shapes(answer["status"]) <= shapes(shown["value"]["status"])
+        patch = document["paths"][one]["patch"]["requestBody"]["content"]["application/merge-patch+json"]
+        (changed,) = patch["examples"].values()
+        assert operator.patch(path, changed["value"]).done()["metadata"]["labels"] == {"region": "us"}
+        acts += [(f"{path}/{act.name}", document["paths"][f"{one}/{act.name}"]["post"]) for act in kind.acts]
+    for path, act in acts:
+        (acted,) = act["requestBody"]["content"]["application/json"]["examples"].values()
+        assert operator.post(path, acted["value"]).code == 200
+
+
+def shapes(value: Any, path: str = "") -> set[str]:
+    """Every path inside a value."""
+    if isinstance(value, dict):
+        return {path}.union(*(shapes(item, f"{path}.{key}") for key, item in value.items()))
+    return {path}.union(*(shapes(item, path) for item in value)) if isinstance(value, list) else {path}
+
+
+def test_the_documents_hold_no_secret(document: dict[str, Any]) -> None:
+    text = str(document)
+    assert not re.search(r"milo_[A-Za-z0-9_-]{10,}|postgresql://|/tmp/|SECRET", text)

@@ -1,0 +1,48 @@
+"""`kubectl explain`, which reads the OpenAPI documents."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import make
+from tests.live import Live
+
+
+@pytest.fixture
+def config(live: Live) -> Path:
+    acme = make.an_organization("acme-corp")
+    return live.kubeconfig(make.a_person("acme-viewer", roles={acme: "billing-viewer"}), "acme-corp")
+
+
+def explain(live: Live, config: Path, *arguments: str) -> str:
+    done = live.kubectl(config, "explain", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fields(text: str) -> list[str]:
+    return re.findall(r"^  (\w+)\t<", text, re.MULTILINE)
+
+
+def test_explain_tells_of_a_field_what_it_is_and_what_it_may_be(live: Live, config: Path) -> None:
+    terms = explain(live, config, "billingaccount.spec.paymentTerms")
+    assert "When invoices are made and due." in terms
+    assert fields(terms) == ["invoiceDayOfMonth", "invoiceFrequency", "netDays"]
+    assert "Day of the month on which an invoice is made, 1 to 28." in terms
+    frequency = explain(live, config, "ba.spec.paymentTerms.invoiceFrequency")
+    assert re.search(r"ENUM:\s+Monthly\s+Quarterly\s+Annual", frequency)
+
+
+@pytest.mark.parametrize("resource", ["org", "projects", "ba", "bab", "namespaces", "events"])
+def test_explain_knows_every_resource_down_to_its_last_field(live: Live, config: Path, resource: str) -> None:
+    whole = explain(live, config, resource, "--recursive")
+    assert re.search(r"DESCRIPTION:\n    \w+", whole)
+    assert "apiVersion\t<string> -required-" in whole
+    assert "creationTimestamp\t<string>" in whole
+
+
+def test_explain_refuses_a_field_that_there_is_not(live: Live, config: Path) -> None:
+    done = live.kubectl(config, "explain", "billingaccount.spec.nothing")
+    assert done.returncode == 1
+    assert 'field "nothing" does not exist' in done.stderr
