@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo.access import Actor
-from milo.errors import Refused
+from milo.errors import Invalid, Refused
 from milo.kube import objects
 from milo.kube.core import EventShape, NamespaceShape
 from milo.kube.discovery import REVIEWS
@@ -55,7 +55,11 @@ class ReviewView(KubeView):
                     "version": self.api_version,
                 }
             )
-        spec = objects.read_spec(self.spec_serializer, sent)
+        try:
+            spec = objects.read_spec(self.spec_serializer, sent)
+        except Invalid as fault:
+            # a question has no rules but those of its form
+            raise Refused(fault.message, fault.causes) from fault
         value = {"kind": self.review, "apiVersion": self.api_version, "metadata": {}, "spec": spec}
         return self.answer.respond(value | {"status": self.judge(spec)}, 201)
 

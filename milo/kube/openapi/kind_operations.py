@@ -5,7 +5,8 @@ from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
 from milo.kube.schemas import PatchSerializer
-from milo.kube.views import ActView, CollectionView, ObjectView, ReadingView, StatusView
+from milo.kube.subresources import ActView, ReadingView, StatusView
+from milo.kube.views import CollectionView, ObjectView
 
 MERGE_PATCH = "application/merge-patch+json"
 VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
