@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.access import APPROVALS
+from billing.api.examples import APPROVAL_REQUEST, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest
 from billing.payment_terms import FIELDS
@@ -44,12 +45,12 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
 class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text=gettext_lazy("Pending, Approved, Rejected, Withdrawn or Expired."))
     conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Approved: a second person agreed."))
-    requester = serializers.CharField()
-    requestedAt = serializers.DateTimeField()
+    requester = serializers.CharField(help_text=gettext_lazy("Who asks; never the one who approves."))
+    requestedAt = serializers.DateTimeField(help_text=gettext_lazy("When it was asked (UTC)."))
     expiresAt = serializers.DateTimeField(help_text=gettext_lazy("When the request expires undecided (UTC)."))
-    decider = serializers.CharField(required=False)
-    decidedAt = serializers.DateTimeField(required=False)
-    comment = serializers.CharField(required=False)
+    decider = serializers.CharField(required=False, help_text=gettext_lazy("Who decided."))
+    decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
+    comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
     reviewed = serializers.DictField(help_text=gettext_lazy("The account as it was reviewed."))
     reviewedHash = serializers.CharField(help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys."))
 
@@ -70,6 +71,7 @@ def _act(name: str, description: Any) -> Act:
         lambda row, spec, *, actor: decide(row.pk, comment=spec.get("comment", ""), actor=actor),
         CommentSerializer,
         description,
+        COMMENT,
     )
 
 
@@ -95,6 +97,7 @@ class ApprovalRequestKind(Kind):
         "spec.billingAccountRef.name": "account__name",
         "status.requester": "requester",
     }
+    example = APPROVAL_REQUEST
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
     acts = (
         _act("approve", gettext_lazy("Agree; the act takes effect in the same transaction.")),

@@ -1,14 +1,16 @@
 """Charges as a Kubernetes kind, for the billing system that reports them."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from billing.access import CHARGES
+from billing.api.examples import CHARGE, SETTLE
 from billing.models import Charge
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
@@ -19,13 +21,24 @@ from milo.kube.manifests import condition, instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import ConditionSerializer
 
+AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,4})?")
 
-class AmountField(StringField):
+
+@extend_schema_field({"type": "string", "pattern": f"^{AMOUNT.pattern}$"})
+class AmountField(serializers.Field[Decimal, Any, str, Any]):
     """A decimal in a string: JSON numbers would lose digits."""
 
-    def run_validation(self, data: Any = empty) -> Any:
-        text = super().run_validation(data)
-        return serializers.DecimalField(max_digits=24, decimal_places=4).run_validation(text)
+    default_error_messages = {
+        "form": gettext_lazy("must be a decimal in a string: at most 20 digits, and 4 after the point")
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, str) or not AMOUNT.fullmatch(data):
+            self.fail("form")
+        return Decimal(data)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
 
 
 class ChargeSpecSerializer(serializers.Serializer[Any]):
@@ -35,7 +48,7 @@ class ChargeSpecSerializer(serializers.Serializer[Any]):
         max_length=200,
         help_text=gettext_lazy("Its id in the reporting system; a repeat is harmless."),
     )
-    amount = AmountField(max_length=30, help_text=gettext_lazy("Decimal in a string, in the account's currency."))
+    amount = AmountField(help_text=gettext_lazy("Decimal in a string, in the account's currency."))
     currencyCode = StringField(
         source="currency_code", max_length=3, help_text=gettext_lazy("ISO 4217; that of the account.")
     )
@@ -47,8 +60,8 @@ class ChargeSpecSerializer(serializers.Serializer[Any]):
 
 class ChargeStatusSerializer(serializers.Serializer[Any]):
     conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Settled: nothing of it is outstanding."))
-    settlementReference = serializers.CharField(required=False)
-    settledAt = serializers.DateTimeField(required=False)
+    settlementReference = serializers.CharField(required=False, help_text=gettext_lazy("Reference of the settlement."))
+    settledAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was settled (UTC)."))
 
 
 class SettleSpecSerializer(serializers.Serializer[Any]):
@@ -73,6 +86,7 @@ class ChargeKind(Kind):
         Column("Settled", lambda m: m["status"]["conditions"][0]["status"]),
     )
     field_selectors = {"spec.billingAccountRef.name": "account__name", "spec.externalId": "external_id"}
+    example = CHARGE
     undeletable = gettext_lazy("a charge is never deleted: report its settlement")
     acts = (
         Act(
@@ -80,6 +94,7 @@ class ChargeKind(Kind):
             lambda row, spec, *, actor: settle_charge(row.pk, **spec, actor=actor),
             SettleSpecSerializer,
             gettext_lazy("Record that the charge is settled; a repeat with the same reference is harmless."),
+            SETTLE,
         ),
     )
 

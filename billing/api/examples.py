@@ -44,3 +44,91 @@ BINDING: dict[str, Any] = {
         "billingResponsibility": {"establishedAt": "2024-01-15T14:22:05.000001Z", "currentAccount": "acme-corp-us"},
     },
 }
+APPROVAL_REQUEST: dict[str, Any] = {
+    "metadata": {"name": "acme-corp-us-net-45", "namespace": "acme-corp"},
+    "spec": {
+        "billingAccountRef": {"name": "acme-corp-us"},
+        "act": "ReviseTerms",
+        "justification": "Agreed in the renewal of the contract.",
+        "proposal": {"paymentTerms": {"netDays": 45, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}},
+    },
+    "status": {
+        "phase": "Pending",
+        "conditions": [
+            {
+                "type": "Approved",
+                "status": "False",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2024-01-15T10:30:00Z",
+                "reason": "Pending",
+                "message": "",
+            }
+        ],
+        "requester": "user:requester",
+        "requestedAt": "2024-01-15T10:30:00Z",
+        "expiresAt": "2024-01-29T10:30:00Z",
+        "reviewed": {"phase": "Ready"},
+        "reviewedHash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+}
+CHARGE: dict[str, Any] = {
+    "metadata": {"name": "invoice-2024-001", "namespace": "acme-corp"},
+    "spec": {
+        "billingAccountRef": {"name": "acme-corp-us"},
+        "externalId": "invoice-2024-001",
+        "amount": "1250.5",
+        "currencyCode": "USD",
+        "dueDate": "2024-02-14",
+        "description": "January 2024",
+    },
+    "status": {
+        "conditions": [
+            {
+                "type": "Settled",
+                "status": "False",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2024-01-15T10:30:00Z",
+                "reason": "Outstanding",
+                "message": "",
+            }
+        ]
+    },
+}
+SUSPEND = {"reasonCode": "PaymentPastDue", "message": "Invoice invoice-2024-001 is past due."}
+RESOLVE_SUSPENSION = {
+    "suspension": "5d0a5f0e-6a0b-4c0e-8f4a-2b9d3c1e7a66",
+    "evidence": {"settlementReference": "settlement-2024-001"},
+}
+HOLD = {"type": "LegalHold", "reason": "Request of the legal department, case 2024-17."}
+COMMENT = {"comment": "Checked against the contract."}
+SETTLE = {"reference": "settlement-2024-001", "settledAt": "2024-02-10T09:00:00Z"}
+SUSPEND_PREVIEW = {
+    "projects": ["webapp-frontend"],
+    "recipients": ["frontend@acme-corp.example", "invoices-us@acme-corp.example"],
+    "subject": "Billing account acme-corp-us is suspended",
+    "text": "Invoice invoice-2024-001 is past due.",
+}
+CLOSURE_CHECKLIST = {
+    "closable": False,
+    "blockers": [
+        {
+            "type": "BillingAccountBinding",
+            "name": "acme-corp-us-webapp-frontend-billing",
+            "message": "Project webapp-frontend is paid by this account.",
+            "fix": "Bind the project to another account.",
+            "who": "billing-user of the organization",
+        }
+    ],
+}
+SUSPENSIONS = {
+    "items": [
+        {
+            "uid": "5d0a5f0e-6a0b-4c0e-8f4a-2b9d3c1e7a66",
+            "reasonCode": "PaymentPastDue",
+            "message": "Invoice invoice-2024-001 is past due.",
+            "suspendedAt": "2024-02-15T08:00:00.000001Z",
+            "suspendedBy": "user:operator",
+            "evidenceAskedFor": ["settlementReference"],
+        }
+    ]
+}

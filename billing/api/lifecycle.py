@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from billing.api import examples
 from billing.models import BillingAccount, Suspension
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import closures, holds, suspensions
@@ -63,20 +64,24 @@ class BlockerSerializer(serializers.Serializer[Any]):
 
 class ChecklistSerializer(serializers.Serializer[Any]):
     closable = serializers.BooleanField(help_text=_("Whether a closure could be requested now."))
-    blockers = BlockerSerializer(many=True)
+    blockers = BlockerSerializer(many=True, help_text=_("What stands in the way; empty where nothing does."))
 
 
 class SuspensionSerializer(serializers.Serializer[Any]):
-    uid = serializers.UUIDField()
-    reasonCode = serializers.CharField()
-    message = serializers.CharField()
+    uid = serializers.UUIDField(help_text=_("Names the suspension in the act resolvesuspension."))
+    reasonCode = serializers.CharField(help_text=_("Why, as one word for programs."))
+    message = serializers.CharField(help_text=_("Why, as customers read it."))
     internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
-    suspendedAt = serializers.DateTimeField()
-    suspendedBy = serializers.CharField()
-    evidenceAskedFor = serializers.ListField(child=serializers.CharField())
-    evidence = serializers.DictField(required=False)
-    resolvedAt = serializers.DateTimeField(required=False)
-    resolvedBy = serializers.CharField(required=False)
+    suspendedAt = serializers.DateTimeField(help_text=_("Instant (UTC) of the suspension."))
+    suspendedBy = serializers.CharField(help_text=_("Who suspended the account."))
+    evidenceAskedFor = serializers.ListField(
+        child=serializers.CharField(), help_text=_("Names of the references that resolve it.")
+    )
+    evidence = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text=_("The references that resolved it, by name.")
+    )
+    resolvedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) when it was resolved."))
+    resolvedBy = serializers.CharField(required=False, help_text=_("Who resolved it."))
 
 
 class SuspensionsSerializer(serializers.Serializer[Any]):
@@ -129,9 +134,27 @@ def _suspension(row: Suspension, staff: bool) -> dict[str, Any]:
 
 
 ACCOUNT_ACTS = (
-    Act("suspend", _suspend, SuspendSpecSerializer, _("Suspend the account, or add a reason to one suspended.")),
-    Act("resolvesuspension", _resolve, ResolveSpecSerializer, _("Resolve one suspension with its evidence.")),
-    Act("hold", _hold, HoldSpecSerializer, _("Keep the account from being closed and its data from being purged.")),
+    Act(
+        "suspend",
+        _suspend,
+        SuspendSpecSerializer,
+        _("Suspend the account, or add a reason to one suspended."),
+        examples.SUSPEND,
+    ),
+    Act(
+        "resolvesuspension",
+        _resolve,
+        ResolveSpecSerializer,
+        _("Resolve one suspension with its evidence."),
+        examples.RESOLVE_SUSPENSION,
+    ),
+    Act(
+        "hold",
+        _hold,
+        HoldSpecSerializer,
+        _("Keep the account from being closed and its data from being purged."),
+        examples.HOLD,
+    ),
 )
 ACCOUNT_READINGS = (
     Reading(
@@ -140,6 +163,7 @@ ACCOUNT_READINGS = (
         PreviewQuerySerializer,
         PreviewSerializer,
         _("What suspend would do; changes nothing."),
+        examples.SUSPEND_PREVIEW,
     ),
     Reading(
         "closurechecklist",
@@ -147,6 +171,7 @@ ACCOUNT_READINGS = (
         NothingSerializer,
         ChecklistSerializer,
         _("Everything that keeps the account from being closed."),
+        examples.CLOSURE_CHECKLIST,
     ),
     Reading(
         "suspensions",
@@ -154,5 +179,6 @@ ACCOUNT_READINGS = (
         NothingSerializer,
         SuspensionsSerializer,
         _("Every suspension: who, when, why, and what resolved it."),
+        examples.SUSPENSIONS,
     ),
 )

@@ -93,7 +93,7 @@ class Kind:
     field_selectors: ClassVar[Mapping[str, str]] = {}
     acts: ClassVar[tuple[Act, ...]] = ()
     readings: ClassVar[tuple[Reading, ...]] = ()
-    example: ClassVar[Mapping[str, Any]] = {}
+    example: ClassVar[Mapping[str, Any]] = {"metadata": {"name": "example"}}
     """A manifest that shows the kind in the documents: metadata.name, spec and status."""
 
     @property

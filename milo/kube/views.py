@@ -121,8 +121,9 @@ class KubeView(APIView):
         organization_id = kind.organization(row).pk if row else None
         if row is None or not self.actor.may("get", kind.plural, organization_id):
             raise NotFound(f'{kind.plural}.{kind.group} "{self.kwargs["name"]}" not found')
-        if verb != "get":
-            self.actor.require(verb, kind.plural, organization_id)
+        if verb not in kind.verbs:
+            raise MethodNotAllowed(_("%(what)s cannot be changed by %(verb)s") % {"what": kind.plural, "verb": verb})
+        self.actor.require(verb, kind.plural, organization_id)
         return row
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
@@ -202,6 +203,12 @@ class CollectionView(KubeView):
 
 
 class ObjectView(KubeView):
+    @property
+    def allowed_methods(self) -> list[str]:
+        """For the Allow header: DELETE is answered too, with the way to do without it."""
+        refused = {"DELETE", "PUT"} if "update" not in self.kind.verbs else {"DELETE"}
+        return [method for method in super().allowed_methods if method not in refused]
+
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Read; with If-None-Match, 304 where nothing is new."""
         manifest = render(self.kind, self.row())

@@ -30,7 +30,7 @@ def _event_example() -> dict[str, Any]:
     kind = next(kind for kind in all_kinds() if kind.namespaced)
     of = manifests.example(kind)["metadata"]
     at, reason, actor = of["creationTimestamp"], f"{kind.kind}Opened", "user:acme-admin"
-    identity = {key: of[key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    identity = {key: of[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in of}
     return {
         "apiVersion": "v1",
         "kind": "Event",

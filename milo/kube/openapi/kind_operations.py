@@ -4,7 +4,7 @@ from milo.kube.kinds import Act, Kind, Reading
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
-from milo.kube.schemas import PatchSerializer
+from milo.kube.schemas import NothingSerializer, PatchSerializer
 from milo.kube.subresources import ActView, ReadingView, StatusView
 from milo.kube.views import CollectionView, ObjectView
 
@@ -51,7 +51,8 @@ def _collection(view: CollectionView, method: str, path: str) -> Operation | Non
 def _object(view: ObjectView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
     describe = {"get": _read, "update": _replace, "patch": _patch}.get(VERBS.get(method, ""))
-    return describe(kind) if describe and VERBS[method] in kind.verbs else None
+    # kubectl validates by the PATCH of a kind, whether objects can be changed or not
+    return describe(kind) if describe and VERBS[method] in (*kind.verbs, "patch") else None
 
 
 def _read(kind: Kind) -> Operation:
@@ -82,17 +83,21 @@ def _replace(kind: Kind) -> Operation:
 
 
 def _patch(kind: Kind) -> Operation:
+    possible = "patch" in kind.verbs
+    stays = "What is not sent stays as it is." if possible else str(kind.undeletable)
     return Operation(
         **about(kind, "patch", "patch"),
-        summary=f"Change a part of a {kind.kind}",
-        description=f"What is not sent stays as it is. {allowed(kind, 'patch')}",
+        summary=f"Change a part of a {kind.kind}" if possible else f"Refuse to change a {kind.kind}",
+        description=f"{stays} Server-side apply makes an object that there is not. {allowed(kind, 'patch')}",
         parameters=(*place(kind), *parameters.OF_WRITE, parameters.FORCE, parameters.IF_MATCH),
         body=PatchSerializer,
         body_example={"metadata": {"labels": {"region": "us"}}},
         body_type=MERGE_PATCH,
         answer=manifests.manifest(kind),
         answer_example=manifests.example(kind),
-        refuses=OF_WRITE,
+        status=200 if possible else 201,
+        makes=True,
+        refuses=OF_WRITE if possible else (*OF_WRITE, 405),
     )
 
 
@@ -135,7 +140,7 @@ def _reading(view: ReadingView, method: str, path: str) -> Operation | None:
         **about(kind, "read", "get", reading.name.capitalize()),
         summary=f"Read {reading.name} of a {kind.kind}",
         description=f"{reading.description} {allowed(kind, 'get')}",
-        parameters=(*place(kind), reading.parameters),
+        parameters=(*place(kind), *([] if reading.parameters is NothingSerializer else [reading.parameters])),
         answer=reading.response,
         answer_example=reading.example,
         refuses=(404, 422),

@@ -1,6 +1,6 @@
 """Whole manifests, lists and bodies of acts as serializers, made of what a kind is registered with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -99,9 +99,9 @@ def review(view: Any) -> Serializer:
 
 def example(kind: Kind) -> dict[str, Any]:
     """The kind's example as the server answers it."""
-    given: Mapping[str, Any] = kind.example
+    given = kind.example
     metadata = {
-        **given.get("metadata", {}),
+        **given["metadata"],
         "uid": "0b1f6c2e-3d5a-4c8e-9f70-1a2b3c4d5e6f",
         "resourceVersion": "42",
         "generation": 1,
@@ -114,5 +114,5 @@ def example(kind: Kind) -> dict[str, Any]:
 def example_sent(kind: Kind, *, version: str = "") -> dict[str, Any]:
     """The kind's example as a user writes it; with `version`, to replace that revision."""
     shown = example(kind)
-    metadata = {**kind.example.get("metadata", {}), **({"resourceVersion": version} if version else {})}
+    metadata = {**kind.example["metadata"], **({"resourceVersion": version} if version else {})}
     return {key: value for key, value in shown.items() if key != "status"} | {"metadata": metadata}

@@ -32,6 +32,8 @@ class Operation:
     body_type: str = JSON
     status: int = 200
     refuses: tuple[int, ...] = ()
+    makes: bool = False
+    """Whether it answers 201 too."""
     unchanged: bool = False
     """Whether it answers 304 to an If-None-Match."""
 

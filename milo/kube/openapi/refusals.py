@@ -13,6 +13,7 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     401: ("Unauthorized", "No token, or one that is unknown, expired or revoked.", "the token is unknown"),
     403: ("Forbidden", "You may see the object, but not do this.", "user:viewer may not create projects here"),
     404: ("NotFound", "There is no such object, or none that you may know of.", 'projects "website" not found'),
+    405: ("MethodNotAllowed", "Objects of this kind cannot be changed so.", "charges cannot be changed by patch"),
     406: ("NotAcceptable", "The answer cannot be given in an accepted type.", "only application/json can be given"),
     409: (
         "Conflict",

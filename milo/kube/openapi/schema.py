@@ -59,7 +59,11 @@ class KubeSchema(AutoSchema):
     def get_response_serializers(self) -> dict[int, Any]:  # type: ignore[override]
         described = self.operation
         examples = [OpenApiExample(described.summary, value=described.answer_example, response_only=True)]
-        answers: dict[int, Any] = {described.status: OpenApiResponse(described.answer, "Done.", examples=examples)}
+        codes = {described.status, 201} if described.makes else {described.status}
+        answers: dict[int, Any] = {
+            code: OpenApiResponse(described.answer, "Done." if code == 200 else "Made.", examples=examples)
+            for code in sorted(codes)
+        }
         if described.unchanged:
             answers[304] = OpenApiResponse(None, "The object has not changed since If-None-Match.")
         return answers | {code: refusal(code) for code in sorted({*self._always(), *described.refuses})}
