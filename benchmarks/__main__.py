@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.database import postgresql
 
-NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance")
+NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend")
 
 
 def main() -> None:
@@ -34,11 +34,23 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, listing, paging, read
+    from benchmarks import bind, compliance, listing, paging, read, suspend
     from benchmarks.stage import stage
 
     benchmarks = dict(
-        zip(NAMES, (bind.run, read.run, listing.list_100, listing.list_1000, paging.run, compliance.run), strict=True)
+        zip(
+            NAMES,
+            (
+                bind.run,
+                read.run,
+                listing.list_100,
+                listing.list_1000,
+                paging.run,
+                compliance.run,
+                suspend.run,
+            ),
+            strict=True,
+        )
     )
     reports = {}
     with stage(database_url, quick=quick) as made:

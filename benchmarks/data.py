@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.models import Model
 
+from billing.models import BillingAccount
 from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.bindings import bind
@@ -76,6 +77,29 @@ def make(accounts: int) -> Data:
     return Data(issue_token(admin, actor=PLATFORM)[1], issue_token(operator, actor=PLATFORM)[1], made)
 
 
+def a_large_payer(projects: int) -> BillingAccount:
+    """An account of an organization of its own that pays for `projects` projects, each with a contact."""
+    organization = create_organization("acme-holding", OrganizationSpec("Acme Holding"), actor=PLATFORM)
+    terms, profile = PaymentTerms(30, "Monthly", 1), {"creditCard": {"cardReference": "cc-2"}}
+    account = open_account(organization.pk, "payer", AccountSpec("Payer", "USD", terms, profile), actor=PLATFORM)
+    spec = ProjectSpec("A project", ["owner@acme.example"])
+    project = create_project("part-0", organization.pk, spec, actor=PLATFORM)
+    binding = bind(organization.pk, "part-0", project.name, account.name, actor=PLATFORM)
+    _copy(project, f"SELECT 'part-' || n AS name FROM generate_series(1, {projects - 1}) AS n", name="made.name")
+    _copy(
+        binding,
+        "SELECT id AS project, name FROM projects_project"
+        f" WHERE organization_id = {organization.pk} AND name <> 'part-0'",
+        name="made.name",
+        project_id="made.project",
+    )
+    for row in (project, binding):
+        _number_copies(row)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    return account
+
+
 def _columns(model: type[Model], *, without: str = "") -> list[str]:
     return [str(field.column) for field in model._meta.concrete_fields if field.name != without]
 
@@ -102,7 +126,7 @@ def _copy(template: Any, source: str, **different: str) -> None:
 
 
 def _number_copies(template: Any) -> None:
-    """The revision that each copy of `template` would have had, and the counter behind them."""
+    """The revision that each copy of `template` that has none would have had, and the counter behind them."""
     newest = Change.objects.filter(uid=template.uid).latest("resource_version")
     namespace = "owner.name" if newest.namespace else "''"
     different = {
@@ -123,7 +147,8 @@ def _number_copies(template: Any) -> None:
             f" SELECT {', '.join(different.get(column, f'template.{column}') for column in columns)}"
             f" FROM kube_change AS template, kube_counter AS last, {template._meta.db_table} AS row"
             f" JOIN projects_organization AS owner ON owner.id = row.{owner}"
-            " WHERE template.resource_version = %s AND row.uid <> template.uid",
+            " WHERE template.resource_version = %s"
+            " AND NOT EXISTS (SELECT FROM kube_change AS known WHERE known.uid = row.uid)",
             [newest.pk],
         )
         cursor.execute("UPDATE kube_counter SET value = (SELECT max(resource_version) FROM kube_change)")
