@@ -23,7 +23,7 @@ _TO_PROJECTS = {
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id
             CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS contact(address)
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
-        ON CONFLICT DO NOTHING""",
+        ON CONFLICT (about, cause_uid, subject_uid, recipient) DO NOTHING""",
     "sqlite": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
             language, context, phase, created_at, due_at, attempts, last_error)
@@ -33,7 +33,7 @@ _TO_PROJECTS = {
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id,
             json_each(p.contact_email_addresses) AS contact
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
-        ON CONFLICT DO NOTHING""",
+        ON CONFLICT (about, cause_uid, subject_uid, recipient) DO NOTHING""",
 }
 
 
