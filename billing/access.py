@@ -19,12 +19,13 @@ ASK = ("withdraw", "renew")
 
 def declare_rules() -> None:
     declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in KINDS)
+    declare(Rule(role, NOTICES, ("get", "list")) for role in STAFF_ROLES)
     declare(Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in KINDS)
     declare(
         [
             Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold")),
             Rule(FINANCE_OPERATOR, APPROVALS, ("create",), acts=ASK),
-            Rule(FINANCE_OPERATOR, NOTICES, ("get", "list"), acts=("requeue",)),
+            Rule(FINANCE_OPERATOR, NOTICES, acts=("requeue",)),
             Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
             Rule(Membership.Role.BILLING_ADMIN, APPROVALS, ("create",), acts=ASK, organization=True),
             Rule(CHARGE_REPORTER, CHARGES, (*READ, "create"), acts=("settle",)),

@@ -69,12 +69,23 @@ REQUESTER = Actor("user:requester", frozenset({"finance-operator"}))
 APPROVER = Actor("user:approver", frozenset({"finance-approver"}))
 
 
+LONG_TERMS = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
+
+
+def a_request(
+    account: BillingAccount, act: str = "ReviseTerms", *, actor: Actor = REQUESTER, **request: Any
+) -> ApprovalRequest:
+    """A request that awaits its decision."""
+    if act == "ReviseTerms":
+        request.setdefault("proposal", LONG_TERMS)
+    return request_approval(
+        account.organization_id, account.name, act, justification="agreed with the customer", actor=actor, **request
+    )
+
+
 def an_approved(account: BillingAccount, act: str, **request: Any) -> ApprovalRequest:
     """A request for `act` on the account, approved by a second person."""
-    asked = request_approval(
-        account.organization_id, account.name, act, justification="agreed with the customer", actor=REQUESTER, **request
-    )
-    return approve(asked.pk, actor=APPROVER)
+    return approve(a_request(account, act, **request).pk, actor=APPROVER)
 
 
 def in_phase(account: BillingAccount, phase: str) -> BillingAccount:

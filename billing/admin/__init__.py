@@ -1,1 +1,11 @@
-from billing.admin import accounts, bindings, organizations, projects  # noqa: F401  registers the pages
+from billing.admin import (  # noqa: F401  registers the pages
+    accounts,
+    approvals,
+    bindings,
+    charges,
+    holds,
+    notices,
+    organizations,
+    projects,
+    suspensions,
+)

@@ -11,6 +11,10 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSe
 
 from billing.access import ACCOUNTS
 from billing.admin.account_acts import OpenAccount, ReviseAccount, card_reference
+from billing.admin.account_panels import life
+from billing.admin.holds import SetHold
+from billing.admin.request_acts import REQUESTS
+from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
 from milo.admin.ledger import LedgerAdmin
@@ -73,7 +77,7 @@ class BillingAccountAdmin(LedgerAdmin):
         METADATA,
     )
     list_actions = (OpenAccount,)
-    object_actions = (ReviseAccount,)
+    object_actions = (ReviseAccount, *REQUESTS, SetHold, ResolveSuspension, SuspendAccount)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
         accounts: QuerySet[BillingAccount] = super().get_queryset(request).with_linked_projects_count()
@@ -98,7 +102,7 @@ class BillingAccountAdmin(LedgerAdmin):
         return lines(row.invoice_email_addresses)
 
     def panels(self, request: HttpRequest, row: BillingAccount) -> list[Panel]:
-        return [self._pays_for(row), self._paid_for(row), *super().panels(request, row)]
+        return [self._pays_for(row), self._paid_for(row), *life(row), *super().panels(request, row)]
 
     def _pays_for(self, row: BillingAccount) -> Panel:
         bindings = BillingAccountBinding.objects.paying().filter(account=row).select_related("project")

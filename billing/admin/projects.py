@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
+from billing.admin.account_panels import notices_panel
 from billing.admin.project_acts import ArchiveProject, BindProject
-from billing.models import BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import unbound_projects
-from milo.admin.panels import Panel, first, instant, link, list_address
+from milo.admin.panels import Panel, badge, first, instant, link, list_address
 from milo.admin.site import Attention
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
@@ -40,6 +41,10 @@ class PayerFilter(DropdownFilter):
 class BilledProjectAdmin(ProjectAdmin):
     list_display = ("name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
     list_filter = (*ProjectAdmin.list_filter, PayerFilter)
+    fieldsets = (
+        (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing"]}),
+        *ProjectAdmin.fieldsets[1:],
+    )
     object_actions = (BindProject, *ProjectAdmin.object_actions, ArchiveProject)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
@@ -51,8 +56,22 @@ class BilledProjectAdmin(ProjectAdmin):
     def payer(self, row: Any) -> str:
         return link(row.paying_bindings[0].account) if row.paying_bindings else "-"
 
+    @admin.display(description=gettext_lazy("payer's standing"))
+    def standing(self, row: Any) -> str:
+        if not row.paying_bindings:
+            return "-"
+        account = row.paying_bindings[0].account
+        if account.phase == BillingAccount.Phase.READY:
+            return badge(_("In good standing"), "success")
+        why = f"{account.get_phase_display()}: {account.phase_reason}"
+        return badge(why, "danger")
+
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
-        return [self._timeline(row), *super().panels(request, row)]
+        return [
+            self._timeline(row),
+            notices_panel(row.notices.all(), project__id__exact=row.pk),
+            *super().panels(request, row),
+        ]
 
     def _timeline(self, row: Project) -> Panel:
         found, more = first(BillingAccountBinding.objects.timeline(row).reverse())

@@ -2,12 +2,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, OuterRef, Q, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_fsm import transition
 
 from billing.models.account import BillingAccount
+from billing.models.suspension import Suspension
 from milo import audit
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
@@ -21,6 +22,22 @@ class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
     def overdue(self, at: datetime | None = None) -> "ApprovalRequestQuerySet":
         """Pending requests whose time ran out before the instant `at` (UTC), or before now."""
         return self.pending().filter(expires_at__lte=at or timezone.now())
+
+    def awaiting(self, person: str) -> "ApprovalRequestQuerySet":
+        """Requests that `person` (an actor's name) could approve now: asked for, and last edited, by somebody else."""
+        account = BillingAccount.history.filter(id=OuterRef("account")).order_by("-history_date", "-history_id")
+        reason = Suspension.history.filter(account=OuterRef("account")).order_by("-history_date", "-history_id")
+        waiting = self.pending().filter(expires_at__gt=timezone.now()).exclude(requester=person)
+        return waiting.annotate(
+            account_edited_at=Subquery(account.values("history_date")[:1]),
+            suspension_edited_at=Subquery(reason.values("history_date")[:1]),
+            editor=Case(
+                When(
+                    suspension_edited_at__gt=F("account_edited_at"), then=Subquery(reason.values("history_user_id")[:1])
+                ),
+                default=Subquery(account.values("history_user_id")[:1]),
+            ),
+        ).exclude(editor=person)
 
 
 class ApprovalRequest(PhaseLoading, Resource):

@@ -22,13 +22,13 @@ from milo.admin.site import request_actor
 from milo.errors import Refused
 
 if TYPE_CHECKING:
-    from milo.admin.ledger import LedgerAdmin
+    from milo.admin.read_only import ReadOnlyAdmin
 
 Facts = Sequence[tuple[str, Any]]
 
 
 class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs only
-    """Subclass it and name it in `list_actions` or `object_actions` of a ledger admin.
+    """Subclass it and name it in `list_actions` or `object_actions` of a read-only admin.
 
     GET shows `facts` and the form; POST calls the service. Where it `previews`, the first POST calls the
     service in a dry run, so that a refusal shows at once, shows `preview` and asks; the second one acts.
@@ -48,7 +48,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     template_name = "milo/service_action.html"
     http_method_names = ["get", "head", "post"]
     form_class = ActForm
-    model_admin: "LedgerAdmin | None" = None
+    model_admin: "ReadOnlyAdmin | None" = None
     row: Any = None
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
@@ -81,6 +81,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         """Whether the button makes sense in the state of `row`; the service has the last word."""
         return True
 
+    @classmethod
+    def meant_for(cls, actor: Actor, row: Any) -> bool:
+        """Whether this very person may do it to `row`, beyond what the access table says (four eyes)."""
+        return True
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         admin = self.admin
         if not admin.has_view_permission(request):
@@ -100,7 +105,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return "danger" if self.variant is ActionVariant.DANGER else "primary"
 
     @property
-    def admin(self) -> "LedgerAdmin":
+    def admin(self) -> "ReadOnlyAdmin":
         assert self.model_admin
         return self.model_admin
 
@@ -152,7 +157,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         )
 
     @classmethod
-    def button(cls, admin: "LedgerAdmin", row: Any) -> dict[str, Any]:
+    def button(cls, admin: "ReadOnlyAdmin", row: Any) -> dict[str, Any]:
         """The button as unfold draws it in the header of a page."""
         name = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}"
         return {

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.db import models
@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\[(\d+)\]$")
 class ActForm(forms.Form):
     """The form of one act on `row` (None for an act of a list). `paths` names the field of each manifest path."""
 
-    paths: ClassVar[Mapping[str, str]] = {}
+    paths: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, row: models.Model | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,6 +54,12 @@ class Text(forms.CharField):
     widget = UnfoldAdminTextInputWidget
 
 
+class Paragraph(forms.CharField):
+    """A text of several lines."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
+
+
 class Number(forms.IntegerField):
     widget = UnfoldAdminIntegerFieldWidget
 
@@ -64,6 +70,16 @@ class Select(forms.ChoiceField):
 
 class InstantInput(UnfoldAdminTextInputWidget):
     input_type = "datetime-local"
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    input_type = "date"
+
+
+class Day(forms.DateField):
+    """A calendar day."""
+
+    widget = DayInput
 
 
 class Instant(forms.DateTimeField):

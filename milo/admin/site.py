@@ -68,13 +68,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {"items": [{"title": _("Overview"), "icon": "home", "link": reverse("admin:index")}]}
     ]
     for app in admin.site.get_app_list(request):
-        items = [
-            {
-                "title": model["name"],
-                "link": model["admin_url"],
-                "icon": getattr(admin.site.get_model_admin(model["model"]), "icon", "list"),
-            }
-            for model in app["models"]
-        ]
+        items = [_item(request, model, admin.site.get_model_admin(model["model"])) for model in app["models"]]
         groups.append({"title": app["name"], "separator": True, "items": items})
     return groups
+
+
+def _item(request: HttpRequest, model: dict[str, Any], model_admin: Any) -> dict[str, Any]:
+    item = {"title": model["name"], "link": model["admin_url"], "icon": getattr(model_admin, "icon", "list")}
+    # the pages of users are Django's own
+    if waiting := getattr(model_admin, "waiting", lambda _request: 0)(request):
+        item["badge"] = waiting
+    return item

@@ -108,7 +108,7 @@ class ProjectAdmin(LedgerAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")
     ordering = ("name",)
-    fieldsets = (
+    fieldsets: Sequence[tuple[Any, dict[str, Any]]] = (
         (
             None,
             {"fields": ("name", "display_name", "organization_link", "contacts", "phase_badge", "phase_since")},

@@ -1,11 +1,23 @@
 """The world that the pages are opened on."""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Charge,
+    Hold,
+    Notice,
+    Suspension,
+)
+from billing.services.charges import ChargeSpec, report_charge
+from billing.services.holds import set_hold
 from milo.identity.models import ServiceToken
 from milo.identity.tokens import issue_token
 from projects.models import Membership, Organization, Project
@@ -31,7 +43,7 @@ class World:
 def world(db: None) -> World:
     organization = make.an_organization("acme-corp")
     project = make.a_project(organization, "webapp-frontend", display_name="Web shop")
-    us = make.a_ready_account(organization, "acme-us")
+    us = make.a_ready_account(organization, "acme-us", invoice_email_addresses=["invoices@acme-corp.example"])
     eu = make.a_ready_account(organization, "acme-eu", currency_code="EUR")
     first = make.a_binding(project, us, "first")
     second = make.a_binding(project, eu, "second")
@@ -41,9 +53,34 @@ def world(db: None) -> World:
     return World(organization, project, us, eu, first, second, Membership.objects.get(), token)
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What has happened to `us`: suspended (one notice owed), held, charged, and other terms asked for."""
+
+    suspension: Suspension
+    hold: Hold
+    charge: Charge
+    request: ApprovalRequest
+    notice: Notice
+
+
+@pytest.fixture
+def life(world: World) -> Life:
+    account = make.in_phase(world.us, "Suspended")
+    hold = set_hold(account.pk, type="Dispute", reason="invoice 12 is disputed", actor=make.PLATFORM)
+    spec = ChargeSpec("inv-12", Decimal("12.50"), "USD", date(2026, 1, 31))
+    charge = report_charge(account.organization_id, account.name, spec, actor=make.PLATFORM)
+    return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get())
+
+
 @pytest.fixture
 def operator(db: None) -> Client:
     return staff("finance-operator", name="operator")
+
+
+@pytest.fixture
+def approver(db: None) -> Client:
+    return staff("finance-approver", name="approver")
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from django.test import Client
 
 from billing.services.accounts import AccountSpec, revise
+from billing.services.holds import set_hold
+from billing.services.suspensions import suspend
 from milo.kube.metadata import Metadata
 from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, revise_project
@@ -12,6 +15,7 @@ from tests import make
 from tests.admin.browser import every_act, every_page, superuser
 from tests.admin.conftest import World
 
+pytestmark = pytest.mark.usefixtures("life")
 SCRIPT = '<script>alert("x")</script>'
 
 
@@ -22,6 +26,8 @@ def test_no_page_and_no_act_runs_a_script_that_somebody_typed(world: World) -> N
     for account in (world.us, world.eu):
         spec = AccountSpec(SCRIPT, account.currency_code, make.TERMS, {"creditCard": {"cardReference": SCRIPT}})
         revise(account.pk, spec, metadata, actor=make.PLATFORM)
+    suspend(world.us.pk, reason_code="Chargeback", message=SCRIPT, internal_note=SCRIPT, actor=make.PLATFORM)
+    set_hold(world.us.pk, type="LegalHold", reason=SCRIPT, actor=make.PLATFORM)
     client: Client = superuser()
     shown = 0
     for address in every_page() + every_act():

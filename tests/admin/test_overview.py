@@ -22,6 +22,7 @@ def test_incomplete_accounts_and_unbound_projects_are_counted(world: World, oper
         "Incomplete accounts": 0,
         "Accounts still being validated": 0,
         "Unbound projects": 0,
+        "Undeliverable notices": 0,
     }
     make.an_incomplete_account(world.organization)
     for _each in range(2):
@@ -40,8 +41,13 @@ def test_each_count_leads_to_a_list_of_as_many(world: World, operator: Client) -
 def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
     ledger = {
         "/admin/",
+        "/admin/billing/approvalrequest/",
         "/admin/billing/billingaccount/",
         "/admin/billing/billingaccountbinding/",
+        "/admin/billing/charge/",
+        "/admin/billing/hold/",
+        "/admin/billing/notice/",
+        "/admin/billing/suspension/",
         "/admin/projects/membership/",
         "/admin/projects/organization/",
         "/admin/projects/project/",

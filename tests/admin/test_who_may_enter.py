@@ -9,6 +9,7 @@ from tests.admin.conftest import World
 from tests.ledger import nothing_changes
 
 FOR_SUPERUSERS = ("/admin/auth/", "/admin/identity/")
+pytestmark = pytest.mark.usefixtures("life")
 
 
 def opened(client: Client) -> set[str]:
@@ -28,10 +29,13 @@ def test_a_superuser_opens_every_page_and_every_act(world: World) -> None:
     assert opened(superuser()) == {*every_page(), *every_act()}
 
 
-@pytest.mark.parametrize("role", ["finance-approver", "auditor"])
-def test_who_only_reads_is_shown_no_form(role: str, world: World) -> None:
-    client = staff(role)
-    assert {client.get(address).status_code for address in every_act()} == {403}
+def test_who_only_reads_is_shown_no_form(world: World, auditor: Client) -> None:
+    assert {auditor.get(address).status_code for address in every_act()} == {403}
+
+
+def test_who_decides_is_shown_the_forms_to_decide_alone(world: World, approver: Client) -> None:
+    acts = [address for address in every_act() if approver.get(address).status_code == 200]
+    assert [address.split("/")[-2] for address in acts] == ["approve", "reject"]
 
 
 def strangers(world: World) -> dict[str, Client]:

@@ -1,0 +1,141 @@
+"""What an account's page shows of its life: suspensions, what keeps it from being closed, and what is owed to whom."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from billing.admin.charges import amount_of
+from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
+from billing.services.closures import CLOSABLE, blockers
+from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_address, pairs
+
+
+def life(account: BillingAccount) -> list[Panel]:
+    """The tables of an account, in the order in which people ask for them."""
+    return [
+        _suspensions(account),
+        *_checklist(account),
+        _holds(account),
+        _charges(account),
+        _requests(account),
+        notices_panel(account.notices.all(), account__id__exact=account.pk),
+    ]
+
+
+def _suspensions(account: BillingAccount) -> Panel:
+    found, more = first(Suspension.objects.filter(account=account).order_by("-pk"))
+    return Panel(
+        _("Suspensions"),
+        [_("Reason"), _("Suspended"), _("Message for customers"), _("Internal note"), _("Evidence"), _("Resolved")],
+        [
+            [
+                link(row, row.get_reason_code_display()),
+                lines([instant(row.suspended_at), row.suspended_by]),
+                row.message,
+                row.internal_note or "-",
+                pairs(row.evidence or {}),
+                lines([instant(row.resolved_at), row.resolved_by]) if row.resolved_at else _resolve(row),
+            ]
+            for row in found
+        ],
+        more=list_address(Suspension, account__id__exact=account.pk) if more else "",
+    )
+
+
+def _resolve(suspension: Suspension) -> Any:
+    act = reverse("admin:billing_billingaccount_resolve-suspension", args=[suspension.account_id])
+    return format_html('<a href="{}?suspension={}" class="text-link">{}</a>', act, suspension.uid, _("open: resolve"))
+
+
+def _checklist(account: BillingAccount) -> list[Panel]:
+    if account.phase not in CLOSABLE:
+        return []
+    found = blockers(account)
+    rows = [[it.type, it.name, it.message, it.fix, it.who] for it in found[:SHOWN]]
+    if len(found) > SHOWN:
+        rows.append([_("and %(count)d more") % {"count": len(found) - SHOWN}, "", "", "", ""])
+    title = _("What keeps it from being closed") if found else _("Nothing keeps it from being closed")
+    return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
+
+
+def _holds(account: BillingAccount) -> Panel:
+    found, more = first(Hold.objects.filter(account=account).order_by("-pk"))
+    return Panel(
+        _("Holds"),
+        [_("Type"), _("Reason"), _("Set"), _("Released"), _("Reason of the release")],
+        [
+            [
+                link(row, row.get_type_display()),
+                row.reason,
+                lines([instant(row.set_at), row.set_by]),
+                lines([instant(row.released_at), row.released_by]) if row.released_at else "-",
+                row.release_reason or "-",
+            ]
+            for row in found
+        ],
+        more=list_address(Hold, account__id__exact=account.pk) if more else "",
+    )
+
+
+def _charges(account: BillingAccount) -> Panel:
+    found, more = first(Charge.objects.filter(account=account).order_by("-due_date", "-pk"))
+    return Panel(
+        _("Charges"),
+        [_("External id"), _("Amount"), _("Due date"), _("Settled at"), _("Settlement reference")],
+        [
+            [
+                link(row, row.external_id),
+                amount_of(row),
+                row.due_date.isoformat(),
+                instant(row.settled_at),
+                row.settlement_reference or "-",
+            ]
+            for row in found
+        ],
+        more=list_address(Charge, account__id__exact=account.pk) if more else "",
+    )
+
+
+def _requests(account: BillingAccount) -> Panel:
+    found, more = first(ApprovalRequest.objects.filter(account=account).order_by("-pk"))
+    return Panel(
+        _("Approval requests"),
+        [_("Act"), _("Phase"), _("Requester"), _("Requested at"), _("Decider"), _("Decided at"), _("Comment")],
+        [
+            [
+                link(row, row.get_act_display()),
+                row.get_phase_display(),
+                row.requester,
+                instant(row.requested_at),
+                row.decider or "-",
+                instant(row.decided_at),
+                row.comment or "-",
+            ]
+            for row in found
+        ],
+        more=list_address(ApprovalRequest, account__id__exact=account.pk) if more else "",
+    )
+
+
+def notices_panel(notices: QuerySet[Notice], **filters: Any) -> Panel:
+    """A receipt per recipient; `filters` are those of the list of notices that shows the rest."""
+    found, more = first(notices.order_by("-pk"))
+    return Panel(
+        _("Notices"),
+        [_("About"), _("Recipient"), _("Phase"), _("Attempts"), _("Delivered at"), _("Last error")],
+        [
+            [
+                link(row, row.get_about_display()),
+                row.recipient,
+                row.get_phase_display(),
+                row.attempts,
+                instant(row.delivered_at),
+                row.last_error or "-",
+            ]
+            for row in found
+        ],
+        more=list_address(Notice, **filters) if more else "",
+    )

@@ -1,0 +1,174 @@
+"""Approval requests: the inbox of those who decide and of those who asked."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
+
+from billing.access import APPROVALS
+from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw
+from billing.models import ApprovalRequest
+from billing.services import reviews
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import Panel, link
+from milo.admin.site import Attention, request_actor
+from projects.admin.resources import METADATA
+
+INBOX, TO_DECIDE, WAITING, DONE = "inbox", "to-decide", "waiting", "done"
+VIEWS = (
+    (TO_DECIDE, gettext_lazy("Mine to decide")),
+    (WAITING, gettext_lazy("Mine waiting")),
+    (DONE, gettext_lazy("Done")),
+)
+
+
+def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
+    """The requests that the person may approve or reject now."""
+    actor = request_actor(request)
+    if not actor.may("create", APPROVALS, None, act="approve"):
+        return ApprovalRequest.objects.none()
+    return ApprovalRequest.objects.awaiting(actor.name)
+
+
+class InboxFilter(DropdownFilter):
+    title = gettext_lazy("inbox")
+    parameter_name = INBOX
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(VIEWS)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+        if self.value() == TO_DECIDE:
+            return queryset.filter(pk__in=to_decide(request).values("pk"))
+        if self.value() == WAITING:
+            return queryset.filter(phase=ApprovalRequest.Phase.PENDING, requester=request_actor(request).name)
+        if self.value() == DONE:
+            return queryset.exclude(phase=ApprovalRequest.Phase.PENDING)
+        return queryset
+
+
+def readable(value: Any) -> str:
+    """A value of a review or a proposal as people read it."""
+    if value in (None, "", [], {}):
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(LedgerAdmin):
+    resource = APPROVALS
+    icon = "how_to_reg"
+    phase_colors = {"Pending": "warning", "Approved": "success", "Rejected": "danger"}
+    list_before_template = "milo/views.html"
+    list_display = (
+        "name",
+        "act",
+        "account_link",
+        "phase_badge",
+        "requester",
+        "requested_at",
+        "expires_at",
+        "decider",
+        "decided_at",
+    )
+    list_filter = (
+        InboxFilter,
+        ("organization", AutocompleteSelectFilter),
+        ("account", AutocompleteSelectFilter),
+        ("act", ChoicesDropdownFilter),
+        ("phase", ChoicesDropdownFilter),
+    )
+    list_select_related = ("account",)
+    search_fields = ("name", "account__name", "organization__name", "requester", "decider", "uid")
+    ordering = ("-requested_at",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "act",
+                    "account_link",
+                    "phase_badge",
+                    "justification",
+                    "requester",
+                    "requested_at",
+                    "expires_at",
+                    "decider",
+                    "decided_at",
+                    "comment",
+                    "reviewed_hash",
+                )
+            },
+        ),
+        METADATA,
+    )
+    object_actions = (Approve, Reject, Renew, Withdraw)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
+        requests: QuerySet[ApprovalRequest] = super().get_queryset(request)
+        return requests.select_related("account", "organization")
+
+    @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
+    def account_link(self, row: ApprovalRequest) -> str:
+        return link(row.account)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = request.GET.get(INBOX, "")
+        views = [("", gettext_lazy("All"), self.list_address())]
+        views += [(view, title, self.list_address(**{INBOX: view})) for view, title in VIEWS]
+        context = {"views": [(title, address, view == shown) for view, title, address in views]}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def panels(self, request: HttpRequest, row: ApprovalRequest) -> list[Panel]:
+        return [*self._changed(row), *self._proposal(row), self._reviewed(row), *super().panels(request, row)]
+
+    def _changed(self, row: ApprovalRequest) -> list[Panel]:
+        """What the account has become since, while that still stands in the way of the decision."""
+        if row.phase != ApprovalRequest.Phase.PENDING:
+            return []
+        changed = reviews.difference(row.reviewed, reviews.reviewed(row.account))
+        if not changed:
+            return []
+        return [
+            Panel(
+                _("The account has changed since: the requester must renew the request"),
+                [_("Field"), _("As reviewed"), _("Now")],
+                [[name, readable(before), readable(after)] for name, before, after in changed],
+            )
+        ]
+
+    def _proposal(self, row: ApprovalRequest) -> list[Panel]:
+        if not row.proposal:
+            return []
+        terms = row.proposal.get("paymentTerms")
+        asked = terms if isinstance(terms, dict) else row.proposal
+        return [
+            Panel(
+                _("What is proposed"),
+                [_("Field"), _("As reviewed"), _("Proposed")],
+                [[name, readable(row.reviewed.get(name)), readable(value)] for name, value in asked.items()],
+            )
+        ]
+
+    def _reviewed(self, row: ApprovalRequest) -> Panel:
+        return Panel(
+            _("The account as reviewed"),
+            [_("Field"), _("Value")],
+            [[name, readable(value)] for name, value in row.reviewed.items()],
+        )
+
+    def waiting(self, request: HttpRequest) -> int:
+        return to_decide(request).count()
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        actor = request_actor(request)
+        if not actor.may("create", APPROVALS, None, act="approve"):
+            return []
+        waiting = to_decide(request).count()
+        return [Attention(_("Requests for you to decide"), waiting, self.list_address(**{INBOX: TO_DECIDE}))]

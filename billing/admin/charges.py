@@ -1,0 +1,58 @@
+"""Charges as an outside billing system reported them, to read; it alone reports and settles them."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from iso4217 import Currency
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from billing.access import CHARGES
+from billing.models import Charge
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import link
+from projects.admin.resources import METADATA
+
+
+@admin.register(Charge)
+class ChargeAdmin(LedgerAdmin):
+    resource = CHARGES
+    icon = "receipt_long"
+    list_display = ("external_id", "account_link", "amount_due", "due_date", "settled_at", "settlement_reference")
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("account", AutocompleteSelectFilter),
+        ("settled_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("account",)
+    search_fields = ("external_id", "name", "account__name", "settlement_reference", "uid")
+    ordering = ("-due_date", "pk")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "external_id",
+                    "name",
+                    "account_link",
+                    "amount_due",
+                    "due_date",
+                    "description",
+                    "settled_at",
+                    "settlement_reference",
+                )
+            },
+        ),
+        METADATA,
+    )
+
+    @admin.display(description=_("billing account"), ordering="account__name")
+    def account_link(self, row: Charge) -> str:
+        return link(row.account)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_due(self, row: Charge) -> str:
+        return amount_of(row)
+
+
+def amount_of(charge: Charge) -> str:
+    """The amount with the decimal places of its currency."""
+    return f"{charge.amount:.{Currency(charge.currency_code).exponent or 0}f} {charge.currency_code}"

@@ -1,0 +1,115 @@
+"""Deciding on an approval request, and what its requester can do with it meanwhile."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from billing.access import APPROVALS
+from billing.models import ApprovalRequest
+from billing.services import approvals, reviews
+from milo.access import Actor
+from milo.admin.actions import Facts
+from milo.admin.forms import Paragraph
+from milo.admin.panels import instant, link
+from milo.kube import changes
+from projects.admin.resources import SeenAction, SeenForm
+
+
+class ApproveForm(SeenForm):
+    comment = Paragraph(max_length=2000, required=False, label=gettext_lazy("Comment"))
+
+    paths = {"spec.comment": "comment", "message": "comment"}
+
+
+class CommentForm(SeenForm):
+    comment = Paragraph(
+        max_length=2000, label=gettext_lazy("Comment"), help_text=gettext_lazy("It stays with the request for ever.")
+    )
+
+    paths = ApproveForm.paths
+
+
+class Decision(SeenAction):
+    """An act on a request as the person saw it: renewed meanwhile, it is another one."""
+
+    verb, resource = "create", APPROVALS
+    decide: ClassVar[Callable[..., ApprovalRequest]]
+    form_class: type[SeenForm] = CommentForm
+
+    @classmethod
+    def offered(cls, row: ApprovalRequest) -> bool:
+        return row.phase == ApprovalRequest.Phase.PENDING and row.expires_at > timezone.now()
+
+    def facts(self) -> Facts:
+        request: ApprovalRequest = self.row
+        return [
+            (_("Request"), link(request)),
+            (_("Act"), request.get_act_display()),
+            (_("Billing account"), link(request.account)),
+            (_("Requester"), request.requester),
+            (_("Justification"), request.justification),
+            (_("Expires at"), instant(request.expires_at)),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
+        changes.expect(self.row, values["resource_version"])
+        return type(self).decide(self.row.pk, comment=values["comment"], actor=actor)
+
+
+class Approve(Decision):
+    name = "approve"
+    title = gettext_lazy("Approve")
+    icon = "check"
+    variant = ActionVariant.PRIMARY
+    act = "approve"
+    decide = staticmethod(approvals.approve)
+    form_class = ApproveForm
+
+    @classmethod
+    def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
+        return actor.name not in (row.requester, reviews.last_editor(row.account))
+
+
+class Reject(Decision):
+    name = "reject"
+    title = gettext_lazy("Reject")
+    icon = "close"
+    variant = ActionVariant.DANGER
+    act = "reject"
+    decide = staticmethod(approvals.reject)
+
+
+class OwnRequest(Decision):
+    """For the requester alone."""
+
+    @classmethod
+    def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
+        return actor.name == row.requester
+
+
+class Withdraw(OwnRequest):
+    name = "withdraw"
+    title = gettext_lazy("Withdraw")
+    icon = "undo"
+    act = "withdraw"
+    decide = staticmethod(approvals.withdraw)
+
+
+class Renew(OwnRequest):
+    name = "renew"
+    title = gettext_lazy("Renew")
+    icon = "update"
+    act = "renew"
+    form_class = SeenForm
+
+    def facts(self) -> Facts:
+        will = _("The request stands for the account as it is now, with a new time to decide.")
+        return [*super().facts(), (_("What will happen"), will)]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
+        changes.expect(self.row, values["resource_version"])
+        return approvals.renew(self.row.pk, actor=actor)

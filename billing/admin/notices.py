@@ -1,0 +1,114 @@
+"""Notices: what was sent to whom, or why not yet; one that is undeliverable is owed again by a button."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from billing.access import NOTICES
+from billing.models import Notice
+from billing.services.deliveries import message, message_id, requeue
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.panels import lines, link
+from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.site import Attention
+
+
+class Requeue(ServiceAction):
+    name = "requeue"
+    title = gettext_lazy("Requeue")
+    icon = "forward_to_inbox"
+    verb, resource, act = "create", NOTICES, "requeue"
+
+    @classmethod
+    def offered(cls, row: Notice) -> bool:
+        return row.phase == Notice.Phase.DEAD
+
+    def facts(self) -> Facts:
+        return [
+            (_("Notice"), link(self.row)),
+            (_("Last error"), self.row.last_error or "-"),
+            (_("What will happen"), _("It is tried again from now on, under its old Message-ID.")),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Notice:
+        return requeue(self.row.pk, actor=actor)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    resource = NOTICES
+    icon = "mail"
+    phase_colors = {"Delivered": "success", "Pending": "info", "Dead": "danger"}
+    list_display = (
+        "recipient",
+        "about",
+        "account_link",
+        "project_link",
+        "phase_badge",
+        "attempts",
+        "created_at",
+        "delivered_at",
+    )
+    list_filter = (
+        ("account", AutocompleteSelectFilter),
+        ("project", AutocompleteSelectFilter),
+        ("about", ChoicesDropdownFilter),
+        ("phase", ChoicesDropdownFilter),
+    )
+    list_select_related = ("account", "project")
+    search_fields = ("recipient", "account__name", "project__name", "uid")
+    ordering = ("-created_at", "-pk")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "recipient",
+                    "about",
+                    "account_link",
+                    "project_link",
+                    "phase_badge",
+                    "attempts",
+                    "created_at",
+                    "due_at",
+                    "delivered_at",
+                    "last_error",
+                )
+            },
+        ),
+        (gettext_lazy("Message"), {"fields": ("message_id", "language", "subject", "text")}),
+    )
+    object_actions = (Requeue,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
+        return super().get_queryset(request).select_related("account", "project")
+
+    @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
+    def account_link(self, row: Notice) -> str:
+        return link(row.account)
+
+    @admin.display(description=gettext_lazy("project"), ordering="project__name")
+    def project_link(self, row: Notice) -> str:
+        return link(row.project)
+
+    @admin.display(description=gettext_lazy("Message-ID"))
+    def message_id(self, row: Notice) -> str:
+        return message_id(row)
+
+    @admin.display(description=gettext_lazy("subject"))
+    def subject(self, row: Notice) -> str:
+        return str(message(row).subject)
+
+    @admin.display(description=gettext_lazy("text"))
+    def text(self, row: Notice) -> str:
+        return lines(message(row).body.splitlines())
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        dead = Notice.objects.filter(phase=Notice.Phase.DEAD).count()
+        return [Attention(_("Undeliverable notices"), dead, self.list_address(phase__exact=Notice.Phase.DEAD.value))]

@@ -1,0 +1,154 @@
+"""Asking for what a second person must approve: one button for each act that the phase of the account allows."""
+
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.access import APPROVALS
+from billing.admin.account_acts import SpecFields
+from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
+from billing.payment_terms import FIELDS
+from billing.services.approvals import request_approval
+from billing.services.closures import CLOSABLE, blockers
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.forms import ActForm, Paragraph, Select
+from milo.admin.panels import SHOWN, lines, link
+
+Act, Phase = ApprovalRequest.Act, BillingAccount.Phase
+
+
+class RequestForm(ActForm):
+    justification = Paragraph(
+        max_length=2000,
+        label=gettext_lazy("Justification"),
+        help_text=gettext_lazy("Who decides reads it; it stays for ever."),
+    )
+
+    paths = {"spec.justification": "justification"}
+
+
+class TermsForm(RequestForm):
+    net_days = SpecFields.base_fields["net_days"]
+    invoice_frequency = SpecFields.base_fields["invoice_frequency"]
+    invoice_day_of_month = SpecFields.base_fields["invoice_day_of_month"]
+
+    field_order = ("net_days", "invoice_frequency", "invoice_day_of_month", "justification")
+    paths = {
+        **RequestForm.paths,
+        **{f"spec.proposal.paymentTerms.{name}": column for name, column in FIELDS.items()},
+        "spec.proposal.paymentTerms": "net_days",
+    }
+
+
+class ReleaseForm(RequestForm):
+    hold = Select(label=gettext_lazy("Hold to release"))
+
+    field_order = ("hold", "justification")
+    paths = {**RequestForm.paths, "spec.proposal.hold": "hold"}
+    row: BillingAccount
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        held = Hold.objects.open().filter(account=self.row).order_by("pk")
+        choices = [(str(hold.uid), f"{hold.get_type_display()}: {hold.reason}") for hold in held]
+        self.fields["hold"].choices = choices  # type: ignore[attr-defined]
+
+
+class RequestAct(ServiceAction):
+    """Subclasses say which act, and in which phases it makes sense."""
+
+    asks_for: ClassVar[ApprovalRequest.Act]
+    phases: ClassVar[tuple[BillingAccount.Phase, ...]]
+
+    icon = "how_to_reg"
+    verb, resource = "create", APPROVALS
+    form_class = RequestForm
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return row.phase in cls.phases
+
+    def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The change asked for, in the words of the manifest."""
+        return {}
+
+    def facts(self) -> Facts:
+        return [
+            (_("Billing account"), link(self.row)),
+            (_("Phase"), self.row.get_phase_display()),
+            (_("What will happen"), _("It takes effect the moment a second person approves it, and not before.")),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
+        account: BillingAccount = self.row
+        return request_approval(
+            account.organization_id,
+            account.name,
+            self.asks_for,
+            justification=values["justification"],
+            proposal=self.proposal(values),
+            actor=actor,
+        )
+
+    def message(self, row: ApprovalRequest) -> str:
+        return _("%(request)s awaits the decision of a second person.") % {"request": row}
+
+
+class RequestReactivation(RequestAct):
+    name = "request-reactivation"
+    title = gettext_lazy("Request reactivation")
+    asks_for, phases = Act.REACTIVATE, (Phase.SUSPENDED,)
+
+    def facts(self) -> Facts:
+        found = Suspension.objects.open().filter(account=self.row).order_by("pk")
+        still_open = lines(suspension.get_reason_code_display() for suspension in found)
+        return [*super().facts(), (_("Open suspensions, to be resolved first"), still_open)]
+
+
+class RequestClosure(RequestAct):
+    name = "request-closure"
+    title = gettext_lazy("Request closure")
+    asks_for, phases = Act.CLOSE, CLOSABLE
+
+    def facts(self) -> Facts:
+        found = blockers(self.row)[:SHOWN]
+        return [*super().facts(), (_("What stands in the way"), lines(f"{it.message}: {it.fix}" for it in found))]
+
+
+class RequestReopening(RequestAct):
+    name = "request-reopening"
+    title = gettext_lazy("Request reopening")
+    asks_for, phases = Act.REOPEN, (Phase.CLOSED,)
+
+
+class RequestTerms(RequestAct):
+    name = "request-terms"
+    title = gettext_lazy("Request other terms")
+    asks_for = Act.REVISE_TERMS
+    phases = (Phase.PROVISIONING, Phase.INCOMPLETE, Phase.READY, Phase.SUSPENDED)
+    form_class = TermsForm
+
+    def get_initial(self) -> dict[str, Any]:
+        return {column: getattr(self.row, column) for column in FIELDS.values()}
+
+    def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"paymentTerms": {name: values[column] for name, column in FIELDS.items()}}
+
+
+class RequestRelease(RequestAct):
+    name = "request-release"
+    title = gettext_lazy("Request release of a hold")
+    asks_for = Act.RELEASE_HOLD
+    form_class = ReleaseForm
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return Hold.objects.open().filter(account=row).exists()
+
+    def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"hold": values["hold"]}
+
+
+REQUESTS = (RequestReactivation, RequestClosure, RequestReopening, RequestTerms, RequestRelease)

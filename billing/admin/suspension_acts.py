@@ -1,0 +1,178 @@
+"""The acts on suspensions: suspending an account, and resolving one reason with its evidence."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from billing.access import ACCOUNTS
+from billing.models import BillingAccount, Suspension
+from billing.reason_codes import EVIDENCE, Category, ReasonCode
+from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, suspend
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.forms import ActForm, Day, Paragraph, Select, Text
+from milo.admin.panels import SHOWN, instant, lines, link
+
+DAYS = {"mandateDate": gettext_lazy("Date of the mandate"), "dateLifted": gettext_lazy("Date it was lifted")}
+REFERENCES = {
+    "settlementReference": gettext_lazy("Settlement reference"),
+    "methodReference": gettext_lazy("Reference of the new payment method"),
+    "mandateReference": gettext_lazy("Mandate reference"),
+    "caseReference": gettext_lazy("Case reference"),
+    "repaymentReference": gettext_lazy("Repayment reference"),
+    "paymentOrCreditApprovalReference": gettext_lazy("Reference of the payment, or of the credit approval"),
+    "taxRegistrationNumber": gettext_lazy("Tax registration number"),
+    "registryCheckReference": gettext_lazy("Reference of the check in the registry"),
+    "verificationCase": gettext_lazy("Verification case"),
+    "complianceOfficer": gettext_lazy("Compliance officer"),
+    "clearanceReference": gettext_lazy("Clearance reference"),
+    "reviewCase": gettext_lazy("Review case"),
+    "outcome": gettext_lazy("Outcome of the review"),
+    "region": gettext_lazy("Region"),
+    "approvalReference": gettext_lazy("Approval reference"),
+    "requester": gettext_lazy("Who asked for it"),
+    "ticket": gettext_lazy("Ticket"),
+    "documentReference": gettext_lazy("Document reference"),
+    "signedAuthority": gettext_lazy("Signed authority"),
+    "reviewer": gettext_lazy("Reviewer"),
+    "note": gettext_lazy("Note"),
+}
+
+
+def reason_choices() -> list[tuple[str, Any]]:
+    """The reason codes, by category."""
+    by_category: dict[Category, list[tuple[str, Any]]] = {category: [] for category in Category}
+    for code in ReasonCode:
+        by_category[EVIDENCE[code].category].append((code.value, code.label))
+    return [("", ""), *((str(category.label), codes) for category, codes in by_category.items())]
+
+
+def some(texts: list[str]) -> Any:
+    """How many there are, and the first 20 of them, one a line."""
+    more = [_("and %(count)d more") % {"count": len(texts) - SHOWN}] if len(texts) > SHOWN else []
+    return lines([_("%(count)d in all") % {"count": len(texts)}, *texts[:SHOWN], *more])
+
+
+class SuspendForm(ActForm):
+    reason_code = Select(choices=reason_choices, label=gettext_lazy("Reason code"))
+    message = Paragraph(
+        max_length=2000,
+        label=gettext_lazy("Message for customers"),
+        help_text=gettext_lazy("Every recipient of the notice reads it."),
+    )
+    internal_note = Paragraph(
+        max_length=2000,
+        required=False,
+        label=gettext_lazy("Internal note"),
+        help_text=gettext_lazy("For staff alone; customers never see it."),
+    )
+
+    paths = {
+        "spec.reasonCode": "reason_code",
+        "spec.message": "message",
+        "message": "message",
+        "spec.internalNote": "internal_note",
+    }
+
+
+class SuspendAccount(ServiceAction):
+    name = "suspend"
+    title = gettext_lazy("Suspend")
+    icon = "block"
+    variant = ActionVariant.DANGER
+    verb, resource, act = "create", ACCOUNTS, "suspend"
+    form_class = SuspendForm
+    previews = True
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return row.phase in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED)
+
+    def facts(self) -> Facts:
+        return [(_("Billing account"), link(self.row)), (_("Phase"), self.row.get_phase_display())]
+
+    def preview(self, values: dict[str, Any]) -> Facts:
+        found = preview(self.row, reason_code=values["reason_code"], message=values["message"], actor=self.actor)
+        return [
+            (_("Projects that keep running on it"), some(found["projects"])),
+            (_("Who gets a notice"), some(found["recipients"])),
+            (_("Subject"), found["subject"]),
+            (_("Text of the notice"), lines(found["text"].splitlines())),
+            (_("Internal note"), values["internal_note"] or "-"),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
+        return suspend(self.row.pk, **values, actor=actor)
+
+    def message(self, row: BillingAccount) -> str:
+        return _("%(account)s is suspended; the notices are on their way.") % {"account": row}
+
+    def level(self, row: BillingAccount) -> int:
+        return messages.WARNING
+
+
+class ResolveForm(ActForm):
+    """Asks for the evidence of the suspension chosen; of the one in the address, else of the oldest, to begin with."""
+
+    row: BillingAccount
+    suspension = Select(
+        label=gettext_lazy("Open suspension"),
+        help_text=gettext_lazy("Each asks for evidence of its own: choose another, press the button, and fill it in."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = Suspension.objects.open().filter(account=self.row).order_by("pk")
+        open_ones = {str(suspension.uid): suspension for suspension in found}
+        field = self.fields["suspension"]
+        field.choices = [(uid, described(suspension)) for uid, suspension in open_ones.items()]  # type: ignore[attr-defined]
+        wanted = self.data.get("suspension") or self.initial.get("suspension")
+        chosen = open_ones.get(str(wanted)) or next(iter(open_ones.values()), None)
+        asked = EVIDENCE[chosen.reason_code].references if chosen else ()
+        self.fields |= {name: _evidence_field(name) for name in asked}
+        self.paths = {"spec.evidence": "suspension", **{f"spec.evidence.{name}": name for name in asked}}
+
+
+def described(suspension: Suspension) -> str:
+    return _("%(reason)s, since %(at)s") % {
+        "reason": suspension.get_reason_code_display(),
+        "at": instant(suspension.suspended_at),
+    }
+
+
+def _evidence_field(name: str) -> Any:
+    if name in DAYS:
+        return Day(label=DAYS[name])
+    return Text(max_length=MAX_EVIDENCE_LENGTH, label=REFERENCES[name])
+
+
+class ResolveSuspension(ServiceAction):
+    name = "resolve-suspension"
+    title = gettext_lazy("Resolve suspension")
+    icon = "task_alt"
+    verb, resource, act = "create", ACCOUNTS, "resolvesuspension"
+    form_class = ResolveForm
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return Suspension.objects.open().filter(account=row).exists()
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"suspension": self.request.GET.get("suspension", "")}
+
+    def facts(self) -> Facts:
+        return [
+            (_("Billing account"), link(self.row)),
+            (
+                _("What will happen"),
+                _("The account stays suspended until an approved request reactivates it."),
+            ),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
+        # days in ISO 8601
+        evidence = {name: str(value) for name, value in values.items() if name != "suspension"}
+        return resolve(self.row.pk, values["suspension"], evidence=evidence, actor=actor)

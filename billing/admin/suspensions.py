@@ -1,0 +1,54 @@
+"""Suspensions: who, when, why, and what resolved them; they are opened and resolved on the page of the account."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from billing.access import ACCOUNTS
+from billing.models import Suspension
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import link, pairs
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(LedgerAdmin):
+    resource = ACCOUNTS
+    icon = "block"
+    list_display = ("reason_code", "account_link", "suspended_at", "suspended_by", "resolved_at", "resolved_by")
+    list_filter = (
+        ("account", AutocompleteSelectFilter),
+        ("reason_code", ChoicesDropdownFilter),
+        ("resolved_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("account",)
+    search_fields = ("account__name", "suspended_by", "resolved_by", "uid")
+    ordering = ("-suspended_at",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "account_link",
+                    "reason_code",
+                    "message",
+                    "internal_note",
+                    "suspended_at",
+                    "suspended_by",
+                    "evidence_given",
+                    "resolved_at",
+                    "resolved_by",
+                    "uid",
+                )
+            },
+        ),
+    )
+
+    @admin.display(description=_("billing account"), ordering="account__name")
+    def account_link(self, row: Suspension) -> str:
+        return link(row.account)
+
+    @admin.display(description=_("evidence"))
+    def evidence_given(self, row: Any) -> str:
+        return pairs(row.evidence or {})

@@ -1,0 +1,126 @@
+"""Pages that only read: rows and the tables below them; what changes them are service actions alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+from unfold.admin import ModelAdmin
+
+from milo.admin.actions import ServiceAction
+from milo.admin.panels import Panel, badge, list_address, pairs
+from milo.admin.site import Attention, request_actor
+
+
+@method_decorator(require_safe, name="changelist_view")
+@method_decorator(require_safe, name="changeform_view")
+@method_decorator(require_safe, name="delete_view")
+class ReadOnlyAdmin(ModelAdmin):
+    """Read-only pages of one kind. `resource` is its plural in the access table, which alone decides who sees it."""
+
+    resource: ClassVar[str]
+    icon: ClassVar[str] = "list"
+    phase_colors: ClassVar[Mapping[str, str]] = {}
+    show_history: ClassVar[bool] = False
+    list_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
+    object_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
+
+    actions = None
+    list_per_page = 50
+    list_filter_submit = True
+    change_form_outer_after_template = "milo/panels.html"
+
+    def organization_id(self, row: models.Model) -> int | None:
+        """The organization whose roles count for acts on `row`; None for rows of the platform."""
+        return getattr(row, "organization_id", None)
+
+    def list_address(self, **filters: Any) -> str:
+        """The address of this kind's list, filtered."""
+        return list_address(self.model, **filters)
+
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        """The tables below `row`."""
+        return []
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        """What waits for people among the rows of this kind."""
+        return []
+
+    def waiting(self, request: HttpRequest) -> int:
+        """How many rows wait for this very person; the side bar shows it."""
+        return 0
+
+    @admin.display(description=gettext_lazy("phase"), ordering="phase")
+    def phase_badge(self, row: Any) -> str:
+        return badge(row.get_phase_display(), self.phase_colors.get(row.phase, ""))
+
+    @admin.display(description=gettext_lazy("labels"))
+    def label_pairs(self, row: Any) -> str:
+        return pairs(row.labels)
+
+    @admin.display(description=gettext_lazy("annotations"))
+    def annotation_pairs(self, row: Any) -> str:
+        return pairs(row.annotations)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request_actor(request).may("list", self.resource, None)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(f"{prefix}{action.name}/", self._page_of(action), name=f"{name}_{action.name}")
+            for prefix, actions in (("", self.list_actions), ("<path:object_id>/", self.object_actions))
+            for action in actions
+        ]
+        return own + super().get_urls()
+
+    def _page_of(self, action: type[ServiceAction]) -> Any:
+        return self.admin_site.admin_view(action.as_view(model_admin=self))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if hasattr(response, "context_data"):
+            response.context_data["actions_list"] = self._buttons(request, self.list_actions, None)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = context["original"]
+        context["actions_detail"] = self._buttons(request, self.object_actions, row)
+        context["panels"] = self.panels(request, row)
+        context["show_history"] = self.show_history
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _buttons(self, request: HttpRequest, actions: Sequence[type[ServiceAction]], row: Any) -> list[dict[str, Any]]:
+        actor = request_actor(request)
+        organization_id = self.organization_id(row) if row is not None else None
+        return [
+            action.button(self, row)
+            for action in actions
+            if action.allowed(actor, organization_id) and action.offered(row) and action.meant_for(actor, row)
+        ]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        raise Http404  # Django would show its own log, to which nothing is written
