@@ -131,6 +131,7 @@ class ResolveForm(ActForm):
         field.choices = [(uid, described(suspension)) for uid, suspension in open_ones.items()]  # type: ignore[attr-defined]
         wanted = self.data.get("suspension") or self.initial.get("suspension")
         chosen = open_ones.get(str(wanted)) or next(iter(open_ones.values()), None)
+        self.initial["suspension"] = str(chosen.uid) if chosen else ""
         asked = EVIDENCE[chosen.reason_code].references if chosen else ()
         self.fields |= {name: _evidence_field(name) for name in asked}
         self.paths = {"spec.evidence": "suspension", **{f"spec.evidence.{name}": name for name in asked}}

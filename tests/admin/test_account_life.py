@@ -1,0 +1,114 @@
+"""What the pages of an account and of its projects tell of its life."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.models import Announcement, Charge, Hold, Notice, Suspension
+from billing.services.charges import settle_charge
+from billing.services.suspensions import resolve, suspend
+from milo.kube.models import Change
+from tests import make
+from tests.admin.browser import list_of, page_of
+from tests.admin.conftest import Life, World
+from tests.admin.test_links import cells
+from tests.ledger import staff
+
+
+def titles(client: Client, world: World) -> list[str]:
+    return [panel.title for panel in client.get(page_of(world.us)).context["panels"]]
+
+
+def test_a_suspension_tells_who_when_why_and_what_resolved_it(world: World, operator: Client) -> None:
+    suspend(
+        world.us.pk,
+        reason_code="OwnershipDispute",
+        message="Two of you claim it.",
+        internal_note="a hard case",
+        actor=staff("finance-operator"),
+    )
+    found = Suspension.objects.get()
+    [[reason, suspended, message, note, evidence, resolved]] = cells(operator, world.us, "Suspensions")
+    assert page_of(found) in reason
+    assert "Dispute over ownership" in reason
+    assert suspended == f"{found.suspended_at:%Y-%m-%d %H:%M:%S} UTC<br>user:staff"
+    assert (message, note, evidence) == ("Two of you claim it.", "a hard case", "-")
+    resolve(world.us.pk, found.uid, evidence={"signedAuthority": "letter 5"}, actor=make.PLATFORM)
+    [[*_before, evidence, resolved]] = cells(operator, world.us, "Suspensions")
+    assert evidence == "signedAuthority: letter 5"
+    assert resolved.endswith("system:tests")
+
+
+def test_the_internal_note_goes_nowhere_that_customers_read(world: World, auditor: Client) -> None:
+    make.a_binding(make.a_project(world.organization, contact_email_addresses=["a@acme-corp.example"]), world.us)
+    suspend(world.us.pk, reason_code="ManualReview", message="look", internal_note="a hard case", actor=make.PLATFORM)
+    assert "a hard case" in auditor.get(page_of(Suspension.objects.get())).content.decode()
+    for kind in (Change, Notice, Announcement):
+        rows = list(kind._default_manager.values())
+        assert rows
+        assert "a hard case" not in str(rows), kind
+
+
+def test_the_checklist_names_each_blocker_what_removes_it_and_who_may(
+    life: Life, world: World, operator: Client
+) -> None:
+    title = "What keeps it from being closed"
+    shown = cells(operator, world.us, title)
+    assert [(kind, who) for kind, _name, _message, _fix, who in shown] == [
+        ("Charge", "charge-reporter"),
+        ("Hold", "finance-operator"),
+        ("ApprovalRequest", "finance-approver, the requester"),
+    ]
+    assert shown[2][1] == life.request.name
+    assert shown[0][3] == "have the settlement reported"
+    assert ["BillingAccountBinding", "second"] in [row[:2] for row in cells(operator, world.eu, title)]
+
+
+def test_a_closed_account_has_no_checklist_and_a_free_one_says_so(world: World, operator: Client) -> None:
+    assert cells(operator, world.us, "Nothing keeps it from being closed") == []
+    make.in_phase(world.us, "Closed")
+    assert not [title for title in titles(operator, world) if "being closed" in title]
+
+
+def test_holds_charges_and_requests_are_listed(life: Life, world: World, operator: Client) -> None:
+    [[hold, reason, _set, released, _why]] = cells(operator, world.us, "Holds")
+    assert page_of(life.hold) in hold
+    assert (reason, released) == ("invoice 12 is disputed", "-")
+    settle_charge(life.charge.pk, reference="wire 7", actor=make.PLATFORM)
+    [[charge, amount, due, settled, reference]] = cells(operator, world.us, "Charges")
+    assert page_of(life.charge) in charge
+    assert (amount, due, reference) == ("12.50 USD", "2026-01-31", "wire 7")
+    assert settled != "-"
+    [[request, phase, requester, *_rest]] = cells(operator, world.us, "Approval requests")
+    assert page_of(life.request) in request
+    assert (phase, requester) == ("Pending", "user:requester")
+
+
+@pytest.mark.parametrize("kind", [Charge, Hold, Suspension, Notice])
+def test_each_kind_is_found_by_the_name_of_its_account(kind: type, life: Life, operator: Client) -> None:
+    for term, found in (("acme-us", 1), ("acme-eu", 0)):
+        assert operator.get(list_of(kind), {"q": term}).context["cl"].result_count == found
+
+
+def test_a_project_says_whether_its_payer_is_in_good_standing(world: World, operator: Client) -> None:
+    address = page_of(world.project)
+    assert "In good standing" in operator.get(address).content.decode()
+    make.in_phase(world.eu, "Suspended")
+    page = operator.get(address).content.decode()
+    assert "Suspended: ManualReview" in page
+    assert "In good standing" not in page
+
+
+def test_a_page_takes_as_many_queries_for_a_long_life_as_for_a_short_one(
+    life: Life, world: World, operator: Client
+) -> None:
+    operator.get(page_of(world.us))
+    counts = []
+    for more in (2, 12):
+        for _each in range(more):
+            suspend(world.us.pk, reason_code="Chargeback", message="another", actor=make.PLATFORM)
+        with CaptureQueriesContext(connection) as queries:
+            operator.get(page_of(world.us))
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

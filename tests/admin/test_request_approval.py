@@ -1,0 +1,89 @@
+"""Asking for what a second person must approve: a button for each act that the phase allows."""
+
+import pytest
+from django.test import Client
+
+from billing.models import ApprovalRequest
+from tests import make
+from tests.admin.browser import buttons, errors, page_of, submit
+from tests.admin.conftest import Life, World
+from tests.ledger import authors, nothing_changes
+
+JUSTIFIED = {"justification": "agreed with the customer"}
+
+
+@pytest.mark.parametrize(
+    ("phase", "offered"),
+    [
+        ("Incomplete", {"request-closure", "request-terms"}),
+        ("Ready", {"request-closure", "request-terms"}),
+        ("Suspended", {"request-reactivation", "request-closure", "request-terms"}),
+        ("Closed", {"request-reopening"}),
+        ("Archived", set()),
+    ],
+)
+def test_a_phase_offers_what_makes_sense_in_it(phase: str, offered: set[str], world: World, operator: Client) -> None:
+    account = make.in_phase(make.a_ready_account(world.organization), phase)
+    shown = {address.split("/")[-2] for address in buttons(operator.get(page_of(account)))}
+    assert {act for act in shown if act.startswith("request-")} == offered
+
+
+def test_asking_to_close_changes_the_account_not_at_all_and_shows_the_request(world: World, operator: Client) -> None:
+    answer = submit(operator, page_of(world.us, "request-closure"), **JUSTIFIED)
+    request = ApprovalRequest.objects.get()
+    assert answer.headers["Location"] == page_of(request)
+    assert (request.act, request.phase, request.requester) == ("Close", "Pending", "user:operator")
+    assert authors(request) == {"user:operator"}
+    world.us.refresh_from_db()
+    assert world.us.phase == "Ready"
+
+
+def test_the_form_to_close_lists_every_blocker_and_the_refusal_too(life: Life, world: World, operator: Client) -> None:
+    page = operator.get(page_of(world.us, "request-closure"))
+    in_the_way = str(dict(page.context["facts"])["What stands in the way"])
+    with nothing_changes():
+        refusal = " ".join(errors(submit(operator, page_of(world.us, "request-closure"), **JUSTIFIED))["__all__"])
+    for said in ("12.5", "invoice 12 is disputed", "a request to ReviseTerms is pending"):
+        assert said in in_the_way
+        assert said in refusal
+
+
+def test_reactivation_waits_for_open_suspensions_which_are_named(life: Life, world: World, operator: Client) -> None:
+    page = operator.get(page_of(world.us, "request-reactivation"))
+    assert "Manual review" in str(dict(page.context["facts"])["Open suspensions, to be resolved first"])
+    with nothing_changes():
+        page = submit(operator, page_of(world.us, "request-reactivation"), **JUSTIFIED)
+    assert "ManualReview" in " ".join(errors(page)["__all__"])
+
+
+def test_other_terms_begin_with_those_of_now(world: World, operator: Client) -> None:
+    submit(operator, page_of(world.us, "request-terms"), net_days="90", **JUSTIFIED)
+    terms = ApprovalRequest.objects.get().proposal["paymentTerms"]
+    assert terms == {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}
+
+
+def test_terms_that_lack_something_are_refused_at_their_field(world: World, operator: Client) -> None:
+    with nothing_changes():
+        page = submit(operator, page_of(world.us, "request-terms"), net_days="", **JUSTIFIED)
+    assert "net_days" in errors(page)
+
+
+def test_reopening_is_asked_for_a_closed_account(world: World, operator: Client) -> None:
+    account = make.in_phase(make.a_ready_account(world.organization), "Closed")
+    submit(operator, page_of(account, "request-reopening"), **JUSTIFIED)
+    assert ApprovalRequest.objects.pending().get().act == "Reopen"
+
+
+def test_a_second_request_of_one_kind_and_one_without_justification_are_refused(world: World, operator: Client) -> None:
+    address = page_of(world.us, "request-closure")
+    with nothing_changes():
+        assert list(errors(submit(operator, address, justification=" "))) == ["justification"]
+    submit(operator, address, **JUSTIFIED)
+    with nothing_changes():
+        assert "is pending already" in " ".join(errors(submit(operator, address, **JUSTIFIED))["__all__"])
+
+
+def test_who_decides_does_not_ask(world: World, approver: Client) -> None:
+    assert buttons(approver.get(page_of(world.us))) == set()
+    with nothing_changes():
+        assert approver.post(page_of(world.us, "request-closure"), JUSTIFIED).status_code == 403

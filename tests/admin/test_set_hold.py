@@ -1,0 +1,46 @@
+"""Holding an account, and asking for the release."""
+
+import pytest
+from django.test import Client
+
+from billing.models import Hold
+from tests import make
+from tests.admin.browser import buttons, errors, page_of, submit
+from tests.admin.conftest import World
+from tests.ledger import authors, nothing_changes
+
+
+def test_a_hold_is_set_and_shown_on_the_account(world: World, operator: Client) -> None:
+    answer = submit(operator, page_of(world.us, "hold"), type="LegalHold", reason="court order 5")
+    assert answer.headers["Location"] == page_of(world.us)
+    hold = Hold.objects.get()
+    assert (hold.account, hold.type, hold.reason) == (world.us, "LegalHold", "court order 5")
+    assert authors(hold) == {"user:operator"}
+    assert "court order 5" in operator.get(page_of(world.us)).content.decode()
+
+
+@pytest.mark.parametrize("answers", [{"type": "LegalHold", "reason": " "}, {"type": "Other", "reason": "x"}])
+def test_without_a_reason_or_of_an_unknown_type_it_is_refused(
+    answers: dict[str, str], world: World, operator: Client
+) -> None:
+    with nothing_changes():
+        assert errors(submit(operator, page_of(world.us, "hold"), **answers))
+
+
+def test_a_closed_account_can_be_held(world: World, operator: Client) -> None:
+    account = make.in_phase(make.a_ready_account(world.organization), "Closed")
+    assert page_of(account, "hold") in buttons(operator.get(page_of(account)))
+    submit(operator, page_of(account, "hold"), type="LegalHold", reason="court order 5")
+    assert Hold.objects.get().account == account
+
+
+def test_only_a_hold_that_stands_can_be_asked_to_be_released(world: World, operator: Client) -> None:
+    address = page_of(world.us, "request-release")
+    assert address not in buttons(operator.get(page_of(world.us)))
+    submit(operator, page_of(world.us, "hold"), type="Dispute", reason="invoice 12")
+    assert address in buttons(operator.get(page_of(world.us)))
+    with nothing_changes():
+        assert list(errors(submit(operator, address, hold="x", justification="settled"))) == ["hold"]
+    request = submit(operator, address, hold=str(Hold.objects.get().uid), justification="settled")
+    assert request.status_code == 302
+    assert Hold.objects.get().released_at is None
