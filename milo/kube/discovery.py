@@ -170,7 +170,7 @@ class DiscoveryView(KubeView):
         accept = self.request.headers.get("Accept", "").replace(" ", "")
         if AGGREGATED in accept:
             return HttpResponse(orjson.dumps(_aggregate(groups)), content_type=AGGREGATED)
-        return self.answer.respond(value)
+        return self.plain.respond(value)
 
 
 class CoreVersionsView(DiscoveryView):
@@ -188,12 +188,12 @@ class GroupView(DiscoveryView):
         versions = [version for known, version in _groups() if known == group]
         if not versions:
             raise NotFound(_("there is no API group %(group)s") % {"group": group})
-        return self.answer.respond(_api_group(group, versions))
+        return self.plain.respond(_api_group(group, versions))
 
 
 class ResourcesView(DiscoveryView):
     def get(self, request: Request, group: str = "", version: str = "v1") -> HttpResponseBase:
-        return self.answer.respond(resource_list(group, version))
+        return self.plain.respond(resource_list(group, version))
 
 
 class VersionView(DiscoveryView):
@@ -203,4 +203,4 @@ class VersionView(DiscoveryView):
     authentication_classes: list[Any] = []
 
     def get(self, request: Request) -> HttpResponseBase:
-        return self.answer.respond(version_info())
+        return self.plain.respond(version_info())

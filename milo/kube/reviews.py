@@ -61,7 +61,7 @@ class ReviewView(KubeView):
             # a question has no rules but those of its form
             raise Refused(fault.message, fault.causes) from fault
         value = {"kind": self.review, "apiVersion": self.api_version, "metadata": {}, "spec": spec}
-        return self.answer.respond(value | {"status": self.judge(spec)}, 201)
+        return self.plain.respond(value | {"status": self.judge(spec)}, 201)
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError

@@ -25,6 +25,7 @@ class ActView(KubeView):
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         act: Act = self.of
         row = self.row()
+        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
         raw = self.request._request.body
         spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
         with self.acting():
@@ -41,4 +42,4 @@ class ReadingView(KubeView):
         reading: Reading = self.of
         row = self.row()
         query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
-        return self.answer.respond(reading.call(row, query, actor=self.actor))
+        return self.plain.respond(reading.call(row, query, actor=self.actor))

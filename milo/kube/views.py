@@ -1,6 +1,7 @@
 """The HTTP side of every kind: collections, objects, their status, acts and readings."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseBase
@@ -53,6 +54,11 @@ class KubeView(APIView):
     @cached_property
     def answer(self) -> Answer:
         return negotiate(self.request.headers.get("Accept", ""))
+
+    @property
+    def plain(self) -> Answer:
+        """The form for what is no object and so has no Table: JSON or YAML."""
+        return replace(self.answer, shape="")
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -146,11 +152,15 @@ class KubeView(APIView):
             raise MethodNotAllowed(
                 _("name the namespace: POST .../namespaces/{organization}/%(plural)s") % {"plural": kind.plural}
             )
+        organization_id = self.organization_id() if kind.namespaced else None
+        if organization_id:
+            # whoever may not is told so before what was sent is looked at
+            self.actor.require("create", kind.plural, organization_id)
         sent = objects.read(
             kind,
             manifest,
             namespace=self.namespace,
-            organization_id=self.organization_id() if kind.namespaced else None,
+            organization_id=organization_id,
             name=name,
             field_validation=self.parameters.field_validation,
             managed_fields=managed_fields,

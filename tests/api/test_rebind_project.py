@@ -70,6 +70,27 @@ def test_a_refused_takeover_leaves_the_old_payer(admin: Api, acme: Organization,
     assert BillingAccountBinding.objects.paying().get().name == "first"
 
 
+def test_the_right_on_the_project_and_on_both_accounts_is_needed(
+    acme: Organization, other: Organization, project: Project, us: BillingAccount, eu: BillingAccount
+) -> None:
+    make.a_ready_account(other, "theirs")
+    make.a_binding(make.a_project(other, "their-project"), make.a_ready_account(other, "their-payer"))
+    here_only = Api.of(make.a_person(roles={acme: "billing-user", other: "billing-viewer"}))
+    there_only = Api.of(make.a_person(roles={acme: "billing-viewer", other: "billing-user"}))
+    both = Api.of(make.a_person(roles={acme: "billing-user", other: "billing-user"}))
+    theirs = BINDINGS.replace("acme-corp", "other-corp")
+    with nothing_changes():
+        there_only.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu")).refused(403, "Forbidden")
+        here_only.post(theirs, a_binding("their-project", "theirs")).refused(403, "Forbidden")
+        for person in (here_only, both):
+            # no account is shared between organizations, whatever somebody may in both
+            person.post(BINDINGS, a_binding("webapp-frontend", "theirs")).refused(422, "Invalid")
+            person.post(BINDINGS, a_binding("their-project", "acme-corp-eu")).refused(422, "Invalid")
+        both.post(theirs, a_binding("webapp-frontend", "theirs")).refused(422, "Invalid")
+    both.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu")).done(201)
+    both.post(theirs, a_binding("their-project", "theirs")).done(201)
+
+
 def test_a_payer_may_come_back(admin: Api, us: BillingAccount, eu: BillingAccount) -> None:
     admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).done(201)
     admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "third")).done(201)
