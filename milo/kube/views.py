@@ -46,6 +46,12 @@ class KubeView(APIView):
     metadata_class = None
     name_sent = ""
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "\x00" in "".join(map(str, kwargs.values())):
+            # PostgreSQL has no such text, and so no object has such a name
+            raise NotFound(_("the server could not find the requested resource"))
+
     @property
     def actor(self) -> Actor:
         actor: Actor = self.request.auth  # type: ignore[assignment]
