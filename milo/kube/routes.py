@@ -12,17 +12,11 @@ from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
 from milo.kube.views import CollectionView, ObjectView
 
-METHODS = {"create": "post", "update": "put", "patch": "patch"}
-
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
     """A view class of its own for each kind, so that the OpenAPI document can tell them apart."""
-    attributes = {"kind": kind, "of": of}
-    if of is None:
-        lacking = {method for verb, method in METHODS.items() if verb not in kind.verbs}
-        attributes["http_method_names"] = [name for name in base.http_method_names if name not in lacking]
     suffix = f"{of.name.title()}{base.__name__}" if of else base.__name__
-    view: Any = type(f"{kind.kind}{suffix}", (base,), attributes)
+    view: Any = type(f"{kind.kind}{suffix}", (base,), {"kind": kind, "of": of})
     return view.as_view()
 
 

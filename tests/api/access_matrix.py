@@ -121,7 +121,10 @@ def _object(writers: frozenset[str], readers: frozenset[str] = READERS) -> dict[
 
 
 def _immutable(readers: frozenset[str]) -> dict[str, Case]:
-    return {"GET": Case(200, readers, readers), "DELETE": Case(405, readers, readers)}
+    refused = {
+        method: Case(405, readers, readers, body=lambda _prefix: LABELS) for method in ("PATCH", "PUT", "DELETE")
+    }
+    return {"GET": Case(200, readers, readers), **refused}
 
 
 def _read(readers: frozenset[str] = READERS, query: str = "") -> dict[str, Case]:
@@ -147,8 +150,8 @@ ACCOUNT, BINDING = f"{INSIDE}/billingaccounts/<str:name>", f"{INSIDE}/billingacc
 REQUEST, CHARGE = f"{INSIDE}/approvalrequests/<str:name>", f"{INSIDE}/charges/<str:name>"
 ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/projects/<str:name>"
 
-# told to strangers too: that the server is there, and of which kind it is
-PUBLIC = ("livez", "readyz", "version", "version/")
+# told to strangers too: that the server is there, and of which kind it is, but of no object
+PUBLIC = ("livez", "readyz", "version", "version/", "openapi/v3", "openapi/v3/<path:place>", "apis/docs")
 ROUTES: Mapping[str, dict[str, Case]] = {
     "api": OPEN,
     "api/": OPEN,
@@ -168,7 +171,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
         "GET": Case(200, READERS, others=403),
         "POST": Case(201, frozenset({OPERATOR}), others=403, body=lambda _prefix: NEW_NAMESPACE),
     },
-    "api/v1/namespaces/<str:name>": _immutable(SEE_NAMESPACES),
+    "api/v1/namespaces/<str:name>": {**_read(SEE_NAMESPACES), "DELETE": Case(405, SEE_NAMESPACES, SEE_NAMESPACES)},
     "api/v1/events": {"GET": Case(200, CHARGE_READERS, others=403)},
     "api/v1/namespaces/<str:namespace>/events": _read(SEE_NAMESPACES),
     "api/v1/namespaces/<str:namespace>/events/<str:name>": _read(READERS),

@@ -79,7 +79,10 @@ class AuthorizationMatrix(TestCase):
 
     def test_strangers_are_told_that_the_server_is_there_and_nothing_else(self) -> None:
         for route in PUBLIC:
-            assert Api().get(f"/{route}").code == 200, route
+            path = f"/{route}".replace("<path:place>", "apis/billing.milo.io/v1alpha1")
+            assert Api().get(path).code == 200, route
+            for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                assert Api().call(method, path, {}).code == 405, (method, route)
         for who, api in self.refused.items():
             for route in ROUTES:
                 for method in METHODS[:-1]:

@@ -66,4 +66,6 @@ class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI over everything, from this server's own files alone."""
 
     authentication_classes: list[Any] = []
+    # no OPTIONS
+    metadata_class = None
     url = f"{ROOT}/{ALL}"
