@@ -2,7 +2,8 @@
 
 from milo import append_only as guard
 
-ACCOUNT, BINDING, PROJECT = "billing_billingaccount", "billing_billingaccountbinding", "projects_project"
+ACCOUNT, BINDING = "billing_billingaccount", "billing_billingaccountbinding"
+ORGANIZATION, PROJECT = "projects_organization", "projects_project"
 SUSPENSION, APPROVAL, HOLD, CHARGE = (f"billing_{name}" for name in ("suspension", "approvalrequest", "hold", "charge"))
 
 _NOT_OF_ONE_ORGANIZATION = (
@@ -160,6 +161,10 @@ def declare_guards() -> None:
         ),
         guard.no_delete("charge_never_deleted", CHARGE),
         guard.no_replace("charge_never_replaced", CHARGE, ["id"], ["uid"], ["account_id", "external_id"]),
+        # a namespace that changed its name would take the ledger of its projects with it
+        guard.fixed_columns("organization_identity_fixed", ORGANIZATION, ["id", "uid", "name", "created_at"]),
+        guard.no_delete("organization_never_deleted", ORGANIZATION),
+        guard.no_replace("organization_never_replaced", ORGANIZATION, ["id"], ["uid"], ["name"]),
         guard.fixed_columns("project_identity_fixed", PROJECT, ["id", "uid", "name", "organization_id", "created_at"]),
         guard.no_delete("project_never_deleted", PROJECT),
         guard.no_replace("project_never_replaced", PROJECT, ["id"], ["uid"], ["name"]),

@@ -1,0 +1,79 @@
+"""What the database itself refuses, whoever writes: each guard and named constraint, provoked past the services."""
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CheckConstraint, UniqueConstraint
+
+from milo import append_only
+from tests import make
+from tests.attacks import ATTACKS, SQLITE, Attack, World, execute, update
+from tests.ledger import LEDGER_APPS, everything
+
+pytestmark = pytest.mark.django_db
+
+
+def declared_constraints() -> set[str]:
+    return {
+        constraint.name
+        for label in LEDGER_APPS
+        for model in apps.get_app_config(label).get_models()
+        for constraint in model._meta.constraints
+        if isinstance(constraint, CheckConstraint | UniqueConstraint)
+    }
+
+
+def test_every_guard_and_every_named_constraint_is_attacked_here() -> None:
+    guards = {guard.name for guard in append_only.all_guards()}
+    assert set(ATTACKS) == guards | declared_constraints()
+
+
+@pytest.mark.parametrize(
+    ("name", "attack"), [(name, attack) for name, attacks in ATTACKS.items() for attack in attacks]
+)
+def test_the_database_refuses_by_name_and_keeps_all_rows(name: str, attack: Attack) -> None:
+    world = World()
+    guards = {guard.name: guard for guard in append_only.all_guards()}
+    append_only.lift(connection, [guards[lifted] for lifted in attack.lifting])
+    before = everything()
+    with pytest.raises(IntegrityError, match=attack.says.get(connection.vendor, rf"\b{name}\b")), transaction.atomic():
+        attack.on(world)
+    assert everything() == before
+
+
+@pytest.fixture
+def a_guard() -> append_only.Guard:
+    return next(guard for guard in append_only.all_guards() if guard.name == "account_currency_fixed")
+
+
+def test_the_check_finds_all_guards_of_a_migrated_database() -> None:
+    assert append_only.missing(connection) == []
+    call_command("check", databases=["default"], tags=["database"])
+
+
+def test_a_guard_that_is_gone_fails_the_check_by_name(a_guard: append_only.Guard) -> None:
+    append_only.lift(connection, [a_guard])
+    with pytest.raises(SystemCheckError, match="guard account_currency_fixed is missing from billing_billingaccount"):
+        call_command("check", databases=["default"], tags=["database"])
+
+
+def test_a_guard_that_is_switched_off_counts_as_missing(a_guard: append_only.Guard) -> None:
+    if connection.vendor == SQLITE:  # knows no switch but dropping it
+        execute(f"DROP TRIGGER {a_guard.name}")
+    else:
+        execute(f"ALTER TABLE {a_guard.table} DISABLE TRIGGER {a_guard.name}")
+    assert append_only.missing(connection) == [a_guard]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_installs_again_what_a_rebuilt_table_has_lost(a_guard: append_only.Guard) -> None:
+    account = make.a_ready_account(make.an_organization())
+    append_only.lift(connection, append_only.all_guards())
+    applicable = [guard for guard in append_only.all_guards() if connection.vendor in guard.present]
+    assert append_only.missing(connection) == applicable
+    call_command("migrate", verbosity=0)
+    assert append_only.missing(connection) == []
+    with pytest.raises(IntegrityError, match=a_guard.name):
+        update(account, currency_code="EUR")
