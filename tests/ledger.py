@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import models
 
+from billing.models import BillingAccountBinding
 from milo.access import Actor
 from milo.errors import Refused
 from milo.kube.kinds import kind_of
 from milo.kube.models import Change
+from projects.models import Project
 
 LEDGER_APPS = ("kube", "projects", "billing")
 
@@ -62,9 +64,10 @@ def revisions(row: Any) -> list[Change]:
     return list(Change.objects.filter(uid=row.uid).order_by("resource_version"))
 
 
-def shown(row: models.Model) -> dict[str, Any]:
+def shown(row: Any) -> dict[str, Any]:
     """The manifest of a row at its newest revision, as a watcher has it."""
-    manifest: dict[str, Any] = revisions(row)[-1].manifest
+    newest = Change.objects.filter(uid=row.uid).order_by("-resource_version")
+    manifest: dict[str, Any] = newest.values_list("manifest", flat=True)[0]
     return manifest
 
 
@@ -83,12 +86,27 @@ def assert_watchers_see(row: Any) -> None:
     kind = kind_of(type(row))
     assert kind is not None
     now = kind.queryset().get(pk=row.pk)
-    newest = revisions(row)[-1].manifest
+    newest = shown(row)
     assert newest["metadata"]["generation"] == now.generation
     for part, rendered in (("spec", kind.spec(now)), ("status", kind.status(now))):
         assert {key: value for key, value in newest.get(part, {}).items() if value} == {
             key: value for key, value in rendered.items() if value
         }
+
+
+def assert_timeline(project: Project) -> list[BillingAccountBinding]:
+    """The bindings of `project`, oldest first: contiguous, ever later, the last alone in force while it is Active."""
+    bindings = list(BillingAccountBinding.objects.timeline(project))
+    for before, after in pairwise(bindings):
+        assert (before.phase, before.ended_at) == ("Superseded", after.established_at)
+        assert after.supersedes_id == before.pk
+        assert before.account_id != after.account_id
+    for binding in bindings:
+        assert binding.ended_at is None or binding.ended_at > binding.established_at
+    if bindings:
+        active = Project.objects.get(pk=project.pk).phase == Project.Phase.ACTIVE
+        assert bindings[-1].phase == ("Active" if active else "Ended")
+    return bindings
 
 
 def tally(outcomes: Iterable[object]) -> dict[str, int]:

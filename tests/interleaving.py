@@ -1,0 +1,66 @@
+"""Acts in an order that a test has chosen, so that a missing lock shows each time and not now and then."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import connection, connections, transaction
+
+from milo import audit
+from milo.kube.models import Counter
+
+T = TypeVar("T")
+STUCK = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def _begin(pool: ThreadPoolExecutor, call: Callable[[], T]) -> "Future[T]":
+    def run() -> T:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    return pool.submit(run)
+
+
+def _wait_until_stuck(futures: "Sequence[Future[T]]") -> None:
+    """Return once each call is done or waits for a lock."""
+    if connection.vendor == "sqlite":  # it cannot be asked who waits for its one writer
+        time.sleep(0.1)
+        return
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(STUCK)
+            if cursor.fetchone()[0] >= sum(not future.done() for future in futures):
+                return
+        time.sleep(0.005)
+
+
+def _outcome(future: "Future[T]") -> T | Exception:
+    try:
+        return future.result(timeout=30)
+    except Exception as error:
+        return error
+
+
+def then(first: Callable[[], object], second: Callable[[], T]) -> T | Exception:
+    """What `second` returned or raised, begun when `first` was done and not committed yet."""
+    with ThreadPoolExecutor(1) as pool:
+        with audit.act():
+            first()
+            future = _begin(pool, second)
+            _wait_until_stuck([future])
+        return _outcome(future)
+
+
+def side_by_side(*calls: Callable[[], T]) -> list[T | Exception]:
+    """What `calls` returned or raised, each gone as far as it gets before any may number its revisions and commit."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        with transaction.atomic():
+            list(Counter.objects.select_for_update())
+            futures = [_begin(pool, call) for call in calls]
+            _wait_until_stuck(futures)
+        return list(map(_outcome, futures))
