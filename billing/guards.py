@@ -119,7 +119,7 @@ def declare_guards() -> None:
         guard.fixed_columns(
             "suspension_identity_fixed",
             SUSPENSION,
-            ["id", "uid", "account_id", "reason_code", "suspended_at", "suspended_by", "payment_profile"],
+            "id uid account_id reason_code message suspended_at suspended_by payment_profile".split(),
         ),
         guard.fixed_columns(
             "suspension_resolution_fixed",
@@ -132,26 +132,38 @@ def declare_guards() -> None:
         guard.fixed_columns(
             "approval_identity_fixed",
             APPROVAL,
-            ["id", "uid", "name", "organization_id", "account_id", "act", "requester", "requested_at", "proposal"],
+            "id uid name organization_id account_id act requester requested_at proposal justification".split(),
         ),
         guard.fixed_columns(
             "approval_decision_fixed",
             APPROVAL,
-            ["phase", "decider", "decided_at", "last_editor", "reviewed", "reviewed_hash"],
+            ["phase", "decider", "decided_at", "comment", "last_editor", "reviewed", "reviewed_hash", "expires_at"],
             once="OLD.phase <> 'Pending'",
         ),
         guard.no_delete("approval_never_deleted", APPROVAL),
-        guard.no_replace("approval_never_replaced", APPROVAL, ["id"], ["uid"], ["organization_id", "name"]),
-        guard.fixed_columns("hold_identity_fixed", HOLD, ["id", "uid", "account_id", "type", "set_at", "set_by"]),
+        guard.no_replace(
+            "approval_never_replaced",
+            APPROVAL,
+            ["id"],
+            ["uid"],
+            ["organization_id", "name"],
+            ["account_id", "act", "phase"],
+        ),
         guard.fixed_columns(
-            "hold_release_fixed", HOLD, ["released_at", "released_by"], once="OLD.released_at IS NOT NULL"
+            "hold_identity_fixed", HOLD, ["id", "uid", "account_id", "type", "reason", "set_at", "set_by"]
+        ),
+        guard.fixed_columns(
+            "hold_release_fixed",
+            HOLD,
+            ["released_at", "released_by", "release_reason"],
+            once="OLD.released_at IS NOT NULL",
         ),
         guard.no_delete("hold_never_deleted", HOLD),
         guard.no_replace("hold_never_replaced", HOLD, ["id"], ["uid"]),
         guard.fixed_columns(
             "charge_identity_fixed",
             CHARGE,
-            ["id", "uid", "name", "account_id", "external_id", "amount", "currency_code", "due_date"],
+            "id uid name organization_id account_id external_id amount currency_code due_date".split(),
         ),
         guard.fixed_columns(
             "charge_settlement_fixed",
@@ -160,7 +172,9 @@ def declare_guards() -> None:
             once="OLD.settled_at IS NOT NULL",
         ),
         guard.no_delete("charge_never_deleted", CHARGE),
-        guard.no_replace("charge_never_replaced", CHARGE, ["id"], ["uid"], ["account_id", "external_id"]),
+        guard.no_replace(
+            "charge_never_replaced", CHARGE, ["id"], ["uid"], ["organization_id", "name"], ["account_id", "external_id"]
+        ),
         # a namespace that changed its name would take the ledger of its projects with it
         guard.fixed_columns("organization_identity_fixed", ORGANIZATION, ["id", "uid", "name", "created_at"]),
         guard.no_delete("organization_never_deleted", ORGANIZATION),

@@ -6,7 +6,7 @@ When the act ends, and before it commits, the journals are told of every such ro
 (`milo.kube.changes` is one: it numbers the revisions in commit order).
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -139,10 +139,9 @@ def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -
 def refuse_texts(row: models.Model, why: str = "") -> None:
     """Raise `Invalid` naming every text of `row` that holds a card number (compliance.md) or cannot be stored."""
     known: dict[str, str] = getattr(row, "manifest_paths", {})
-    opaque: Collection[str] = getattr(row, "opaque_columns", ())
     causes = texts.causes(why, "message") + card_numbers.causes(why, "message")
     for column in row._meta.concrete_fields:
-        if isinstance(column, models.CharField | models.TextField | models.JSONField) and column.name not in opaque:
+        if isinstance(column, models.CharField | models.TextField | models.JSONField):
             value, path = getattr(row, column.attname), known.get(column.name, column.name)
             causes += texts.causes(value, path, getattr(column, "max_length", None)) + card_numbers.causes(value, path)
     if causes:

@@ -74,6 +74,9 @@ def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
         "192.168.100.200",
         "+49 30 901820",
         "invoice 2026-0000417, 30 days",
+        "charge-30f1a2b7-4111-4111-8111-11112345abcd",
+        "CHARGE-30F1A2B7-4111-4111-8111-11112345ABCD",
+        "ab4111111111111111" + "c" * 46,
     ],
 )
 def test_what_is_no_card_number_passes(text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 from pytest_django import Settings
 
 from billing.models import BillingAccount, BillingAccountBinding
@@ -55,7 +56,8 @@ def archival_of(project: Project) -> Callable[[], Project]:
 
 def in_phase(account: BillingAccount, phase: str) -> Callable[[], int]:
     """A direct change of the phase, past the services."""
-    return partial(BillingAccount.objects.filter(pk=account.pk).update, phase=phase)
+    closed = {"closed_at": timezone.now(), "closed_from": "Ready"} if phase == "Closed" else {}
+    return partial(BillingAccount.objects.filter(pk=account.pk).update, phase=phase, **closed)
 
 
 def linked(account: BillingAccount) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections
+from django.utils import timezone
 
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, revise
@@ -66,7 +67,8 @@ def phases_of_bindings() -> dict[int, list[str]]:
 
 
 def in_phase(account: BillingAccount, phase: str) -> Callable[[], int]:
-    return partial(BillingAccount.objects.filter(pk=account.pk).update, phase=phase)
+    closed = {"closed_at": timezone.now(), "closed_from": "Ready"} if phase == "Closed" else {}
+    return partial(BillingAccount.objects.filter(pk=account.pk).update, phase=phase, **closed)
 
 
 def assert_no_number_is_missing() -> None:

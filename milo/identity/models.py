@@ -43,9 +43,6 @@ class ServiceToken(models.Model):
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
 
-    # 1 in 200 digests has a run of digits that passes for a card number
-    opaque_columns = ("digest",)
-
     history = audit.history()
     objects = ServiceTokenQuerySet.as_manager()
 

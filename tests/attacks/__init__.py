@@ -1,0 +1,10 @@
+"""Writes past the services, by the name under which the database refuses each, and the world each is made upon."""
+
+from typing import Any
+
+from tests.attacks import ledger, life
+from tests.attacks.machinery import Attack
+
+ATTACKS: dict[str, tuple[type[Any], list[Attack]]] = {
+    name: (table.World, attacks) for table in (ledger, life) for name, attacks in table.ATTACKS.items()
+}

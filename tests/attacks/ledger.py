@@ -1,0 +1,200 @@
+"""Attacks on who pays for what: organizations, projects, accounts, bindings."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import F
+
+from milo.kube.models import Counter
+from projects.models import Membership
+from tests import make
+from tests.attacks.machinery import (
+    EARLIER,
+    HOUR,
+    LATER,
+    SQLITE,
+    Attack,
+    changes,
+    deletions,
+    insert,
+    replacements,
+    unique,
+    update,
+)
+
+
+class World:
+    """An organization with a project that has changed its payer once, and what an attacker finds beside it."""
+
+    def __init__(self) -> None:
+        self.organization, self.other = make.an_organization(), make.an_organization()
+        self.project, self.unbound = make.a_project(self.organization), make.a_project(self.organization)
+        self.theirs, self.their_account = make.a_project(self.other), make.a_ready_account(self.other)
+        self.empty = make.an_organization()
+        self.before, self.payer = (make.a_ready_account(self.organization) for _ in range(2))
+        self.incomplete = make.an_incomplete_account(self.organization)
+        self.superseded = make.a_binding(self.project, self.before)
+        self.active = make.a_binding(self.project, self.payer)
+        person = make.a_person(roles={self.organization: "billing-viewer"})
+        self.membership = Membership.objects.get(user=person)
+        # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
+        connection.check_constraints()
+
+
+def _binding_of_unbound(w: World, phase: str = "Active", **columns: Any) -> Any:
+    """A binding of the project that has none: one hour of responsibility, one hour after the active one began."""
+    start = w.active.established_at + HOUR
+    given: dict[str, Any] = {"project_id": w.unbound.pk, "supersedes_id": None, "established_at": start}
+    if phase != "Active":
+        given |= {"ended_at": start + HOUR, "end_reason": phase}
+    return insert(w.active, **given | {"phase": phase} | columns)
+
+
+def _superseded_of_unbound(w: World) -> Any:
+    return _binding_of_unbound(w, "Superseded")
+
+
+_TIME_LINE = ("binding_follows_previous", "binding_continues_superseded")
+BEFORE = F("created_at") - HOUR
+# guards of what refers to accounts, which TRUNCATE ... CASCADE meets as well
+_OF_ACCOUNTS = tuple(f"{kind}_never_deleted" for kind in ("binding", "suspension", "approval", "hold", "charge"))
+
+ATTACKS: dict[str, list[Attack]] = {
+    "binding_identity_fixed": [
+        *changes(
+            "active",
+            id=1_000_000,
+            uid=uuid.uuid4(),
+            name="renamed",
+            organization=lambda w: w.other,
+            project=lambda w: w.unbound,
+            account=lambda w: w.before,
+            established_at=EARLIER,
+            supersedes=None,
+        ),
+        *changes("superseded", account=lambda w: w.payer),
+    ],
+    "binding_end_fixed": [
+        Attack(lambda w: update(w.superseded, phase="Active", ended_at=None, end_reason="")),
+        *changes("superseded", phase="Ended", ended_at=LATER, end_reason="Forgotten"),
+    ],
+    "binding_never_deleted": deletions("active"),
+    "binding_never_replaced": [
+        *replacements("superseded", ("id",), ("uid",), ("name",), lifting=_TIME_LINE),
+        *replacements("active", ("supersedes_id",), lifting=_TIME_LINE),
+    ],
+    "binding_one_organization": [
+        Attack(lambda w: _binding_of_unbound(w, project_id=w.theirs.pk)),
+        Attack(lambda w: _binding_of_unbound(w, organization_id=w.other.pk)),
+        Attack(lambda w: _binding_of_unbound(w, account_id=w.their_account.pk)),
+    ],
+    "binding_needs_ready": [
+        Attack(lambda w: _binding_of_unbound(w, account_id=w.incomplete.pk)),
+        Attack(lambda w: [update(w.before, phase="Suspended"), _binding_of_unbound(w, account_id=w.before.pk)]),
+        Attack(lambda w: [update(w.unbound, phase="Archived"), _binding_of_unbound(w)]),
+    ],
+    "binding_follows_previous": [
+        Attack(lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + HOUR)),
+        Attack(lambda w: [_superseded_of_unbound(w), _binding_of_unbound(w)]),
+    ],
+    "binding_continues_superseded": [
+        Attack(
+            lambda w: _binding_of_unbound(
+                w,
+                supersedes_id=(old := _superseded_of_unbound(w)).pk,
+                established_at=old.ended_at + timedelta(microseconds=1),
+            )
+        ),
+        Attack(
+            lambda w: _binding_of_unbound(w, supersedes_id=w.superseded.pk, established_at=w.superseded.ended_at),
+            lifting=("binding_never_replaced",),
+        ),
+    ],
+    "binding_no_overlap": [
+        Attack(
+            lambda w: [_superseded_of_unbound(w), _binding_of_unbound(w)],
+            lifting=() if connection.vendor == SQLITE else ("binding_follows_previous",),
+            says={SQLITE: "binding_follows_previous"},
+        ),
+    ],
+    "binding_one_active": [
+        Attack(
+            lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + HOUR),
+            lifting=("binding_follows_previous", "binding_no_overlap"),
+            says=unique("billing_billingaccountbinding.project_id"),
+        ),
+    ],
+    "binding_name_in_organization": [
+        Attack(
+            lambda w: _binding_of_unbound(w, name=w.active.name),
+            lifting=("binding_never_replaced",),
+            says=unique("billing_billingaccountbinding.organization_id", "billing_billingaccountbinding.name"),
+        ),
+    ],
+    "binding_known_phase": [
+        Attack(lambda w: update(w.active, phase="Imaginary", ended_at=LATER, end_reason="Imaginary")),
+    ],
+    "binding_ended_unless_active": [
+        Attack(lambda w: update(w.active, phase="Ended")),
+        Attack(lambda w: update(w.active, ended_at=LATER)),
+    ],
+    "binding_ends_after_start": [
+        Attack(lambda w: update(w.active, phase="Ended", ended_at=F("established_at"))),
+        Attack(lambda w: update(w.active, phase="Ended", ended_at=EARLIER)),
+    ],
+    "account_identity_fixed": changes(
+        "payer", id=1_000_000, uid=uuid.uuid4(), name="renamed", organization=lambda w: w.other, created_at=BEFORE
+    ),
+    "account_currency_fixed": [
+        *changes("payer", currency_code="EUR", first_ready_at=F("first_ready_at") - HOUR),
+        *changes("payer", currency_code="", first_ready_at=None),
+    ],
+    "account_never_deleted": deletions("payer", *_OF_ACCOUNTS),
+    "account_never_replaced": replacements("payer", ("id",), ("uid",), ("name", "organization_id")),
+    "account_closed_while_paying": [*changes("payer", phase="Closed"), *changes("payer", phase="Archived")],
+    "account_name_in_organization": [
+        Attack(
+            lambda w: insert(w.payer, name=w.before.name),
+            lifting=("account_never_replaced",),
+            says=unique("billing_billingaccount.organization_id", "billing_billingaccount.name"),
+        ),
+    ],
+    "account_known_phase": [Attack(lambda w: update(w.before, phase="Imaginary"))],
+    "account_invoice_day_1_to_28": [
+        Attack(lambda w: update(w.payer, invoice_day_of_month=0)),
+        Attack(lambda w: update(w.payer, invoice_day_of_month=29)),
+    ],
+    "account_net_days_0_to_365": [Attack(lambda w: update(w.payer, net_days=366))],
+    "account_ready_has_currency_and_profile": [
+        Attack(lambda w: update(w.incomplete, phase="Ready")),
+        Attack(lambda w: update(w.incomplete, phase="Suspended")),
+        Attack(lambda w: update(w.payer, payment_profile=None)),
+        Attack(lambda w: update(w.payer, currency_code=""), lifting=("account_currency_fixed",)),
+        Attack(lambda w: update(w.payer, first_ready_at=None), lifting=("account_currency_fixed",)),
+    ],
+    "organization_identity_fixed": changes(
+        "organization", id=1_000_000, uid=uuid.uuid4(), name="renamed", created_at=BEFORE
+    ),
+    "organization_never_deleted": deletions("empty", "project_never_deleted", "account_never_deleted", *_OF_ACCOUNTS),
+    "organization_never_replaced": replacements("organization", ("id",), ("uid",), ("name",)),
+    "organization_known_phase": changes("organization", phase="Imaginary"),
+    "project_identity_fixed": changes(
+        "project", id=1_000_000, uid=uuid.uuid4(), name="renamed", organization=lambda w: w.other, created_at=BEFORE
+    ),
+    "project_never_deleted": deletions("unbound", "binding_never_deleted"),
+    "project_never_replaced": replacements("project", ("id",), ("uid",), ("name",)),
+    "project_known_phase": changes("unbound", phase="Imaginary"),
+    "project_archived_while_paid": changes("project", phase="Archived"),
+    "membership_once": [
+        Attack(
+            lambda w: insert(w.membership),
+            says=unique(
+                "projects_membership.user_id", "projects_membership.organization_id", "projects_membership.role"
+            ),
+        ),
+    ],
+    "membership_known_role": [Attack(lambda w: update(w.membership, role="owner"))],
+    "kube_counter_single_row": [Attack(lambda w: Counter.objects.bulk_create([Counter(pk=2, value=0)]))],
+}
