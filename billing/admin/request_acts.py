@@ -63,6 +63,7 @@ class RequestAct(ServiceAction):
     phases: ClassVar[tuple[BillingAccount.Phase, ...]]
 
     icon = "how_to_reg"
+    menu = gettext_lazy("Request approval")
     verb, resource = "create", APPROVALS
     form_class = RequestForm
 

@@ -34,6 +34,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     service in a dry run, so that a refusal shows at once, shows `preview` and asks; the second one acts.
     The access table decides by `verb`, `resource` and `act` who gets the button and the page; the service
     authorizes all the same. `row` is the object, None for an act of the list.
+    Buttons of one `menu` (its title) stand together in it.
     """
 
     name: ClassVar[str]
@@ -44,6 +45,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     resource: ClassVar[str]
     act: ClassVar[str] = ""
     previews: ClassVar[bool] = False
+    menu: ClassVar[str | Promise] = ""
 
     template_name = "milo/service_action.html"
     http_method_names = ["get", "head", "post"]

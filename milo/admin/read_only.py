@@ -12,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
+from unfold.enums import ActionVariant
 
 from milo.admin.actions import ServiceAction
 from milo.admin.panels import Panel, badge, list_address, pairs
@@ -116,11 +117,32 @@ class ReadOnlyAdmin(ModelAdmin):
     def _buttons(self, request: HttpRequest, actions: Sequence[type[ServiceAction]], row: Any) -> list[dict[str, Any]]:
         actor = request_actor(request)
         organization_id = self.organization_id(row) if row is not None else None
-        return [
-            action.button(self, row)
+        offered = [
+            action
             for action in actions
             if action.allowed(actor, organization_id) and action.offered(row) and action.meant_for(actor, row)
+        ]
+        menus = dict.fromkeys(action.menu for action in offered if action.menu)
+        return [
+            *(action.button(self, row) for action in offered if not action.menu),
+            *(
+                _menu(title, [action.button(self, row) for action in offered if action.menu == title])
+                for title in menus
+            ),
         ]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         raise Http404  # Django would show its own log, to which nothing is written
+
+
+def _menu(title: Any, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """A menu as unfold draws it, which can be opened by the keyboard too."""
+    keyboard = {"x-on:keydown.enter": "actionDropdownOpen = !actionDropdownOpen"}
+    return {
+        "title": title,
+        "icon": items[0]["icon"],
+        "variant": ActionVariant.DEFAULT,
+        "method_name": "menu",
+        "attrs": {"role": "button", "tabindex": "0", **keyboard},
+        "items": items,
+    }

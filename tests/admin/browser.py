@@ -69,7 +69,7 @@ def buttons(page: Any) -> set[str]:
     """The addresses of the acts that a page offers."""
     context = page.context
     shown = [*(context.get("actions_list") or []), *(context.get("actions_detail") or [])]
-    return {button["path"] for button in shown}
+    return {item["path"] for button in shown for item in button.get("items", [button])}
 
 
 def every_page() -> list[str]:
