@@ -1,0 +1,39 @@
+"""Acts by kubectl: those that create objects, and those that are POST subresources."""
+
+import json
+
+from billing.models import BillingAccountBinding
+from projects.models import Organization, Project
+from tests.kubectl.commands import BINDING, Kubectl
+from tests.kubectl.conftest import Acme
+
+PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
+
+
+def test_a_new_binding_takes_over_and_archiving_ends_it(admin: Kubectl, acme: Acme) -> None:
+    assert admin("create", "-f-", stdin=BINDING) == "billingaccountbinding.billing.milo.io/web-to-eu created\n"
+    phases = "-o=jsonpath={range .items[*]}{.metadata.name}={.status.phase} {end}"
+    assert admin("get", "bab", phases) == "web-to-eu=Active web-to-us=Superseded "
+    assert admin("get", "project", "web", "-o=jsonpath={.status.billingResponsibility.account}") == "eu"
+    archived = json.loads(admin("create", "--raw", f"{PROJECTS}/web/archive", "-f-", stdin="{}"))
+    assert archived["status"]["phase"] == "Archived"
+    assert admin("get", "bab", phases) == "web-to-eu=Ended web-to-us=Superseded "
+    ended = BillingAccountBinding.objects.get(name="web-to-eu").ended_at
+    history = json.loads(admin("get", "--raw", f"{PROJECTS}/web/billinghistory"))["items"]
+    assert [item["endReason"] for item in history] == ["Superseded", "ProjectArchived"]
+    assert history[0]["endedAt"] == history[1]["establishedAt"]
+    assert ended
+
+
+def test_an_act_is_tried_by_a_dry_run(admin: Kubectl, acme: Acme) -> None:
+    tried = json.loads(admin("create", "--raw", f"{PROJECTS}/web/archive?dryRun=All", "-f-", stdin="{}"))
+    assert tried["status"]["phase"] == "Archived"
+    assert Project.objects.get(name="web").phase == Project.Phase.ACTIVE
+    assert admin("create", "-f-", "--dry-run=server", stdin=BINDING).endswith("created (server dry run)\n")
+    assert not BillingAccountBinding.objects.filter(name="web-to-eu").exists()
+
+
+def test_a_namespace_is_an_organization(operator: Kubectl, acme: Acme) -> None:
+    assert operator("create", "namespace", "new-org") == "namespace/new-org created\n"
+    assert Organization.objects.filter(name="new-org").exists()
+    assert operator.table("get", "org", "new-org")[0][:2] == ["new-org", "Active"]

@@ -1,0 +1,24 @@
+"""What happened, as `kubectl describe` and `kubectl events` tell it."""
+
+from tests.kubectl.commands import BINDING, Kubectl
+
+
+def test_describe_tells_what_happened_to_each_object_of_a_rebind(admin: Kubectl) -> None:
+    admin("create", "-f-", stdin=BINDING)
+    account = admin("describe", "ba", "us")
+    assert "Phase:                   Ready" in account
+    assert all(reason in account.partition("Events:")[2] for reason in ("BillingAccountReady", "ProjectUnlinked"))
+    assert "eu pays from now on" in admin("describe", "bab", "web-to-us").partition("Events:")[2]
+    assert "now paid for by eu" in admin("describe", "project", "web").partition("Events:")[2]
+    assert "OrganizationCreated" in admin("describe", "org", "acme-corp")
+    assert "Status:       Active" in admin("describe", "ns", "acme-corp")
+
+
+def test_events_are_listed_by_object_and_by_reason(admin: Kubectl, viewer: Kubectl) -> None:
+    of_account = admin("events", "--for=ba/us")
+    assert {line.split()[2] for line in of_account.splitlines()[1:]} == {"BillingAccountReady", "ProjectLinked"}
+    bound = admin("get", "events", "--field-selector=reason=SuccessfulBinding", "-o=jsonpath={.items[*].message}")
+    assert bound == "us pays for web"
+    assert "PayerChanged" in viewer("events", "-A")
+    source = admin("get", "ev", "-o=jsonpath={.items[0].source.component}")
+    assert source == "system:tests"
