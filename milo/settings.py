@@ -1,5 +1,6 @@
 """Settings, read from the environment; the defaults are a single machine with SQLite."""
 
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -198,6 +199,11 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebase
 EMAIL_FILE_PATH = DATA_DIR / "mail"
 DEFAULT_FROM_EMAIL = os.environ.get("MILO_EMAIL_FROM", "billing@milo.example")
 MILO_MESSAGE_ID_DOMAIN = os.environ.get("MILO_MESSAGE_ID_DOMAIN", "milo.example")
+
+# fields of milo.identity.oidc.Provider as JSON, for example
+# {"issuer": "https://id.example", "audience": "milo", "jwks_url": "https://id.example/keys",
+#  "groups": {"finance": "finance-operator"}}
+MILO_OIDC: dict[str, Any] = json.loads(os.environ.get("MILO_OIDC") or "{}")
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":

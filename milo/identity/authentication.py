@@ -8,12 +8,17 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from milo.access import Actor
+from milo.identity import oidc
 from milo.identity.actors import actor_of
+from milo.identity.models import PREFIX
 from milo.identity.tokens import token_of
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer milo_...`, a service token; `request.auth` is the actor it stands for."""
+    """`Authorization: Bearer`, with a service token (`milo_...`) or one of the OpenID Connect provider, if any.
+
+    `request.auth` is the actor it stands for.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         if any(name.lower().startswith("impersonate-") for name in request.headers):
@@ -22,6 +27,8 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             return None
+        if not secret.startswith(PREFIX) and (provider := oidc.provider()):
+            return oidc.admit(secret.strip(), provider)
         token = token_of(secret.strip())
         if token is None:
             raise AuthenticationFailed("the token is unknown, expired or revoked")

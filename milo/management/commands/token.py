@@ -1,0 +1,59 @@
+"""Issue, list and revoke service tokens."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from milo.access import Actor
+from milo.errors import Refused
+from milo.identity.models import ServiceToken
+from milo.identity.tokens import issue_token, revoke_token
+
+SHELL = Actor.system("shell")
+
+
+class Command(BaseCommand):
+    help = "Issue, list and revoke the bearer tokens with which people and programs use the API."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        issue = acts.add_parser("issue", help="print a new bearer secret, which cannot be had again")
+        issue.add_argument("username", help="the user it stands for")
+        issue.add_argument("--description", default="", help="what it is for")
+        issue.add_argument("--days", type=int, help="how long it is valid; without an end where not given")
+        listing = acts.add_parser("list", help="the tokens there are: id, beginning, user, end, last use")
+        listing.add_argument("username", nargs="?", help="of this user only")
+        revoke = acts.add_parser("revoke", help="refuse a token from the next request on")
+        revoke.add_argument("id", type=int, help="as the list shows it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['act']}")(options)
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _issue(self, options: dict[str, Any]) -> None:
+        user = User.objects.filter(username=options["username"]).first()
+        if user is None:
+            raise CommandError(f"there is no user {options['username']}")
+        ends = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
+        _token, secret = issue_token(user, description=options["description"], expires_at=ends, actor=SHELL)
+        self.stdout.write(secret)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        tokens = ServiceToken.objects.select_related("user").order_by("pk")
+        if options["username"]:
+            tokens = tokens.filter(user__username=options["username"])
+        for token in tokens:
+            state = "revoked" if token.revoked_at else f"until {token.expires_at or 'revoked'}"
+            used = token.last_used_at or "never"
+            self.stdout.write(
+                f"{token.pk}\t{token.hint}…\t{token.user}\t{state}\tlast used: {used}\t{token.description}"
+            )
+
+    def _revoke(self, options: dict[str, Any]) -> None:
+        token = revoke_token(options["id"], actor=SHELL)
+        self.stdout.write(f"{token.hint}… of {token.user} is revoked")

@@ -1,0 +1,142 @@
+"""Bearer tokens of an OpenID Connect provider, whose keys are served by a real HTTP server."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib.auth.models import User
+
+from milo.identity import oidc
+from projects.models import Organization
+from tests import make
+from tests.api.client import ORGANIZATIONS, Api
+
+ISSUER, AUDIENCE = "https://id.example", "milo"
+Sign = Callable[..., Api]
+
+
+@pytest.fixture(scope="module")
+def keys() -> dict[str, rsa.RSAPrivateKey]:
+    return {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("ours", "foreign")}
+
+
+@pytest.fixture
+def jwks_url(keys: dict[str, rsa.RSAPrivateKey]) -> Iterator[str]:
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(keys["ours"].public_key()))
+    body = json.dumps({"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]}).encode()
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Keys)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/keys"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def sign(db: None, settings: Any, jwks_url: str, keys: dict[str, rsa.RSAPrivateKey]) -> Sign:
+    """A client with a token that the provider might have issued; what is given changes it."""
+    settings.MILO_OIDC = {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks_url": jwks_url,
+        "username_claim": "preferred_username",
+        "groups": {"finance": "finance-operator"},
+    }
+    oidc._keys.cache_clear()
+
+    def signed(
+        key: str = "ours", headers: dict[str, Any] | None = None, algorithm: str = "RS256", **claims: Any
+    ) -> Api:
+        given = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": "1234",
+            "preferred_username": "federated",
+            "exp": time.time() + 300,
+            **claims,
+        }
+        kept = {name: value for name, value in given.items() if value is not None}
+        named = {"kid": "key-1"} if headers is None else headers
+        signers: dict[str, Any] = {"RS256": keys[key], "HS256": "a secret of thirty-two bytes, shared", "none": None}
+        return Api(jwt.encode(kept, signers[algorithm], algorithm=algorithm, headers=named))
+
+    return signed
+
+
+def test_groups_of_the_token_are_roles_and_the_person_is_known_from_then_on(sign: Sign) -> None:
+    make.an_organization("acme-corp")
+    assert sign(groups=["finance", "unheard-of"]).get(ORGANIZATIONS).names() == ["acme-corp"]
+    person = User.objects.get(username="federated")
+    assert not person.has_usable_password()
+    sign(groups=["unheard-of"]).get(ORGANIZATIONS).refused(403, "Forbidden")
+    assert User.objects.filter(username="federated").count() == 1
+
+
+def test_roles_granted_here_count_beside_those_of_the_token(sign: Sign) -> None:
+    organization: Organization = make.an_organization("acme-corp")
+    make.a_person("federated", roles={organization: "billing-viewer"})
+    assert sign().get(ORGANIZATIONS).names() == ["acme-corp"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "foreign"},
+        {"headers": {"kid": "key-2"}},
+        {"headers": {}},
+        {"algorithm": "none"},
+        {"algorithm": "HS256"},
+        {"iss": "https://elsewhere.example"},
+        {"aud": "another-service"},
+        {"aud": None},
+        {"exp": 1},
+        {"exp": None},
+        {"nbf": time.time() + 3600},
+        {"sub": None},
+        {"preferred_username": None},
+        {"preferred_username": ""},
+        {"preferred_username": ["operator"]},
+    ],
+)
+def test_a_token_that_is_not_for_us_by_them_and_now_is_refused(sign: Sign, change: dict[str, Any]) -> None:
+    sign(groups=["finance"], **change).get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert not User.objects.exists()
+
+
+def test_a_clock_that_is_a_little_off_is_forgiven(sign: Sign) -> None:
+    sign(groups=["finance"], exp=time.time() - 30).get(ORGANIZATIONS).done()
+
+
+def test_a_disabled_person_is_refused(sign: Sign) -> None:
+    make.a_person("federated", is_active=False)
+    sign(groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")
+
+
+def test_what_is_no_token_at_all_is_refused(sign: Sign) -> None:
+    for text in ("x", "a.b.c", "eyJhbGciOiJSUzI1NiJ9..", "." * 500):
+        Api(text).get(ORGANIZATIONS).refused(401, "Unauthorized")
+
+
+def test_keys_that_cannot_be_had_are_an_outage_and_no_refusal(sign: Sign, settings: Any) -> None:
+    settings.MILO_OIDC["jwks_url"] = "http://127.0.0.1:1/keys"
+    sign(groups=["finance"]).get(ORGANIZATIONS).refused(503, "ServiceUnavailable")
+
+
+def test_without_a_provider_only_service_tokens_admit(sign: Sign, settings: Any) -> None:
+    settings.MILO_OIDC = {}
+    sign(groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")

@@ -1,0 +1,45 @@
+"""`manage.py token`: issue, list, revoke."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from milo.identity.models import ServiceToken
+from tests import make
+from tests.api.client import ORGANIZATIONS, Api
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*arguments: str) -> str:
+    out = StringIO()
+    call_command("token", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_token_is_issued_listed_without_its_secret_and_revoked_at_once() -> None:
+    make.a_person("robot", groups=("auditor",))
+    secret = said("issue", "robot", "--description", "nightly report", "--days", "30").strip()
+    client = Api(secret)
+    client.get(ORGANIZATIONS).done()
+    listed = said("list", "robot")
+    assert secret not in listed
+    assert "nightly report" in listed
+    token = ServiceToken.objects.get()
+    assert listed.startswith(str(token.pk))
+    assert token.expires_at is not None
+    said("revoke", str(token.pk))
+    client.get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert "revoked" in said("list")
+
+
+def test_what_does_not_exist_is_said_in_a_line() -> None:
+    with pytest.raises(CommandError, match="there is no user nobody"):
+        said("issue", "nobody")
+    with pytest.raises(CommandError, match="no such token"):
+        said("revoke", "4711")
+    make.a_person("robot")
+    with pytest.raises(CommandError):
+        said("issue", "robot", "--days", "-1")
+    assert not ServiceToken.objects.exists()
