@@ -87,7 +87,13 @@ def serve(application: list[str], settings: str, database_url: str, token: str) 
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", *application, *options],
             cwd=ROOT,
-            env=os.environ | {"DJANGO_SETTINGS_MODULE": settings, "DATABASE_URL": database_url, "MILO_DEBUG": ""},
+            env=os.environ
+            | {
+                "DJANGO_SETTINGS_MODULE": settings,
+                "DATABASE_URL": database_url,
+                "MILO_DEBUG": "",
+                "MILO_REQUESTS_PER_MINUTE": "0",
+            },
             pass_fds=[listening.fileno()],
         )
     try:

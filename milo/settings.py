@@ -200,6 +200,9 @@ EMAIL_FILE_PATH = DATA_DIR / "mail"
 DEFAULT_FROM_EMAIL = os.environ.get("MILO_EMAIL_FROM", "billing@milo.example")
 MILO_MESSAGE_ID_DOMAIN = os.environ.get("MILO_MESSAGE_ID_DOMAIN", "milo.example")
 
+# of one bearer token in one process; 0 does not bound them
+MILO_REQUESTS_PER_MINUTE = int(os.environ.get("MILO_REQUESTS_PER_MINUTE", "6000"))
+
 # fields of milo.identity.oidc.Provider as JSON, for example
 # {"issuer": "https://id.example", "audience": "milo", "jwks_url": "https://id.example/keys",
 #  "groups": {"finance": "finance-operator"}}

@@ -8,6 +8,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -22,6 +23,7 @@ from milo.kube.models import ResourceQuerySet
 from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
 from milo.kube.parameters import Parameters
 from milo.kube.status import MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+from milo.kube.throttle import RequestThrottle
 
 PATCH_ATTEMPTS = 5
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -42,6 +44,7 @@ class KubeView(APIView):
     content_negotiation_class = Negotiation
     renderer_classes = [JSONRenderer]
     parser_classes: list[Any] = []
+    throttle_classes = [RequestThrottle]
     # no OPTIONS: the OpenAPI document says what there is
     metadata_class = None
     name_sent = ""
@@ -51,6 +54,14 @@ class KubeView(APIView):
         if "\x00" in "".join(map(str, kwargs.values())):
             # PostgreSQL has no such text, and so no object has such a name
             raise NotFound(_("the server could not find the requested resource"))
+
+    def perform_authentication(self, request: Request) -> None:
+        """As DRF, which would let a stranger guess tokens without end: a failed attempt counts too."""
+        try:
+            super().perform_authentication(request)
+        except AuthenticationFailed:
+            self.check_throttles(request)
+            raise
 
     @property
     def actor(self) -> Actor:

@@ -1,0 +1,43 @@
+"""A token, and an address that guesses tokens, may ask so much in a minute."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from projects.models import Organization
+from tests.api.client import ORGANIZATIONS, Api, nothing_changes
+
+
+@pytest.fixture(autouse=True)
+def three_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    settings.MILO_REQUESTS_PER_MINUTE = 3
+    # one window, whenever the test runs
+    monkeypatch.setattr("milo.kube.throttle.time.time", lambda: 1_800_000_030.0)
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_a_token_that_asks_too_much_is_told_when_to_come_back(admin: Api, viewer: Api, acme: Organization) -> None:
+    for _request in range(3):
+        admin.get(ORGANIZATIONS).done()
+    with nothing_changes():
+        refused = admin.post(ORGANIZATIONS, {})
+        refused.refused(429, "TooManyRequests")
+    assert refused.headers["Retry-After"] == "30"
+    viewer.get(ORGANIZATIONS).done()
+
+
+def test_an_address_that_guesses_tokens_is_stopped(admin: Api) -> None:
+    for guess in range(3):
+        Api(f"milo_{guess}").get(ORGANIZATIONS).refused(401, "Unauthorized")
+    Api("milo_4").get(ORGANIZATIONS).refused(429, "TooManyRequests")
+    admin.get(ORGANIZATIONS).done()
+
+
+def test_no_bound_is_set_by_zero(admin: Api, settings: Any) -> None:
+    settings.MILO_REQUESTS_PER_MINUTE = 0
+    for _request in range(5):
+        admin.get(ORGANIZATIONS).done()
