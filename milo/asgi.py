@@ -1,5 +1,6 @@
 """The ASGI application: WSGI would lose chunked bodies and starve under watchers."""
 
+import gc
 import os
 
 import django
@@ -13,3 +14,7 @@ from milo.handler import OneHopHandler  # noqa: E402
 from milo.kube.body_limit import BodyLimit  # noqa: E402
 
 application = BodyLimit(OneHopHandler(settings.MILO_THREADS), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+# what is loaded by now stays for good, and need not be looked through again whenever a large list makes garbage
+gc.collect()
+gc.freeze()

@@ -56,8 +56,13 @@ def _database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL",
         }
     elif config["ENGINE"].endswith("postgresql"):
-        # watches borrow connections too, and hold none
-        options["pool"] = {"min_size": 1, "max_size": MILO_THREADS + 4, "timeout": 20}
+        options |= {
+            # watches borrow connections too, and hold none
+            "pool": {"min_size": 1, "max_size": MILO_THREADS + 4, "timeout": 20},
+            # a statement that a connection has seen 5 times is planned once and for all
+            "server_side_binding": True,
+            "prepare_threshold": 5,
+        }
     else:
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://")
     return config
