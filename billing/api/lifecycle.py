@@ -164,6 +164,7 @@ ACCOUNT_READINGS = (
         PreviewSerializer,
         _("What suspend would do; changes nothing."),
         examples.SUSPEND_PREVIEW,
+        act="suspend",
     ),
     Reading(
         "closurechecklist",

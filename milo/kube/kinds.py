@@ -42,7 +42,8 @@ class Act:
 class Reading:
     """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
 
-    `example` is an answer that shows it in the documents.
+    `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `act` names
+    the act whose right it takes.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Reading:
     response: Any
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    act: str = ""
 
 
 @dataclass(frozen=True, slots=True)

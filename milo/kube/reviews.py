@@ -116,7 +116,8 @@ class SelfSubjectRulesReviewView(ReviewView):
             scope = _scope(self.actor, kind, namespace, "")
             by_verbs: dict[tuple[str, ...], list[str]] = {}
             for subresource in ("", *_subresources(kind)):
-                verbs = tuple(verb for verb in kind.verbs if _may(self.actor, verb, kind, subresource, scope))
+                known = dict.fromkeys((*kind.verbs, "create"))
+                verbs = tuple(verb for verb in known if _may(self.actor, verb, kind, subresource, scope))
                 by_verbs.setdefault(verbs, []).append(f"{kind.plural}/{subresource}".rstrip("/"))
             rules += [_rule(verbs, kind.group, resources) for verbs, resources in by_verbs.items() if verbs]
         return {"resourceRules": rules, "nonResourceRules": NON_RESOURCE_RULES, "incomplete": False}
@@ -138,10 +139,11 @@ def _kind(group: str, plural: str) -> Kind | None:
     return next(found, None)
 
 
-def _subresources(kind: Kind) -> dict[str, str]:
-    """The verb by which each subresource of the kind is used."""
-    readings = ("status", *(reading.name for reading in kind.readings)) if kind not in CORE else ()
-    return dict.fromkeys(readings, "get") | {act.name: "create" for act in kind.acts}
+def _subresources(kind: Kind) -> dict[str, tuple[str, str]]:
+    """The verb by which each subresource of the kind is used, and the act of the access table that it takes."""
+    status = {} if kind in CORE else {"status": ("get", "")}
+    readings = {reading.name: ("get", reading.act) for reading in kind.readings}
+    return status | readings | {act.name: ("create", act.name) for act in kind.acts}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:
@@ -161,9 +163,9 @@ def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[in
 
 def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collection[int]) -> bool:
     """What the access table says, for the platform and for any organization of `scope`."""
-    known = _subresources(kind)
-    if verb not in kind.verbs or (subresource and known.get(subresource) != verb):
+    used_by, act = _subresources(kind).get(subresource, ("", "")) if subresource else (verb, "")
+    # an act is created also where objects of the kind are not
+    if verb != used_by or not (subresource or verb in kind.verbs):
         return False
-    act = subresource if known.get(subresource) == "create" else ""
     plural = namespace_kind().plural if kind in CORE else kind.plural
     return any(actor.may(verb, plural, organization_id, act=act) for organization_id in (None, *scope))

@@ -66,6 +66,14 @@ def test_an_act_is_created_and_nothing_else(admin: Api) -> None:
     assert not can(admin, "create", "projects/nonsense", "acme-corp")
 
 
+def test_a_reading_that_takes_the_right_to_an_act_is_judged_by_it(
+    admin: Api, operator: Api, acme: Organization
+) -> None:
+    assert can(operator, "get", "billingaccounts/suspendpreview", "acme-corp")
+    assert not can(admin, "get", "billingaccounts/suspendpreview", "acme-corp")
+    assert can(admin, "get", "billingaccounts/suspensions", "acme-corp")
+
+
 def test_a_foreign_namespace_answers_as_a_missing_one(admin: Api, operator: Api, other: Organization) -> None:
     make.a_project(other, "theirs")
     for verb in ("get", "list", "create", "update"):
@@ -132,10 +140,17 @@ def rules(api: Api, namespace: str) -> dict[str, set[str]]:
 def test_the_list_of_what_i_can_holds_what_can_i_allows(acme: Organization, other: Organization) -> None:
     people = [
         *(make.a_person(roles={acme: role}) for role in ("billing-admin", "billing-user", "billing-viewer")),
-        *(make.a_person(groups=(role,)) for role in ("finance-operator", "finance-approver", "auditor")),
+        *(
+            make.a_person(groups=(role,))
+            for role in ("finance-operator", "finance-approver", "auditor", "charge-reporter")
+        ),
         make.a_person(),
     ]
-    resources = ["organizations", "projects", "projects/archive", "billingaccounts", "billingaccountbindings"]
+    resources = [
+        *("organizations", "projects", "projects/archive", "projects/billinghistory", "billingaccounts"),
+        *("billingaccounts/suspend", "billingaccounts/suspendpreview", "billingaccountbindings"),
+        *("approvalrequests", "approvalrequests/approve", "charges", "charges/settle"),
+    ]
     for person in people:
         api = Api.of(person)
         listed = rules(api, "acme-corp")
