@@ -32,6 +32,15 @@ class Mailbox(MessageHandler):
         super().__init__()
         self.messages: list[Message] = []
         self.unknown: set[str] = set()
+        self.busy = False
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.busy:
+            return "421 too busy"
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -114,6 +123,15 @@ def test_a_mail_server_that_is_away_costs_no_attempt(suspended: BillingAccount, 
         assert (row.phase, row.attempts, row.claimed_until) == ("Pending", 0, None)
         assert row.last_error
         assert row.due_at < timezone.now() + timedelta(seconds=10)
+
+
+def test_a_mail_server_that_is_busy_costs_no_attempt(suspended: BillingAccount, mailbox: Mailbox) -> None:
+    mailbox.busy = True
+    assert deliver_notices() == 0
+    assert set(Notice.objects.values_list("phase", "attempts")) == {("Pending", 0)}
+    mailbox.busy = False
+    Notice.objects.update(due_at=timezone.now())
+    assert deliver_notices() == 3
 
 
 def test_a_refused_message_is_tried_after_growing_waits_and_then_dead(

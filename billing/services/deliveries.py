@@ -26,6 +26,7 @@ BATCH = 20
 CLAIM = timedelta(seconds=20)
 OUTAGE_RETRY = timedelta(seconds=5)
 PROJECTS_PER_ACT = 200
+SERVICE_CLOSING = 421  # RFC 5321, section 3.8: the server may say so to any command
 # the server is away, which says nothing about the message
 OUTAGES = (OSError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected, smtplib.SMTPHeloError)
 
@@ -70,6 +71,8 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
             except smtplib.SMTPServerDisconnected:
                 raise
             except smtplib.SMTPException as error:
+                if getattr(error, "smtp_code", None) == SERVICE_CLOSING:
+                    raise smtplib.SMTPServerDisconnected(str(error)) from error
                 _failed(notice, str(error))
             else:
                 _succeeded(notice)
