@@ -43,12 +43,14 @@ def declare(rules: Iterable[Rule]) -> None:
 class Actor:
     """Who acts: a person (`user:operator`) or a named part of the platform (`system:validation-sweep`).
 
-    `organizations` maps an organization's primary key to the roles held there.
+    `organizations` maps an organization's primary key to the roles held there. `scopes`, where there are any, are the
+    resources (plural) that may be changed; reading is as the roles say.
     """
 
     name: str
     roles: frozenset[str] = frozenset()
     organizations: Mapping[int, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    scopes: frozenset[str] | None = None
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -61,6 +63,8 @@ class Actor:
 
     def may(self, verb: str, resource: str, organization_id: int | None, *, act: str = "") -> bool:
         """Whether the table lets this actor do `verb` (or the POST subresource `act`) in the organization."""
+        if self.scopes is not None and (act or verb not in READ) and resource not in self.scopes:
+            return False
         held = self.organizations.get(organization_id, frozenset()) if organization_id else frozenset()
         return self.is_system or any(
             rule.role in (held if rule.organization else self.roles) and rule.allows(verb, resource, act)

@@ -1,5 +1,6 @@
 """Bearer tokens on the API; sessions are for the admin only."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -32,7 +33,8 @@ class BearerAuthentication(BaseAuthentication):
         token = token_of(secret.strip())
         if token is None:
             raise AuthenticationFailed("the token is unknown, expired or revoked")
-        return token.user, actor_of(token.user)
+        actor = actor_of(token.user)
+        return token.user, actor if token.scopes is None else replace(actor, scopes=frozenset(token.scopes))
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"

@@ -39,6 +39,12 @@ class ServiceToken(models.Model):
     hint = models.CharField(_("begins with"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    scopes = models.JSONField(
+        _("scopes"),
+        null=True,
+        blank=True,
+        help_text=_("The resources (plural) it may change, as far as its user may; empty for all, [] to read only."),
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)

@@ -1,5 +1,6 @@
 """Acts on service tokens, and who a bearer secret stands for."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -7,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
-from milo.access import Actor
+from milo.access import TABLE, Actor
 from milo.errors import Cause, Invalid, NotFound
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken, digest, new_secret
@@ -16,18 +17,32 @@ USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 def issue_token(
-    user: User, *, description: str = "", expires_at: datetime | None = None, actor: Actor
+    user: User,
+    *,
+    description: str = "",
+    expires_at: datetime | None = None,
+    scopes: Sequence[str] | None = None,
+    actor: Actor,
 ) -> tuple[ServiceToken, str]:
     """Issue a bearer token for `user`; returns its row and the secret, which cannot be had again.
 
-    `expires_at` is an instant in UTC, None for no end. Raises `Forbidden`, and `Invalid` for an end in the past.
+    `expires_at` is an instant in UTC, None for no end. `scopes` are the resources (plural) that it may change as far as
+    its user may: none of them makes it read-only, None sets no bound. Raises `Forbidden`, and `Invalid` for an end in
+    the past and for a scope that the access table does not know.
     """
     actor.require("create", TOKENS, None)
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid.because([Cause("expiresAt", _("is in the past"))])
+    if unknown := sorted(set(scopes or ()) - {rule.resource for rule in TABLE}):
+        raise Invalid.because([Cause("scopes", _("%(scope)s is not a resource") % {"scope": ", ".join(unknown)[:200]})])
     secret = new_secret()
     token = ServiceToken(
-        user=user, description=description, hint=secret[:12], digest=digest(secret), expires_at=expires_at
+        user=user,
+        description=description,
+        hint=secret[:12],
+        digest=digest(secret),
+        expires_at=expires_at,
+        scopes=None if scopes is None else sorted(set(scopes)),
     )
     with audit.act():
         audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)

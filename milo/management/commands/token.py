@@ -24,6 +24,8 @@ class Command(BaseCommand):
         issue.add_argument("username", help="the user it stands for")
         issue.add_argument("--description", default="", help="what it is for")
         issue.add_argument("--days", type=int, help="how long it is valid; without an end where not given")
+        issue.add_argument("--scope", action="append", help="a resource (plural) it may change; repeat for more")
+        issue.add_argument("--read-only", action="store_true", help="it may change nothing")
         listing = acts.add_parser("list", help="the tokens there are: id, beginning, user, end, last use")
         listing.add_argument("username", nargs="?", help="of this user only")
         revoke = acts.add_parser("revoke", help="refuse a token from the next request on")
@@ -40,7 +42,10 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"there is no user {options['username']}")
         ends = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
-        _token, secret = issue_token(user, description=options["description"], expires_at=ends, actor=SHELL)
+        scopes = [] if options["read_only"] else options["scope"]
+        _token, secret = issue_token(
+            user, description=options["description"], expires_at=ends, scopes=scopes, actor=SHELL
+        )
         self.stdout.write(secret)
 
     def _list(self, options: dict[str, Any]) -> None:
