@@ -86,7 +86,8 @@ class NamespacesView(KubeView):
 
     def post(self, request: Request) -> HttpResponse:
         """`kubectl create namespace`: makes the object of the namespace kind that has this name."""
-        sent = objects.read(self.shape, self.body(), namespace="", organization_id=None, field_validation="Ignore")
+        mode = self.parameters.field_validation
+        sent = objects.read(self.shape, self.body(), namespace="", organization_id=None, field_validation=mode)
         with self.acting():
             row = self.kind.create(sent.body, actor=self.actor)
         return self.answer.respond(namespace_manifest(self.shown(row)), 201)

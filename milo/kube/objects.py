@@ -11,14 +11,10 @@ from rest_framework import serializers
 from milo.errors import Cause, Conflict, Invalid, Refused
 from milo.kube.kinds import Body, Kind
 from milo.kube.metadata import Metadata
+from milo.kube.schemas import ObjectMetaSerializer
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-_SERVER_OWNED = frozenset(
-    {"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields"}
-    | {"selfLink", "deletionGracePeriodSeconds"}
-)
 _NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
-_METADATA = frozenset({"name", "generateName", "namespace", "labels", "annotations"}) | _SERVER_OWNED | _NOT_KEPT
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
@@ -53,7 +49,7 @@ def read(
     _check_type(kind, manifest)
     metadata = _object(manifest, "metadata")
     spec = _without_null(_object(manifest, "spec"))
-    unknown = [*_unknown_envelope(manifest, metadata), *_unknown(kind.spec_serializer(), spec, "spec")]
+    unknown = _unknown_fields(manifest, kind.spec_serializer)
     if unknown and field_validation == "Strict":
         raise _strict(unknown)
     warnings = _listed(unknown) if field_validation == "Warn" else []
@@ -65,7 +61,18 @@ def read(
         metadata=Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations"), managed_fields),
         spec=validate(kind.spec_serializer, spec, "spec"),
     )
+    _check_types(metadata)
     return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+
+
+def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:
+    # what status says is the server's to know, and not looked at
+    _object(manifest, "status")
+    return [
+        *sorted(manifest.keys() - _ENVELOPE),
+        *_unknown(ObjectMetaSerializer(), _object(manifest, "metadata"), "metadata"),
+        *_unknown(serializer(), _without_null(_object(manifest, "spec")), "spec"),
+    ]
 
 
 def _strict(unknown: list[str]) -> Refused:
@@ -103,6 +110,13 @@ def _check_address(kind: Kind, metadata: dict[str, Any], namespace: str, name: s
         )
 
 
+def _check_types(metadata: dict[str, Any]) -> None:
+    """Raise `Refused` where a field is of another type than `ObjectMeta` says, whether it is the server's or not."""
+    reader = ObjectMetaSerializer(data=_without_null(metadata))
+    if not reader.is_valid():
+        raise Refused(_("metadata has fields of the wrong type"), _causes(reader.errors, "metadata"))
+
+
 def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
     value = parent.get(key)
     if value is None:
@@ -138,8 +152,8 @@ def _version(metadata: dict[str, Any]) -> int | None:
 
 
 def _name(metadata: dict[str, Any]) -> str:
-    if name := _text(metadata, "name"):
-        return name
+    if metadata.get("name") is not None:
+        return _text(metadata, "name")
     if stem := _text(metadata, "generateName"):
         return stem[:58] + get_random_string(5, _SUFFIX_ALPHABET)
     raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
@@ -157,11 +171,6 @@ def _without_null(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_null(item) for key, item in value.items() if item is not None}
     return [_without_null(item) for item in value] if isinstance(value, list) else value
-
-
-def _unknown_envelope(manifest: dict[str, Any], metadata: dict[str, Any]) -> Iterator[str]:
-    yield from sorted(manifest.keys() - _ENVELOPE)
-    yield from (f"metadata.{key}" for key in sorted(metadata.keys() - _METADATA))
 
 
 def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, path: str) -> Iterator[str]:
@@ -189,10 +198,11 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     """The `spec` of an act's body, `{"spec": {...}}`; an empty body is an empty spec. Refuses unknown fields."""
     if not isinstance(manifest, dict):
         raise Refused(_("the body must be a JSON object"))
-    spec = _without_null(_object(manifest, "spec"))
-    unknown = [*sorted(manifest.keys() - _ENVELOPE), *_unknown(serializer(), spec, "spec")]
+    spec, metadata = _without_null(_object(manifest, "spec")), _object(manifest, "metadata")
+    unknown = _unknown_fields(manifest, serializer)
     if unknown:
         raise _strict(unknown)
+    _check_types(metadata)
     return validate(serializer, spec, "spec")
 
 

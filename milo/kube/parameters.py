@@ -10,6 +10,9 @@ from milo.errors import Refused
 _TRUE, _FALSE = ("true", "1", ""), ("false", "0")
 VALIDATIONS = ("Strict", "Warn", "Ignore")
 INCLUDES = ("None", "Metadata", "Object")
+FLAGS = ("watch", "allowWatchBookmarks", "sendInitialEvents", "force")
+CHOICES = {"fieldValidation": VALIDATIONS, "includeObject": INCLUDES, "dryRun": ("All",)}
+NUMBERS = ("limit", "timeoutSeconds", "resourceVersion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,15 @@ class Parameters:
     """Query parameters of one request; each refuses what it does not understand with BadRequest."""
 
     query: QueryDict
+
+    def check(self) -> None:
+        """Refuse a value that is not understood, also of a parameter that this request has no use for."""
+        for name in FLAGS:
+            self.flag(name)
+        for name in NUMBERS:
+            self.number(name, 0)
+        for name, choices in CHOICES.items():
+            self.choice(name, choices, choices[0])
 
     def flag(self, name: str) -> bool:
         value = self.query.get(name)

@@ -10,7 +10,7 @@ from milo.kube.kinds import Kind, all_kinds
 from milo.kube.openapi.views import DocsView, DocumentView, IndexView
 from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
-from milo.kube.views import CollectionView, ObjectView
+from milo.kube.views import CollectionView, EveryNamespaceView, ObjectView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
@@ -30,7 +30,7 @@ def _kind_paths(kind: Kind) -> list[URLPattern]:
         path(f"{one}/status", _view(StatusView, kind)),
     ]
     if kind.namespaced:
-        patterns.append(path(f"{root}/{kind.plural}", _view(CollectionView, kind)))
+        patterns.append(path(f"{root}/{kind.plural}", _view(EveryNamespaceView, kind)))
     patterns += [path(f"{one}/{act.name}", _view(ActView, kind, act)) for act in kind.acts]
     patterns += [path(f"{one}/{reading.name}", _view(ReadingView, kind, reading)) for reading in kind.readings]
     return patterns

@@ -46,7 +46,7 @@ class KubeView(APIView):
     parser_classes: list[Any] = []
     throttle_classes = [RequestThrottle]
     # no OPTIONS: the OpenAPI document says what there is
-    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     name_sent = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -54,6 +54,7 @@ class KubeView(APIView):
         if "\x00" in "".join(map(str, kwargs.values())):
             # PostgreSQL has no such text, and so no object has such a name
             raise NotFound(_("the server could not find the requested resource"))
+        self.parameters.check()
 
     def perform_authentication(self, request: Request) -> None:
         """As DRF, which would let a stranger guess tokens without end: a failed attempt counts too."""
@@ -165,10 +166,6 @@ class KubeView(APIView):
     def create(self, manifest: Any, name: str = "", managed_fields: list[dict[str, Any]] | None = None) -> HttpResponse:
         """Make the object of a manifest, under `name` where the address says so, in the request's namespace."""
         kind: Kind = self.kind
-        if kind.namespaced and not self.namespace:
-            raise MethodNotAllowed(
-                _("name the namespace: POST .../namespaces/{organization}/%(plural)s") % {"plural": kind.plural}
-            )
         organization_id = self.organization_id() if kind.namespaced else None
         if organization_id:
             # whoever may not is told so before what was sent is looked at
@@ -227,6 +224,19 @@ class CollectionView(KubeView):
         manifest = self.body()
         self.name_sent = objects.name_of(manifest)
         return self.create(manifest)
+
+
+class EveryNamespaceView(CollectionView):
+    """The objects of all namespaces together; they are made in one of them."""
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """For the Allow header: POST is answered too, with where to send it."""
+        return [method for method in super().allowed_methods if method != "POST"]
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        message = _("name the namespace: POST .../namespaces/{organization}/%(plural)s")
+        raise MethodNotAllowed(message % {"plural": self.kind.plural})
 
 
 class ObjectView(KubeView):

@@ -89,3 +89,37 @@ def test_many_unknown_fields_make_no_long_answer(admin: Api, mode: str) -> None:
 def test_another_mode_is_refused(admin: Api, mode: str) -> None:
     with nothing_changes():
         admin.post(f"{ACCOUNTS}?fieldValidation={mode}", an_account()).refused(400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"generation": "1"}, {"creationTimestamp": "yesterday"}, {"managedFields": {}}, {"uid": 5},
+        {"finalizers": "x"}, {"ownerReferences": [1]}, {"labels": {"a": ["b"]}}, {"deletionTimestamp": 0},
+    ],
+)  # fmt: skip
+def test_metadata_of_the_wrong_type_is_refused_even_where_it_is_the_servers(
+    admin: Api, acme: Organization, metadata: dict[str, Any]
+) -> None:
+    manifest = an_account()
+    manifest["metadata"] |= metadata
+    with nothing_changes():
+        admin.post(ACCOUNTS, manifest).refused(400, "BadRequest")
+
+
+def test_a_field_that_is_null_is_as_one_that_is_not_there(admin: Api, acme: Organization) -> None:
+    manifest = an_account()
+    manifest["metadata"] |= {"creationTimestamp": None, "generateName": None, "labels": {"a": None}}
+    manifest |= {"status": None}
+    manifest["spec"]["displayName"] = None
+    made = admin.post(ACCOUNTS, manifest).done(201)
+    assert "labels" not in made["metadata"]
+    assert "displayName" not in made["spec"]
+
+
+def test_a_status_that_is_no_object_and_a_name_that_is_empty_are_refused(admin: Api, acme: Organization) -> None:
+    manifest = an_account()
+    with nothing_changes():
+        admin.post(ACCOUNTS, manifest | {"status": 5}).refused(400, "BadRequest")
+        manifest["metadata"] |= {"name": "", "generateName": "us-"}
+        admin.post(ACCOUNTS, manifest).refused(422, "Invalid")

@@ -13,11 +13,9 @@ VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
 
 
 @operation.register
-def _collection(view: CollectionView, method: str, path: str) -> Operation | None:
+def _collection(view: CollectionView, method: str, path: str) -> Operation:
     kind: Kind = view.kind
     within = "{namespace}" in path or not kind.namespaced
-    if VERBS[method] not in (*kind.verbs, "get") or (method == "POST" and not within):
-        return None
     item = manifests.manifest(kind)
     if method == "POST":
         return Operation(

@@ -30,8 +30,7 @@ def _header(name: str, description: str) -> OpenApiParameter:
 
 INCLUDE_OBJECT = OpenApiParameter(
     "includeObject",
-    str,
-    enum=INCLUDES,
+    {"type": "string", "enum": list(INCLUDES), "default": "Metadata"},
     description="What each row of a Table holds besides its cells; no matter where no Table is asked for.",
 )
 LIMIT = _query("limit", _COUNT, "At most so many objects; 0, or more than 5000, is 5000.")
@@ -58,9 +57,7 @@ LABEL_SELECTOR = _query("labelSelector", str, "Objects whose labels match, for e
 DRY_RUN = OpenApiParameter("dryRun", str, enum=["All"], description="All: check and answer everything, change nothing.")
 FIELD_VALIDATION = OpenApiParameter(
     "fieldValidation",
-    str,
-    enum=VALIDATIONS,
-    default="Strict",
+    {"type": "string", "enum": list(VALIDATIONS), "default": VALIDATIONS[0]},
     description="An unknown field is refused (Strict), warned of (Warn) or ignored (Ignore).",
 )
 FIELD_MANAGER = _query("fieldManager", str, "Name of the program that writes; server-side apply needs it.")
