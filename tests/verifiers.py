@@ -8,6 +8,7 @@ from milo.errors import Cause
 FORM = "billing.verifiers.FormVerifier"
 AWAY = f"{__name__}.Away"
 MOODY = f"{__name__}.Moody"
+SWITCHED = f"{__name__}.Switched"
 
 
 class Away:
@@ -30,3 +31,12 @@ class Moody:
         if reference == "cc-declined":
             return [Cause("spec.paymentProfile.creditCard", "was declined")]
         return []
+
+
+class Switched(Moody):
+    """Moody, where it is not away."""
+
+    away: ClassVar[bool] = False
+
+    def verify(self, profile: dict[str, Any]) -> list[Cause]:
+        return Away().verify(profile) if self.away else super().verify(profile)
