@@ -17,6 +17,7 @@ from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
 from milo.kube.manifests import instant, precise_instant, render, without_empty
 from milo.kube.models import Change
 from milo.kube.names import CLUSTER_SCOPED_EVENTS
+from milo.kube.parameters import Parameters
 from milo.kube.schemas import NothingSerializer
 from milo.kube.status import MethodNotAllowed
 from milo.kube.tables import shape_list, shape_one
@@ -63,6 +64,12 @@ def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
 
 
+def refuse_watch(parameters: Parameters, shape: Kind) -> None:
+    """Raise `MethodNotAllowed` for `?watch=true`: a list in its place would not be understood."""
+    if parameters.flag("watch"):
+        raise MethodNotAllowed(_("%(plural)s cannot be watched, only listed") % {"plural": shape.plural})
+
+
 class NamespacesView(KubeView):
     shape = NamespaceShape()
 
@@ -72,6 +79,7 @@ class NamespacesView(KubeView):
 
     def get(self, request: Request) -> HttpResponseBase:
         parameters = self.parameters
+        refuse_watch(parameters, self.shape)
         selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
         organizations, metadata = lists.page(
             self.kind,
@@ -174,6 +182,7 @@ class EventsView(KubeView):
     kind = EventShape()
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        refuse_watch(self.parameters, self.shape)
         changes = self._visible().exclude(reason="").order_by("-resource_version")
         limit = self.parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT
         known = {kind.resource: kind for kind in all_kinds()}

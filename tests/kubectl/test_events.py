@@ -22,3 +22,8 @@ def test_events_are_listed_by_object_and_by_reason(admin: Kubectl, viewer: Kubec
     assert "PayerChanged" in viewer("events", "-A")
     source = admin("get", "ev", "-o=jsonpath={.items[0].source.component}")
     assert source == "system:tests"
+
+
+def test_what_cannot_be_watched_says_so(admin: Kubectl) -> None:
+    assert "events cannot be watched, only listed" in admin.refused("get", "events", "--watch-only")
+    assert "namespaces cannot be watched, only listed" in admin.refused("get", "ns", "--watch-only")
