@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.database import postgresql
 
-NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend")
+NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend", "watch")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, listing, paging, read, suspend
+    from benchmarks import bind, compliance, listing, paging, read, suspend, watch
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -48,6 +48,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 paging.run,
                 compliance.run,
                 suspend.run,
+                watch.run,
             ),
             strict=True,
         )
