@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -26,16 +27,41 @@ def keys() -> dict[str, rsa.RSAPrivateKey]:
     return {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("ours", "foreign")}
 
 
-@pytest.fixture
-def jwks_url(keys: dict[str, rsa.RSAPrivateKey]) -> Iterator[str]:
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(keys["ours"].public_key()))
-    body = json.dumps({"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]}).encode()
+@dataclass
+class Published:
+    """What the provider answers to whoever asks for its keys: the key under this id, unless there is a `body`."""
 
+    public: dict[str, Any]
+    key_id: str = "key-1"
+    body: bytes = b""
+    asked: int = 0
+
+    def answer(self) -> bytes:
+        self.asked += 1
+        key = {**self.public, "kid": self.key_id, "use": "sig", "alg": "RS256"}
+        return self.body or json.dumps({"keys": [key]}).encode()
+
+
+@pytest.fixture
+def published(keys: dict[str, rsa.RSAPrivateKey]) -> Published:
+    return Published(json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(keys["ours"].public_key())))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that have gone by, to be moved on."""
+    gone_by = [1000.0]
+    monkeypatch.setattr("milo.identity.signing_keys.monotonic", lambda: gone_by[0])
+    return gone_by
+
+
+@pytest.fixture
+def jwks_url(published: Published) -> Iterator[str]:
     class Keys(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(published.answer())
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -130,6 +156,55 @@ def test_a_disabled_person_is_refused(sign: Sign) -> None:
 def test_what_is_no_token_at_all_is_refused(sign: Sign) -> None:
     for text in ("x", "a.b.c", "eyJhbGciOiJSUzI1NiJ9..", "." * 500):
         Api(text).get(ORGANIZATIONS).refused(401, "Unauthorized")
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "two\nlines", "x" * 151, "\u202eoperator", 7, {"a": 1}])
+def test_a_name_that_nobody_can_have_is_refused(sign: Sign, name: Any) -> None:
+    sign(preferred_username=name, groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("kid", [7, ["key-1"], {}, "key-1\x00"])
+def test_a_key_id_that_is_none_is_refused(sign: Sign, kid: Any) -> None:
+    _header, payload, signature = sign(groups=["finance"]).secret.split(".")
+    forged = jwt.utils.base64url_encode(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode()
+    Api(f"{forged}.{payload}.{signature}").get(ORGANIZATIONS).refused(401, "Unauthorized")
+
+
+def test_invented_key_ids_do_not_ask_the_provider_each_time(sign: Sign, published: Published) -> None:
+    sign(groups=["finance"]).get(ORGANIZATIONS).done()
+    for number in range(20):
+        sign(headers={"kid": f"invented-{number}"}).get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert published.asked == 1
+
+
+def test_a_key_that_the_provider_changes_is_learned_and_the_old_one_forgotten(
+    sign: Sign, published: Published, clock: list[float]
+) -> None:
+    sign(groups=["finance"]).get(ORGANIZATIONS).done()
+    published.key_id = "key-2"
+    clock[0] += 31
+    sign(headers={"kid": "key-2"}, groups=["finance"]).get(ORGANIZATIONS).done()
+    sign(groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")
+
+
+def test_known_keys_serve_while_the_provider_is_away(sign: Sign, published: Published, clock: list[float]) -> None:
+    sign(groups=["finance"]).get(ORGANIZATIONS).done()
+    published.body = b"<html>down for maintenance</html>"
+    for _minute in range(10):
+        clock[0] += 60
+        sign(groups=["finance"]).get(ORGANIZATIONS).done()
+    assert published.asked > 2
+
+
+@pytest.mark.parametrize("body", [b"<html>down</html>", b"[]", b"{}", b'{"keys": []}', b"\xff"])
+def test_what_is_no_set_of_keys_is_an_outage_that_is_asked_about_once_in_a_while(
+    sign: Sign, published: Published, body: bytes
+) -> None:
+    published.body = body
+    for _request in range(5):
+        sign(groups=["finance"]).get(ORGANIZATIONS).refused(503, "ServiceUnavailable")
+    assert published.asked == 1
 
 
 def test_keys_that_cannot_be_had_are_an_outage_and_no_refusal(sign: Sign, settings: Any) -> None:
