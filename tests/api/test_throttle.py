@@ -37,6 +37,20 @@ def test_an_address_that_guesses_tokens_is_stopped(admin: Api) -> None:
     admin.get(ORGANIZATIONS).done()
 
 
+def test_a_header_makes_no_other_address(db: None) -> None:
+    for guess in range(3):
+        Api(f"milo_{guess}").get(ORGANIZATIONS, x_forwarded_for=f"192.0.2.{guess}").refused(401, "Unauthorized")
+    Api("milo_4").get(ORGANIZATIONS, x_forwarded_for="192.0.2.4").refused(429, "TooManyRequests")
+
+
+def test_many_other_callers_do_not_make_a_count_forgotten(admin: Api) -> None:
+    for _request in range(3):
+        admin.get(ORGANIZATIONS).done()
+    for number in range(2000):
+        cache.add(f"requests:another-{number}:30000000", 1, 60)
+    admin.get(ORGANIZATIONS).refused(429, "TooManyRequests")
+
+
 def test_no_bound_is_set_by_zero(admin: Api, settings: Any) -> None:
     settings.MILO_REQUESTS_PER_MINUTE = 0
     for _request in range(5):
