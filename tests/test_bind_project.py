@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.services.bindings import ACCOUNT_FIELD, PROJECT_FIELD, bind, relabel
+from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.bindings import PROJECT_FIELD, bind, relabel
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid

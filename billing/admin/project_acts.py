@@ -8,7 +8,8 @@ from unfold.enums import ActionVariant
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.services.bindings import ACCOUNT_FIELD, bind
+from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.bindings import bind
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction

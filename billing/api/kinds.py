@@ -16,8 +16,8 @@ from billing.api.serializers import (
 )
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_terms import PaymentTerms
-from billing.services.accounts import AccountSpec, open_account, revise
-from billing.services.bindings import ACCOUNT_FIELD, PROJECT_FIELD, bind, relabel
+from billing.services.accounts import ACCOUNT_FIELD, AccountSpec, open_account, revise
+from billing.services.bindings import PROJECT_FIELD, bind, relabel
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, register

@@ -25,6 +25,8 @@ from projects.models import Organization
 
 log = structlog.get_logger(__name__)
 SWEEP = Actor.system("validation-sweep")
+ACCOUNT_FIELD = "spec.billingAccountRef.name"
+"""Where a manifest names an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,20 @@ class AccountSpec:
         account.invoice_day_of_month = self.payment_terms.invoice_day_of_month
         account.payment_profile = self.payment_profile
         account.invoice_email_addresses = self.invoice_email_addresses
+
+
+def missing_account(name: str) -> Cause:
+    """The cause of a refusal that names no account of the organization."""
+    message = _("there is no billing account %(name)s in this organization") % {"name": name}
+    return Cause.not_found(ACCOUNT_FIELD, message)
+
+
+def lock_named(organization_id: int, name: str) -> BillingAccount:
+    """The account of that name, locked for the caller's act. Raises `Invalid` where there is none."""
+    account = BillingAccount.objects.locked().filter(organization_id=organization_id, name=name).first()
+    if account is None:
+        raise Invalid.because([missing_account(name)])
+    return account
 
 
 def open_account(

@@ -7,21 +7,19 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import closures, holds, notices, reactivations, reviews, terms
+from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms
 from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
 from milo.kube.metadata import Metadata
-from milo.kube.names import name_causes
+from milo.kube.names import generated_name, name_causes
 
 EXPIRY = Actor.system("approval-expiry")
-ACCOUNT_FIELD = "spec.billingAccountRef.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def request_approval(
     that is pending, or an act that could not take effect now.
     """
     actor.require("create", APPROVALS, organization_id)
-    name = name or f"{account[:40]}-{act.lower()}-{get_random_string(5, 'bcdfghjklmnpqrstvwxz2456789')}"
+    name = name or generated_name(f"{account[:40]}-{act.lower()}-")
     causes = name_causes(name) + metadata.causes()
     if act not in EFFECTS:
         causes.append(Cause("spec.act", _("must be one of %(known)s") % {"known": ", ".join(EFFECTS)}))
@@ -74,10 +72,7 @@ def request_approval(
     if causes:
         raise Invalid.because(causes)
     with audit.act():
-        subject = BillingAccount.objects.locked().filter(organization_id=organization_id, name=account).first()
-        if subject is None:
-            message = _("there is no billing account %(name)s in this organization") % {"name": account}
-            raise Invalid.because([Cause.not_found(ACCOUNT_FIELD, message)])
+        subject = accounts.lock_named(organization_id, account)
         if ApprovalRequest.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("approval request %(name)s already exists") % {"name": name})
         pending = ApprovalRequest.objects.pending().filter(account=subject, act=act).first()

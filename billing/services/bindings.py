@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
+from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
@@ -15,7 +16,7 @@ from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from projects.models import Project
 
-PROJECT_FIELD, ACCOUNT_FIELD = "spec.projectRef.name", "spec.billingAccountRef.name"
+PROJECT_FIELD = "spec.projectRef.name"
 
 
 def bind(
@@ -91,8 +92,7 @@ def _causes(
     elif payee.phase != Project.Phase.ACTIVE:
         causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": project}))
     if payer is None:
-        message = _("there is no billing account %(name)s in this organization") % {"name": account}
-        causes.append(Cause.not_found(ACCOUNT_FIELD, message))
+        causes.append(missing_account(account))
     elif active and active.account_id == payer.pk:
         message = _("%(name)s pays for this project already, by binding %(binding)s")
         causes.append(Cause(ACCOUNT_FIELD, message % {"name": account, "binding": active.name}))

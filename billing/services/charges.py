@@ -6,10 +6,11 @@ from decimal import Decimal
 from uuid import uuid4
 
 from django.utils.translation import gettext as _
-from iso4217 import Currency
 
 from billing.access import CHARGES
 from billing.models import BillingAccount, Charge
+from billing.payment_amounts import minor_unit
+from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
@@ -38,10 +39,10 @@ class ChargeSpec:
             return causes
         if self.amount <= 0:
             causes.append(Cause("spec.amount", _("must be more than zero")))
-        units = Currency(self.currency_code).exponent or 0
-        if self.amount != self.amount.quantize(Decimal(1).scaleb(-units)):
+        unit = minor_unit(self.currency_code)
+        if self.amount != self.amount.quantize(unit):
             message = _("may have %(units)d decimal places in %(code)s")
-            causes.append(Cause("spec.amount", message % {"units": units, "code": self.currency_code}))
+            causes.append(Cause("spec.amount", message % {"units": -unit.adjusted(), "code": self.currency_code}))
         return causes
 
 
@@ -61,10 +62,7 @@ def report_charge(
     """
     actor.require("create", CHARGES, organization_id)
     with audit.act():
-        debtor = BillingAccount.objects.locked().filter(organization_id=organization_id, name=account).first()
-        if debtor is None:
-            message = _("there is no billing account %(name)s in this organization") % {"name": account}
-            raise Invalid.because([Cause.not_found("spec.billingAccountRef.name", message)])
+        debtor = lock_named(organization_id, account)
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
         if known:
             held = ChargeSpec(known.external_id, known.amount, known.currency_code, known.due_date, known.description)
@@ -74,7 +72,7 @@ def report_charge(
         name = name or f"charge-{uuid4()}"
         causes = name_causes(name) + metadata.causes() + spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
-            causes.append(Cause("spec.billingAccountRef.name", _("the account is closed")))
+            causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
         if causes:
             raise Invalid.because(causes)
         charge = Charge(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
 from billing.services import notices
+from billing.services.accounts import ACCOUNT_FIELD
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -90,11 +91,9 @@ def _requests(account: BillingAccount, besides: ApprovalRequest | None) -> list[
 def close_causes(account: BillingAccount, besides: ApprovalRequest | None = None) -> list[Cause]:
     """Why `account`, which the caller holds locked, cannot be closed now."""
     if account.phase not in CLOSABLE:
-        return [
-            Cause("spec.billingAccountRef.name", _("a %(phase)s account cannot be closed") % {"phase": account.phase})
-        ]
+        return [Cause(ACCOUNT_FIELD, _("a %(phase)s account cannot be closed") % {"phase": account.phase})]
     return [
-        Cause("spec.billingAccountRef.name", f"{found.type} {found.name}: {found.message}; {found.fix}")
+        Cause(ACCOUNT_FIELD, f"{found.type} {found.name}: {found.message}; {found.fix}")
         for found in blockers(account, besides=besides)
     ]
 
@@ -110,14 +109,16 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:
     """Why `account`, which the caller holds locked, cannot be reopened now."""
-    field = "spec.billingAccountRef.name"
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
         return [
-            Cause(field, _("only a Closed account can be reopened, this one is %(phase)s") % {"phase": account.phase})
+            Cause(
+                ACCOUNT_FIELD,
+                _("only a Closed account can be reopened, this one is %(phase)s") % {"phase": account.phase},
+            )
         ]
     ends = account.closed_at + timedelta(days=settings.MILO_REOPEN_WINDOW_DAYS)
     if timezone.now() > ends:
-        return [Cause(field, _("the time to reopen it ended on %(day)s") % {"day": ends.date()})]
+        return [Cause(ACCOUNT_FIELD, _("the time to reopen it ended on %(day)s") % {"day": ends.date()})]
     return []
 
 

@@ -4,20 +4,19 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.services import notices
+from billing.services.accounts import ACCOUNT_FIELD
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause
-
-FIELD = "spec.billingAccountRef.name"
 
 
 def causes(account: BillingAccount) -> list[Cause]:
     """Why `account`, which the caller holds locked, cannot be reactivated now: every open suspension is named."""
     if account.phase != BillingAccount.Phase.SUSPENDED:
-        return [Cause(FIELD, _("a %(phase)s account is not suspended") % {"phase": account.phase})]
+        return [Cause(ACCOUNT_FIELD, _("a %(phase)s account is not suspended") % {"phase": account.phase})]
     message = _("suspension %(uid)s (%(code)s) is open; resolve it with its evidence first")
     return [
-        Cause(FIELD, message % {"uid": found.uid, "code": found.reason_code})
+        Cause(ACCOUNT_FIELD, message % {"uid": found.uid, "code": found.reason_code})
         for found in Suspension.objects.open().filter(account=account).order_by("pk")
     ]
 

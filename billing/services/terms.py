@@ -15,7 +15,7 @@ FIELD = "spec.proposal.paymentTerms"
 def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     """Why the terms proposed cannot be given to `account`, which the caller holds locked."""
     if account.phase in BillingAccount.READ_ONLY:
-        return [Cause("spec.billingAccountRef.name", _("a %(phase)s account is read-only") % {"phase": account.phase})]
+        return [Cause(accounts.ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase})]
     proposed = request.proposal.get("paymentTerms")
     if not isinstance(proposed, dict) or set(proposed) != set(FIELDS):
         return [Cause.required(FIELD, _("must hold %(fields)s") % {"fields": ", ".join(FIELDS)})]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 
 from milo.errors import Cause
@@ -13,6 +14,11 @@ PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 CLUSTER_SCOPED_EVENTS = "default"
 """The namespace in which kubectl looks for events of objects that have none."""
 SIZE_LIMIT = 256 * 1024
+
+
+def generated_name(stem: str) -> str:
+    """`stem` and five letters at random: at most 63 characters, and no vowel that would make a word of them."""
+    return stem[:58] + get_random_string(5, "bcdfghjklmnpqrstvwxz2456789")
 
 
 def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:

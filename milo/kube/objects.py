@@ -4,18 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from milo.errors import Cause, Conflict, Invalid, Refused
 from milo.kube.kinds import Body, Kind
 from milo.kube.metadata import Metadata
+from milo.kube.names import generated_name
 from milo.kube.schemas import ObjectMetaSerializer
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
-_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
 
@@ -155,7 +154,7 @@ def _name(metadata: dict[str, Any]) -> str:
     if metadata.get("name") is not None:
         return _text(metadata, "name")
     if stem := _text(metadata, "generateName"):
-        return stem[:58] + get_random_string(5, _SUFFIX_ALPHABET)
+        return generated_name(stem)
     raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
 
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from milo.kube.collection_views import CollectionView, EveryNamespaceView
 from milo.kube.core import EventsView, EventView, NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.kinds import Kind, all_kinds
+from milo.kube.object_views import ObjectView
 from milo.kube.openapi.views import DocsView, DocumentView, IndexView
 from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
-from milo.kube.views import CollectionView, EveryNamespaceView, ObjectView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:

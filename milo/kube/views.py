@@ -1,11 +1,10 @@
-"""The HTTP side of every kind: collections, objects, their status, acts and readings."""
+"""What the views of every kind share: who asks, for what, and the form of the answer."""
 
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.http import HttpResponse, HttpResponseBase
-from django.utils import timezone
+from django.http import HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import AuthenticationFailed
@@ -15,25 +14,15 @@ from rest_framework.views import APIView
 
 from milo import audit
 from milo.access import Actor
-from milo.errors import Conflict, Forbidden, NotFound, Refused
-from milo.kube import apply, bodies, changes, lists, objects, patches, protobuf, selectors, tables, watching
+from milo.errors import Forbidden, NotFound, Refused
+from milo.kube import bodies, changes, objects, protobuf, tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
 from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
 from milo.kube.parameters import Parameters
-from milo.kube.status import MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+from milo.kube.status import MethodNotAllowed
 from milo.kube.throttle import RequestThrottle
-
-PATCH_ATTEMPTS = 5
-APPLY_PATCH = "application/apply-patch+yaml"
-PATCHES = {
-    "application/merge-patch+json": patches.merge_patch,
-    "application/json-patch+json": patches.json_patch,
-    "application/strategic-merge-patch+json": patches.strategic_merge_patch,
-    # for plain REST users
-    "application/json": patches.merge_patch,
-}
 
 
 class KubeView(APIView):
@@ -191,159 +180,6 @@ class KubeView(APIView):
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
 
 
-def _tags(header: str) -> set[str]:
-    """The entity tags of an If-Match or If-None-Match header: revisions, or `*`."""
-    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")} if header else set()
-
-
 def _quoted(text: str) -> str:
     printable = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)
     return printable.replace("\\", "\\\\").replace('"', '\\"')
-
-
-class CollectionView(KubeView):
-    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """List, or watch with `?watch=true`."""
-        parameters = self.parameters
-        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
-        if parameters.flag("watch"):
-            return watching.respond(self, selection)
-        rows = self.rows("list")
-        manifests, metadata = lists.page(
-            self.kind,
-            rows,
-            selection,
-            limit=parameters.number("limit", lists.MAX_LIMIT),
-            token=parameters.text("continue"),
-        )
-        shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
-        return self.answer.respond(shaped)
-
-    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Create."""
-        manifest = self.body()
-        self.name_sent = objects.name_of(manifest)
-        return self.create(manifest)
-
-
-class EveryNamespaceView(CollectionView):
-    """The objects of all namespaces together; they are made in one of them."""
-
-    @property
-    def allowed_methods(self) -> list[str]:
-        """For the Allow header: POST is answered too, with where to send it."""
-        return [method for method in super().allowed_methods if method != "POST"]
-
-    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
-        message = _("name the namespace: POST .../namespaces/{organization}/%(plural)s")
-        raise MethodNotAllowed(message % {"plural": self.kind.plural})
-
-
-class ObjectView(KubeView):
-    @property
-    def allowed_methods(self) -> list[str]:
-        """For the Allow header: DELETE is answered too, with the way to do without it."""
-        refused = {"DELETE", "PUT"} if "update" not in self.kind.verbs else {"DELETE"}
-        return [method for method in super().allowed_methods if method not in refused]
-
-    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """Read; with If-None-Match, 304 where nothing is new."""
-        manifest = render(self.kind, self.row())
-        response = self.one(manifest)
-        if _tags(request.headers.get("If-None-Match", "")) & {"*", response["ETag"].strip('"')}:
-            return HttpResponse(status=304, headers={"ETag": response["ETag"]})
-        return response
-
-    def put(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Replace; the body or If-Match says which revision the client has seen."""
-        row = self.row("update")
-        matched = self._if_match(row)
-        sent = self._read(row, self.body())
-        expected = sent.resource_version or matched
-        if not expected:
-            raise objects.missing_version()
-        return self._update(row, sent, expected)
-
-    def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
-        kind_of_patch = bodies.media_type(self.request._request.content_type or "")
-        if kind_of_patch == APPLY_PATCH:
-            return self._apply()
-        apply_patch = PATCHES.get(kind_of_patch)
-        if apply_patch is None:
-            known = ", ".join([*PATCHES, APPLY_PATCH])
-            raise UnsupportedMediaType(
-                _("patches of type %(type)s are not understood; known: %(known)s")
-                % {"type": kind_of_patch, "known": known}
-            )
-        patch = self.body()
-        for _attempt in range(PATCH_ATTEMPTS):
-            row = self.row("patch")
-            patched = apply_patch(render(self.kind, row), patch)
-            if response := self._patched(row, self._read(row, patched)):
-                return response
-        raise Conflict(_("the object is changing too quickly; please try again"))
-
-    def _apply(self) -> HttpResponse:
-        """Server-side apply; it makes the object where there is none."""
-        manager, force = apply.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
-        applied = self.body()
-        for _attempt in range(PATCH_ATTEMPTS):
-            try:
-                row = self.row("patch")
-            except NotFound:
-                merged = apply.apply(None, applied, manager, force=force, at=timezone.now())
-                return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
-            merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
-            if response := self._patched(row, self._read(row, merged, merged["metadata"]["managedFields"])):
-                return response
-        raise Conflict(_("the object is changing too quickly; please try again"))
-
-    def _patched(self, row: Any, sent: objects.Sent) -> HttpResponse | None:
-        """Write what a patch made of `row`; None where another write came between and the patch is to be made anew."""
-        matched = self._if_match(row)
-        expected = sent.resource_version if sent.resource_version is not None else matched
-        try:
-            return self._update(row, sent, expected)
-        except Conflict:
-            if sent.resource_version != row.resource_version or matched is not None:
-                raise  # the client named the revision itself
-            return None
-
-    def delete(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Refused for every kind: nothing that the ledger names is ever deleted."""
-        self.row("delete" if "delete" in self.kind.verbs else "get")
-        raise MethodNotAllowed(self.kind.undeletable)
-
-    def _read(self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None) -> objects.Sent:
-        """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
-        kind: Kind = self.kind
-        if managed_fields is None and row.managed_fields and isinstance(manifest, dict):
-            headers = self.request.headers
-            manager = apply.field_manager(self.parameters.text("fieldManager"), headers.get("User-Agent", "unknown"))
-            managed_fields = apply.updated(render(kind, row), manifest, manager, at=timezone.now())
-        sent = objects.read(
-            kind,
-            manifest,
-            namespace=self.namespace,
-            organization_id=kind.organization(row).pk,
-            name=row.name,
-            field_validation=self.parameters.field_validation,
-            managed_fields=managed_fields,
-        )
-        objects.expect_uid(row, sent.uid)
-        return sent
-
-    def _update(self, row: Any, sent: objects.Sent, resource_version: int | None) -> HttpResponse:
-        with self.acting():
-            updated = self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
-        return self.one(self.shown(updated), 200, sent.warnings)
-
-    def _if_match(self, row: Any) -> int | None:
-        """The revision that If-Match names (`*`: whichever); raises `PreconditionFailed` where it is not the newest."""
-        tags = _tags(self.request.headers.get("If-Match", ""))
-        if not tags:
-            return None
-        if not tags & {"*", str(row.resource_version)}:
-            raise PreconditionFailed(_("the object has been modified since the revision that If-Match names"))
-        return int(row.resource_version)

@@ -1,12 +1,13 @@
 """Operations of every kind: its collection, its objects, their status, acts and readings."""
 
+from milo.kube.collection_views import CollectionView
 from milo.kube.kinds import Act, Kind, Reading
+from milo.kube.object_views import ObjectView
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
 from milo.kube.schemas import NothingSerializer, PatchSerializer
 from milo.kube.subresources import ActView, ReadingView, StatusView
-from milo.kube.views import CollectionView, ObjectView
 
 MERGE_PATCH = "application/merge-patch+json"
 VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}

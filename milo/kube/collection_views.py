@@ -1,0 +1,49 @@
+"""Collections of every kind: list, watch, create."""
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from milo.kube import lists, objects, selectors, tables, watching
+from milo.kube.status import MethodNotAllowed
+from milo.kube.views import KubeView
+
+
+class CollectionView(KubeView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """List, or watch with `?watch=true`."""
+        parameters = self.parameters
+        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        if parameters.flag("watch"):
+            return watching.respond(self, selection)
+        rows = self.rows("list")
+        manifests, metadata = lists.page(
+            self.kind,
+            rows,
+            selection,
+            limit=parameters.number("limit", lists.MAX_LIMIT),
+            token=parameters.text("continue"),
+        )
+        shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
+        return self.answer.respond(shaped)
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Create."""
+        manifest = self.body()
+        self.name_sent = objects.name_of(manifest)
+        return self.create(manifest)
+
+
+class EveryNamespaceView(CollectionView):
+    """The objects of all namespaces together; they are made in one of them."""
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """For the Allow header: POST is answered too, with where to send it."""
+        return [method for method in super().allowed_methods if method != "POST"]
+
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
+        message = _("name the namespace: POST .../namespaces/{organization}/%(plural)s")
+        raise MethodNotAllowed(message % {"plural": self.kind.plural})
