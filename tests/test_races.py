@@ -1,6 +1,7 @@
 """Many acts at the same moment: nothing is lost, nobody waits in a circle, and who is refused is refused kindly."""
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ from tests.threads import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 # SQLite has one writer, so that a race is over before it begins
 RACES = 500 if connection.vendor == "postgresql" else 50
+HANDICAP = 0.0005  # seconds
 Outcome = Any
 
 
@@ -43,18 +45,33 @@ def attempt(call: Callable[[], object]) -> Outcome:
         connections.close_all()
 
 
-def races(pairs: Sequence[Sequence[Callable[[], object]]]) -> list[tuple[Outcome, ...]]:
-    """Run the calls of each pair at the same moment, one pair after the other; what each returned or raised."""
-    start = Barrier(len(pairs[0]))
+def races(pairs: Sequence[tuple[Callable[[], object], Callable[[], object]]]) -> list[tuple[Outcome, Outcome]]:
+    """Run the two calls of each pair at the same moment, one pair after the other; what each returned or raised.
 
-    def lane(calls: Sequence[Callable[[], object]]) -> list[Outcome]:
-        def run(call: Callable[[], object]) -> Outcome:
+    The second starts later or earlier by who won last, so that every race is a close one: a single statement
+    would else beat an act of many each time, and nothing would be tried.
+    """
+    start, handicap = Barrier(2), [0.0]
+    first, second = (list(calls) for calls in zip(*pairs, strict=True))
+
+    def run_first() -> list[Outcome]:
+        outcomes = []
+        for call in first:
             start.wait(timeout=30)
-            return attempt(call)
+            time.sleep(max(0.0, -handicap[0]))
+            outcomes.append(attempt(call))
+            handicap[0] += HANDICAP if isinstance(outcomes[-1], Exception) else -HANDICAP
+        return outcomes
 
-        return [run(call) for call in calls]
+    def run_second() -> list[Outcome]:
+        outcomes = []
+        for call in second:
+            start.wait(timeout=30)
+            time.sleep(max(0.0, handicap[0]))
+            outcomes.append(attempt(call))
+        return outcomes
 
-    lanes: list[Any] = at_once([partial(lane, calls) for calls in zip(*pairs, strict=True)])
+    lanes: list[Any] = at_once([run_first, run_second])
     return list(zip(*lanes, strict=True))
 
 
