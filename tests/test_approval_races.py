@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -16,7 +16,7 @@ from milo.access import Actor
 from milo.errors import Refused
 from projects.models import Organization
 from tests import make
-from tests.threads import at_once
+from tests.threads import Outcome, races
 
 ROUNDS = int(os.environ.get("MILO_RACES", "20"))
 OPERATOR = Actor("user:operator", frozenset({"finance-operator"}))
@@ -34,64 +34,70 @@ def ask_to_close(account: BillingAccount) -> ApprovalRequest:
     )
 
 
-def race(*calls: Callable[[], object]) -> list[bool]:
-    """Which of the calls succeeded; any error but a refusal fails the test."""
-    outcomes = at_once(calls)
-    for outcome in outcomes:
-        if isinstance(outcome, Exception) and not isinstance(outcome, Refused):
-            raise outcome
-    return [not isinstance(outcome, Exception) for outcome in outcomes]
+def refused(outcome: Outcome) -> bool:
+    """Whether the act was refused; any error but a refusal fails the test."""
+    if isinstance(outcome, Exception) and not isinstance(outcome, Refused):
+        raise outcome
+    return isinstance(outcome, Refused)
 
 
 def test_of_a_closure_and_a_binding_one_comes_first_and_the_other_is_refused(organization: Organization) -> None:
-    for _round in range(ROUNDS):
-        account, project = make.a_ready_account(organization), make.a_project(organization)
-        request = ask_to_close(account)
-        closed, bound = race(
-            lambda pk=request.pk: approve(pk, actor=make.APPROVER),  # type: ignore[misc]
-            lambda of=(project, account): make.a_binding(*of),  # type: ignore[misc]
+    accounts = [make.a_ready_account(organization) for _ in range(ROUNDS)]
+    pairs = [
+        (
+            partial(make.a_binding, make.a_project(organization), account),
+            partial(approve, ask_to_close(account).pk, actor=make.APPROVER),
         )
-        assert closed != bound
+        for account in accounts
+    ]
+    for account, (bound, closed) in zip(accounts, races(pairs), strict=True):
+        assert refused(bound) != refused(closed)
         account.refresh_from_db()
-        assert (account.phase == "Closed") == closed
-        assert BillingAccountBinding.objects.paying().filter(account=account).exists() == bound
+        assert account.phase == ("Closed" if refused(bound) else "Ready")
+        assert BillingAccountBinding.objects.paying().filter(account=account).exists() != refused(bound)
 
 
 def test_a_project_is_bound_before_the_suspension_or_not_at_all(organization: Organization) -> None:
-    for _round in range(ROUNDS):
-        account, project = make.a_ready_account(organization), make.a_project(organization)
-        suspended, bound = race(
-            lambda pk=account.pk: suspend(pk, reason_code="ManualReview", message="under review", actor=OPERATOR),  # type: ignore[misc]
-            lambda of=(project, account): make.a_binding(*of),  # type: ignore[misc]
+    accounts = [make.a_ready_account(organization) for _ in range(ROUNDS)]
+    pairs = [
+        (
+            partial(make.a_binding, make.a_project(organization, contact_email_addresses=["a@example.org"]), account),
+            partial(suspend, account.pk, reason_code="ManualReview", message="under review", actor=OPERATOR),
         )
-        assert suspended
-        if bound:
-            binding = BillingAccountBinding.objects.get(account=account)
-            assert binding.established_at < Suspension.objects.get(account=account).suspended_at
+        for account in accounts
+    ]
+    for account, (bound, suspended) in zip(accounts, races(pairs), strict=True):
+        assert not refused(suspended)
+        bindings = BillingAccountBinding.objects.filter(account=account)
+        # whoever was bound before is told
+        assert bindings.count() == Notice.objects.filter(account=account).count() == (not refused(bound))
+        suspended_at = Suspension.objects.get(account=account).suspended_at
+        assert all(binding.established_at < suspended_at for binding in bindings)
 
 
 def test_two_approvals_take_effect_once(organization: Organization) -> None:
     make.a_person(roles={organization: "billing-admin"}, email="admin@example.org")
-    for _round in range(ROUNDS):
-        account = make.a_ready_account(organization)
-        request = ask_to_close(account)
-        approvers = [Actor(f"user:approver-{number}", make.APPROVER.roles) for number in (1, 2)]
-        outcomes = race(*(lambda pk=request.pk, by=by: approve(pk, actor=by) for by in approvers))
-        assert sorted(outcomes) == [False, True]
+    requests = [ask_to_close(make.a_ready_account(organization)) for _ in range(ROUNDS)]
+    one, two = (Actor(f"user:approver-{number}", make.APPROVER.roles) for number in (1, 2))
+    pairs = [(partial(approve, request.pk, actor=one), partial(approve, request.pk, actor=two)) for request in requests]
+    for request, (first, second) in zip(requests, races(pairs), strict=True):
+        assert refused(first) != refused(second)
         request.refresh_from_db()
-        assert request.decider == approvers[outcomes.index(True)].name
-        assert Notice.objects.filter(about="Closed", account=account).count() == 1
+        assert request.decider == (two if refused(first) else one).name
+        assert Notice.objects.filter(about="Closed", account=request.account).count() == 1
 
 
 def test_an_account_is_closed_as_reviewed_or_revised_and_not_both(organization: Organization) -> None:
-    for _round in range(ROUNDS):
-        account = make.a_ready_account(organization)
-        request = ask_to_close(account)
-        spec = AccountSpec("Renamed", "USD", make.TERMS, make.CARD)
-        closed, revised = race(
-            lambda pk=request.pk: approve(pk, actor=make.APPROVER),  # type: ignore[misc]
-            lambda pk=account.pk, spec=spec: revise(pk, spec, actor=OPERATOR),  # type: ignore[misc]
+    accounts = [make.a_ready_account(organization) for _ in range(ROUNDS)]
+    spec = AccountSpec("Renamed", "USD", make.TERMS, make.CARD)
+    pairs = [
+        (
+            partial(approve, ask_to_close(account).pk, actor=make.APPROVER),
+            partial(revise, account.pk, spec, actor=OPERATOR),
         )
-        assert closed != revised
+        for account in accounts
+    ]
+    for account, (closed, revised) in zip(accounts, races(pairs), strict=True):
+        assert refused(closed) != refused(revised)
         account.refresh_from_db()
-        assert (account.phase, account.display_name) == (("Closed", "") if closed else ("Ready", "Renamed"))
+        assert (account.phase, account.display_name) == (("Ready", "Renamed") if refused(closed) else ("Closed", ""))

@@ -1,13 +1,26 @@
 """Threads of a test, which leave no connection behind that would keep the test database from being dropped."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connections
 
 T = TypeVar("T")
+Outcome = Any
+HANDICAP = 0.001  # seconds
+
+
+def attempt(call: Callable[[], T]) -> T | Exception:
+    """What `call` returned or raised. Its connection goes back to the pool, as at the end of a request."""
+    try:
+        return call()
+    except Exception as error:
+        return error
+    finally:
+        connections.close_all()
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
@@ -15,13 +28,42 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
     start = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T | Exception:
-        try:
-            start.wait(timeout=30)
-            return call()
-        except Exception as error:
-            return error
-        finally:
-            connections.close_all()
+        start.wait(timeout=30)
+        return attempt(call)
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
+
+
+def races(pairs: Sequence[tuple[Callable[[], object], Callable[[], object]]]) -> list[tuple[Outcome, Outcome]]:
+    """Run the two calls of each pair at the same moment, one pair after the other; what each returned or raised.
+
+    The first of a pair must be refused when the second comes before it, which is how a race is known to be lost.
+    Who won starts later the next time, so that every race is a close one: a single statement would else beat an act
+    of many each time, and nothing would be tried. Fails unless each side has won a tenth of the races.
+    """
+    start, handicap = Barrier(2), [0.0]
+    first, second = zip(*pairs, strict=True)
+
+    def run_first() -> list[Outcome]:
+        outcomes = []
+        for call in first:
+            start.wait(timeout=30)
+            time.sleep(max(0.0, -handicap[0]))
+            outcomes.append(attempt(call))
+            handicap[0] += HANDICAP if isinstance(outcomes[-1], Exception) else -HANDICAP
+        return outcomes
+
+    def run_second() -> list[Outcome]:
+        outcomes = []
+        for call in second:
+            start.wait(timeout=30)
+            time.sleep(max(0.0, handicap[0]))
+            outcomes.append(attempt(call))
+        return outcomes
+
+    lanes: list[Any] = at_once([run_first, run_second])
+    outcomes = list(zip(*lanes, strict=True))
+    lost = sum(isinstance(outcome, Exception) for outcome, _ in outcomes)
+    assert len(pairs) / 10 <= lost <= len(pairs) * 9 / 10, f"one side lost {lost} of {len(pairs)} races"
+    return outcomes
