@@ -24,11 +24,29 @@ _LEAVES_A_GAP = (
     " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
 )
 _SPEC = (
-    "display_name currency_code net_days invoice_frequency invoice_day_of_month payment_profile"
-    " invoice_email_addresses labels annotations generation approved_terms first_ready_at"
+    "currency_code net_days invoice_frequency invoice_day_of_month payment_profile generation approved_terms"
+    " first_ready_at"
 ).split()
+_PERSONAL = ["display_name", "invoice_email_addresses", "labels", "annotations"]
+_PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
+_PURGED = f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.pseudonymised_on IS NOT NULL)"
+_HELD = f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.account_id = NEW.id AND h.released_at IS NULL)"
 _OPEN_SUSPENSION = f"EXISTS (SELECT 1 FROM {SUSPENSION} s WHERE s.account_id = NEW.id AND s.resolved_at IS NULL)"
 _STILL_PAID_FOR = f"EXISTS (SELECT 1 FROM {BINDING} b WHERE b.%s = NEW.id AND b.phase = 'Active')"
+
+
+def _fixed_until_purge(
+    name: str, table: str, columns: list[str], personal: list[str], *, once: str = "TRUE", purge: str = _PURGED
+) -> guard.Guard:
+    """Refuses to change `columns`, and to change `personal` ones to anything but nothing, and that in a purge only."""
+    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns)
+    kept = " OR ".join(
+        f"(NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ('[purged]', '{{}}', '[]'))"
+        for column in personal
+    )
+    named = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in personal)
+    when = f"({once}) AND ({changed} OR {kept} OR (({named}) AND NOT ({purge})))"
+    return guard.refuse(name, table, "UPDATE", when, f"{', '.join([*columns, *personal])} cannot be changed")
 
 
 def declare_guards() -> None:
@@ -88,9 +106,27 @@ def declare_guards() -> None:
             once="OLD.first_ready_at IS NOT NULL",
         ),
         # closed is read-only; only reopening and archival move it on
-        guard.fixed_columns("account_closed_fixed", ACCOUNT, _SPEC, once="OLD.phase IN ('Closed', 'Archived')"),
+        _fixed_until_purge(
+            "account_closed_fixed", ACCOUNT, _SPEC, _PERSONAL, once="OLD.phase IN ('Closed', 'Archived')", purge=_PURGE
+        ),
+        # personal data change once more, at the end of their retention: as pseudonymised_on is set, never after
         guard.fixed_columns(
             "account_archived_fixed", ACCOUNT, ["phase", "closed_at", "archived_at"], once="OLD.phase = 'Archived'"
+        ),
+        guard.fixed_columns(
+            "account_archive_fixed",
+            ACCOUNT,
+            ["archive_sha256", "pseudonymised_on"],
+            once=f"OLD.phase = 'Archived' AND NOT ({_PURGE})",
+        ),
+        guard.fixed_columns("account_purge_date_fixed", ACCOUNT, ["purge_on"], once="OLD.purge_on IS NOT NULL"),
+        # a purge racing a hold
+        guard.refuse(
+            "account_pseudonymised_while_held",
+            ACCOUNT,
+            "UPDATE",
+            f"OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL AND {_HELD}",
+            "a hold of the account is open",
         ),
         # a reactivation racing a second suspension
         guard.refuse(
@@ -116,30 +152,12 @@ def declare_guards() -> None:
             f"NOT EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.phase = 'Suspended')",
             "the account is not Suspended",
         ),
-        guard.fixed_columns(
-            "suspension_identity_fixed",
-            SUSPENSION,
-            "id uid account_id reason_code message suspended_at suspended_by payment_profile".split(),
-        ),
-        guard.fixed_columns(
-            "suspension_resolution_fixed",
-            SUSPENSION,
-            ["resolved_at", "resolved_by", "evidence"],
-            once="OLD.resolved_at IS NOT NULL",
-        ),
+        _fixed_until_purge("suspension_identity_fixed", SUSPENSION, "id uid account_id reason_code suspended_at suspended_by payment_profile".split(), "message".split()),
+        _fixed_until_purge("suspension_resolution_fixed", SUSPENSION, "resolved_at resolved_by".split(), "evidence".split(), once="OLD.resolved_at IS NOT NULL"),
         guard.no_delete("suspension_never_deleted", SUSPENSION),
         guard.no_replace("suspension_never_replaced", SUSPENSION, ["id"], ["uid"]),
-        guard.fixed_columns(
-            "approval_identity_fixed",
-            APPROVAL,
-            "id uid name organization_id account_id act requester requested_at proposal justification".split(),
-        ),
-        guard.fixed_columns(
-            "approval_decision_fixed",
-            APPROVAL,
-            ["phase", "decider", "decided_at", "comment", "last_editor", "reviewed", "reviewed_hash", "expires_at"],
-            once="OLD.phase <> 'Pending'",
-        ),
+        _fixed_until_purge("approval_identity_fixed", APPROVAL, "id uid name organization_id account_id act requester requested_at proposal".split(), "justification".split()),
+        _fixed_until_purge("approval_decision_fixed", APPROVAL, "phase decider decided_at last_editor reviewed_hash expires_at".split(), "comment reviewed".split(), once="OLD.phase <> 'Pending'"),
         guard.no_delete("approval_never_deleted", APPROVAL),
         guard.no_replace(
             "approval_never_replaced",
@@ -149,15 +167,8 @@ def declare_guards() -> None:
             ["organization_id", "name"],
             ["account_id", "act", "phase"],
         ),
-        guard.fixed_columns(
-            "hold_identity_fixed", HOLD, ["id", "uid", "account_id", "type", "reason", "set_at", "set_by"]
-        ),
-        guard.fixed_columns(
-            "hold_release_fixed",
-            HOLD,
-            ["released_at", "released_by", "release_reason"],
-            once="OLD.released_at IS NOT NULL",
-        ),
+        _fixed_until_purge("hold_identity_fixed", HOLD, "id uid account_id type set_at set_by".split(), "reason".split()),
+        _fixed_until_purge("hold_release_fixed", HOLD, "released_at released_by".split(), "release_reason".split(), once="OLD.released_at IS NOT NULL"),
         guard.no_delete("hold_never_deleted", HOLD),
         guard.no_replace("hold_never_replaced", HOLD, ["id"], ["uid"]),
         guard.fixed_columns(

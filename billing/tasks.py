@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.services import accounts, approvals, deliveries
+from billing.services import accounts, approvals, archival, deliveries, purges, retention
 
 
 @shared_task
@@ -27,3 +27,21 @@ def announce_standing() -> int:
 def expire_requests() -> int:
     """Expire the approval requests that nobody decided in time."""
     return approvals.expire_overdue()
+
+
+@shared_task
+def archive_accounts() -> int:
+    """Archive the closed accounts whose day has come."""
+    return archival.archive_due()
+
+
+@shared_task
+def purge_accounts() -> int:
+    """Pseudonymise the personal data whose retention has ended."""
+    return purges.purge_due()
+
+
+@shared_task
+def announce_retention() -> int:
+    """Owe the notices of archivals and purges to come."""
+    return retention.announce()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
@@ -127,6 +128,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+try:
+    _archive_options = json.loads(os.environ.get("MILO_ARCHIVE_OPTIONS") or "{}")
+except ValueError as error:
+    raise ImproperlyConfigured("MILO_ARCHIVE_OPTIONS must be a JSON object") from error
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # a bundle that is written again takes the place of the one before
+    "archive": {
+        "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
+        "OPTIONS": _archive_options,
+    }
+    if os.environ.get("MILO_ARCHIVE_STORAGE")
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "archive", "allow_overwrite": True, "file_permissions_mode": 0o600},
+    },
+}
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 TIME_ZONE = "UTC"
@@ -239,6 +259,9 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
+    "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": crontab(hour="2", minute="0")},
+    "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
+    "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }
 
@@ -246,5 +269,9 @@ CELERY_BEAT_SCHEDULE = {
 MILO_CHANGE_LOG_RETENTION = timedelta(hours=int(os.environ.get("MILO_CHANGE_LOG_RETENTION_HOURS", "168")))
 MILO_APPROVAL_DAYS = 14
 MILO_REOPEN_WINDOW_DAYS = 90
+# never before the time to reopen has passed
+MILO_ARCHIVE_AFTER_DAYS = int(os.environ.get("MILO_ARCHIVE_AFTER_DAYS") or MILO_REOPEN_WINDOW_DAYS)
+# ISO 3166-1 alpha-2, where the books are kept; while it is empty no archived account has a purge date
+MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
 MILO_NET_DAYS_WITHOUT_APPROVAL = 60
 MILO_PAYMENT_PROFILE_VERIFIER = "billing.verifiers.FormVerifier"

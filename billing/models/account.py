@@ -1,7 +1,9 @@
+from datetime import date
+
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -68,6 +70,9 @@ class BillingAccount(PhaseLoading, Resource):
     closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
     closed_from = models.CharField(_("phase before closure"), max_length=20, blank=True, editable=False)
     archived_at = models.DateTimeField(_("archived at"), null=True, editable=False)
+    archive_sha256 = models.CharField(_("SHA-256 of the archive's manifest"), max_length=64, blank=True, editable=False)
+    purge_on = models.DateField(_("personal data may be purged from"), null=True, editable=False)
+    pseudonymised_on = models.DateField(_("personal data purged on"), null=True, editable=False)
 
     history = audit.history()
     objects = BillingAccountQuerySet.as_manager()
@@ -113,6 +118,12 @@ class BillingAccount(PhaseLoading, Resource):
             models.CheckConstraint(
                 condition=Q(phase="Archived", archived_at__isnull=False) | (~Q(phase="Archived") & Q(archived_at=None)),
                 name="account_archived_at_an_instant",
+            ),
+            # a purge that counts its years wrongly must not take what the law wants kept
+            models.CheckConstraint(
+                condition=Q(pseudonymised_on=None)
+                | Q(phase="Archived", purge_on__isnull=False, pseudonymised_on__gte=F("purge_on")),
+                name="account_pseudonymised_when_due",
             ),
         ]
         indexes = [
@@ -177,10 +188,14 @@ class BillingAccount(PhaseLoading, Resource):
         return before
 
     @transition("phase", source=Phase.CLOSED, target=Phase.ARCHIVED)
-    def archive(self) -> None:
-        """Its archive bundle is written and verified; it cannot be reopened."""
+    def archive(self, sha256: str, purge_on: date | None) -> None:
+        """Its archive bundle, whose manifest has the digest `sha256`, is written and verified; it cannot be reopened.
+
+        `purge_on` is the first day on which its personal data may be purged, None where no country says.
+        """
         self._because("BillingAccountArchived", "Billing account is archived")
         self.archived_at = self.phase_since
+        self.archive_sha256, self.purge_on = sha256, purge_on
 
     def wait_for_verifier(self, message: str) -> None:
         """Validation could not finish; the phase stays, and a sweep takes it up again."""

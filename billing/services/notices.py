@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -69,6 +70,16 @@ def owe_decision(request: ApprovalRequest) -> None:
     addresses = {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
     context = {"act": request.act, "phase": request.phase, "comment": request.comment}
     _owe(Notice.About.DECIDED, request.account, request.uid, addresses, context)
+
+
+def owe_retention(about: Notice.About, account: BillingAccount, day: date, milestone: int) -> int:
+    """Owe the contacts word of what comes on a day (UTC), once a milestone (days before); returns how many are new."""
+    # a day that moved is news, the same day is not
+    cause = uuid5(account.uid, f"{about}:{day}:{milestone}")
+    owed = Notice.objects.filter(cause_uid=cause)
+    before = owed.count()
+    _owe(about, account, cause, contacts_of(account), {"day": day.isoformat()})
+    return owed.count() - before
 
 
 def contacts_of(account: BillingAccount) -> list[str]:

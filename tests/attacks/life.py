@@ -77,6 +77,12 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(lambda w: update(w.archived, phase="Closed", archived_at=None)),
         *changes("archived", closed_at=_earlier("closed_at"), archived_at=_earlier("archived_at")),
     ],
+    "account_archive_fixed": changes("archived", archive_sha256="0" * 64),
+    "account_purge_date_fixed": [
+        Attack(lambda w: (update(w.archived, purge_on=date(2036, 1, 11)), update(w.archived, purge_on=date(2027, 1, 1))))
+    ],
+    "account_pseudonymised_while_held": changes("ready", pseudonymised_on=date(2036, 1, 11)),
+    "account_pseudonymised_when_due": changes("archived", pseudonymised_on=date(2036, 1, 11)),
     "account_ready_while_suspended": changes("suspended", phase="Ready"),
     "account_closed_at_an_instant": [
         *changes("ready", phase="Closed", closed_at=_now, closed_from="Ready"),

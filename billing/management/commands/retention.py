@@ -1,0 +1,53 @@
+"""`manage.py retention plan`."""
+
+import csv
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from billing.services.retention import Planned, plan
+
+HEADER = ("organization", "account", "phase", "archiveOn", "purgeOn", "holds", "due")
+
+
+class Command(BaseCommand):
+    help = (
+        "Show what retention will do, before it happens. `retention plan` lists every closed or archived account whose"
+        " personal data are still there: the first day (UTC) on which it is archived and on which it is purged (empty:"
+        " a hold is open, or MILO_PLATFORM_COUNTRY names no known country), the open holds, and what the tasks would"
+        " do with it on the day of --as-of, were they to run then. Changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=["plan"])
+        parser.add_argument("--as-of", type=date.fromisoformat, help="a day as YYYY-MM-DD (default: today, UTC)")
+        parser.add_argument("--organization", default="", help="only the accounts of this organization, by its name")
+        parser.add_argument("--csv", action="store_true", help="comma-separated values with a header (RFC 4180)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        on = options["as_of"] or timezone.now().date()
+        writer = csv.writer(self.stdout)
+        if options["csv"]:
+            writer.writerow(HEADER)
+        else:
+            self.stdout.write(_line(HEADER))
+        for found in plan(on, options["organization"]):
+            cells = _cells(found, on)
+            if options["csv"]:
+                writer.writerow(cells)
+            else:
+                self.stdout.write(_line(cells))
+
+
+def _cells(found: Planned, on: date) -> tuple[str, ...]:
+    account = found.account
+    days = (str(day) if day else "" for day in (found.archive_on, found.purge_on))
+    return account.organization.name, account.name, account.phase, *days, " ".join(found.holds), found.due(on)
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    widths = (24, 32, 9, 10, 10, 20, 0)
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,0 +1,106 @@
+"""Archiving closed accounts: a bundle that is proven whole, and only then the phase Archived."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.compliance import retention
+from billing.models import BillingAccount
+from billing.services import bundles
+from milo import audit
+from milo.access import Actor
+from milo.errors import Conflict, Invalid
+
+log = structlog.get_logger(__name__)
+ARCHIVIST = Actor.system("archivist")
+DAY = timedelta(days=1)
+
+
+def archive_on(account: BillingAccount) -> date | None:
+    """The first day (UTC) on which a closed account is archived; None for any other.
+
+    MILO_ARCHIVE_AFTER_DAYS after its closure, and never on a day on which it could still be reopened.
+    """
+    if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
+        return None
+    days = max(settings.MILO_ARCHIVE_AFTER_DAYS, settings.MILO_REOPEN_WINDOW_DAYS)
+    return (account.closed_at + timedelta(days=days)).date() + DAY
+
+
+def purge_on(account: BillingAccount, on: date) -> date | None:
+    """The first day on which personal data of a closed account may be purged, by the rules in force `on` a day.
+
+    Its youngest record is its closure. None while MILO_PLATFORM_COUNTRY names no country that data are known of.
+    """
+    if account.closed_at is None:
+        return None
+    closed_on = account.closed_at.date()
+    row = retention.longest([settings.MILO_PLATFORM_COUNTRY], closed_on, on)
+    return retention.purge_date(closed_on, retention.years_of(row), row.retention_start) if row else None
+
+
+def archive(account_id: int, *, actor: Actor) -> BillingAccount:
+    """Write and verify the bundle of a Closed account, then take the account to Archived in one act.
+
+    Until that act commits the account is Closed, and a repeat writes the bundle anew. Raises `Invalid` before its
+    day or in another phase, `Conflict` where the account changed meanwhile, `bundles.Broken`, and whatever the
+    storage raises.
+    """
+    account = BillingAccount.objects.select_related("organization").get(pk=account_id)
+    _refuse_early(account)
+    seen = bundles.newest(account)
+    digest = bundles.write(account)
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        _refuse_early(account)
+        if bundles.newest(account) != seen:
+            raise Conflict(_("billing account %(name)s changed while it was archived") % {"name": account.name})
+        account.archive(digest, purge_on(account, timezone.now().date()))
+        return audit.save_as(actor, account, reason="BillingAccountArchived", why=f"bundle sha256:{digest}")
+
+
+def _refuse_early(account: BillingAccount) -> None:
+    due = archive_on(account)
+    if due is None:
+        raise Invalid(_("a %(phase)s account cannot be archived") % {"phase": account.phase})
+    if timezone.now().date() < due:
+        raise Invalid(_("it is archived on %(day)s at the earliest") % {"day": due})
+
+
+def archive_due() -> int:
+    """Archive every account whose day has come; returns how many. One that fails keeps no other waiting."""
+    done = 0
+    closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("pk")
+    for account in list(closed.only("pk", "phase", "closed_at")):
+        due = archive_on(account)
+        if due and due <= timezone.now().date():
+            try:
+                archive(account.pk, actor=ARCHIVIST)
+                done += 1
+            except Exception:
+                # a storage may fail in ways of its own; the account stays Closed and is taken up again
+                log.exception("archive_failed", account=account.pk)
+    return done
+
+
+def verify_all(organization: str = "") -> Iterator[tuple[BillingAccount, int, str]]:
+    """Each archived account (of one organization), the rows of its bundle, and what is wrong (empty: nothing).
+
+    Reads every bundle whole; nothing is changed.
+    """
+    accounts = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED).select_related("organization")
+    if organization:
+        accounts = accounts.filter(organization__name=organization)
+    for account in accounts.order_by("organization__name", "name").iterator():
+        purged = account.pseudonymised_on is not None
+        try:
+            rows, wrong = bundles.verify(account, account.archive_sha256, pseudonymised=purged), ""
+            if purged and bundles.has_original(account):
+                wrong = _("the bundle with personal data is still there")
+        except (bundles.Broken, OSError, ValueError) as error:
+            rows, wrong = 0, str(error)
+        yield account, rows, wrong
