@@ -152,12 +152,34 @@ def declare_guards() -> None:
             f"NOT EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.phase = 'Suspended')",
             "the account is not Suspended",
         ),
-        _fixed_until_purge("suspension_identity_fixed", SUSPENSION, "id uid account_id reason_code suspended_at suspended_by payment_profile".split(), "message".split()),
-        _fixed_until_purge("suspension_resolution_fixed", SUSPENSION, "resolved_at resolved_by".split(), "evidence".split(), once="OLD.resolved_at IS NOT NULL"),
+        _fixed_until_purge(
+            "suspension_identity_fixed",
+            SUSPENSION,
+            "id uid account_id reason_code suspended_at suspended_by payment_profile".split(),
+            "message".split(),
+        ),
+        _fixed_until_purge(
+            "suspension_resolution_fixed",
+            SUSPENSION,
+            "resolved_at resolved_by".split(),
+            "evidence".split(),
+            once="OLD.resolved_at IS NOT NULL",
+        ),
         guard.no_delete("suspension_never_deleted", SUSPENSION),
         guard.no_replace("suspension_never_replaced", SUSPENSION, ["id"], ["uid"]),
-        _fixed_until_purge("approval_identity_fixed", APPROVAL, "id uid name organization_id account_id act requester requested_at proposal".split(), "justification".split()),
-        _fixed_until_purge("approval_decision_fixed", APPROVAL, "phase decider decided_at last_editor reviewed_hash expires_at".split(), "comment reviewed".split(), once="OLD.phase <> 'Pending'"),
+        _fixed_until_purge(
+            "approval_identity_fixed",
+            APPROVAL,
+            "id uid name organization_id account_id act requester requested_at proposal".split(),
+            "justification".split(),
+        ),
+        _fixed_until_purge(
+            "approval_decision_fixed",
+            APPROVAL,
+            "phase decider decided_at last_editor reviewed_hash expires_at".split(),
+            "comment reviewed".split(),
+            once="OLD.phase <> 'Pending'",
+        ),
         guard.no_delete("approval_never_deleted", APPROVAL),
         guard.no_replace(
             "approval_never_replaced",
@@ -167,8 +189,16 @@ def declare_guards() -> None:
             ["organization_id", "name"],
             ["account_id", "act", "phase"],
         ),
-        _fixed_until_purge("hold_identity_fixed", HOLD, "id uid account_id type set_at set_by".split(), "reason".split()),
-        _fixed_until_purge("hold_release_fixed", HOLD, "released_at released_by".split(), "release_reason".split(), once="OLD.released_at IS NOT NULL"),
+        _fixed_until_purge(
+            "hold_identity_fixed", HOLD, "id uid account_id type set_at set_by".split(), "reason".split()
+        ),
+        _fixed_until_purge(
+            "hold_release_fixed",
+            HOLD,
+            "released_at released_by".split(),
+            "release_reason".split(),
+            once="OLD.released_at IS NOT NULL",
+        ),
         guard.no_delete("hold_never_deleted", HOLD),
         guard.no_replace("hold_never_replaced", HOLD, ["id"], ["uid"]),
         guard.fixed_columns(

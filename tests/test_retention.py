@@ -202,9 +202,9 @@ ACCOUNT = "billing_billingaccount"
 @pytest.mark.parametrize(
     ("guard", "values"),
     [
-        ("account_personal_fixed", {"display_name": "x"}),
-        ("account_personal_fixed", {"invoice_email_addresses": "[]"}),
-        ("account_personal_fixed", {"labels": '{"a": "b"}'}),
+        ("account_closed_fixed", {"display_name": "x"}),
+        ("account_closed_fixed", {"invoice_email_addresses": "[]"}),
+        ("account_closed_fixed", {"labels": '{"a": "b"}'}),
         ("account_archive_fixed", {"archive_sha256": "x"}),
         ("account_purge_date_fixed", {"purge_on": "2027-01-01"}),
         ("account_pseudonymised_when_due", {"pseudonymised_on": DAY_BEFORE}),
@@ -222,7 +222,7 @@ def test_the_database_lets_nothing_through_but_the_purge(
 @pytest.mark.parametrize(
     ("guard", "values"),
     [
-        ("account_personal_fixed", {"display_name": "x"}),
+        ("account_closed_fixed", {"display_name": "x"}),
         ("account_archive_fixed", {"pseudonymised_on": "2036-01-12", "archive_sha256": "x"}),
         ("account_archive_fixed", {"pseudonymised_on": None}),
     ],
@@ -241,8 +241,8 @@ def test_the_database_refuses_a_purge_while_a_hold_is_open(archived: BillingAcco
 
 
 def test_evidence_and_reviews_are_emptied_by_a_purge_and_by_nothing_else(archived: BillingAccount, clock: Any) -> None:
-    evidence = ("billing_suspension", archived.suspensions.get(), "suspension_evidence_fixed", "evidence")
-    review = ("billing_approvalrequest", requests_of(archived)[0], "approval_review_fixed", "reviewed")
+    evidence = ("billing_suspension", archived.suspensions.get(), "suspension_resolution_fixed", "evidence")
+    review = ("billing_approvalrequest", requests_of(archived)[0], "approval_decision_fixed", "reviewed")
     for table, row, guard, column in (evidence, review):
         with nothing_changes(), pytest.raises(IntegrityError, match=guard):
             change(table, row, **{column: "{}"})
@@ -304,5 +304,5 @@ def test_what_comes_is_announced_30_and_7_days_before_once_each(closed: BillingA
     assert announced("ArchiveComing", *days) == [0, 1, 0, 0, 1, 0, 0]
     assert Notice.objects.filter(about="ArchiveComing")[0].context == {"day": "2026-04-11"}
     archive_accounts()
-    days = ("2035-12-11", "2035-12-12", "2036-01-03", "2036-01-04", PURGE_DAY)
-    assert announced("PurgeComing", *days) == [0, 1, 0, 1, 0]
+    later = ("2035-12-11", "2035-12-12", "2036-01-03", "2036-01-04", PURGE_DAY)
+    assert announced("PurgeComing", *later) == [0, 1, 0, 1, 0]

@@ -68,6 +68,11 @@ def _earlier(column: str) -> Any:
     return F(column) - HOUR
 
 
+def _dated_twice(world: Any) -> None:
+    for day in (date(2036, 1, 11), date(2027, 1, 1)):
+        update(world.archived, purge_on=day)
+
+
 ATTACKS: dict[str, list[Attack]] = {
     "account_closed_fixed": [
         *changes("closed", display_name="Renamed", net_days=60, labels={"tier": "gold"}, payment_profile=None),
@@ -78,9 +83,7 @@ ATTACKS: dict[str, list[Attack]] = {
         *changes("archived", closed_at=_earlier("closed_at"), archived_at=_earlier("archived_at")),
     ],
     "account_archive_fixed": changes("archived", archive_sha256="0" * 64),
-    "account_purge_date_fixed": [
-        Attack(lambda w: (update(w.archived, purge_on=date(2036, 1, 11)), update(w.archived, purge_on=date(2027, 1, 1))))
-    ],
+    "account_purge_date_fixed": [Attack(_dated_twice)],
     "account_pseudonymised_while_held": changes("ready", pseudonymised_on=date(2036, 1, 11)),
     "account_pseudonymised_when_due": changes("archived", pseudonymised_on=date(2036, 1, 11)),
     "account_ready_while_suspended": changes("suspended", phase="Ready"),
