@@ -119,7 +119,14 @@ def declare_guards() -> None:
             ["archive_sha256", "pseudonymised_on"],
             once=f"OLD.phase = 'Archived' AND NOT ({_PURGE})",
         ),
-        guard.fixed_columns("account_purge_date_fixed", ACCOUNT, ["purge_on"], once="OLD.purge_on IS NOT NULL"),
+        # the law may come to keep data longer
+        guard.refuse(
+            "account_purge_date_never_earlier",
+            ACCOUNT,
+            "UPDATE",
+            "OLD.purge_on IS NOT NULL AND (NEW.purge_on IS NULL OR NEW.purge_on < OLD.purge_on)",
+            "purge_on cannot become earlier",
+        ),
         # a purge racing a hold
         guard.refuse(
             "account_pseudonymised_while_held",

@@ -135,7 +135,6 @@ except ValueError as error:
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    # a bundle that is written again takes the place of the one before
     "archive": {
         "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
         "OPTIONS": _archive_options,
@@ -143,7 +142,7 @@ STORAGES = {
     if os.environ.get("MILO_ARCHIVE_STORAGE")
     else {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": DATA_DIR / "archive", "allow_overwrite": True, "file_permissions_mode": 0o600},
+        "OPTIONS": {"location": DATA_DIR / "archive", "file_permissions_mode": 0o600},
     },
 }
 

@@ -1,5 +1,6 @@
 """A closed account with something in every part of its bundle, and storages that fail."""
 
+import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -24,20 +25,41 @@ class Failing(InMemoryStorage):
     fail_at = 0
     saved = 0
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        return name
-
     def _save(self, name: str, content: Any) -> str:
         type(self).saved += 1
         if type(self).saved == type(self).fail_at:
             raise OSError("the storage is gone")
-        self.delete(name)
         return str(super()._save(name, content))  # type: ignore[misc]
 
 
 def store() -> Any:
     """The storage `archive` of the test."""
     return storages["archive"]
+
+
+def manifest(account: BillingAccount) -> str:
+    """The name of the manifest that the row of an archived account names."""
+    account = BillingAccount.objects.select_related("organization").get(pk=account.pk)
+    return f"{account.organization.name}/{account.uid}/manifest-{account.archive_sha256}.json"
+
+
+def part(account: BillingAccount, name: str) -> str:
+    """The name of a part of an account's bundle, as `charges.jsonl`."""
+    with store().open(manifest(account)) as file:
+        return f"{manifest(account).rpartition('/')[0]}/{json.load(file)['folder']}/{name}"
+
+
+def stored() -> dict[str, str]:
+    """All that is in the archive: each file's text by its name."""
+    found, folders = {}, [""]
+    while folders:
+        folder = folders.pop()
+        inner, files = store().listdir(folder)
+        folders += [f"{folder}/{name}".lstrip("/") for name in inner]
+        for name in files:
+            with store().open(f"{folder}/{name}") as file:
+                found[f"{folder}/{name}"] = file.read().decode()
+    return found
 
 
 def noon(day: str) -> datetime:

@@ -17,7 +17,7 @@ from milo.errors import Conflict, Invalid
 from projects.models import Organization
 from tests import make
 from tests.ledger import assert_history_explains, nothing_changes, refused, steps
-from tests.retention import Failing, a_closed_account, noon, store
+from tests.retention import Failing, a_closed_account, manifest, noon, part, store, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -38,8 +38,8 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> BillingAccount:
     return account
 
 
-def lines(account: BillingAccount, part: str) -> list[dict[str, Any]]:
-    with store().open(f"acme-corp/{account.uid}/complete/{part}.jsonl") as file:
+def lines(account: BillingAccount, kind: str) -> list[dict[str, Any]]:
+    with store().open(part(account, f"{kind}.jsonl")) as file:
         return [json.loads(line) for line in file]
 
 
@@ -64,9 +64,9 @@ def test_the_bundle_holds_everything_of_the_account_with_its_history(closed: Bil
     archive(closed.pk, actor=ARCHIVIST)
     (account,) = lines(closed, "account")
     assert (account["uid"], account["phase"], account["display_name"]) == (str(closed.uid), "Closed", "Erika Example")
-    for part in ("bindings", "suspensions", "charges", "holds"):
-        assert len(lines(closed, part)) == 1, part
-        assert [row["history_type"] for row in lines(closed, f"{part}-history")] == ["+", "~"], part
+    for kind in ("bindings", "suspensions", "charges", "holds"):
+        assert len(lines(closed, kind)) == 1, kind
+        assert [row["history_type"] for row in lines(closed, f"{kind}-history")] == ["+", "~"], kind
     assert sorted(row["act"] for row in lines(closed, "approvals")) == ["Close", "Reactivate", "ReleaseHold"]
     assert lines(closed, "charges")[0]["amount"] == "10.0000"
     assert len(lines(closed, "notices")) == closed.notices.count() > 0
@@ -124,9 +124,29 @@ def test_a_crash_between_the_bundle_and_the_transition_is_repeated(
         broken.setattr(BillingAccount, "archive", crash)
         with pytest.raises(SystemExit):
             archive(closed.pk, actor=ARCHIVIST)
-    assert store().exists(f"acme-corp/{closed.uid}/complete/manifest.json")
+    left = set(stored())
+    assert any("/manifest-" in name for name in left)
     assert archive_accounts() == 1
     assert "1 bundles checked, 0 broken" in verify()
+    assert not left & set(stored())
+
+
+def test_of_two_archivists_at_once_the_first_wins_and_its_bundle_stays_whole(
+    closed: BillingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = bundles.write
+
+    def overtaken(account: BillingAccount) -> str:
+        monkeypatch.setattr(bundles, "write", write)
+        digest = write(account)
+        archive(account.pk, actor=ARCHIVIST)
+        return digest
+
+    monkeypatch.setattr(bundles, "write", overtaken)
+    with pytest.raises(Invalid, match="a Archived account cannot be archived"):
+        archive(closed.pk, actor=ARCHIVIST)
+    assert "1 bundles checked, 0 broken" in verify()
+    assert [step for step, _why in steps(closed)].count("Archived") == 1
 
 
 def test_what_changes_while_the_bundle_is_written_is_not_archived_without(
@@ -156,12 +176,12 @@ def test_a_storage_that_keeps_something_else_is_noticed_before_the_transition(
         archive(closed.pk, actor=ARCHIVIST)
 
 
-@pytest.mark.parametrize("part", ["account.jsonl", "notices.jsonl", "charges-history.jsonl", "manifest.json"])
+@pytest.mark.parametrize("kind", ["account.jsonl", "notices.jsonl", "charges-history.jsonl", "manifest"])
 @pytest.mark.parametrize("how", ["changed", "one row more", "missing"])
-def test_verify_finds_what_was_tampered_with(closed: BillingAccount, part: str, how: str) -> None:
+def test_verify_finds_what_was_tampered_with(closed: BillingAccount, kind: str, how: str) -> None:
     archive(closed.pk, actor=ARCHIVIST)
     assert "acme-corp/us: " in verify()
-    name = f"acme-corp/{closed.uid}/complete/{part}"
+    name = manifest(closed) if kind == "manifest" else part(closed, kind)
     with store().open(name) as file:
         content = file.read()
     store().delete(name)
@@ -187,10 +207,10 @@ def test_the_bundle_is_a_folder_of_files_by_default(closed: BillingAccount, sett
     archived: dict[str, Any] = STORAGES["archive"]
     options = {**archived["OPTIONS"], "location": tmp_path}
     settings.STORAGES = {**settings.STORAGES, "archive": {**archived, "OPTIONS": options}}
-    for name in ("account.jsonl", "manifest.json"):
-        left_by_a_crash = tmp_path / "acme-corp" / str(closed.uid) / "complete" / name
-        left_by_a_crash.parent.mkdir(parents=True, exist_ok=True)
-        left_by_a_crash.write_text("half a row" * 10_000)
+    left_by_a_crash = tmp_path / "acme-corp" / str(closed.uid) / "of-before" / "account.jsonl"
+    left_by_a_crash.parent.mkdir(parents=True)
+    left_by_a_crash.write_text("half a row")
     assert archive_accounts() == 1
+    assert not left_by_a_crash.exists()
     assert "1 bundles checked, 0 broken" in verify()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.jsonl")} == {0o600}

@@ -46,7 +46,8 @@ def purge_on(account: BillingAccount, on: date) -> date | None:
 def archive(account_id: int, *, actor: Actor) -> BillingAccount:
     """Write and verify the bundle of a Closed account, then take the account to Archived in one act.
 
-    Until that act commits the account is Closed, and a repeat writes the bundle anew. Raises `Invalid` before its
+    Until that act commits the account is Closed, and a repeat writes another bundle; what earlier attempts left is
+    deleted last. Raises `Invalid` before its
     day or in another phase, `Conflict` where the account changed meanwhile, `bundles.Broken`, and whatever the
     storage raises.
     """
@@ -55,12 +56,14 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
     seen = bundles.newest(account)
     digest = bundles.write(account)
     with audit.act():
-        account = BillingAccount.objects.locked().get(pk=account_id)
+        account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
         _refuse_early(account)
         if bundles.newest(account) != seen:
             raise Conflict(_("billing account %(name)s changed while it was archived") % {"name": account.name})
         account.archive(digest, purge_on(account, timezone.now().date()))
-        return audit.save_as(actor, account, reason="BillingAccountArchived", why=f"bundle sha256:{digest}")
+        audit.save_as(actor, account, reason="BillingAccountArchived", why=f"bundle sha256:{digest}")
+    bundles.delete_strays(account)
+    return account
 
 
 def _refuse_early(account: BillingAccount) -> None:
@@ -96,11 +99,12 @@ def verify_all(organization: str = "") -> Iterator[tuple[BillingAccount, int, st
     if organization:
         accounts = accounts.filter(organization__name=organization)
     for account in accounts.order_by("organization__name", "name").iterator():
-        purged = account.pseudonymised_on is not None
+        rows, wrong = 0, ""
         try:
-            rows, wrong = bundles.verify(account, account.archive_sha256, pseudonymised=purged), ""
-            if purged and bundles.has_original(account):
-                wrong = _("the bundle with personal data is still there")
-        except (bundles.Broken, OSError, ValueError) as error:
-            rows, wrong = 0, str(error)
+            rows = bundles.verify(account, account.archive_sha256)
+            if account.pseudonymised_on and bundles.strays(account):
+                wrong = _("files with personal data are still there")
+        except Exception as error:
+            # a storage may fail in ways of its own
+            wrong = str(error) or type(error).__name__
         yield account, rows, wrong

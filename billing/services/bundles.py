@@ -1,13 +1,17 @@
 """Archive bundles: all that is known of one account, as JSON Lines, with a manifest that proves them whole.
 
-A bundle is a folder in the storage `archive`, always the same one for an account, so that writing again replaces it.
+A manifest is named by its own SHA-256 and names the folder of its parts, which is new at each attempt. So nothing in
+the storage `archive` is ever written over: attempts that crashed, or that ran at the same time, cannot spoil the bundle
+that the account's row names, and are told from it.
 """
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from typing import IO, Any
+from uuid import uuid4
 
 from django.core.files import File
 from django.core.files.storage import Storage, storages
@@ -26,7 +30,6 @@ from billing.models import (
     Suspension,
 )
 
-MANIFEST = "manifest.json"
 IN_MEMORY = 1024 * 1024
 LEDGER: dict[str, type[Model]] = {
     "account": BillingAccount,
@@ -47,10 +50,13 @@ def storage() -> Storage:
     return storages["archive"]
 
 
-def folder(account: BillingAccount, *, pseudonymised: bool) -> str:
-    """Where the bundle of `account` stands; that without personal data stands beside the first until it is proven."""
-    part = "pseudonymised" if pseudonymised else "complete"
-    return f"{account.organization.name}/{account.uid}/{part}"
+def place(account: BillingAccount) -> str:
+    """The folder of everything that is stored of `account`."""
+    return f"{account.organization.name}/{account.uid}"
+
+
+def _manifest(sha256: str) -> str:
+    return f"manifest-{sha256}.json"
 
 
 def _of(model: type[Model], account: BillingAccount) -> dict[str, Any]:
@@ -80,27 +86,28 @@ def newest(account: BillingAccount) -> dict[str, int]:
 
 
 def write(account: BillingAccount, redact: Redact | None = None) -> str:
-    """Write the bundle of `account`, read it back, verify it; returns the SHA-256 of its manifest.
+    """Write a bundle of `account`, read it back, verify it; returns the SHA-256 of its manifest.
 
-    With `redact`, each row as that makes it, in the folder for bundles without personal data. Memory stays constant.
-    Raises `Broken` where what is read back differs from what was written, and whatever the storage raises.
+    With `redact`, each row as that makes it. Memory stays constant. Raises `Broken` where what is read back differs
+    from what was written, and whatever the storage raises.
     """
-    place = folder(account, pseudonymised=redact is not None)
-    written = {name: _write_part(f"{place}/{name}", rows, model, redact) for name, model, rows in parts(account)}
+    folder = uuid4().hex
     manifest = {
         "account": str(account.uid),
         "name": account.name,
         "organization": account.organization.name,
         "pseudonymised": redact is not None,
         "writtenAt": timezone.now(),
-        "parts": written,
+        "folder": folder,
+        "parts": {
+            name: _write_part(f"{place(account)}/{folder}/{name}", rows, model, redact)
+            for name, model, rows in parts(account)
+        },
     }
     content = json.dumps(manifest, cls=DjangoJSONEncoder, indent=1, sort_keys=True).encode()
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        _save(f"{place}/{MANIFEST}", file)
     digest = hashlib.sha256(content).hexdigest()
-    verify(account, digest, pseudonymised=redact is not None)
+    _save(f"{place(account)}/{_manifest(digest)}", BytesIO(content))
+    verify(account, digest)
     return digest
 
 
@@ -120,24 +127,25 @@ def _save(name: str, content: IO[bytes]) -> None:
     content.seek(0)
     kept = storage().save(name, File(content))
     if kept != name:
-        raise Broken(_("%(name)s was stored as %(kept)s: the storage must overwrite") % {"name": name, "kept": kept})
+        raise Broken(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": kept})
 
 
-def verify(account: BillingAccount, sha256: str, *, pseudonymised: bool) -> int:
-    """Read the whole bundle of `account` and compare it with its manifest, and that with `sha256`; returns its rows.
+def verify(account: BillingAccount, sha256: str) -> int:
+    """Read the whole bundle whose manifest has the digest `sha256` and compare it with that; returns its rows.
 
     Raises `Broken` naming the first thing that is missing or differs, and whatever the storage raises.
     """
-    place = folder(account, pseudonymised=pseudonymised)
+    name = f"{place(account)}/{_manifest(sha256)}"
     try:
-        with storage().open(f"{place}/{MANIFEST}") as file:
+        with storage().open(name) as file:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Broken(_("%(name)s is not the manifest that was written") % {"name": f"{place}/{MANIFEST}"})
+            raise Broken(_("%(name)s is not what was written") % {"name": name})
         manifest = json.loads(content)
-        return sum(_verify_part(f"{place}/{name}", said) for name, said in manifest["parts"].items())
+        folder = f"{place(account)}/{manifest['folder']}"
+        return sum(_verify_part(f"{folder}/{part}", said) for part, said in manifest["parts"].items())
     except FileNotFoundError as error:
-        raise Broken(_("%(name)s is missing") % {"name": error.filename or place}) from error
+        raise Broken(_("%(name)s is missing") % {"name": error.filename or place(account)}) from error
 
 
 def _verify_part(name: str, said: Mapping[str, Any]) -> int:
@@ -154,14 +162,19 @@ def _verify_part(name: str, said: Mapping[str, Any]) -> int:
     return count
 
 
-def has_original(account: BillingAccount) -> bool:
-    """Whether the bundle with personal data is still there. Its manifest goes last, so that no remainder is missed."""
-    return storage().exists(f"{folder(account, pseudonymised=False)}/{MANIFEST}")
+def strays(account: BillingAccount) -> list[str]:
+    """Every file stored of `account` that is no part of its bundle: earlier attempts, or data from before a purge."""
+    manifest = _manifest(account.archive_sha256)
+    with storage().open(f"{place(account)}/{manifest}") as file:
+        folder = json.load(file)["folder"]
+    folders, files = storage().listdir(place(account))
+    found = [name for name in files if name != manifest]
+    for stray in sorted(set(folders) - {folder}):
+        found += [f"{stray}/{name}" for name in storage().listdir(f"{place(account)}/{stray}")[1]]
+    return [f"{place(account)}/{name}" for name in found]
 
 
-def delete_original(account: BillingAccount) -> None:
-    """Delete the bundle with personal data; a repeat finishes what was interrupted."""
-    place = folder(account, pseudonymised=False)
-    for name, _model, _rows in parts(account):
-        storage().delete(f"{place}/{name}")
-    storage().delete(f"{place}/{MANIFEST}")
+def delete_strays(account: BillingAccount) -> None:
+    """Delete what is no part of the bundle that the row of `account` names; a repeat finishes what was interrupted."""
+    for name in strays(account):
+        storage().delete(name)

@@ -3,7 +3,7 @@
 from datetime import date
 
 import structlog
-from django.db.models import CharField, Model, QuerySet, Value
+from django.db.models import CharField, Model, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,7 +31,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
     today = timezone.now().date()
     _refuse_early(account, today)
     seen = bundles.newest(account)
-    bundles.verify(account, account.archive_sha256, pseudonymised=False)
+    bundles.verify(account, account.archive_sha256)
     digest = bundles.write(account, redact)
     with audit.act():
         account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
@@ -46,7 +46,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
                 if _pseudonymise(row):
                     audit.save_as(actor, row, reason="PersonalDataPurged")
         _pseudonymise_notices(account)
-    bundles.delete_original(account)
+    bundles.delete_strays(account)
     return account
 
 
@@ -88,7 +88,7 @@ def purge_due() -> int:
     What stands in the way is written into the account's history, once for as long as it is the same.
     """
     today, done = timezone.now().date(), 0
-    _date_undated(today)
+    _date(today)
     for account_id in list(_due(today).values_list("pk", flat=True)):
         try:
             purge(account_id, actor=PURGER)
@@ -98,10 +98,18 @@ def purge_due() -> int:
         except Exception:
             # a storage may fail in ways of its own
             log.exception("purge_failed", account=account_id)
-    for account in BillingAccount.objects.exclude(pseudonymised_on=None).select_related("organization").iterator():
-        if bundles.has_original(account):
-            bundles.delete_original(account)
+    _finish_interrupted()
     return done
+
+
+def _finish_interrupted() -> None:
+    """Delete the bundles with personal data that a crash has left beside those without."""
+    for account in BillingAccount.objects.exclude(pseudonymised_on=None).select_related("organization").iterator():
+        try:
+            bundles.delete_strays(account)
+        except Exception:
+            # a storage may fail in ways of its own
+            log.exception("purge_unfinished", account=account.pk)
 
 
 def _due(on: date) -> QuerySet[BillingAccount]:
@@ -109,15 +117,16 @@ def _due(on: date) -> QuerySet[BillingAccount]:
     return archived.filter(purge_on__lte=on).order_by("pk")
 
 
-def _date_undated(on: date) -> None:
-    """Give a purge date to what was archived before the platform named its country."""
-    undated = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED, purge_on=None)
-    for account_id in list(undated.values_list("pk", flat=True)):
+def _date(on: date) -> None:
+    """Date what was archived while no country was known, and put off what the law has come to keep longer."""
+    archived = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED, pseudonymised_on=None)
+    for account_id in list(archived.filter(Q(purge_on=None) | Q(purge_on__lte=on)).values_list("pk", flat=True)):
         with audit.act():
             account = BillingAccount.objects.locked().get(pk=account_id)
-            account.purge_on = account.purge_on or archival.purge_on(account, on)
-            if account.purge_on:
-                audit.save_as(PURGER, account, reason="PurgeDateSet", why=str(account.purge_on))
+            day = archival.purge_on(account, on)
+            if day and (account.purge_on is None or day > account.purge_on):
+                account.purge_on = day
+                audit.save_as(PURGER, account, reason="PurgeDateSet", why=str(day))
 
 
 def _note(account_id: int, why: str) -> None:

@@ -7,12 +7,13 @@ from datetime import date
 from django.utils import timezone
 
 from billing.compliance import retention as rules
-from billing.models import BillingAccount, Hold, Notice
+from billing.models import BillingAccount, Notice
 from billing.services import notices
 from billing.services.archival import archive_on, purge_on
 from milo import audit
 
 MILESTONES = (7, 30)
+CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class Planned:
 
 def planned(account: BillingAccount, on: date) -> Planned:
     """What retention will do with a closed or archived account, by the rules in force `on` a day."""
-    holds = list(Hold.objects.filter(account=account).order_by("pk"))
-    day = account.purge_on or purge_on(account, on)
+    holds = sorted(account.holds.all(), key=lambda hold: hold.pk)
+    # the law may have come to ask for more since, never for less than was promised
+    day = max((day for day in (account.purge_on, purge_on(account, on)) if day), default=None)
     if day:
         day = rules.purge_date_after_holds(day, [hold.released_at and hold.released_at.date() for hold in holds])
     return Planned(account, archive_on(account), day, tuple(hold.type for hold in holds if hold.released_at is None))
@@ -51,7 +53,12 @@ def plan(on: date, organization: str = "") -> Iterator[Planned]:
     accounts = BillingAccount.objects.filter(phase__in=BillingAccount.READ_ONLY, pseudonymised_on=None)
     if organization:
         accounts = accounts.filter(organization__name=organization)
-    for account in accounts.select_related("organization").order_by("organization__name", "name").iterator():
+    for account in (
+        accounts.select_related("organization")
+        .prefetch_related("holds")
+        .order_by("organization__name", "name")
+        .iterator(CHUNK)
+    ):
         yield planned(account, on)
 
 

@@ -83,7 +83,7 @@ ATTACKS: dict[str, list[Attack]] = {
         *changes("archived", closed_at=_earlier("closed_at"), archived_at=_earlier("archived_at")),
     ],
     "account_archive_fixed": changes("archived", archive_sha256="0" * 64),
-    "account_purge_date_fixed": [Attack(_dated_twice)],
+    "account_purge_date_never_earlier": [Attack(_dated_twice)],
     "account_pseudonymised_while_held": changes("ready", pseudonymised_on=date(2036, 1, 11)),
     "account_pseudonymised_when_due": changes("archived", pseudonymised_on=date(2036, 1, 11)),
     "account_ready_while_suspended": changes("suspended", phase="Ready"),
