@@ -16,6 +16,8 @@ from billing.tasks import archive_accounts
 from milo.errors import Conflict, Invalid
 from projects.models import Organization
 from tests import make
+from tests.admin.browser import buttons, page_of, staff
+from tests.api.client import ACCOUNTS, Api
 from tests.ledger import assert_history_explains, nothing_changes, refused, steps
 from tests.retention import Failing, a_closed_account, manifest, noon, part, store, stored
 
@@ -214,3 +216,29 @@ def test_the_bundle_is_a_folder_of_files_by_default(closed: BillingAccount, sett
     assert not left_by_a_crash.exists()
     assert "1 bundles checked, 0 broken" in verify()
     assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.jsonl")} == {0o600}
+
+
+def test_an_archived_account_is_read_in_the_api_and_on_the_staff_site_and_changed_in_neither(
+    closed: BillingAccount, settings: Any
+) -> None:
+    settings.MILO_PLATFORM_COUNTRY = "AR"
+    operator = staff("finance-operator")
+    assert "on 2026-04-11 at the earliest" in operator.get(page_of(closed)).content.decode()
+    archive_accounts()
+    closed.refresh_from_db()
+    page = operator.get(page_of(closed))
+    assert closed.archive_sha256 in page.content.decode()
+    assert "on 2036-01-11 at the earliest" in page.content.decode()
+    assert buttons(page) <= {page_of(closed, "hold")}
+    api = Api.of(make.a_person(groups=("finance-operator",)))
+    shown = api.get(f"{ACCOUNTS}/us").done()
+    assert shown["status"]["phase"] == "Archived"
+    assert shown["status"]["retention"] == {
+        "closedAt": "2026-01-10T12:00:00.000000Z",
+        "archivedAt": "2026-04-11T12:00:00.000000Z",
+        "archiveSHA256": closed.archive_sha256,
+        "purgeDate": "2036-01-11",
+    }
+    with nothing_changes():
+        changed = api.put(f"{ACCOUNTS}/us", shown | {"spec": shown["spec"] | {"displayName": "x"}})
+        assert "closed and cannot be changed" in changed.refused(422, "Invalid")["message"]

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
@@ -17,6 +18,8 @@ from billing.admin.request_acts import REQUESTS
 from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
+from billing.services.archival import archive_on
+from billing.services.retention import planned
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, instant, lines, link, list_address
 from milo.admin.site import Attention
@@ -76,12 +79,33 @@ class BillingAccountAdmin(LedgerAdmin):
         ),
         METADATA,
     )
+    retention = (
+        gettext_lazy("Retention"),
+        {"fields": ("closed_at", "archival", "archive_sha256", "purge", "pseudonymised_on")},
+    )
     list_actions = (OpenAccount,)
     object_actions = (ReviseAccount, *REQUESTS, SetHold, ResolveSuspension, SuspendAccount)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
         accounts: QuerySet[BillingAccount] = super().get_queryset(request).with_linked_projects_count()
         return accounts
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return [*fieldsets, self.retention] if obj and obj.closed_at else fieldsets
+
+    @admin.display(description=gettext_lazy("archived"))
+    def archival(self, row: BillingAccount) -> str:
+        if row.archived_at:
+            return instant(row.archived_at)
+        return _("on %(day)s at the earliest") % {"day": archive_on(row)}
+
+    @admin.display(description=gettext_lazy("purge of personal data"))
+    def purge(self, row: BillingAccount) -> str:
+        found = planned(row, timezone.now().date())
+        if found.holds:
+            return _("not while a hold is open")
+        return _("on %(day)s at the earliest") % {"day": found.purge_on} if found.purge_on else _("no date is known")
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: BillingAccount) -> str:

@@ -21,7 +21,7 @@ from billing.services.bindings import PROJECT_FIELD, bind, relabel
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, register
-from milo.kube.manifests import condition, without_empty
+from milo.kube.manifests import condition, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from projects.api.history import responsibility
 
@@ -70,13 +70,14 @@ class BillingAccountKind(Kind):
 
     def status(self, row: BillingAccount) -> dict[str, Any]:
         ready = row.phase == BillingAccount.Phase.READY
-        return {
+        status = {
             "phase": row.phase,
             "conditions": [
                 condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)
             ],
             "linkedProjectsCount": row.linked_projects_count,  # type: ignore[attr-defined]
         }
+        return status | {"retention": _retention(row)} if row.closed_at else status
 
     def create(self, body: Body, *, actor: Actor) -> BillingAccount:
         assert body.organization_id
@@ -84,6 +85,17 @@ class BillingAccountKind(Kind):
 
     def update(self, row: BillingAccount, body: Body, *, actor: Actor, resource_version: int | None) -> BillingAccount:
         return revise(row.pk, _account_spec(body), body.metadata, actor=actor, resource_version=resource_version)
+
+
+def _retention(row: BillingAccount) -> dict[str, Any]:
+    kept = {
+        "closedAt": row.closed_at and precise_instant(row.closed_at),
+        "archivedAt": row.archived_at and precise_instant(row.archived_at),
+        "archiveSHA256": row.archive_sha256,
+        "purgeDate": row.purge_on and row.purge_on.isoformat(),
+        "purgedDate": row.pseudonymised_on and row.pseudonymised_on.isoformat(),
+    }
+    return without_empty(kept)
 
 
 def _account_spec(body: Body) -> AccountSpec:

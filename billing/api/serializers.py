@@ -65,12 +65,26 @@ class BillingAccountSpecSerializer(serializers.Serializer[Any]):
     )
 
 
+class RetentionSerializer(serializers.Serializer[Any]):
+    closedAt = serializers.DateTimeField(help_text=_("Instant (UTC) of the closure."))
+    archivedAt = serializers.DateTimeField(
+        required=False, help_text=_("Instant (UTC) since which the archive holds a verified bundle of the account.")
+    )
+    archiveSHA256 = serializers.CharField(required=False, help_text=_("SHA-256 of the manifest of that bundle."))
+    purgeDate = serializers.DateField(
+        required=False,
+        help_text=_("First day (UTC) on which personal data may be pseudonymised; an open hold puts it off."),
+    )
+    purgedDate = serializers.DateField(required=False, help_text=_("Day (UTC) on which they were pseudonymised."))
+
+
 class BillingAccountStatusSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text=_("Provisioning, Incomplete, Ready, Suspended, Closed or Archived."))
     conditions = ConditionSerializer(
         many=True, help_text=_("Ready: the account accepts project bindings; else the message says what is missing.")
     )
     linkedProjectsCount = serializers.IntegerField(help_text=_("Number of projects that the account pays for now."))
+    retention = RetentionSerializer(required=False, help_text=_("What becomes of a closed account; absent before."))
 
 
 class BindingSpecSerializer(serializers.Serializer[Any]):
