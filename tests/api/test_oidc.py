@@ -67,7 +67,7 @@ def jwks_url(published: Published) -> Iterator[str]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Keys)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/keys"
     server.shutdown()
     server.server_close()
