@@ -10,6 +10,7 @@ from billing.models import BillingAccount, Charge
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, Invalid
+from milo.kube.metadata import Metadata
 from projects.models import Organization
 from tests import make
 from tests.ledger import causes_of, member, nothing_changes, refused, staff
@@ -37,6 +38,13 @@ def test_a_repeated_report_changes_nothing(account: BillingAccount) -> None:
     first = report(account)
     with nothing_changes():
         assert report(account).pk == first.pk
+
+
+def test_a_repeated_report_is_refused_for_what_the_first_would_have_been(account: BillingAccount) -> None:
+    report(account)
+    with refused(Invalid) as refusal:
+        report_charge(account.organization_id, "us", INVOICE, metadata=Metadata({"tier": "!"}), actor=REPORTER)
+    assert set(causes_of(refusal)) == {"metadata.labels"}
 
 
 def test_a_report_with_other_content_is_a_conflict(account: BillingAccount) -> None:

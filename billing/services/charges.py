@@ -63,14 +63,16 @@ def report_charge(
     actor.require("create", CHARGES, organization_id)
     with audit.act():
         debtor = lock_named(organization_id, account)
+        name = name or f"charge-{uuid4()}"
+        causes = name_causes(name) + metadata.causes()
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
-        if known:
+        # a repeat with faults of its own is refused as the first would have been
+        if known and not causes:
             held = ChargeSpec(known.external_id, known.amount, known.currency_code, known.due_date, known.description)
             if held == spec:
                 return known
             raise Conflict(_("charge %(id)s was reported with other content") % {"id": spec.external_id})
-        name = name or f"charge-{uuid4()}"
-        causes = name_causes(name) + metadata.causes() + spec.causes(debtor)
+        causes += spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
         if causes:

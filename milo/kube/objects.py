@@ -10,10 +10,11 @@ from rest_framework import serializers
 from milo.errors import Cause, Conflict, Invalid, Refused
 from milo.kube.kinds import Body, Kind
 from milo.kube.metadata import Metadata
-from milo.kube.names import generated_name
+from milo.kube.names import generated_name, name_causes
 from milo.kube.schemas import ObjectMetaSerializer
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_METADATA = frozenset(ObjectMetaSerializer().fields)
 _NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
 _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
@@ -69,7 +70,7 @@ def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Seria
     _object(manifest, "status")
     return [
         *sorted(manifest.keys() - _ENVELOPE),
-        *_unknown(ObjectMetaSerializer(), _object(manifest, "metadata"), "metadata"),
+        *(f"metadata.{key}" for key in sorted(_object(manifest, "metadata").keys() - _METADATA)),
         *_unknown(serializer(), _without_null(_object(manifest, "spec")), "spec"),
     ]
 
@@ -143,17 +144,13 @@ def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
 
 def _version(metadata: dict[str, Any]) -> int | None:
     sent = _text(metadata, "resourceVersion")
-    if not sent:
-        return None
-    if not sent.isascii() or not sent.isdigit() or len(sent) > 18:
-        raise Refused(_("metadata.resourceVersion must be a number in a string"))
-    return int(sent)
+    return int(sent) if sent else None
 
 
 def _name(metadata: dict[str, Any]) -> str:
-    if metadata.get("name") is not None:
-        return _text(metadata, "name")
-    if stem := _text(metadata, "generateName"):
+    if name := _text(metadata, "name"):
+        return name
+    if metadata.get("name") is None and (stem := _text(metadata, "generateName")):
         return generated_name(stem)
     raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
 
@@ -202,6 +199,12 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     if unknown:
         raise _strict(unknown)
     _check_types(metadata)
+    # nothing keeps it, and so nothing else would look at it
+    causes = Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations")).causes()
+    if metadata.get("name") is not None:
+        causes += name_causes(metadata["name"])
+    if causes:
+        raise Invalid.because(causes)
     return validate(serializer, spec, "spec")
 
 

@@ -39,16 +39,16 @@ class Parameters:
         raise Refused(_("%(name)s must be true or false") % {"name": name})
 
     def number(self, name: str, most: int) -> int:
-        """A whole number from 0 to `most`; 0 where it is not given."""
-        value = self.query.get(name, "")
-        if not value:
+        """A whole number from 0 to `most`; 0 where it is not given. An empty resourceVersion is none."""
+        value = self.query.get(name)
+        if value is None or (not value and name == "resourceVersion"):
             return 0
         if not (value.isascii() and value.isdigit() and len(value) <= 18):
             raise Refused(_("%(name)s must be a whole number, not negative") % {"name": name})
         return min(int(value), most)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.query.get(name) or default
+        value = self.query.get(name, default)
         if value not in choices:
             raise Refused(_("%(name)s must be one of %(known)s") % {"name": name, "known": ", ".join(choices)})
         return value

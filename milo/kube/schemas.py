@@ -32,11 +32,6 @@ class NameField(TextField):
     """A DNS-1123 label."""
 
 
-@extend_schema_field({"type": "string", "pattern": "^([a-z0-9][-a-z0-9]*)?$"})
-class NameStemField(TextField):
-    """The beginning of a DNS-1123 label."""
-
-
 @extend_schema_field({"type": "string", "pattern": f"^({PART.pattern})?$", "maxLength": 63})
 class LabelValueField(TextField):
     """The value of a label."""
@@ -44,7 +39,15 @@ class LabelValueField(TextField):
 
 @extend_schema_field({"type": "string", "pattern": "^[0-9]{0,18}$"})
 class VersionField(TextField):
-    """A resourceVersion."""
+    """A resourceVersion; empty is none."""
+
+    default_error_messages = {"number": _("must be a number in a string")}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+            self.fail("number")
+        return text
 
 
 class ConditionSerializer(serializers.Serializer[Any]):
@@ -75,9 +78,7 @@ class ObjectMetaSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="DNS-1123 label: lower case letters, digits and '-', at most 63. Unique in the namespace; fixed.",
     )
-    generateName = NameStemField(
-        required=False, help_text="Beginning of the name, where the server shall choose the rest."
-    )
+    generateName = TextField(required=False, help_text="Beginning of the name, where the server shall choose the rest.")
     namespace = TextField(required=False, help_text="Name of the owning organization; absent where the kind has none.")
     labels = serializers.DictField(
         child=LabelValueField(allow_null=True),

@@ -241,7 +241,8 @@ def test_an_address_that_can_name_nothing_is_not_found(operator: Api, ledger: No
 
 def test_a_faulty_query_is_a_bad_request(admin: Api, ledger: None) -> None:
     many = "&".join(f"x{number}=1" for number in range(1001))
-    for query in ("limit=abc", "watch=maybe", "continue=x", "labelSelector=a=b=c", "includeObject=All", many):
+    empty = ("limit=", "timeoutSeconds=", "dryRun=", "fieldValidation=", "includeObject=")
+    for query in (*empty, "limit=abc", "watch=maybe", "continue=x", "labelSelector=a=b=c", "includeObject=All", many):
         admin.get(f"{ACCOUNTS}?{query}").refused(400, "BadRequest")
     admin.get(f"{ACCOUNTS}?%ff=%ff&%00=%00&limit=1").done()
 

@@ -113,7 +113,7 @@ def test_a_limit_that_is_no_number_is_refused(admin: Api, acme: Organization, li
     assert "limit" in admin.get(f"{ACCOUNTS}?limit={limit}").refused(400, "BadRequest")["message"]
 
 
-@pytest.mark.parametrize("limit", ["", "0", "999999999999999999"])
+@pytest.mark.parametrize("limit", ["0", "999999999999999999"])
 def test_no_limit_and_a_huge_one_mean_as_many_as_there_may_be(admin: Api, accounts: list[str], limit: str) -> None:
     assert admin.get(f"{ACCOUNTS}?limit={limit}").names() == accounts
 

@@ -177,3 +177,17 @@ def test_another_body_is_refused(admin: Api, path: str, body: Any) -> None:
 @pytest.mark.parametrize("path", [WHO, CAN_I, RULES])
 def test_strangers_are_not_answered(db: None, path: str) -> None:
     Api().post(path, {}).refused(401, "Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"), [({"name": ""}, "metadata.name"), ({"labels": {"tier": "!"}}, "metadata.labels")]
+)
+@pytest.mark.parametrize("path", [WHO, CAN_I, RULES])
+def test_nonsense_in_the_metadata_of_a_question_is_refused_though_nothing_keeps_it(
+    admin: Api, path: str, metadata: dict[str, Any], field: str
+) -> None:
+    kinds = {WHO: "SelfSubjectReview", CAN_I: "SelfSubjectAccessReview", RULES: "SelfSubjectRulesReview"}
+    body = {"kind": kinds[path], "apiVersion": path.split("/", 2)[2].rpartition("/")[0], "metadata": metadata}
+    answer = admin.post(path, body)
+    answer.refused(400, "BadRequest")
+    assert set(answer.causes()) == {field}

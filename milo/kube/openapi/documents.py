@@ -133,3 +133,6 @@ def _close(schema: Schema) -> None:
     for key, item in schema.get("properties", {}).items():
         if key not in schema.get("required", ()):
             item["nullable"] = True
+            if "enum" in item:
+                # by OpenAPI 3.0.3, nullable adds nothing to an enum
+                item["enum"] = [*item["enum"], None]

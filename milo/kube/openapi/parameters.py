@@ -9,7 +9,7 @@ from milo.kube.kinds import Kind
 from milo.kube.parameters import INCLUDES, VALIDATIONS
 from milo.kube.schemas import NAME
 
-_COUNT = {"type": "integer", "minimum": 0}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 
 
 def _query(name: str, schema: dict[str, Any] | type, description: str) -> OpenApiParameter:
