@@ -1,6 +1,5 @@
 """Bearer tokens on the API; sessions are for the admin only."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -9,10 +8,8 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from milo.access import Actor
-from milo.identity import oidc
-from milo.identity.actors import actor_of
+from milo.identity import oidc, tokens
 from milo.identity.models import PREFIX
-from milo.identity.tokens import token_of
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -30,11 +27,9 @@ class BearerAuthentication(BaseAuthentication):
             return None
         if not secret.startswith(PREFIX) and (provider := oidc.provider()):
             return oidc.admit(secret.strip(), provider)
-        token = token_of(secret.strip())
-        if token is None:
-            raise AuthenticationFailed("the token is unknown, expired or revoked")
-        actor = actor_of(token.user)
-        return token.user, actor if token.scopes is None else replace(actor, scopes=frozenset(token.scopes))
+        if admitted := tokens.admit(secret.strip()):
+            return admitted
+        raise AuthenticationFailed("the token is unknown, expired or revoked")
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"

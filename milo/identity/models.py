@@ -6,6 +6,7 @@ import secrets
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +28,8 @@ def new_secret() -> str:
 class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
     def valid(self) -> "ServiceTokenQuerySet":
         """Tokens that admit: not revoked, not expired, of a user who is active."""
-        unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        # by the clock of the database, so that the queryset may be kept and asked again
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None, user__is_active=True)
 
 
