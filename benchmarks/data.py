@@ -135,9 +135,10 @@ def _number_copies(template: Any) -> None:
         "name": "row.name",
         "organization": "owner.name",
         "namespace": namespace,
-        "manifest": "jsonb_set(template.manifest, '{metadata}', jsonb_strip_nulls(template.manifest->'metadata'"
+        "manifest": "jsonb_set(template.manifest::jsonb, '{metadata}',"
+        " jsonb_strip_nulls(template.manifest::jsonb->'metadata'"
         " || jsonb_build_object('name', row.name, 'uid', row.uid, 'resourceVersion', (last.value + row.id)::text,"
-        f" 'namespace', nullif({namespace}, ''))))",
+        f" 'namespace', nullif({namespace}, ''))))::text",
     }
     columns = _columns(Change)
     owner = "id" if template._meta.label == Organization._meta.label else "organization_id"

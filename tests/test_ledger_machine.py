@@ -286,7 +286,7 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def a_watcher_has_seen_every_row_as_it_is(self) -> None:
-        newest = dict(Change.objects.order_by("resource_version").values_list("uid", "manifest"))
+        newest: dict[Any, Any] = dict(Change.objects.order_by("resource_version").values_list("uid", "manifest"))
         untold = {project.row.uid for project in self.projects if project.payer and project.payer.untold}
         for kind in map(kind_of, LEGAL):
             assert kind

@@ -14,8 +14,10 @@ from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.manifests import render
 from milo.kube.models import Change, Counter
+from milo.prepared import Prepared
 
 _REVISION = "_kube_revision"
+_CURRENT = Prepared(lambda: Counter.objects.values_list("value", flat=True))
 
 
 def _take(count: int) -> int:
@@ -31,7 +33,8 @@ def _take(count: int) -> int:
 
 def current_version() -> int:
     """The number of the newest committed revision. Read it before the rows of a list."""
-    return Counter.objects.values_list("value", flat=True).first() or 0
+    found = _CURRENT.ask()
+    return int(found[0][0]) if found else 0
 
 
 def oldest_version() -> int:

@@ -25,6 +25,7 @@ class CollectionView(KubeView):
             selection,
             limit=parameters.number("limit", lists.MAX_LIMIT),
             token=parameters.text("continue"),
+            raw=self.answer.raw,
         )
         shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
         return self.answer.respond(shaped)

@@ -14,7 +14,7 @@ from milo.errors import Forbidden, NotFound, Refused
 from milo.kube import lists, objects, selectors
 from milo.kube.core_schemas import NamespaceStatusSerializer
 from milo.kube.kinds import Column, Kind, all_kinds, namespace_kind
-from milo.kube.manifests import instant, precise_instant, render, without_empty
+from milo.kube.manifests import instant, precise_instant, without_empty
 from milo.kube.models import Change
 from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.parameters import Parameters
@@ -105,12 +105,12 @@ class NamespaceView(NamespacesView):
     http_method_names = ["get", "head"]
 
     def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
-        manifest = namespace_manifest(render(self.kind, self.row()))
+        manifest = namespace_manifest(self.manifest())
         return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
 
-    def row(self, verb: str = "get") -> Any:
+    def manifest(self) -> dict[str, Any]:
         try:
-            return super().row(verb)
+            return super().manifest()
         except NotFound as missing:
             # kubectl asks for the namespace after any 404, and shows this answer instead
             raise NotFound(f'namespaces "{self.kwargs["name"]}" not found') from missing
@@ -118,7 +118,7 @@ class NamespaceView(NamespacesView):
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """DELETE is refused in the words of the object that the namespace shows."""
         if request.method == "DELETE":
-            self.row()
+            self.manifest()
             raise MethodNotAllowed(str(self.kind.undeletable))
         return super().http_method_not_allowed(request, *args, **kwargs)
 

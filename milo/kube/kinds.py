@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db import models
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
 from milo.kube.metadata import Metadata
 from milo.kube.models import ResourceQuerySet
+from milo.prepared import Given, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ class Kind:
     is_namespace: ClassVar[bool] = False
     """Whether an object of this kind is also shown as the namespace of its name."""
 
+    live: ClassVar[bool] = False
+    """Whether a read shows at once what no revision says yet: rendered from the rows each time, not from the log."""
+
     model: ClassVar[type[models.Model]]
     organization_path: ClassVar[str] = "organization"
     """ORM path from a row to the organization that owns it; its name is the namespace."""
@@ -118,6 +122,20 @@ class Kind:
     def namespace(self, row: Any) -> str:
         """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
         return self.organization(row).name if self.namespaced else ""
+
+    @property
+    def owner(self) -> str:
+        """ORM path to the primary key of the organization that owns a row."""
+        return "pk" if self.is_namespace else f"{self.organization_path}_id"
+
+    @cached_property
+    def named(self) -> Prepared:
+        """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
+        place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
+        rows: Any = self.model._default_manager
+        return Prepared(
+            lambda: rows.filter(name=Given("name"), **place).with_manifest().values_list(self.owner, "manifest")
+        )
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.core import signing
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
 from milo.kube import changes
 from milo.kube.kinds import Kind
 from milo.kube.manifests import render
-from milo.kube.models import Change, ResourceQuerySet
+from milo.kube.models import ResourceQuerySet
 from milo.kube.selectors import Selection
 from milo.kube.status import Expired
 
@@ -55,42 +56,42 @@ def _after(columns: tuple[str, ...], key: tuple[Any, ...]) -> Q:
 
 
 def page(
-    kind: Kind, rows: ResourceQuerySet[Any], selection: Selection, *, limit: int = 0, token: str = ""
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    kind: Kind, rows: ResourceQuerySet[Any], selection: Selection, *, limit: int = 0, token: str = "", raw: bool = False
+) -> tuple[list[Any], dict[str, Any]]:
     """Manifests and list metadata: at most `limit` (0, or more than 5,000, is 5,000) of `rows`, in the order of names.
 
-    With `token`, what has changed since the list began is shown as it was then. Raises `Expired` where the change
-    log no longer reaches back to that, `Refused` for a token that is none.
+    With `raw`, what is only to be sent on stays JSON text (`orjson.Fragment`). With `token`, what has changed since
+    the list began is shown as it was then. Raises `Expired` where the change log no longer reaches back to that,
+    `Refused` for a token that is none.
     """
     columns = _key_columns(kind)
     limit = min(limit or MAX_LIMIT, MAX_LIMIT)
     position = Position.of_token(token, kind) if token else None
     # read before the rows, so that a watch from here on misses nothing
     version = position.version if position else changes.current_version()
-    rows = rows.with_revision()
-    chosen = selection.apply(rows)
+    rows = rows.prefetch_related(None).with_revision()
+    chosen: Any = selection.apply(rows)
     if position:
         if position.version < changes.oldest_version():
             raise Expired(_("the continue token has expired; start the list again"))
         chosen = (chosen | rows.filter(resource_version__gt=version)).filter(_after(columns, position.key))
-    found = list(chosen.order_by(*columns)[: limit + 1])
+    chosen = chosen.order_by(*columns).with_manifest(position and position.version)
+    found = list(chosen.values_list("pk", "resource_version", "manifest", *columns)[: limit + 1])
     metadata = {"resourceVersion": str(version)}
     if len(found) > limit:
         found.pop()
-        last = found[-1]
-        metadata["continue"] = Position(version, tuple(getattr(last, column) for column in columns)).token(kind)
-    if position:
-        return _as_of(kind, found, selection, version), metadata
-    return [render(kind, row) for row in found], metadata
+        metadata["continue"] = Position(version, tuple(found[-1][3:])).token(kind)
+    live = _live(kind, found, position) if kind.live else {}
+    manifests = []
+    for pk, number, text, *_key in found:
+        if position and number > version and not (text and selection.matches(orjson.loads(text))):
+            continue  # when the list began it was not yet there, or not selected
+        manifests.append(live.get((pk, number)) or (orjson.Fragment(text) if raw else orjson.loads(text)))
+    return manifests, metadata
 
 
-def _as_of(kind: Kind, rows: list[Any], selection: Selection, version: int) -> list[dict[str, Any]]:
-    moved = [row.uid for row in rows if row.resource_version > version]
-    then: dict[str, dict[str, Any]] = {}
-    if moved:
-        older = Change.objects.filter(uid__in=moved, resource_version__lte=version)
-        newest = older.values("uid").annotate(newest=Max("resource_version")).values("newest")
-        shown_then = Change.objects.filter(resource_version__in=newest).values_list("uid", "manifest")
-        then = {str(uid): manifest for uid, manifest in shown_then}
-    shown = (render(kind, row) if row.resource_version <= version else then.get(str(row.uid)) for row in rows)
-    return [manifest for manifest in shown if manifest and selection.matches(manifest)]
+def _live(kind: Kind, found: list[Any], position: Position | None) -> dict[tuple[Any, int], dict[str, Any]]:
+    """The manifests of what has not moved on since the list began, by key and number, rendered from the rows."""
+    unmoved = [pk for pk, number, *_rest in found if position is None or number <= position.version]
+    rows = kind.queryset().with_revision().in_bulk(unmoved)
+    return {(pk, row.resource_version): render(kind, row) for pk, row in rows.items()}

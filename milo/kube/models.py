@@ -1,14 +1,19 @@
 """What every resource has in common, and the change log that all of them share."""
 
 import uuid
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import orjson
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+if TYPE_CHECKING:
+    _TextField = models.TextField[dict[str, Any], dict[str, Any]]
+else:
+    _TextField = models.TextField
 
 
 class ResourceQuerySet(models.QuerySet[M]):
@@ -25,6 +30,15 @@ class ResourceQuerySet(models.QuerySet[M]):
         """Rows annotated with `resource_version`, the number of their newest revision."""
         newest = Change.objects.filter(uid=OuterRef("uid")).order_by("-resource_version")
         return self.annotate(resource_version=Subquery(newest.values("resource_version")[:1]))
+
+    def with_manifest(self, at: int | None = None) -> Self:
+        """Rows annotated with `manifest`, the JSON text of their newest revision, or of the one they had at `at`.
+
+        None where an object came later than that.
+        """
+        revisions = Change.objects.filter(uid=OuterRef("uid"), **({} if at is None else {"resource_version__lte": at}))
+        text = revisions.order_by("-resource_version").values("manifest")[:1]
+        return self.annotate(manifest=Subquery(text, output_field=models.TextField()))
 
 
 class Resource(models.Model):
@@ -63,6 +77,16 @@ class Counter(models.Model):
         return str(self.value)
 
 
+class ManifestField(_TextField):
+    """A manifest, kept as the JSON text that is sent: a list joins the texts of its objects and makes none anew."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else orjson.loads(value)
+
+    def get_prep_value(self, value: Any) -> str:
+        return orjson.dumps(value).decode()
+
+
 class Change(models.Model):
     """One revision of one object: how it looked from this resourceVersion on, and what happened to it.
 
@@ -83,7 +107,7 @@ class Change(models.Model):
     namespace = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=63)
     uid = models.UUIDField()
-    manifest = models.JSONField()
+    manifest = ManifestField()
     actor = models.CharField(max_length=200)
     reason = models.CharField(max_length=60, blank=True)
     message = models.TextField(blank=True)

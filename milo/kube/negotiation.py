@@ -29,6 +29,11 @@ class Answer:
         base = "application/yaml" if self.yaml else "application/json"
         return f"{base};as={self.shape};v={self.version};g=meta.k8s.io" if self.shape else base
 
+    @property
+    def raw(self) -> bool:
+        """Whether objects are sent as they are kept: whole, as JSON."""
+        return not self.shape and not self.yaml
+
     def respond(self, value: dict[str, Any], status: int = 200) -> HttpResponse:
         body = yaml.safe_dump(value, sort_keys=False).encode() if self.yaml else orjson.dumps(value)
         return HttpResponse(body, content_type=self.content_type, status=status)

@@ -39,8 +39,7 @@ class ObjectView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Read; with If-None-Match, 304 where nothing is new."""
-        manifest = render(self.kind, self.row())
-        response = self.one(manifest)
+        response = self.one(self.manifest())
         if _tags(request.headers.get("If-None-Match", "")) & {"*", response["ETag"].strip('"')}:
             return HttpResponse(status=304, headers={"ETag": response["ETag"]})
         return response

@@ -7,14 +7,13 @@ from rest_framework.request import Request
 
 from milo.kube import objects
 from milo.kube.kinds import Act, Reading
-from milo.kube.manifests import render
 from milo.kube.views import KubeView
 
 
 class StatusView(KubeView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Read the object through its status subresource; status is written by acts only."""
-        return self.one(render(self.kind, self.row()))
+        return self.one(self.manifest())
 
 
 class ActView(KubeView):

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import orjson
 from django.http import HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -23,6 +24,11 @@ from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
 from milo.kube.parameters import Parameters
 from milo.kube.status import MethodNotAllowed
 from milo.kube.throttle import RequestThrottle
+from milo.prepared import Given, Prepared
+
+_ORGANIZATION = Prepared(
+    lambda: namespace_kind().model._default_manager.filter(name=Given("name")).values_list("pk", flat=True)
+)
 
 
 class KubeView(APIView):
@@ -113,16 +119,15 @@ class KubeView(APIView):
                     "what": kind.plural,
                 }
             )
-        path = "pk" if kind.is_namespace else f"{kind.organization_path}_id"
-        return rows.filter(**{f"{path}__in": allowed})
+        return rows.filter(**{f"{kind.owner}__in": allowed})
 
     def organization_id(self) -> int:
         """The organization of the request's namespace; one that the actor may not see is as missing as none."""
         namespaces = namespace_kind()
-        found = namespaces.model._default_manager.filter(name=self.namespace).values_list("pk", flat=True).first()
-        if found is None or not self.actor.may("get", namespaces.plural, found):
+        found = _ORGANIZATION.ask(name=self.namespace)
+        if not found or not self.actor.may("get", namespaces.plural, found[0][0]):
             raise NotFound(f'namespaces "{self.namespace}" not found')
-        return int(found)
+        return int(found[0][0])
 
     def row(self, verb: str = "get") -> Any:
         """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
@@ -132,12 +137,27 @@ class KubeView(APIView):
             rows = rows.filter(**{f"{kind.organization_path}__name": self.namespace})
         row = rows.first()
         organization_id = kind.organization(row).pk if row else None
-        if row is None or not self.actor.may("get", kind.plural, organization_id):
-            raise NotFound(f'{kind.plural}.{kind.group} "{self.kwargs["name"]}" not found')
+        self._admit(organization_id)
         if verb not in kind.verbs:
             raise MethodNotAllowed(_("%(what)s cannot be changed by %(verb)s") % {"what": kind.plural, "verb": verb})
         self.actor.require(verb, kind.plural, organization_id)
         return row
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the object of the request, to be read. Foreign looks like missing."""
+        kind: Kind = self.kind
+        if kind.live:
+            return render(kind, self.row())
+        found = kind.named.ask(name=self.kwargs["name"], namespace=self.namespace)
+        organization_id, text = found[0] if found else (None, "")
+        self._admit(organization_id)
+        manifest: dict[str, Any] = orjson.loads(text)
+        return manifest
+
+    def _admit(self, organization_id: int | None) -> None:
+        """Raise `NotFound` unless there is an object, of this organization, and the actor may know of it."""
+        if organization_id is None or not self.actor.may("get", self.kind.plural, organization_id):
+            raise NotFound(f'{self.kind.plural}.{self.kind.group} "{self.kwargs["name"]}" not found')
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
         """An object in the shape asked for, with its ETag."""

@@ -74,6 +74,8 @@ class ProjectKind(Kind):
     group, kind, plural, singular = GROUP, "Project", PROJECTS, "project"
     description = gettext_lazy("What consumes services, and so needs a payer.")
     namespaced = False
+    # the standing of the payer shows at once, its revision follows in the background
+    live = True
     model = Project
     spec_serializer, status_serializer = ProjectSpecSerializer, ProjectStatusSerializer
     columns = (
