@@ -161,6 +161,7 @@ UNFOLD = {
     "SITE_HEADER": "Milo Billing Accounts",
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("milo/favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": False,
     "STYLES": [lambda request: static("milo/admin.css")],

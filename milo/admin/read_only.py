@@ -35,6 +35,8 @@ class ReadOnlyAdmin(ModelAdmin):
     actions = None
     list_per_page = 50
     list_filter_submit = True
+    # nothing is submitted, and unfold's way back to the list is a button called Close, which an account can be too
+    change_form_template = "milo/read_only_form.html"
     change_form_outer_after_template = "milo/panels.html"
 
     def organization_id(self, row: models.Model) -> int | None:

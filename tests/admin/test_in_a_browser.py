@@ -1,0 +1,94 @@
+"""The staff site in a real browser: what only scripts, styles and the keyboard can break."""
+
+import re
+from collections.abc import Callable, Iterator
+from shutil import which
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from billing.models import ApprovalRequest, BillingAccount
+from tests import make
+from tests.live import Live
+
+PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.once  # a page looks the same on either engine
+Login = Callable[[User], Page]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    executable = which("chromium") or which("google-chrome")
+    assert executable, "the pages are tested in Chromium: install it (on Debian: apt install chromium) and try again"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # playwright's own event loop runs in the thread of the test, which asks the database beside it
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def login(chromium: Browser, live: Live) -> Iterator[Login]:
+    """Opens a browser in which a person has typed their password; at the end none of them may have complained."""
+    complaints: list[str] = []
+    contexts = []
+
+    def log_in(person: User) -> Page:
+        context = chromium.new_context(base_url=live.url, ignore_https_errors=True)
+        contexts.append(context)
+        context.set_default_timeout(5_000)
+        page = context.new_page()
+        # a refused script or style (Content-Security-Policy) and a missing file are errors of the console
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto("/admin/")
+        page.get_by_label("Username").fill(person.get_username())
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name="Overview")).to_be_visible()
+        return page
+
+    yield log_in
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_an_operator_suspends_and_asks_and_an_approver_decides(login: Login) -> None:
+    organization = make.an_organization("acme-corp")
+    account = make.a_ready_account(organization, "us")
+    make.a_binding(make.a_project(organization, "webapp", contact_email_addresses=["ops@acme-corp.example"]), account)
+    operator = login(make.a_person("operator", groups=("finance-operator",), is_staff=True))
+    operator.get_by_role("link", name="Billing accounts", exact=True).last.click()
+    operator.get_by_role("link", name="us", exact=True).click()
+    operator.get_by_role("link", name=re.compile("Suspend$")).click()
+    operator.get_by_label("Reason code").select_option("ManualReview")
+    operator.get_by_label("Message for customers").fill("We are looking into it.")
+    operator.get_by_role("button", name="Preview").click()
+    expect(operator.get_by_text("ops@acme-corp.example").first).to_be_visible()
+    assert BillingAccount.objects.get().phase == "Ready"
+    operator.get_by_role("button", name=re.compile("Suspend")).click()
+    expect(operator.get_by_text("us is suspended")).to_be_visible()
+    # the word for the end of an account is on no button that does something else
+    expect(operator.get_by_text("Close", exact=True)).to_have_count(0)
+    assert BillingAccount.objects.get().phase == "Suspended"
+
+    menu = operator.get_by_role("button", name="Request approval")
+    menu.focus()
+    operator.keyboard.press("Enter")
+    operator.get_by_role("link", name="terms").click()
+    operator.get_by_label("Net days").fill("90")
+    operator.get_by_label("Justification").fill("agreed with the customer")
+    operator.get_by_role("button", name="Request other terms").click()
+    expect(operator.get_by_text("awaits the decision of a second person")).to_be_visible()
+    request = ApprovalRequest.objects.get()
+
+    approver = login(make.a_person("approver", groups=("finance-approver",), is_staff=True))
+    approver.get_by_role("link", name="Approval requests", exact=True).last.click()
+    approver.get_by_role("link", name=request.name).click()
+    approver.get_by_role("link", name=re.compile("Approve$")).click()
+    approver.get_by_role("button", name="Approve").click()
+    expect(approver.get_by_text("Approved", exact=True).first).to_be_visible()
+    assert BillingAccount.objects.get().net_days == 90
