@@ -24,10 +24,11 @@ _LEAVES_A_GAP = (
     " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
 )
 _SPEC = (
-    "currency_code net_days invoice_frequency invoice_day_of_month payment_profile generation approved_terms"
-    " first_ready_at"
+    "currency_code net_days invoice_frequency invoice_day_of_month anchor_month business_day_convention"
+    " discount_percent discount_days penalty_percent penalty_grace_days extended_terms_agreed payment_profile"
+    " country customer_kind invoice_language invoice_format data_residency generation approved_terms first_ready_at"
 ).split()
-_PERSONAL = ["display_name", "invoice_email_addresses", "labels", "annotations"]
+_PERSONAL = "display_name invoice_email_addresses tax_registrations e_invoicing labels annotations".split()
 _PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
 _PURGED = f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.pseudonymised_on IS NOT NULL)"
 _HELD = f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.account_id = NEW.id AND h.released_at IS NULL)"

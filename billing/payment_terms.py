@@ -1,6 +1,6 @@
 """Payment terms of an account (enhancement.md, "Payment Terms Structure"; compliance.md, "Conventions")."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -13,8 +13,15 @@ from django.utils.translation import gettext_lazy
 from milo.errors import Cause
 
 FIELD = "spec.paymentTerms"
-FIELDS = {"netDays": "net_days", "invoiceFrequency": "invoice_frequency", "invoiceDayOfMonth": "invoice_day_of_month"}
-"""Names in the manifest, and of the attributes."""
+FIELDS = {
+    "netDays": "net_days",
+    "invoiceFrequency": "invoice_frequency",
+    "invoiceDayOfMonth": "invoice_day_of_month",
+    "anchorMonth": "anchor_month",
+    "businessDayConvention": "business_day_convention",
+    "extendedTermsAgreed": "extended_terms_agreed",
+}
+"""Names in the manifest, and of the attributes, of what is no object of its own."""
 MAX_NET_DAYS = 365
 MAX_GRACE_DAYS = 365
 INVOICE_DAYS = (1, 28)
@@ -47,6 +54,10 @@ class EarlyPaymentDiscount:
     percent: Decimal
     days: int
 
+    def as_json(self) -> dict[str, Any]:
+        """As in a manifest, the percentage in a string."""
+        return {"percent": _plain(self.percent), "days": self.days}
+
     def causes(self, net_days: int | None, path: str) -> Iterator[Cause]:
         """Every fault: 0 < percent < 100 and 0 <= days < net days (where these are known)."""
         if not _is_percentage(self.percent) or not 0 < self.percent < 100:
@@ -62,6 +73,14 @@ class LatePaymentPenalty:
 
     annual_rate_percent: Decimal
     grace_days: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As in a manifest, the percentage in a string."""
+        return {"annualRatePercent": _plain(self.annual_rate_percent), "graceDays": self.grace_days}
+
+    def asks_less_than(self, other: "LatePaymentPenalty") -> bool:
+        """Whether a late payer can owe less than under `other`: by a lower rate or more days of grace."""
+        return self.annual_rate_percent < other.annual_rate_percent or self.grace_days > other.grace_days
 
     def causes(self, path: str) -> Iterator[Cause]:
         """Every fault: 0 < rate <= 100 and 0 <= grace days <= 365."""
@@ -90,8 +109,29 @@ class PaymentTerms:
     extended_terms_agreed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The terms as in a manifest, missing ones as null."""
-        return {name: getattr(self, attribute) for name, attribute in FIELDS.items()}
+        """The terms as in a manifest; what is not given, or as everybody has it, is left out."""
+        usual = PaymentTerms()
+        found = {
+            name: getattr(self, attribute)
+            for name, attribute in FIELDS.items()
+            if getattr(self, attribute) != getattr(usual, attribute)
+        }
+        if self.early_payment_discount is not None:
+            found["earlyPaymentDiscount"] = self.early_payment_discount.as_json()
+        if self.late_payment_penalty is not None:
+            found["latePaymentPenalty"] = self.late_payment_penalty.as_json()
+        return found
+
+    @classmethod
+    def from_json(cls, sent: Mapping[str, Any]) -> "PaymentTerms":
+        """The terms that `as_json` made that of."""
+        discount, penalty = sent.get("earlyPaymentDiscount"), sent.get("latePaymentPenalty")
+        return cls(
+            **{attribute: sent[name] for name, attribute in FIELDS.items() if name in sent},
+            early_payment_discount=discount and EarlyPaymentDiscount(Decimal(discount["percent"]), discount["days"]),
+            late_payment_penalty=penalty
+            and LatePaymentPenalty(Decimal(penalty["annualRatePercent"]), penalty["graceDays"]),
+        )
 
     def causes(self) -> list[Cause]:
         """Every fault of the fields that are given."""
@@ -124,16 +164,31 @@ class PaymentTerms:
         }
         return [Cause.required(f"{FIELD}.{name}") for name, value in given.items() if value is None]
 
+    @property
+    def needs_anchor(self) -> bool:
+        """Whether invoices are made in some months only."""
+        return self.invoice_frequency in (InvoiceFrequency.QUARTERLY, InvoiceFrequency.ANNUAL)
+
     def anchored(self, activation: date) -> "PaymentTerms":
-        """These terms with the month of `activation` as anchor month, unless they name one.
+        """Quarterly and annual terms with the month of `activation` as anchor month, unless they name one.
 
         To be stored when an account becomes Ready, so that its invoice months never move.
         """
-        return self if self.anchor_month else replace(self, anchor_month=activation.month)
+        return replace(self, anchor_month=activation.month) if self.needs_anchor and not self.anchor_month else self
+
+    def waives_penalty_of(self, before: "PaymentTerms") -> bool:
+        """Whether a late payer can owe less than under the terms `before`."""
+        old, new = before.late_payment_penalty, self.late_payment_penalty
+        return old is not None and (new is None or new.asks_less_than(old))
 
 
 def _is_percentage(value: Decimal) -> bool:
     return value.is_finite() and abs(value) <= 100 and value == round(value, PERCENT_PLACES)
+
+
+def _plain(percent: Decimal) -> str:
+    """Without the zeros that a column pads with, and without an exponent."""
+    return f"{percent.normalize():f}"
 
 
 def _not_supported(path: str, known: list[str]) -> Cause:

@@ -2,13 +2,19 @@
 
 from celery import shared_task
 
-from billing.services import accounts, approvals, archival, deliveries, purges, retention
+from billing.services import accounts, approvals, archival, assessments, deliveries, purges, retention
 
 
 @shared_task
 def validate_waiting_accounts() -> int:
     """Take up the accounts whose validation could not finish."""
     return accounts.validate_waiting()
+
+
+@shared_task
+def assess_accounts() -> int:
+    """Note what today's rules say of each account, and announce the payment profiles that will expire."""
+    return assessments.assess_all()
 
 
 @shared_task

@@ -2,11 +2,15 @@
 
 from typing import Any, Protocol
 
+import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from billing import payment_profile
 from milo.errors import Cause
+
+log = structlog.get_logger(__name__)
 
 
 class VerifierUnavailable(Exception):
@@ -27,7 +31,17 @@ class FormVerifier:
         return payment_profile.causes(profile)
 
 
-def verifier() -> Verifier:
-    """The verifier of the settings."""
-    made: Verifier = import_string(settings.MILO_PAYMENT_PROFILE_VERIFIER)()
-    return made
+def verify(profile: dict[str, Any]) -> list[Cause]:
+    """Every fault that the verifier of the settings finds in `profile`.
+
+    Raises `VerifierUnavailable` where it cannot tell, or fails in a way of its own: a gateway's client raises what it
+    likes, and its words may hold what nobody should read.
+    """
+    verifier: Verifier = import_string(settings.MILO_PAYMENT_PROFILE_VERIFIER)()
+    try:
+        return verifier.verify(profile)
+    except VerifierUnavailable:
+        raise
+    except Exception as error:
+        log.exception("verifier_failed", verifier=settings.MILO_PAYMENT_PROFILE_VERIFIER)
+        raise VerifierUnavailable(_("the verifier of payment profiles failed")) from error

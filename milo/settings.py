@@ -259,6 +259,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
+    "assess-accounts": {"task": "billing.tasks.assess_accounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": crontab(hour="2", minute="0")},
     "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
     "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
@@ -271,7 +272,12 @@ MILO_APPROVAL_DAYS = 14
 MILO_REOPEN_WINDOW_DAYS = 90
 # never before the time to reopen has passed
 MILO_ARCHIVE_AFTER_DAYS = int(os.environ.get("MILO_ARCHIVE_AFTER_DAYS") or MILO_REOPEN_WINDOW_DAYS)
-# ISO 3166-1 alpha-2, where the books are kept; while it is empty no archived account has a purge date
-MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
 MILO_NET_DAYS_WITHOUT_APPROVAL = 60
-MILO_PAYMENT_PROFILE_VERIFIER = "billing.verifiers.FormVerifier"
+MILO_PAYMENT_PROFILE_VERIFIER = os.environ.get("MILO_PAYMENT_PROFILE_VERIFIER") or "billing.verifiers.FormVerifier"
+# ISO 3166-1 alpha-2 of who sells and keeps the books; while it is empty, no mandate of the seller's country binds,
+# and no account is purged
+MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
+# where billing data can be kept (countries or regions, as DE,US), the first by default; empty: not said
+MILO_DATA_REGIONS = [region for region in os.environ.get("MILO_DATA_REGIONS", "").split(",") if region]
+# how long closed accounts are promised to be kept, which rules compare with the law; empty: as long as the law asks
+MILO_RETENTION_YEARS = int(os.environ["MILO_RETENTION_YEARS"]) if os.environ.get("MILO_RETENTION_YEARS") else None

@@ -43,7 +43,7 @@ SPECS = st.builds(
     AccountSpec,
     display_name=st.sampled_from(["", "Acme"]),
     currency_code=st.sampled_from(["USD", "USD", "EUR", ""]),
-    payment_terms=st.sampled_from([make.TERMS, make.TERMS, PaymentTerms(), PaymentTerms(60, "Annual", 28)]),
+    payment_terms=st.sampled_from([make.TERMS, make.TERMS, PaymentTerms(), PaymentTerms(60, "Annual", 28, 4)]),
     payment_profile=st.sampled_from([make.CARD, make.CARD, {"creditCard": {"cardReference": "cc-declined"}}, None]),
 )
 

@@ -132,7 +132,7 @@ def test_funds_metals_test_codes_and_nonsense_are_no_currency(organization: Orga
 def test_payment_terms_are_accepted_up_to_their_limits(
     organization: Organization, frequency: str, net_days: int, day: int
 ) -> None:
-    terms = PaymentTerms(net_days, frequency, day)
+    terms = PaymentTerms(net_days, frequency, day, None if frequency == "Monthly" else 12)
     assert opened(organization, payment_terms=terms).payment_terms == terms
 
 

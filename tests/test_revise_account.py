@@ -119,7 +119,9 @@ def test_a_ready_account_stays_complete_and_sound(
 
 
 def test_a_ready_account_takes_new_terms_contacts_and_names(ready: BillingAccount) -> None:
-    wanted = AccountSpec("Acme, Europe", "USD", PaymentTerms(60, "Quarterly", 28), OTHER_CARD, ["a@acme-corp.example"])
+    wanted = AccountSpec(
+        "Acme, Europe", "USD", PaymentTerms(60, "Quarterly", 28, 2), OTHER_CARD, ["a@acme-corp.example"]
+    )
     revise(ready.pk, wanted, actor=make.PLATFORM)
     account = now(ready)
     assert AccountSpec.of(account) == wanted

@@ -1,6 +1,5 @@
 """The acts on billing accounts: opening and revising."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -8,68 +7,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
-from billing import currencies
 from billing.access import ACCOUNTS
+from billing.admin.account_forms import SpecFields, shown_of, spec_of
 from billing.models import BillingAccount
-from billing.payment_profile import REFERENCE_LENGTH
-from billing.payment_terms import INVOICE_DAYS, MAX_NET_DAYS, InvoiceFrequency, PaymentTerms
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
-from milo.admin.forms import ActForm, Lines, Number, Row, Select, Text
+from milo.admin.forms import Row, Text
 from projects.admin.resources import SeenAction, SeenForm
 from projects.models import Organization
-
-NOT_YET = ("", gettext_lazy("Not known yet"))
-
-
-class SpecFields(ActForm):
-    """What an account is asked to be; what is left empty keeps it Incomplete."""
-
-    display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
-    currency_code = Select(
-        required=False,
-        choices=lambda: [NOT_YET, *currencies.choices()],
-        label=gettext_lazy("Currency"),
-        help_text=gettext_lazy("ISO 4217; fixed once the account has been Ready."),
-    )
-    net_days = Number(
-        required=False,
-        min_value=0,
-        max_value=MAX_NET_DAYS,
-        label=gettext_lazy("Net days"),
-        help_text=gettext_lazy("Calendar days from invoice to due date."),
-    )
-    invoice_frequency = Select(
-        required=False, choices=[NOT_YET, *InvoiceFrequency.choices], label=gettext_lazy("Invoice frequency")
-    )
-    invoice_day_of_month = Number(
-        required=False,
-        min_value=INVOICE_DAYS[0],
-        max_value=INVOICE_DAYS[1],
-        label=gettext_lazy("Invoice day of month"),
-        help_text=gettext_lazy("1 to 28, the days that every month has."),
-    )
-    card_reference = Text(
-        max_length=REFERENCE_LENGTH,
-        required=False,
-        label=gettext_lazy("Credit card reference"),
-        help_text=gettext_lazy("The payment provider's reference, never the card's number."),
-    )
-    invoice_email_addresses = Lines(
-        required=False, label=gettext_lazy("Invoice e-mail addresses"), help_text=gettext_lazy("One a line.")
-    )
-
-    paths = {
-        "metadata.name": "name",
-        "spec.displayName": "display_name",
-        "spec.currencyCode": "currency_code",
-        "spec.paymentTerms.netDays": "net_days",
-        "spec.paymentTerms.invoiceFrequency": "invoice_frequency",
-        "spec.paymentTerms.invoiceDayOfMonth": "invoice_day_of_month",
-        "spec.paymentProfile": "card_reference",
-        "spec.invoiceEmailAddresses": "invoice_email_addresses",
-    }
 
 
 class OpenForm(SpecFields):
@@ -82,7 +28,7 @@ class OpenForm(SpecFields):
         help_text=gettext_lazy("Lower case letters, digits and '-'; unique in the organization, and fixed for ever."),
     )
 
-    field_order = ("organization", "name")
+    field_order = ("organization", "name", *SpecFields.field_order)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,29 +42,6 @@ class ReviseForm(SeenForm, SpecFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency_code"].disabled = self.row.first_ready_at is not None
-
-
-def card_reference(profile: dict[str, Any] | None) -> str:
-    """The reference of a profile that is a credit card; empty for any other."""
-    return str((profile or {}).get("creditCard", {}).get("cardReference", ""))
-
-
-def spec_of(values: dict[str, Any], before: AccountSpec) -> AccountSpec:
-    """`before` with what the form asks; a payment method that the form does not know stays until a card replaces it."""
-    reference = values["card_reference"]
-    profile = before.payment_profile
-    if reference != card_reference(profile):
-        profile = {"creditCard": {"cardReference": reference}} if reference else None
-    return replace(
-        before,
-        display_name=values["display_name"],
-        currency_code=values["currency_code"],
-        payment_terms=PaymentTerms(
-            values["net_days"], values["invoice_frequency"] or None, values["invoice_day_of_month"]
-        ),
-        payment_profile=profile,
-        invoice_email_addresses=values["invoice_email_addresses"],
-    )
 
 
 class AccountAction(ServiceAction):
@@ -162,17 +85,7 @@ class ReviseAccount(AccountAction, SeenAction):
         return row.phase not in BillingAccount.READ_ONLY
 
     def get_initial(self) -> dict[str, Any]:
-        account: BillingAccount = self.row
-        return {
-            **super().get_initial(),
-            "display_name": account.display_name,
-            "currency_code": account.currency_code,
-            "net_days": account.net_days,
-            "invoice_frequency": account.invoice_frequency,
-            "invoice_day_of_month": account.invoice_day_of_month,
-            "card_reference": card_reference(account.payment_profile),
-            "invoice_email_addresses": account.invoice_email_addresses,
-        }
+        return {**super().get_initial(), **shown_of(AccountSpec.of(self.row))}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
         spec = spec_of(values, AccountSpec.of(self.row))

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
-from billing.admin.account_acts import OpenAccount, ReviseAccount, card_reference
+from billing.admin.account_acts import OpenAccount, ReviseAccount
 from billing.admin.account_panels import life
 from billing.admin.holds import SetHold
+from billing.admin.profile_form import profile_lines
 from billing.admin.request_acts import REQUESTS
 from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
 from billing.models import BillingAccount, BillingAccountBinding
@@ -72,8 +73,27 @@ class BillingAccountAdmin(LedgerAdmin):
                     "net_days",
                     "invoice_frequency",
                     "invoice_day_of_month",
+                    "anchor_month",
+                    "business_day_convention",
+                    "early_payment_discount",
+                    "late_payment_penalty",
+                    "extended_terms_agreed",
                     "payment_method",
                     "invoice_contacts",
+                )
+            },
+        ),
+        (
+            gettext_lazy("Regional preferences"),
+            {
+                "fields": (
+                    "country",
+                    "customer_kind",
+                    "tax_numbers",
+                    "invoice_language",
+                    "invoice_format",
+                    "e_invoices",
+                    "data_residency",
                 )
             },
         ),
@@ -119,7 +139,31 @@ class BillingAccountAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("payment method"))
     def payment_method(self, row: BillingAccount) -> str:
         method = method_of(row.payment_profile)
-        return f"{method} {card_reference(row.payment_profile)}" if method else "-"
+        return lines([method, *profile_lines(row.payment_profile)]) if method else "-"
+
+    @admin.display(description=gettext_lazy("early payment discount"))
+    def early_payment_discount(self, row: BillingAccount) -> str:
+        discount = row.payment_terms.as_json().get("earlyPaymentDiscount")
+        return _("%(percent)s%% within %(days)d days") % discount if discount else "-"
+
+    @admin.display(description=gettext_lazy("late payment penalty"))
+    def late_payment_penalty(self, row: BillingAccount) -> str:
+        penalty = row.payment_terms.as_json().get("latePaymentPenalty")
+        return _("%(annualRatePercent)s%% a year after %(graceDays)d days") % penalty if penalty else "-"
+
+    @admin.display(description=gettext_lazy("tax registrations"))
+    def tax_numbers(self, row: BillingAccount) -> str:
+        return lines(f"{each.country} {each.number}" for each in row.preferences.tax_registrations)
+
+    @admin.display(description=gettext_lazy("e-invoicing"))
+    def e_invoices(self, row: BillingAccount) -> str:
+        e_invoicing = row.preferences.e_invoicing.as_json()
+        return lines(
+            [
+                *([e_invoicing["standard"]] if "standard" in e_invoicing else []),
+                *(f"{name}: {value}" for name, value in e_invoicing.get("identifiers", {}).items()),
+            ]
+        )
 
     @admin.display(description=gettext_lazy("invoice e-mail addresses"))
     def invoice_contacts(self, row: BillingAccount) -> str:

@@ -6,9 +6,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import APPROVALS
-from billing.admin.account_acts import SpecFields
+from billing.admin.terms_form import TermsFields, terms_of, terms_paths, terms_shown
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
-from billing.payment_terms import FIELDS
 from billing.services.approvals import request_approval
 from billing.services.closures import CLOSABLE, blockers
 from milo.access import Actor
@@ -29,17 +28,9 @@ class RequestForm(ActForm):
     paths = {"spec.justification": "justification"}
 
 
-class TermsForm(RequestForm):
-    net_days = SpecFields.base_fields["net_days"]
-    invoice_frequency = SpecFields.base_fields["invoice_frequency"]
-    invoice_day_of_month = SpecFields.base_fields["invoice_day_of_month"]
-
-    field_order = ("net_days", "invoice_frequency", "invoice_day_of_month", "justification")
-    paths = {
-        **RequestForm.paths,
-        **{f"spec.proposal.paymentTerms.{name}": column for name, column in FIELDS.items()},
-        "spec.proposal.paymentTerms": "net_days",
-    }
+class TermsForm(TermsFields, RequestForm):
+    field_order = (*TermsFields.base_fields, "justification")
+    paths = {**RequestForm.paths, **terms_paths("spec.proposal.paymentTerms")}
 
 
 class ReleaseForm(RequestForm):
@@ -132,10 +123,10 @@ class RequestTerms(RequestAct):
     form_class = TermsForm
 
     def get_initial(self) -> dict[str, Any]:
-        return {column: getattr(self.row, column) for column in FIELDS.values()}
+        return terms_shown(self.row.payment_terms)
 
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {"paymentTerms": {name: values[column] for name, column in FIELDS.items()}}
+        return {"paymentTerms": terms_of(values).as_json()}
 
 
 class RequestRelease(RequestAct):

@@ -10,7 +10,6 @@ from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest
-from billing.payment_terms import FIELDS
 from billing.services import approvals
 from milo.access import Actor
 from milo.errors import Invalid
@@ -162,8 +161,7 @@ def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
     """The proposal in the words of the manifest, as JSON."""
     found: dict[str, Any] = {}
     if "payment_terms" in spec:
-        terms = spec["payment_terms"]
-        found["paymentTerms"] = {name: terms[column] for name, column in FIELDS.items() if column in terms}
+        found["paymentTerms"] = spec["payment_terms"].as_json()
     if "hold" in spec:
         found["hold"] = str(spec["hold"])
     return found

@@ -1,15 +1,14 @@
 """Charges as a Kubernetes kind, for the billing system that reports them."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.access import CHARGES
+from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
 from billing.models import Charge
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
@@ -20,25 +19,6 @@ from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import ConditionSerializer
-
-AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,4})?")
-
-
-@extend_schema_field({"type": "string", "pattern": f"^{AMOUNT.pattern}$"})
-class AmountField(serializers.Field[Decimal, Any, str, Any]):
-    """A decimal in a string: JSON numbers would lose digits."""
-
-    default_error_messages = {
-        "form": gettext_lazy("must be a decimal in a string: at most 20 digits, and 4 after the point")
-    }
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        if not isinstance(data, str) or not AMOUNT.fullmatch(data):
-            self.fail("form")
-        return Decimal(data)
-
-    def to_representation(self, value: Any) -> str:
-        return str(value)
 
 
 class ChargeSpecSerializer(serializers.Serializer[Any]):

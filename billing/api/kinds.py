@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import ACCOUNTS, BINDINGS
+from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
 from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
 from billing.api.serializers import (
@@ -15,7 +16,6 @@ from billing.api.serializers import (
     BindingStatusSerializer,
 )
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import ACCOUNT_FIELD, AccountSpec, open_account, revise
 from billing.services.bindings import PROJECT_FIELD, bind, relabel
 from milo.access import Actor
@@ -54,37 +54,31 @@ class BillingAccountKind(Kind):
         return BillingAccount.objects.select_related("organization").with_linked_projects_count()
 
     def spec(self, row: BillingAccount) -> dict[str, Any]:
-        terms = {
-            "netDays": row.net_days,
-            "invoiceFrequency": row.invoice_frequency,
-            "invoiceDayOfMonth": row.invoice_day_of_month,
-        }
         profile = row.payment_profile
         return {
             "displayName": row.display_name,
             "currencyCode": row.currency_code,
-            "paymentTerms": without_empty(terms),
+            "paymentTerms": row.payment_terms.as_json(),
             "paymentProfile": profile and {method: dict(details) for method, details in profile.items()},
             "invoiceEmailAddresses": list(row.invoice_email_addresses),
+            "preferences": row.preferences.as_json(),
         }
 
     def status(self, row: BillingAccount) -> dict[str, Any]:
-        ready = row.phase == BillingAccount.Phase.READY
         status = {
             "phase": row.phase,
-            "conditions": [
-                condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)
-            ],
+            "conditions": conditions(row),
+            "taxRegistrations": tax_registrations(row),
             "linkedProjectsCount": row.linked_projects_count,  # type: ignore[attr-defined]
         }
         return status | {"retention": _retention(row)} if row.closed_at else status
 
     def create(self, body: Body, *, actor: Actor) -> BillingAccount:
         assert body.organization_id
-        return open_account(body.organization_id, body.name, _account_spec(body), body.metadata, actor=actor)
+        return open_account(body.organization_id, body.name, AccountSpec(**body.spec), body.metadata, actor=actor)
 
     def update(self, row: BillingAccount, body: Body, *, actor: Actor, resource_version: int | None) -> BillingAccount:
-        return revise(row.pk, _account_spec(body), body.metadata, actor=actor, resource_version=resource_version)
+        return revise(row.pk, AccountSpec(**body.spec), body.metadata, actor=actor, resource_version=resource_version)
 
 
 def _retention(row: BillingAccount) -> dict[str, Any]:
@@ -96,11 +90,6 @@ def _retention(row: BillingAccount) -> dict[str, Any]:
         "purgedDate": row.pseudonymised_on and row.pseudonymised_on.isoformat(),
     }
     return without_empty(kept)
-
-
-def _account_spec(body: Body) -> AccountSpec:
-    spec = dict(body.spec)
-    return AccountSpec(payment_terms=PaymentTerms(**spec.pop("payment_terms", {})), **spec)
 
 
 def _terms(terms: dict[str, Any]) -> str:

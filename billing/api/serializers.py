@@ -3,11 +3,53 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.payment_terms import INVOICE_DAYS, MAX_NET_DAYS, InvoiceFrequency
-from milo.kube.fields import ChoiceField, IntegerField, ReferenceSerializer, StringField, StringListField
-from milo.kube.schemas import ConditionSerializer
+from billing.api.amounts import PercentField
+from billing.api.payment_profiles import PaymentProfileSerializer
+from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
+from billing.payment_terms import (
+    INVOICE_DAYS,
+    MAX_NET_DAYS,
+    BusinessDayConvention,
+    EarlyPaymentDiscount,
+    InvoiceFrequency,
+    LatePaymentPenalty,
+    PaymentTerms,
+)
+from milo.kube.fields import BooleanField, ChoiceField, IntegerField, ReferenceSerializer, StringField, StringListField
+from milo.kube.schemas import ConditionSerializer, TextField
+
+
+class EarlyPaymentDiscountSerializer(serializers.Serializer[Any]):
+    percent = PercentField(help_text=_("What is waived of the invoiced amount, over 0 and under 100, for example 2.5."))
+    days = IntegerField(help_text=_("Days from the invoice date, inclusive, to pay within; under netDays."))
+
+    def to_internal_value(self, data: Any) -> Any:
+        return EarlyPaymentDiscount(**super().to_internal_value(data))
+
+
+class LatePaymentPenaltySerializer(serializers.Serializer[Any]):
+    annualRatePercent = PercentField(
+        source="annual_rate_percent",
+        help_text=_("Simple interest a year (ACT/365), over 0 and up to 100, for example 9.12."),
+    )
+    graceDays = IntegerField(
+        source="grace_days",
+        required=False,
+        help_text=_(
+            "Days late within which nothing is owed, 0 (the default) to 365; after them every late day counts."
+        ),
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        return LatePaymentPenalty(**super().to_internal_value(data))
+
+
+@extend_schema_field({"type": "string", "enum": BusinessDayConvention.values})
+class BusinessDayConventionField(TextField):
+    """When a due date that falls on a weekend is payable."""
 
 
 class PaymentTermsSerializer(serializers.Serializer[Any]):
@@ -31,16 +73,37 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=_("Day of the month on which an invoice is made, 1 to 28."),
     )
-
-
-class CreditCardSerializer(serializers.Serializer[Any]):
-    cardReference = StringField(
-        max_length=200, help_text=_("Token under which the payment provider keeps the card; never a card number.")
+    anchorMonth = IntegerField(
+        source="anchor_month",
+        required=False,
+        help_text=_(
+            "A month (1 to 12) in which quarterly and annual invoices are made;"
+            " the month in which the account is activated where none is given."
+        ),
+    )
+    businessDayConvention = BusinessDayConventionField(
+        source="business_day_convention",
+        required=False,
+        help_text=_(
+            "When a due date on a weekend is payable: NONE (the default), FOLLOWING, MODIFIED_FOLLOWING, PRECEDING."
+        ),
+    )
+    earlyPaymentDiscount = EarlyPaymentDiscountSerializer(
+        source="early_payment_discount", required=False, help_text=_("What is waived when an invoice is paid early.")
+    )
+    latePaymentPenalty = LatePaymentPenaltySerializer(
+        source="late_payment_penalty",
+        required=False,
+        help_text=_("Interest on what is paid late; once the account has been Ready, to waive it needs an approval."),
+    )
+    extendedTermsAgreed = BooleanField(
+        source="extended_terms_agreed",
+        required=False,
+        help_text=_("true where the parties expressly agreed to more net days than the law of the country supposes."),
     )
 
-
-class PaymentProfileSerializer(serializers.Serializer[Any]):
-    creditCard = CreditCardSerializer(required=False, help_text=_("Payment by credit card."))
+    def to_internal_value(self, data: Any) -> Any:
+        return PaymentTerms(**super().to_internal_value(data))
 
 
 class BillingAccountSpecSerializer(serializers.Serializer[Any]):
@@ -63,6 +126,9 @@ class BillingAccountSpecSerializer(serializers.Serializer[Any]):
     invoiceEmailAddresses = StringListField(
         source="invoice_email_addresses", required=False, help_text=_("Who receives invoices; at most 50.")
     )
+    preferences = PreferencesSerializer(
+        required=False, help_text=_("Where the customer is and how it wants its invoices; checked by the rules there.")
+    )
 
 
 class RetentionSerializer(serializers.Serializer[Any]):
@@ -81,7 +147,14 @@ class RetentionSerializer(serializers.Serializer[Any]):
 class BillingAccountStatusSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text=_("Provisioning, Incomplete, Ready, Suspended, Closed or Archived."))
     conditions = ConditionSerializer(
-        many=True, help_text=_("Ready: the account accepts project bindings; else the message says what is missing.")
+        many=True,
+        help_text=_(
+            "Ready: the account accepts project bindings; else the message says what is missing."
+            " Compliant: whether it keeps the rules of its region. PaymentProfileExpiring: give another one soon."
+        ),
+    )
+    taxRegistrations = CheckedRegistrationSerializer(
+        many=True, required=False, help_text=_("What is known of the tax registrations of the spec.")
     )
     linkedProjectsCount = serializers.IntegerField(help_text=_("Number of projects that the account pays for now."))
     retention = RetentionSerializer(required=False, help_text=_("What becomes of a closed account; absent before."))

@@ -1,8 +1,9 @@
 """How a customer receives e-invoices, `spec.preferences.eInvoicing`: the standard and where it delivers to."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 from stdnum.de import leitweg
@@ -14,6 +15,13 @@ from milo.errors import Cause
 
 FIELD = "spec.preferences.eInvoicing"
 PEC_ADDRESS = "pecAddress"
+IDENTIFIERS = {
+    Identifier.PEPPOL.value: "peppol_participant_id",
+    Identifier.LEITWEG.value: "leitweg_id",
+    Identifier.CODICE_DESTINATARIO.value: "codice_destinatario",
+    PEC_ADDRESS: "pec_address",
+}
+"""Names in the manifest, and of the attributes."""
 # how Peppol writes an identifier in full; the prefix is the same for all
 _PEPPOL_PREFIX = "iso6523-actorid-upis::"
 # Peppol Policy for use of Identifiers: a scheme of ISO 6523 or of the EAS list, and up to 50 characters
@@ -34,14 +42,22 @@ class EInvoicing:
     codice_destinatario: str = ""
     pec_address: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """As in a manifest; what is not given is left out."""
+        identifiers = {name: getattr(self, attribute) for name, attribute in IDENTIFIERS.items()}
+        given = {name: value for name, value in identifiers.items() if value}
+        return ({"standard": self.standard} if self.standard else {}) | ({"identifiers": given} if given else {})
+
+    @classmethod
+    def from_json(cls, sent: Mapping[str, Any]) -> "EInvoicing":
+        """What `as_json` made that of."""
+        identifiers = sent.get("identifiers", {})
+        given = {attribute: identifiers[name] for name, attribute in IDENTIFIERS.items() if name in identifiers}
+        return cls(standard=sent.get("standard", ""), **given)
+
     def identifier(self, name: Identifier) -> str:
         """The identifier of that name, as given."""
-        return {
-            Identifier.NONE: "",
-            Identifier.PEPPOL: self.peppol_participant_id,
-            Identifier.LEITWEG: self.leitweg_id,
-            Identifier.CODICE_DESTINATARIO: self.codice_destinatario,
-        }[name]
+        return "" if name is Identifier.NONE else str(getattr(self, IDENTIFIERS[name.value]))
 
     def normalised(self) -> "EInvoicing":
         """The same, as the networks write it."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -39,6 +40,21 @@ class Preferences:
     invoice_format: str = ""
     e_invoicing: EInvoicing = EInvoicing()
     data_residency: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The preferences as in a manifest; what is not given is left out, nothing at all where nothing is given."""
+        if self == Preferences():
+            return {}
+        found: dict[str, Any] = {
+            "country": self.country,
+            "customerKind": self.customer_kind,
+            "taxRegistrations": [each.as_json() for each in self.tax_registrations],
+            "invoiceLanguage": self.invoice_language,
+            "invoiceFormat": self.invoice_format,
+            "eInvoicing": self.e_invoicing.as_json(),
+            "dataResidency": self.data_residency,
+        }
+        return {name: value for name, value in found.items() if value}
 
     def normalised(self, on: date) -> "Preferences":
         """The same with tax numbers, language tag and identifiers as their authorities write them, to be stored."""

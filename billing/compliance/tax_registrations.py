@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from billing.compliance.dataset import data
 from billing.compliance.jurisdictions import Jurisdiction
@@ -30,6 +31,10 @@ class TaxRegistration:
 
     country: str
     number: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As in a manifest."""
+        return {"country": self.country, "number": self.number}
 
 
 @dataclass(frozen=True, slots=True)

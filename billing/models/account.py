@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 from django.apps import apps
@@ -9,7 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import RETURN_VALUE, transition
 
-from billing.payment_terms import InvoiceFrequency, PaymentTerms
+from billing.models.account_preferences import PREFERENCES_CONSTRAINTS, PreferencesColumns
+from billing.models.account_terms import TERMS_CONSTRAINTS, TermsColumns
+from billing.payment_terms import PaymentTerms
 from milo import audit
 from milo.clock import ledger_time
 from milo.errors import Cause
@@ -34,7 +37,7 @@ class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
         return self.filter(unfinished, first_ready_at=None)
 
 
-class BillingAccount(PhaseLoading, Resource):
+class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     """A payer: the party responsible for what the bound projects consume."""
 
     class Phase(models.TextChoices):
@@ -54,11 +57,6 @@ class BillingAccount(PhaseLoading, Resource):
     currency_code = models.CharField(
         _("currency"), max_length=3, blank=True, help_text=_("ISO 4217; fixed once the account has been Ready.")
     )
-    net_days = models.PositiveSmallIntegerField(_("net days"), null=True, blank=True)
-    invoice_frequency = models.CharField(
-        _("invoice frequency"), max_length=10, choices=InvoiceFrequency.choices, blank=True
-    )
-    invoice_day_of_month = models.PositiveSmallIntegerField(_("invoice day of month"), null=True, blank=True)
     payment_profile = models.JSONField(_("payment profile"), null=True, blank=True)
     invoice_email_addresses = models.JSONField(_("invoice e-mail addresses"), default=list, blank=True)
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
@@ -73,6 +71,11 @@ class BillingAccount(PhaseLoading, Resource):
     archive_sha256 = models.CharField(_("SHA-256 of the archive's manifest"), max_length=64, blank=True, editable=False)
     purge_on = models.DateField(_("personal data may be purged from"), null=True, editable=False)
     pseudonymised_on = models.DateField(_("personal data purged on"), null=True, editable=False)
+    compliance_reason = models.CharField(_("compliance"), max_length=60, blank=True, editable=False)
+    compliance_message = models.TextField(_("compliance findings"), blank=True, editable=False)
+    compliance_since = models.DateTimeField(_("compliance as it is since"), null=True, editable=False)
+    expiry_reason = models.CharField(_("expiry of the payment profile"), max_length=60, blank=True, editable=False)
+    expiry_since = models.DateTimeField(_("expiry announced at"), null=True, editable=False)
 
     history = audit.history()
     objects = BillingAccountQuerySet.as_manager()
@@ -82,7 +85,15 @@ class BillingAccount(PhaseLoading, Resource):
         "currency_code": "spec.currencyCode",
         "payment_profile": "spec.paymentProfile",
         "invoice_email_addresses": "spec.invoiceEmailAddresses",
+        "country": "spec.preferences.country",
+        "tax_registrations": "spec.preferences.taxRegistrations",
+        "invoice_language": "spec.preferences.invoiceLanguage",
+        "invoice_format": "spec.preferences.invoiceFormat",
+        "e_invoicing": "spec.preferences.eInvoicing",
+        "data_residency": "spec.preferences.dataResidency",
     }
+    # one in ten tax numbers and virtual accounts would pass for a card number: `AccountSpec` searches them by field
+    opaque_columns = frozenset({"payment_profile", "tax_registrations", "e_invoicing"})
 
     class Meta:
         verbose_name = _("billing account")
@@ -95,13 +106,18 @@ class BillingAccount(PhaseLoading, Resource):
                 condition=Q(phase__in=["Provisioning", "Incomplete", "Ready", "Suspended", "Closed", "Archived"]),
                 name="account_known_phase",
             ),
-            # days 29 to 31 do not exist in every month
+            *TERMS_CONSTRAINTS,
+            *PREFERENCES_CONSTRAINTS,
+            # a finding without an instant could not be a condition
             models.CheckConstraint(
-                condition=Q(invoice_day_of_month=None) | Q(invoice_day_of_month__range=(1, 28)),
-                name="account_invoice_day_1_to_28",
+                condition=Q(compliance_reason="", compliance_since=None)
+                | (~Q(compliance_reason="") & Q(compliance_since__isnull=False)),
+                name="account_compliance_since_an_instant",
             ),
             models.CheckConstraint(
-                condition=Q(net_days=None) | Q(net_days__range=(0, 365)), name="account_net_days_0_to_365"
+                condition=Q(expiry_reason="", expiry_since=None)
+                | (~Q(expiry_reason="") & Q(expiry_since__isnull=False)),
+                name="account_expiry_since_an_instant",
             ),
             # a revision racing the validation must not leave an account that accepts projects and cannot pay
             models.CheckConstraint(
@@ -131,9 +147,12 @@ class BillingAccount(PhaseLoading, Resource):
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
         ]
 
-    @property
-    def payment_terms(self) -> PaymentTerms:
-        return PaymentTerms(self.net_days, self.invoice_frequency or None, self.invoice_day_of_month)
+    def anchored(self, terms: PaymentTerms) -> PaymentTerms:
+        """`terms` with the anchor month that the account has, once it has been Ready: its invoice months never move."""
+        if self.first_ready_at is None or not terms.needs_anchor:
+            return terms
+        kept = replace(terms, anchor_month=terms.anchor_month or self.anchor_month)
+        return kept.anchored(self.first_ready_at.date())
 
     def missing(self) -> list[Cause]:
         """A cause for each thing the account lacks before it can be Ready (enhancement.md, "Account Creation")."""
@@ -151,11 +170,19 @@ class BillingAccount(PhaseLoading, Resource):
         message = gettext("more than %(limit)d needs an approved request to ReviseTerms")
         return [Cause("spec.paymentTerms.netDays", message % {"limit": limit})]
 
+    def unapproved_waiver(self, terms: PaymentTerms) -> list[Cause]:
+        """A cause where `terms` would let a late payer owe less than those in force, which is never done alone."""
+        if self.first_ready_at is None or not terms.waives_penalty_of(self.payment_terms):
+            return []
+        message = gettext("to waive a late payment penalty, or a part of it, needs an approved request to ReviseTerms")
+        return [Cause("spec.paymentTerms.latePaymentPenalty", message)]
+
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)
     def become_ready(self) -> None:
         """Validation found nothing missing. From now on the currency is fixed."""
         self._because("BillingAccountActive", "Billing account is active and ready for project linking")
         self.first_ready_at = self.first_ready_at or self.phase_since
+        self.payment_terms = self.anchored(self.payment_terms)
 
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.INCOMPLETE)
     def become_incomplete(self, causes: list[Cause]) -> None:

@@ -83,6 +83,8 @@ class ApprovalRequest(PhaseLoading, Resource):
         "proposal": "spec.proposal",
         "comment": "spec.comment",
     }
+    # a copy of the account's
+    opaque_columns = frozenset({"reviewed"})
 
     class Meta:
         verbose_name = _("approval request")

@@ -37,6 +37,7 @@ class Notice(models.Model):
         DECIDED = "Decided", _("Request decided")
         ARCHIVE_COMING = "ArchiveComing", _("Archival coming")
         PURGE_COMING = "PurgeComing", _("Purge coming")
+        PROFILE_EXPIRING = "ProfileExpiring", _("Payment profile expiring")
 
     BACKOFF = (
         timedelta(minutes=1),
@@ -51,7 +52,9 @@ class Notice(models.Model):
     channel = models.CharField(_("channel"), max_length=10, default="email")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="notices")
     project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="notices")
-    cause_uid = models.UUIDField(help_text="the suspension, request or account that the notice is owed for")
+    cause_uid = models.UUIDField(
+        help_text="the suspension, request, account or payment profile that the notice is owed for"
+    )
     subject_uid = models.UUIDField(help_text="the project or account that it is about")
     recipient = models.EmailField(_("recipient"))
     language = models.CharField(_("language"), max_length=10, default="en")

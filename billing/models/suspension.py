@@ -39,6 +39,8 @@ class Suspension(models.Model):
         "reason_code": "spec.reasonCode",
         "evidence": "spec.evidence",
     }
+    # a copy of the account's
+    opaque_columns = frozenset({"payment_profile"})
 
     class Meta:
         verbose_name = _("suspension")

@@ -1,21 +1,21 @@
 """Acts on billing accounts up to Ready (design.md, section 3)."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from datetime import date
 
 import structlog
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from billing import payment_profile
 from billing.access import ACCOUNTS
-from billing.currencies import ALLOWED
 from billing.models import BillingAccount
 from billing.models.account import VERIFIER_UNAVAILABLE
-from billing.payment_terms import PaymentTerms
-from billing.verifiers import VerifierUnavailable, verifier
-from milo import audit, email_addresses
+from billing.services import assessments, regional_rules
+from billing.services.account_spec import AccountSpec as AccountSpec
+from billing.verifiers import VerifierUnavailable, verify
+from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid, Refused, Unavailable
 from milo.kube import changes
@@ -27,51 +27,6 @@ log = structlog.get_logger(__name__)
 SWEEP = Actor.system("validation-sweep")
 ACCOUNT_FIELD = "spec.billingAccountRef.name"
 """Where a manifest names an account."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSpec:
-    """What an account is asked to be. `currency_code` is ISO 4217, empty where it is missing still."""
-
-    display_name: str = ""
-    currency_code: str = ""
-    payment_terms: PaymentTerms = PaymentTerms()
-    payment_profile: dict[str, Any] | None = None
-    invoice_email_addresses: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, account: BillingAccount) -> "AccountSpec":
-        return cls(
-            account.display_name,
-            account.currency_code,
-            account.payment_terms,
-            account.payment_profile,
-            account.invoice_email_addresses,
-        )
-
-    def causes(self) -> list[Cause]:
-        """Every fault of what is given; what is missing is no fault, it keeps the account Incomplete."""
-        found = []
-        if self.currency_code and self.currency_code not in ALLOWED:
-            found.append(
-                Cause(
-                    "spec.currencyCode",
-                    _("is not an ISO 4217 currency that accounts may have"),
-                    "FieldValueNotSupported",
-                )
-            )
-        found += self.payment_terms.causes()
-        found += payment_profile.causes(self.payment_profile)
-        return found + email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
-
-    def put_on(self, account: BillingAccount) -> None:
-        account.display_name = self.display_name
-        account.currency_code = self.currency_code
-        account.net_days = self.payment_terms.net_days
-        account.invoice_frequency = self.payment_terms.invoice_frequency or ""
-        account.invoice_day_of_month = self.payment_terms.invoice_day_of_month
-        account.payment_profile = self.payment_profile
-        account.invoice_email_addresses = self.invoice_email_addresses
 
 
 def missing_account(name: str) -> Cause:
@@ -94,10 +49,12 @@ def open_account(
     """Open an account: it is recorded as Provisioning, validated in the same act, and ends Ready or Incomplete.
 
     Where the verifier is away it stays Provisioning. Raises `Forbidden`, `AlreadyExists`, and `Invalid`
-    with every fault of what is given.
+    with every fault of what is given, and every rule of its region that it breaks.
     """
     actor.require("create", ACCOUNTS, organization_id)
-    if causes := name_causes(name) + metadata.causes() + spec.causes():
+    today = timezone.now().date()
+    spec = spec.normalised(today)
+    if causes := name_causes(name) + metadata.causes() + regional_rules.refusals(spec, today):
         raise Invalid.because(causes)
     with audit.act():
         if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
@@ -105,6 +62,7 @@ def open_account(
         account = BillingAccount(organization=Organization.objects.get(pk=organization_id), name=name)
         spec.put_on(account)
         metadata.put_on(account)
+        assessments.assess(account, today)
         audit.save_as(actor, account, reason="BillingAccountOpened")
         validate_locked(account, actor)
         return account
@@ -121,16 +79,18 @@ def revise(
     """Replace an account's spec (and metadata where given), and validate it again unless it is Ready already.
 
     What changes nothing writes nothing. Raises `Forbidden`, `Conflict` for a stale `resource_version`,
-    `Invalid` for a fault, for another currency once the account has been Ready, for a change that would leave
-    a Ready account incomplete, and for a Closed or Archived account; `Unavailable` where a new payment profile
-    of a Ready account cannot be verified now.
+    `Invalid` for a fault, for a rule of its region that it breaks and did not break before, for another currency
+    once the account has been Ready, for a change that would leave a Ready account incomplete, and for a Closed or
+    Archived account; `Unavailable` where a new payment profile of a Ready account cannot be verified now.
     """
+    today = timezone.now().date()
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("update", ACCOUNTS, account.organization_id)
         changes.expect(account, resource_version)
-        before = AccountSpec.of(account)
-        if causes := (metadata.causes() if metadata else []) + _revision_causes(account, before, spec):
+        before, spec = AccountSpec.of(account), spec.normalised(today)
+        spec = replace(spec, payment_terms=account.anchored(spec.payment_terms))
+        if causes := (metadata.causes() if metadata else []) + _revision_causes(account, before, spec, today):
             raise Invalid.because(causes)
         relabelled = metadata is not None and metadata.put_on(account)
         if spec == before and not relabelled:
@@ -138,6 +98,7 @@ def revise(
         if account.phase in BillingAccount.READ_ONLY:
             raise Invalid(_("billing account %(name)s is closed and cannot be changed") % {"name": account.name})
         spec.put_on(account)
+        assessments.assess(account, today)
         account.generation += spec != before
         if account.first_ready_at and spec.payment_profile != before.payment_profile:
             _verify_or_refuse(account)
@@ -147,8 +108,8 @@ def revise(
         return account
 
 
-def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec) -> list[Cause]:
-    causes = spec.causes()
+def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec, today: date) -> list[Cause]:
+    causes = regional_rules.refusals(spec, today, before, whole=account.first_ready_at is not None)
     if account.first_ready_at:
         if spec.currency_code != before.currency_code:
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
@@ -156,13 +117,13 @@ def _revision_causes(account: BillingAccount, before: AccountSpec, spec: Account
         # the terms it has need no approval, only others do
         complete = BillingAccount(approved_terms=before.payment_terms.as_json())
         replace(spec, currency_code=before.currency_code).put_on(complete)
-        causes += complete.missing()
+        causes += complete.missing() + account.unapproved_waiver(spec.payment_terms)
     return causes
 
 
 def _verify_or_refuse(account: BillingAccount) -> None:
     try:
-        causes = verifier().verify(account.payment_profile or {})
+        causes = verify(account.payment_profile or {})
     except VerifierUnavailable as error:
         raise Unavailable(
             _("the payment profile cannot be verified now: %(why)s; try again") % {"why": error}
@@ -193,10 +154,12 @@ def validate_locked(account: BillingAccount, actor: Actor) -> None:
 
 
 def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
-    causes = account.missing()
+    today = timezone.now().date()
+    causes = account.missing() + payment_profile.causes(account.payment_profile, today)
+    causes += [finding.cause() for finding in regional_rules.errors(AccountSpec.of(account), today)]
     if account.payment_profile:
         try:
-            causes += verifier().verify(account.payment_profile)
+            causes += verify(account.payment_profile)
         except VerifierUnavailable as error:
             if account.phase_reason != VERIFIER_UNAVAILABLE or account.phase_message != str(error):
                 account.wait_for_verifier(str(error))

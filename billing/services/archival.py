@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.compliance import retention
+from billing.compliance.dataset import data
 from billing.models import BillingAccount
 from billing.services import bundles
 from milo import audit
@@ -34,12 +35,14 @@ def archive_on(account: BillingAccount) -> date | None:
 def purge_on(account: BillingAccount, on: date) -> date | None:
     """The first day on which personal data of a closed account may be purged, by the rules in force `on` a day.
 
-    Its youngest record is its closure. None while MILO_PLATFORM_COUNTRY names no country that data are known of.
+    Its youngest record is its closure, and of the countries of seller and customer the one counts that asks for
+    longer. None while MILO_PLATFORM_COUNTRY names no country that data are known of.
     """
-    if account.closed_at is None:
+    seller = settings.MILO_PLATFORM_COUNTRY
+    if account.closed_at is None or data().jurisdiction(seller, on) is None:
         return None
     closed_on = account.closed_at.date()
-    row = retention.longest([settings.MILO_PLATFORM_COUNTRY], closed_on, on)
+    row = retention.longest([seller, account.country], closed_on, on)
     return retention.purge_date(closed_on, retention.years_of(row), row.retention_start) if row else None
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
+from billing.payment_profile import method_of
 from milo.access import Actor
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership
@@ -80,6 +81,12 @@ def owe_retention(about: Notice.About, account: BillingAccount, day: date, miles
     before = owed.count()
     _owe(about, account, cause, contacts_of(account), {"day": day.isoformat()})
     return owed.count() - before
+
+
+def owe_profile_expiry(account: BillingAccount, profile: UUID, end: date) -> None:
+    """Owe the billing-admins word that the payment profile can be used up to and including `end`."""
+    context = {"method": method_of(account.payment_profile), "end": end.isoformat()}
+    _owe(Notice.About.PROFILE_EXPIRING, account, profile, _billing_admins(account), context)
 
 
 def contacts_of(account: BillingAccount) -> list[str]:

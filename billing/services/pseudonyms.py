@@ -9,7 +9,7 @@ from billing.models import ApprovalRequest, BillingAccount, BillingAccountBindin
 PURGED = "[purged]"
 _METADATA = ("labels", "annotations")
 PERSONAL: dict[type[Model], tuple[str, ...]] = {
-    BillingAccount: ("display_name", "invoice_email_addresses", *_METADATA),
+    BillingAccount: ("display_name", "invoice_email_addresses", "tax_registrations", "e_invoicing", *_METADATA),
     BillingAccountBinding: _METADATA,
     Suspension: ("message", "internal_note", "evidence"),
     ApprovalRequest: ("justification", "comment", "reviewed", *_METADATA),

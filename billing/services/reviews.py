@@ -18,6 +18,8 @@ def reviewed(account: BillingAccount) -> dict[str, Any]:
         "netDays": account.net_days,
         "invoiceFrequency": account.invoice_frequency,
         "invoiceDayOfMonth": account.invoice_day_of_month,
+        **account.payment_terms.as_json(),
+        "preferences": account.preferences.as_json(),
         "paymentProfile": account.payment_profile,
         "invoiceEmailAddresses": account.invoice_email_addresses,
         "suspensions": [

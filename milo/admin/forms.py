@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.db import models
 from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from milo.errors import Cause, Refused
@@ -62,6 +65,25 @@ class Paragraph(forms.CharField):
 
 class Number(forms.IntegerField):
     widget = UnfoldAdminIntegerFieldWidget
+
+
+class Percent(forms.DecimalField):
+    """A percentage, to 4 decimal places."""
+
+    widget = UnfoldAdminDecimalFieldWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 7, "decimal_places": 4} | kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        # without the zeros that a column pads with
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+class Tick(forms.BooleanField):
+    """Yes or no."""
+
+    widget = UnfoldBooleanWidget
 
 
 class Select(forms.ChoiceField):

@@ -33,6 +33,15 @@ class IntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class BooleanField(serializers.BooleanField):
+    default_error_messages = {"type": _("must be true or false")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, bool):
+            self.fail("type")
+        return data
+
+
 class StringListField(serializers.ListField):
     child = StringField(allow_blank=False, max_length=254)
     max_length = 50

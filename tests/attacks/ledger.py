@@ -166,6 +166,27 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(lambda w: update(w.payer, invoice_day_of_month=0)),
         Attack(lambda w: update(w.payer, invoice_day_of_month=29)),
     ],
+    "account_anchor_month_1_to_12": [
+        Attack(lambda w: update(w.payer, anchor_month=0)),
+        Attack(lambda w: update(w.payer, anchor_month=13)),
+    ],
+    "account_known_business_day_convention": [Attack(lambda w: update(w.payer, business_day_convention="Sometimes"))],
+    "account_discount_whole": [
+        Attack(lambda w: update(w.payer, discount_percent=2)),
+        Attack(lambda w: update(w.payer, discount_days=10)),
+        Attack(lambda w: update(w.payer, discount_percent=0, discount_days=10)),
+        Attack(lambda w: update(w.payer, discount_percent=100, discount_days=10)),
+        Attack(lambda w: update(w.payer, discount_percent=2, discount_days=30)),
+    ],
+    "account_penalty_whole": [
+        Attack(lambda w: update(w.payer, penalty_percent=9)),
+        Attack(lambda w: update(w.payer, penalty_grace_days=5)),
+        Attack(lambda w: update(w.payer, penalty_percent=101, penalty_grace_days=5)),
+        Attack(lambda w: update(w.payer, penalty_percent=9, penalty_grace_days=366)),
+    ],
+    "account_known_customer_kind": [Attack(lambda w: update(w.payer, customer_kind="friend"))],
+    "account_compliance_since_an_instant": [Attack(lambda w: update(w.payer, compliance_reason="NoFindings"))],
+    "account_expiry_since_an_instant": [Attack(lambda w: update(w.payer, expiry_reason="PaymentProfileExpired"))],
     "account_net_days_0_to_365": [Attack(lambda w: update(w.payer, net_days=366))],
     "account_ready_has_currency_and_profile": [
         Attack(lambda w: update(w.incomplete, phase="Ready")),

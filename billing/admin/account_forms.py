@@ -1,0 +1,72 @@
+"""The form of an account's spec, and what it says as one."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from billing import currencies
+from billing.admin import preferences_form
+from billing.admin.preferences_form import PreferencesFields, preferences_of, preferences_shown
+from billing.admin.profile_form import ProfileFields, profile_of, profile_shown
+from billing.admin.terms_form import NOT_YET, TermsFields, terms_of, terms_paths, terms_shown
+from billing.services.accounts import AccountSpec
+from milo.admin.forms import Lines, Select, Text
+
+
+class SpecFields(TermsFields, ProfileFields, PreferencesFields):
+    """What an account is asked to be; what is left empty keeps it Incomplete."""
+
+    display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
+    currency_code = Select(
+        required=False,
+        choices=lambda: [NOT_YET, *currencies.choices()],
+        label=gettext_lazy("Currency"),
+        help_text=gettext_lazy("ISO 4217; fixed once the account has been Ready."),
+    )
+    invoice_email_addresses = Lines(
+        required=False, label=gettext_lazy("Invoice e-mail addresses"), help_text=gettext_lazy("One a line.")
+    )
+
+    field_order: tuple[str, ...] = (
+        "display_name",
+        "currency_code",
+        *TermsFields.base_fields,
+        *ProfileFields.base_fields,
+        "invoice_email_addresses",
+        *PreferencesFields.base_fields,
+    )
+    paths = {
+        "metadata.name": "name",
+        "spec.displayName": "display_name",
+        "spec.currencyCode": "currency_code",
+        **terms_paths("spec.paymentTerms"),
+        "spec.paymentProfile": "card_reference",
+        "spec.invoiceEmailAddresses": "invoice_email_addresses",
+        **preferences_form.PATHS,
+    }
+
+
+def spec_of(values: dict[str, Any], before: AccountSpec) -> AccountSpec:
+    """`before` with what the form asks."""
+    return replace(
+        before,
+        display_name=values["display_name"],
+        currency_code=values["currency_code"],
+        payment_terms=terms_of(values),
+        payment_profile=profile_of(values),
+        invoice_email_addresses=values["invoice_email_addresses"],
+        preferences=preferences_of(values),
+    )
+
+
+def shown_of(spec: AccountSpec) -> dict[str, Any]:
+    """What the form shows of a spec."""
+    return {
+        "display_name": spec.display_name,
+        "currency_code": spec.currency_code,
+        **terms_shown(spec.payment_terms),
+        **profile_shown(spec.payment_profile),
+        "invoice_email_addresses": spec.invoice_email_addresses,
+        **preferences_shown(spec.preferences),
+    }

@@ -1,0 +1,117 @@
+"""The payment profile in manifests: one object with one field, the payment method, made of the data of methods.
+
+Types and forms are checked by the service (`billing.payment_profile`), which names every cause at once.
+"""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from billing.api.payment_help import help_of
+from billing.compliance.payment_methods import PaymentMethod
+from billing.payment_fields import FIELDS, REFERENCE_LENGTH
+from billing.payment_profile import methods
+
+_TYPES = {str: "string", int: "integer", bool: "boolean"}
+
+
+class DetailField(serializers.Field[Any, Any, Any, Any]):
+    """A reference, or what may be shown of the method."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def _schema(name: str) -> dict[str, Any]:
+    field = FIELDS[name]
+    schema: dict[str, Any] = {"type": _TYPES[field.type]}
+    if field.type is str:
+        schema["maxLength"] = REFERENCE_LENGTH
+    return schema | ({"format": field.format} if field.format == "date" else {})
+
+
+_DETAILS = {
+    name: extend_schema_field(_schema(name))(type(f"{name[0].upper()}{name[1:]}Field", (DetailField,), {}))
+    for name in FIELDS
+}
+
+
+class MethodSerializer(serializers.Serializer[Any]):
+    """The references of a payment method; never a card number, a verification value or an account number."""
+
+    required_names: tuple[str, ...] = ()
+
+
+def _method_serializer(method: PaymentMethod) -> type[MethodSerializer]:
+    required = [group for group in method.required if len(group) == 1]
+    declared: dict[str, Any] = {"required_names": tuple(name for (name,) in required)}
+    for group in method.required:
+        for name in group:
+            declared[name] = _DETAILS[name](required=False, help_text=_help(name, group))
+    for name in method.optional:
+        declared[name] = _DETAILS[name](required=False, help_text=str(help_of(name)))
+    return type(f"{method.member[0].upper()}{method.member[1:]}Serializer", (MethodSerializer,), declared)
+
+
+def _help(name: str, group: tuple[str, ...]) -> str:
+    others = " or ".join(other for other in group if other != name)
+    return f"{help_of(name)} {_('Required, or %(others)s.') % {'others': others} if others else _('Required.')}"
+
+
+def _description(method: PaymentMethod) -> str:
+    countries = ", ".join(sorted(method.countries)) if method.countries is not None else _("any country")
+    if method.domestic_currency:
+        currencies = _("the currency of the payer's country")
+    else:
+        currencies = ", ".join(sorted(method.currencies)) if method.currencies is not None else _("any currency")
+    words = method.name.replace("_", " ")
+    return _("Payment by %(method)s. Payers in: %(countries)s. Currency: %(currencies)s.") % {
+        "method": words,
+        "countries": countries,
+        "currencies": currencies,
+    }
+
+
+_METHODS = {member: (_method_serializer(method), _description(method)) for member, method in methods().items()}
+
+
+class PaymentProfileSerializer(serializers.Serializer[Any]):
+    """How the account pays: exactly one payment method, named by its field."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {member: made(required=False, help_text=description) for member, (made, description) in _METHODS.items()}
+
+
+def _shape(target: Any, auto_schema: Any, direction: Any) -> dict[str, Any]:
+    """What drf-spectacular says of a serializer by itself."""
+    schema: dict[str, Any] = auto_schema._map_serializer(target, direction, bypass_extensions=True)
+    return schema
+
+
+class MethodShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """The service asks for what a method requires, and names all that is missing; the documents say it too."""
+
+    target_class = MethodSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        schema = _shape(self.target, auto_schema, direction)
+        names = list(self.target.required_names)
+        return {**schema, "required": names} if names else schema
+
+
+class ProfileShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """One method, and no more."""
+
+    target_class = PaymentProfileSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        schema = _shape(self.target, auto_schema, direction)
+        return {**schema, "minProperties": 1, "maxProperties": 1}

@@ -1,0 +1,144 @@
+"""Regional preferences in manifests. Types are checked here; forms by the service, which names every cause at once."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from billing.compliance.dataset import data
+from billing.compliance.einvoicing import IDENTIFIERS, EInvoicing
+from billing.compliance.preferences import MAX_TAX_REGISTRATIONS, CustomerKind, Preferences
+from billing.compliance.tax_registrations import LENGTH, Form, TaxRegistration
+from milo.kube.fields import StringField
+from milo.kube.schemas import TextField
+
+COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
+
+
+@extend_schema_field(COUNTRY)
+class CountryField(TextField):
+    """A country."""
+
+
+@extend_schema_field({"type": "string", "enum": [kind.value for kind in CustomerKind]})
+class CustomerKindField(TextField):
+    """A kind of customer."""
+
+
+@extend_schema_field({"type": "string", "enum": sorted(data().formats)})
+class InvoiceFormatField(TextField):
+    """A format of invoices."""
+
+
+@extend_schema_field({"type": "string", "enum": sorted(data().standards)})
+class StandardField(TextField):
+    """A standard of e-invoices."""
+
+
+class TaxRegistrationSerializer(serializers.Serializer[Any]):
+    country = CountryField(help_text=_("ISO 3166-1 alpha-2 of the country whose number it is, for example DE."))
+    number = StringField(
+        max_length=10 * LENGTH,
+        help_text=_(
+            "The number; kept as its authority writes it. Its form is checked, never whether it is registered."
+        ),
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        return TaxRegistration(**super().to_internal_value(data))
+
+
+class TaxRegistrationListField(serializers.ListField):
+    child = TaxRegistrationSerializer()
+
+    def to_internal_value(self, data: Any) -> Any:
+        # before the items, whose faults would be listed one by one
+        if isinstance(data, list) and len(data) > MAX_TAX_REGISTRATIONS:
+            self.fail("max_length", max_length=MAX_TAX_REGISTRATIONS)
+        return tuple(super().to_internal_value(data))
+
+
+class IdentifiersSerializer(serializers.Serializer[Any]):
+    peppolParticipantId = TextField(
+        source=IDENTIFIERS["peppolParticipantId"],
+        required=False,
+        help_text=_("Peppol participant: scheme of 4 digits, colon, identifier, for example 0208:0428759497."),
+    )
+    leitwegId = TextField(
+        source=IDENTIFIERS["leitwegId"],
+        required=False,
+        help_text=_("Leitweg-ID of a German government office, for example 991-03730-19."),
+    )
+    codiceDestinatario = TextField(
+        source=IDENTIFIERS["codiceDestinatario"],
+        required=False,
+        help_text=_("Codice Destinatario of Italy's SdI: 7 letters or digits, 6 for a government office."),
+    )
+    pecAddress = TextField(
+        source=IDENTIFIERS["pecAddress"],
+        required=False,
+        help_text=_("Certified e-mail address for what has no Codice Destinatario."),
+    )
+
+
+class EInvoicingSerializer(serializers.Serializer[Any]):
+    standard = StandardField(required=False, help_text=_("Standard by which the customer takes e-invoices."))
+    identifiers = IdentifiersSerializer(required=False, help_text=_("Where the standard delivers them to."))
+
+    def to_internal_value(self, data: Any) -> Any:
+        given = super().to_internal_value(data)
+        return EInvoicing(standard=given.get("standard", ""), **given.get("identifiers", {}))
+
+
+class PreferencesSerializer(serializers.Serializer[Any]):
+    country = CountryField(
+        required=False, help_text=_("ISO 3166-1 alpha-2 country of the customer, for example DE; its rules apply.")
+    )
+    customerKind = CustomerKindField(
+        source="customer_kind",
+        required=False,
+        help_text=_("business (the default), government or individual; rules differ by kind."),
+    )
+    taxRegistrations = TaxRegistrationListField(
+        source="tax_registrations",
+        required=False,
+        max_length=MAX_TAX_REGISTRATIONS,
+        help_text=_("VAT, GST and other tax numbers of the customer, also several of one country; at most 20."),
+    )
+    invoiceLanguage = TextField(
+        source="invoice_language", required=False, help_text=_("BCP 47 tag of the language of invoices, as de-AT.")
+    )
+    invoiceFormat = InvoiceFormatField(
+        source="invoice_format", required=False, help_text=_("Format in which invoices are wanted: PDF, or a standard.")
+    )
+    eInvoicing = EInvoicingSerializer(
+        source="e_invoicing", required=False, help_text=_("How the customer takes e-invoices.")
+    )
+    dataResidency = TextField(
+        source="data_residency",
+        required=False,
+        help_text=_("Region (EU, UK, US) or ISO 3166-1 country in which billing data are to be kept."),
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        return Preferences(**super().to_internal_value(data))
+
+
+@extend_schema_field({"type": "string", "enum": [form.value for form in Form]})
+class FormField(serializers.CharField):
+    """What is known of a number's form."""
+
+
+class CheckedRegistrationSerializer(serializers.Serializer[Any]):
+    country = serializers.CharField(help_text=_("ISO 3166-1 alpha-2 of the country whose number it is."))
+    scheme = serializers.CharField(
+        required=False, help_text=_("Name of the number there, for example USt-IdNr; absent where no data are known.")
+    )
+    number = serializers.CharField(help_text=_("The number as its authority writes it."))
+    form = FormField(
+        help_text=_(
+            "FormatValid, FormatInvalid, or FormatUnknown where no data are known of the country;"
+            " nobody has been asked whether it is registered."
+        )
+    )

@@ -1,0 +1,63 @@
+"""Columns of an account's regional preferences."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.compliance.einvoicing import EInvoicing
+from billing.compliance.preferences import CustomerKind, Preferences
+from billing.compliance.tax_registrations import TaxRegistration
+
+CUSTOMER_KINDS = [
+    (CustomerKind.BUSINESS.value, _("Business")),
+    (CustomerKind.GOVERNMENT.value, _("Government")),
+    (CustomerKind.INDIVIDUAL.value, _("Individual")),
+]
+
+
+class PreferencesColumns(models.Model):
+    """`spec.preferences`; the country is the account's one home of it, for every rule of a region."""
+
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO 3166-1 alpha-2."))
+    customer_kind = models.CharField(
+        _("kind of customer"), max_length=10, choices=CUSTOMER_KINDS, default=CustomerKind.BUSINESS.value
+    )
+    tax_registrations = models.JSONField(_("tax registrations"), default=list, blank=True)
+    invoice_language = models.CharField(_("invoice language"), max_length=35, blank=True)
+    invoice_format = models.CharField(_("invoice format"), max_length=40, blank=True)
+    e_invoicing = models.JSONField(_("e-invoicing"), default=dict, blank=True)
+    data_residency = models.CharField(_("data residency"), max_length=20, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def preferences(self) -> Preferences:
+        return Preferences(
+            self.country,
+            self.customer_kind,
+            tuple(TaxRegistration(**each) for each in self.tax_registrations),
+            self.invoice_language,
+            self.invoice_format,
+            EInvoicing.from_json(self.e_invoicing),
+            self.data_residency,
+        )
+
+    @preferences.setter
+    def preferences(self, preferences: Preferences) -> None:
+        self.country = preferences.country
+        self.customer_kind = preferences.customer_kind
+        self.tax_registrations = [each.as_json() for each in preferences.tax_registrations]
+        self.invoice_language = preferences.invoice_language
+        self.invoice_format = preferences.invoice_format
+        self.e_invoicing = preferences.e_invoicing.as_json()
+        self.data_residency = preferences.data_residency
+
+
+PREFERENCES_CONSTRAINTS = [
+    # the rules of regions differ by kind; none would hold for one that they do not know
+    models.CheckConstraint(
+        condition=Q(customer_kind__in=[kind.value for kind in CustomerKind]),
+        name="account_known_customer_kind",
+    ),
+]

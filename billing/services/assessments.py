@@ -1,0 +1,105 @@
+"""What is found of accounts besides their phase: do they keep the rules of their region, will their profile expire."""
+
+import json
+import uuid
+from datetime import date
+
+import structlog
+from django.conf import settings
+from django.utils import timezone, translation
+
+from billing import payment_profile
+from billing.compliance.check import check
+from billing.compliance.findings import Severity
+from billing.models import BillingAccount
+from billing.services import notices
+from billing.services.account_spec import AccountSpec
+from billing.services.regional_rules import platform
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+
+log = structlog.get_logger(__name__)
+ASSESSOR = Actor.system("assessor")
+BATCH = 1000
+NO_FINDINGS, WARNINGS, ERRORS = "NoFindings", "ComplianceWarnings", "ComplianceErrors"
+EXPIRING, EXPIRED = "PaymentProfileExpiring", "PaymentProfileExpired"
+
+
+def assess(account: BillingAccount, on: date) -> bool:
+    """Note on `account` what the rules in force `on` a day, and the end of its payment profile, say of it.
+
+    Returns whether that differs from what was noted before. The caller saves.
+    """
+    before = account.compliance_reason, account.compliance_message, account.expiry_reason
+    # what the ledger keeps is in one language, whoever acts
+    with translation.override(settings.LANGUAGE_CODE):
+        reason, account.compliance_message = _compliance(AccountSpec.of(account), on)
+    if reason != account.compliance_reason:
+        account.compliance_since = ledger_time() if reason else None
+        account.compliance_reason = reason
+    reason = _expiry(account, on)
+    if reason != account.expiry_reason:
+        account.expiry_since = ledger_time() if reason else None
+        account.expiry_reason = reason
+    return before != (account.compliance_reason, account.compliance_message, account.expiry_reason)
+
+
+def _compliance(spec: AccountSpec, on: date) -> tuple[str, str]:
+    found = [it for it in check(spec.facts(), platform(), on) if it.severity is not Severity.INFO]
+    message = "; ".join(f"{it.field} {it.message} ({it.because})" for it in found)
+    if any(it.severity is Severity.ERROR for it in found):
+        return ERRORS, message
+    if found:
+        return WARNINGS, message
+    # of an account without a country nothing is known
+    return NO_FINDINGS if spec.preferences.country else "", ""
+
+
+def _expiry(account: BillingAccount, on: date) -> str:
+    end = payment_profile.expires_on(account.payment_profile) if account.payment_profile else None
+    if end is None or end > on + payment_profile.EXPIRY_NOTICE:
+        return ""
+    return EXPIRED if end < on else EXPIRING
+
+
+def assess_all() -> int:
+    """Assess every account that can change, by the rules of today (UTC); returns how many differ from before.
+
+    A profile that expires within 30 days is announced to the billing-admins, each profile once. One account that
+    fails keeps no other waiting.
+    """
+    today, changed, last = timezone.now().date(), 0, 0
+    accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY).order_by("pk")
+    while batch := list(accounts.filter(pk__gt=last)[:BATCH]):
+        last = batch[-1].pk
+        for account in batch:
+            try:
+                changed += assess(account, today) and _record(account.pk, today)
+            except Exception:
+                log.exception("assessment_failed", account=account.pk)
+    return changed
+
+
+def _record(account_id: int, today: date) -> bool:
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        was = account.expiry_reason
+        # somebody may have closed or revised it meanwhile
+        if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
+            return False
+        audit.save_as(ASSESSOR, account, reason="BillingAccountAssessed", why=account.compliance_message)
+        if account.expiry_reason and not was:
+            notices.owe_profile_expiry(account, _uid_of_profile(account), _end(account))
+        return True
+
+
+def _end(account: BillingAccount) -> date:
+    end = payment_profile.expires_on(account.payment_profile or {})
+    assert end
+    return end
+
+
+def _uid_of_profile(account: BillingAccount) -> uuid.UUID:
+    """The same for the same profile, so that it is announced once, however often it comes and goes."""
+    return uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
