@@ -35,7 +35,9 @@ def test_every_guard_and_every_named_constraint_is_attacked_here() -> None:
     assert set(ATTACKS) == guards | declared_constraints()
 
 
-@pytest.mark.parametrize("build", {build for build, _ in ATTACKS.values()}, ids=lambda build: build.__module__)
+@pytest.mark.parametrize(
+    "build", dict.fromkeys(build for build, _ in ATTACKS.values()), ids=lambda build: build.__module__
+)
 def test_the_database_refuses_by_name_and_keeps_all_rows(build: Callable[[], Any], subtests: pytest.Subtests) -> None:
     world, guards = build(), {guard.name: guard for guard in append_only.all_guards()}
     before = everything()
