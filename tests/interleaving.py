@@ -57,10 +57,15 @@ def then(first: Callable[[], object], second: Callable[[], T]) -> T | Exception:
 
 
 def side_by_side(*calls: Callable[[], T]) -> list[T | Exception]:
-    """What `calls` returned or raised, each gone as far as it gets before any may number its revisions and commit."""
+    """What `calls` returned or raised, each gone as far as it gets before any may number its revisions and commit.
+
+    They begin one after the other, so that they wait, and then go on, in their order.
+    """
     with ThreadPoolExecutor(len(calls)) as pool:
         with transaction.atomic():
             list(Counter.objects.select_for_update())
-            futures = [_begin(pool, call) for call in calls]
-            _wait_until_stuck(futures)
+            futures: list[Future[T]] = []
+            for call in calls:
+                futures.append(_begin(pool, call))
+                _wait_until_stuck(futures)
         return list(map(_outcome, futures))

@@ -150,7 +150,8 @@ def announce_owed() -> int:
 
 def _announce(announcement_id: int) -> int:
     with audit.act():
-        owed = Announcement.objects.select_related("account").get(pk=announcement_id)
+        # two workers would each tell the same projects
+        owed = Announcement.objects.select_for_update(of=("self",)).select_related("account").get(pk=announcement_id)
         if owed.done_at:
             return 0
         bound = projects_paid_by(owed.account).filter(pk__gt=owed.last_project_id)
