@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
@@ -43,7 +44,7 @@ def bind(
         assert payer
         if BillingAccountBinding.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
-        at = ledger_time(_last_instant(payee))
+        at = ledger_time(active.established_at if active else _last_instant(payee))
         if active:
             active.supersede(at)
             audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
@@ -105,9 +106,8 @@ def _causes(
 
 
 def _last_instant(project: Project) -> datetime | None:
-    """The latest instant of the project's time line, which the caller holds locked."""
-    last = BillingAccountBinding.objects.filter(project=project).order_by("-established_at").first()
-    return (last.ended_at or last.established_at) if last else None
+    """The instant at which the last payer of the project, which the caller holds locked, left it."""
+    return BillingAccountBinding.objects.filter(project=project).aggregate(last=Max("ended_at"))["last"]
 
 
 def end_with_project(project: Project, *, actor: Actor) -> None:

@@ -1,0 +1,14 @@
+"""`manage.py renew_manifests`: after an upgrade, a revision of each object that is shown differently by now."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from milo.kube.renewal import renew
+
+
+class Command(BaseCommand):
+    help = "Write a revision of each object that is not shown as its newest revision says; run it after every upgrade."
+
+    def handle(self, **options: Any) -> None:
+        self.stdout.write(f"{renew()} objects were renewed")
