@@ -13,6 +13,7 @@ from milo import audit
 from milo.errors import Invalid
 from milo.kube.changes import current_version, version_of
 from milo.kube.models import Change, Counter
+from milo.kube.renewal import renew
 from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make
@@ -77,6 +78,20 @@ def test_a_revision_says_who_did_what_and_why() -> None:
         project: (make.PLATFORM.name, "now paid for by us"),
         account: (make.PLATFORM.name, "webapp"),
     }
+
+
+def test_what_is_shown_otherwise_than_its_revision_says_is_renewed_once() -> None:
+    account = make.a_ready_account(make.an_organization())
+    make.a_binding(make.a_project(account.organization), account)
+    make.an_incomplete_account(account.organization)
+    type(account).objects.filter(pk=account.pk).update(display_name="As SQL has it")
+    before = current_version()
+    assert renew() == 1
+    assert (current_version(), version_of(account)) == (before + 1, before + 1)
+    assert shown(account)["spec"]["displayName"] == "As SQL has it"
+    assert revisions(account)[-1].actor == "system:renewal"
+    with nothing_changes():
+        assert renew() == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""Makes the change log agree with the rows again, where an upgrade shows objects differently or SQL has changed them."""
+"""Makes the change log agree with the rows again, where an upgrade shows them differently or SQL has changed them."""
 
 from typing import Any
 
