@@ -107,7 +107,10 @@ def _causes(
 
 def _last_instant(project: Project) -> datetime | None:
     """The instant at which the last payer of the project, which the caller holds locked, left it."""
-    return BillingAccountBinding.objects.filter(project=project).aggregate(last=Max("ended_at"))["last"]
+    ended: datetime | None = BillingAccountBinding.objects.filter(project=project).aggregate(last=Max("ended_at"))[
+        "last"
+    ]
+    return ended
 
 
 def end_with_project(project: Project, *, actor: Actor) -> None:
