@@ -23,7 +23,7 @@ CORE: list[dict[str, Any]] = [
         "singularName": "namespace",
         "namespaced": False,
         "kind": "Namespace",
-        "verbs": ["get", "list", "create"],
+        "verbs": ["get", "list", "watch", "create"],
         "shortNames": ["ns"],
     },
     {
@@ -31,7 +31,7 @@ CORE: list[dict[str, Any]] = [
         "singularName": "event",
         "namespaced": True,
         "kind": "Event",
-        "verbs": ["get", "list"],
+        "verbs": ["get", "list", "watch"],
         "shortNames": ["ev"],
     },
 ]

@@ -12,6 +12,8 @@ from django.db import DatabaseError
 
 from milo.kube.revisions import PAGE, Revision, in_thread, read
 
+EVERY = ""
+"""What a watcher of the revisions of every resource subscribes to."""
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 QUEUE_LIMIT = 2 * PAGE
@@ -43,7 +45,7 @@ def _read_and_ask(after: int, questions: list[Question]) -> tuple[list[Revision]
 
 
 class Subscription:
-    """What one watcher is fed: every revision of `resource` after the number `since`, until it is `ended`."""
+    """What one watcher is fed: each revision of `resource` after the number `since`, until it is `ended`."""
 
     def __init__(self, feed: "Feed", resource: str) -> None:
         self.feed, self.resource, self.since = feed, resource, feed.position
@@ -141,7 +143,7 @@ class Feed:
             await asyncio.sleep(RETRY_SECONDS)
             return
         for revision in found:
-            for subscription in tuple(self._subscriptions[revision.resource]):
+            for subscription in (*self._subscriptions[revision.resource], *self._subscriptions[EVERY]):
                 subscription.put(revision)
             self.position = revision.number
         del self._questions[: len(questions)]
@@ -160,7 +162,7 @@ _feeds: dict[asyncio.AbstractEventLoop, Feed] = {}
 
 
 def subscribe(resource: str, position: int) -> Subscription:
-    """Subscribe the current task to the revisions of `resource` (`plural.group`).
+    """Subscribe the current task to the revisions of `resource` (`plural.group`, or `EVERY`).
 
     `position` is a number up to which the caller has read the log; the feed begins there where nobody watches yet.
     Nothing is awaited here, so that two watchers never start two pollers.

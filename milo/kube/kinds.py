@@ -166,6 +166,11 @@ def all_kinds() -> list[Kind]:
     return list(_kinds.values())
 
 
+def kind_named(resource: str) -> Kind:
+    """The kind that the change log calls `resource` (`plural.group`)."""
+    return _kinds[resource]
+
+
 def namespace_kind() -> Kind:
     """The kind whose objects are the namespaces."""
     return next(kind for kind in _kinds.values() if kind.is_namespace)

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from milo.access import Actor
 from milo.errors import Invalid, Refused
 from milo.kube import objects
-from milo.kube.core import EventShape, NamespaceShape
+from milo.kube.core import NamespaceShape
 from milo.kube.discovery import REVIEWS
+from milo.kube.events import EventShape
 from milo.kube.kinds import Kind, all_kinds, namespace_kind
 from milo.kube.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
 from milo.kube.review_schemas import (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -30,7 +31,10 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A change as watchers need it: the object as it is from `number` on, and as it was before (None: it was not)."""
+    """A change as watchers need it: the object as it is from `number` on, and as it was before (None: it was not).
+
+    Who did what is told as in `Change`; a `reason` makes an event of it.
+    """
 
     number: int
     resource: str
@@ -39,6 +43,12 @@ class Revision:
     deleted: bool
     manifest: dict[str, Any]
     previous: dict[str, Any] | None
+    namespace: str
+    name: str
+    at: datetime
+    actor: str
+    reason: str
+    message: str
 
 
 def read(after: int, **of: Any) -> list[Revision]:
@@ -47,9 +57,9 @@ def read(after: int, **of: Any) -> list[Revision]:
     previous = before.order_by("-resource_version").values("manifest")[:1]
     changes = Change.objects.filter(resource_version__gt=after, **of).annotate(previous=Subquery(previous))
     columns = ("resource_version", "resource", "organization", "uid", "type", "manifest", "previous")
+    told = ("namespace", "name", "at", "actor", "reason", "message")
+    found = changes.order_by("resource_version").values_list(*columns, *told)[:PAGE]
     return [
-        Revision(number, resource, organization, uid, kind == Change.Type.DELETED, manifest, previous)
-        for number, resource, organization, uid, kind, manifest, previous in changes.order_by(
-            "resource_version"
-        ).values_list(*columns)[:PAGE]
+        Revision(number, resource, organization, uid, kind == Change.Type.DELETED, *rest)
+        for number, resource, organization, uid, kind, *rest in found
     ]

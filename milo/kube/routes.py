@@ -5,8 +5,9 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from milo.kube.collection_views import CollectionView, EveryNamespaceView
-from milo.kube.core import EventsView, EventView, NamespacesView, NamespaceView
+from milo.kube.core import NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
+from milo.kube.event_views import EventsView, EventView
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.object_views import ObjectView
 from milo.kube.openapi.views import DocsView, DocumentView, IndexView

@@ -25,7 +25,6 @@ TICK_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 Event = tuple[str, dict[str, Any]]
-Scope = frozenset[str] | None
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Watch:
     kind: Kind
     rows: "QuerySet[Any]"
     selection: Selection
-    scope: Callable[[], Scope]
+    scope: Callable[[], Any]
     render: Callable[[dict[str, Any], bool], dict[str, Any]]
     after: int = 0
     timeout_seconds: float = 0
@@ -50,6 +49,11 @@ class Watch:
     initial_events: bool = False
     _known: dict[UUID, int] = field(default_factory=dict, init=False)
     _settled: int = field(default=0, init=False)
+
+    @property
+    def resource(self) -> str:
+        """What it subscribes to."""
+        return self.kind.resource
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """The body of the answer: a JSON object `{"type", "object"}` per line.
@@ -83,10 +87,10 @@ class Watch:
             while subscription is None or position < subscription.since:
                 found, position = await in_thread(self._replay, position, scope)
                 for revision in found:
-                    if event := self._event(revision):
+                    if self._sees(revision, scope) and (event := self._event(revision)):
                         yield event
                 if subscription is None and len(found) < PAGE:
-                    subscription = feed.subscribe(self.kind.resource, position)
+                    subscription = feed.subscribe(self.resource, position)
             async with aclosing(self._live(subscription, position, scope, deadline)) as live:
                 async for event in live:
                     yield event
@@ -107,21 +111,26 @@ class Watch:
         page = rows.with_revision().filter(pk__gt=after).order_by("pk")[:PAGE]
         return [(row.pk, row.uid, render(self.kind, row)) for row in page]
 
-    def _replay(self, after: int, scope: Scope) -> tuple[list[Revision], int]:
+    def _replay(self, after: int, scope: Any) -> tuple[list[Revision], int]:
         """The next revisions after `after`, and the number up to which they are complete."""
         current = changes.current_version()
-        of: dict[str, Any] = {"resource": self.kind.resource, "resource_version__lte": current}
-        if scope is not None:
-            of["organization__in"] = scope
-        found = read(after, **of)
+        found = read(after, resource_version__lte=current, **self._columns(scope))
         if after > current:
             raise Expired(_("resourceVersion %(after)s is yet to come") % {"after": after})
         if after < changes.oldest_version():
             raise Expired(_("too old resource version: %(after)s") % {"after": after})
         return found, found[-1].number if len(found) == PAGE else current
 
+    def _columns(self, scope: Any) -> dict[str, Any]:
+        """The revisions to read, by columns of the change log."""
+        of_kind = {"resource": self.kind.resource}
+        return of_kind if scope is None else of_kind | {"organization__in": scope}
+
+    def _sees(self, revision: Revision, scope: Any) -> bool:
+        return scope is None or revision.organization in scope
+
     async def _live(
-        self, subscription: feed.Subscription, position: int, scope: Scope, deadline: float
+        self, subscription: feed.Subscription, position: int, scope: Any, deadline: float
     ) -> AsyncGenerator[Event, None]:
         clock = asyncio.get_running_loop().time
         tick = clock() + _about(TICK_SECONDS)
@@ -129,7 +138,7 @@ class Watch:
             revision = await subscription.get(min(tick, deadline))
             if revision and revision.number > position:
                 position = revision.number
-                if (scope is None or revision.organization in scope) and (event := self._event(revision)):
+                if self._sees(revision, scope) and (event := self._event(revision)):
                     yield event
             if clock() >= min(tick, deadline):
                 tick = clock() + _about(TICK_SECONDS)

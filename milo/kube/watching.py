@@ -12,33 +12,40 @@ from milo.errors import Forbidden
 from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.negotiation import Answer
+from milo.kube.parameters import Parameters
 from milo.kube.selectors import Selection
-from milo.kube.watch import LONGEST_SECONDS, Scope, Watch
+from milo.kube.watch import LONGEST_SECONDS, Watch
 
 if TYPE_CHECKING:
     from milo.kube.views import KubeView
 
 MAX_VERSION = 10**18
+Presented = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def respond(view: "KubeView", selection: Selection) -> StreamingHttpResponse:
-    """The answer to `?watch=true`: a JSON object per line, until the client goes or the time is up."""
-    parameters = view.parameters
-    watch = Watch(
-        kind=view.kind,
-        rows=view.rows("watch"),
-        selection=selection,
-        scope=_scope(view),
-        render=_renderer(view.kind, view.answer, parameters.include_object),
-        after=parameters.number("resourceVersion", MAX_VERSION),
-        timeout_seconds=parameters.number("timeoutSeconds", int(LONGEST_SECONDS)),
-        bookmarks=parameters.flag("allowWatchBookmarks"),
-        initial_events=parameters.flag("sendInitialEvents"),
-    )
+def respond(
+    view: "KubeView", selection: Selection, *, shape: Kind | None = None, presented: Presented = dict
+) -> StreamingHttpResponse:
+    """The answer to `?watch=true`: a JSON object per line, until the client goes or the time is up.
+
+    Where objects are shown as those of another kind, `shape`, `presented` makes one of the other.
+    """
+    rendered = renderer(shape or view.kind, view.answer, view.parameters.include_object, presented)
+    watch = Watch(view.kind, view.rows("watch"), selection, _scope(view), rendered, **options(view.parameters))
     return StreamingHttpResponse(watch.lines(), content_type=view.answer.content_type)
 
 
-def _actor_now(view: "KubeView") -> Actor:
+def options(parameters: Parameters) -> dict[str, Any]:
+    """What the query parameters ask of a `Watch`."""
+    return {
+        "after": parameters.number("resourceVersion", MAX_VERSION),
+        "timeout_seconds": parameters.number("timeoutSeconds", int(LONGEST_SECONDS)),
+        "bookmarks": parameters.flag("allowWatchBookmarks"),
+        "initial_events": parameters.flag("sendInitialEvents"),
+    }
+
+
+def actor_now(view: "KubeView") -> Actor:
     """Who the request stands for by now; raises `Forbidden` once its token admits nobody."""
     try:
         for authenticator in view.get_authenticators():
@@ -50,13 +57,13 @@ def _actor_now(view: "KubeView") -> Actor:
     raise Forbidden(_("the token admits nobody"))
 
 
-def _scope(view: "KubeView") -> Callable[[], Scope]:
+def _scope(view: "KubeView") -> Callable[[], frozenset[str] | None]:
     """A function that tells, each time anew, of which organizations the watcher may see objects."""
     kind: Kind = view.kind
     namespace = view.namespace
 
-    def scope() -> Scope:
-        actor = _actor_now(view)
+    def scope() -> frozenset[str] | None:
+        actor = actor_now(view)
         allowed = actor.organizations_for("watch", kind.plural)
         organizations = namespace_kind().model._default_manager
         if allowed is None:
@@ -71,12 +78,17 @@ def _scope(view: "KubeView") -> Callable[[], Scope]:
     return scope
 
 
-def _renderer(kind: Kind, answer: Answer, include: str) -> Callable[[dict[str, Any], bool], dict[str, Any]]:
+def renderer(
+    shape: Kind, answer: Answer, include: str, presented: Presented = dict
+) -> Callable[[dict[str, Any], bool], dict[str, Any]]:
+    """The `render` of a `Watch`: objects of the form `shape` in the shape that the client accepts."""
+
     def rendered(manifest: dict[str, Any], first: bool) -> dict[str, Any]:
         if "uid" in manifest["metadata"]:
-            return tables.shape_one(kind, manifest, answer, include, header=first)
+            return tables.shape_one(shape, presented(manifest), answer, include, header=first)
         if answer.shape == "Table":
-            return tables.table(kind, [], manifest["metadata"], version=answer.version, header=first)
-        return tables.partial(manifest, answer.version) if answer.shape else manifest
+            return tables.table(shape, [], manifest["metadata"], version=answer.version, header=first)
+        bookmark = manifest | {"kind": shape.kind, "apiVersion": shape.api_version}
+        return tables.partial(bookmark, answer.version) if answer.shape else bookmark
 
     return rendered

@@ -55,7 +55,10 @@ def test_a_group_lists_its_resources_and_what_can_be_done_with_them(admin: Api) 
 def test_the_core_group_lists_namespaces_and_events(admin: Api) -> None:
     listed = admin.get("/api/v1").done()
     assert [entry["name"] for entry in listed["resources"]] == ["namespaces", "events"]
-    assert [entry["verbs"] for entry in listed["resources"]] == [["get", "list", "create"], ["get", "list"]]
+    assert [entry["verbs"] for entry in listed["resources"]] == [
+        ["get", "list", "watch", "create"],
+        ["get", "list", "watch"],
+    ]
 
 
 def test_aggregated_discovery_says_the_same_in_two_requests(admin: Api) -> None:

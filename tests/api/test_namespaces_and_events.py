@@ -136,3 +136,40 @@ def test_a_bad_query_is_refused(admin: Api, bound: dict[str, Any], query: str) -
 def test_a_limit_bounds_the_events(admin: Api, bound: dict[str, Any]) -> None:
     admin.post(f"{PROJECTS}/webapp/archive").done()
     assert len(reasons(admin, f"{EVENTS}?limit=2")) == 2
+
+
+@pytest.mark.parametrize(
+    ("selector", "count"),
+    [
+        ("type%3DWarning", 0),
+        ("type%3DNormal", 1),
+        ("metadata.namespace%3Dacme-corp", 1),
+        ("metadata.namespace%3Dother-corp", 0),
+        ("involvedObject.apiVersion%3Dbilling.milo.io/v1alpha1", 1),
+        ("involvedObject.apiVersion%3Dv1", 0),
+        ("involvedObject.resourceVersion%3D1", 0),
+        ("involvedObject.resourceVersion%3Dx", 0),
+    ],
+)
+def test_a_selector_of_what_is_the_same_for_all_chooses_too(
+    admin: Api, bound: dict[str, Any], selector: str, count: int
+) -> None:
+    found = admin.get(f"{EVENTS}?fieldSelector={selector},reason%3DSuccessfulBinding").done()["items"]
+    assert len(found) == count
+    by_name = [
+        admin.get(f"{EVENTS}?fieldSelector=metadata.name%3D{event['metadata']['name']}").json["items"]
+        for event in found
+    ]
+    assert by_name == [[event] for event in found]
+
+
+def test_the_list_of_events_says_from_where_a_watch_goes_on(admin: Api, bound: dict[str, Any]) -> None:
+    listed = admin.get(f"{EVENTS}?fieldSelector=reason%3DNothing").done()
+    assert listed["items"] == []
+    assert int(listed["metadata"]["resourceVersion"]) >= int(bound["metadata"]["resourceVersion"])
+    uids = {event["metadata"]["uid"] for event in admin.get(EVENTS).json["items"]}
+    assert len(uids) == len(admin.get(EVENTS).json["items"])
+
+
+def test_a_stranger_watches_no_foreign_events(stranger: Api, acme: Organization) -> None:
+    stranger.get(f"{EVENTS}?watch=true").refused(404, "NotFound")

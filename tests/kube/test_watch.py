@@ -334,7 +334,7 @@ def test_what_the_poller_reads_while_a_watcher_replays_reaches_it_too(
 ) -> None:
     seen, replay, acts = changes.current_version(), watch.Watch._replay, [make.a_ready_account]
 
-    def slow_replay(self: watch.Watch, after: int, scope: watch.Scope) -> Any:
+    def slow_replay(self: watch.Watch, after: int, scope: Any) -> Any:
         result = replay(self, after, scope)
         if self.bookmarks and acts:
             acts.pop()(organization, "us")

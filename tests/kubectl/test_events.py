@@ -1,6 +1,10 @@
 """What happened, as `kubectl describe` and `kubectl events` tell it."""
 
+from projects.services.organizations import OrganizationSpec, revise_organization
+from tests import make
 from tests.kubectl.commands import BINDING, Kubectl
+from tests.kubectl.conftest import Acme
+from tests.kubectl.test_watch import running
 
 
 def test_describe_tells_what_happened_to_each_object_of_a_rebind(admin: Kubectl) -> None:
@@ -24,6 +28,18 @@ def test_events_are_listed_by_object_and_by_reason(admin: Kubectl, viewer: Kubec
     assert source == "system:tests"
 
 
-def test_what_cannot_be_watched_says_so(admin: Kubectl) -> None:
-    assert "events cannot be watched, only listed" in admin.refused("get", "events", "--watch-only")
-    assert "namespaces cannot be watched, only listed" in admin.refused("get", "ns", "--watch-only")
+def test_events_and_namespaces_are_watched(admin: Kubectl, acme: Acme) -> None:
+    with (
+        running(
+            admin, "get", "events", "--watch", "--field-selector=reason=SuccessfulBinding", "--request-timeout=20s"
+        ) as events,
+        running(admin, "get", "ns", "--watch", "--output-watch-events", "--request-timeout=20s") as namespaces,
+    ):
+        assert "us pays for web" in events.readline() + events.readline()
+        assert namespaces.readline().split() == ["EVENT", "NAME", "STATUS", "AGE"]
+        assert namespaces.readline().split()[:3] == ["ADDED", "acme-corp", "Active"]
+        admin("create", "-f-", stdin=BINDING)
+        assert "eu pays for web" in events.readline()
+        revise_organization(acme.organization.pk, OrganizationSpec("Acme"), actor=make.PLATFORM)
+        assert namespaces.readline().split()[:3] == ["MODIFIED", "acme-corp", "Active"]
+    assert "condition met" in admin("wait", "ns/acme-corp", "--for=jsonpath={.status.phase}=Active")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from milo.kube import discovery
-from milo.kube.core import EventShape, EventsView, EventView, NamespaceShape, NamespacesView, NamespaceView
+from milo.kube.core import NamespaceShape, NamespacesView, NamespaceView
 from milo.kube.core_schemas import EventSerializer
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.discovery_schemas import (
@@ -14,6 +14,8 @@ from milo.kube.discovery_schemas import (
     APIVersionsSerializer,
     VersionInfoSerializer,
 )
+from milo.kube.event_views import EventsView, EventView
+from milo.kube.events import EventShape
 from milo.kube.kinds import all_kinds, namespace_kind
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
@@ -21,7 +23,6 @@ from milo.kube.openapi.refusals import OF_CREATE
 from milo.kube.reviews import ReviewView
 
 WORD = {"type": "string", "pattern": "^[a-z0-9.-]+$"}
-EVENT_FIELDS = (*(f"involvedObject.{name}" for name in ("kind", "name", "namespace", "uid")), "reason")
 NAMESPACE, EVENT = NamespaceShape(), EventShape()
 EventManifest = manifests.known(EventSerializer, "Event", "v1")
 
@@ -69,7 +70,7 @@ def _namespaces(view: NamespacesView, method: str, path: str) -> Operation:
         **about(NAMESPACE, "list", "list"),
         summary="List namespaces: the organizations that you may see",
         description=allowed(owner, "list"),
-        parameters=parameters.of_list(owner, watchable=False),
+        parameters=parameters.of_list(owner),
         answer=answer,
         answer_example=example,
         refuses=(410,),
@@ -99,11 +100,12 @@ def _events(view: EventsView, method: str, path: str) -> Operation:
     return Operation(
         **described,
         summary="List events" + ("" if within else " of all organizations"),
-        description="What happened to the objects that you may list, newest first.",
+        description="What happened to the objects that you may list, newest first; watched, in its order.",
         parameters=(
             *(place(EVENT, named=False) if within else ()),
             parameters.LIMIT,
-            parameters.field_selector(EVENT, EVENT_FIELDS),
+            parameters.field_selector(EVENT),
+            *parameters.OF_WATCH,
             parameters.INCLUDE_OBJECT,
         ),
         answer=answer,

@@ -1,6 +1,5 @@
 """The parameters that operations share: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/"""
 
-from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
@@ -68,18 +67,16 @@ IF_NONE_MATCH = _header(
 )
 
 
-def field_selector(kind: Kind, fields: Iterable[str] = ()) -> OpenApiParameter:
-    """The fieldSelector of a kind; `fields` are selectable besides those that it names itself."""
-    known = ", ".join(
-        ["metadata.name", *(["metadata.namespace"] if kind.namespaced else []), *kind.field_selectors, *fields]
-    )
+def field_selector(kind: Kind) -> OpenApiParameter:
+    """The fieldSelector of a kind."""
+    known = ", ".join(["metadata.name", *(["metadata.namespace"] if kind.namespaced else []), *kind.field_selectors])
     return _query("fieldSelector", str, f"Objects whose fields match, for example `metadata.name=x`. Known: {known}.")
 
 
-def of_list(kind: Kind, *, watchable: bool = True) -> tuple[OpenApiParameter, ...]:
+def of_list(kind: Kind) -> tuple[OpenApiParameter, ...]:
     """Query parameters of a list."""
-    watch = (WATCH, TIMEOUT, RESOURCE_VERSION, BOOKMARKS, INITIAL_EVENTS) if watchable else ()
-    return (LIMIT, CONTINUE, LABEL_SELECTOR, field_selector(kind), *watch, INCLUDE_OBJECT)
+    return (LIMIT, CONTINUE, LABEL_SELECTOR, field_selector(kind), *OF_WATCH, INCLUDE_OBJECT)
 
 
+OF_WATCH = (WATCH, TIMEOUT, RESOURCE_VERSION, BOOKMARKS, INITIAL_EVENTS)
 OF_WRITE = (DRY_RUN, FIELD_VALIDATION, FIELD_MANAGER, INCLUDE_OBJECT)

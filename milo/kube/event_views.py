@@ -1,0 +1,63 @@
+"""Events: read, list, watch."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+
+from milo.errors import NotFound
+from milo.kube import changes, events, lists, tables, watching
+from milo.kube.event_watch import EventWatch
+from milo.kube.events import EventShape, Readable, event_manifest
+from milo.kube.models import Change
+from milo.kube.names import CLUSTER_SCOPED_EVENTS
+from milo.kube.selectors import Selection
+from milo.kube.views import KubeView
+
+
+class EventsView(KubeView):
+    kind = EventShape()
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """The newest first, or watch with `?watch=true`."""
+        parameters = self.parameters
+        labels, fields = parameters.text("labelSelector"), parameters.text("fieldSelector")
+        selection = events.selection(labels, fields, self.namespace)
+        if parameters.flag("watch"):
+            return self._watch(selection)
+        # read before the rows, so that a watch from here on misses nothing
+        version = changes.current_version()
+        limit = min(parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT, lists.MAX_LIMIT)
+        found = events.selected(self.happened("list"), selection).order_by("-resource_version")[:limit]
+        manifests = [event_manifest(change, change.resource_version) for change in found]
+        metadata = {"resourceVersion": str(version)}
+        shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
+        return self.answer.respond(shaped)
+
+    def _watch(self, selection: Selection) -> StreamingHttpResponse:
+        def scope() -> Readable:
+            return events.readable(watching.actor_now(self), "watch")
+
+        rendered = watching.renderer(self.kind, self.answer, self.parameters.include_object)
+        options = watching.options(self.parameters)
+        watch = EventWatch(self.kind, self.happened("watch"), selection, scope, rendered, **options)
+        return StreamingHttpResponse(watch.lines(), content_type=self.answer.content_type)
+
+    def happened(self, verb: str) -> "QuerySet[Change]":
+        """The changes whose events the actor may read; raises `NotFound` where the namespace is foreign."""
+        if self.namespace and self.namespace != CLUSTER_SCOPED_EVENTS:
+            self.organization_id()
+        return events.happened(events.readable(self.actor, verb))
+
+
+class EventView(EventsView):
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
+        selection = events.selection("", "", self.namespace)
+        name = self.kwargs["name"]
+        change = events.selected(self.happened("list"), selection).filter(events.named(name)).first()
+        if change is None:
+            raise NotFound(f'events "{name}" not found')
+        manifest = event_manifest(change, change.resource_version)
+        shaped = tables.shape_one(self.kind, manifest, self.answer, self.parameters.include_object)
+        return self.answer.respond(shaped)
