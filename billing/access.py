@@ -7,12 +7,14 @@ from projects.access import (
     FINANCE_OPERATOR,
     ORGANIZATIONS,
     STAFF_ROLES,
+    USAGE_REPORTER,
     WRITE,
 )
 from projects.models import Membership
 
 ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
 APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
+USAGE_EVENTS = "usageevents"
 KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
 ASK = ("withdraw", "renew")
 
@@ -23,13 +25,14 @@ def declare_rules() -> None:
     declare(Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in KINDS)
     declare(
         [
-            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold")),
+            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold", "closeusage")),
             Rule(FINANCE_OPERATOR, APPROVALS, ("create",), acts=ASK),
             Rule(FINANCE_OPERATOR, NOTICES, acts=("requeue",)),
             Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
             Rule(Membership.Role.BILLING_ADMIN, APPROVALS, ("create",), acts=ASK, organization=True),
             Rule(CHARGE_REPORTER, CHARGES, (*READ, "create"), acts=("settle",)),
             Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
+            Rule(USAGE_REPORTER, USAGE_EVENTS, ("create",)),
             Rule(FINANCE_OPERATOR, BINDINGS, WRITE),
             Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, BINDINGS, WRITE, organization=True),

@@ -1,5 +1,7 @@
 """What the database itself refuses, beyond constraints: declared here, installed by `milo.append_only`."""
 
+from collections.abc import Sequence
+
 from milo import append_only as guard
 
 ACCOUNT, BINDING = "billing_billingaccount", "billing_billingaccountbinding"
@@ -33,6 +35,11 @@ _PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudo
 _PURGED = f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.pseudonymised_on IS NOT NULL)"
 _HELD = f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.account_id = NEW.id AND h.released_at IS NULL)"
 _OPEN_SUSPENSION = f"EXISTS (SELECT 1 FROM {SUSPENSION} s WHERE s.account_id = NEW.id AND s.resolved_at IS NULL)"
+METER, INTAKE, KEY, EVENT = (f"billing_usage{noun}" for noun in ("meter", "intake", "key", "event"))
+ROLLUP, CLOSING, ASSIGNMENT = (f"billing_usage{noun}" for noun in ("rollup", "closing", "assignment"))
+_CLOSED = (
+    f"EXISTS (SELECT 1 FROM {CLOSING} c WHERE c.account_id = {{row}}.account_id AND c.opens_on > {{row}}.billed_in)"
+)
 _STILL_PAID_FOR = f"EXISTS (SELECT 1 FROM {BINDING} b WHERE b.%s = NEW.id AND b.phase = 'Active')"
 
 
@@ -238,4 +245,31 @@ def declare_guards() -> None:
             f"NEW.phase = 'Archived' AND {_STILL_PAID_FOR % 'project_id'}",
             "the project still has an active binding",
         ),
+        *_as_written("usage_meter", METER, ["id"], ["service", "name"]),
+        *_as_written("usage_intake", INTAKE, ["id"]),
+        *_as_written("usage_key", KEY, ["key"]),
+        *_as_written("usage_event", EVENT, ["project_id", "time", "key"], partitioned=True),
+        *_as_written("usage_closing", CLOSING, ["id"], ["account_id", "opens_on"]),
+        *_as_written("usage_assignment", ASSIGNMENT, ["id"], ["request_id"]),
+        # what was reported for a closed month stays as reported, rebuilds included
+        guard.refuse("usage_closed_figure_added", ROLLUP, "INSERT", _CLOSED.format(row="NEW"), "the month is closed"),
+        guard.refuse(
+            "usage_closed_figure_changed",
+            ROLLUP,
+            "UPDATE",
+            f"{_CLOSED.format(row='OLD')} OR {_CLOSED.format(row='NEW')}",
+            "the month is closed",
+        ),
+        guard.refuse("usage_closed_figure_deleted", ROLLUP, "DELETE", _CLOSED.format(row="OLD"), "the month is closed"),
+    )
+
+
+def _as_written(
+    prefix: str, table: str, *keys: Sequence[str], partitioned: bool = False
+) -> tuple[guard.Guard, guard.Guard, guard.Guard]:
+    """Guards of a table whose rows are added and never touched again."""
+    return (
+        guard.refuse(f"{prefix}_never_changed", table, "UPDATE", "TRUE", "rows stay as they were written"),
+        guard.no_delete(f"{prefix}_never_deleted", table, partitioned=partitioned),
+        guard.no_replace(f"{prefix}_never_replaced", table, *keys),
     )

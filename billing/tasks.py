@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.services import accounts, approvals, archival, assessments, deliveries, purges, retention
+from billing.services import accounts, approvals, archival, assessments, deliveries, purges, retention, usage_upkeep
 
 
 @shared_task
@@ -51,3 +51,9 @@ def purge_accounts() -> int:
 def announce_retention() -> int:
     """Owe the notices of archivals and purges to come."""
     return retention.announce()
+
+
+@shared_task
+def make_usage_partitions() -> int:
+    """Make the partitions of the usage events that the coming months need."""
+    return usage_upkeep.make_partitions()

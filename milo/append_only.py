@@ -80,12 +80,19 @@ def fixed_columns(name: str, table: str, columns: Sequence[str], *, once: str = 
     return refuse(name, table, "UPDATE", when, f"{', '.join(columns)} cannot be changed")
 
 
-def no_delete(name: str, table: str) -> Guard:
-    """Refuses every DELETE, and on PostgreSQL every TRUNCATE, which no row trigger sees."""
+def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
+    """Refuses every DELETE, and on PostgreSQL every TRUNCATE, which no row trigger sees.
+
+    A row trigger of a partitioned table is one of each partition too, a statement trigger is not.
+    """
     by_row = refuse(name, table, "DELETE", "TRUE", "rows are never deleted")
-    function, _row_trigger = by_row.create["postgresql"]
-    statement = f"CREATE TRIGGER {name} BEFORE DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION {name}()"
-    return replace(by_row, create=by_row.create | {"postgresql": [function, statement]})
+    function, row_trigger = by_row.create["postgresql"]
+    events = "TRUNCATE" if partitioned else "DELETE OR TRUNCATE"
+    own = f"{name}_at_once" if partitioned else name
+    statements = [function, *([row_trigger] if partitioned else [])]
+    statements.append(f"CREATE TRIGGER {own} BEFORE {events} ON {table} EXECUTE FUNCTION {name}()")
+    drop = [f"DROP TRIGGER IF EXISTS {trigger} ON {table}" for trigger in dict.fromkeys((name, own))]
+    return replace(by_row, create=by_row.create | {"postgresql": statements}, drop=by_row.drop | {"postgresql": drop})
 
 
 def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:

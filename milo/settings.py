@@ -263,6 +263,7 @@ CELERY_BEAT_SCHEDULE = {
     "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": crontab(hour="2", minute="0")},
     "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
     "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
+    "make-usage-partitions": {"task": "billing.tasks.make_usage_partitions", "schedule": 86400.0},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }
 
@@ -281,3 +282,5 @@ MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
 MILO_DATA_REGIONS = [region for region in os.environ.get("MILO_DATA_REGIONS", "").split(",") if region]
 # how long closed accounts are promised to be kept, which rules compare with the law; empty: as long as the law asks
 MILO_RETENTION_YEARS = int(os.environ["MILO_RETENTION_YEARS"]) if os.environ.get("MILO_RETENTION_YEARS") else None
+# usage events older than this are taken, and counted as late in the receipt
+MILO_USAGE_LATE_DAYS = 35

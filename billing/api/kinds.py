@@ -15,6 +15,7 @@ from billing.api.serializers import (
     BindingSpecSerializer,
     BindingStatusSerializer,
 )
+from billing.api.usage_reports import CLOSE_USAGE, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD, AccountSpec, open_account, revise
 from billing.services.bindings import PROJECT_FIELD, bind, relabel
@@ -43,7 +44,7 @@ class BillingAccountKind(Kind):
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
-    acts, readings = ACCOUNT_ACTS, ACCOUNT_READINGS
+    acts, readings = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE)
     example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"

@@ -5,6 +5,9 @@ from billing.models.charge import Charge
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice
 from billing.models.suspension import Suspension
+from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
+from billing.models.usage_period import UsageAssignment, UsageClosing
+from billing.models.usage_rollup import UsageRollup
 
 __all__ = [
     "Announcement",
@@ -15,4 +18,11 @@ __all__ = [
     "Hold",
     "Notice",
     "Suspension",
+    "UsageAssignment",
+    "UsageClosing",
+    "UsageEvent",
+    "UsageIntake",
+    "UsageKey",
+    "UsageMeter",
+    "UsageRollup",
 ]

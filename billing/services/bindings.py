@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
+from billing.services import usage_moves
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from milo import audit
 from milo.access import Actor
@@ -45,9 +46,6 @@ def bind(
         if BillingAccountBinding.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         at = ledger_time(active.established_at if active else _last_instant(payee))
-        if active:
-            active.supersede(at)
-            audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
         binding = BillingAccountBinding(
             name=name,
             organization_id=organization_id,
@@ -58,12 +56,11 @@ def bind(
             created_at=at,
         )
         metadata.put_on(binding)
-        audit.save_as(
-            actor,
-            binding,
-            reason="SuccessfulBinding",
-            why=f"{account} pays for {project}",
-        )
+        with usage_moves.following(payee, at):
+            if active:
+                active.supersede(at)
+                audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
+            audit.save_as(actor, binding, reason="SuccessfulBinding", why=f"{account} pays for {project}")
         audit.touch(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
         for touched in accounts:
             reason = "ProjectLinked" if touched is payer else "ProjectUnlinked"
@@ -119,8 +116,10 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     if active is None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)
-    active.end(ledger_time(active.established_at), "ProjectArchived")
-    audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
+    at = ledger_time(active.established_at)
+    active.end(at, "ProjectArchived")
+    with usage_moves.following(project, at):
+        audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
     audit.touch(actor, account, reason="ProjectUnlinked", why=project.name)
 
 

@@ -1,6 +1,7 @@
 """Bounds request bodies before Django spools them: Django looks at Content-Length, which chunked bodies lack."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -14,23 +15,25 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body of more than `limit` bytes."""
+    """ASGI middleware that answers 413 to a body of more than `limit` bytes; `others` are limits by path."""
 
-    def __init__(self, application: Application, limit: int) -> None:
+    def __init__(self, application: Application, limit: int, others: Mapping[str, int] = MappingProxyType({})) -> None:
         self.application = application
         self.limit = limit
+        self.others = others
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
+        limit = self.others.get(scope["path"], self.limit)
         messages, size = [], 0
         while True:
             message = await receive()
             messages.append(message)
             size += len(message.get("body", b""))
-            if size > self.limit:
-                await _refuse(send, self.limit)
+            if size > limit:
+                await _refuse(send, limit)
                 return
             if not message.get("more_body"):
                 break

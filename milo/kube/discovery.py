@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from milo.errors import NotFound
+from milo.kube.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.views import KubeView
 
@@ -75,6 +76,16 @@ def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for kind in all_kinds():
         found.setdefault((kind.group, kind.version), []).extend(kind_resources(kind))
+    for endpoint in all_endpoints():
+        found.setdefault((endpoint.group, endpoint.version), []).append(
+            {
+                "name": endpoint.plural,
+                "singularName": "",
+                "namespaced": False,
+                "kind": endpoint.kind,
+                "verbs": ["create"],
+            }
+        )
     for group, reviews in REVIEWS.items():
         found[group, "v1"] = [
             {"singularName": "", "namespaced": False, "verbs": ["create"], **entry} for entry in reviews

@@ -1,6 +1,6 @@
 """What the library must know of a kind, and the kinds it has been told of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -44,7 +44,7 @@ class Reading:
     """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
 
     `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `act` names
-    the act whose right it takes.
+    the act whose right it takes. `table`, where there is one, gives the rows of the answer as CSV, names first.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Reading:
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
     act: str = ""
+    table: Callable[[dict[str, Any]], Iterable[Sequence[Any]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """What the client wants back: an object, a Table, or metadata only; in JSON or YAML."""
 
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import orjson
@@ -13,6 +16,7 @@ from rest_framework.request import Request
 
 from milo.kube.status import NotAcceptable
 
+CSV = "text/csv"
 SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -71,6 +75,21 @@ def negotiate(accept: str) -> Answer:
         if answer and _quality(parameters) > 0:
             return answer
     raise NotAcceptable(_("only application/json and application/yaml can be given"))
+
+
+def wants_csv(accept: str) -> bool:
+    """Whether `text/csv` is what an Accept header likes best."""
+    items = [_parameters(item) for item in accept.split(",")]
+    kind, parameters = max(items, key=lambda item: _quality(item[1]))
+    return kind == CSV and _quality(parameters) > 0
+
+
+def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """A CSV file (RFC 4180) of that name."""
+    text = StringIO()
+    csv.writer(text).writerows(rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return HttpResponse(text.getvalue(), content_type=f"{CSV}; charset=utf-8", headers=headers)
 
 
 class JSONRenderer(BaseRenderer):

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from milo.kube.collection_views import CollectionView, EveryNamespaceView
 from milo.kube.core import NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
+from milo.kube.endpoints import all_endpoints
 from milo.kube.event_views import EventsView, EventView
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.object_views import ObjectView
@@ -66,5 +67,6 @@ def api_paths() -> list[URLPattern]:
         path("apis/docs", DocsView.as_view()),
         path("apis/<str:group>", GroupView.as_view()),
         path("apis/<str:group>/<str:version>", ResourcesView.as_view()),
+        *(path(endpoint.path, endpoint.view.as_view()) for endpoint in all_endpoints()),
         *kind_paths(),
     ]

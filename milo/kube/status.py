@@ -56,6 +56,12 @@ class MethodNotAllowed(Refused):
     reason = "MethodNotAllowed"
 
 
+class RequestEntityTooLarge(Refused):
+    """The body holds more than it may."""
+
+    reason = "RequestEntityTooLarge"
+
+
 class PreconditionFailed(Refused):
     """If-Match names another revision than the newest."""
 

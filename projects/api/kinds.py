@@ -23,6 +23,7 @@ from projects.api.serializers import (
     ProjectSpecSerializer,
     ProjectStatusSerializer,
 )
+from projects.api.usage import USAGE
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
 from projects.services.projects import ProjectSpec, create_project, revise_project
@@ -88,7 +89,7 @@ class ProjectKind(Kind):
     field_selectors = {"status.phase": "phase", "spec.organizationRef.name": "organization__name"}
     example = PROJECT
     undeletable = gettext_lazy("a project is never deleted: POST to its subresource archive instead")
-    readings = (BILLING_HISTORY,)
+    readings = (BILLING_HISTORY, USAGE)
     acts = (
         Act(
             "archive",

@@ -3,7 +3,7 @@ import pytest
 from tests.api.client import Api
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-GROUPS = ["resources.milo.io", "billing.milo.io", "authentication.k8s.io", "authorization.k8s.io"]
+GROUPS = ["resources.milo.io", "billing.milo.io", "usage.milo.io", "authentication.k8s.io", "authorization.k8s.io"]
 
 
 @pytest.mark.parametrize("path", ["/version", "/version/"])

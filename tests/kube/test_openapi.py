@@ -24,8 +24,10 @@ PLACES = [
     "apis/authorization.k8s.io/v1",
     "apis/billing.milo.io/v1alpha1",
     "apis/resources.milo.io/v1alpha1",
+    "apis/usage.milo.io/v1alpha1",
     "version",
 ]
+BODY_TYPES = ("application/json", "application/merge-patch+json", "application/cloudevents-batch+json")
 METHODS = {"get", "put", "post", "patch", "delete"}
 
 
@@ -140,7 +142,7 @@ def test_every_operation_has_a_name_of_its_own_an_example_of_each_body_and_a_sta
                 bodies.append(answer)
         for body in bodies:
             for kind, content in body["content"].items():
-                assert kind in ("application/json", "application/merge-patch+json"), (path, method)
+                assert kind in BODY_TYPES, (path, method)
                 assert content["examples"], (path, method)
         assert {"200", "201"} & operation["responses"].keys()
         assert ("401" in operation["responses"]) is (path != "/version")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from milo.access import TABLE, Rule
+from milo.kube.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 
 HEAD = """\
@@ -43,12 +44,16 @@ def page() -> str:
 
 def _sections() -> Iterator[list[str]]:
     kinds = {kind.plural: kind for kind in all_kinds()}
+    endpoints = {endpoint.resource: endpoint for endpoint in all_endpoints()}
     by_resource: dict[str, list[Rule]] = defaultdict(list)
     for rule in TABLE:
         by_resource[rule.resource].append(rule)
     for resource in sorted(by_resource):
         kind = kinds.get(resource)
-        title = f"{resource}.{kind.group}" if kind else f"{resource} (staff site and commands only)"
+        place = "staff site and commands only"
+        if resource in endpoints:
+            place = f"POST /{endpoints[resource].path}"
+        title = f"{resource}.{kind.group}" if kind else f"{resource} ({place})"
         yield [f"## {title}", "", *_table(by_resource[resource]), "", *_notes(kind)]
 
 

@@ -1,0 +1,63 @@
+"""Bodies of the usage intake: CloudEvents in JSON, one or a batch, plain or compressed.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md, sections 3.2 and 3.3.
+"""
+
+import zlib
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext as _
+
+from milo.errors import Refused
+from milo.kube.bodies import media_type
+from milo.kube.status import RequestEntityTooLarge, UnsupportedMediaType
+
+ONE, BATCH, JSON = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
+MAX_BYTES, MAX_EVENTS = 10 * 1024 * 1024, 10_000
+# any gzip header, and nothing but gzip
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool]:
+    """The events of a body, each a JSON value, and whether it is a batch.
+
+    `application/json` is a batch where it is a list. Raises `UnsupportedMediaType` for another type or encoding,
+    `RequestEntityTooLarge` for more than 10 MiB, before or after decompression, and for more than 10,000 events,
+    `Refused` (BadRequest) for what is not well formed.
+    """
+    kind = media_type(content_type)
+    if kind not in (ONE, BATCH, JSON):
+        message = _("the body of type %(type)s is not understood; use %(known)s")
+        raise UnsupportedMediaType(message % {"type": kind, "known": BATCH})
+    raw = stream.read(MAX_BYTES + 1)
+    if encoding.strip().lower() not in ("", "identity"):
+        raw = _decompressed(raw, encoding)
+    if len(raw) > MAX_BYTES:
+        raise RequestEntityTooLarge(_("the body may hold at most %(limit)d bytes") % {"limit": MAX_BYTES})
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Refused(_("the body is not valid JSON: %(why)s") % {"why": error}) from error
+    batch = isinstance(value, list) and kind != ONE
+    if kind == BATCH and not batch:
+        raise Refused(_("a batch is a JSON list of events"))
+    if not batch:
+        return [value], False
+    if len(value) > MAX_EVENTS:
+        raise RequestEntityTooLarge(_("a batch may hold at most %(limit)d events") % {"limit": MAX_EVENTS})
+    return value, True
+
+
+def _decompressed(raw: bytes, encoding: str) -> bytes:
+    """At most one byte more than the limit of what gzip holds: a bomb is never unpacked."""
+    if encoding.strip().lower() != "gzip":
+        raise UnsupportedMediaType(_("of the content encodings, gzip alone is understood"))
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        unpacked = unpacking.decompress(raw, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise Refused(_("the body is not valid gzip")) from error
+    if len(unpacked) <= MAX_BYTES and (not unpacking.eof or unpacking.unused_data):
+        raise Refused(_("the body is not valid gzip"))
+    return unpacked

@@ -1,0 +1,155 @@
+"""The intake of usage over HTTP: POST of CloudEvents."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from billing.access import USAGE_EVENTS
+from billing.api import usage_bodies
+from billing.services.usage_intake import Receipt, report
+from milo.errors import Conflict, Invalid
+from milo.kube.endpoints import Endpoint, register
+from milo.kube.views import KubeView
+
+GROUP, VERSION = "usage.milo.io", "v1alpha1"
+
+
+class CorrectedSerializer(serializers.Serializer[Any]):
+    """The event that a correction is about."""
+
+    source = serializers.CharField(max_length=200, help_text=_("Its source."))  # type: ignore[assignment]
+    id = serializers.CharField(max_length=200, help_text=_("Its id."))
+
+
+class UsageDataSerializer(serializers.Serializer[Any]):
+    """What was used."""
+
+    service = serializers.CharField(max_length=100, help_text=_("The service that was used."))
+    meter = serializers.CharField(max_length=100, help_text=_("What the service counts."))
+    quantity = serializers.CharField(
+        help_text=_("Decimal in a string: 20 digits, 12 after the point; negative in corrections only.")
+    )
+    unit = serializers.CharField(max_length=60, help_text=_("UCUM code; that of the meter's first event, for ever."))
+    dimensions = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text=_("At most 20 strings; kept, not summed by.")
+    )
+    corrects = CorrectedSerializer(
+        required=False, help_text=_("Of a correction: the event to whose quantity this one is added.")
+    )
+
+
+class UsageEventSerializer(serializers.Serializer[Any]):
+    """A usage event: CloudEvents 1.0 in JSON."""
+
+    specversion = serializers.ChoiceField(["1.0"], help_text=_("1.0."))
+    id = serializers.CharField(max_length=200, help_text=_("Unique within the source; a repeat is counted once."))
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=200, help_text=_("Who observed the usage, as a URI reference.")
+    )
+    type = serializers.CharField(max_length=200, help_text=_("Type of the event, as the source names it."))
+    time = serializers.DateTimeField(help_text=_("Instant of the usage; whoever paid then pays for it."))
+    subject = serializers.CharField(help_text=_("projects/NAME."))
+    datacontenttype = serializers.ChoiceField(["application/json"], required=False, help_text=_("application/json."))
+    dataschema = serializers.CharField(required=False, help_text=_("Not kept."))
+    data = UsageDataSerializer(help_text=_("What was used."))  # type: ignore[assignment]
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    """An event that was not taken."""
+
+    index = serializers.IntegerField(help_text=_("Its place in the batch, from 0."))
+    reason = serializers.CharField(help_text=_("A cause type of Kubernetes, or Conflict."))
+    field = serializers.CharField(help_text=_("The attribute that is at fault."))
+    message = serializers.CharField(help_text=_("What is wrong with it."))
+
+
+@extend_schema_field({"type": "string", "enum": ["UsageReceipt"]})
+class _KindField(serializers.CharField):
+    pass
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What became of each event of a batch."""
+
+    apiVersion = serializers.CharField(help_text=_("usage.milo.io/v1alpha1."))
+    kind = _KindField(help_text=_("UsageReceipt."))
+    accepted = serializers.IntegerField(help_text=_("Events counted now."))
+    duplicates = serializers.IntegerField(help_text=_("Events known before, with the same content."))
+    rejected = serializers.IntegerField(help_text=_("Events not taken; see rejections."))
+    late = serializers.IntegerField(help_text=_("Of the accepted, those older than MILO_USAGE_LATE_DAYS."))
+    rejections = RejectionSerializer(many=True, help_text=_("Each event that was not taken, and why."))
+
+
+EXAMPLE = {
+    "specversion": "1.0",
+    "id": "3f1c-2026-11-22T10",
+    "source": "//compute.example/eu-1",
+    "type": "io.milo.usage",
+    "time": "2026-11-22T10:59:59Z",
+    "subject": "projects/webapp-frontend",
+    "data": {
+        "service": "compute",
+        "meter": "cpu-time",
+        "quantity": "3600.5",
+        "unit": "s",
+        "dimensions": {"region": "eu-1"},
+    },
+}
+RECEIPT_EXAMPLE = {
+    "apiVersion": "usage.milo.io/v1alpha1",
+    "kind": "UsageReceipt",
+    "accepted": 1,
+    "duplicates": 0,
+    "rejected": 0,
+    "late": 0,
+    "rejections": [],
+}
+
+
+class UsageEventsView(KubeView):
+    def details(self) -> dict[str, Any]:
+        return {}
+
+    def post(self, request: Request) -> HttpResponse:
+        """Take a batch; of a single event, what is wrong is a refusal."""
+        # whoever may not is told so before what was sent is looked at
+        self.actor.require("create", USAGE_EVENTS, None)
+        sent = request._request
+        encoding = sent.headers.get("Content-Encoding", "")
+        # the stream, because Django bounds `body` for all addresses alike
+        events, batch = usage_bodies.read(sent, sent.content_type or "", encoding)
+        with self.acting():
+            receipt = report(events, actor=self.actor)
+        if receipt.rejections and not batch:
+            cause = receipt.rejections[0].cause
+            raise Conflict(cause.message, [cause]) if cause.reason == "Conflict" else Invalid.because([cause])
+        return self.plain.respond(_shown(receipt))
+
+
+def _shown(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "UsageReceipt",
+        "accepted": receipt.accepted,
+        "duplicates": receipt.duplicates,
+        "rejected": len(receipt.rejections),
+        "late": receipt.late,
+        "rejections": [
+            {
+                "index": rejection.index,
+                "reason": rejection.cause.reason,
+                "field": rejection.cause.field,
+                "message": rejection.cause.message,
+            }
+            for rejection in receipt.rejections
+        ],
+    }
+
+
+register(
+    Endpoint(GROUP, VERSION, "events", "UsageEvent", USAGE_EVENTS, UsageEventsView, body_limit=usage_bodies.MAX_BYTES)
+)

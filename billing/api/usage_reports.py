@@ -1,0 +1,66 @@
+"""Usage of a billing account: what it pays for, across projects and services, and closing a month of it."""
+
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from billing.models import BillingAccount
+from billing.services.usage_periods import close_month
+from billing.services.usage_reports import of_account
+from milo.access import Actor
+from milo.kube.fields import StringField
+from milo.kube.kinds import Act, Reading
+from projects.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
+
+
+def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    query = query_of(sent)
+    return shown(account.name, query, of_account(account, query))
+
+
+USAGE = Reading(
+    "usage",
+    _usage,
+    UsageQuerySerializer,
+    UsageSerializer,
+    _("What the account pays for, by the payer of each event's time; as CSV where Accept asks for text/csv."),
+    EXAMPLE | {"name": "acme-corp-us"},
+    table=table,
+)
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"})
+class MonthField(serializers.Field[date, Any, str, Any]):
+    """A month as `2026-11`; its first day."""
+
+    default_error_messages = {"form": _("must be a month, such as 2026-11")}
+
+    def to_internal_value(self, data: Any) -> date:
+        try:
+            return date.fromisoformat(f"{data}-01")
+        except ValueError:
+            self.fail("form")
+
+    def to_representation(self, value: date) -> str:
+        return f"{value:%Y-%m}"
+
+
+class CloseUsageSpecSerializer(serializers.Serializer[Any]):
+    month = MonthField(help_text=_("The month to close, in UTC, with those before it."))
+    reason = StringField(max_length=2000, help_text=_("Why: for example the invoice that was made of it."))
+
+
+def _close(account: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
+    return close_month(account.pk, spec["month"], reason=spec["reason"], actor=actor).account
+
+
+CLOSE_USAGE = Act(
+    "closeusage",
+    _close,
+    CloseUsageSpecSerializer,
+    _("Close the figures of a month: what arrives for it later is a correction in the first month open then."),
+    {"month": "2024-01", "reason": "Invoiced as invoice-2024-001."},
+)

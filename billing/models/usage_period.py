@@ -1,0 +1,54 @@
+"""What is decided about usage afterwards: a month is closed, a span without a payer is given to one."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.account import BillingAccount
+
+
+class UsageClosing(models.Model):
+    """The figures of an account up to a month's end stay as reported; what arrives later is a correction."""
+
+    account = models.ForeignKey(
+        BillingAccount, models.PROTECT, related_name="usage_closings", verbose_name=_("billing account")
+    )
+    opens_on = models.DateField(_("first open month"), help_text=_("The month after the last that is closed."))
+    closed_at = models.DateTimeField(_("closed at"))
+    closed_by = models.CharField(_("closed by"), max_length=200)
+    reason = models.TextField(_("reason"))
+
+    class Meta:
+        verbose_name = _("usage closing")
+        verbose_name_plural = _("usage closings")
+        constraints = [
+            # two closings of one month at once
+            models.UniqueConstraint(fields=["account", "opens_on"], name="usage_closing_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} until {self.opens_on}"
+
+
+class UsageAssignment(models.Model):
+    """Usage of a project in a span in which nobody paid for it, given to an account by an approved request."""
+
+    project = models.ForeignKey("projects.Project", models.PROTECT, related_name="usage_assignments")
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="usage_assignments")
+    request = models.OneToOneField("billing.ApprovalRequest", models.PROTECT, related_name="usage_assignment")
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"), help_text=_("Not included."))
+    assigned_at = models.DateTimeField(_("assigned at"))
+
+    class Meta:
+        verbose_name = _("usage assignment")
+        verbose_name_plural = _("usage assignments")
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="usage_assignment_ends_after_start"),
+            # what has not happened yet is for a binding to say
+            models.CheckConstraint(condition=Q(ends_at__lte=F("assigned_at")), name="usage_assignment_of_the_past"),
+        ]
+        indexes = [models.Index(fields=["project", "starts_at"], name="usage_assignment_timeline")]
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.starts_at} {self.ends_at}"

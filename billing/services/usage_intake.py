@@ -1,0 +1,171 @@
+"""The intake of usage events: each counted once, for whoever paid for its project at its time."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.access import USAGE_EVENTS
+from billing.models import UsageAssignment, UsageClosing, UsageIntake, UsageMeter
+from billing.services import usage_locks, usage_staging, usage_sums
+from billing.services.usage_staging import Staged
+from billing.usage.cloudevents import Fact, Rejected, read
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import Cause
+from projects.models import Project
+
+AHEAD = timedelta(minutes=5)
+"""How far clocks may differ: an event from later than this is rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event that was not taken: its place in the batch, from 0, and why."""
+
+    index: int
+    cause: Cause
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of each event of a batch. `late` of the accepted are older than MILO_USAGE_LATE_DAYS."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    late: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+class _Batch:
+    """The facts of a batch by their key, in the order in which they came, and the receipt that grows meanwhile."""
+
+    def __init__(self) -> None:
+        self.receipt = Receipt()
+        self.facts: dict[str, Fact] = {}
+        self.places: dict[str, int] = {}
+
+    def take(self, index: int, event: Any, latest: datetime) -> None:
+        """Read an event; a fault is a rejection, a repeat within the batch is counted."""
+        try:
+            fact = read(event)
+            if fact.time > latest:
+                raise Rejected("time", _("is in the future"))
+            known = self.facts.setdefault(fact.key, fact)
+            if known is fact:
+                self.places[fact.key] = index
+            elif known.content == fact.content:
+                self.receipt.duplicates += 1
+            else:
+                raise Rejected("id", _("is known with other content"), "Conflict")
+        except Rejected as rejected:
+            self.receipt.rejections.append(Rejection(index, rejected.cause))
+
+    def reject(self, key: str, field: str, message: str, reason: str = "FieldValueInvalid") -> None:
+        """Take a fact out again, and say why."""
+        del self.facts[key]
+        self.receipt.rejections.append(Rejection(self.places[key], Cause(field, message, reason)))
+
+    def repeat(self, key: str) -> None:
+        """Take a fact out again that was known before."""
+        del self.facts[key]
+        self.receipt.duplicates += 1
+
+
+def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
+    """Take a batch of CloudEvents, each a JSON value; one that is bad never spoils the others.
+
+    Every event of the batch is counted in the receipt: accepted, a duplicate (known by source and id with the same
+    content) or rejected. Raises `Forbidden`.
+    """
+    actor.require("create", USAGE_EVENTS, None)
+    batch, latest = _Batch(), timezone.now() + AHEAD
+    for index, event in enumerate(events):
+        batch.take(index, event, latest)
+    with audit.act():
+        staged = _resolve(batch)
+        if staged:
+            _record(batch, staged, actor)
+    receipt = batch.receipt
+    receipt.rejections.sort(key=lambda rejection: rejection.index)
+    return receipt
+
+
+def _resolve(batch: _Batch) -> list[Staged]:
+    """The facts with the keys of their projects and meters; rejects what names no project, or a meter's wrong unit."""
+    names = {fact.project for fact in batch.facts.values()}
+    projects = dict(Project.objects.filter(name__in=names).values_list("name", "pk"))
+    for key, fact in [(key, fact) for key, fact in batch.facts.items() if fact.project not in projects]:
+        batch.reject(key, "subject", _("there is no project %(name)s") % {"name": fact.project}, "FieldValueNotFound")
+    meters = _meters(batch.facts.values())
+    staged = []
+    for key, fact in list(batch.facts.items()):
+        meter = meters[fact.service, fact.meter]
+        if fact.unit == meter.unit:
+            staged.append(Staged(fact, projects[fact.project], meter.pk))
+        else:
+            message = _("must be %(unit)s, the unit of this meter since its first event") % {"unit": meter.unit}
+            batch.reject(key, "data.unit", message)
+    return staged
+
+
+def _meters(facts: Iterable[Fact]) -> dict[tuple[str, str], UsageMeter]:
+    """The meters of the facts; one that is new has the unit of its first fact."""
+    units: dict[tuple[str, str], str] = {}
+    for fact in facts:
+        units.setdefault((fact.service, fact.meter), fact.unit)
+    meters = _known(units)
+    if new := sorted(units.keys() - meters.keys()):
+        rows = [UsageMeter(service=service, name=name, unit=units[service, name]) for service, name in new]
+        UsageMeter.objects.bulk_create(rows, ignore_conflicts=True)
+        meters = _known(units)
+    return meters
+
+
+def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter]:
+    services, meters = {service for service, _name in names}, {name for _service, name in names}
+    found = UsageMeter.objects.filter(service__in=services, name__in=meters)
+    return {(meter.service, meter.name): meter for meter in found}
+
+
+def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
+    usage_locks.share(row.project_id for row in staged)
+    intake = UsageIntake.objects.create(reporter=actor.name, received_at=ledger_time(_last_decision()))
+    usage_staging.stage(staged)
+    if any(row.fact.corrects for row in staged):
+        # again, because what is dropped may have been corrected as well
+        while groundless := usage_staging.groundless_corrections():
+            usage_staging.drop(groundless)
+            for key in groundless:
+                message = _("must name a known event of the same subject, meter and time")
+                batch.reject(key, "data.corrects", message, "FieldValueNotFound")
+    if usage_staging.record_keys(intake) < len(batch.facts):
+        known = usage_staging.known_before(intake)
+        usage_staging.drop(set(known))
+        for key, same in known.items():
+            if same:
+                batch.repeat(key)
+            else:
+                batch.reject(key, "id", _("is known with other content"), "Conflict")
+    usage_staging.record_events(intake)
+    arrived = connection.ops.adapt_datetimefield_value(intake.received_at)
+    usage_sums.add_counted(usage_staging.ARRIVING, [arrived])
+    batch.receipt.accepted = len(batch.facts)
+    late = intake.received_at - timedelta(days=settings.MILO_USAGE_LATE_DAYS)
+    batch.receipt.late = sum(fact.time < late for fact in batch.facts.values())
+
+
+def _last_decision() -> datetime | None:
+    """When a month was last closed or a span assigned: what arrives now arrives later, whatever the clock says."""
+    last = [
+        UsageClosing.objects.aggregate(at=Max("closed_at"))["at"],
+        UsageAssignment.objects.aggregate(at=Max("assigned_at"))["at"],
+    ]
+    return max((at for at in last if at), default=None)

@@ -1,0 +1,26 @@
+"""Usage follows whoever pays: what a change of payer takes from one account and gives to another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from billing.models import UsageEvent
+from billing.services import usage_locks, usage_sums
+from projects.models import Project
+
+
+@contextmanager
+def following(project: Project, at: datetime) -> Iterator[None]:
+    """Around a change of who pays for `project` from the instant `at` (UTC) on, within the caller's act.
+
+    Clocks differ, so events from a little later than `at` may have been counted for the payer before; they are counted
+    for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
+    """
+    usage_locks.alone(project.pk)
+    if not UsageEvent.objects.filter(project=project, time__gte=at).exists():
+        yield
+        return
+    where = usage_sums.since(project.pk, at)
+    was = usage_sums.counted(*where)
+    yield
+    usage_sums.add(usage_sums.difference(usage_sums.counted(*where), was))

@@ -1,0 +1,47 @@
+"""Closing a month of usage: what was reported for it stays as reported."""
+
+from datetime import UTC, date, datetime
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from billing.access import ACCOUNTS
+from billing.models import BillingAccount, UsageClosing, UsageIntake
+from billing.models.usage_partitions import next_month
+from billing.services import usage_locks
+from milo import audit
+from milo.access import Actor
+from milo.clock import ledger_time
+from milo.errors import Cause, Invalid
+
+
+def decision_time() -> datetime:
+    """The present instant (UTC), later than every intake has been; the caller is alone with the usage."""
+    last: datetime | None = UsageIntake.objects.aggregate(at=Max("received_at"))["at"]
+    return ledger_time(last)
+
+
+def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> UsageClosing:
+    """Close the figures of an account up to and including `month` (any day of it, in UTC).
+
+    What arrives for it later, or is assigned to the account later, is billed in the first month that is open then, as a
+    correction. Raises `Forbidden`, and `Invalid` without a reason, for a month that has not ended, and for one that is
+    closed already.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
+        usage_locks.alone_with_all()
+        at, opens_on = decision_time(), next_month(month)
+        causes = [] if reason.strip() else [Cause.required("spec.reason")]
+        if at < datetime(opens_on.year, opens_on.month, 1, tzinfo=UTC):
+            causes.append(Cause("spec.month", _("has not ended yet, in UTC")))
+        last: date | None = UsageClosing.objects.filter(account=account).aggregate(last=Max("opens_on"))["last"]
+        if last and last >= opens_on:
+            causes.append(Cause("spec.month", _("is closed already"), "FieldValueDuplicate"))
+        if causes:
+            raise Invalid.because(causes)
+        closing = UsageClosing(account=account, opens_on=opens_on, closed_at=at, closed_by=actor.name, reason=reason)
+        audit.save_as(actor, closing, reason="UsageClosed", why=reason)
+        audit.touch(actor, account, reason="UsageClosed", why=f"{month:%Y-%m}: {reason}")
+        return closing

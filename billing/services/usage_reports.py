@@ -1,0 +1,172 @@
+"""Usage as it is read: added up by day, month or over a whole span, of an account or of a project."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccount, BillingAccountBinding, UsageAssignment, UsageMeter, UsageRollup
+from billing.models.quantity import ExactSum
+from billing.models.usage_partitions import next_month
+from billing.models.usage_rollup import DAY, MONTH
+from billing.services import usage_sums
+from milo.errors import Cause, Invalid
+from projects.models import Project
+
+TOTAL = "total"
+GRANULARITIES = (DAY, MONTH, TOTAL)
+GROUPS = {"account": "account__name", "project": "project__name", "service": "meter__service", "meter": "meter__name"}
+MAX_DAYS_OF_ZONE = 92
+MAX_DAYS = 3 * 366
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuery:
+    """From the day `start` up to, not including, `end`; days are those of `zone`, an IANA time zone.
+
+    `by` names what is told apart besides the unit, which always is: keys of `GROUPS`.
+    """
+
+    start: date
+    end: date
+    granularity: str = TOTAL
+    by: tuple[str, ...] = ()
+    zone: str = "UTC"
+
+    @classmethod
+    def of_this_month(cls) -> "UsageQuery":
+        """From the first of the month up to and including today, in UTC."""
+        today = timezone.now().astimezone(UTC).date()
+        return cls(today.replace(day=1), today + timedelta(days=1))
+
+    def check(self) -> None:
+        """Raise `Invalid` for a span that is empty or too long."""
+        days = (self.end - self.start).days
+        causes = [] if days > 0 else [Cause("query.to", _("must be later than from"))]
+        limit = MAX_DAYS if self.zone == "UTC" else MAX_DAYS_OF_ZONE
+        if days > limit and (self.granularity == DAY or self.zone != "UTC"):
+            message = _("may be at most %(limit)d days after from, for this granularity and time zone")
+            causes.append(Cause("query.to", message % {"limit": limit}))
+        if causes:
+            raise Invalid.because(causes)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sum of one unit: `start` and `end` (not included) are days, `of` the names of what is told apart."""
+
+    start: date
+    end: date
+    of: dict[str, str]
+    unit: str
+    quantity: Decimal
+    events: int
+
+
+def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
+    """What `account` pays for. Raises `Invalid` for a span that is empty or too long."""
+    query.check()
+    if query.zone != "UTC":
+        bound = BillingAccountBinding.objects.filter(account=account).values("project")
+        assigned = UsageAssignment.objects.filter(account=account).values("project")
+        projects = Project.objects.filter(Q(pk__in=bound) | Q(pk__in=assigned)).values_list("pk", flat=True)
+        return _of_zone(query, list(projects), account)
+    return _of_days(query, UsageRollup.objects.filter(account=account))
+
+
+def of_project(project: Project, query: UsageQuery) -> list[Line]:
+    """What `project` used, whoever pays. Raises `Invalid` for a span that is empty or too long."""
+    query.check()
+    if query.zone != "UTC":
+        return _of_zone(query, [project.pk])
+    return _of_days(query, UsageRollup.objects.filter(project=project))
+
+
+def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
+    """From the rollup: whole months by their own rows, so that a year costs 12 of them."""
+    between = Q(granularity=DAY, starts_on__gte=query.start, starts_on__lt=query.end)
+    if query.granularity != DAY:
+        first = query.start if query.start.day == 1 else next_month(query.start)
+        last = query.end.replace(day=1)
+        if first < last:
+            edges = Q(starts_on__lt=first) | Q(starts_on__gte=last)
+            between = (between & edges) | Q(granularity=MONTH, starts_on__gte=first, starts_on__lt=last)
+    groups = {name: F(path) for name, path in GROUPS.items() if name in query.by}
+    names = {f"of_{name}": path for name, path in groups.items()}
+    when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(query.granularity)
+    keys = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
+    found = rows.filter(between).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    return sorted(
+        (
+            Line(
+                *_bounds(query, row.get("on")),
+                {name: row[f"of_{name}"] or "" for name in groups},
+                row["unit"],
+                row["amount"],
+                row["counted"],
+            )
+            for row in found
+        ),
+        key=_order,
+    )
+
+
+def _order(line: Line) -> tuple[Any, ...]:
+    return line.start, tuple(line.of.values()), line.unit
+
+
+def _bounds(query: UsageQuery, on: date | None) -> tuple[date, date]:
+    """The days that a line is about, within the span asked for."""
+    if on is None:
+        return query.start, query.end
+    end = on + timedelta(days=1) if query.granularity == DAY else next_month(on)
+    return max(on, query.start), min(end, query.end)
+
+
+def _of_zone(query: UsageQuery, projects: list[int], account: BillingAccount | None = None) -> list[Line]:
+    """Counted from the events, because the rollup has days of UTC only."""
+    zone = ZoneInfo(query.zone)
+    start, end = (
+        connection.ops.adapt_datetimefield_value(datetime.combine(day, time.min, zone))
+        for day in (query.start, query.end)
+    )
+    if not projects:
+        return []
+    marks = ", ".join(["%s"] * len(projects))
+    where = f"v.project_id IN ({marks}) AND v.time >= %s AND v.time < %s"
+    counted = usage_sums.counted(where, [*projects, start, end], zone=query.zone)
+    days = {
+        of: amount
+        for of, amount in counted.items()
+        if of.granularity == DAY and (account is None or of.account_id == account.pk)
+    }
+    return sorted(_lines(query, days), key=_order)
+
+
+def _lines(query: UsageQuery, sums: usage_sums.Sums) -> Iterator[Line]:
+    meters = UsageMeter.objects.in_bulk({of.meter_id for of in sums})
+    projects = dict(Project.objects.filter(pk__in={of.project_id for of in sums}).values_list("pk", "name"))
+    payers = {of.account_id for of in sums if of.account_id}
+    accounts = dict(BillingAccount.objects.filter(pk__in=payers).values_list("pk", "name"))
+    totals: dict[tuple[Any, ...], usage_sums.Amount] = defaultdict(usage_sums.Amount)
+    for of, amount in sums.items():
+        meter = meters[of.meter_id]
+        names = {
+            "account": accounts.get(of.account_id or 0, ""),
+            "project": projects[of.project_id],
+            "service": meter.service,
+            "meter": meter.name,
+        }
+        on = {DAY: of.starts_on, MONTH: of.starts_on.replace(day=1)}.get(query.granularity)
+        totals[on, tuple((name, names[name]) for name in GROUPS if name in query.by), meter.unit] += amount
+    for (on, told, unit), amount in totals.items():
+        yield Line(*_bounds(query, on), dict(told), unit, amount.quantity, amount.events)

@@ -1,0 +1,117 @@
+"""Events on their way into the ledger: staged in a temporary table, then moved by one statement each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from billing.models import UsageEvent, UsageIntake, UsageKey
+from billing.usage.cloudevents import Fact
+
+STAGED = "usage_staged"
+COLUMNS = "key, content, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
+KEY, EVENT = UsageKey._meta.db_table, UsageEvent._meta.db_table
+_TYPES = {
+    "postgresql": "key uuid, content uuid, time timestamptz, project_id bigint, meter_id bigint, quantity numeric,"
+    " corrects uuid, source text, event_id text, type text, dimensions jsonb) ON COMMIT DELETE ROWS",
+    "sqlite": f"{COLUMNS})",
+}
+ARRIVING = f"SELECT project_id, meter_id, time, quantity, %s AS arrived_at FROM {STAGED}"
+"""A source for `usage_sums.counting`; its parameter is the instant of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A fact whose project and meter are known."""
+
+    fact: Fact
+    project_id: int
+    meter_id: int
+
+
+def stage(rows: Sequence[Staged]) -> None:
+    """Put the facts into the temporary table, in place of what it holds: by COPY on PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {STAGED} ({_TYPES[connection.vendor]}")
+        cursor.execute(f"DELETE FROM {STAGED}")
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {STAGED} ({COLUMNS}) FROM STDIN") as copy:
+                copy.write("".join(_lines(rows)))
+        else:
+            marks = ", ".join(["%s"] * len(COLUMNS.split(", ")))
+            cursor.executemany(f"INSERT INTO {STAGED} ({COLUMNS}) VALUES ({marks})", list(_tuples(rows)))
+
+
+def _lines(rows: Sequence[Staged]) -> Iterator[str]:
+    """COPY's text format; facts hold no control characters, so the backslash alone needs another."""
+    for row in rows:
+        fact = row.fact
+        yield (
+            f"{fact.key}\t{fact.content}\t{fact.time}\t{row.project_id}\t{row.meter_id}\t{fact.quantity}"
+            f"\t{fact.corrects or chr(92) + 'N'}"
+        )
+        texts = f"\t{fact.source}\t{fact.id}\t{fact.type}\t{fact.dimensions.decode()}\n"
+        yield texts.replace("\\", "\\\\") if "\\" in texts else texts
+
+
+def _tuples(rows: Sequence[Staged]) -> Iterator[tuple[str | int | None, ...]]:
+    for row in rows:
+        fact = row.fact
+        # as Django writes an instant on SQLite
+        time = str(fact.time.replace(tzinfo=None))
+        head = (fact.key, fact.content, time, row.project_id, row.meter_id, fact.quantity, fact.corrects)
+        yield (*head, fact.source, fact.id, fact.type, fact.dimensions.decode())
+
+
+def groundless_corrections() -> set[str]:
+    """Keys of staged corrections that name no known event of the same project, meter and time, staged ones included."""
+    same = "({0}.project_id, {0}.meter_id, {0}.time) = (s.project_id, s.meter_id, s.time)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.key FROM {STAGED} s LEFT JOIN {KEY} k ON k.key = s.corrects"
+            f" LEFT JOIN {STAGED} o ON o.key = s.corrects WHERE s.corrects IS NOT NULL"
+            f" AND NOT COALESCE({same.format('k')}, {same.format('o')}, FALSE)"
+        )
+        return {_hexadecimal(row[0]) for row in cursor.fetchall()}
+
+
+def drop(keys: set[str]) -> None:
+    """Take events out again."""
+    with connection.cursor() as cursor:
+        cursor.executemany(f"DELETE FROM {STAGED} WHERE key = %s", [(key,) for key in keys])
+
+
+def record_keys(intake: UsageIntake) -> int:
+    """Make the staged events known; returns how many of them were not. Sorted, so that no two batches deadlock."""
+    # the guard against INSERT OR REPLACE comes before ON CONFLICT; PostgreSQL looks once
+    new = "TRUE" if connection.vendor == "postgresql" else f"key NOT IN (SELECT key FROM {KEY})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {KEY} (key, content, intake_id, project_id, meter_id, time)"
+            f" SELECT key, content, %s, project_id, meter_id, time FROM {STAGED} WHERE {new} ORDER BY key"
+            " ON CONFLICT (key) DO NOTHING",
+            [intake.pk],
+        )
+        return int(cursor.rowcount)
+
+
+def known_before(intake: UsageIntake) -> dict[str, bool]:
+    """Keys of the staged events that another intake brought, each with whether it said the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.key, s.content = k.content FROM {STAGED} s JOIN {KEY} k ON k.key = s.key"
+            " WHERE k.intake_id <> %s",
+            [intake.pk],
+        )
+        return {_hexadecimal(key): bool(same) for key, same in cursor.fetchall()}
+
+
+def record_events(intake: UsageIntake) -> None:
+    """Keep the staged events for ever."""
+    columns = "key, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {EVENT} (intake_id, {columns}) SELECT %s, {columns} FROM {STAGED}", [intake.pk])
+
+
+def _hexadecimal(key: object) -> str:
+    return str(key).replace("-", "")

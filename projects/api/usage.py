@@ -1,0 +1,161 @@
+"""The reading `usage` of a project; that of an account is of the same form."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from billing.services.usage_reports import GRANULARITIES, GROUPS, TOTAL, Line, UsageQuery, of_project
+from billing.usage.quantities import plain
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from milo.kube.kinds import Reading
+from milo.kube.manifests import without_empty
+from projects.models import Project
+
+API_VERSION = "usage.milo.io/v1alpha1"
+_QUERY: dict[str, Any] = {
+    "from": serializers.DateField(
+        required=False, help_text=gettext_lazy("First day; default the first of this month.")
+    ),
+    "to": serializers.DateField(required=False, help_text=gettext_lazy("The day after the last; default tomorrow.")),
+    "granularity": serializers.ChoiceField(
+        GRANULARITIES, required=False, default=TOTAL, help_text=gettext_lazy("A sum per day, per month, or in total.")
+    ),
+    "groupBy": serializers.CharField(
+        required=False, help_text=gettext_lazy("What is told apart besides the unit: account, project, service, meter.")
+    ),
+    "timeZone": serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("IANA name of the zone whose days are meant; default UTC, others for 92 days at most."),
+    ),
+}
+# `from` is a word of Python
+UsageQuerySerializer: type[serializers.Serializer[Any]] = type(
+    "UsageQuerySerializer", (serializers.Serializer,), _QUERY
+)
+
+
+class UsageItemSerializer(serializers.Serializer[Any]):
+    start = serializers.DateField(help_text=gettext_lazy("First day of the sum."))
+    end = serializers.DateField(help_text=gettext_lazy("The day after its last."))
+    account = serializers.CharField(
+        required=False, help_text=gettext_lazy("Who pays, where told apart; left out where nobody does yet.")
+    )
+    project = serializers.CharField(required=False, help_text=gettext_lazy("The project, where told apart."))
+    service = serializers.CharField(required=False, help_text=gettext_lazy("The service, where told apart."))
+    meter = serializers.CharField(required=False, help_text=gettext_lazy("The meter, where told apart."))
+    unit = serializers.CharField(help_text=gettext_lazy("UCUM code; other units are other sums."))
+    quantity = serializers.CharField(help_text=gettext_lazy("Decimal in a string."))
+    events = serializers.IntegerField(help_text=gettext_lazy("Events in the sum, corrections included."))
+
+
+UsageSerializer: type[serializers.Serializer[Any]] = type(
+    "UsageSerializer",
+    (serializers.Serializer,),
+    {
+        "apiVersion": serializers.CharField(help_text=gettext_lazy("usage.milo.io/v1alpha1.")),
+        "kind": serializers.CharField(help_text=gettext_lazy("Usage.")),
+        "name": serializers.CharField(help_text=gettext_lazy("Name of the account or project.")),
+        "from": serializers.DateField(help_text=gettext_lazy("First day.")),
+        "to": serializers.DateField(help_text=gettext_lazy("The day after the last.")),
+        "granularity": serializers.CharField(help_text=gettext_lazy("day, month or total.")),
+        "groupBy": serializers.ListField(
+            child=serializers.CharField(), help_text=gettext_lazy("What is told apart besides the unit.")
+        ),
+        "timeZone": serializers.CharField(help_text=gettext_lazy("IANA name of the zone whose days are meant.")),
+        "items": UsageItemSerializer(many=True, help_text=gettext_lazy("The sums, in the order of their days.")),
+    },
+)
+EXAMPLE: dict[str, Any] = {
+    "apiVersion": API_VERSION,
+    "kind": "Usage",
+    "name": "webapp-frontend",
+    "from": "2026-11-01",
+    "to": "2026-12-01",
+    "granularity": "month",
+    "groupBy": ["service"],
+    "timeZone": "UTC",
+    "items": [
+        {
+            "start": "2026-11-01",
+            "end": "2026-12-01",
+            "service": "compute",
+            "unit": "s",
+            "quantity": "7201",
+            "events": 2,
+        }
+    ],
+}
+
+
+def query_of(sent: dict[str, Any]) -> UsageQuery:
+    """The query that the parameters ask. Raises `Invalid` for a group or a time zone that there is not."""
+    default = UsageQuery.of_this_month()
+    by = tuple(dict.fromkeys(name.strip() for name in sent.get("groupBy", "").split(",") if name.strip()))
+    zone = sent.get("timeZone", "UTC")
+    causes = []
+    if unknown := [name for name in by if name not in GROUPS]:
+        message = _("%(name)s is none of %(known)s") % {"name": unknown[0][:80], "known": ", ".join(GROUPS)}
+        causes.append(Cause("query.groupBy", message, "FieldValueNotSupported"))
+    if zone not in available_timezones():
+        causes.append(Cause("query.timeZone", _("is no IANA time zone"), "FieldValueNotSupported"))
+    if causes:
+        raise Invalid.because(causes)
+    start = sent.get("from", default.start)
+    return UsageQuery(start, sent.get("to", default.end), sent["granularity"], by, zone)
+
+
+def shown(name: str, query: UsageQuery, lines: Iterable[Line]) -> dict[str, Any]:
+    """The answer, as JSON."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Usage",
+        "name": name,
+        "from": query.start.isoformat(),
+        "to": query.end.isoformat(),
+        "granularity": query.granularity,
+        "groupBy": list(query.by),
+        "timeZone": query.zone,
+        "items": [_item(line) for line in lines],
+    }
+
+
+def _item(line: Line) -> dict[str, Any]:
+    return without_empty(
+        {
+            "start": line.start.isoformat(),
+            "end": line.end.isoformat(),
+            **line.of,
+            "unit": line.unit,
+            "quantity": plain(line.quantity),
+            "events": line.events,
+        }
+    )
+
+
+def table(answer: dict[str, Any]) -> Iterator[list[Any]]:
+    """The answer as the rows of a CSV file, the first with the names of its columns."""
+    columns = ["start", "end", *(name for name in GROUPS if name in answer["groupBy"]), "unit", "quantity", "events"]
+    yield columns
+    for item in answer["items"]:
+        yield [item.get(column, "") for column in columns]
+
+
+def _usage(project: Project, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    query = query_of(sent)
+    return shown(project.name, query, of_project(project, query))
+
+
+USAGE = Reading(
+    "usage",
+    _usage,
+    UsageQuerySerializer,
+    UsageSerializer,
+    gettext_lazy("What the project used, whoever pays; as CSV where Accept asks for text/csv."),
+    EXAMPLE,
+    table=table,
+)
