@@ -10,7 +10,7 @@ from django.test import Client
 
 from milo.admin.ledger import LedgerAdmin
 from tests.admin.browser import STAFF_ROLES, every_act, list_of, page_of, staff, superuser
-from tests.admin.conftest import World
+from tests.admin.conftest import Life, World
 from tests.ledger import nothing_changes
 
 PEOPLE: dict[str, Callable[[], Client]] = {
@@ -82,6 +82,25 @@ def test_who_may_not_gets_no_act_done(role: str, may: set[str], world: World) ->
             if address.split("/")[-2] in may:
                 continue
             assert client.post(address, answers).status_code == 403, address
+
+
+@pytest.mark.parametrize(
+    ("part", "status"), [("approve", 403), ("reject", 403), ("withdraw", 200), ("renew", 200)], ids=lambda value: value
+)
+def test_an_operator_decides_nothing_and_changes_no_request_of_another(
+    part: str, status: int, life: Life, operator: Client
+) -> None:
+    with nothing_changes():
+        assert operator.post(page_of(life.request, part), {"comment": "forged", "confirm": "1"}).status_code == status
+
+
+def test_what_needs_a_second_person_has_no_address_of_its_own(life: Life) -> None:
+    client = superuser()
+    with nothing_changes():
+        for part in ("close", "reopen", "reactivate", "archive", "purge", "releasehold", "validate"):
+            answer = client.post(page_of(life.request.account, part), {"confirm": "1"})
+            # Django takes what it does not know for the key of a row
+            assert answer.url.endswith(f"/{part}/change/"), part
 
 
 def test_a_site_of_somebody_else_gets_no_act_done(world: World) -> None:
