@@ -95,6 +95,21 @@ def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
     return replace(by_row, create=by_row.create | {"postgresql": statements}, drop=by_row.drop | {"postgresql": drop})
 
 
+def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Guard]:
+    """Refuses to DELETE rows for which the SQL condition `where` on OLD does not hold, and on PostgreSQL TRUNCATE."""
+    yield refuse(name, table, "DELETE", f"NOT ({where})", message)
+    never = no_delete(f"{name}_not_emptied", table)
+    function, statement = never.create["postgresql"]
+    emptied = statement.replace("DELETE OR TRUNCATE", "TRUNCATE")
+    yield Guard(
+        never.name,
+        table,
+        create={"postgresql": [function, emptied]},
+        drop={"postgresql": never.drop["postgresql"]},
+        present={"postgresql": never.present["postgresql"]},
+    )
+
+
 def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:
     """Refuses an INSERT that repeats one of `keys`, each the columns of a unique constraint.
 

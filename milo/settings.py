@@ -90,12 +90,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "milo.ledger",
     "milo.kube",
     "milo.identity",
     "projects",
     "billing",
 ]
 MIDDLEWARE = [
+    "milo.provenance.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -264,11 +266,17 @@ CELERY_BEAT_SCHEDULE = {
     "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
     "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
     "make-usage-partitions": {"task": "billing.tasks.make_usage_partitions", "schedule": 86400.0},
+    "seal-ledger": {"task": "milo.ledger.tasks.seal_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }
 
 # how far back a watch can begin and `kubectl events` shows what happened; the ledger's history is kept apart
 MILO_CHANGE_LOG_RETENTION = timedelta(hours=int(os.environ.get("MILO_CHANGE_LOG_RETENTION_HOURS", "168")))
+# what proves the ledger: keys (back them up apart from the database), and who is given the heads of the chain
+MILO_LEDGER_KEYS = os.environ.get("MILO_LEDGER_KEYS") or str(DATA_DIR / "ledger-keys")
+MILO_LEDGER_HEADS = os.environ.get("MILO_LEDGER_HEADS") or str(DATA_DIR / "ledger-heads.jsonl")
+MILO_LEDGER_ANCHOR = os.environ.get("MILO_LEDGER_ANCHOR") or "milo.ledger.anchors.FileAnchor"
+MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = json.loads(os.environ.get("MILO_LEDGER_ANCHOR_OPTIONS") or "{}")
 MILO_APPROVAL_DAYS = 14
 MILO_REOPEN_WINDOW_DAYS = 90
 # never before the time to reopen has passed

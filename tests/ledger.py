@@ -16,7 +16,7 @@ from milo.kube.kinds import kind_of
 from milo.kube.models import Change
 from projects.models import Project
 
-LEDGER_APPS = ("kube", "projects", "billing")
+LEDGER_APPS = ("kube", "projects", "billing", "ledger")
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:

@@ -20,5 +20,7 @@ if not os.environ.get("TEST_DATABASE_URL"):
     # a test database need not survive a power cut
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 
+_ledger = Path(tempfile.mkdtemp(prefix="milo-ledger-"))
+MILO_LEDGER_KEYS, MILO_LEDGER_HEADS = str(_ledger), str(_ledger / "heads.jsonl")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://"

@@ -77,7 +77,9 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     expiry_reason = models.CharField(_("expiry of the payment profile"), max_length=60, blank=True, editable=False)
     expiry_since = models.DateTimeField(_("expiry announced at"), null=True, editable=False)
 
-    history = audit.history()
+    history = audit.history(
+        personal=("display_name", "invoice_email_addresses", "phase_message", "labels", "annotations")
+    )
     objects = BillingAccountQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

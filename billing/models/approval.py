@@ -75,7 +75,7 @@ class ApprovalRequest(PhaseLoading, Resource):
     decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
     comment = models.TextField(_("comment"), blank=True)
 
-    history = audit.history()
+    history = audit.history(personal=("justification", "comment", "reviewed", "labels", "annotations"))
     objects = ApprovalRequestQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

@@ -62,7 +62,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
     end_reason = models.CharField(_("end reason"), max_length=60, blank=True, editable=False)
 
-    history = audit.history()
+    history = audit.history(personal=("labels", "annotations"))
     objects = BillingAccountBindingQuerySet.as_manager()
 
     class Meta:

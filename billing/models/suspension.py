@@ -30,7 +30,9 @@ class Suspension(models.Model):
     resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
     resolved_by = models.CharField(_("resolved by"), max_length=200, blank=True)
 
-    history = audit.history()
+    history = audit.history(
+        personal=("message", "internal_note", "evidence"), organization="account__organization__name"
+    )
     objects = SuspensionQuerySet.as_manager()
 
     manifest_paths = {

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms
-from milo import audit
+from milo import audit, provenance
 from milo.access import Actor
 from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
@@ -125,7 +125,8 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
             raise Invalid.because(causes, _("this cannot take effect now"))
         request.approve(actor.name, ledger_time(request.requested_at), comment, editor)
         audit.save_as(actor, request, reason="Approved", why=comment)
-        effect.apply(account, request, actor=actor)
+        with provenance.allowed_by(request.uid):
+            effect.apply(account, request, actor=actor)
         notices.owe_decision(request)
         return request
 

@@ -51,7 +51,7 @@ class ServiceToken(models.Model):
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
 
-    history = audit.history()
+    history = audit.history(personal=("description",), unrecorded=("last_used_at",), organization="")
     objects = ServiceTokenQuerySet.as_manager()
 
     class Meta:

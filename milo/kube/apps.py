@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class KubeConfig(AppConfig):
@@ -7,4 +8,16 @@ class KubeConfig(AppConfig):
     verbose_name = "Change log"
 
     def ready(self) -> None:
-        from milo.kube import changes  # noqa: F401  registers the journal that numbers revisions
+        from milo.kube import changes, guards  # noqa: F401  registers the journal that numbers revisions
+        from milo.kube.models import Change
+        from milo.ledger import tables
+
+        guards.declare_guards()
+        tables.register(
+            tables.Table(
+                Change,
+                personal=("manifest", "message"),
+                organization="organization",
+                kept_for=lambda: settings.MILO_CHANGE_LOG_RETENTION,
+            )
+        )

@@ -14,6 +14,7 @@ from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.manifests import render
 from milo.kube.models import Change, Counter
+from milo.ledger import seals
 from milo.prepared import Prepared
 
 _REVISION = "_kube_revision"
@@ -48,10 +49,12 @@ def oldest_version() -> int:
 def compact(older_than: timedelta, batch: int = 1000) -> int:
     """Delete the revisions that were superseded more than `older_than` ago; returns how many.
 
-    The newest revision of an object is never deleted, nor is the one before any that is kept: a watch from
-    `oldest_version()` on learns of everything, and of what each object was before.
+    Nothing goes that no seal has. The newest revision of an object is never deleted, nor is the one before any that
+    is kept: a watch from `oldest_version()` on learns of everything, and of what each object was before.
     """
-    old = Change.objects.filter(at__lt=timezone.now() - older_than).order_by("-resource_version")
+    old = Change.objects.filter(
+        at__lt=timezone.now() - older_than, resource_version__lte=seals.sealed_through(Change._meta.db_table)
+    ).order_by("-resource_version")
     watermark = old.values_list("resource_version", flat=True).first()
     if watermark is None:
         return 0

@@ -2,15 +2,18 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
+from milo import append_only
 from milo.celery import app
 from milo.kube import changes
 from milo.kube.metadata import Metadata
 from milo.kube.models import Change
 from milo.kube.tasks import compact_change_log
+from milo.ledger import seals
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +26,9 @@ def relabel(account: BillingAccount, step: int) -> int:
 
 
 def age(up_to: int, by: timedelta) -> None:
-    """Make the revisions up to a number as old as that."""
+    """Make the revisions up to a number as old as that, and sealed."""
+    append_only.lift(connection, [guard for guard in append_only.all_guards() if guard.name == "change_fixed"])
+    seals.seal()
     Change.objects.filter(resource_version__lte=up_to).update(at=timezone.now() - by)
 
 

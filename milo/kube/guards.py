@@ -1,0 +1,33 @@
+"""What the database itself refuses to do to the change log."""
+
+from milo import append_only as guard
+
+CHANGE, COUNTER = "kube_change", "kube_counter"
+_COMPACTED = (
+    f"EXISTS (SELECT 1 FROM {CHANGE} newer, {COUNTER} c WHERE newer.uid = OLD.uid"
+    " AND newer.resource_version > OLD.resource_version AND newer.resource_version <= c.compacted)"
+)
+
+
+def declare_guards() -> None:
+    columns = "resource_version at type resource organization namespace name uid manifest actor reason message".split()
+    guard.declare(
+        "kube",
+        guard.fixed_columns("change_fixed", CHANGE, columns),
+        *guard.delete_only(
+            "change_deleted_once_compacted",
+            CHANGE,
+            _COMPACTED,
+            "only revisions that were superseded below the watermark of compaction are deleted",
+        ),
+        guard.no_replace("change_never_replaced", CHANGE, ["resource_version"]),
+        # numbers that ran backwards would be given twice
+        guard.refuse(
+            "counter_never_backwards",
+            COUNTER,
+            "UPDATE",
+            "NEW.value < OLD.value OR NEW.compacted < OLD.compacted OR NEW.compacted > NEW.value",
+            "the counter and the watermark only go forward",
+        ),
+        guard.no_delete("counter_never_deleted", COUNTER),
+    )

@@ -1,0 +1,58 @@
+"""What the database itself refuses to do to the past: history rows, seals, redactions, the change log."""
+
+from collections.abc import Iterator
+
+from milo import append_only as guard
+from milo.ledger.tables import MESSAGE, Table, all_tables
+
+SEAL, SALT, REDACTION = "ledger_seal", "ledger_salt", "ledger_redaction"
+_SEALED = ["number", "at", "previous", "tables", "digest", "key_id", "signature", "leaves"]
+_REDACTED = f'EXISTS (SELECT 1 FROM {REDACTION} r WHERE r."table" = \'%s\' AND r."row" = OLD.history_id)'
+
+
+def declare_guards() -> None:
+    """Guards of the ledger's own tables, and of the history of every model that keeps one."""
+    guard.declare(
+        "ledger",
+        guard.fixed_columns("seal_fixed", SEAL, _SEALED),
+        guard.fixed_columns("seal_handover_fixed", SEAL, ["handed_over_at"], once="OLD.handed_over_at IS NOT NULL"),
+        guard.no_delete("seal_never_deleted", SEAL),
+        guard.no_replace("seal_never_replaced", SEAL, ["number"], ["digest"]),
+        guard.fixed_columns("salt_fixed", SALT, ["subject", "key"]),
+        # without its salt, a value that is still there could not be proven any more
+        *guard.delete_only(
+            "salt_deleted_in_redaction",
+            SALT,
+            f"EXISTS (SELECT 1 FROM {REDACTION} r WHERE r.subject = OLD.subject)",
+            "a salt goes with the personal values of its subject only",
+        ),
+        guard.no_replace("salt_never_replaced", SALT, ["subject"]),
+        guard.fixed_columns(
+            "redaction_fixed", REDACTION, ["id", '"table"', '"row"', "subject", "digests", "at", "actor", "why"]
+        ),
+        guard.no_delete("redaction_never_deleted", REDACTION),
+        guard.no_replace("redaction_never_replaced", REDACTION, ["id"], ['"table"', '"row"']),
+        *(made for table in all_tables() if table.history for made in _of_history(table)),
+    )
+
+
+def _of_history(table: Table) -> Iterator[guard.Guard]:
+    stem, personal = f"history_of_{table.stem}", set(table.personal) - {MESSAGE}
+    columns = [str(column.column) for column in table.model._meta.concrete_fields]
+    fixed = [column for column in columns if column not in personal | {"history_change_reason"}]
+    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in fixed)
+    # in a redaction a reason keeps its one word, a personal value whether there was one
+    kept = [
+        "NEW.history_change_reason IS DISTINCT FROM OLD.history_change_reason"
+        " AND OLD.history_change_reason NOT LIKE NEW.history_change_reason || ': %'"
+    ] + [
+        f"NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ('[purged]', '{{}}', '[]')"
+        for column in sorted(personal)
+    ]
+    values = [*sorted(personal), "history_change_reason"]
+    gone = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in values)
+    unredacted = f"({gone}) AND NOT {_REDACTED % table.name}"
+    when = " OR ".join(f"({part})" for part in (changed, *kept, unredacted))
+    yield guard.refuse(f"{stem}_fixed", table.name, "UPDATE", when, "history cannot be changed")
+    yield guard.no_delete(f"{stem}_never_deleted", table.name)
+    yield guard.no_replace(f"{stem}_never_replaced", table.name, ["history_id"])

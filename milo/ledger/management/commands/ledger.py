@@ -1,0 +1,81 @@
+"""`manage.py ledger seal|verify`."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+
+from milo.ledger import inspections, seals, verification
+
+
+class Command(BaseCommand):
+    help = (
+        "Seal the ledger, or prove it. `ledger seal` seals what was written since the last seal, as the background does"
+        " every minute. `ledger verify` reads every sealed row again, follows the chain of seals, checks its signature"
+        " and names the first row of each table that was altered, removed or inserted, and the first live row that its"
+        " history does not explain. Exit status 1 where anything differs. Changes nothing of the ledger."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        acts.add_parser("seal", help="seal what was written since the last seal")
+        verify = acts.add_parser("verify", help="compare every row with its seal")
+        verify.add_argument(
+            "--since",
+            type=instant,
+            help="only rows sealed from this day or instant on (ISO 8601; UTC)",
+        )
+        verify.add_argument(
+            "--against", type=Path, metavar="HEADS", help="heads as the anchor has kept them, a JSON object a line"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        getattr(self, f"_{options['act']}")(options)
+
+    def _seal(self, options: dict[str, Any]) -> None:
+        try:
+            rows = seals.seal()
+        except seals.HeldUp as error:
+            raise CommandError(f"nothing was sealed: {error}") from error
+        self.stdout.write(f"{rows} rows sealed")
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        heads = read_heads(options["against"]) if options["against"] else None
+        bar = self._bar if sys.stderr.isatty() else None
+        report = verification.verify(options["since"], heads, bar)
+        if bar:
+            self.stderr.write("")
+        for fault in report.faults:
+            self.stderr.write(str(fault))
+        self.stdout.write(f"{report.rows} rows of {report.seals} seals verified, {report.unsealed} rows await a seal")
+        inspections.record("verify", len(report.faults), "; ".join(map(str, report.faults[:3])))
+        if report.faults:
+            raise CommandError("the ledger is not what was sealed")
+
+    def _bar(self, done: int, total: int) -> None:
+        filled = 40 * done // total if total else 40
+        self.stderr.write(f"\r[{'#' * filled:40}] {done} of {total} rows", ending="")
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 instant, or the beginning of a day, in UTC where it names no zone."""
+    found = parse_datetime(text) or datetime.combine(date.fromisoformat(text), time())
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def read_heads(path: Path) -> verification.Heads:
+    """Digests by number. Raises `CommandError` for what is no list of heads, or says two things of one seal."""
+    heads: verification.Heads = {}
+    try:
+        for line in path.read_text().splitlines():
+            head = json.loads(line)
+            if heads.setdefault(int(head["number"]), str(head["digest"])) != head["digest"]:
+                raise CommandError(f"{path} has two different heads of seal {head['number']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{path} is not a list of heads: {error}") from error
+    return heads

@@ -1,0 +1,72 @@
+"""Taking personal values out of the past: the chain keeps their digests, and nobody can guess them any more."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from milo.access import Actor
+from milo.ledger.models import Redaction, Salt
+from milo.ledger.rows import PURGED, Reader, Row, salts
+from milo.ledger.tables import MESSAGE, Table, all_tables
+
+AT_ONCE = 500
+
+
+def pseudonym(value: Any) -> Any:
+    """What stands in the place of a personal value: nothing of it is left but whether it was empty.
+
+    The same for everybody: a digest of an address can be guessed.
+    """
+    return PURGED if isinstance(value, str) and value else type(value)() if value else value
+
+
+def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
+    """Take the personal values of the objects with these UIDs out of their past; returns how many rows had any.
+
+    Call it in the act that purges the live rows. Revisions in the change log stay until they are compacted. The salts
+    of the objects are destroyed; what is written about them later has new ones.
+    """
+    done = 0
+    for table in all_tables():
+        if not table.personal or not any(column.name == "uid" for column in table.model._meta.concrete_fields):
+            continue
+        for rows in _rows(table, subjects):
+            Redaction.objects.bulk_create(_redaction(table, row, actor, why) for row in rows)
+            if table.history:
+                for row in rows:
+                    _purge(table, row)
+            done += len(rows)
+    Salt.objects.filter(subject__in=[str(subject) for subject in subjects]).delete()
+    return done
+
+
+def _rows(table: Table, subjects: Collection[UUID]) -> Iterator[list[Row]]:
+    rows = table.model._base_manager.filter(uid__in=subjects).order_by("pk")
+    keys = list(rows.values_list("pk", flat=True))
+    for start in range(0, len(keys), AT_ONCE):
+        wanted = keys[start : start + AT_ONCE]
+        where = f"{table.key} IN ({', '.join(['%s'] * len(wanted))})"
+        found = Reader(table, salts)(wanted[0] - 1, wanted[-1], where, *wanted)
+        yield [row for row in found if row.personal]
+
+
+def _redaction(table: Table, row: Row, actor: Actor, why: str) -> Redaction:
+    digests = {name: row.columns[name]["sha256"] for name in row.personal}
+    return Redaction(
+        table=table.name,
+        row=row.key,
+        subject=row.subject,
+        digests=digests,
+        at=timezone.now(),
+        actor=actor.name,
+        why=why,
+    )
+
+
+def _purge(table: Table, row: Row) -> None:
+    columns = {name: pseudonym(value) for name, (_salt, value) in row.personal.items()}
+    if columns.pop(MESSAGE, None):
+        columns["history_change_reason"] = row.columns["history_change_reason"]
+    table.model._base_manager.filter(pk=row.key).update(**columns)

@@ -1,0 +1,134 @@
+"""Seals: once a minute, digests of all that was written since the last one, chained to it, signed, handed over.
+
+A writer takes its key before it commits, so the rows up to the newest one that is seen are not all there yet. Sealing
+looks at the newest keys first, then waits for those who write at that moment, whom PostgreSQL names by the locks on
+the tables; what they leave behind is decided then. Nobody waits for sealing.
+"""
+
+import hashlib
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from milo.ledger import anchors, keys
+from milo.ledger.canonical import canonical
+from milo.ledger.models import Seal
+from milo.ledger.rows import Reader, salts
+from milo.ledger.tables import Table, all_tables
+
+LIMIT = 20_000
+"""Rows of one table in one seal, so that memory stays small."""
+PATIENCE = 10.0
+"""Seconds to wait for the writers of a moment; then the next round tries again."""
+log = structlog.get_logger(__name__)
+
+
+class HeldUp(Exception):
+    """A transaction that writes to the ledger stays open, and so nobody knows yet what it will leave."""
+
+
+def header(number: int, at: datetime, previous: str, tables: dict[str, Any]) -> bytes:
+    """What the digest of a seal is taken of, as canonical JSON."""
+    return canonical({"number": number, "at": instant(at), "previous": previous, "tables": tables})
+
+
+def instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def seal() -> int:
+    """Seal everything that is committed, in as many seals as it takes; returns how many rows.
+
+    Raises `HeldUp` where a writer stays for longer than `PATIENCE` seconds. Of two at once, one seals.
+    """
+    frontier = _frontier()
+    _await_writers(PATIENCE)
+    sealed = 0
+    while rows := _seal_some(frontier):
+        sealed += rows
+    anchors.hand_over()
+    return sealed
+
+
+def _frontier() -> dict[str, int]:
+    return {table.name: table.model._base_manager.aggregate(newest=Max("pk"))["newest"] or 0 for table in all_tables()}
+
+
+def _writers() -> set[str]:
+    """The other transactions that write to sealed tables at this moment. On SQLite keys are given in commit order."""
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT virtualtransaction FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+            " WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relname = ANY(%s)"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND pid IS DISTINCT FROM pg_backend_pid()",
+            [[table.name for table in all_tables()]],
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _await_writers(patience: float) -> None:
+    until, writing = time.monotonic() + patience, _writers()
+    while writing:
+        if time.monotonic() > until:
+            raise HeldUp(f"{len(writing)} transactions have been writing for more than {patience:.0f} s")
+        time.sleep(0.02)
+        writing &= _writers()
+
+
+def _seal_some(frontier: dict[str, int]) -> int:
+    last = Seal.objects.defer("leaves").order_by("-number").first()
+    before = last.tables if last else {}
+    tables: dict[str, Any] = {}
+    leaves = bytearray()
+    for table in all_tables():
+        after = sealed_through(table.name, before)
+        part = _leaves(table, after, frontier[table.name])
+        through = int.from_bytes(part[-40:-32], "big") if part else after
+        digest = hashlib.sha256(part).hexdigest()
+        tables[table.name] = {"after": after, "through": through, "rows": len(part) // 40, "sha256": digest}
+        leaves += part
+    if not leaves:
+        return 0
+    number, at, previous = (last.number + 1, timezone.now(), last.digest) if last else (1, timezone.now(), "")
+    digest = hashlib.sha256(header(number, at, previous, tables)).hexdigest()
+    key_id, signature = keys.sign(digest)
+    try:
+        with transaction.atomic():
+            Seal.objects.create(
+                number=number,
+                at=at,
+                previous=previous,
+                tables=tables,
+                digest=digest,
+                key_id=key_id,
+                signature=signature,
+                leaves=bytes(leaves),
+            )
+    except IntegrityError:
+        log.info("sealed_by_another", number=number)
+        return 0
+    return len(leaves) // 40
+
+
+def _leaves(table: Table, after: int, through: int) -> bytes:
+    part = bytearray()
+    for row in Reader(table, salts)(after, through):
+        part += row.key.to_bytes(8, "big") + row.leaf
+        if len(part) == 40 * LIMIT:
+            break
+    return bytes(part)
+
+
+def sealed_through(table: str, tables: dict[str, Any] | None = None) -> int:
+    """The newest key of a table that is sealed, or is in the seal whose `tables` are given."""
+    if tables is None:
+        tables = Seal.objects.order_by("-number").values_list("tables", flat=True).first() or {}
+    return int(tables.get(table, {}).get("through", 0))

@@ -1,0 +1,79 @@
+"""The tables that are sealed, and their rows as the chain has them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from django.db import models
+
+from milo import audit
+from milo.ledger.models import Redaction
+
+MESSAGE = "history_change_message"
+"""The part of `history_change_reason` behind its one word: free text, and so personal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose rows are only ever added, in the order of a key that is a number.
+
+    `organization` is the ORM path to the name of the organization that a row belongs to, or empty. `kept_for` says
+    for how long a row stays at least, and is None where it stays for ever.
+    """
+
+    model: type[models.Model]
+    personal: tuple[str, ...] = ()
+    organization: str = ""
+    kept_for: Callable[[], timedelta] | None = None
+    recorded: type[models.Model] | None = None
+    unrecorded: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def key(self) -> str:
+        """The column of the key."""
+        assert self.model._meta.pk
+        return str(self.model._meta.pk.column)
+
+    @property
+    def history(self) -> bool:
+        return self.recorded is not None
+
+    @property
+    def stem(self) -> str:
+        """A short name, unique as models are within the installation."""
+        return str((self.recorded or self.model)._meta.model_name)
+
+
+_registered: dict[str, Table] = {}
+
+
+def register(table: Table) -> None:
+    """Have a table sealed that is no history; call it when the application is loaded."""
+    _registered[table.name] = table
+    all_tables.cache_clear()
+
+
+@cache
+def all_tables() -> tuple[Table, ...]:
+    """Every sealed table, in the order of their names, which is the order of a seal."""
+    histories = (
+        Table(
+            records.model_of(model),
+            personal=(*records.personal, MESSAGE),
+            organization=records.organization,
+            recorded=model,
+            unrecorded=records.unrecorded,
+        )
+        for model, records in audit.histories().items()
+    )
+    return tuple(sorted([Table(Redaction), *_registered.values(), *histories], key=lambda table: table.name))
+
+
+def table_of(name: str) -> Table:
+    """The sealed table of a name; raises `KeyError`."""
+    return {table.name: table for table in all_tables()}[name]

@@ -1,0 +1,156 @@
+"""Attacks on the past: history rows, the change log, seals, and what redaction has left."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, models
+from django.utils import timezone
+
+from milo.identity.tokens import issue_token
+from milo.kube.models import Change, Counter
+from milo.ledger import redactions, seals
+from milo.ledger.models import Redaction, Salt, Seal
+from milo.ledger.tables import MESSAGE, all_tables, table_of
+from tests import make
+from tests.attacks import life
+from tests.attacks.machinery import SQLITE, Attack, execute, unique
+
+HOUR = timedelta(hours=1)
+HISTORIES = {table.stem: table.model for table in all_tables() if table.history}
+
+
+class World(life.World):
+    """A ledger in which every kind of row has a past that is sealed, and an object whose personal values are gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        make.a_binding(make.a_project(self.organization), self.ready)
+        issue_token(make.a_person(roles={self.organization: "billing-viewer"}), actor=make.PLATFORM)
+        self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
+        redactions.redact([self.gone.uid], actor=make.PLATFORM, why="retention")
+        seals.seal()
+        connection.check_constraints()
+
+
+def newest(model: type[models.Model]) -> Any:
+    return model._base_manager.latest("pk")
+
+
+def update(model: type[models.Model], **columns: Any) -> None:
+    model._base_manager.filter(pk=newest(model).pk).update(**columns)
+
+
+def rewrite(column: "models.Field[Any, Any]") -> Attack:
+    """Write another value into a column of a newest row."""
+    others: dict[type[models.Field[Any, Any]], Any] = {
+        models.DateTimeField: timezone.now() - HOUR,
+        models.DateField: timezone.now().date(),
+        models.BooleanField: True,
+        models.JSONField: {"forged": "yes"},
+        models.UUIDField: uuid.uuid4(),
+        models.DecimalField: 7,
+        models.BinaryField: b"forged",
+    }
+    value = next((value for kind, value in others.items() if isinstance(column, kind)), None)
+    if value is None:
+        value = 9 if isinstance(column, models.IntegerField | models.ForeignKey) else "x"
+    return Attack(lambda w: update(column.model, **{column.attname: value}))
+
+
+def again(model: type[models.Model]) -> Attack:
+    """INSERT OR REPLACE the newest row by itself; PostgreSQL knows plain INSERT alone."""
+
+    def attack(_world: Any) -> None:
+        table, key = model._meta.db_table, model._meta.pk
+        assert key
+        verb = "INSERT OR REPLACE" if connection.vendor == SQLITE else "INSERT"
+        execute(f"{verb} INTO {table} SELECT * FROM {table} ORDER BY {key.column} DESC LIMIT 1")
+
+    return Attack(attack, says={"postgresql": "duplicate key"})
+
+
+def emptied(model: type[models.Model]) -> list[Attack]:
+    """The newest row is deleted, then all of them."""
+    table, key = model._meta.db_table, model._meta.pk
+    assert key
+    one = f"DELETE FROM {table} WHERE {key.column} = (SELECT max({key.column}) FROM {table})"
+    every = f"DELETE FROM {table}" if connection.vendor == SQLITE else f"TRUNCATE {table} CASCADE"
+    return [Attack(lambda w: execute(one)), Attack(lambda w: execute(every))]
+
+
+def _truncate(table: str, on_sqlite: str) -> Attack:
+    """Empty the table; SQLite, which knows no TRUNCATE, answers in the name of another guard."""
+    sql = f"DELETE FROM {table}" if connection.vendor == SQLITE else f"TRUNCATE {table}"
+    return Attack(lambda w: execute(sql), says={SQLITE: on_sqlite})
+
+
+def columns(model: type[models.Model], *but: str) -> list[Attack]:
+    return [rewrite(column) for column in model._meta.concrete_fields if column.attname not in but]
+
+
+def _redact_twice(known: Redaction) -> None:
+    Redaction.objects.bulk_create([Redaction(table=known.table, row=known.row, digests={}, at=known.at)])
+
+
+def _redact_no_value(world: World) -> None:
+    """A value that was redacted already is given another."""
+    type(world.gone).history.filter(id=world.gone.pk).update(contact_email_addresses=["b@acme-corp.example"])  # type: ignore[attr-defined]
+
+
+def _blank_without_redaction(model: type[models.Model]) -> list[Attack]:
+    def attack(_world: Any) -> None:
+        kept = model._base_manager.exclude(pk__in=Redaction.objects.filter(table=model._meta.db_table).values("row"))
+        name = next(name for name in table_of(model._meta.db_table).personal if name != MESSAGE)
+        kept.update(**{name: "[purged]"})
+
+    return [Attack(attack)] if len(table_of(model._meta.db_table).personal) > 1 else []
+
+
+ATTACKS: dict[str, list[Attack]] = {
+    "change_fixed": columns(Change),
+    "change_deleted_once_compacted": [
+        Attack(lambda w: execute("DELETE FROM kube_change")),
+        Attack(
+            lambda w: execute("DELETE FROM kube_change WHERE resource_version > (SELECT compacted FROM kube_counter)")
+        ),
+    ],
+    "change_deleted_once_compacted_not_emptied": [_truncate("kube_change", "change_deleted_once_compacted")],
+    "change_never_replaced": [again(Change)],
+    "counter_never_backwards": [
+        Attack(lambda w: Counter.objects.update(value=1)),
+        Attack(lambda w: Counter.objects.update(compacted=10**9)),
+        Attack(lambda w: (Counter.objects.update(compacted=2), Counter.objects.update(compacted=1))),
+    ],
+    "counter_never_deleted": emptied(Counter),
+    "seal_fixed": columns(Seal, "handed_over_at"),
+    "seal_handover_fixed": [
+        Attack(lambda w: (update(Seal, handed_over_at=timezone.now()), update(Seal, handed_over_at=None)))
+    ],
+    "seal_never_deleted": emptied(Seal),
+    "seal_never_replaced": [again(Seal)],
+    "salt_fixed": [
+        Attack(lambda w: Salt.objects.update(key=b"forged")),
+        Attack(lambda w: update(Salt, subject="x")),
+    ],
+    "salt_deleted_in_redaction": [Attack(lambda w: execute("DELETE FROM ledger_salt"))],
+    "salt_deleted_in_redaction_not_emptied": [_truncate("ledger_salt", "salt_deleted_in_redaction")],
+    "salt_never_replaced": [again(Salt)],
+    "redaction_fixed": columns(Redaction),
+    "redaction_never_deleted": emptied(Redaction),
+    "redaction_never_replaced": [again(Redaction)],
+    "redaction_once": [
+        Attack(
+            lambda w: _redact_twice(newest(Redaction)),
+            lifting=("redaction_never_replaced",),
+            says=unique("ledger_redaction.table", "ledger_redaction.row"),
+        )
+    ],
+}
+for _stem, _model in HISTORIES.items():
+    ATTACKS |= {
+        f"history_of_{_stem}_fixed": [*columns(_model), *_blank_without_redaction(_model)],
+        f"history_of_{_stem}_never_deleted": emptied(_model),
+        f"history_of_{_stem}_never_replaced": [again(_model)],
+    }
+ATTACKS["history_of_project_fixed"].append(Attack(_redact_no_value))

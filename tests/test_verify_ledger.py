@@ -1,0 +1,239 @@
+"""`ledger verify`: whoever has the database's own keys and alters the past is found, and the row is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from billing.models import BillingAccount, BillingAccountBinding
+from milo.kube.models import Change
+from milo.ledger import seals
+from milo.ledger.models import Inspection, Salt, Seal
+from milo.ledger.verification import verify
+from tests import make, tamper
+
+pytestmark = pytest.mark.django_db
+PAST = BillingAccount.history.model
+
+
+@pytest.fixture
+def accounts() -> list[BillingAccount]:
+    """Three accounts whose past is sealed, in two seals."""
+    organization = make.an_organization()
+    first = [make.a_ready_account(organization, display_name=f"Account {number}") for number in range(2)]
+    seals.seal()
+    made = [*first, make.a_ready_account(organization)]
+    make.a_binding(make.a_project(organization), made[0])
+    seals.seal()
+    return made
+
+
+def rows(model: Any = PAST) -> list[Any]:
+    return list(model.objects.order_by("pk"))
+
+
+def faults(**how: Any) -> list[tuple[str, int | None]]:
+    return [(fault.table, fault.row) for fault in verify(**how).faults]
+
+
+def forge_change() -> tuple[str, int]:
+    change = rows(Change)[2]
+    tamper.alter(change, actor="user:nobody")
+    return "kube_change", change.pk
+
+
+def alter() -> tuple[str, int]:
+    tamper.alter(rows()[0], net_days=90)
+    return "billing_historicalbillingaccount", rows()[0].pk
+
+
+def alter_personal() -> tuple[str, int]:
+    row = PAST.objects.exclude(display_name="").earliest("pk")
+    tamper.alter(row, display_name="Somebody else")
+    return "billing_historicalbillingaccount", row.pk
+
+
+def alter_why() -> tuple[str, int]:
+    tamper.alter(rows()[2], history_change_reason="BillingAccountOpened: another story")
+    return "billing_historicalbillingaccount", rows()[2].pk
+
+
+def remove_in_the_middle() -> tuple[str, int]:
+    row = rows()[2]
+    tamper.remove(row)
+    return "billing_historicalbillingaccount", row.pk
+
+
+def remove_the_tail() -> tuple[str, int]:
+    tail = rows(Change)[-2:]
+    tamper.remove(*tail)
+    return "kube_change", tail[0].pk
+
+
+def insert() -> tuple[str, int]:
+    one = rows()[0]
+    key = one.pk
+    remove_key = rows()[-1].pk - 1
+    tamper.remove(PAST.objects.get(pk=remove_key))
+    tamper.insert(PAST.objects.get(pk=key), remove_key)
+    return "billing_historicalbillingaccount", remove_key
+
+
+def swap() -> tuple[str, int]:
+    one, other = rows()[:2]
+    first = min(one.pk, other.pk)
+    tamper.swap(one, other)
+    return "billing_historicalbillingaccount", first
+
+
+def lose_a_salt() -> tuple[str, int]:
+    row = PAST.objects.exclude(display_name="").earliest("pk")
+    Salt.objects.filter(subject=str(row.uid)).delete()
+    return "billing_historicalbillingaccount", row.pk
+
+
+def move_a_live_binding() -> tuple[str, int]:
+    binding = BillingAccountBinding.objects.get()
+    tamper.alter(binding, account=BillingAccount.objects.latest("pk"))
+    return "billing_billingaccountbinding", binding.pk
+
+
+def remove_a_live_binding() -> tuple[str, int]:
+    binding = BillingAccountBinding.objects.get()
+    tamper.remove(binding)
+    return "billing_billingaccountbinding", binding.pk
+
+
+TAMPERING: list[Callable[[], tuple[str, int]]] = [
+    forge_change,
+    alter,
+    alter_personal,
+    alter_why,
+    remove_in_the_middle,
+    remove_the_tail,
+    insert,
+    swap,
+    lose_a_salt,
+    move_a_live_binding,
+    remove_a_live_binding,
+]
+
+
+def test_an_untouched_ledger_verifies_whole(accounts: list[BillingAccount]) -> None:
+    report = verify()
+    assert (report.faults, report.seals, report.unsealed) == ([], 2, 0)
+    assert report.rows == sum(part["rows"] for seal in Seal.objects.all() for part in seal.tables.values()) > 10
+
+
+@pytest.mark.parametrize("tampering", TAMPERING, ids=lambda act: act.__name__)
+def test_what_the_owner_did_with_the_guards_off_is_found_and_named(
+    accounts: list[BillingAccount], tampering: Callable[[], tuple[str, int]]
+) -> None:
+    with tamper.guards_off():
+        first = tampering()
+    assert first in faults()
+
+
+def test_a_row_put_where_none_had_been_is_named(accounts: list[BillingAccount]) -> None:
+    """A key that a rolled back act has used up stays free, and no row may appear there."""
+    with tamper.guards_off():
+        gap = rows()[0]
+        tamper.remove(gap)
+        newest = rows()[-1]
+        Seal.objects.all()._raw_delete("default")
+        Salt.objects.all()._raw_delete("default")
+        seals.seal()
+        assert faults() == []
+        tamper.insert(newest, gap.pk)
+    (fault,) = verify().faults
+    assert (fault.table, fault.row, fault.message) == (
+        PAST._meta.db_table,
+        gap.pk,
+        "was inserted after it had been sealed",
+    )
+
+
+def test_a_seal_made_anew_over_forged_rows_is_not_the_one_that_was_handed_over(
+    accounts: list[BillingAccount],
+) -> None:
+    heads = {seal.number: seal.digest for seal in Seal.objects.all()}
+    with tamper.guards_off():
+        tamper.alter(rows()[0], net_days=90)
+        Seal.objects.all()._raw_delete("default")
+        seals.seal()
+    assert faults() == []
+    assert faults(heads=heads) == [("ledger_seal", None)]
+
+
+def test_seals_cut_off_with_their_rows_are_missed_by_the_heads(accounts: list[BillingAccount]) -> None:
+    heads = {seal.number: seal.digest for seal in Seal.objects.all()}
+    with tamper.guards_off():
+        tamper.remove(Seal.objects.latest("number"))
+    assert faults() == []
+    (fault,) = verify(heads=heads).faults
+    assert fault.message == "seals up to number 2 were handed over, and the chain ends at 1"
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"previous": "0" * 64}, "is not chained to the seal before it"),
+        ({"tables": {}}, "was altered"),
+        ({"signature": "AAAA"}, "the signature is not the key's"),
+        ({"key_id": "0" * 64}, "signed with an unknown key"),
+        ({"leaves": b""}, "the leaves of the seal were altered"),
+    ],
+    ids=["chain", "digests", "signature", "key", "leaves"],
+)
+def test_an_altered_seal_is_found(accounts: list[BillingAccount], columns: dict[str, Any], message: str) -> None:
+    with tamper.guards_off():
+        tamper.alter(Seal.objects.latest("number"), **columns)
+        if "leaves" in columns:  # nobody looks at them until a row differs
+            tamper.alter(rows(Change)[-1], actor="user:nobody")
+    assert any(fault.message.startswith(message) for fault in verify().faults)
+
+
+def test_rows_sealed_before_an_instant_are_left_out(accounts: list[BillingAccount]) -> None:
+    second = Seal.objects.latest("number")
+    with tamper.guards_off():
+        tamper.alter(rows()[0], net_days=90)
+    assert faults(since=second.at) == []
+    assert verify(since=second.at).rows == sum(part["rows"] for part in second.tables.values())
+
+
+def test_the_command_names_what_differs_fails_and_leaves_the_last_success(
+    accounts: list[BillingAccount], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = tmp_path / "heads.jsonl"
+    heads.write_text("".join(json.dumps({"number": s.number, "digest": s.digest}) + "\n" for s in Seal.objects.all()))
+    call_command("ledger", "verify", "--against", str(heads))
+    assert "rows of 2 seals verified, 0 rows await a seal" in capsys.readouterr().out
+    succeeded = Inspection.objects.get(name="verify").succeeded_at
+    with tamper.guards_off():
+        table, row = alter()
+    with pytest.raises(CommandError):
+        call_command("ledger", "verify")
+    assert f"{table} row {row} (seal 1): was altered" in capsys.readouterr().err
+    found = Inspection.objects.get(name="verify")
+    assert (found.succeeded_at, found.violations) == (succeeded, 1)
+
+
+def test_compaction_past_the_retention_is_no_tampering(accounts: list[BillingAccount], settings: Any) -> None:
+    old = Change.objects.filter(uid=accounts[0].uid).earliest("pk")
+    with tamper.guards_off():
+        tamper.remove(old)
+    assert faults() == [("kube_change", old.pk)]
+    settings.MILO_CHANGE_LOG_RETENTION *= 0
+    assert faults() == []
+
+
+def test_heads_are_on_the_disk_that_the_settings_name(accounts: list[BillingAccount]) -> None:
+    kept = [json.loads(line) for line in Path(settings.MILO_LEDGER_HEADS).read_text().splitlines()]
+    assert [head["digest"] for head in kept[-2:]] == list(
+        Seal.objects.order_by("number").values_list("digest", flat=True)
+    )
