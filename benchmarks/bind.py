@@ -37,7 +37,7 @@ BEGIN = (
 )
 REMEMBER = (
     "INSERT INTO billing_historicalbillingaccountbinding (history_date, history_change_reason, history_type,"
-    f" history_user_id, {COLUMNS}) SELECT now(), %s, %s, 'user:acme-admin', {COLUMNS}"
+    f" history_user_id, history_request_id, {COLUMNS}) SELECT now(), %s, %s, 'user:acme-admin', '', {COLUMNS}"
     " FROM billing_billingaccountbinding WHERE id = %s"
 )
 

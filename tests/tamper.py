@@ -24,7 +24,7 @@ def alter(row: models.Model, **columns: Any) -> None:
 
 def remove(*rows: models.Model) -> None:
     for row in rows:
-        type(row)._base_manager.filter(pk=row.pk)._raw_delete("default")  # type: ignore[attr-defined]
+        type(row)._base_manager.filter(pk=row.pk)._raw_delete("default")
 
 
 def insert(row: Any, key: int) -> None:

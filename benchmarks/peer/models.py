@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from milo.audit import Provenance
+
 
 def _username(request: HttpRequest | None, **kwargs: Any) -> str:
     return request.user.get_username() if request else ""
@@ -119,6 +121,7 @@ class BillingAccountBinding(Named):
 
     history = HistoricalRecords(
         table_name="billing_historicalbillingaccountbinding",
+        bases=[Provenance],
         get_user=_username,
         history_id_field=models.BigAutoField(),
         history_user_id_field=models.CharField(max_length=200),

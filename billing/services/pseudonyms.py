@@ -5,8 +5,10 @@ from typing import Any
 from django.db.models import Model
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
+from milo import audit
+from milo.ledger.redactions import pseudonym
+from milo.ledger.rows import PURGED
 
-PURGED = "[purged]"
 _METADATA = ("labels", "annotations")
 PERSONAL: dict[type[Model], tuple[str, ...]] = {
     BillingAccount: ("display_name", "invoice_email_addresses", "tax_registrations", "e_invoicing", *_METADATA),
@@ -19,14 +21,12 @@ PERSONAL: dict[type[Model], tuple[str, ...]] = {
 }
 
 
-def pseudonym(value: Any) -> Any:
-    """What stands in the place of a personal value: nothing of it is left but whether it was empty.
-
-    The same for everybody: a digest of an address can be guessed.
-    """
-    return PURGED if isinstance(value, str) and value else type(value)() if value else value
-
-
 def redact(model: type[Model], row: dict[str, Any]) -> dict[str, Any]:
     """A row of `model`, or of its history, as columns by name, without personal data."""
-    return row | {column: pseudonym(row[column]) for column in PERSONAL[model]}
+    if "history_id" not in row:
+        return row | {column: pseudonym(row[column]) for column in PERSONAL[model]}
+    gone = {column: pseudonym(row[column]) for column in audit.histories()[model].personal}
+    return row | gone | {"history_change_reason": row["history_change_reason"].partition(": ")[0]}
+
+
+__all__ = ["PERSONAL", "PURGED", "pseudonym", "redact"]

@@ -1,6 +1,8 @@
 """Purging: at the end of its retention an archived account loses its personal data and keeps its ledger."""
 
 from datetime import date
+from itertools import chain
+from uuid import UUID
 
 import structlog
 from django.db.models import CharField, Model, Q, QuerySet, Value
@@ -14,6 +16,7 @@ from billing.services.pseudonyms import PERSONAL, PURGED, pseudonym, redact
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
+from milo.ledger import redactions
 
 log = structlog.get_logger(__name__)
 PURGER = Actor.system("retention")
@@ -39,6 +42,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
         if bundles.newest(account) != seen:
             raise Conflict(_("billing account %(name)s changed while it was purged") % {"name": account.name})
         account.archive_sha256, account.pseudonymised_on = digest, today
+        redactions.redact(_subjects(account), actor=actor, why="the retention of personal data has ended")
         _pseudonymise(account)
         audit.save_as(actor, account, reason="PersonalDataPurged", why=f"bundle sha256:{digest}")
         for model in (model for model in bundles.LEDGER.values() if model is not BillingAccount):
@@ -48,6 +52,13 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
         _pseudonymise_notices(account)
     bundles.delete_strays(account)
     return account
+
+
+def _subjects(account: BillingAccount) -> list[UUID]:
+    """The account and all that belongs to it, whose past loses its personal data too."""
+    models = (model for model in bundles.LEDGER.values() if model is not BillingAccount)
+    belonging = (model._default_manager.filter(account_id=account.pk).values_list("uid", flat=True) for model in models)
+    return [account.uid, *chain.from_iterable(belonging)]
 
 
 def _refuse_early(account: BillingAccount, on: date) -> None:

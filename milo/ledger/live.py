@@ -19,7 +19,7 @@ class Difference:
 def difference(table: Table) -> Difference | None:
     """The first row of the model whose history `table` keeps that differs from its newest history row, if any."""
     assert table.recorded
-    name, key = table.recorded._meta.db_table, str(table.recorded._meta.pk.column)  # type: ignore[union-attr]
+    name, key = table.recorded._meta.db_table, str(table.recorded._meta.pk.column)
     columns = [
         str(column.column)
         for column in table.recorded._meta.concrete_fields

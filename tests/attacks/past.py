@@ -89,13 +89,18 @@ def columns(model: type[models.Model], *but: str) -> list[Attack]:
     return [rewrite(column) for column in model._meta.concrete_fields if column.attname not in but]
 
 
+def _hand_over_twice(_world: World) -> None:
+    for at in (timezone.now(), None):
+        update(Seal, handed_over_at=at)
+
+
 def _redact_twice(known: Redaction) -> None:
     Redaction.objects.bulk_create([Redaction(table=known.table, row=known.row, digests={}, at=known.at)])
 
 
 def _redact_no_value(world: World) -> None:
     """A value that was redacted already is given another."""
-    type(world.gone).history.filter(id=world.gone.pk).update(contact_email_addresses=["b@acme-corp.example"])  # type: ignore[attr-defined]
+    type(world.gone).history.filter(id=world.gone.pk).update(contact_email_addresses=["b@acme-corp.example"])
 
 
 def _blank_without_redaction(model: type[models.Model]) -> list[Attack]:
@@ -125,7 +130,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "counter_never_deleted": emptied(Counter),
     "seal_fixed": columns(Seal, "handed_over_at"),
     "seal_handover_fixed": [
-        Attack(lambda w: (update(Seal, handed_over_at=timezone.now()), update(Seal, handed_over_at=None)))
+        Attack(_hand_over_twice),
     ],
     "seal_never_deleted": emptied(Seal),
     "seal_never_replaced": [again(Seal)],

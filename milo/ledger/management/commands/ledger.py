@@ -1,4 +1,4 @@
-"""`manage.py ledger seal|verify`."""
+"""`manage.py ledger seal|verify|export`."""
 
 import json
 import sys
@@ -11,14 +11,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
 from milo.ledger import inspections, seals, verification
+from milo.ledger.export import NothingSealed, export
 
 
 class Command(BaseCommand):
     help = (
-        "Seal the ledger, or prove it. `ledger seal` seals what was written since the last seal, as the background does"
-        " every minute. `ledger verify` reads every sealed row again, follows the chain of seals, checks its signature"
-        " and names the first row of each table that was altered, removed or inserted, and the first live row that its"
-        " history does not explain. Exit status 1 where anything differs. Changes nothing of the ledger."
+        "Seal the ledger, prove it, or export a proof. `ledger seal` seals what was written since the last seal, as the"
+        " background does every minute. `ledger verify` reads every sealed row again, follows the chain, checks"
+        " its signature and names the first row of each table that was altered, removed or inserted, and the first live"
+        " row that its history does not explain; exit status 1 where anything differs. `ledger export` writes what one"
+        " organization's rows say, with the seals that prove it. Changes nothing that was written."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,6 +35,12 @@ class Command(BaseCommand):
         verify.add_argument(
             "--against", type=Path, metavar="HEADS", help="heads as the anchor has kept them, a JSON object a line"
         )
+
+        export = acts.add_parser("export", help="write a bundle that python -m milo.verify proves on another machine")
+        export.add_argument("bundle", type=Path, help="the ZIP file to write")
+        export.add_argument("--organization", required=True, help="whose rows, by name")
+        export.add_argument("--from", type=instant, dest="since", help="only rows sealed from this day or instant on")
+        export.add_argument("--to", type=instant, dest="until", help="only rows sealed before this day or instant")
 
     def handle(self, *args: Any, **options: Any) -> None:
         getattr(self, f"_{options['act']}")(options)
@@ -56,6 +64,13 @@ class Command(BaseCommand):
         inspections.record("verify", len(report.faults), "; ".join(map(str, report.faults[:3])))
         if report.faults:
             raise CommandError("the ledger is not what was sealed")
+
+    def _export(self, options: dict[str, Any]) -> None:
+        try:
+            rows = export(options["bundle"], options["organization"], options["since"], options["until"])
+        except NothingSealed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{rows} rows of {options['organization']} in {options['bundle']}")
 
     def _bar(self, done: int, total: int) -> None:
         filled = 40 * done // total if total else 40

@@ -1,0 +1,104 @@
+"""A bundle that proves what the ledger says about one organization, on a machine that has neither it nor its database.
+
+A ZIP file: `manifest.json`; `seals.jsonl`, the chain from the first seal to the last that hold one of its rows, with
+all their leaves; `rows.jsonl`, the organization's rows as they were sealed, with their personal values and the salts
+of those; `keys/`, the public keys. Rows of others are leaves there, which say nothing about them.
+"""
+
+import base64
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db.models import QuerySet
+
+from milo.ledger import keys
+from milo.ledger.canonical import canonical
+from milo.ledger.models import Seal
+from milo.ledger.rows import Reader, Row
+from milo.ledger.seals import instant
+from milo.ledger.tables import Table, all_tables
+
+AT_ONCE = 500
+
+
+class NothingSealed(Exception):
+    """No seal was made in the time asked for."""
+
+
+def export(path: Path, organization: str, since: datetime | None = None, until: datetime | None = None) -> int:
+    """Write the bundle of the organization of that name; returns how many rows are in it.
+
+    They are those sealed at or after `since` and before `until` (UTC; None: without bound). Raises `NothingSealed`.
+    """
+    seals = Seal.objects.order_by("number")
+    if since:
+        seals = seals.filter(at__gte=since)
+    if until:
+        seals = seals.filter(at__lt=until)
+    first, last = seals.defer("leaves").first(), seals.defer("leaves").last()
+    if first is None or last is None:
+        raise NothingSealed("nothing was sealed in that time")
+    rows = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for key_id, key in keys.public_keys().items():
+            bundle.writestr(f"keys/{key_id}.pub", keys.pem(key))
+        with bundle.open("seals.jsonl", "w") as file:
+            for seal in seals.iterator(chunk_size=20):
+                file.write(_line(_shown(seal)))
+        with bundle.open("rows.jsonl", "w") as file:
+            for table in all_tables():
+                for row in _rows(table, organization, first, last):
+                    file.write(_line(_row(table, row)))
+                    rows += 1
+        manifest = {
+            "organization": organization,
+            "from": instant(first.at),
+            "to": instant(last.at),
+            "seals": last.number - first.number + 1,
+            "rows": rows,
+        }
+        bundle.writestr("manifest.json", json.dumps(manifest, indent=1))
+    return rows
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+def _shown(seal: Seal) -> dict[str, Any]:
+    return {
+        "number": seal.number,
+        "at": instant(seal.at),
+        "previous": seal.previous,
+        "tables": seal.tables,
+        "digest": seal.digest,
+        "keyId": seal.key_id,
+        "signature": seal.signature,
+        "leaves": base64.b64encode(seal.leaves).decode(),
+    }
+
+
+def _rows(table: Table, organization: str, first: Seal, last: Seal) -> Iterator[Row]:
+    if not table.organization:
+        return
+    after = first.tables.get(table.name, {}).get("after", 0)
+    through = last.tables.get(table.name, {}).get("through", 0)
+    own: QuerySet[Any] = table.model._base_manager.filter(**{table.organization: organization}, pk__lte=through)
+    read = Reader(table)
+    while wanted := list(own.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
+        where = f"{table.key} IN ({', '.join(['%s'] * len(wanted))})"
+        yield from read(wanted[0] - 1, wanted[-1], where, *wanted)
+        after = wanted[-1]
+
+
+def _row(table: Table, row: Row) -> dict[str, Any]:
+    return {
+        "table": table.name,
+        "key": row.key,
+        "canonical": canonical({"table": table.name, "row": row.columns}).decode(),
+        "personal": {name: (salt.hex(), canonical(value).decode()) for name, (salt, value) in row.personal.items()},
+    }

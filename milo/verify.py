@@ -1,0 +1,155 @@
+"""Verify an exported bundle of the ledger on any machine: `python -m milo.verify BUNDLE [--key KEY] [--heads HEADS]`.
+
+One file, which needs Python 3.11 and the package `cryptography` and knows nothing of Django or of a database; copy it.
+What it reads is described in docs/ledger.md. Exit status 0 where everything holds, 1 where something differs, 2 where
+the bundle cannot be read.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+LEAF = 40
+
+
+class Wrong(Exception):
+    """Something in the bundle does not hold."""
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 for what headers and rows hold: texts, integers, booleans, null, lists, and objects of these."""
+    if isinstance(value, float):
+        raise Wrong(f"{value} is no whole number")
+    if isinstance(value, dict):
+        ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
+        return b"{" + b",".join(canonical(key) + b":" + canonical(each) for key, each in ordered) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(canonical, value)) + b"]"
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def lines(bundle: zipfile.ZipFile, name: str) -> Iterator[Any]:
+    with bundle.open(name) as file:
+        for line in file:
+            yield json.loads(line)
+
+
+class Seals:
+    """The chain in the bundle, and the leaves by which rows are found in it."""
+
+    def __init__(self, bundle: zipfile.ZipFile, trusted: dict[str, Ed25519PublicKey], heads: dict[int, str]) -> None:
+        self.count = 0
+        self._leaves: dict[tuple[str, int], str] = {}
+        previous: dict[str, Any] | None = None
+        for seal in lines(bundle, "seals.jsonl"):
+            self._check(seal, previous, trusted, heads)
+            self._read_leaves(seal)
+            previous, self.count = seal, self.count + 1
+
+    def _check(
+        self,
+        seal: dict[str, Any],
+        previous: dict[str, Any] | None,
+        trusted: dict[str, Ed25519PublicKey],
+        heads: dict[int, str],
+    ) -> None:
+        number = seal["number"]
+        header = {name: seal[name] for name in ("number", "at", "previous", "tables")}
+        digest = hashlib.sha256(canonical(header)).hexdigest()
+        if digest != seal["digest"]:
+            raise Wrong(f"seal {number} was altered")
+        if previous and (seal["previous"], number) != (previous["digest"], previous["number"] + 1):
+            raise Wrong(f"seal {number} is not chained to the seal before it")
+        if heads.get(number, digest) != digest:
+            raise Wrong(f"seal {number} is not the seal that was handed over")
+        if seal["keyId"] not in trusted:
+            raise Wrong(f"seal {number} is signed with the unknown key {seal['keyId']}")
+        try:
+            trusted[seal["keyId"]].verify(base64.b64decode(seal["signature"]), bytes.fromhex(digest))
+        except InvalidSignature as error:
+            raise Wrong(f"the signature of seal {number} is not the key's") from error
+
+    def _read_leaves(self, seal: dict[str, Any]) -> None:
+        leaves, at = base64.b64decode(seal["leaves"]), 0
+        for table, part in sorted(seal["tables"].items()):
+            own = leaves[at : at + part["rows"] * LEAF]
+            at += len(own)
+            if hashlib.sha256(own).hexdigest() != part["sha256"]:
+                raise Wrong(f"the leaves of {table} in seal {seal['number']} were altered")
+            for start in range(0, len(own), LEAF):
+                key = int.from_bytes(own[start : start + 8], "big")
+                self._leaves[table, key] = own[start + 8 : start + LEAF].hex()
+
+    def check_row(self, row: dict[str, Any]) -> None:
+        """Raise `Wrong` where a row is not what was sealed, or a value not what the row has the digest of."""
+        name = f"{row['table']} row {row['key']}"
+        leaf = hashlib.sha256(row["canonical"].encode()).hexdigest()
+        if self._leaves.get((row["table"], row["key"])) != leaf:
+            raise Wrong(f"{name} is not what was sealed")
+        sealed = json.loads(row["canonical"])
+        if sealed["table"] != row["table"]:
+            raise Wrong(f"{name} is a row of another table")
+        for column, (salt, value) in row["personal"].items():
+            digest = hashlib.sha256(bytes.fromhex(salt) + value.encode()).hexdigest()
+            if sealed["row"][column] != {"sha256": digest}:
+                raise Wrong(f"{column} of {name} is not what was sealed")
+
+
+def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed25519PublicKey]:
+    """The keys of `paths`, else those that the bundle brings along, by the SHA-256 of the raw key."""
+    texts = [path.read_bytes() for path in paths] or [
+        bundle.read(name) for name in bundle.namelist() if name.startswith("keys/")
+    ]
+    found = {}
+    for text in texts:
+        key = load_pem_public_key(text)
+        if isinstance(key, Ed25519PublicKey):
+            found[hashlib.sha256(key.public_bytes_raw()).hexdigest()] = key
+    return found
+
+
+def verify(path: Path, keys: list[Path], heads: Path | None) -> str:
+    """What was proven, as a line for people. Raises `Wrong`."""
+    known = [json.loads(line) for line in heads.read_text().splitlines()] if heads else []
+    with zipfile.ZipFile(path) as bundle:
+        manifest = json.loads(bundle.read("manifest.json"))
+        seals = Seals(bundle, trusted_keys(bundle, keys), {head["number"]: head["digest"] for head in known})
+        rows = 0
+        for row in lines(bundle, "rows.jsonl"):
+            seals.check_row(row)
+            rows += 1
+        if (rows, seals.count) != (manifest["rows"], manifest["seals"]):
+            raise Wrong(f"{rows} rows and {seals.count} seals, and not {manifest['rows']} and {manifest['seals']}")
+    by = "the keys you named" if keys else "its own keys, which anybody could have made: name yours with --key"
+    return f"{rows} rows of {manifest['organization']} in {seals.count} seals hold, by {by}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="milo.verify", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--key", type=Path, action="append", default=[], help="a public key (PEM) to trust, alone")
+    parser.add_argument("--heads", type=Path, help="heads as the anchor has kept them, a JSON object a line")
+    options = parser.parse_args()
+    try:
+        print(verify(options.bundle, options.key, options.heads))
+    except Wrong as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        print(f"{options.bundle} cannot be read: {error!r}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
