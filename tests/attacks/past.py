@@ -54,7 +54,7 @@ def rewrite(column: "models.Field[Any, Any]") -> Attack:
     }
     value = next((value for kind, value in others.items() if isinstance(column, kind)), None)
     if value is None:
-        value = 9 if isinstance(column, models.IntegerField | models.ForeignKey) else "x"
+        value = 29_999 if isinstance(column, models.IntegerField | models.ForeignKey) else "x"
     return Attack(lambda w: update(column.model, **{column.attname: value}))
 
 
