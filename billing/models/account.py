@@ -78,7 +78,15 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     expiry_since = models.DateTimeField(_("expiry announced at"), null=True, editable=False)
 
     history = audit.history(
-        personal=("display_name", "invoice_email_addresses", "phase_message", "labels", "annotations")
+        personal=(
+            "display_name",
+            "invoice_email_addresses",
+            "tax_registrations",
+            "e_invoicing",
+            "phase_message",
+            "labels",
+            "annotations",
+        )
     )
     objects = BillingAccountQuerySet.as_manager()
 
