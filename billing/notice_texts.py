@@ -6,7 +6,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from billing.models import BillingAccount
+from billing.models import ApprovalRequest, BillingAccount
 from billing.reason_codes import ReasonCode
 from projects.models import Project
 
@@ -30,16 +30,17 @@ def render(
 ) -> Text:
     """The text of a notice `about` something (a `Notice.About` value), in `language` (BCP 47: en, de)."""
     with translation.override(language):
-        code = context.get("reasonCode")
-        values = {
-            **context,
-            "account": account,
-            "project": project,
-            "reason": ReasonCode(code).label if code else "",
-        }
+        values = {**context, **_labels(context), "account": account, "project": project, "language": language}
         name = f"billing/notices/{about}"
         return Text(
             subject=" ".join(render_to_string(f"{name}.subject.txt", values).split()),
             plain=render_to_string(f"{name}.txt", values).strip() + "\n",
             html=render_to_string(f"{name}.html", values),
         )
+
+
+def _labels(context: dict[str, Any]) -> dict[str, str]:
+    """What programs read as one word, in the words of people."""
+    words = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Act, "act")}
+    words["phase"] = (ApprovalRequest.Phase, "phase")
+    return {name: str(choices(context[key]).label) for name, (choices, key) in words.items() if context.get(key)}

@@ -150,6 +150,8 @@ STORAGES = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
+# of notices to staff, and about accounts that prefer no language
+MILO_NOTICE_LANGUAGE = os.environ.get("MILO_NOTICE_LANGUAGE", LANGUAGE_CODE)
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "milo.formats"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
@@ -136,6 +136,8 @@ def _standing_before(account: BillingAccount) -> tuple[str, str]:
         newest = Suspension.objects.filter(account=account).order_by("-pk").first()
         return (newest.reason_code, newest.message) if newest else ("BillingAccountSuspended", "")
     if account.closed_from == BillingAccount.Phase.INCOMPLETE:
-        missing = "; ".join(f"{cause.field} {cause.message}" for cause in account.missing())
+        # what the ledger keeps is in one language, whoever acts
+        with translation.override(settings.LANGUAGE_CODE):
+            missing = "; ".join(f"{cause.field} {cause.message}" for cause in account.missing())
         return "BillingAccountIncomplete", missing
     return "BillingAccountActive", "Billing account is active and ready for project linking"

@@ -6,8 +6,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils.translation import get_supported_language_variant
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.payment_profile import method_of
@@ -21,7 +23,7 @@ _TO_PROJECTS = {
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
             language, context, phase, created_at, due_at, attempts, last_error)
         SELECT gen_random_uuid(), %(about)s, 'email', b.account_id, p.id, %(cause)s::uuid, p.uid, contact.address,
-            'en', %(context)s::jsonb, 'Pending', now(), now(), 0, ''
+            %(language)s, %(context)s::jsonb, 'Pending', now(), now(), 0, ''
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id
             CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS contact(address)
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
@@ -30,7 +32,7 @@ _TO_PROJECTS = {
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
             language, context, phase, created_at, due_at, attempts, last_error)
         SELECT lower(hex(randomblob(16))), %(about)s, 'email', b.account_id, p.id, replace(%(cause)s, '-', ''), p.uid,
-            contact.value, 'en', %(context)s, 'Pending', strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'),
+            contact.value, %(language)s, %(context)s, 'Pending', strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'),
             strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), 0, ''
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id,
             json_each(p.contact_email_addresses) AS contact
@@ -62,7 +64,9 @@ def owe_request(request: ApprovalRequest) -> None:
     approvers = User.objects.filter(groups__name=FINANCE_APPROVER, is_active=True).exclude(email="")
     context = {"act": request.act, "justification": request.justification, "requester": request.requester}
     addresses = approvers.values_list("email", flat=True)
-    _owe(Notice.About.AWAITING_DECISION, request.account, request.uid, addresses, context)
+    # staff read the platform's language, not the customer's
+    language = settings.MILO_NOTICE_LANGUAGE
+    _owe(Notice.About.AWAITING_DECISION, request.account, request.uid, addresses, context, language)
 
 
 def owe_decision(request: ApprovalRequest) -> None:
@@ -89,6 +93,17 @@ def owe_profile_expiry(account: BillingAccount, profile: UUID, end: date) -> Non
     _owe(Notice.About.PROFILE_EXPIRING, account, profile, _billing_admins(account), context)
 
 
+def language_of(account: BillingAccount) -> str:
+    """The language (BCP 47) of what people are told about an account.
+
+    That of its invoices where there are texts in it, else MILO_NOTICE_LANGUAGE.
+    """
+    try:
+        return get_supported_language_variant(account.invoice_language)
+    except LookupError:
+        return settings.MILO_NOTICE_LANGUAGE
+
+
 def contacts_of(account: BillingAccount) -> list[str]:
     """The invoice contacts and the billing-admins of the organization, each address once."""
     return sorted({*account.invoice_email_addresses, *_billing_admins(account)})
@@ -105,17 +120,34 @@ def _owe_everyone(about: Notice.About, account: BillingAccount, cause: UUID, con
     with connection.cursor() as cursor:
         cursor.execute(
             _TO_PROJECTS[connection.vendor],
-            {"about": about.value, "cause": str(cause), "context": json.dumps(context), "account": account.pk},
+            {
+                "about": about.value,
+                "cause": str(cause),
+                "context": json.dumps(context),
+                "account": account.pk,
+                "language": language_of(account),
+            },
         )
     _owe(about, account, cause, contacts_of(account), context)
 
 
 def _owe(
-    about: Notice.About, account: BillingAccount, cause: UUID, addresses: Iterable[str], context: dict[str, Any]
+    about: Notice.About,
+    account: BillingAccount,
+    cause: UUID,
+    addresses: Iterable[str],
+    context: dict[str, Any],
+    language: str = "",
 ) -> None:
     notices = [
         Notice(
-            about=about, account=account, cause_uid=cause, subject_uid=account.uid, recipient=address, context=context
+            about=about,
+            account=account,
+            cause_uid=cause,
+            subject_uid=account.uid,
+            recipient=address,
+            language=language or language_of(account),
+            context=context,
         )
         for address in sorted(set(addresses))
     ]

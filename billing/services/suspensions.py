@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
-from billing.models import BillingAccount, Charge, Suspension
+from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
@@ -79,7 +79,13 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
     projects = list(projects_paid_by(account).order_by("name"))
     recipients = {address for project in projects for address in project.contact_email_addresses}
     context = {"reasonCode": reason_code, "message": message}
-    text: Text = render("Suspended", context, account=account, project=projects[0] if projects else None)
+    text: Text = render(
+        Notice.About.SUSPENDED,
+        context,
+        account=account,
+        project=projects[0] if projects else None,
+        language=notices.language_of(account),
+    )
     return {
         "projects": [project.name for project in projects],
         "recipients": sorted(recipients | set(notices.contacts_of(account))),

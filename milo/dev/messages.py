@@ -1,7 +1,7 @@
 """`python -m milo.dev.messages`: bring the catalogues of German texts up to date with the sources, and compile them.
 
-An application has its catalogue in `locale/de/LC_MESSAGES`; what is compiled is kept beside it, so that running Milo needs
-no tool of gettext, and writing texts none but Babel.
+An application has its catalogue in `locale/de/LC_MESSAGES`; what is compiled is kept beside it, so that running Milo
+needs no tool of gettext, and writing texts none but Babel.
 """
 
 import ast
@@ -56,7 +56,7 @@ def compiled(application: str) -> bytes:
 
 
 def update(application: str) -> int:
-    """Take new texts into an application's catalogue, drop those that are gone, compile; returns how many lack German."""
+    """Take new texts into a catalogue, drop those that are gone, compile it; returns how many lack German."""
     found = Catalog(locale=LANGUAGE, fuzzy=False)
     for name, text in sources(application):
         found.add(text, locations=[(name, 0)])
