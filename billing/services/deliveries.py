@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing.access import NOTICES
 from billing.models import Announcement, Notice
 from billing.models.binding import projects_paid_by
-from billing.notice_texts import render
+from billing.notice_texts import Text, render
 from milo import audit
 from milo.access import Actor
 from milo.errors import NotFound
@@ -90,11 +90,16 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
         mailer.close()
 
 
-def message(notice: Notice) -> EmailMultiAlternatives:
-    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes."""
-    text = render(
+def text_of(notice: Notice) -> Text:
+    """What the recipient of a notice reads."""
+    return render(
         notice.about, notice.context, account=notice.account, project=notice.project, language=notice.language
     )
+
+
+def message(notice: Notice) -> EmailMultiAlternatives:
+    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes."""
+    text = text_of(notice)
     mail = EmailMultiAlternatives(
         text.subject, text.plain, to=[notice.recipient], headers={"Message-ID": message_id(notice)}
     )

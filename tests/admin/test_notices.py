@@ -1,9 +1,12 @@
 """Notices: the text as it is sent, a receipt for each recipient, and another try for what is undeliverable."""
 
+import html
+import re
+
 from django.test import Client
 
 from billing.models import Notice
-from billing.services.deliveries import message, message_id
+from billing.services.deliveries import message, message_id, text_of
 from billing.services.suspensions import suspend
 from tests import make
 from tests.admin.browser import buttons, page_of, submit
@@ -23,6 +26,20 @@ def test_the_page_shows_the_text_as_it_is_sent(life: Life, operator: Client) -> 
     mail = message(life.notice)
     for said in (str(mail.subject), *str(mail.body).splitlines(), message_id(life.notice)[1:-1], *mail.to):
         assert said in page
+
+
+def test_the_page_shows_the_html_in_a_frame_that_may_do_nothing(world: World, operator: Client) -> None:
+    suspend(world.us.pk, reason_code="ManualReview", message="<script>alert(1)</script>", actor=make.PLATFORM)
+    notice = Notice.objects.get()
+    page = operator.get(page_of(notice))
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    content = page.content.decode()
+    assert "<script>alert" not in content
+    [(permissions, source)] = re.findall(r'<iframe sandbox([^ >]*) srcdoc="([^"]*)"', content)
+    assert permissions == ""
+    shown = html.unescape(source)
+    assert shown == text_of(notice).html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
 
 
 def test_account_and_project_show_a_receipt_for_each_recipient(world: World, operator: Client) -> None:
