@@ -1,6 +1,7 @@
 """German texts: of notices, of refusals and of the staff site; what the ledger keeps stays in one language."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.utils import translation
 
 from billing.models import BillingAccount, Notice
 from billing.notice_texts import render
+from billing.services.accounts import AccountSpec, revise
 from billing.services.deliveries import message
+from billing.services.notices import language_of
 from billing.services.suspensions import preview, suspend
 from milo.dev import messages
 from milo.kube.models import Change
@@ -25,6 +28,7 @@ CONTEXT = {
     "Decided": {"act": "Close", "phase": "Approved", "comment": "gut"},
     "ArchiveComing": {"day": "2026-04-11"},
     "PurgeComing": {"day": "2036-01-11"},
+    "ProfileExpiring": {"method": "creditCard", "end": "2026-12-31"},
 }
 
 
@@ -69,8 +73,21 @@ def test_a_notice_reads_german_throughout(account: BillingAccount, about: str) -
     assert words == german.plain.split()
 
 
-def test_recipients_are_told_in_the_language_of_the_account(account: BillingAccount, settings: Any) -> None:
-    settings.MILO_NOTICE_LANGUAGE = "de"
+@pytest.mark.parametrize(
+    ("preferred", "platform", "told"),
+    [("de-AT", "en", "de"), ("en", "de", "en"), ("fr", "de", "de"), ("", "de", "de"), ("", "en", "en")],
+)
+def test_the_accounts_language_comes_before_the_platforms(
+    settings: Any, preferred: str, platform: str, told: str
+) -> None:
+    settings.MILO_NOTICE_LANGUAGE = platform
+    assert language_of(BillingAccount(invoice_language=preferred)) == told
+
+
+def test_recipients_are_told_in_the_language_of_the_account(account: BillingAccount) -> None:
+    spec = AccountSpec.of(account)
+    german = replace(spec, preferences=replace(spec.preferences, invoice_language="de-DE"))
+    account = revise(account.pk, german, actor=make.PLATFORM)
     project = make.a_project(account.organization, "frontend", contact_email_addresses=["a@acme-corp.example"])
     make.a_binding(project, account)
     seen = preview(account, reason_code="PaymentPastDue", message="Rechnung 17", actor=make.PLATFORM)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from billing.compliance import retention
 from billing.models import ApprovalRequest, BillingAccount, Notice
 from billing.services import bundles
-from billing.services.archival import ARCHIVIST, archive
+from billing.services.archival import ARCHIVIST, archive, purge_on
 from billing.services.holds import set_hold
 from billing.services.pseudonyms import PERSONAL
 from billing.services.purges import PURGER, purge
@@ -66,6 +66,18 @@ def ledger() -> str:
 
 def test_archival_sets_the_purge_date(archived: BillingAccount) -> None:
     assert str(archived.purge_on) == PURGE_DAY
+
+
+@pytest.mark.parametrize(
+    ("platform", "account", "day"),
+    [("AR", "DE", "2037-01-01"), ("DE", "AR", "2037-01-01"), ("AR", "AT", PURGE_DAY), ("", "AR", None)],
+)
+def test_of_the_platforms_country_and_the_accounts_the_longer_retention_counts(
+    closed: BillingAccount, settings: Any, platform: str, account: str, day: str | None
+) -> None:
+    settings.MILO_PLATFORM_COUNTRY, closed.country = platform, account
+    shown = purge_on(closed, timezone.now().date())
+    assert (shown and str(shown)) == day
 
 
 def test_on_the_day_personal_data_leave_the_live_rows_and_the_bundle(archived: BillingAccount, clock: Any) -> None:
