@@ -1,5 +1,6 @@
 """Bounds request bodies before Django spools them: Django looks at Content-Length, which chunked bodies lack."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +9,8 @@ import orjson
 
 from milo.kube.status import failure
 
+WITHIN_SECONDS = 30.0
+"""How long a body may take to arrive. Until it has, it holds no thread."""
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -15,7 +18,10 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body of more than `limit` bytes; `others` are limits by path."""
+    """ASGI middleware that answers 413 to a body of more than `limit` bytes, and 408 to one that trickles.
+
+    `others` are limits by path.
+    """
 
     def __init__(self, application: Application, limit: int, others: Mapping[str, int] = MappingProxyType({})) -> None:
         self.application = application
@@ -27,16 +33,21 @@ class BodyLimit:
             await self.application(scope, receive, send)
             return
         limit = self.others.get(scope["path"], self.limit)
-        messages, size = [], 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(message.get("body", b""))
-            if size > limit:
-                await _refuse(send, limit)
-                return
-            if not message.get("more_body"):
-                break
+        messages, size, more = [], 0, True
+        try:
+            async with asyncio.timeout(WITHIN_SECONDS):
+                while more and size <= limit:
+                    message = await receive()
+                    messages.append(message)
+                    size += len(message.get("body", b""))
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            await _refuse(send, "RequestTimeout", f"the request body must arrive within {WITHIN_SECONDS:.0f} seconds")
+            return
+        if size > limit:
+            why = f"the request body may hold at most {limit} bytes"
+            await _refuse(send, "RequestEntityTooLarge", why)
+            return
 
         async def replay() -> Message:
             return messages.pop(0) if messages else await receive()
@@ -44,8 +55,11 @@ class BodyLimit:
         await self.application(scope, replay, send)
 
 
-async def _refuse(send: Send, limit: int) -> None:
-    body = orjson.dumps(failure("RequestEntityTooLarge", f"the request body may hold at most {limit} bytes"))
+async def _refuse(send: Send, reason: str, message: str) -> None:
+    status = failure(reason, message)
+    body = orjson.dumps(status)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": [*headers, (b"connection", b"close")]})
+    await send(
+        {"type": "http.response.start", "status": status["code"], "headers": [*headers, (b"connection", b"close")]}
+    )
     await send({"type": "http.response.body", "body": body})

@@ -22,6 +22,7 @@ CODES = {
     "NotFound": 404,
     "MethodNotAllowed": 405,
     "NotAcceptable": 406,
+    "RequestTimeout": 408,
     "Conflict": 409,
     "AlreadyExists": 409,
     "Expired": 410,

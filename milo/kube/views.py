@@ -2,13 +2,13 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from django.http import HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -55,9 +55,14 @@ class KubeView(APIView):
         """As DRF, which would let a stranger guess tokens without end: a failed attempt counts too."""
         try:
             super().perform_authentication(request)
-        except AuthenticationFailed:
+        except APIException:
             self.check_throttles(request)
             raise
+
+    def permission_denied(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        """As DRF, which counts only what it admits: who sends no token may not ask without end either."""
+        self.check_throttles(request)
+        super().permission_denied(request, *args, **kwargs)
 
     @property
     def actor(self) -> Actor:

@@ -37,6 +37,16 @@ def test_an_address_that_guesses_tokens_is_stopped(admin: Api) -> None:
     admin.get(ORGANIZATIONS).done()
 
 
+@pytest.mark.parametrize("headers", [{}, {"impersonate_user": "operator"}], ids=["no token", "impersonation"])
+def test_an_address_that_sends_no_token_is_stopped(admin: Api, headers: dict[str, str]) -> None:
+    for _request in range(3):
+        assert Api().get(ORGANIZATIONS, **headers).code in (401, 403)
+    refused = Api().get(ORGANIZATIONS, **headers)
+    refused.refused(429, "TooManyRequests")
+    assert refused.headers["Retry-After"] == "30"
+    admin.get(ORGANIZATIONS).done()
+
+
 def test_a_header_makes_no_other_address(db: None) -> None:
     for guess in range(3):
         Api(f"milo_{guess}").get(ORGANIZATIONS, x_forwarded_for=f"192.0.2.{guess}").refused(401, "Unauthorized")

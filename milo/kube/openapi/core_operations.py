@@ -143,7 +143,7 @@ def _review(view: ReviewView, method: str, path: str) -> Operation:
         answer=reviewed,
         answer_example=sent | {"metadata": {}, "status": view.example[1]},
         status=201,
-        refuses=(413, 415),
+        refuses=(408, 413, 415),
     )
 
 

@@ -15,6 +15,7 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     404: ("NotFound", "There is no such object, or none that you may know of.", 'projects "website" not found'),
     405: ("MethodNotAllowed", "Objects of this kind cannot be changed so.", "charges cannot be changed by patch"),
     406: ("NotAcceptable", "The answer cannot be given in an accepted type.", "only application/json can be given"),
+    408: ("RequestTimeout", "The body takes too long to arrive.", "the request body must arrive within 30 seconds"),
     409: (
         "Conflict",
         "The name is taken, or the object has changed since you read it.",
@@ -29,7 +30,7 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     503: ("ServiceUnavailable", "Something needed is away for the moment; try again.", "try again"),
 }
 ALWAYS = (400, 401, 403, 406, 429)
-OF_CREATE = (404, 409, 413, 415, 422, 503)
+OF_CREATE = (404, 408, 409, 413, 415, 422, 503)
 OF_WRITE = (*OF_CREATE, 412)
 
 
