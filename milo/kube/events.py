@@ -22,6 +22,7 @@ from milo.kube.selectors import FieldEquals, Requirement, Selection, parse
 Readable = Mapping[str, frozenset[str] | None]
 """Resources (`plural.group`) whose events may be read, and of which organizations (names; None is all)."""
 OBJECT_FIELDS = ("kind", "name", "namespace", "uid", "apiVersion", "resourceVersion")
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DIGITS = {10: re.compile(r"[0-9]{1,18}"), 16: re.compile(r"[0-9a-f]{1,15}")}
 
 
@@ -68,7 +69,7 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
             }
         ),
         "reason": change.reason,
-        "message": change.message or change.reason,
+        "message": change.message or told(change.reason, change.actor),
         "type": "Normal",
         "firstTimestamp": at,
         "lastTimestamp": at,
@@ -79,6 +80,12 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
         "reportingComponent": change.actor,
         "reportingInstance": "",
     }
+
+
+def told(reason: str, actor: str) -> str:
+    """A change of which no more than the reason is told, for people: `Project archived, by user:operator`."""
+    words = _WORDS.sub(" ", reason).capitalize()
+    return _("%(what)s, by %(actor)s") % {"what": words, "actor": actor}
 
 
 def readable(actor: Actor, verb: str) -> Readable:

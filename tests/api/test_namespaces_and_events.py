@@ -171,5 +171,12 @@ def test_the_list_of_events_says_from_where_a_watch_goes_on(admin: Api, bound: d
     assert len(uids) == len(admin.get(EVENTS).json["items"])
 
 
+def test_every_event_has_a_message_for_people(admin: Api, bound: dict[str, Any]) -> None:
+    told = {event["reason"]: event["message"] for event in admin.get("/api/v1/events").done()["items"]}
+    assert told["BillingAccountReady"] == "Billing account ready, by system:tests"
+    assert told["SuccessfulBinding"] == "us pays for webapp"
+    assert not told.keys() & set(told.values())
+
+
 def test_a_stranger_watches_no_foreign_events(stranger: Api, acme: Organization) -> None:
     stranger.get(f"{EVENTS}?watch=true").refused(404, "NotFound")

@@ -15,7 +15,7 @@ from milo.kube.discovery_schemas import (
     VersionInfoSerializer,
 )
 from milo.kube.event_views import EventsView, EventView
-from milo.kube.events import EventShape
+from milo.kube.events import EventShape, told
 from milo.kube.kinds import all_kinds, namespace_kind
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
@@ -38,7 +38,7 @@ def _event_example() -> dict[str, Any]:
         "metadata": {**identity, "name": f"{of['name']}.2a", "creationTimestamp": at},
         "involvedObject": {"apiVersion": kind.api_version, "kind": kind.kind, **identity},
         "reason": reason,
-        "message": reason,
+        "message": told(reason, actor),
         "type": "Normal",
         **dict.fromkeys(("firstTimestamp", "lastTimestamp", "eventTime"), at),
         "count": 1,
