@@ -162,6 +162,8 @@ def test_a_payment_method_is_replaced_whole_by_a_json_patch(admin: Api, account:
 
 def test_an_account_is_never_deleted_and_told_how_to_close(admin: Api, account: BillingAccount) -> None:
     with nothing_changes():
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "dryRun": ["All"]}
+        assert admin.delete(US, options).json == admin.delete(US).json
         status = admin.delete(US).refused(405, "MethodNotAllowed")
         admin.delete(ACCOUNTS).refused(405, "MethodNotAllowed")
     assert "closure" in status["message"]
