@@ -7,7 +7,7 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        from billing import access, guards
+        from billing import access, checks, guards  # noqa: F401  the checks register themselves
 
         access.declare_rules()
         guards.declare_guards()

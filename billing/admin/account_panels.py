@@ -1,16 +1,21 @@
 """What an account's page shows of its life: suspensions, what keeps it from being closed, and what is owed to whom."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from billing.admin.charges import amount_of
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
 from billing.services.closures import CLOSABLE, blockers
+from billing.services.payment_schedules import payment_schedule
 from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_address, pairs
+
+SCHEDULED = 6
 
 
 def life(account: BillingAccount) -> list[Panel]:
@@ -23,6 +28,28 @@ def life(account: BillingAccount) -> list[Panel]:
         _requests(account),
         notices_panel(account.notices.all(), account__id__exact=account.pk),
     ]
+
+
+def schedule_panel(account: BillingAccount) -> Panel:
+    """The next invoices under the account's terms; none where the terms are not known yet."""
+    panel = Panel(
+        _("Next invoices"),
+        [_("Invoice date"), _("From"), _("Until"), _("Due date"), _("Payable by"), _("Discount until")],
+    )
+    early = account.payment_terms.early_payment_discount
+    if not account.payment_terms.missing():
+        panel.rows = [
+            [
+                it.invoice_date.isoformat(),
+                it.period_start.isoformat(),
+                it.period_end.isoformat(),
+                it.due_date.isoformat(),
+                it.payable_by.isoformat(),
+                (it.invoice_date + timedelta(days=early.days)).isoformat() if early else "-",
+            ]
+            for it in (found.invoice for found in payment_schedule(account, timezone.now().date(), SCHEDULED))
+        ]
+    return panel
 
 
 def _suspensions(account: BillingAccount) -> Panel:

@@ -12,7 +12,8 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSe
 
 from billing.access import ACCOUNTS
 from billing.admin.account_acts import OpenAccount, ReviseAccount
-from billing.admin.account_panels import life
+from billing.admin.account_panels import life, schedule_panel
+from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
 from billing.admin.profile_form import profile_lines
 from billing.admin.request_acts import REQUESTS
@@ -104,6 +105,7 @@ class BillingAccountAdmin(LedgerAdmin):
         {"fields": ("closed_at", "archival", "archive_sha256", "purge", "pseudonymised_on")},
     )
     list_actions = (OpenAccount,)
+    list_reports = (ComplianceDrift,)
     object_actions = (ReviseAccount, *REQUESTS, SetHold, ResolveSuspension, SuspendAccount)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
@@ -170,7 +172,14 @@ class BillingAccountAdmin(LedgerAdmin):
         return lines(row.invoice_email_addresses)
 
     def panels(self, request: HttpRequest, row: BillingAccount) -> list[Panel]:
-        return [self._pays_for(row), self._paid_for(row), *life(row), *super().panels(request, row)]
+        return [
+            self._pays_for(row),
+            self._paid_for(row),
+            schedule_panel(row),
+            findings_panel(row),
+            *life(row),
+            *super().panels(request, row),
+        ]
 
     def _pays_for(self, row: BillingAccount) -> Panel:
         bindings = BillingAccountBinding.objects.paying().filter(account=row).select_related("project")

@@ -7,9 +7,22 @@ ACCOUNT: dict[str, Any] = {
     "spec": {
         "displayName": "ACME Corp US",
         "currencyCode": "USD",
-        "paymentTerms": {"netDays": 30, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1},
+        "paymentTerms": {
+            "netDays": 30,
+            "invoiceFrequency": "Monthly",
+            "invoiceDayOfMonth": 1,
+            "earlyPaymentDiscount": {"percent": "2", "days": 10},
+            "latePaymentPenalty": {"annualRatePercent": "12", "graceDays": 5},
+        },
         "paymentProfile": {"creditCard": {"cardReference": "cc-12345"}},
         "invoiceEmailAddresses": ["invoices-us@acme-corp.example"],
+        "preferences": {
+            "country": "US",
+            "customerKind": "business",
+            "taxRegistrations": [{"country": "US", "number": "911144442"}],
+            "invoiceLanguage": "en-US",
+            "invoiceFormat": "PDF",
+        },
     },
     "status": {
         "phase": "Ready",
@@ -21,8 +34,17 @@ ACCOUNT: dict[str, Any] = {
                 "lastTransitionTime": "2024-01-15T10:30:00Z",
                 "reason": "BillingAccountActive",
                 "message": "Billing account is active and ready for project linking",
-            }
+            },
+            {
+                "type": "Compliant",
+                "status": "True",
+                "observedGeneration": 1,
+                "lastTransitionTime": "2024-01-15T10:30:00Z",
+                "reason": "NoFindings",
+                "message": "",
+            },
         ],
+        "taxRegistrations": [{"country": "US", "scheme": "EIN", "number": "911144442", "form": "FormatValid"}],
         "linkedProjectsCount": 8,
     },
 }
@@ -131,4 +153,18 @@ SUSPENSIONS = {
             "evidenceAskedFor": ["settlementReference"],
         }
     ]
+}
+PAYMENT_SCHEDULE = {
+    "currencyCode": "USD",
+    "items": [
+        {
+            "invoiceDate": "2026-03-01",
+            "periodStart": "2026-02-01",
+            "periodEnd": "2026-03-01",
+            "dueDate": "2026-03-31",
+            "payableBy": "2026-03-31",
+            "discount": {"deadline": "2026-03-11", "amount": "200.00", "payable": "9800.00"},
+            "lateInterest": {"days": 0, "amount": "0.00"},
+        }
+    ],
 }

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from billing.api import examples
+from billing.api.payment_schedules import PAYMENT_SCHEDULE_READING
 from billing.models import BillingAccount, Suspension
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import closures, holds, suspensions
@@ -182,4 +183,5 @@ ACCOUNT_READINGS = (
         _("Every suspension: who, when, why, and what resolved it."),
         examples.SUSPENSIONS,
     ),
+    PAYMENT_SCHEDULE_READING,
 )

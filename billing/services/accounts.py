@@ -64,6 +64,7 @@ def open_account(
         metadata.put_on(account)
         assessments.assess(account, today)
         audit.save_as(actor, account, reason="BillingAccountOpened")
+        assessments.announce(account)
         validate_locked(account, actor)
         return account
 
@@ -103,6 +104,7 @@ def revise(
         if account.first_ready_at and spec.payment_profile != before.payment_profile:
             _verify_or_refuse(account)
         audit.save_as(actor, account, reason="BillingAccountRevised")
+        assessments.announce(account)
         if not account.first_ready_at:
             validate_locked(account, actor)
         return account

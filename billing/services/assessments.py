@@ -14,6 +14,7 @@ from billing.compliance.findings import Severity
 from billing.models import BillingAccount
 from billing.services import notices
 from billing.services.account_spec import AccountSpec
+from billing.services.compliance_drift import checked_accounts, in_batches
 from billing.services.regional_rules import platform
 from milo import audit
 from milo.access import Actor
@@ -21,7 +22,6 @@ from milo.clock import ledger_time
 
 log = structlog.get_logger(__name__)
 ASSESSOR = Actor.system("assessor")
-BATCH = 1000
 NO_FINDINGS, WARNINGS, ERRORS = "NoFindings", "ComplianceWarnings", "ComplianceErrors"
 EXPIRING, EXPIRED = "PaymentProfileExpiring", "PaymentProfileExpired"
 
@@ -29,7 +29,7 @@ EXPIRING, EXPIRED = "PaymentProfileExpiring", "PaymentProfileExpired"
 def assess(account: BillingAccount, on: date) -> bool:
     """Note on `account` what the rules in force `on` a day, and the end of its payment profile, say of it.
 
-    Returns whether that differs from what was noted before. The caller saves.
+    Returns whether that differs from what was noted before. The caller saves, and then calls `announce`.
     """
     before = account.compliance_reason, account.compliance_message, account.expiry_reason
     # what the ledger keeps is in one language, whoever acts
@@ -69,37 +69,30 @@ def assess_all() -> int:
     A profile that expires within 30 days is announced to the billing-admins, each profile once. One account that
     fails keeps no other waiting.
     """
-    today, changed, last = timezone.now().date(), 0, 0
-    accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY).order_by("pk")
-    while batch := list(accounts.filter(pk__gt=last)[:BATCH]):
-        last = batch[-1].pk
-        for account in batch:
-            try:
-                changed += assess(account, today) and _record(account.pk, today)
-            except Exception:
-                log.exception("assessment_failed", account=account.pk)
+    today, changed = timezone.now().date(), 0
+    for account in in_batches(checked_accounts()):
+        try:
+            changed += assess(account, today) and _record(account.pk, today)
+        except Exception:
+            log.exception("assessment_failed", account=account.pk)
     return changed
 
 
 def _record(account_id: int, today: date) -> bool:
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
-        was = account.expiry_reason
         # somebody may have closed or revised it meanwhile
         if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
             return False
         audit.save_as(ASSESSOR, account, reason="BillingAccountAssessed", why=account.compliance_message)
-        if account.expiry_reason and not was:
-            notices.owe_profile_expiry(account, _uid_of_profile(account), _end(account))
+        announce(account)
         return True
 
 
-def _end(account: BillingAccount) -> date:
-    end = payment_profile.expires_on(account.payment_profile or {})
-    assert end
-    return end
-
-
-def _uid_of_profile(account: BillingAccount) -> uuid.UUID:
-    """The same for the same profile, so that it is announced once, however often it comes and goes."""
-    return uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
+def announce(account: BillingAccount) -> None:
+    """Owe the billing-admins word of a payment profile that was found to expire, each profile once."""
+    end = payment_profile.expires_on(account.payment_profile) if account.payment_profile else None
+    if account.expiry_reason and end:
+        # the same for the same profile, however often it comes and goes
+        profile = uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
+        notices.owe_profile_expiry(account, profile, end)

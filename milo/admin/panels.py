@@ -18,12 +18,16 @@ SHOWN = 20
 
 @dataclass(slots=True)
 class Panel:
-    """A table below an object: `rows` of cells. `more` is the address of the whole list, where there is more."""
+    """A table below an object: `rows` of cells. `more` is the address of the whole list, where there is more.
+
+    `more_title` is what that link says, where it is not "Show all".
+    """
 
     title: str
     headers: Sequence[str]
     rows: list[list[Any]] = field(default_factory=list)
     more: str = ""
+    more_title: str = ""
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

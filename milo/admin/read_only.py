@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 
 from milo.admin.actions import ServiceAction
 from milo.admin.panels import Panel, badge, list_address, pairs
+from milo.admin.reports import Report
 from milo.admin.site import Attention, request_actor
 
 
@@ -30,6 +31,7 @@ class ReadOnlyAdmin(ModelAdmin):
     phase_colors: ClassVar[Mapping[str, str]] = {}
     show_history: ClassVar[bool] = False
     list_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
+    list_reports: ClassVar[Sequence[type[Report]]] = ()
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
 
     actions = None
@@ -96,15 +98,19 @@ class ReadOnlyAdmin(ModelAdmin):
             for prefix, actions in (("", self.list_actions), ("<path:object_id>/", self.object_actions))
             for action in actions
         ]
+        own += [
+            path(f"{report.name}/", self._page_of(report), name=f"{name}_{report.name}") for report in self.list_reports
+        ]
         return own + super().get_urls()
 
-    def _page_of(self, action: type[ServiceAction]) -> Any:
+    def _page_of(self, action: type[ServiceAction | Report]) -> Any:
         return self.admin_site.admin_view(action.as_view(model_admin=self))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         if hasattr(response, "context_data"):
-            response.context_data["actions_list"] = self._buttons(request, self.list_actions, None)
+            buttons = [report.button(self) for report in self.list_reports]
+            response.context_data["actions_list"] = [*buttons, *self._buttons(request, self.list_actions, None)]
         return response
 
     def render_change_form(

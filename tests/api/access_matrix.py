@@ -209,6 +209,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     "apis/usage.milo.io/v1alpha1/events": {
         "POST": Case(200, frozenset({USAGE}), others=403, body=lambda _prefix: []),
     },
+    f"{ACCOUNT}/paymentschedule": _read(query="after=2026-01-31&count=3"),
     f"{INSIDE}/billingaccountbindings": _collection(NEW_BINDING, BINDERS),
     f"{BILLING}/billingaccountbindings": _everywhere(),
     BINDING: _object(BINDERS),

@@ -1,0 +1,76 @@
+"""The rules of regions on the staff site: what they say of an account, and which accounts a day's rules fail."""
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.compliance.check import check
+from billing.compliance.dataset import data
+from billing.compliance.findings import Finding, Severity
+from billing.models import BillingAccount
+from billing.services.account_spec import AccountSpec
+from billing.services.compliance_drift import drift_page
+from billing.services.regional_rules import platform
+from milo.admin.forms import ActForm, Day, Text
+from milo.admin.panels import Panel, badge, lines, link
+from milo.admin.reports import Report
+
+_COLORS = {Severity.ERROR: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
+
+
+def findings_panel(account: BillingAccount) -> Panel:
+    """What the rules in force today (UTC) say of the account, each with the rule that says it."""
+    found = check(AccountSpec.of(account).facts(), platform(), timezone.now().date())
+    return Panel(
+        _("Regional rules"),
+        [_("Severity"), *_headers()],
+        [[badge(_(it.severity.value), _COLORS[it.severity]), *_cells(it)] for it in found],
+    )
+
+
+def _headers() -> list[str]:
+    return [_("Field"), _("Finding"), _("Rule"), _("In force from"), _("Confidence"), _("Source")]
+
+
+def _cells(finding: Finding) -> list[Any]:
+    since = finding.effective_from.isoformat() if finding.effective_from else _("before the data begin")
+    sources = [_source(key) for key in finding.source.split(";") if key]
+    return [finding.field, finding.message, finding.rule, since, finding.confidence or "-", lines(sources)]
+
+
+def _source(key: str) -> Any:
+    citation = data().sources.get(key, "")
+    return format_html('<span title="{}">{}</span>', citation, key)
+
+
+class DriftForm(ActForm):
+    as_of = Day(label=gettext_lazy("By the rules of"), help_text=gettext_lazy("A day to come shows what will fail."))
+    organization = Text(required=False, max_length=63, label=gettext_lazy("Organization"))
+    after = forms.IntegerField(required=False, min_value=0, max_value=2**62, widget=forms.HiddenInput)
+
+
+class ComplianceDrift(Report):
+    """Existing accounts that break a rule in force on a day, and since which change of the rules."""
+
+    name = "drift"
+    title = gettext_lazy("Accounts that break a regional rule")
+    icon = "gavel"
+    form_class = DriftForm
+
+    def defaults(self) -> dict[str, Any]:
+        return {"as_of": timezone.now().date().isoformat()}
+
+    def table(self, values: dict[str, Any]) -> Panel:
+        found, last = drift_page(values["as_of"], values["organization"], values["after"] or 0)
+        rest = {"as_of": values["as_of"].isoformat(), "organization": values["organization"], "after": last}
+        return Panel(
+            _("Errors by the rules of %(day)s") % {"day": values["as_of"].isoformat()},
+            [_("Billing account"), *_headers()],
+            [[link(account), *_cells(finding)] for account, finding in found],
+            more=self.query(**rest) if last else "",
+            more_title=_("Next page"),
+        )

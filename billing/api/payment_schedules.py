@@ -1,0 +1,84 @@
+"""The reading `paymentschedule` of an account."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from billing.api.amounts import AmountField
+from billing.api.examples import PAYMENT_SCHEDULE
+from billing.models import BillingAccount
+from billing.services.payment_schedules import ScheduledPayment, payment_schedule
+from milo.access import Actor
+from milo.kube.kinds import Reading
+
+
+class ScheduleQuerySerializer(serializers.Serializer[Any]):
+    after = serializers.DateField(help_text=_("Invoices made strictly after this day, as 2026-01-31."))
+    count = serializers.IntegerField(help_text=_("How many invoices, 1 to 100."))
+    amount = AmountField(
+        required=False, help_text=_("Invoiced amount in the account's currency, for discount and interest.")
+    )
+    paidOn = serializers.DateField(
+        source="paid_on", required=False, help_text=_("Day of payment, for discount and interest of the amount.")
+    )
+
+
+class DiscountSerializer(serializers.Serializer[Any]):
+    deadline = serializers.DateField(help_text=_("Last day on which the discount is granted."))
+    amount = serializers.CharField(help_text=_("What is waived, a decimal in a string."))
+    payable = serializers.CharField(help_text=_("What is left to pay, a decimal in a string."))
+
+
+class LateInterestSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField(help_text=_("Days late: payableBy is not counted, the day of payment is."))
+    amount = serializers.CharField(help_text=_("Interest owed, a decimal in a string; 0 within the grace days."))
+
+
+class ScheduledPaymentSerializer(serializers.Serializer[Any]):
+    invoiceDate = serializers.DateField(help_text=_("Day on which the invoice is made."))
+    periodStart = serializers.DateField(help_text=_("First day that the invoice covers."))
+    periodEnd = serializers.DateField(help_text=_("Day after the last one that it covers."))
+    dueDate = serializers.DateField(help_text=_("Nominal due date: netDays after the invoice date."))
+    payableBy = serializers.DateField(help_text=_("Last day to pay, by the business day convention."))
+    discount = DiscountSerializer(required=False, help_text=_("What early payment of the amount is worth."))
+    lateInterest = LateInterestSerializer(required=False, help_text=_("What payment on paidOn costs in addition."))
+
+
+class PaymentScheduleSerializer(serializers.Serializer[Any]):
+    currencyCode = serializers.CharField(help_text=_("ISO 4217 currency of the amounts."))
+    items = ScheduledPaymentSerializer(many=True, help_text=_("The invoices to come, in order."))
+
+
+def _schedule(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    return {"currencyCode": row.currency_code, "items": [_item(found) for found in payment_schedule(row, **query)]}
+
+
+def _item(found: ScheduledPayment) -> dict[str, Any]:
+    invoice, early, late = found.invoice, found.discount, found.late_interest
+    item: dict[str, Any] = {
+        "invoiceDate": invoice.invoice_date.isoformat(),
+        "periodStart": invoice.period_start.isoformat(),
+        "periodEnd": invoice.period_end.isoformat(),
+        "dueDate": invoice.due_date.isoformat(),
+        "payableBy": invoice.payable_by.isoformat(),
+    }
+    if early:
+        item["discount"] = {
+            "deadline": early.deadline.isoformat(),
+            "amount": f"{early.amount:f}",
+            "payable": f"{early.payable:f}",
+        }
+    if late:
+        item["lateInterest"] = {"days": late.days, "amount": f"{late.amount:f}"}
+    return item
+
+
+PAYMENT_SCHEDULE_READING = Reading(
+    "paymentschedule",
+    _schedule,
+    ScheduleQuerySerializer,
+    PaymentScheduleSerializer,
+    _("What an invoicing system gets from the payment terms: dates, and what early and late payment is worth."),
+    PAYMENT_SCHEDULE,
+)

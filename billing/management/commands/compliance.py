@@ -1,0 +1,71 @@
+"""`manage.py compliance check`."""
+
+import csv
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import click
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from billing.compliance.check import Drift
+from billing.models import BillingAccount
+from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
+from projects.models import Organization
+
+HEADER = "organization account since rule field message confidence source".split()
+DRIFT, WRONG_USE = 1, 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Show which existing accounts break a regional rule, and since which change of the rules. `compliance check`"
+        " asks today's rules (UTC), or with --as-of those of a day to come. Exit status: 0 where no account does, 1"
+        " where one does, 2 where the command was not understood. Changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=["check"])
+        parser.add_argument("--as-of", type=date.fromisoformat, help="a day as YYYY-MM-DD (default: today, UTC)")
+        parser.add_argument("--organization", default="", help="only the accounts of this organization, by its name")
+        parser.add_argument("--csv", action="store_true", help="comma-separated values with a header (RFC 4180)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        on, organization = options["as_of"] or timezone.now().date(), options["organization"]
+        if organization and not Organization.objects.filter(name=organization).exists():
+            raise CommandError(f"there is no organization {organization}", returncode=WRONG_USE)
+        writer = csv.writer(self.stdout) if options["csv"] else None
+        if writer:
+            writer.writerow(HEADER)
+        found, failing, before = 0, 0, ""
+        for each in find_drift(_with_progress(organization), on):
+            found, failing, before = found + 1, failing + (each.name != before), each.name
+            if writer:
+                writer.writerow(_cells(each))
+            else:
+                since = f"since {each.since}" if each.since else "always"
+                self.stdout.write(f"{each.name}  {since}  {each.finding.field} {each.finding.cause().message}")
+        self.stderr.write(f"{failing} accounts break {found} rules in force on {on}")
+        if found:
+            sys.exit(DRIFT)
+
+
+def _with_progress(organization: str) -> Iterator[BillingAccount]:
+    """The accounts, and on a terminal how many of them have been checked."""
+    accounts = checked_accounts(organization)
+    if not sys.stderr.isatty():
+        yield from in_batches(accounts)
+        return
+    with click.progressbar(in_batches(accounts), length=accounts.count(), file=sys.stderr, label="Checked") as bar:
+        yield from bar
+
+
+def _cells(each: Drift) -> list[str]:
+    organization, _slash, account = each.name.partition("/")
+    finding = each.finding
+    since = each.since.isoformat() if each.since else ""
+    confidence = finding.confidence or ""
+    return [organization, account, since, finding.rule, finding.field, finding.message, confidence, finding.source]

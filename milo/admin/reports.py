@@ -1,0 +1,74 @@
+"""The report: a page of a list that only reads, a form sent by GET and the table that answers it."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.views.generic import TemplateView
+from unfold.enums import ActionVariant
+
+from milo.admin.forms import ActForm
+from milo.admin.panels import Panel
+
+if TYPE_CHECKING:
+    from milo.admin.read_only import ReadOnlyAdmin
+
+
+class Report(TemplateView):
+    """Subclass it and name it in `list_reports` of a read-only admin; whoever may list its rows may read it."""
+
+    name: ClassVar[str]
+    title: ClassVar[str | Promise]
+    icon: ClassVar[str]
+    form_class: ClassVar[type[ActForm]]
+
+    template_name = "milo/report.html"
+    http_method_names = ["get", "head"]
+    model_admin: "ReadOnlyAdmin | None" = None
+
+    def defaults(self) -> dict[str, Any]:
+        """What the form asks where the address does not say."""
+        return {}
+
+    def table(self, values: dict[str, Any]) -> Panel:
+        """The answer to what the form asks; its `more` is a query that asks for the rest."""
+        raise NotImplementedError
+
+    @property
+    def admin(self) -> "ReadOnlyAdmin":
+        assert self.model_admin
+        return self.model_admin
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.admin.has_view_permission(request):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.form_class({**self.defaults(), **request.GET.dict()})
+        panel = self.table(form.cleaned_data) if form.is_valid() else None
+        site = self.admin.admin_site
+        request.current_app = site.name
+        context = {
+            **site.each_context(request),
+            "title": self.title,
+            "opts": self.admin.opts,
+            "form": form,
+            "panels": [panel] if panel else [],
+            "back": self.admin.list_address(),
+        }
+        return self.render_to_response(context)
+
+    @staticmethod
+    def query(**values: Any) -> str:
+        """The address of this page with other values."""
+        return f"?{urlencode({key: value for key, value in values.items() if value})}"
+
+    @classmethod
+    def button(cls, admin: "ReadOnlyAdmin") -> dict[str, Any]:
+        """The button as unfold draws it in the header of the list."""
+        path = reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}")
+        return {"title": cls.title, "icon": cls.icon, "variant": ActionVariant.DEFAULT, "path": path}
