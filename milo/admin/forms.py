@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from milo.errors import Cause, Refused
 
-_INDEX = re.compile(r"\[(\d+)\]$")
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
 class ActForm(forms.Form):

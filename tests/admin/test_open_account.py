@@ -13,6 +13,7 @@ from tests.admin.conftest import World
 from tests.ledger import nothing_changes, steps
 
 OPEN = "/admin/billing/billingaccount/open-account/"
+DRIFT = list_of(BillingAccount, "drift")
 COMPLETE = {
     "name": "acme-lab",
     "display_name": "Laboratory",
@@ -88,5 +89,5 @@ def test_a_name_that_is_taken_is_refused(world: World, operator: Client) -> None
 
 
 def test_the_list_offers_to_open_one_to_those_who_may(operator: Client, auditor: Client) -> None:
-    assert buttons(operator.get(list_of(BillingAccount))) == {OPEN}
-    assert buttons(auditor.get(list_of(BillingAccount))) == set()
+    assert buttons(operator.get(list_of(BillingAccount))) == {OPEN, DRIFT}
+    assert buttons(auditor.get(list_of(BillingAccount))) == {DRIFT}

@@ -1,0 +1,158 @@
+"""Payment terms, payment methods and regional rules on the staff site."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.compliance.preferences import Preferences
+from billing.compliance.tax_registrations import TaxRegistration
+from billing.models import ApprovalRequest, BillingAccount
+from billing.payment_terms import PaymentTerms
+from billing.services import compliance_drift
+from tests import make
+from tests.admin.browser import errors, list_of, page_of, staff, submit
+from tests.admin.conftest import World
+from tests.clock import clock
+from tests.ledger import nothing_changes
+
+__all__ = ["clock"]
+DRIFT = list_of(BillingAccount, "drift")
+GERMAN: dict[str, Any] = {
+    "currency_code": "EUR",
+    "preferences": Preferences("DE", tax_registrations=(TaxRegistration("DE", "DE136695976"),)),
+}
+
+
+def panel(page: Any, title: str) -> list[list[Any]]:
+    (found,) = [it for it in page.context["panels"] if it.title.startswith(title)]
+    rows: list[list[Any]] = found.rows
+    return rows
+
+
+def test_everything_that_an_account_can_be_is_asked_for_in_its_form(world: World, operator: Client) -> None:
+    submit(
+        operator,
+        page_of(world.eu, "revise"),
+        invoice_frequency="Quarterly",
+        anchor_month="2",
+        business_day_convention="FOLLOWING",
+        discount_percent="2.5",
+        discount_days="10",
+        penalty_percent="9.12",
+        extended_terms_agreed="on",
+        card_reference="",
+        payment_method="sepaDebitB2b",
+        payment_details="mandateReference: M1\nmandateSignedDate: 2026-01-15\nibanToken: b1\ndebtorBankConfirmed: true",
+        country="DE",
+        customer_kind="business",
+        tax_registrations="DE de 136 695 976\nFR FR40303265045",
+        invoice_language="de-de",
+        invoice_format="XRECHNUNG",
+        e_invoice_standard="XRECHNUNG",
+        peppol_participant_id="9930:de136695976",
+        data_residency="EU",
+    )
+    world.eu.refresh_from_db()
+    assert world.eu.payment_terms.as_json() == {
+        "netDays": 30,
+        "invoiceFrequency": "Quarterly",
+        "invoiceDayOfMonth": 1,
+        "anchorMonth": 2,
+        "businessDayConvention": "FOLLOWING",
+        "extendedTermsAgreed": True,
+        "earlyPaymentDiscount": {"percent": "2.5", "days": 10},
+        "latePaymentPenalty": {"annualRatePercent": "9.12", "graceDays": 0},
+    }
+    assert world.eu.payment_profile == {
+        "sepaDebitB2b": {
+            "mandateReference": "M1",
+            "mandateSignedDate": "2026-01-15",
+            "ibanToken": "b1",
+            "debtorBankConfirmed": True,
+        }
+    }
+    assert world.eu.preferences.as_json() == {
+        "country": "DE",
+        "customerKind": "business",
+        "taxRegistrations": [{"country": "DE", "number": "DE136695976"}, {"country": "FR", "number": "FR40303265045"}],
+        "invoiceLanguage": "de-DE",
+        "invoiceFormat": "XRECHNUNG",
+        "eInvoicing": {"standard": "XRECHNUNG", "identifiers": {"peppolParticipantId": "9930:de136695976"}},
+        "dataResidency": "EU",
+    }
+    with nothing_changes():
+        assert submit(operator, page_of(world.eu, "revise")).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("answers", "field", "says"),
+    [
+        ({"discount_percent": "2"}, "discount_days", "must be given"),
+        ({"penalty_grace_days": "2"}, "penalty_percent", "must be given"),
+        ({"payment_method": "paypal"}, "payment_method", "not both"),
+        ({"card_reference": "", "payment_method": "paypal"}, "payment_details", "is required"),
+        ({"tax_registrations": "DE 1"}, "tax_registrations", "rule tax.format.DE"),
+        ({"country": "FR", "net_days": "61", "extended_terms_agreed": "on"}, "net_days", "rule terms.cap.FR"),
+        ({"e_invoice_standard": "PEPPOL_BIS3", "peppol_participant_id": "1"}, "peppol_participant_id", "4 digits"),
+    ],
+)
+def test_a_refusal_stands_at_its_field_with_the_rule_that_decided(
+    world: World, operator: Client, answers: dict[str, str], field: str, says: str
+) -> None:
+    with nothing_changes():
+        page = submit(operator, page_of(world.eu, "revise"), **answers)
+    assert says in " ".join(errors(page)[field])
+
+
+def test_other_terms_are_asked_for_whole(world: World, operator: Client) -> None:
+    answers = {"net_days": "90", "penalty_percent": "12", "penalty_grace_days": "3", "justification": "agreed"}
+    submit(operator, page_of(world.us, "request-terms"), **answers)
+    assert ApprovalRequest.objects.get().proposal["paymentTerms"] == {
+        "netDays": 90,
+        "invoiceFrequency": "Monthly",
+        "invoiceDayOfMonth": 1,
+        "latePaymentPenalty": {"annualRatePercent": "12", "graceDays": 3},
+    }
+
+
+def test_the_page_shows_the_next_invoices_and_what_rules_say(world: World, auditor: Client) -> None:
+    office = Preferences("DE", "government", (TaxRegistration("DE", "DE136695976"),))
+    terms = PaymentTerms(45, "Monthly", 1)
+    account = make.a_ready_account(world.organization, currency_code="EUR", preferences=office, payment_terms=terms)
+    page = auditor.get(page_of(account))
+    assert len(panel(page, "Next invoices")) == 6
+    (warning,) = [row for row in panel(page, "Regional rules") if "terms.public.DE" in row]
+    assert "Warning" in warning[0]
+    assert warning[1] == "spec.paymentTerms.netDays"
+    assert panel(auditor.get(page_of(make.an_incomplete_account(world.organization))), "Next invoices") == []
+
+
+def test_drift_is_shown_for_a_day_to_come_an_organization_and_a_page(
+    world: World, settings: Any, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    settings.MILO_PLATFORM_COUNTRY = "DE"
+    clock(date(2026, 12, 31))
+    auditor = staff("auditor")
+    for name in ("one", "two"):
+        make.a_ready_account(world.organization, name, **GERMAN)
+    assert panel(auditor.get(DRIFT), "Errors by the rules of 2026-12-31") == []
+    to_come = f"{DRIFT}?as_of=2027-01-01"
+    monkeypatch.setattr(compliance_drift, "FINDINGS_A_PAGE", 1)
+    first = auditor.get(to_come)
+    ((account, field, _message, rule, since, *_rest),) = panel(first, "Errors")
+    assert "one" in account
+    assert field == "spec.preferences.eInvoicing.standard"
+    assert (rule, since) == ("einvoice.DE.EN16931.B2B_DOMESTIC.2027-01-01", "2027-01-01")
+    ((account, *_cells),) = panel(auditor.get(DRIFT + first.context["panels"][0].more), "Errors")
+    assert "two" in account
+    assert panel(auditor.get(f"{to_come}&organization=nobody"), "Errors") == []
+
+
+@pytest.mark.parametrize("query", ["as_of=tomorrow", "as_of=2027-01-01&after=-1", "as_of=2027-01-01&after=x"])
+def test_a_question_that_is_none_is_no_report(world: World, auditor: Client, query: str) -> None:
+    page = auditor.get(f"{DRIFT}?{query}")
+    assert page.status_code == 200
+    assert page.context["panels"] == []
+    assert page.context["form"].errors
