@@ -1,0 +1,78 @@
+"""`manage.py usage verify|rebuild`: the rollup of usage against its events."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.models import BillingAccount, UsageMeter
+from billing.services import usage_recounts
+from billing.services.usage_recounts import Chunk
+from billing.services.usage_sums import Amount, Of
+from billing.usage.quantities import plain
+
+
+def month(text: str) -> date:
+    """The first day of a month such as `2026-11`."""
+    return date.fromisoformat(f"{text}-01")
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the sums of usage with a recount of the events (verify), or make them that recount (rebuild), month by"
+        " month of each project in the order of their names. Exit status 1 where sums differ and were not made right."
+        " A run that was stopped goes on with --after."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=("verify", "rebuild"))
+        parser.add_argument("--account", metavar="ORGANIZATION/NAME", help="only projects it pays or paid for")
+        parser.add_argument("--from", dest="start", type=month, metavar="YYYY-MM", help="first month, in UTC")
+        parser.add_argument("--to", dest="end", type=month, metavar="YYYY-MM", help="last month, in UTC")
+        parser.add_argument("--after", metavar="PROJECT", default="", help="go on after this project")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        projects = usage_recounts.projects_of(self._account(options["account"]))
+        total, wrong, months = projects.count(), 0, 0
+        done = projects.filter(name__lte=options["after"]).count() if options["after"] else 0
+        for project in projects.filter(name__gt=options["after"]).iterator():
+            for chunk in usage_recounts.chunks(project, options["start"], options["end"]):
+                months += 1
+                wrong += self._work(chunk, options["what"])
+            done += 1
+            self.stdout.write(f"{done}/{total} {project.name}")
+        if wrong:
+            raise CommandError(f"{wrong} of {months} months of projects differ from their events")
+        self.stdout.write(f"{months} months of projects are the recount of their events")
+
+    def _account(self, named: str | None) -> BillingAccount | None:
+        if not named:
+            return None
+        organization, _slash, name = named.partition("/")
+        account = BillingAccount.objects.filter(organization__name=organization, name=name).first()
+        if account is None:
+            raise CommandError(f"there is no billing account {named}")
+        return account
+
+    def _work(self, chunk: Chunk, what: str) -> bool:
+        """Whether the chunk is wrong, and stays so."""
+        if what == "verify":
+            missing, right = usage_recounts.verify(chunk), False
+        else:
+            missing, right = usage_recounts.rebuild(chunk)
+        meters = UsageMeter.objects.in_bulk({of.meter_id for of in missing})
+        payers = BillingAccount.objects.in_bulk([of.account_id for of in missing if of.account_id])
+        for of, amount in missing.items():
+            payer = payers[of.account_id].name if of.account_id else "nobody"
+            self.stdout.write(_line(chunk, of, amount, f"{meters[of.meter_id]}", payer))
+        if missing and what == "rebuild":
+            self.stdout.write("  made right" if right else "  left as it is: the month is closed")
+        return bool(missing) and not right
+
+
+def _line(chunk: Chunk, of: Of, amount: Amount, meter: str, payer: str) -> str:
+    return (
+        f"  {chunk.project.name} {of.granularity} {of.starts_on} {meter}, paid by {payer}, billed in"
+        f" {of.billed_in:%Y-%m}: lacks {plain(amount.quantity)} in {amount.events} events"
+    )

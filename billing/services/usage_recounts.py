@@ -1,0 +1,103 @@
+"""The rollup against the events: proof that it is their recount, and repair where it is not.
+
+The unit of work is a month of a project, so that progress is seen and a run can go on where another was stopped.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max, Min, Q
+
+from billing.models import BillingAccount, UsageEvent, UsageRollup
+from billing.models.usage_partitions import next_month
+from billing.services import usage_locks, usage_sums
+from billing.services.usage_sums import Amount, Of
+from milo import audit
+from projects.models import Project
+from projects.models.project import ProjectQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A month (its first day, in UTC) of a project."""
+
+    project: Project
+    month: date
+
+
+def projects_of(account: BillingAccount | None) -> ProjectQuerySet:
+    """The projects that an account pays or paid for, or all; in the order in which they are worked on."""
+    projects = Project.objects.order_by("name")
+    if account is None:
+        return projects
+    paid = Q(bindings__account=account) | Q(usage_assignments__account=account) | Q(usage__account=account)
+    return projects.filter(paid).distinct()
+
+
+def chunks(project: Project, start: date | None = None, end: date | None = None) -> Iterator[Chunk]:
+    """The months of a project that have events or sums, from that of the day `start` to that of `end`, if given."""
+    events = UsageEvent.objects.filter(project=project).aggregate(first=Min("time"), last=Max("time"))
+    sums = UsageRollup.objects.filter(project=project).aggregate(first=Min("starts_on"), last=Max("starts_on"))
+    days = [at.astimezone(UTC).date() for at in events.values() if at] + [day for day in sums.values() if day]
+    if not days:
+        return
+    month = max([min(days), *([start] if start else [])]).replace(day=1)
+    last = min([max(days), *([end] if end else [])])
+    while month <= last:
+        yield Chunk(project, month)
+        month = next_month(month)
+
+
+def verify(chunk: Chunk) -> dict[Of, Amount]:
+    """What the rollup lacks for the events of a chunk, negative where it has too much; nothing where it is right.
+
+    Reads one moment, while intakes go on.
+    """
+    with _one_moment():
+        return _missing(chunk)
+
+
+def rebuild(chunk: Chunk) -> tuple[dict[Of, Amount], bool]:
+    """Make the rollup of a chunk the recount of its events; returns what had to be added, and whether it could be.
+
+    It cannot where that would change the figures of a closed month; then nothing of the chunk is changed.
+    """
+    missing: dict[Of, Amount] = {}
+    try:
+        with audit.act():
+            usage_locks.alone(chunk.project.pk)
+            missing = _missing(chunk)
+            usage_sums.add(missing)
+    except IntegrityError:
+        return missing, False
+    return missing, True
+
+
+def _missing(chunk: Chunk) -> dict[Of, Amount]:
+    end = next_month(chunk.month)
+    bounds = [
+        connection.ops.adapt_datetimefield_value(datetime(day.year, day.month, 1, tzinfo=UTC))
+        for day in (chunk.month, end)
+    ]
+    where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
+    rows = UsageRollup.objects.filter(project=chunk.project, starts_on__gte=chunk.month, starts_on__lt=end)
+    kept = {
+        Of(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
+            row.quantity, row.events
+        )
+        for row in rows
+    }
+    return usage_sums.difference(usage_sums.counted(where, [chunk.project.pk, *bounds]), kept)
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    with transaction.atomic():
+        # within a test's transaction there is no other moment to see
+        if connection.vendor == "postgresql" and len(connection.savepoint_ids) == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
