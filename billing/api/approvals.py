@@ -15,7 +15,7 @@ from milo.access import Actor
 from milo.errors import Invalid
 from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
-from milo.kube.manifests import condition, instant, without_empty
+from milo.kube.manifests import condition, instant, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import ConditionSerializer, NothingSerializer
 
@@ -25,6 +25,13 @@ class ProposalSerializer(serializers.Serializer[Any]):
         source="payment_terms", required=False, help_text=gettext_lazy("With ReviseTerms: the terms asked for, whole.")
     )
     hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
+    project = StringField(max_length=63, required=False, help_text=gettext_lazy("With AssignUsage: the project."))
+    since = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("With AssignUsage: the first instant of the span.")
+    )
+    until = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("With AssignUsage: the end of the span, not included, in the past.")
+    )
 
 
 class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
@@ -33,7 +40,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     )
     act = ChoiceField(
         ApprovalRequest.Act.choices,
-        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms or ReleaseHold."),
+        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold or AssignUsage."),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
     proposal = ProposalSerializer(
@@ -164,4 +171,7 @@ def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
         found["paymentTerms"] = spec["payment_terms"].as_json()
     if "hold" in spec:
         found["hold"] = str(spec["hold"])
+    if "project" in spec:
+        found["project"] = spec["project"]
+    found |= {key: precise_instant(spec[key]) for key in ("since", "until") if key in spec}
     return found

@@ -56,6 +56,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         REOPEN = "Reopen", _("Reopen")
         REVISE_TERMS = "ReviseTerms", _("Revise terms")
         RELEASE_HOLD = "ReleaseHold", _("Release a hold")
+        ASSIGN_USAGE = "AssignUsage", _("Assign usage")
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(

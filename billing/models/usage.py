@@ -29,7 +29,7 @@ class UsageIntake(models.Model):
     """One request of a reporter: who answers for its events, and when they arrived."""
 
     reporter = models.CharField(_("reporter"), max_length=200)
-    received_at = models.DateTimeField(_("received at"))
+    received_at = models.DateTimeField(_("received at"), db_index=True)
 
     class Meta:
         verbose_name = _("usage intake")

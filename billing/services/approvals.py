@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms
+from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms, usage_assignments
 from milo import audit, provenance
 from milo.access import Actor
 from milo.clock import ledger_time
@@ -24,10 +24,14 @@ EXPIRY = Actor.system("approval-expiry")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an approved request does. `causes` says why it could not be done now; both get the locked account."""
+    """What an approved request does. `causes` says why it could not be done now; both get the locked account.
+
+    `shows` is what the approver reviews besides the account.
+    """
 
     causes: Callable[[BillingAccount, ApprovalRequest], list[Cause]]
     apply: Callable[..., None]
+    shows: Callable[[BillingAccount, ApprovalRequest], dict[str, Any]] = lambda _account, _request: {}
 
 
 EFFECTS: dict[str, Effect] = {
@@ -38,6 +42,9 @@ EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
     ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),
     ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release),
+    ApprovalRequest.Act.ASSIGN_USAGE: Effect(
+        usage_assignments.causes, usage_assignments.apply, usage_assignments.shows
+    ),
 }
 
 
@@ -58,7 +65,8 @@ def request_approval(
 ) -> ApprovalRequest:
     """Ask for an act on the account of that name; it takes effect when a second person approves.
 
-    `proposal` is the change asked for (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`). Raises `Forbidden`,
+    `proposal` is the change asked for (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`; AssignUsage:
+    `project`, `since`, `until`). Raises `Forbidden`,
     `AlreadyExists`, and `Invalid` for no justification, an unknown act, a missing account, a request of this kind
     that is pending, or an act that could not take effect now.
     """
@@ -101,8 +109,12 @@ def request_approval(
         return request
 
 
+def _reviewed(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+    return reviews.reviewed(account) | EFFECTS[request.act].shows(account, request)
+
+
 def _review(request: ApprovalRequest, account: BillingAccount, now: datetime) -> None:
-    review = reviews.reviewed(account)
+    review = _reviewed(account, request)
     request.renew(review, reviews.hash_of(review), now + timedelta(days=settings.MILO_APPROVAL_DAYS))
 
 
@@ -222,7 +234,7 @@ def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:
 
 
 def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
-    review = reviews.reviewed(account)
+    review = _reviewed(account, request)
     if reviews.hash_of(review) == request.reviewed_hash:
         return
     changed = reviews.difference(request.reviewed, review)

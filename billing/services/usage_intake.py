@@ -7,18 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import USAGE_EVENTS
-from billing.models import UsageAssignment, UsageClosing, UsageIntake, UsageMeter
-from billing.services import usage_locks, usage_staging, usage_sums
+from billing.models import UsageIntake, UsageMeter
+from billing.services import usage_locks, usage_staging, usage_sums, usage_times
 from billing.services.usage_staging import Staged
 from billing.usage.cloudevents import Fact, Rejected, read
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import Cause
 from projects.models import Project
 
@@ -137,7 +135,7 @@ def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter
 
 def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     usage_locks.share(row.project_id for row in staged)
-    intake = UsageIntake.objects.create(reporter=actor.name, received_at=ledger_time(_last_decision()))
+    intake = UsageIntake.objects.create(reporter=actor.name, received_at=usage_times.arrival())
     usage_staging.stage(staged)
     if any(row.fact.corrects for row in staged):
         # again, because what is dropped may have been corrected as well
@@ -160,12 +158,3 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     batch.receipt.accepted = len(batch.facts)
     late = intake.received_at - timedelta(days=settings.MILO_USAGE_LATE_DAYS)
     batch.receipt.late = sum(fact.time < late for fact in batch.facts.values())
-
-
-def _last_decision() -> datetime | None:
-    """When a month was last closed or a span assigned: what arrives now arrives later, whatever the clock says."""
-    last = [
-        UsageClosing.objects.aggregate(at=Max("closed_at"))["at"],
-        UsageAssignment.objects.aggregate(at=Max("assigned_at"))["at"],
-    ]
-    return max((at for at in last if at), default=None)

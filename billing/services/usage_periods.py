@@ -6,19 +6,12 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
-from billing.models import BillingAccount, UsageClosing, UsageIntake
+from billing.models import BillingAccount, UsageClosing
 from billing.models.usage_partitions import next_month
-from billing.services import usage_locks
+from billing.services import usage_locks, usage_times
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import Cause, Invalid
-
-
-def decision_time() -> datetime:
-    """The present instant (UTC), later than every intake has been; the caller is alone with the usage."""
-    last: datetime | None = UsageIntake.objects.aggregate(at=Max("received_at"))["at"]
-    return ledger_time(last)
 
 
 def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> UsageClosing:
@@ -32,7 +25,7 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
         usage_locks.alone_with_all()
-        at, opens_on = decision_time(), next_month(month)
+        at, opens_on = usage_times.decision(), next_month(month)
         causes = [] if reason.strip() else [Cause.required("spec.reason")]
         if at < datetime(opens_on.year, opens_on.month, 1, tzinfo=UTC):
             causes.append(Cause("spec.month", _("has not ended yet, in UTC")))

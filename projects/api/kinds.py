@@ -23,7 +23,7 @@ from projects.api.serializers import (
     ProjectSpecSerializer,
     ProjectStatusSerializer,
 )
-from projects.api.usage import USAGE
+from projects.api.usage import UNASSIGNED, USAGE
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
 from projects.services.projects import ProjectSpec, create_project, revise_project
@@ -44,6 +44,7 @@ class OrganizationKind(Kind):
     )
     field_selectors = {"status.phase": "phase"}
     example = ORGANIZATION
+    readings = (UNASSIGNED,)
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
     def queryset(self) -> ResourceQuerySet[Organization]:

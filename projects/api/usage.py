@@ -8,13 +8,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from billing.services.usage_assignments import unassigned
 from billing.services.usage_reports import GRANULARITIES, GROUPS, TOTAL, Line, UsageQuery, of_project
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Reading
 from milo.kube.manifests import without_empty
-from projects.models import Project
+from milo.kube.schemas import NothingSerializer
+from projects.access import PROJECTS
+from projects.models import Organization, Project
 
 API_VERSION = "usage.milo.io/v1alpha1"
 _QUERY: dict[str, Any] = {
@@ -158,4 +161,70 @@ USAGE = Reading(
     gettext_lazy("What the project used, whoever pays; as CSV where Accept asks for text/csv."),
     EXAMPLE,
     table=table,
+)
+
+
+class UnassignedItemSerializer(serializers.Serializer[Any]):
+    project = serializers.CharField(help_text=gettext_lazy("The project, for which nobody paid at the time."))
+    service = serializers.CharField(help_text=gettext_lazy("The service."))
+    meter = serializers.CharField(help_text=gettext_lazy("The meter."))
+    unit = serializers.CharField(help_text=gettext_lazy("UCUM code."))
+    quantity = serializers.CharField(help_text=gettext_lazy("Decimal in a string."))
+    events = serializers.IntegerField(help_text=gettext_lazy("Events in the sum."))
+    first = serializers.DateField(help_text=gettext_lazy("Day (UTC) of the oldest."))
+    last = serializers.DateField(help_text=gettext_lazy("Day (UTC) of the newest."))
+
+
+class UnassignedSerializer(serializers.Serializer[Any]):
+    items = UnassignedItemSerializer(many=True, help_text=gettext_lazy("Oldest first."))
+
+
+def _unassigned(organization: Organization, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    # who reports charges sees organizations, and not what their projects do
+    actor.require("list", PROJECTS, organization.pk)
+    return {
+        "items": [
+            {
+                "project": row["name"],
+                "service": row["service"],
+                "meter": row["counter"],
+                "unit": row["unit"],
+                "quantity": plain(row["amount"]),
+                "events": row["count"],
+                "first": row["first"].isoformat(),
+                "last": row["last"].isoformat(),
+            }
+            for row in unassigned(organization)
+        ]
+    }
+
+
+def _unassigned_table(answer: dict[str, Any]) -> Iterator[list[Any]]:
+    columns = list(UnassignedItemSerializer().fields)
+    yield columns
+    for item in answer["items"]:
+        yield [item[column] for column in columns]
+
+
+UNASSIGNED = Reading(
+    "unassignedusage",
+    _unassigned,
+    NothingSerializer,
+    UnassignedSerializer,
+    gettext_lazy("Usage for which nobody paid at its time; an approved request to AssignUsage gives it to an account."),
+    {
+        "items": [
+            {
+                "project": "webapp-frontend",
+                "service": "compute",
+                "meter": "cpu-time",
+                "unit": "s",
+                "quantity": "7201",
+                "events": 2,
+                "first": "2024-01-10",
+                "last": "2024-01-15",
+            }
+        ]
+    },
+    table=_unassigned_table,
 )

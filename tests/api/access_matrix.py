@@ -181,6 +181,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     },
     ORGANIZATION: _object(WRITERS, SEE_NAMESPACES),
     f"{ORGANIZATION}/status": _read(SEE_NAMESPACES),
+    f"{ORGANIZATION}/unassignedusage": {"GET": Case(200, READERS, SEE_NAMESPACES)},
     f"{RESOURCES}/projects": {
         **_everywhere(),
         "POST": Case(201, BINDERS, SEE_NAMESPACES, others=422, missing=422, body=NEW_PROJECT),

@@ -1,0 +1,142 @@
+"""Unassigned usage, and the approved request that gives a span of it to an account."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import F, Max, Min, Q, Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    UsageAssignment,
+    UsageMeter,
+    UsageRollup,
+)
+from billing.models.quantity import ExactSum
+from billing.models.usage_rollup import MONTH
+from billing.services import usage_locks, usage_sums, usage_times
+from billing.services.accounts import ACCOUNT_FIELD
+from billing.usage.quantities import plain
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from projects.models import Organization, Project
+
+FIELD = "spec.proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Usage of a project from the instant `since` up to, not including, `until` (UTC)."""
+
+    project: Project
+    since: datetime
+    until: datetime
+
+    def sums(self) -> dict[usage_sums.Of, usage_sums.Amount]:
+        """What the events of the span come to, whoever pays."""
+        bounds = [connection.ops.adapt_datetimefield_value(at) for at in (self.since, self.until)]
+        where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
+        return usage_sums.counted(where, [self.project.pk, *bounds])
+
+
+def unassigned(organization: Organization | None = None) -> Any:
+    """The queue, oldest first: per project and meter the days (UTC) from `first` to `last`, `amount` and `count`."""
+    rows = UsageRollup.objects.unassigned().filter(granularity="day").order_by()
+    if organization:
+        rows = rows.filter(project__organization=organization)
+    named = rows.values(
+        name=F("project__name"), service=F("meter__service"), counter=F("meter__name"), unit=F("meter__unit")
+    )
+    return named.annotate(
+        first=Min("starts_on"), last=Max("starts_on"), amount=ExactSum("quantity"), count=Sum("events")
+    ).order_by("first", "name", "service", "counter")
+
+
+def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
+    """Why the span that the request proposes cannot be given to `account`, which the caller holds locked."""
+    span, found = _span(account, request.proposal)
+    if account.phase in BillingAccount.READ_ONLY:
+        found.append(Cause(ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase}))
+    return found or (_conflicts(span) if span else [])
+
+
+def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | None, list[Cause]]:
+    name = str(proposal.get("project", ""))
+    project = Project.objects.filter(organization_id=account.organization_id, name=name).first()
+    found = [] if project else [Cause.not_found(f"{FIELD}.project", _("must be a project of the organization"))]
+    since, until = (_instant(proposal.get(key)) for key in ("since", "until"))
+    if since is None or until is None or since >= until:
+        found.append(Cause(f"{FIELD}.until", _("since and until must be instants, until the later one")))
+    elif until > timezone.now():
+        found.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
+    return (Span(project, since, until) if project and since and until else None), found
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def _conflicts(span: Span) -> list[Cause]:
+    bound = BillingAccountBinding.objects.filter(project=span.project, established_at__lt=span.until)
+    given = UsageAssignment.objects.filter(project=span.project, starts_at__lt=span.until, ends_at__gt=span.since)
+    if bound.filter(Q(ended_at=None) | Q(ended_at__gt=span.since)).exists():
+        return [Cause(f"{FIELD}.since", _("an account pays for the project in this span, by a binding"))]
+    if given.exists():
+        return [Cause(f"{FIELD}.since", _("usage of this span is assigned already"), "FieldValueDuplicate")]
+    return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]
+
+
+def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+    """The amounts, for the approver; usage that arrives before the decision makes the review stale."""
+    span, _faults = _span(account, request.proposal)
+    totals: dict[int, usage_sums.Amount] = {}
+    for of, amount in span.sums().items() if span else ():
+        if of.granularity == MONTH:
+            totals[of.meter_id] = totals.get(of.meter_id, usage_sums.NOTHING) + amount
+    meters = UsageMeter.objects.filter(pk__in=totals).order_by("service", "name")
+    return {
+        "usage": [
+            {
+                "service": meter.service,
+                "meter": meter.name,
+                "unit": meter.unit,
+                "quantity": plain(totals[meter.pk].quantity),
+                "events": totals[meter.pk].events,
+            }
+            for meter in meters
+        ]
+    }
+
+
+def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
+    """Give the usage of the span to `account`, which is locked, in the act of the approval."""
+    span, _faults = _span(account, request.proposal)
+    assert span, "causes is asked first"
+    usage_locks.alone(span.project.pk)
+    # a request about the same span, on another account, may have been approved meanwhile
+    if found := _conflicts(span):
+        raise Invalid.because(found)
+    was = span.sums()
+    assignment = UsageAssignment(
+        project=span.project,
+        account=account,
+        request=request,
+        starts_at=span.since,
+        ends_at=span.until,
+        assigned_at=usage_times.decision(),
+    )
+    audit.save_as(actor, assignment, reason="UsageAssigned", why=f"approved by request {request.name}")
+    usage_sums.add(usage_sums.difference(span.sums(), was))
+    why = f"usage of {span.project.name} from {span.since.isoformat()} until {span.until.isoformat()}"
+    audit.touch(actor, account, reason="UsageAssigned", why=why)
+    audit.touch(actor, span.project, reason="UsageAssigned", why=f"to {account.name}, by request {request.name}")
