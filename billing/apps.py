@@ -8,7 +8,17 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import access, checks, guards  # noqa: F401  the checks register themselves
+        from billing.services import continuity
+        from milo.ledger import inspections
 
         access.declare_rules()
         guards.declare_guards()
         from billing.api import approvals, charges, kinds, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
+
+        inspections.register(
+            inspections.Check(
+                "continuity",
+                "name every project whose intervals of responsibility leave a gap or overlap, archived ones included",
+                continuity.breaks,
+            )
+        )

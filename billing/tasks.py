@@ -2,7 +2,17 @@
 
 from celery import shared_task
 
-from billing.services import accounts, approvals, archival, assessments, deliveries, purges, retention, usage_upkeep
+from billing.services import (
+    accounts,
+    approvals,
+    archival,
+    assessments,
+    continuity,
+    deliveries,
+    purges,
+    retention,
+    usage_upkeep,
+)
 
 
 @shared_task
@@ -57,3 +67,9 @@ def announce_retention() -> int:
 def make_usage_partitions() -> int:
     """Make the partitions of the usage events that the coming months need."""
     return usage_upkeep.make_partitions()
+
+
+@shared_task
+def inspect_ledger() -> int:
+    """Look for breaks of responsibility, and for rows that their history does not explain."""
+    return continuity.inspect()

@@ -268,6 +268,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
     "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
     "make-usage-partitions": {"task": "billing.tasks.make_usage_partitions", "schedule": 86400.0},
+    "inspect-ledger": {"task": "billing.tasks.inspect_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "seal-ledger": {"task": "milo.ledger.tasks.seal_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }

@@ -168,3 +168,32 @@ PAYMENT_SCHEDULE = {
         }
     ],
 }
+AS_OF = {
+    "at": "2024-02-15T08:00:00.000000Z",
+    "name": "acme-corp-us",
+    "spec": {"currencyCode": "USD", "paymentTerms": {"netDays": 30, "invoiceFrequency": "Monthly"}},
+    "status": {"phase": "Ready", "linkedProjectsCount": 1},
+}
+PAID_FOR = {
+    "at": "2024-02-15T08:00:00.000000Z",
+    "items": [
+        {
+            "project": "webapp-frontend",
+            "binding": "acme-corp-us-webapp-frontend-billing",
+            "establishedAt": "2024-01-15T10:30:00.000001Z",
+        }
+    ],
+}
+HISTORY = {
+    "items": [
+        {
+            "at": "2024-02-15T08:00:00.000001Z",
+            "kind": "BillingAccount",
+            "name": "acme-corp-us",
+            "reason": "BillingAccountRevised",
+            "actor": "user:operator",
+            "requestID": "6f1c2f4a-8f39-4a7c-9f0a-3a3f1d0b7a55",
+            "changes": [{"field": "net_days", "before": 30, "after": 45}],
+        }
+    ]
+}

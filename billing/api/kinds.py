@@ -9,6 +9,7 @@ from billing.access import ACCOUNTS, BINDINGS
 from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
 from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
+from billing.api.past import PAST_READINGS
 from billing.api.serializers import (
     BillingAccountSpecSerializer,
     BillingAccountStatusSerializer,
@@ -44,7 +45,7 @@ class BillingAccountKind(Kind):
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
-    acts, readings = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE)
+    acts, readings = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE, *PAST_READINGS)
     example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"

@@ -1,10 +1,12 @@
 """The time line of a project: who paid, from when until when."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccountBinding
+from billing.services.past import payer_at
 from milo.access import Actor
 from milo.kube.kinds import Reading
 from milo.kube.manifests import precise_instant, without_empty
@@ -14,10 +16,11 @@ from projects.models import Project
 
 
 def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """Every binding of `project`, oldest first; with `at` (UTC), the one in force at that instant, if any."""
-    bindings = BillingAccountBinding.objects.timeline(project)
+    """Every binding of `project`, oldest first; with `at` (UTC), the one in force then, as known at `asKnownAt`."""
+    bindings: Iterable[BillingAccountBinding] = BillingAccountBinding.objects.timeline(project)
     if at := query.get("at"):
-        bindings = bindings.paying(at)
+        found = payer_at(project, at, query.get("asKnownAt"))
+        bindings = [found] if found else []
     return {
         "kind": "BillingHistory",
         "apiVersion": "resources.milo.io/v1alpha1",

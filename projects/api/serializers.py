@@ -51,6 +51,15 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(
         required=False, help_text=_("An instant (RFC 3339): answer with who paid then, instead of the whole timeline.")
     )
+    asKnownAt = serializers.DateTimeField(
+        required=False,
+        help_text=_("An instant (RFC 3339), with `at`: answer as the ledger knew it then, from its history."),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "asKnownAt" in attrs and "at" not in attrs:
+            raise serializers.ValidationError({"asKnownAt": _("needs at")})
+        return attrs
 
 
 class HistoryItemSerializer(serializers.Serializer[Any]):

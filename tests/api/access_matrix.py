@@ -206,6 +206,9 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{ACCOUNT}/closurechecklist": _read(),
     f"{ACCOUNT}/suspensions": _read(),
     f"{ACCOUNT}/usage": _read(),
+    f"{ACCOUNT}/asof": _read(),
+    f"{ACCOUNT}/projects": _read(),
+    f"{ACCOUNT}/history": _read(),
     f"{ACCOUNT}/closeusage": _act(frozenset({OPERATOR}), _spec(month="2024-01", reason="invoiced")),
     "apis/usage.milo.io/v1alpha1/events": {
         "POST": Case(200, frozenset({USAGE}), others=403, body=lambda _prefix: []),

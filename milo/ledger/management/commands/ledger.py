@@ -42,8 +42,23 @@ class Command(BaseCommand):
         export.add_argument("--from", type=instant, dest="since", help="only rows sealed from this day or instant on")
         export.add_argument("--to", type=instant, dest="until", help="only rows sealed before this day or instant")
 
+        for check in inspections.checks().values():
+            acts.add_parser(check.name, help=check.help)
+
     def handle(self, *args: Any, **options: Any) -> None:
-        getattr(self, f"_{options['act']}")(options)
+        if check := inspections.checks().get(options["act"]):
+            self._check(check)
+        else:
+            getattr(self, f"_{options['act']}")(options)
+
+    def _check(self, check: inspections.Check) -> None:
+        found = 0
+        for wrong in check.find():
+            found += 1
+            self.stderr.write(str(wrong))
+        self.stdout.write(f"{check.name}: {found} found")
+        if found:
+            raise CommandError(f"{found} found by {check.name}")
 
     def _seal(self, options: dict[str, Any]) -> None:
         try:

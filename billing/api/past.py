@@ -1,0 +1,171 @@
+"""Readings of the past of an account: as it was at an instant, what it paid for then, and all that happened to it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+from rest_framework.utils.encoders import JSONEncoder
+
+from billing.api import examples
+from billing.models import BillingAccount
+from billing.services import past
+from milo.access import Actor
+from milo.errors import NotFound
+from milo.kube.kinds import Reading, kind_of
+from milo.kube.manifests import precise_instant, without_empty
+
+
+class InstantQuerySerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
+
+
+class BeforeQuerySerializer(serializers.Serializer[Any]):
+    before = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("An instant (RFC 3339): only what happened before it; now by default.")
+    )
+
+
+class AsOfSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) that is told of."))
+    name = serializers.CharField(help_text=gettext_lazy("Name of the account."))
+    spec = serializers.DictField(help_text=gettext_lazy("The spec of the account as it was, terms included."))
+    status = serializers.DictField(help_text=gettext_lazy("The status of the account as it was."))
+
+
+class PaidForItemSerializer(serializers.Serializer[Any]):
+    project = serializers.CharField(help_text=gettext_lazy("Name of the project."))
+    binding = serializers.CharField(help_text=gettext_lazy("Name of the binding."))
+    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account paid."))
+    endedAt = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("Instant (UTC) from which it no longer did.")
+    )
+
+
+class PaidForSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) that is told of."))
+    items = PaidForItemSerializer(many=True, help_text=gettext_lazy("By the names of the projects."))
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text=gettext_lazy("What was changed."))
+    before = serializers.JSONField(help_text=gettext_lazy("Its value before; null where it had none."))
+    after = serializers.JSONField(help_text=gettext_lazy("Its value from then on; null where it has none."))
+
+
+class HappeningSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the event."))
+    kind = serializers.CharField(help_text=gettext_lazy("What it happened to, as BillingAccount or Suspension."))
+    name = serializers.CharField(help_text=gettext_lazy("Name of the object; the uid of one that has none."))
+    reason = serializers.CharField(help_text=gettext_lazy("What happened, as one word for programs."))
+    message = serializers.CharField(required=False, help_text=gettext_lazy("Why, for people."))
+    actor = serializers.CharField(help_text=gettext_lazy("Who did it."))
+    requestID = serializers.CharField(required=False, help_text=gettext_lazy("X-Request-ID of the request."))
+    approval = serializers.UUIDField(
+        required=False, help_text=gettext_lazy("The uid of the approval request that allowed it.")
+    )
+    changes = ChangeSerializer(many=True, required=False, help_text=gettext_lazy("What it changed."))
+
+
+class HappeningsSerializer(serializers.Serializer[Any]):
+    items = HappeningSerializer(many=True, help_text=gettext_lazy("Newest first, at most 1000."))
+
+
+def _as_of(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    at = query.get("at") or timezone.now()
+    found, kind = past.as_of(row, at), kind_of(BillingAccount)
+    if found is None:
+        raise NotFound(_("billing account %(name)s had not been opened yet") % {"name": row.name})
+    assert kind
+    return {
+        "at": precise_instant(at),
+        "name": row.name,
+        "spec": without_empty(kind.spec(found)),
+        "status": without_empty(kind.status(found)),
+    }
+
+
+def _paid_for(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    at = query.get("at") or timezone.now()
+    items = [
+        without_empty(
+            {
+                "project": binding.project.name,
+                "binding": binding.name,
+                "establishedAt": precise_instant(binding.established_at),
+                "endedAt": binding.ended_at and precise_instant(binding.ended_at),
+            }
+        )
+        for binding in past.projects_at(row, at)
+    ]
+    return {"at": precise_instant(at), "items": items}
+
+
+def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
+    return {"items": [_item(found) for found in past.happenings(row, query.get("before"), staff=staff)]}
+
+
+def _item(found: past.Happening) -> dict[str, Any]:
+    changes = [
+        {"field": name, "before": _plain(before), "after": _plain(after)}
+        for name, (before, after) in found.changes.items()
+    ]
+    return without_empty(
+        {
+            "at": precise_instant(found.at),
+            "kind": found.kind,
+            "name": found.name,
+            "reason": found.reason,
+            "message": found.message,
+            "actor": found.actor,
+            "requestID": found.request_id,
+            "approval": found.approval and str(found.approval),
+            "changes": changes,
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column as JSON has it."""
+    if value is None or isinstance(value, str | int | float | list | dict):
+        return value
+    return JSONEncoder().default(value)
+
+
+def _history_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
+    names = ("at", "kind", "name", "reason", "message", "actor", "requestID", "approval")
+    yield (*names, "changes")
+    for item in answer["items"]:
+        changed = (f"{each['field']}: {each['before']} -> {each['after']}" for each in item.get("changes", ()))
+        yield (*(item.get(name, "") for name in names), "; ".join(changed))
+
+
+AS_OF = Reading(
+    "asof",
+    _as_of,
+    InstantQuerySerializer,
+    AsOfSerializer,
+    gettext_lazy("The account with its terms as it was at an instant."),
+    examples.AS_OF,
+)
+PAID_FOR = Reading(
+    "projects",
+    _paid_for,
+    InstantQuerySerializer,
+    PaidForSerializer,
+    gettext_lazy("The projects that the account paid for at an instant."),
+    examples.PAID_FOR,
+)
+HISTORY = Reading(
+    "history",
+    _history,
+    BeforeQuerySerializer,
+    HappeningsSerializer,
+    gettext_lazy("Everything that happened to the account: who, when, why, allowed by which approval; also as CSV."),
+    examples.HISTORY,
+    table=_history_table,
+)
+PAST_READINGS = (AS_OF, PAID_FOR, HISTORY)

@@ -1,0 +1,86 @@
+"""Continuity: for every project the intervals of responsibility meet, from its first binding on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Q, Window
+from django.db.models.functions import Lag, Lead
+
+from billing.models import BillingAccountBinding
+from milo import audit
+from milo.access import Actor
+from milo.ledger import inspections
+from milo.ledger.live import difference
+from milo.ledger.tables import all_tables
+from projects.models import Project
+
+INSPECTOR = Actor.system("ledger-inspection")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where the responsibility for a project does not go on as it should."""
+
+    project_id: int
+    project: str
+    binding: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.project}: binding {self.binding} {self.message}"
+
+
+def breaks() -> Iterator[Break]:
+    """Every break of the timelines of all projects, archived ones included, by project. Memory stays constant."""
+    of_project: dict[str, Any] = {"partition_by": F("project_id"), "order_by": ["established_at", "pk"]}
+    rows = (
+        BillingAccountBinding.objects.annotate(
+            before=Window(Lag("pk"), **of_project),
+            before_ended=Window(Lag("ended_at"), **of_project),
+            after=Window(Lead("pk"), **of_project),
+        )
+        .filter(
+            (Q(before__isnull=False) & ~Q(before_ended=F("established_at")))
+            | Q(after__isnull=True, ended_at__isnull=False, project__phase=Project.Phase.ACTIVE)
+            | Q(after__isnull=True, ended_at__isnull=True, project__phase=Project.Phase.ARCHIVED)
+        )
+        .order_by("project_id", "established_at")
+        .values_list("project_id", "project__name", "name", "established_at", "ended_at", "before", "before_ended")
+    )
+    for project_id, project, name, established_at, ended_at, before, before_ended in rows.iterator():
+        begins = f"begins at {established_at.isoformat()}"
+        if before and (before_ended is None or before_ended > established_at):
+            message = f"{begins}, while the one before it is still in force"
+        elif before and before_ended < established_at:
+            message = f"{begins}, and the one before it ended at {before_ended.isoformat()}"
+        elif ended_at:
+            message = f"ended at {ended_at.isoformat()}, and nobody pays for the project, which is active"
+        else:
+            message = "is still in force, and the project is archived"
+        yield Break(project_id, project, name, message)
+
+
+def inspect() -> int:
+    """Look for breaks, and for live rows that their history does not explain; returns how many were found.
+
+    What is found is a metric, and where it is new an event of each project concerned.
+    """
+    found = list(breaks())
+    _tell(found)
+    inspections.record("continuity", len(found), "; ".join(map(str, found[:3])))
+    unexplained = [wrong for table in all_tables() if table.recorded and (wrong := difference(table))]
+    message = "; ".join(f"{wrong.table} row {wrong.row} {wrong.message}" for wrong in unexplained)
+    inspections.record("history", len(unexplained), message)
+    return len(found) + len(unexplained)
+
+
+def _tell(found: list[Break]) -> None:
+    known = inspections.message_of("continuity")
+    if not found or "; ".join(map(str, found[:3])) == known:
+        return
+    for broken in found:
+        with audit.act():
+            project = Project.objects.locked().get(pk=broken.project_id)
+            why = f"binding {broken.binding} {broken.message}"
+            audit.touch(INSPECTOR, project, reason="ResponsibilityBroken", why=why)

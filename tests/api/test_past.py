@@ -1,0 +1,60 @@
+"""`?at=` and `?asKnownAt=`, an account as of an instant, its projects then, and its history."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from projects.models import Organization
+from tests import make
+from tests.api.client import BILLING, PROJECTS, Api
+
+US = f"{BILLING}/namespaces/acme-corp/billingaccounts/us"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def handover(acme: Organization) -> str:
+    """The instant at which eu took over from us, as the API tells it."""
+    project = make.a_project(acme, "webapp")
+    make.a_binding(project, make.a_ready_account(acme, "us"), "first")
+    second = make.a_binding(project, make.a_ready_account(acme, "eu"), "second")
+    return second.established_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def test_who_paid_is_told_as_it_was_known(admin: Api, handover: str) -> None:
+    path = f"{PROJECTS}/webapp/billinghistory?at={handover}"
+    before = datetime.fromisoformat(handover) - timedelta(microseconds=1)
+    (item,) = admin.get(path).done()["items"]
+    assert item["account"] == "eu"
+    (item,) = admin.get(f"{path}&asKnownAt={before:%Y-%m-%dT%H:%M:%S.%fZ}").done()["items"]
+    assert (item["binding"], item["phase"]) == ("first", "Active")
+    assert "endedAt" not in item
+    assert "supersededBy" not in item
+    admin.get(f"{PROJECTS}/webapp/billinghistory?asKnownAt={handover}").refused(422, "Invalid")
+
+
+def test_an_account_is_told_as_of_an_instant(admin: Api, handover: str) -> None:
+    then = admin.get(f"{US}/asof?at={handover}").done()
+    assert then["spec"]["paymentTerms"]["netDays"] == 30
+    assert then["status"]["phase"] == "Ready"
+    admin.get(f"{US}/asof?at=2000-01-01T00:00:00Z").refused(404, "NotFound")
+    assert admin.get(f"{US}/projects").done()["items"] == []
+    (item,) = admin.get(f"{BILLING}/namespaces/acme-corp/billingaccounts/eu/projects").done()["items"]
+    assert item == {"project": "webapp", "binding": "second", "establishedAt": handover}
+
+
+def test_the_history_of_an_account_names_the_request_that_changed_it(admin: Api, handover: str) -> None:
+    patch = {"metadata": {"labels": {"tier": "gold"}}}
+    answer = admin.patch(US, patch, X_Request_ID="request-17")
+    assert answer.headers["X-Request-ID"] == "request-17"
+    newest = admin.get(f"{US}/history").done()["items"][0]
+    assert newest["requestID"] == "request-17"
+    assert newest["changes"] == [{"field": "labels", "before": {}, "after": {"tier": "gold"}}]
+    table = admin.get(f"{US}/history", Accept="text/csv").raw.decode()
+    assert table.splitlines()[0] == "at,kind,name,reason,message,actor,requestID,approval,changes"
+    assert "request-17" in table.splitlines()[1]
+
+
+def test_a_request_id_that_is_no_id_is_replaced(admin: Api) -> None:
+    forged = admin.get(PROJECTS, X_Request_ID="x y" * 40).headers["X-Request-ID"]
+    assert len(forged) == 36
