@@ -182,6 +182,11 @@ def about_to_install() -> Iterator[None]:
         _installing.reset(token)
 
 
+def installing() -> bool:
+    """Whether `migrate` is at work, which the owner of the tables runs."""
+    return _installing.get()
+
+
 @checks.register(checks.Tags.database)
 def check_guards(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.Error]:
     """`manage.py check --database default`: an error for each guard that is not installed."""

@@ -1,10 +1,17 @@
 """Probes for whoever runs the server."""
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from milo import append_only
+from milo.ledger.metrics import LedgerCollector
+
+# of rows only, so that every process tells the same
+_metrics = CollectorRegistry(auto_describe=False)
+_metrics.register(LedgerCollector())
 
 
 @require_safe
@@ -23,3 +30,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if absent:
         return JsonResponse({"status": "unavailable", "why": f"guards are missing: {', '.join(absent)}"}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What Prometheus asks for: counts and times of checks, and nothing of any object."""
+    return HttpResponse(generate_latest(_metrics), content_type=CONTENT_TYPE_LATEST)

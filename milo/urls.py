@@ -9,6 +9,7 @@ from milo.kube.routes import api_paths
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     *api_paths(),
 ]

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from milo.ledger import anchors, keys
+from milo.ledger import anchors, inspections, keys
 from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
 from milo.ledger.rows import Reader, salts
@@ -47,11 +47,16 @@ def seal() -> int:
     Raises `HeldUp` where a writer stays for longer than `PATIENCE` seconds. Of two at once, one seals.
     """
     frontier = _frontier()
-    _await_writers(PATIENCE)
+    try:
+        _await_writers(PATIENCE)
+    except HeldUp as error:
+        inspections.record("seal", 1, str(error))
+        raise
     sealed = 0
     while rows := _seal_some(frontier):
         sealed += rows
     anchors.hand_over()
+    inspections.record("seal", 0)
     return sealed
 
 

@@ -151,7 +151,7 @@ REQUEST, CHARGE = f"{INSIDE}/approvalrequests/<str:name>", f"{INSIDE}/charges/<s
 ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/projects/<str:name>"
 
 # told to strangers too: that the server is there, and of which kind it is, but of no object
-PUBLIC = ("livez", "readyz", "version", "version/", "openapi/v3", "openapi/v3/<path:place>", "apis/docs")
+PUBLIC = ("livez", "readyz", "metrics", "version", "version/", "openapi/v3", "openapi/v3/<path:place>", "apis/docs")
 ROUTES: Mapping[str, dict[str, Case]] = {
     "api": OPEN,
     "api/": OPEN,
