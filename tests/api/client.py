@@ -1,19 +1,16 @@
 """The HTTP API as a test meets it: requests with a real token, answers as JSON, and proof that nothing changed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
 from django.test.client import ClientHandler
 
 from milo.identity.tokens import issue_token
 from tests import make
+from tests.ledger import nothing_changes as nothing_changes
 
 BILLING, RESOURCES = "/apis/billing.milo.io/v1alpha1", "/apis/resources.milo.io/v1alpha1"
 ORGANIZATIONS, PROJECTS = f"{RESOURCES}/organizations", f"{RESOURCES}/projects"
@@ -22,7 +19,6 @@ ACCOUNTS, BINDINGS = (
     f"{BILLING}/namespaces/acme-corp/billingaccountbindings",
 )
 MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
-LEDGER = ("kube", "identity", "projects", "billing")
 
 
 @dataclass(frozen=True)
@@ -121,29 +117,3 @@ class Api:
 
     def delete(self, path: str, body: Any = None) -> Answer:
         return self.call("DELETE", path, body)
-
-
-def _ledger() -> dict[str, list[dict[str, Any]]]:
-    """Every row of ours, history and change log too; when a token was last used is no part of the ledger."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for label in LEDGER:
-        for model in apps.get_app_config(label).get_models():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY 1, 2")
-                columns = [column[0] for column in cursor.description or ()]
-                rows[model._meta.db_table] = [
-                    {name: value for name, value in zip(columns, row, strict=True) if name != "last_used_at"}
-                    for row in cursor.fetchall()
-                ]
-    return rows
-
-
-@contextmanager
-def nothing_changes() -> Iterator[None]:
-    """Fails where the block changes any row, history row, revision or the number of the last revision."""
-    before = _ledger()
-    yield
-    after = _ledger()
-    assert before.keys() == after.keys()
-    for table in before:
-        assert before[table] == after[table], f"{table} has changed"
