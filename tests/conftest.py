@@ -1,15 +1,16 @@
-"""What every test stands on: Hypothesis that takes the same path each time, and a flush that the guards allow."""
+"""What every test stands on: Hypothesis that takes the same path each time, and the database of the run."""
 
+import gc
 import os
 from collections.abc import Iterator
 from unittest import mock
 
 import pytest
-from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
+from pytest_django import DjangoDbBlocker
 
-from milo import append_only
+from tests import database
 from tests.live import certificates, live
 
 __all__ = ["certificates", "live"]
@@ -25,16 +26,24 @@ settings.register_profile(
 settings.register_profile("explore", settings.get_profile("ci"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
-
-def flush_without_guards(test_case: TransactionTestCase) -> None:
-    """Empty the tables, which the guards refuse; the flush ends with `post_migrate`, which installs them again."""
-    append_only.lift(connection, append_only.all_guards())
-    flush(test_case)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def flush_lifts_guards() -> Iterator[None]:
-    with mock.patch.object(TransactionTestCase, "_fixture_teardown", flush_without_guards):
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+) -> Iterator[None]:
+    shared = tmp_path_factory.getbasetemp()
+    with (
+        django_db_blocker.unblock(),
+        database.made(shared if worker_id == "master" else shared.parent, worker_id),
+        mock.patch.object(TransactionTestCase, "_fixture_teardown", database.empty),
+    ):
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays until the end, so the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
