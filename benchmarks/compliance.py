@@ -1,10 +1,19 @@
-"""The regional rules over many accounts: the time of one check, and drift in constant memory. No server takes part."""
+"""The regional rules over many accounts: the time of one check, and drift over the database in constant memory.
 
+No server takes part. The aims are under 2 ms a check, and under 60 s for the drift of 100,000 accounts.
+"""
+
+import json
 import resource
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import cycle, islice
+from typing import Any
+
+import click
+from django.db import connection
 
 from benchmarks.report import Report
 from benchmarks.stage import Stage
@@ -14,7 +23,11 @@ from billing.compliance.einvoicing import EInvoicing
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
+from billing.models import BillingAccount
 from billing.payment_terms import PaymentTerms
+from billing.services.account_spec import AccountSpec
+from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
+from billing.services.regional_rules import refusals
 
 ON = date(2027, 1, 1)
 PLATFORM = PlatformSettings(seller_country="DE", data_regions=("EU",), retention_years=10)
@@ -52,30 +65,54 @@ def accounts(count: int) -> Iterator[AccountFacts]:
 
 
 def run(stage: Stage) -> Report:
-    count = stage.data.accounts
+    given = AccountSpec(
+        "", "USD", WORST.payment_terms, {"creditCard": {"cardReference": "cc-1"}}, [], WORST.preferences
+    )
     facts = {
-        "accounts": count,
-        "check of an account that breaks most rules, ms": round(_milliseconds_of_a_check(WORST), 3),
-        "check of an account in order, ms": round(_milliseconds_of_a_check(next(accounts(1))), 3),
+        "check of an account that breaks most rules, ms": _milliseconds(lambda: check(WORST, PLATFORM, ON)),
+        "check of an account in order, ms": _milliseconds(lambda: check(next(accounts(1)), PLATFORM, ON)),
+        "all that configuring such an account asks, ms": _milliseconds(lambda: refusals(given, ON, given)),
     }
-    begun, failures, memory = time.perf_counter(), 0, _peak_memory_mib()
-    for _failure in drift(accounts(count), PLATFORM, ON):
-        failures += 1
-    seconds = time.perf_counter() - begun
-    facts |= {
-        "drift, s": round(seconds, 1),
-        "drift, accounts/s": round(count / seconds),
-        "failures": failures,
-        "peak memory grew by, MiB": _peak_memory_mib() - memory,
-    }
+    count = stage.data.accounts
+    facts |= _drift("from memory", count, drift(accounts(count), PLATFORM, ON))
+    _give_countries()
+    count = checked_accounts().count()
+    with click.progressbar(in_batches(checked_accounts()), length=count, file=sys.stderr, label="Drift") as bar:
+        facts |= _drift("from the database", count, find_drift(iter(bar), ON))
     return Report("Regional rules: check one account, and the drift of all", facts=facts)
 
 
-def _milliseconds_of_a_check(account: AccountFacts, rounds: int = 200) -> float:
+def _drift(of: str, count: int, found: Iterator[Any]) -> dict[str, Any]:
+    begun, memory = time.perf_counter(), _peak_memory_mib()
+    failures = sum(1 for _failure in found)
+    seconds = time.perf_counter() - begun
+    return {
+        f"drift {of}: accounts": count,
+        f"drift {of}: s": round(seconds, 1),
+        f"drift {of}: accounts/s": round(count / seconds),
+        f"drift {of}: failures": failures,
+        f"drift {of}: peak memory grew by, MiB": _peak_memory_mib() - memory,
+    }
+
+
+def _give_countries() -> None:
+    """The accounts of the stage get the country and the sample tax number of each country in turn."""
+    rows = [rows[-1] for rows in data().jurisdictions.values()]
+    with connection.cursor() as cursor:
+        for number, row in enumerate(rows):
+            registrations = [{"country": row.country, "number": row.valid_sample}]
+            cursor.execute(
+                f"UPDATE {BillingAccount._meta.db_table} SET country = %s, tax_registrations = %s::jsonb,"
+                " net_days = 30 + id %% 60 WHERE id %% %s = %s",
+                [row.country, json.dumps(registrations), len(rows), number],
+            )
+
+
+def _milliseconds(asked: Callable[[], object], rounds: int = 200) -> float:
     begun = time.perf_counter()
     for _round in range(rounds):
-        check(account, PLATFORM, ON)
-    return (time.perf_counter() - begun) / rounds * 1000
+        asked()
+    return round((time.perf_counter() - begun) / rounds * 1000, 3)
 
 
 def _peak_memory_mib() -> int:

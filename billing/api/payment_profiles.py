@@ -3,13 +3,16 @@
 Types and forms are checked by the service (`billing.payment_profile`), which names every cause at once.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from billing.api.payment_help import help_of
 from billing.compliance.payment_methods import PaymentMethod
@@ -82,11 +85,47 @@ def _description(method: PaymentMethod) -> str:
 _METHODS = {member: (_method_serializer(method), _description(method)) for member, method in methods().items()}
 
 
+class _Methods(BindingDict):
+    """Every method as a field, made when it is asked for: there are 60, and a profile has one."""
+
+    def __contains__(self, member: object) -> bool:
+        return member in _METHODS
+
+    def __getitem__(self, member: str) -> Any:
+        if member not in self.fields:
+            made, description = _METHODS[member]
+            self[member] = made(required=False, help_text=description)
+        return super().__getitem__(member)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(_METHODS)
+
+    def __len__(self) -> int:
+        return len(_METHODS)
+
+
 class PaymentProfileSerializer(serializers.Serializer[Any]):
     """How the account pays: exactly one payment method, named by its field."""
 
-    def get_fields(self) -> dict[str, Any]:
-        return {member: made(required=False, help_text=description) for member, (made, description) in _METHODS.items()}
+    @cached_property
+    def fields(self) -> Any:
+        return _Methods(self)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        read, faults = {}, {}
+        for member in (member for member in data if member in self.fields):
+            try:
+                read[member] = self.fields[member].run_validation(data[member])
+            except serializers.ValidationError as fault:
+                faults[member] = fault.detail
+        if faults:
+            raise serializers.ValidationError(faults)
+        return read
+
+    def run_validators(self, value: Any) -> None:
+        """None of its own; the library would make every method to look for defaults."""
 
 
 def _shape(target: Any, auto_schema: Any, direction: Any) -> dict[str, Any]:
