@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.database import postgresql
 
-NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend", "watch")
+NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend", "watch", "ledger")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, listing, paging, read, suspend, watch
+    from benchmarks import bind, compliance, ledger, listing, paging, read, suspend, watch
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -49,6 +49,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 compliance.run,
                 suspend.run,
                 watch.run,
+                ledger.run,
             ),
             strict=True,
         )

@@ -35,12 +35,10 @@ def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -
     if known_at is None:
         paying = BillingAccountBinding.objects.paying(at).filter(project=project)
         return paying.select_related("account", "superseded_by").first()
-    known: dict[int, Any] = {}
+    # the one established last, in the newest state that was known: a project's bindings follow one another
     past = BillingAccountBinding.history.filter(project=project, history_date__lte=known_at, established_at__lte=at)
-    for row in past.order_by("history_id"):
-        known[row.id] = row
-    found = next((row for row in known.values() if row.ended_at is None or row.ended_at > at), None)
-    return found and _binding(found)
+    found = past.order_by("-established_at", "-history_id").first()
+    return _binding(found) if found and (found.ended_at is None or found.ended_at > at) else None
 
 
 def _binding(row: Any) -> BillingAccountBinding:
