@@ -15,7 +15,19 @@ import orjson
 
 from benchmarks.database import postgresql
 
-NAMES = ("bind", "read", "list-100", "list-1000", "paging", "compliance", "suspend", "watch", "ledger")
+NAMES = (
+    "bind",
+    "read",
+    "list-100",
+    "list-1000",
+    "paging",
+    "compliance",
+    "suspend",
+    "watch",
+    "ledger",
+    "usage-intake",
+    "usage-rollup",
+)
 
 
 def main() -> None:
@@ -34,7 +46,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, ledger, listing, paging, read, suspend, watch
+    from benchmarks import bind, compliance, ledger, listing, paging, read, suspend, usage, watch
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -50,6 +62,8 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 suspend.run,
                 watch.run,
                 ledger.run,
+                usage.intake,
+                usage.rollup,
             ),
             strict=True,
         )

@@ -1,6 +1,7 @@
 """The reading `usage` of a project; that of an account is of the same form."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -95,6 +96,12 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+@cache
+def _zones() -> frozenset[str]:
+    # looked up once, because that reads the files of all zones
+    return frozenset(available_timezones())
+
+
 def query_of(sent: dict[str, Any]) -> UsageQuery:
     """The query that the parameters ask. Raises `Invalid` for a group or a time zone that there is not."""
     default = UsageQuery.of_this_month()
@@ -104,7 +111,7 @@ def query_of(sent: dict[str, Any]) -> UsageQuery:
     if unknown := [name for name in by if name not in GROUPS]:
         message = _("%(name)s is none of %(known)s") % {"name": unknown[0][:80], "known": ", ".join(GROUPS)}
         causes.append(Cause("query.groupBy", message, "FieldValueNotSupported"))
-    if zone not in available_timezones():
+    if zone not in _zones():
         causes.append(Cause("query.timeZone", _("is no IANA time zone"), "FieldValueNotSupported"))
     if causes:
         raise Invalid.because(causes)
