@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import orjson
 from django.contrib.auth.models import Group, User
@@ -135,7 +136,7 @@ def rollup(stage: Stage) -> Report:
     for events in (last // 10, last):
         begun = time.perf_counter()
         with connection.cursor() as cursor:
-            given = [projects, len(projects), meters, len(meters), intake_id, events - made]
+            given: list[Any] = [projects, len(projects), meters, len(meters), intake_id, events - made]
             cursor.execute(MADE, given)
             cursor.execute("TRUNCATE billing_usagerollup")
         made = events

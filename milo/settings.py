@@ -295,3 +295,5 @@ MILO_DATA_REGIONS = [region for region in os.environ.get("MILO_DATA_REGIONS", ""
 MILO_RETENTION_YEARS = int(os.environ["MILO_RETENTION_YEARS"]) if os.environ.get("MILO_RETENTION_YEARS") else None
 # usage events older than this are taken, and counted as late in the receipt
 MILO_USAGE_LATE_DAYS = 35
+# who provides and bills the services, as FOCUS exports name them
+MILO_FOCUS_PROVIDER_NAME = os.environ.get("MILO_FOCUS_PROVIDER_NAME", "Milo")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
+from billing.admin import usage
 from billing.admin.account_acts import OpenAccount, ReviseAccount
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
@@ -18,6 +19,7 @@ from billing.admin.holds import SetHold
 from billing.admin.profile_form import profile_lines
 from billing.admin.request_acts import REQUESTS
 from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
+from billing.admin.usage import RequestAssignment, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
 from billing.services.archival import archive_on
@@ -29,7 +31,7 @@ from projects.admin.resources import METADATA
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(LedgerAdmin):
+class BillingAccountAdmin(UsagePages, LedgerAdmin):
     resource = ACCOUNTS
     icon = "credit_card"
     phase_colors = {"Ready": "success", "Provisioning": "info", "Incomplete": "warning", "Suspended": "danger"}
@@ -106,7 +108,7 @@ class BillingAccountAdmin(LedgerAdmin):
     )
     list_actions = (OpenAccount,)
     list_reports = (ComplianceDrift,)
-    object_actions = (ReviseAccount, *REQUESTS, SetHold, ResolveSuspension, SuspendAccount)
+    object_actions = (ReviseAccount, *REQUESTS, RequestAssignment, SetHold, ResolveSuspension, SuspendAccount)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
         accounts: QuerySet[BillingAccount] = super().get_queryset(request).with_linked_projects_count()
@@ -175,6 +177,7 @@ class BillingAccountAdmin(LedgerAdmin):
         return [
             self._pays_for(row),
             self._paid_for(row),
+            *usage.panels(row, "service"),
             schedule_panel(row),
             findings_panel(row),
             *life(row),

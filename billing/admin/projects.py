@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
+from billing.admin import usage
 from billing.admin.account_panels import notices_panel
 from billing.admin.project_acts import ArchiveProject, BindProject
+from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import unbound_projects
 from milo.admin.panels import Panel, badge, first, instant, link, list_address
@@ -38,13 +40,14 @@ class PayerFilter(DropdownFilter):
 
 
 @admin.register(Project)
-class BilledProjectAdmin(ProjectAdmin):
+class BilledProjectAdmin(UsagePages, ProjectAdmin):
     list_display = ("name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
     list_filter = (*ProjectAdmin.list_filter, PayerFilter)
     fieldsets = (
         (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing"]}),
         *ProjectAdmin.fieldsets[1:],
     )
+    list_reports = (*ProjectAdmin.list_reports, UnassignedUsage)
     object_actions = (BindProject, *ProjectAdmin.object_actions, ArchiveProject)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
@@ -69,6 +72,7 @@ class BilledProjectAdmin(ProjectAdmin):
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [
             self._timeline(row),
+            *usage.panels(row, "account"),
             notices_panel(row.notices.all(), project__id__exact=row.pk),
             *super().panels(request, row),
         ]

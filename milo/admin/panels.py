@@ -20,7 +20,8 @@ SHOWN = 20
 class Panel:
     """A table below an object: `rows` of cells. `more` is the address of the whole list, where there is more.
 
-    `more_title` is what that link says, where it is not "Show all".
+    `more_title` is what that link says, where it is not "Show all". `chart`, where there is one, is shown above the
+    table: data of a bar chart and its options, each as JSON for Chart.js.
     """
 
     title: str
@@ -28,6 +29,8 @@ class Panel:
     rows: list[list[Any]] = field(default_factory=list)
     more: str = ""
     more_title: str = ""
+    chart: str = ""
+    chart_options: str = ""
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

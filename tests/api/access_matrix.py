@@ -209,6 +209,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{ACCOUNT}/asof": _read(),
     f"{ACCOUNT}/projects": _read(),
     f"{ACCOUNT}/history": _read(),
+    f"{ACCOUNT}/usage/focus": {"GET": Case(200, READERS, query="period=2026-10")},
     f"{ACCOUNT}/closeusage": _act(frozenset({OPERATOR}), _spec(month="2024-01", reason="invoiced")),
     "apis/usage.milo.io/v1alpha1/events": {
         "POST": Case(200, frozenset({USAGE}), others=403, body=lambda _prefix: []),
