@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.files.storage import InMemoryStorage, storages
 
+from billing.compliance.preferences import Preferences
+from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
 from billing.services.approvals import approve
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
@@ -16,7 +18,11 @@ from milo.access import Actor
 from projects.models import Organization
 from tests import make
 
-SECRETS = "Erika Example,erika@example.org,her invoice,do not call,desk 9,room 4,who owns it,agreed with".split(",")
+SECRETS = (
+    "Erika Example,ATU13585627,erika@example.org,her invoice,do not call,desk 9,room 4,who owns it,agreed with".split(
+        ","
+    )
+)
 
 
 class Failing(InMemoryStorage):
@@ -69,7 +75,11 @@ def noon(day: str) -> datetime:
 def a_closed_account(organization: Organization) -> BillingAccount:
     """Closed on the day of the clock; every part of its bundle has rows, and personal data where it can."""
     account = make.a_ready_account(
-        organization, "us", display_name="Erika Example", invoice_email_addresses=["erika@example.org"]
+        organization,
+        "us",
+        display_name="Erika Example",
+        invoice_email_addresses=["erika@example.org"],
+        preferences=Preferences("", "individual", (TaxRegistration("AT", "ATU13585627"),)),
     )
     hold = set_hold(account.pk, type="Dispute", reason="who owns it", actor=make.PLATFORM)
     make.an_approved(account, "ReleaseHold", proposal={"hold": str(hold.uid)})
