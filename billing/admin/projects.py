@@ -1,10 +1,12 @@
 """What billing adds to the pages of projects: who pays, and paid; binding and archiving."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
@@ -15,13 +17,24 @@ from billing.admin.project_acts import ArchiveProject, BindProject
 from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import unbound_projects
-from milo.admin.panels import Panel, badge, first, instant, link, list_address
+from billing.services.past import payer_at
+from milo.admin.panels import Panel, Question, badge, first, instant, link, list_address
 from milo.admin.site import Attention
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
 
 admin.site.unregister(Project)
 PAYER, NOBODY, SOMEBODY = "payer", "nobody", "somebody"
+PAID_ON = "paidOn"
+
+
+def _instant(text: str) -> datetime | None:
+    """An instant of a date box, in UTC; None for what is none."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found and found.replace(tzinfo=UTC)
 
 
 class PayerFilter(DropdownFilter):
@@ -71,18 +84,31 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
 
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [
-            self._timeline(row),
+            self._timeline(request, row),
             *usage.panels(row, "account"),
             notices_panel(row.notices.all(), project__id__exact=row.pk),
             *super().panels(request, row),
         ]
 
-    def _timeline(self, row: Project) -> Panel:
-        found, more = first(BillingAccountBinding.objects.timeline(row).reverse())
+    def _timeline(self, request: HttpRequest, row: Project) -> Panel:
+        asked = request.GET.get(PAID_ON, "")
+        if at := _instant(asked):
+            paying, more = payer_at(row, at), False
+            found = [paying] if paying else []
+        else:
+            found, more = first(BillingAccountBinding.objects.timeline(row).reverse())
         return Panel(
-            _("Who pays, and who paid"),
-            [_("Billing account"), _("From"), _("Until"), _("Phase"), _("End reason"), _("Binding")],
-            [
+            question=Question(PAID_ON, _("Who paid on (UTC)"), asked if at else ""),
+            title=_("Who pays, and who paid"),
+            headers=[
+                _("Billing account"),
+                _("From"),
+                _("Until"),
+                _("Phase"),
+                _("End reason"),
+                _("Binding"),
+            ],
+            rows=[
                 [
                     link(binding.account),
                     instant(binding.established_at),

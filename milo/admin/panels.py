@@ -16,12 +16,22 @@ from django.utils.safestring import SafeString
 SHOWN = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A box above a panel that asks for an instant (UTC); the page is shown again with it as the parameter `name`."""
+
+    name: str
+    label: str
+    value: str = ""
+
+
 @dataclass(slots=True)
 class Panel:
     """A table below an object: `rows` of cells. `more` is the address of the whole list, where there is more.
 
     `more_title` is what that link says, where it is not "Show all". `chart`, where there is one, is shown above the
     table: data of a bar chart and its options, each as JSON for Chart.js.
+    `question` narrows the table to an instant.
     """
 
     title: str
@@ -31,6 +41,7 @@ class Panel:
     more_title: str = ""
     chart: str = ""
     chart_options: str = ""
+    question: Question | None = None
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

@@ -88,3 +88,19 @@ def test_a_page_says_who_changed_it_last_when_and_why(world: World, operator: Cl
     assert when == f"{world.first.history.latest().history_date:%Y-%m-%d %H:%M:%S} UTC"
     assert who == "system:tests"
     assert why == "Superseded: acme-eu pays from now on"
+
+
+def test_a_project_shows_who_paid_at_the_instant_that_is_asked_for(world: World, operator: Client) -> None:
+    def payers(asked: str) -> list[str]:
+        page = operator.get(page_of(world.project), {"paidOn": asked})
+        found = next(panel for panel in page.context["panels"] if panel.title == "Who pays, and who paid")
+        return [str(row[0]) for row in found.rows]
+
+    before = f"{world.first.established_at:%Y-%m-%dT%H:%M:%S.%f}"
+    [payer] = payers(before)
+    assert page_of(world.us) in payer
+    assert payers("2000-01-01T00:00") == []
+    assert len(payers("nonsense")) == len(payers("2026-13-01T00:00")) == 2
+    assert (
+        f'name="paidOn" value="{before}"' in operator.get(page_of(world.project), {"paidOn": before}).content.decode()
+    )
