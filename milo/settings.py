@@ -163,12 +163,13 @@ WHITENOISE_USE_FINDERS = True
 UNFOLD = {
     "SITE_TITLE": "Milo Billing Accounts",
     "SITE_HEADER": "Milo Billing Accounts",
-    "SITE_SYMBOL": "account_balance",
+    "SITE_ICON": lambda request: static("milo/favicon.svg"),
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("milo/favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": False,
     "STYLES": [lambda request: static("milo/admin.css")],
+    "SCRIPTS": [lambda request: static("milo/admin.js")],
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
     "COLORS": {
         "primary": {
