@@ -163,9 +163,11 @@ def test_an_unknown_reason_and_a_missing_message_are_refused_at_once(account: Bi
     assert causes_of(refusal) == {"spec.reasonCode": "FieldValueNotSupported", "spec.message": "FieldValueRequired"}
 
 
-def test_a_card_number_in_a_message_is_refused(account: BillingAccount) -> None:
-    with refused(Invalid, "looks like a card number"):
-        past_due(account, "card 4111 1111 1111 1111 was declined")
+def test_a_card_number_in_a_message_or_a_note_is_refused_where_it_stands(account: BillingAccount) -> None:
+    card = "card 4111 1111 1111 1111 was declined"
+    with refused(Invalid, "looks like a card number") as refusal:
+        suspend(account.pk, reason_code="PaymentPastDue", message=card, internal_note=card, actor=OPERATOR)
+    assert [cause.field for cause in refusal.value.causes] == ["spec.message", "spec.internalNote"]
 
 
 def test_nobody_but_the_finance_operator_suspends_or_resolves(account: BillingAccount) -> None:

@@ -73,7 +73,6 @@ class SuspendForm(ActForm):
     paths = {
         "spec.reasonCode": "reason_code",
         "spec.message": "message",
-        "message": "message",
         "spec.internalNote": "internal_note",
     }
 

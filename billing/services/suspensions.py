@@ -13,7 +13,7 @@ from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import notices
-from milo import audit
+from milo import audit, card_numbers, texts
 from milo.access import Actor
 from milo.clock import ledger_time
 from milo.errors import Cause, Invalid, NotFound
@@ -37,7 +37,7 @@ def suspend(
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
-        if causes := _suspension_causes(reason_code, message):
+        if causes := _suspension_causes(reason_code, message, internal_note):
             raise Invalid.because(causes)
         if account.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):
             raise SuspensionNotAllowed(_("a %(phase)s account cannot be suspended") % {"phase": account.phase})
@@ -57,7 +57,7 @@ def suspend(
         return account
 
 
-def _suspension_causes(reason_code: str, message: str) -> list[Cause]:
+def _suspension_causes(reason_code: str, message: str, internal_note: str = "") -> list[Cause]:
     causes = []
     if reason_code not in ReasonCode.values:
         known = ", ".join(ReasonCode.values)
@@ -65,6 +65,9 @@ def _suspension_causes(reason_code: str, message: str) -> list[Cause]:
         causes.append(Cause("spec.reasonCode", text, "FieldValueNotSupported"))
     if not message.strip():
         causes.append(Cause.required("spec.message"))
+    # the account and the reason of its change repeat the message: the door would name it by columns of theirs
+    for text, path in ((message, "spec.message"), (internal_note, "spec.internalNote")):
+        causes += texts.causes(text, path) + card_numbers.causes(text, path)
     return causes
 
 

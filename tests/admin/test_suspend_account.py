@@ -74,6 +74,8 @@ def test_a_card_number_is_refused_at_its_field_before_the_preview(field: str, wo
     with nothing_changes():
         page = submit(operator, page_of(world.eu, "suspend"), **{**ANSWERS, field: "card 4111 1111 1111 1111"})
     assert "looks like a card number" in errors(page)[field][0]
+    assert set(errors(page)) == {field, "__all__"}
+    assert len(errors(page)["__all__"]) == 1
 
 
 @pytest.mark.parametrize("phase", ["Incomplete", "Closed"])
