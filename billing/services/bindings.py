@@ -63,8 +63,10 @@ def bind(
             audit.save_as(actor, binding, reason="SuccessfulBinding", why=f"{account} pays for {project}")
         audit.touch(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
         for touched in accounts:
-            reason = "ProjectLinked" if touched is payer else "ProjectUnlinked"
-            audit.touch(actor, touched, reason=reason, why=project)
+            if touched is payer:
+                audit.touch(actor, touched, reason="ProjectLinked", why=f"pays for {project} from now on")
+            else:
+                audit.touch(actor, touched, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on")
         return binding
 
 
@@ -120,7 +122,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     active.end(at, "ProjectArchived")
     with usage_moves.following(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
-    audit.touch(actor, account, reason="ProjectUnlinked", why=project.name)
+    audit.touch(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")
 
 
 def relabel(

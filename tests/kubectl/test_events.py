@@ -12,6 +12,7 @@ def test_describe_tells_what_happened_to_each_object_of_a_rebind(admin: Kubectl)
     account = admin("describe", "ba", "us")
     assert "Phase:                   Ready" in account
     assert all(reason in account.partition("Events:")[2] for reason in ("BillingAccountReady", "ProjectUnlinked"))
+    assert "eu pays for web from now on" in account.partition("Events:")[2]
     assert "eu pays from now on" in admin("describe", "bab", "web-to-us").partition("Events:")[2]
     assert "now paid for by eu" in admin("describe", "project", "web").partition("Events:")[2]
     assert "OrganizationCreated" in admin("describe", "org", "acme-corp")
