@@ -199,7 +199,8 @@ def test_a_printed_password_opens_the_admin(running: Up, person: str) -> None:
         form = {"username": person, "password": running.passwords()[person], "next": "/admin/"}
         sent = browser.post("/admin/login/", data={**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})
         assert sent.headers["Location"] == "/admin/", sent.text
-        assert browser.get("/admin/").status_code == 200
+        # the side bar shows the address at which the person is told what awaits them
+        assert f"{person}@milo.example" in browser.get("/admin/").text
 
 
 @pytest.mark.xdist_group("up")

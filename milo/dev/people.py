@@ -54,7 +54,9 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     passwords_path, tokens_path = folder / "passwords.json", folder / "tokens.json"
     passwords, tokens = _read(passwords_path), _read(tokens_path)
     for person in PEOPLE:
-        user, created = User.objects.get_or_create(username=person.name, defaults={"is_staff": bool(person.group)})
+        # without an address nobody is told of what awaits their decision
+        defaults = {"is_staff": bool(person.group), "email": f"{person.name}@milo.example"}
+        user, created = User.objects.get_or_create(username=person.name, defaults=defaults)
         if person.group:
             user.groups.add(Group.objects.get_or_create(name=person.group)[0])
             if created or person.name not in passwords:
