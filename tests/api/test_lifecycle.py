@@ -100,6 +100,19 @@ def test_an_account_comes_back_by_evidence_and_a_second_person(
     assert operator.get(US).done()["status"]["phase"] == "Ready"
 
 
+def test_what_has_changed_since_the_request_stands_in_the_message_too(
+    operator: Api, admin: Api, approver: Api, account: BillingAccount
+) -> None:
+    terms = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
+    name = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)["metadata"]["name"]
+    operator.patch(US, {"spec": {"displayName": "Ours"}}).done()
+    with nothing_changes():
+        status = approver.post(f"{REQUESTS}/{name}/approve", {}).refused(409, "Conflict")
+    # kubectl prints the message alone
+    assert "reviewed.displayName: was " in status["message"]
+    assert ", is Ours" in status["message"]
+
+
 def test_a_request_is_rejected_with_a_comment_and_cannot_be_changed(
     admin: Api, approver: Api, account: BillingAccount
 ) -> None:

@@ -23,6 +23,9 @@ def test_a_new_binding_takes_over_and_archiving_ends_it(admin: Kubectl, acme: Ac
     assert [item["endReason"] for item in history] == ["Superseded", "ProjectArchived"]
     assert history[0]["endedAt"] == history[1]["establishedAt"]
     assert ended
+    # the state of a thing is no field of its manifest, and kubectl prints nothing but causes
+    revised = admin.refused("patch", "project", "web", "--type=merge", '-p={"spec": {"displayName": "Shop"}}')
+    assert revised == 'The Project "web" is invalid: status: project web is archived and cannot be changed\n'
 
 
 def test_an_act_is_tried_by_a_dry_run(admin: Kubectl, acme: Acme) -> None:
