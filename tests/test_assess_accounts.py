@@ -137,6 +137,7 @@ def test_a_rule_that_takes_effect_is_noted_and_closed_accounts_are_left_alone(
     assert assess_all() == 1
     account = now(account)
     assert (account.phase, account.compliance_reason) == ("Ready", "ComplianceErrors")
+    assert account.compliance_message.startswith("spec.preferences.eInvoicing.standard: ")
     assert "rule einvoice.DE.EN16931.B2B_DOMESTIC.2027-01-01, in force from 2027-01-01" in account.compliance_message
     assert now(closed).compliance_reason != "ComplianceErrors"
     assert_history_explains(account)

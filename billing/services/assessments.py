@@ -47,7 +47,7 @@ def assess(account: BillingAccount, on: date) -> bool:
 
 def _compliance(spec: AccountSpec, on: date) -> tuple[str, str]:
     found = [it for it in check(spec.facts(), platform(), on) if it.severity is not Severity.INFO]
-    message = "; ".join(f"{it.field} {it.message} ({it.because})" for it in found)
+    message = "; ".join(f"{it.field}: {it.message} ({it.because})" for it in found)
     if any(it.severity is Severity.ERROR for it in found):
         return ERRORS, message
     if found:
