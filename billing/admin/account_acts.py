@@ -9,6 +9,7 @@ from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
 from billing.admin.account_forms import SpecFields, shown_of, spec_of
+from billing.admin.wording import in_words
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
@@ -51,7 +52,7 @@ class AccountAction(ServiceAction):
         return _("%(account)s is %(phase)s: %(why)s") % {
             "account": row,
             "phase": row.get_phase_display(),
-            "why": row.phase_message or row.phase_reason,
+            "why": in_words(row.phase_message) or row.phase_reason,
         }
 
     def level(self, row: BillingAccount) -> int:

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from billing.admin.charges import amount_of
+from billing.admin.wording import label
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
 from billing.services.closures import CLOSABLE, blockers
 from billing.services.payment_schedules import payment_schedule
@@ -81,7 +82,7 @@ def _checklist(account: BillingAccount) -> list[Panel]:
     if account.phase not in CLOSABLE:
         return []
     found = blockers(account)
-    rows = [[it.type, it.name, it.message, it.fix, it.who] for it in found[:SHOWN]]
+    rows = [[label(it.type), it.name, it.message, it.fix, it.who] for it in found[:SHOWN]]
     if len(found) > SHOWN:
         rows.append([_("and %(count)d more") % {"count": len(found) - SHOWN}, "", "", "", ""])
     title = _("What keeps it from being closed") if found else _("Nothing keeps it from being closed")

@@ -16,10 +16,10 @@ from billing.admin.account_acts import OpenAccount, ReviseAccount
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
-from billing.admin.profile_form import profile_lines
 from billing.admin.request_acts import REQUESTS
 from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
 from billing.admin.usage import RequestAssignment, UsagePages
+from billing.admin.wording import in_words, label, readable
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
 from billing.services.archival import archive_on
@@ -62,7 +62,7 @@ class BillingAccountAdmin(UsagePages, LedgerAdmin):
                     "organization_link",
                     "phase_badge",
                     "phase_reason",
-                    "phase_message",
+                    "message",
                     "phase_since",
                     "first_ready_at",
                 )
@@ -140,10 +140,19 @@ class BillingAccountAdmin(UsagePages, LedgerAdmin):
         count: int = row.linked_projects_count
         return count
 
+    @admin.display(description=BillingAccount._meta.get_field("phase_message").verbose_name)
+    def message(self, row: BillingAccount) -> str:
+        return in_words(row.phase_message) or "-"
+
     @admin.display(description=gettext_lazy("payment method"))
     def payment_method(self, row: BillingAccount) -> str:
-        method = method_of(row.payment_profile)
-        return lines([method, *profile_lines(row.payment_profile)]) if method else "-"
+        profile = row.payment_profile or {}
+        method = method_of(profile)
+        return (
+            lines([label(method), *(readable({name: text}) for name, text in profile[method].items())])
+            if method
+            else "-"
+        )
 
     @admin.display(description=gettext_lazy("early payment discount"))
     def early_payment_discount(self, row: BillingAccount) -> str:

@@ -1,6 +1,5 @@
 """Approval requests: the inbox of those who decide and of those who asked."""
 
-import json
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +10,8 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from billing.access import APPROVALS
-from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw
+from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw, proposed
+from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
 from billing.services import reviews
 from milo.admin.ledger import LedgerAdmin
@@ -50,13 +50,6 @@ class InboxFilter(DropdownFilter):
         if self.value() == DONE:
             return queryset.exclude(phase=ApprovalRequest.Phase.PENDING)
         return queryset
-
-
-def readable(value: Any) -> str:
-    """A value of a review or a proposal as people read it."""
-    if value in (None, "", [], {}):
-        return "-"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @admin.register(ApprovalRequest)
@@ -139,20 +132,18 @@ class ApprovalRequestAdmin(LedgerAdmin):
             Panel(
                 _("The account has changed since: the requester must renew the request"),
                 [_("Field"), _("As reviewed"), _("Now")],
-                [[name, readable(before), readable(after)] for name, before, after in changed],
+                [[label(name), shown(before), shown(after)] for name, before, after in changed],
             )
         ]
 
     def _proposal(self, row: ApprovalRequest) -> list[Panel]:
         if not row.proposal:
             return []
-        terms = row.proposal.get("paymentTerms")
-        asked = terms if isinstance(terms, dict) else row.proposal
         return [
             Panel(
                 _("What is proposed"),
                 [_("Field"), _("As reviewed"), _("Proposed")],
-                [[name, readable(row.reviewed.get(name)), readable(value)] for name, value in asked.items()],
+                [[label(name), shown(row.reviewed.get(name)), shown(value)] for name, value in proposed(row).items()],
             )
         ]
 
@@ -160,7 +151,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return Panel(
             _("The account as reviewed"),
             [_("Field"), _("Value")],
-            [[name, readable(value)] for name, value in row.reviewed.items()],
+            [[label(name), shown(value)] for name, value in row.reviewed.items()],
         )
 
     def waiting(self, request: HttpRequest) -> int:

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.wording import in_words
 from billing.compliance.check import check
 from billing.compliance.dataset import data
 from billing.compliance.findings import Finding, Severity
@@ -39,7 +40,7 @@ def _headers() -> list[str]:
 def _cells(finding: Finding) -> list[Any]:
     since = finding.effective_from.isoformat() if finding.effective_from else _("before the data begin")
     sources = [_source(key) for key in finding.source.split(";") if key]
-    return [finding.field, finding.message, finding.rule, since, finding.confidence or "-", lines(sources)]
+    return [in_words(finding.field), finding.message, finding.rule, since, finding.confidence or "-", lines(sources)]
 
 
 def _source(key: str) -> Any:

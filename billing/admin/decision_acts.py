@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import APPROVALS
+from billing.admin.wording import shown
 from billing.models import ApprovalRequest
 from billing.services import approvals, reviews
 from milo.access import Actor
@@ -33,6 +34,12 @@ class CommentForm(SeenForm):
     paths = ApproveForm.paths
 
 
+def proposed(request: ApprovalRequest) -> dict[str, Any]:
+    """What the request proposes, by field of the account."""
+    terms = request.proposal.get("paymentTerms")
+    return terms if isinstance(terms, dict) else request.proposal
+
+
 class Decision(SeenAction):
     """An act on a request as the person saw it: renewed meanwhile, it is another one."""
 
@@ -52,8 +59,12 @@ class Decision(SeenAction):
             (_("Billing account"), link(request.account)),
             (_("Requester"), request.requester),
             (_("Justification"), request.justification),
+            *([(_("What is proposed"), shown(proposed(request)))] if request.proposal else []),
             (_("Expires at"), instant(request.expires_at)),
         ]
+
+    def message(self, row: ApprovalRequest) -> str:
+        return _("%(name)s: %(phase)s.") % {"name": row.name, "phase": row.get_phase_display()}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
         changes.expect(self.row, values["resource_version"])

@@ -58,11 +58,11 @@ def test_the_checklist_names_each_blocker_what_removes_it_and_who_may(
     assert [(kind, who) for kind, _name, _message, _fix, who in shown] == [
         ("Charge", "charge-reporter"),
         ("Hold", "finance-operator"),
-        ("ApprovalRequest", "finance-approver, the requester"),
+        ("Approval request", "finance-approver, the requester"),
     ]
     assert shown[2][1] == life.request.name
     assert shown[0][3] == "have the settlement reported"
-    assert ["BillingAccountBinding", "second"] in [row[:2] for row in cells(operator, world.eu, title)]
+    assert ["Billing account binding", "second"] in [row[:2] for row in cells(operator, world.eu, title)]
 
 
 def test_a_closed_account_has_no_checklist_and_a_free_one_says_so(world: World, operator: Client) -> None:

@@ -125,7 +125,7 @@ def test_the_page_shows_the_next_invoices_and_what_rules_say(world: World, audit
     assert len(panel(page, "Next invoices")) == 6
     (warning,) = [row for row in panel(page, "Regional rules") if "terms.public.DE" in row]
     assert "Warning" in warning[0]
-    assert warning[1] == "spec.paymentTerms.netDays"
+    assert warning[1] == "Net days"
     assert panel(auditor.get(page_of(make.an_incomplete_account(world.organization))), "Next invoices") == []
 
 
@@ -143,7 +143,7 @@ def test_drift_is_shown_for_a_day_to_come_an_organization_and_a_page(
     first = auditor.get(to_come)
     ((account, field, _message, rule, since, *_rest),) = panel(first, "Errors")
     assert "one" in account
-    assert field == "spec.preferences.eInvoicing.standard"
+    assert field == "E-invoicing - Standard"
     assert (rule, since) == ("einvoice.DE.EN16931.B2B_DOMESTIC.2027-01-01", "2027-01-01")
     ((account, *_cells),) = panel(auditor.get(DRIFT + first.context["panels"][0].more), "Errors")
     assert "two" in account

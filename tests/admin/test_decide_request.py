@@ -74,13 +74,22 @@ def test_only_the_requester_withdraws_or_renews(act: str, request_to_close: Appr
     assert "only user:root can" in errors(page)["__all__"][0]
 
 
+def test_an_approver_reads_words_and_no_json(world: World, approver: Client) -> None:
+    terms = {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}
+    request = make.a_request(world.us, "ReviseTerms", proposal={"paymentTerms": terms})
+    page = approver.get(page_of(request)).content.decode()
+    assert "Card reference: cc-12345" in page
+    assert all(raw not in page for raw in ("cardReference", "netDays", "{&quot;"))
+    assert "Net days: 90<br>Invoice frequency: Monthly" in approver.get(page_of(request, "approve")).content.decode()
+
+
 def test_what_has_changed_since_stands_on_the_page_and_in_the_refusal(
     request_to_close: ApprovalRequest, world: World, approver: Client
 ) -> None:
     suspend(world.us.pk, reason_code="ManualReview", message="look", actor=make.PLATFORM)
     panel = approver.get(page_of(request_to_close)).context["panels"][0]
     assert panel.title == "The account has changed since: the requester must renew the request"
-    assert ["phase", "Ready", "Suspended"] in panel.rows
+    assert ["Phase", "Ready", "Suspended"] in panel.rows
     with nothing_changes():
         page = submit(approver, page_of(request_to_close, "approve"))
     assert "reviewed.phase: was Ready, is Suspended" in errors(page)["__all__"]

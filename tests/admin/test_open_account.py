@@ -48,7 +48,7 @@ def test_an_account_that_lacks_something_is_opened_incomplete_and_the_page_says_
     assert account.payment_profile is None
     page = operator.get(page_of(account)).content.decode()
     assert "acme-lab is Incomplete" in page
-    assert "spec.paymentProfile is required" in page
+    assert "Payment profile is required" in page
 
 
 def test_on_the_page_of_an_organization_it_is_opened_there(world: World, operator: Client) -> None:

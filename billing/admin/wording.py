@@ -1,0 +1,54 @@
+"""Manifests in the words of the staff site: fields by the labels that people know, values without braces."""
+
+import re
+from typing import Any
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccount, Suspension
+from milo.admin.panels import lines
+
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PATH = re.compile(r"\bspec(?:\.\w+)+")
+# the staff site shows their fields under headings
+_GROUPS = frozenset({"paymentTerms", "preferences"})
+
+
+def label(name: str) -> str:
+    """The name of a manifest's field or kind for people: that of the column it is kept in, else its words."""
+    words = _WORDS.split(name)
+    column = "_".join(words).lower()
+    for model in (BillingAccount, Suspension):
+        for field in model._meta.concrete_fields:
+            if field.name == column:
+                return str(capfirst(field.verbose_name))
+    return capfirst(" ".join(words).lower())
+
+
+def readable(value: Any) -> str:
+    """A value of a manifest on one line; a dash for nothing."""
+    if value in (None, "", [], {}):
+        return "-"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return "; ".join(f"{label(name)}: {readable(inner)}" for name, inner in value.items())
+    return ", ".join(map(readable, value)) if isinstance(value, list) else str(value)
+
+
+def shown(value: Any) -> str:
+    """A value of a manifest, each of its parts on a line."""
+    if value and isinstance(value, dict):
+        return lines(readable({name: inner}) for name, inner in value.items())
+    return lines(map(readable, value)) if value and isinstance(value, list) else readable(value)
+
+
+def in_words(text: str) -> str:
+    """A text with the paths of fields (`spec.paymentTerms.netDays`) by their labels."""
+    return _PATH.sub(lambda path: _field(path[0]), text)
+
+
+def _field(path: str) -> str:
+    spec, *parts = path.split(".")
+    return " - ".join(label(part) for part in parts if part not in _GROUPS) or label(spec)
