@@ -6,18 +6,22 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
+from django.test.client import ClientHandler
 from django.urls import reverse
 
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.read_only import ReadOnlyAdmin
 from tests import make
 
+_handler = ClientHandler(enforce_csrf_checks=False)
 STAFF_ROLES = ("finance-operator", "finance-approver", "auditor")
 
 
 def browser(person: User) -> Client:
     """A browser in which `person` is logged in."""
     client = Client()
+    # one for all: loading the middleware takes as long as a page
+    client.handler = _handler
     client.force_login(person)
     return client
 
