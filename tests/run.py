@@ -12,14 +12,14 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-CHECKS = (
-    ["ruff", "check", "."],
-    ["ruff", "format", "--check", "."],
+QUICK_CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
+SLOW_CHECKS = (
     ["mypy", "."],
     ["lint-imports", "--no-logo"],
     ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
@@ -37,6 +37,12 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     if done.returncode:
         sys.exit(f"{command[0]} failed with exit status {done.returncode}")
     print(f"== {command[0]}: {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def check(commands: Sequence[Sequence[str]]) -> None:
+    """Run one check after the other."""
+    for command in commands:
+        run(command)
 
 
 @contextmanager
@@ -63,8 +69,8 @@ def postgresql() -> Iterator[str]:
 
 
 def test(engine: str, arguments: Sequence[str]) -> None:
-    """Run the suite on one engine, in two processes."""
-    command = ["python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *arguments]
+    """Run the suite on one engine, in three processes: on two processors one of them waits at most times."""
+    command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
     if engine == "postgresql":
         with postgresql() as url:
             run(command, {"TEST_DATABASE_URL": url})
@@ -77,14 +83,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, epilog="What it does not know goes to pytest.")
     parser.add_argument("--engine", choices=ENGINES, help="run the tests on this engine, and nothing else")
     options, for_pytest = parser.parse_known_args()
-    if not options.engine:
-        for check in CHECKS:
-            run(check)
     if options.engine:
         test(options.engine, for_pytest)
-    else:
+        return
+    check(QUICK_CHECKS)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # tests wait for one another and for clients now and then, and types take as long as an engine
+        checked = beside.submit(check, SLOW_CHECKS)
         test("sqlite", for_pytest)
-        test("postgresql", ["-m", "not once", *for_pytest])
+        checked.result()
+    test("postgresql", ["-m", "not once", *for_pytest])
 
 
 if __name__ == "__main__":
