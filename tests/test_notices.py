@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
+from django.core.mail.backends.locmem import EmailBackend
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from billing.models import Announcement, BillingAccount, Notice
@@ -155,6 +158,35 @@ def test_a_refused_message_is_tried_after_growing_waits_and_then_dead(
     assert Counter(str(found["Message-ID"]) for found in mailbox.messages)[message_id(row)] == 1
     with pytest.raises(NotFound):
         requeue(row.pk, actor=OPERATOR)
+
+
+def test_a_message_that_cannot_be_made_keeps_no_other_waiting(organization: Organization, mailbox: Mailbox) -> None:
+    make.a_person("admin", email="a@example.org\nBcc: b@example.org", roles={organization: "billing-admin"})
+    account = make.a_ready_account(organization, "us", invoice_email_addresses=["z@example.org"])
+    suspend(account.pk, reason_code="PaymentPastDue", message="Invoice 17", actor=OPERATOR)
+    assert deliver_notices() == 1
+    assert mailbox.recipients() == ["z@example.org"]
+    failed = Notice.objects.exclude(recipient="z@example.org").get()
+    assert (failed.phase, failed.attempts) == ("Pending", 1)
+    assert failed.last_error
+    assert failed.due_at > timezone.now()
+
+
+def test_a_purge_is_not_undone_by_a_notice_that_was_on_its_way(
+    suspended: BillingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def purged_meanwhile(backend: EmailBackend, messages: list[Any]) -> int:
+        Notice.objects.update(
+            phase="Dead", claimed_until=None, context={}, recipient=Concat(Value("purged-"), Cast("pk", CharField()))
+        )
+        return len(messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", purged_meanwhile)
+    deliver_notices()
+    for row in Notice.objects.all():
+        assert row.phase == "Dead"
+        assert row.recipient.startswith("purged-")
+        assert row.context == {}
 
 
 def test_projects_learn_of_their_payer_in_the_background(suspended: BillingAccount, mailbox: Mailbox) -> None:

@@ -6,11 +6,13 @@ Every row is owed already, so a crash at any point only makes it late: a claim t
 import smtplib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from billing.access import NOTICES
@@ -74,6 +76,12 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
                 if getattr(error, "smtp_code", None) == SERVICE_CLOSING:
                     raise smtplib.SMTPServerDisconnected(str(error)) from error
                 _failed(notice, str(error))
+            except OSError:
+                raise
+            except Exception as error:
+                # a message that cannot be made must not keep the others waiting for ever
+                log.exception("notice_failed", notice=notice.pk)
+                _failed(notice, str(error))
             else:
                 _succeeded(notice)
                 sent += 1
@@ -113,20 +121,20 @@ def message_id(notice: Notice) -> str:
 
 
 def _succeeded(notice: Notice) -> None:
-    notice.phase, notice.delivered_at = Notice.Phase.DELIVERED, timezone.now()
-    notice.attempts += 1
-    notice.claimed_until, notice.last_error = None, ""
-    notice.save()
+    _record(notice, phase=Notice.Phase.DELIVERED, delivered_at=timezone.now(), last_error="")
 
 
 def _failed(notice: Notice, why: str) -> None:
-    notice.attempts += 1
-    notice.claimed_until, notice.last_error = None, why
-    if notice.attempts > len(Notice.BACKOFF):
-        notice.phase = Notice.Phase.DEAD
+    if notice.attempts < len(Notice.BACKOFF):
+        _record(notice, due_at=timezone.now() + Notice.BACKOFF[notice.attempts], last_error=why)
     else:
-        notice.due_at = timezone.now() + Notice.BACKOFF[notice.attempts - 1]
-    notice.save()
+        _record(notice, phase=Notice.Phase.DEAD, last_error=why)
+
+
+def _record(notice: Notice, **columns: Any) -> None:
+    """Note an attempt, unless a purge or another worker has taken the notice out of our hands meanwhile."""
+    ours = Notice.objects.filter(pk=notice.pk, phase=Notice.Phase.PENDING, claimed_until=notice.claimed_until)
+    ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns)
 
 
 def requeue(notice_id: int, *, actor: Actor) -> Notice:
