@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.payment_terms import PaymentTerms
+from billing.services import notices
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals import StaleReview, approve, expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.suspensions import resolve, suspend
@@ -216,6 +217,26 @@ def test_a_request_expires_when_nobody_decides(account: BillingAccount) -> None:
     expire_overdue()
     request.refresh_from_db()
     assert (request.phase, request.decider) == ("Expired", "system:approval-expiry")
+
+
+def test_one_request_that_cannot_expire_keeps_no_other_waiting(
+    account: BillingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make.a_ready_account(account.organization, "de")
+    requests = [ask(account), ask(other)]
+    ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    owe = notices.owe_decision
+
+    def fail_first(request: ApprovalRequest) -> None:
+        if request.pk == requests[0].pk:
+            raise RuntimeError("of this one alone")
+        owe(request)
+
+    monkeypatch.setattr(notices, "owe_decision", fail_first)
+    assert expire_overdue() == 1
+    for request, phase in zip(requests, ("Pending", "Expired"), strict=True):
+        request.refresh_from_db()
+        assert request.phase == phase
 
 
 def test_who_may_not_ask_or_decide_is_refused(account: BillingAccount) -> None:

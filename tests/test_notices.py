@@ -19,6 +19,8 @@ from billing.models import Announcement, BillingAccount, Notice
 from billing.services.deliveries import message_id, requeue
 from billing.services.suspensions import suspend
 from billing.tasks import announce_standing, deliver_notices
+from milo import audit
+from milo.access import Actor
 from milo.errors import Forbidden, NotFound
 from milo.kube.models import Change
 from projects.models import Organization
@@ -203,3 +205,21 @@ def test_projects_learn_of_their_payer_in_the_background(suspended: BillingAccou
     )
     assert announce_standing() == 0
     assert not Announcement.objects.filter(done_at=None).exists()
+
+
+def test_one_announcement_that_fails_keeps_no_other_waiting(
+    suspended: BillingAccount, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make.a_ready_account(organization, "eu")
+    make.a_binding(make.a_project(organization, "mobile"), other)
+    suspend(other.pk, reason_code="PaymentPastDue", message="Invoice 19", actor=OPERATOR)
+    touch = audit.touch
+
+    def fail_first(actor: Actor, row: Any, **why: str) -> None:
+        if row.name != "mobile":
+            raise RuntimeError("of this one alone")
+        touch(actor, row, **why)
+
+    monkeypatch.setattr(audit, "touch", fail_first)
+    assert announce_standing() == 1
+    assert Announcement.objects.get(done_at=None).account == suspended

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from billing.compliance import retention
 from billing.models import ApprovalRequest, BillingAccount, Notice
-from billing.services import bundles
+from billing.services import archival, bundles
 from billing.services.archival import ARCHIVIST, archive, purge_on
 from billing.services.holds import set_hold
 from billing.services.pseudonyms import PERSONAL
@@ -212,6 +212,17 @@ def test_a_platform_without_a_country_purges_nothing_until_it_names_one(
     with nothing_changes():
         assert purge_accounts() == 0
     settings.MILO_PLATFORM_COUNTRY = "AR"
+    assert purge_accounts() == 1
+
+
+def test_an_account_that_cannot_be_dated_keeps_no_other_from_its_purge(
+    archived: BillingAccount, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(account: BillingAccount, on: Any) -> None:
+        raise RuntimeError("of this one alone")
+
+    monkeypatch.setattr(archival, "purge_on", fail)
+    clock(PURGE_DAY)
     assert purge_accounts() == 1
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +20,7 @@ from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotF
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
 
+log = structlog.get_logger(__name__)
 EXPIRY = Actor.system("approval-expiry")
 
 
@@ -189,14 +191,24 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
 
 def expire_overdue() -> int:
     """Expire every pending request whose time ran out; returns how many. One that fails keeps no other waiting."""
-    overdue = list(ApprovalRequest.objects.overdue().values_list("pk", flat=True))
-    for request_id in overdue:
-        with audit.act():
-            account, request = _lock(request_id)
-            if request.phase == ApprovalRequest.Phase.PENDING and request.expires_at <= timezone.now():
-                request.expire(EXPIRY.name, ledger_time(request.requested_at))
-                _decided(request, account, "Expired", "", EXPIRY)
-    return len(overdue)
+    expired = 0
+    for request_id in list(ApprovalRequest.objects.overdue().values_list("pk", flat=True)):
+        try:
+            expired += _expire(request_id)
+        except Exception:
+            log.exception("expiry_failed", request=request_id)
+    return expired
+
+
+def _expire(request_id: int) -> bool:
+    with audit.act():
+        account, request = _lock(request_id)
+        # somebody may have decided or renewed it meanwhile
+        if request.phase != ApprovalRequest.Phase.PENDING or request.expires_at > timezone.now():
+            return False
+        request.expire(EXPIRY.name, ledger_time(request.requested_at))
+        _decided(request, account, "Expired", "", EXPIRY)
+        return True
 
 
 def _lock(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:

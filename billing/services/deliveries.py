@@ -152,12 +152,15 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
 def announce_owed() -> int:
     """Write the revisions owed to projects whose payer's standing has changed; returns how many.
 
-    In acts of 200 projects, each of which notes how far it got.
+    In acts of 200 projects, each of which notes how far it got. One that fails keeps no other waiting.
     """
     told = 0
     for announcement_id in list(Announcement.objects.filter(done_at=None).order_by("pk").values_list("pk", flat=True)):
-        while count := _announce(announcement_id):
-            told += count
+        try:
+            while count := _announce(announcement_id):
+                told += count
+        except Exception:
+            log.exception("announcement_failed", announcement=announcement_id)
     return told
 
 

@@ -132,12 +132,19 @@ def _date(on: date) -> None:
     """Date what was archived while no country was known, and put off what the law has come to keep longer."""
     archived = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED, pseudonymised_on=None)
     for account_id in list(archived.filter(Q(purge_on=None) | Q(purge_on__lte=on)).values_list("pk", flat=True)):
-        with audit.act():
-            account = BillingAccount.objects.locked().get(pk=account_id)
-            day = archival.purge_on(account, on)
-            if day and (account.purge_on is None or day > account.purge_on):
-                account.purge_on = day
-                audit.save_as(PURGER, account, reason="PurgeDateSet", why=str(day))
+        try:
+            _date_one(account_id, on)
+        except Exception:
+            log.exception("purge_date_failed", account=account_id)
+
+
+def _date_one(account_id: int, on: date) -> None:
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=account_id)
+        day = archival.purge_on(account, on)
+        if day and (account.purge_on is None or day > account.purge_on):
+            account.purge_on = day
+            audit.save_as(PURGER, account, reason="PurgeDateSet", why=str(day))
 
 
 def _note(account_id: int, why: str) -> None:
