@@ -125,6 +125,11 @@ class Kept(BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"])
         self.bodies.append((self.headers["Authorization"], json.loads(self.rfile.read(length))))
         self.send_response(self.status)
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
@@ -140,10 +145,12 @@ def test_a_webhook_is_given_every_head_and_what_it_refused_again(
     try:
         settings.MILO_LEDGER_ANCHOR = "milo.ledger.anchors.WebhookAnchor"
         settings.MILO_LEDGER_ANCHOR_OPTIONS = {"url": f"http://127.0.0.1:{server.server_port}/", "token": "secret"}
-        monkeypatch.setattr(Kept, "status", 503)
         make.an_organization()
-        seals.seal()
-        assert Seal.objects.filter(handed_over_at=None).count() == 1
+        # who follows the redirect has not handed anything over
+        for status in (503, 302):
+            monkeypatch.setattr(Kept, "status", status)
+            seals.seal()
+            assert Seal.objects.filter(handed_over_at=None).count() == 1
         monkeypatch.setattr(Kept, "status", 200)
         assert anchors.hand_over() == 1
     finally:
@@ -157,6 +164,8 @@ def test_a_webhook_is_given_every_head_and_what_it_refused_again(
 def test_heads_are_not_sent_in_the_clear() -> None:
     with pytest.raises(ValueError, match="https"):
         anchors.WebhookAnchor("http://anchor.example/")
+    with pytest.raises(ValueError, match="https"):
+        anchors.WebhookAnchor("http://127.0.0.1:80@anchor.example/")
 
 
 @pytest.mark.once
