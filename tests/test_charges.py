@@ -9,7 +9,7 @@ import pytest
 from billing.models import BillingAccount, Charge
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
-from milo.errors import Conflict, Forbidden, Invalid
+from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from milo.kube.metadata import Metadata
 from projects.models import Organization
 from tests import make
@@ -51,6 +51,13 @@ def test_a_report_with_other_content_is_a_conflict(account: BillingAccount) -> N
     report(account)
     with refused(Conflict, "was reported with other content"):
         report(account, replace(INVOICE, amount=Decimal("11")))
+
+
+def test_the_name_of_another_charge_is_taken(account: BillingAccount) -> None:
+    report_charge(account.organization_id, "us", INVOICE, name="invoice", actor=REPORTER)
+    with refused(AlreadyExists, "charge invoice already exists"):
+        other = replace(INVOICE, external_id="another")
+        report_charge(account.organization_id, "us", other, name="invoice", actor=REPORTER)
 
 
 @pytest.mark.parametrize(

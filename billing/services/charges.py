@@ -14,7 +14,7 @@ from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
-from milo.errors import Cause, Conflict, Invalid
+from milo.errors import AlreadyExists, Cause, Conflict, Invalid
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 
@@ -58,7 +58,7 @@ def report_charge(
     """Report an outstanding charge of the account of that name; a repeat with the same content changes nothing.
 
     Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, too many decimal places;
-    `Conflict` where the external id is known with other content.
+    `Conflict` where the external id is known with other content; `AlreadyExists` where another charge has the name.
     """
     actor.require("create", CHARGES, organization_id)
     with audit.act():
@@ -77,6 +77,8 @@ def report_charge(
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
         if causes:
             raise Invalid.because(causes)
+        if Charge.objects.filter(organization_id=organization_id, name=name).exists():
+            raise AlreadyExists(_("charge %(name)s already exists") % {"name": name})
         charge = Charge(
             organization_id=organization_id,
             account=debtor,
