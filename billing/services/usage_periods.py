@@ -1,6 +1,6 @@
 """Closing a month of usage: what was reported for it stays as reported."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -25,15 +25,16 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
         usage_locks.alone_with_all()
-        at, opens_on = usage_times.decision(), next_month(month)
+        at = usage_times.decision()
         causes = [] if reason.strip() else [Cause.required("spec.reason")]
-        if at < datetime(opens_on.year, opens_on.month, 1, tzinfo=UTC):
-            causes.append(Cause("spec.month", _("has not ended yet, in UTC")))
         last: date | None = UsageClosing.objects.filter(account=account).aggregate(last=Max("opens_on"))["last"]
-        if last and last >= opens_on:
+        if (at.year, at.month) <= (month.year, month.month):
+            causes.append(Cause("spec.month", _("has not ended yet, in UTC")))
+        elif last and last > month:
             causes.append(Cause("spec.month", _("is closed already"), "FieldValueDuplicate"))
         if causes:
             raise Invalid.because(causes)
+        opens_on = next_month(month)
         closing = UsageClosing(account=account, opens_on=opens_on, closed_at=at, closed_by=actor.name, reason=reason)
         audit.save_as(actor, closing, reason="UsageClosed", why=reason)
         audit.touch(actor, account, reason="UsageClosed", why=f"{month:%Y-%m}: {reason}")

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +27,9 @@ GRANULARITIES = (DAY, MONTH, TOTAL)
 GROUPS = {"account": "account__name", "project": "project__name", "service": "meter__service", "meter": "meter__name"}
 MAX_DAYS_OF_ZONE = 92
 MAX_DAYS = 3 * 366
+MAX_LINES = 50_000
+# days beyond which there are no months or time zones to reckon with
+EARLIEST, LATEST = date(1900, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,19 @@ class UsageQuery:
     zone: str = "UTC"
 
     @classmethod
-    def of_this_month(cls) -> "UsageQuery":
-        """From the first of the month up to and including today, in UTC."""
-        today = timezone.now().astimezone(UTC).date()
-        return cls(today.replace(day=1), today + timedelta(days=1))
+    def of_this_month(cls, zone: str = "UTC") -> "UsageQuery":
+        """From the first of the month up to and including today, in `zone`, an IANA time zone."""
+        today = timezone.now().astimezone(ZoneInfo(zone)).date()
+        return cls(today.replace(day=1), today + timedelta(days=1), zone=zone)
 
     def check(self) -> None:
-        """Raise `Invalid` for a span that is empty or too long."""
+        """Raise `Invalid` for a span that is empty, too long or beyond the calendar."""
         days = (self.end - self.start).days
         causes = [] if days > 0 else [Cause("query.to", _("must be later than from"))]
+        if self.start < EARLIEST or self.end > LATEST:
+            message = _("must lie between %(earliest)s and %(latest)s")
+            field = "query.from" if self.start < EARLIEST else "query.to"
+            causes.append(Cause(field, message % {"earliest": EARLIEST, "latest": LATEST}))
         limit = MAX_DAYS if self.zone == "UTC" else MAX_DAYS_OF_ZONE
         if days > limit and (self.granularity == DAY or self.zone != "UTC"):
             message = _("may be at most %(limit)d days after from, for this granularity and time zone")
@@ -73,7 +80,7 @@ class Line:
 
 
 def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
-    """What `account` pays for. Raises `Invalid` for a span that is empty or too long."""
+    """What `account` pays for. Raises `Invalid` for a span that `check` refuses, or too many sums."""
     query.check()
     if query.zone != "UTC":
         bound = BillingAccountBinding.objects.filter(account=account).values("project")
@@ -84,7 +91,7 @@ def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
 
 
 def of_project(project: Project, query: UsageQuery) -> list[Line]:
-    """What `project` used, whoever pays. Raises `Invalid` for a span that is empty or too long."""
+    """What `project` used, whoever pays. Raises `Invalid` for a span that `check` refuses, or too many sums."""
     query.check()
     if query.zone != "UTC":
         return _of_zone(query, [project.pk])
@@ -104,7 +111,9 @@ def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
     names = {f"of_{name}": path for name, path in groups.items()}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(query.granularity)
     keys = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
-    found = rows.filter(between).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    sums = rows.filter(between).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    found = list(sums[: MAX_LINES + 1])
+    _refuse_more(len(found))
     return sorted(
         (
             Line(
@@ -118,6 +127,13 @@ def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
         ),
         key=_order,
     )
+
+
+def _refuse_more(lines: int) -> None:
+    """An answer is made in memory, so that it can be in order and in any form."""
+    if lines > MAX_LINES:
+        message = _("gives more than %(limit)d sums; tell less apart, or ask for a shorter span")
+        raise Invalid.because([Cause("query.groupBy", message % {"limit": MAX_LINES})])
 
 
 def _order(line: Line) -> tuple[Any, ...]:
@@ -149,7 +165,9 @@ def _of_zone(query: UsageQuery, projects: list[int], account: BillingAccount | N
         for of, amount in counted.items()
         if of.granularity == DAY and (account is None or of.account_id == account.pk)
     }
-    return sorted(_lines(query, days), key=_order)
+    lines = sorted(_lines(query, days), key=_order)
+    _refuse_more(len(lines))
+    return lines
 
 
 def _lines(query: UsageQuery, sums: usage_sums.Sums) -> Iterator[Line]:

@@ -104,7 +104,6 @@ def _zones() -> frozenset[str]:
 
 def query_of(sent: dict[str, Any]) -> UsageQuery:
     """The query that the parameters ask. Raises `Invalid` for a group or a time zone that there is not."""
-    default = UsageQuery.of_this_month()
     by = tuple(dict.fromkeys(name.strip() for name in sent.get("groupBy", "").split(",") if name.strip()))
     zone = sent.get("timeZone", "UTC")
     causes = []
@@ -115,6 +114,7 @@ def query_of(sent: dict[str, Any]) -> UsageQuery:
         causes.append(Cause("query.timeZone", _("is no IANA time zone"), "FieldValueNotSupported"))
     if causes:
         raise Invalid.because(causes)
+    default = UsageQuery.of_this_month(zone)
     start = sent.get("from", default.start)
     return UsageQuery(start, sent.get("to", default.end), sent["granularity"], by, zone)
 

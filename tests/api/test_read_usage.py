@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from billing.services import usage_reports
 from projects.models import Organization, Project
 from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api
@@ -110,6 +111,14 @@ def test_an_account_is_counted_in_another_time_zone_by_what_it_pays_for_alone(vi
         assert [item["quantity"] for item in found] == quantities
 
 
+def test_this_month_ends_with_the_day_of_the_time_zone(operator: Api, acme: Organization) -> None:
+    project, now = make.a_project(acme, "early"), timezone.now()
+    taken(an_event(project, time=now))
+    # one of the two is a day ahead of UTC or behind it
+    for zone in ("Pacific/Kiritimati", "Etc/GMT%2B12"):
+        assert len(items(operator, f"{PROJECTS}/early/usage?timeZone={zone}")) == 1
+
+
 def test_csv_is_given_to_who_asks_for_it(viewer: Api, project: Project) -> None:
     answer = viewer.get(f"{ACCOUNTS}/us/usage?groupBy=service&from=2020-01-01&to=2030-01-01", Accept="text/csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -132,6 +141,8 @@ def test_csv_is_given_to_who_asks_for_it(viewer: Api, project: Project) -> None:
         "timeZone=../../etc/passwd": "query.timeZone",
         "from=2020-01-01&to=2025-01-01&granularity=day": "query.to",
         "from=2025-01-01&to=2025-06-01&timeZone=Europe/Berlin": "query.to",
+        "from=9999-12-15&to=9999-12-31&granularity=month": "query.to",
+        "from=0001-01-01&to=0001-01-02&timeZone=Asia/Kathmandu": "query.from",
     }.items(),
 )
 def test_a_question_that_makes_no_sense_is_refused(viewer: Api, project: Project, query: str, field: str) -> None:
@@ -140,12 +151,22 @@ def test_a_question_that_makes_no_sense_is_refused(viewer: Api, project: Project
     assert set(answer.causes()) == {field}
 
 
+def test_an_answer_of_too_many_sums_is_refused(viewer: Api, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_reports, "MAX_LINES", 1)
+    assert viewer.get(f"{ACCOUNTS}/us/usage").code == 200
+    for query in ("", "?timeZone=Asia/Kathmandu"):
+        answer = viewer.get(f"{ACCOUNTS}/eu/usage{query}")
+        answer.refused(422, "Invalid")
+        assert set(answer.causes()) == {"query.groupBy"}
+
+
 def test_closing_a_month_takes_a_finance_operator_and_shows_on_the_account(
     admin: Api, operator: Api, project: Project
 ) -> None:
     body = {"spec": {"month": "2025-12", "reason": "invoiced"}}
     admin.post(f"{ACCOUNTS}/eu/closeusage", body).refused(403, "Forbidden")
     assert operator.post(f"{ACCOUNTS}/eu/closeusage", body).done()["kind"] == "BillingAccount"
-    answer = operator.post(f"{ACCOUNTS}/eu/closeusage", {"spec": {"month": "2025-13", "reason": "x"}})
-    answer.refused(422, "Invalid")
-    assert set(answer.causes()) == {"spec.month"}
+    for month in ("2025-13", "9999-12", "2025-12"):
+        answer = operator.post(f"{ACCOUNTS}/eu/closeusage", {"spec": {"month": month, "reason": "x"}})
+        answer.refused(422, "Invalid")
+        assert set(answer.causes()) == {"spec.month"}
