@@ -24,6 +24,8 @@ class Guard:
     create: dict[str, Sequence[str]]
     drop: dict[str, Sequence[str]]
     present: dict[str, str]
+    keeps_itself: bool = False
+    """Whether `create` does nothing where this very guard is installed, so that it need not be dropped before."""
 
 
 _installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
@@ -126,33 +128,48 @@ def _on_sqlite(guard: Guard) -> Guard:
 
 
 def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
-    """A table constraint that only PostgreSQL has; SQLite's single writer stands in for it."""
+    """A table constraint that only PostgreSQL has; SQLite's single writer stands in for it.
+
+    Its comment is its definition: to make its index anew at every `migrate` would lock the table for as long.
+    """
+    text, drop = definition.replace("'", "''"), f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
+    named = f"SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass('{table}') AND conname ="
+    same = f"{named} '{name}' AND obj_description(oid, 'pg_constraint') = '{text}'"
+    create = (
+        f"DO $$ BEGIN IF NOT EXISTS ({same}) THEN {drop}; ALTER TABLE {table} ADD CONSTRAINT {name} {definition};"
+        f" COMMENT ON CONSTRAINT {name} ON {table} IS '{text}'; END IF; END $$"
+    )
     return Guard(
         name,
         table,
-        create={"postgresql": [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"]},
-        drop={"postgresql": [f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"]},
-        present={"postgresql": f"SELECT 1 FROM pg_constraint WHERE conname = %s AND conrelid = to_regclass('{table}')"},
+        create={"postgresql": [create]},
+        drop={"postgresql": [drop]},
+        present={"postgresql": f"{named} %s"},
+        keeps_itself=True,
     )
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[Guard]:
     """The declared guards that the database lacks, or that are switched off in it."""
-    found = []
+    wanted = [guard for guard in all_guards() if connection.vendor in guard.present]
+    found: set[str] = set()
     with connection.cursor() as cursor:
-        for guard in all_guards():
-            if query := guard.present.get(connection.vendor):
-                cursor.execute(query, [guard.name])
-                if cursor.fetchone() is None:
-                    found.append(guard)
-    return found
+        # probes ask every few seconds, so not a query for each; SQLite knows unions of 500 at most
+        for start in range(0, len(wanted), 100):
+            part = wanted[start : start + 100]
+            absent = (f"SELECT %s WHERE NOT EXISTS ({guard.present[connection.vendor]})" for guard in part)
+            names = [name for guard in part for name in (guard.name, guard.name)]
+            cursor.execute(" UNION ALL ".join(absent), names)
+            found |= {name for (name,) in cursor.fetchall()}
+    return [guard for guard in wanted if guard.name in found]
 
 
 def install(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
     """Create the guards, replacing older versions of them."""
     with connection.schema_editor() as editor:
         for guard in guards:
-            for statement in [*guard.drop.get(connection.vendor, ()), *guard.create.get(connection.vendor, ())]:
+            drop = () if guard.keeps_itself else guard.drop.get(connection.vendor, ())
+            for statement in [*drop, *guard.create.get(connection.vendor, ())]:
                 editor.execute(statement, params=None)
 
 

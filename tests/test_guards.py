@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
+from django.test.utils import CaptureQueriesContext
 
 from milo import append_only
 from tests import make
@@ -62,6 +63,32 @@ def a_guard() -> append_only.Guard:
 def test_the_check_finds_all_guards_of_a_migrated_database() -> None:
     assert append_only.missing(connection) == []
     call_command("check", databases=["default"], tags=["database"])
+
+
+def test_a_probe_asks_for_all_guards_in_few_queries() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        append_only.missing(connection)
+    assert len(queries) <= 3
+
+
+def test_migrate_makes_the_index_of_a_constraint_anew_only_where_it_differs() -> None:
+    guard = next(guard for guard in append_only.all_guards() if guard.name == "binding_no_overlap")
+    if connection.vendor == SQLITE:  # has no such constraint, and one writer
+        assert SQLITE not in guard.create
+        return
+
+    def identity() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT oid FROM pg_constraint WHERE conname = 'binding_no_overlap'")
+            return cursor.fetchone()
+
+    before = identity()
+    append_only.install(connection, [guard])
+    assert identity() == before
+    definition = "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&)"
+    append_only.install(connection, [append_only.postgresql_constraint(guard.name, guard.table, definition)])
+    assert identity() != before
+    assert append_only.missing(connection) == []
 
 
 def test_a_guard_that_is_gone_fails_the_check_by_name(a_guard: append_only.Guard) -> None:
