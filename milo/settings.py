@@ -69,8 +69,33 @@ def _database(url: str) -> dict[str, Any]:
     return config
 
 
+def _json_object(variable: str) -> dict[str, Any]:
+    try:
+        value = json.loads(os.environ.get(variable) or "{}")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{variable} must be a JSON object: {error}") from error
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured(f"{variable} must be a JSON object")
+    return value
+
+
+def _number(variable: str, default: int) -> int:
+    try:
+        return int(os.environ.get(variable) or default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{variable} must be a whole number") from error
+
+
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = os.environ.get("MILO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+# everything is served over TLS; `make up` has the staff site without, on this machine only
+HTTPS_ONLY = os.environ.get("MILO_HTTPS_ONLY") == "1"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+# the probes of a container runtime come without
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# other hosts of the domain, and lists in browsers, are for its owner to decide
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("MILO_TRUSTED_ORIGINS", "").split(",") if o]
 DATABASES = {"default": _database(os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR}/milo.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -130,16 +155,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-try:
-    _archive_options = json.loads(os.environ.get("MILO_ARCHIVE_OPTIONS") or "{}")
-except ValueError as error:
-    raise ImproperlyConfigured("MILO_ARCHIVE_OPTIONS must be a JSON object") from error
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "archive": {
         "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
-        "OPTIONS": _archive_options,
+        "OPTIONS": _json_object("MILO_ARCHIVE_OPTIONS"),
     }
     if os.environ.get("MILO_ARCHIVE_STORAGE")
     else {
@@ -221,7 +242,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 EMAIL_HOST = os.environ.get("MILO_EMAIL_HOST", "")
-EMAIL_PORT = int(os.environ.get("MILO_EMAIL_PORT", "25"))
+EMAIL_PORT = _number("MILO_EMAIL_PORT", 25)
 EMAIL_HOST_USER = os.environ.get("MILO_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("MILO_EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("MILO_EMAIL_TLS") == "1"
@@ -240,12 +261,12 @@ CACHES = {
     }
 }
 # of one bearer token in one process; 0 does not bound them
-MILO_REQUESTS_PER_MINUTE = int(os.environ.get("MILO_REQUESTS_PER_MINUTE", "6000"))
+MILO_REQUESTS_PER_MINUTE = _number("MILO_REQUESTS_PER_MINUTE", 6000)
 
 # fields of milo.identity.oidc.Provider as JSON, for example
 # {"issuer": "https://id.example", "audience": "milo", "jwks_url": "https://id.example/keys",
 #  "groups": {"finance": "finance-operator"}}
-MILO_OIDC: dict[str, Any] = json.loads(os.environ.get("MILO_OIDC") or "{}")
+MILO_OIDC: dict[str, Any] = _json_object("MILO_OIDC")
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
@@ -275,16 +296,16 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # how far back a watch can begin and `kubectl events` shows what happened; the ledger's history is kept apart
-MILO_CHANGE_LOG_RETENTION = timedelta(hours=int(os.environ.get("MILO_CHANGE_LOG_RETENTION_HOURS", "168")))
+MILO_CHANGE_LOG_RETENTION = timedelta(hours=_number("MILO_CHANGE_LOG_RETENTION_HOURS", 168))
 # what proves the ledger: keys (back them up apart from the database), and who is given the heads of the chain
 MILO_LEDGER_KEYS = os.environ.get("MILO_LEDGER_KEYS") or str(DATA_DIR / "ledger-keys")
 MILO_LEDGER_HEADS = os.environ.get("MILO_LEDGER_HEADS") or str(DATA_DIR / "ledger-heads.jsonl")
 MILO_LEDGER_ANCHOR = os.environ.get("MILO_LEDGER_ANCHOR") or "milo.ledger.anchors.FileAnchor"
-MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = json.loads(os.environ.get("MILO_LEDGER_ANCHOR_OPTIONS") or "{}")
+MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = _json_object("MILO_LEDGER_ANCHOR_OPTIONS")
 MILO_APPROVAL_DAYS = 14
 MILO_REOPEN_WINDOW_DAYS = 90
 # never before the time to reopen has passed
-MILO_ARCHIVE_AFTER_DAYS = int(os.environ.get("MILO_ARCHIVE_AFTER_DAYS") or MILO_REOPEN_WINDOW_DAYS)
+MILO_ARCHIVE_AFTER_DAYS = _number("MILO_ARCHIVE_AFTER_DAYS", MILO_REOPEN_WINDOW_DAYS)
 MILO_NET_DAYS_WITHOUT_APPROVAL = 60
 MILO_PAYMENT_PROFILE_VERIFIER = os.environ.get("MILO_PAYMENT_PROFILE_VERIFIER") or "billing.verifiers.FormVerifier"
 # ISO 3166-1 alpha-2 of who sells and keeps the books; while it is empty, no mandate of the seller's country binds,
@@ -293,7 +314,7 @@ MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
 # where billing data can be kept (countries or regions, as DE,US), the first by default; empty: not said
 MILO_DATA_REGIONS = [region for region in os.environ.get("MILO_DATA_REGIONS", "").split(",") if region]
 # how long closed accounts are promised to be kept, which rules compare with the law; empty: as long as the law asks
-MILO_RETENTION_YEARS = int(os.environ["MILO_RETENTION_YEARS"]) if os.environ.get("MILO_RETENTION_YEARS") else None
+MILO_RETENTION_YEARS = _number("MILO_RETENTION_YEARS", 0) or None
 # usage events older than this are taken, and counted as late in the receipt
 MILO_USAGE_LATE_DAYS = 35
 # who provides and bills the services, as FOCUS exports name them
