@@ -4,6 +4,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 
@@ -92,6 +93,16 @@ def test_what_is_shown_otherwise_than_its_revision_says_is_renewed_once() -> Non
     assert revisions(account)[-1].actor == "system:renewal"
     with nothing_changes():
         assert renew() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upgrade_ends_with_every_object_shown_as_it_is() -> None:
+    account = make.a_ready_account(make.an_organization())
+    type(account).objects.filter(pk=account.pk).update(display_name="As SQL has it")
+    with nothing_changes():
+        call_command("migrate", "kube", verbosity=0)
+    call_command("migrate", verbosity=0)
+    assert revisions(account)[-1].manifest["spec"]["displayName"] == "As SQL has it"
 
 
 @pytest.mark.django_db(transaction=True)

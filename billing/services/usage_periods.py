@@ -1,6 +1,6 @@
 """Closing a month of usage: what was reported for it stays as reported."""
 
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Max
 from django.utils.translation import gettext as _

@@ -16,7 +16,7 @@ BATCH = 500
 def renew() -> int:
     """Write a revision of each object that is not shown as its newest one says; returns how many there were.
 
-    Reads and lists answer with the newest revision, so run it after an upgrade. Repeating it changes nothing.
+    Reads and lists answer with the newest revision, so `migrate` ends with it. Repeating it changes nothing.
     """
     return sum(_renew(kind) for kind in all_kinds())
 

@@ -14,7 +14,6 @@ from milo.dev import database, people, samples
 from milo.dev.certificate import development_certificate
 from milo.dev.kubeconfig import write_kubeconfig
 from milo.dev.processes import Died, Processes, Stopped
-from milo.kube.renewal import renew
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -48,7 +47,6 @@ class Command(BaseCommand):
             ) from error
         self.stdout.write(f"Migrating {database.name()}")
         call_command("migrate", verbosity=0, interactive=False)
-        renew()
 
     def serve(self, processes: Processes, http: socket.socket, https: socket.socket) -> None:
         """Start everything, apply the samples, say where to go, and watch until the end."""
