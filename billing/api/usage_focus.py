@@ -1,8 +1,6 @@
 """The FOCUS export of a month's usage of an account, streamed as CSV."""
 
-import csv
 from collections.abc import AsyncIterator, Iterable, Sequence
-from io import StringIO
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -16,7 +14,7 @@ from billing.models import BillingAccount
 from billing.services.usage_exports import bill_of, page
 from billing.usage.focus import COLUMNS, Bill, row
 from milo.kube import objects
-from milo.kube.negotiation import CSV
+from milo.kube.negotiation import CSV, csv_text
 from milo.kube.revisions import in_thread
 from milo.kube.views import KubeView
 
@@ -51,6 +49,4 @@ async def _lines(account: BillingAccount, bill: Bill) -> AsyncIterator[bytes]:
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> bytes:
-    text = StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    return csv_text(rows).encode()

@@ -1,6 +1,7 @@
 """What the client wants back: an object, a Table, or metadata only; in JSON or YAML."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -17,6 +18,8 @@ from rest_framework.request import Request
 from milo.kube.status import NotAcceptable
 
 CSV = "text/csv"
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -84,12 +87,26 @@ def wants_csv(accept: str) -> bool:
     return kind == CSV and _quality(parameters) > 0
 
 
-def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
-    """A CSV file (RFC 4180) of that name."""
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """The rows as CSV (RFC 4180).
+
+    What a spreadsheet would take for a formula, and is no number, has an apostrophe before it: customers write texts
+    that finance opens (https://owasp.org/www-community/attacks/CSV_Injection).
+    """
     text = StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and cell.startswith(_FORMULAS) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """A CSV file of that name."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return HttpResponse(text.getvalue(), content_type=f"{CSV}; charset=utf-8", headers=headers)
+    return HttpResponse(csv_text(rows), content_type=f"{CSV}; charset=utf-8", headers=headers)
 
 
 class JSONRenderer(BaseRenderer):

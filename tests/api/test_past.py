@@ -1,9 +1,12 @@
 """`?at=` and `?asKnownAt=`, an account as of an instant, its projects then, and its history."""
 
+import csv
 from datetime import datetime, timedelta
 
 import pytest
 
+from billing.models import BillingAccount
+from billing.services.approvals import withdraw
 from projects.models import Organization
 from tests import make
 from tests.api.client import BILLING, PROJECTS, Api
@@ -53,6 +56,16 @@ def test_the_history_of_an_account_names_the_request_that_changed_it(admin: Api,
     table = admin.get(f"{US}/history", Accept="text/csv").raw.decode()
     assert table.splitlines()[0] == "at,kind,name,reason,message,actor,requestID,approval,changes"
     assert "request-17" in table.splitlines()[1]
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1+cmd", "@SUM(1)"])
+def test_a_text_that_a_spreadsheet_would_take_for_a_formula_is_led_by_an_apostrophe(
+    admin: Api, acme: Organization, handover: str, text: str
+) -> None:
+    request = make.a_request(BillingAccount.objects.get(name="us"), "Close")
+    withdraw(request.pk, comment=text, actor=make.REQUESTER)
+    newest = next(csv.DictReader(admin.get(f"{US}/history", Accept="text/csv").raw.decode().splitlines()))
+    assert newest["message"] == f"'{text}"
 
 
 def test_a_request_id_that_is_no_id_is_replaced(admin: Api) -> None:
