@@ -13,7 +13,7 @@ from billing.services.usage_assignments import unassigned
 from billing.services.usage_periods import close_month
 from milo.errors import Forbidden, Invalid
 from tests import make
-from tests.ledger import causes_of, refused
+from tests.ledger import causes_of, refused, revisions
 from tests.threads import at_once
 from tests.usage import a_correction, an_event, assert_rollup_is_a_recount, paid, rollup, taken
 
@@ -60,7 +60,10 @@ def test_an_approved_request_gives_the_span_to_the_account_and_shows_the_amounts
         {"service": "compute", "meter": "cpu-time", "unit": "s", "quantity": "6", "events": 2}
     ]
     assert paid(rollup(), account) == 0
+    before = revisions(project)
     approve(request.pk, actor=make.APPROVER)
+    # its lock comes before that of the account, and a revision without could show the past
+    assert revisions(project) == before
     assert [paid(rollup(), who) for who in (account, None)] == [6, 9]
     assert_rollup_is_a_recount()
     # what arrives for the span later, or corrects what is in it, belongs to the account too

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from billing.models import BillingAccount
 from billing.services.usage_periods import close_month
-from billing.services.usage_reports import of_account
+from billing.services.usage_reports import EARLIEST, LATEST, of_account
 from milo.access import Actor
 from milo.kube.fields import StringField
 from milo.kube.kinds import Act, Reading
@@ -40,9 +40,12 @@ class MonthField(serializers.Field[date, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> date:
         try:
-            return date.fromisoformat(f"{data}-01")
+            month = date.fromisoformat(f"{data}-01")
         except ValueError:
             self.fail("form")
+        if not EARLIEST <= month <= LATEST:
+            self.fail("form")
+        return month
 
     def to_representation(self, value: date) -> str:
         return f"{value:%Y-%m}"

@@ -138,5 +138,5 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     audit.save_as(actor, assignment, reason="UsageAssigned", why=f"approved by request {request.name}")
     usage_sums.add(usage_sums.difference(span.sums(), was))
     why = f"usage of {span.project.name} from {span.since.isoformat()} until {span.until.isoformat()}"
+    # of the project, which shows nothing of it, no revision is owed: the lock that keeps those in order comes first
     audit.touch(actor, account, reason="UsageAssigned", why=why)
-    audit.touch(actor, span.project, reason="UsageAssigned", why=f"to {account.name}, by request {request.name}")

@@ -14,7 +14,7 @@ from billing.usage.focus import COLUMNS
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, Api
-from tests.usage import an_event, taken
+from tests.usage import a_correction, an_event, taken
 
 BEGINNING = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
@@ -85,3 +85,18 @@ def test_a_period_is_a_month(viewer: Api, acme: Organization) -> None:
         answer = viewer.get(f"{ACCOUNTS}/us/usage/focus{query}")
         answer.refused(422, "Invalid")
         assert set(answer.causes()) == {"query.period"}
+
+
+def test_what_a_spreadsheet_would_take_for_a_formula_is_a_text(acme: Organization, viewer: Api) -> None:
+    project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us", display_name="=1+1")
+    make.a_binding(project, account)
+    taken(an_event(project, "2"), event := an_event(project, "3"))
+    taken(a_correction(event, "-9.5"))
+    (line,) = export(viewer, f"{timezone.now():%Y-%m}")
+    assert (line["BillingAccountName"], line["ConsumedQuantity"]) == ("'=1+1", "-4.5")
+
+
+@pytest.mark.parametrize("period", ["9999-12", "0001-01", "may"])
+def test_a_month_that_is_none_is_refused(acme: Organization, viewer: Api, period: str) -> None:
+    make.a_ready_account(acme, "us")
+    viewer.get(f"{ACCOUNTS}/us/usage/focus?period={period}").refused(422, "Invalid")
