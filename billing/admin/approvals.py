@@ -143,7 +143,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
             Panel(
                 _("What is proposed"),
                 [_("Field"), _("As reviewed"), _("Proposed")],
-                [[label(name), shown(row.reviewed.get(name)), shown(value)] for name, value in proposed(row).items()],
+                [[label(name), shown(before), shown(after)] for name, before, after in proposed(row)],
             )
         ]
 
@@ -151,7 +151,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return Panel(
             _("The account as reviewed"),
             [_("Field"), _("Value")],
-            [[label(name), shown(value)] for name, value in row.reviewed.items()],
+            sorted([label(name), shown(value)] for name, value in row.reviewed.items()),
         )
 
     def waiting(self, request: HttpRequest) -> int:

@@ -27,20 +27,20 @@ def label(name: str) -> str:
 
 
 def readable(value: Any) -> str:
-    """A value of a manifest on one line; a dash for nothing."""
+    """A value of a manifest on one line, its fields by name (PostgreSQL keeps no order of them); a dash for nothing."""
     if value in (None, "", [], {}):
         return "-"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, dict):
-        return "; ".join(f"{label(name)}: {readable(inner)}" for name, inner in value.items())
+        return "; ".join(f"{label(name)}: {readable(inner)}" for name, inner in sorted(value.items()))
     return ", ".join(map(readable, value)) if isinstance(value, list) else str(value)
 
 
 def shown(value: Any) -> str:
     """A value of a manifest, each of its parts on a line."""
     if value and isinstance(value, dict):
-        return lines(readable({name: inner}) for name, inner in value.items())
+        return lines(readable({name: inner}) for name, inner in sorted(value.items()))
     return lines(map(readable, value)) if value and isinstance(value, list) else readable(value)
 
 

@@ -1,10 +1,14 @@
 """Deciding on a request: by a second person, on what was reviewed, with the refusal on the form."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.models import ApprovalRequest
+from billing.payment_terms import LatePaymentPenalty
 from billing.services import approvals
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
@@ -80,7 +84,18 @@ def test_an_approver_reads_words_and_no_json(world: World, approver: Client) -> 
     page = approver.get(page_of(request)).content.decode()
     assert "Card reference: cc-12345" in page
     assert all(raw not in page for raw in ("cardReference", "netDays", "{&quot;"))
-    assert "Net days: 90<br>Invoice frequency: Monthly" in approver.get(page_of(request, "approve")).content.decode()
+    assert "Net days: 30 \N{RIGHTWARDS ARROW} 90" in approver.get(page_of(request, "approve")).content.decode()
+
+
+def test_an_approver_sees_that_terms_left_out_of_a_proposal_end(world: World, approver: Client) -> None:
+    late = LatePaymentPenalty(Decimal("9.12"), 5)
+    account = make.a_ready_account(world.organization, payment_terms=replace(make.TERMS, late_payment_penalty=late))
+    terms = {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}
+    request = make.a_request(account, proposal={"paymentTerms": terms})
+    ends = ["Late payment penalty", "Annual rate percent: 9.12<br>Grace days: 5", "-"]
+    assert ends in approver.get(page_of(request)).context["panels"][0].rows
+    form = approver.get(page_of(request, "approve")).content.decode()
+    assert "Annual rate percent: 9.12; Grace days: 5 \N{RIGHTWARDS ARROW} -" in form
 
 
 def test_what_has_changed_since_stands_on_the_page_and_in_the_refusal(
