@@ -16,8 +16,8 @@ JUSTIFIED = {"justification": "agreed with the customer"}
     ("phase", "offered"),
     [
         ("Incomplete", {"request-closure", "request-terms"}),
-        ("Ready", {"request-closure", "request-terms"}),
-        ("Suspended", {"request-reactivation", "request-closure", "request-terms"}),
+        ("Ready", {"request-closure", "request-terms", "request-assignment"}),
+        ("Suspended", {"request-reactivation", "request-closure", "request-terms", "request-assignment"}),
         ("Closed", {"request-reopening"}),
         ("Archived", set()),
     ],
