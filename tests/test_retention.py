@@ -13,12 +13,13 @@ from billing.compliance import retention
 from billing.models import ApprovalRequest, BillingAccount, Notice
 from billing.services import archival, bundles
 from billing.services.archival import ARCHIVIST, archive, purge_on
+from billing.services.deliveries import requeue
 from billing.services.holds import set_hold
 from billing.services.pseudonyms import PERSONAL
 from billing.services.purges import PURGER, purge
 from billing.tasks import announce_retention, archive_accounts, purge_accounts
 from milo import audit
-from milo.errors import Invalid
+from milo.errors import Invalid, NotFound
 from milo.ledger import seals
 from milo.ledger.models import Salt
 from milo.ledger.verification import verify
@@ -143,6 +144,9 @@ def test_no_notice_that_is_owed_goes_to_a_purged_recipient(archived: BillingAcco
     clock(PURGE_DAY)
     purge_accounts()
     assert set(archived.notices.values_list("phase", flat=True)) == {"Dead"}
+    for notice in Notice.objects.filter(account=archived):
+        with refused(NotFound):
+            requeue(notice.pk, actor=PURGER)
 
 
 def test_a_hold_beats_the_purge_until_the_day_after_its_release(archived: BillingAccount, clock: Any) -> None:

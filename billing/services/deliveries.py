@@ -141,7 +141,9 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
     """Owe an undeliverable notice again, under its old Message-ID. Raises `Forbidden`, `NotFound` unless it is Dead."""
     actor.require("create", NOTICES, None, act="requeue")
     with transaction.atomic():
-        notice = Notice.objects.select_for_update().filter(pk=notice_id, phase=Notice.Phase.DEAD).first()
+        # what a purge took the recipient from cannot be delivered to anybody
+        dead = Notice.objects.filter(phase=Notice.Phase.DEAD, account__pseudonymised_on=None)
+        notice = dead.select_for_update(of=("self",)).filter(pk=notice_id).first()
         if notice is None:
             raise NotFound("there is no such undeliverable notice")
         notice.phase, notice.attempts, notice.due_at = Notice.Phase.PENDING, 0, timezone.now()
