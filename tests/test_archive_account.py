@@ -20,6 +20,7 @@ from tests.admin.browser import buttons, page_of, staff
 from tests.api.client import ACCOUNTS, Api
 from tests.ledger import assert_history_explains, nothing_changes, refused, steps
 from tests.retention import Failing, a_closed_account, manifest, noon, part, store, stored
+from tests.usage import an_event, taken
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,20 @@ def test_the_bundle_holds_everything_of_the_account_with_its_history(closed: Bil
     assert len(lines(closed, "account-history")) == closed.history.count() - 1  # the step that archived it
 
 
+def test_the_bundle_holds_the_accounts_usage_and_nobody_elses_with_what_was_counted(closed: BillingAccount) -> None:
+    paid, after = closed.bindings.get(), BillingAccount.objects.get(name="eu").bindings.get()
+    taken(
+        an_event(paid.project, "0.1", time=paid.established_at),
+        an_event(after.project, "5", time=after.established_at),
+    )
+    archive(closed.pk, actor=ARCHIVIST)
+    shown = [(row["granularity"], row["starts_on"], row["quantity"], row["events"]) for row in lines(closed, "usage")]
+    assert sorted(shown) == [("day", "2026-01-10", "0.1", 1), ("month", "2026-01-01", "0.1", 1)]
+    assert {(row["account_id"], row["service"], row["meter_name"], row["unit"]) for row in lines(closed, "usage")} == {
+        (closed.pk, "compute", "cpu-time", "s")
+    }
+
+
 @pytest.mark.parametrize("day", ["2026-01-11", "2026-04-10"])
 def test_an_account_that_can_be_reopened_is_not_archived(
     closed: BillingAccount, monkeypatch: pytest.MonkeyPatch, settings: Any, day: str
@@ -104,7 +119,7 @@ def organization() -> Organization:
     return make.an_organization()
 
 
-@pytest.mark.parametrize("step", [1, 2, 7, 13, 14])
+@pytest.mark.parametrize("step", [1, 2, 7, 14, 15])
 def test_a_storage_that_fails_at_any_file_leaves_a_closed_account_and_a_repeat_archives_it(
     closed: BillingAccount, step: int
 ) -> None:

@@ -29,6 +29,10 @@ class UsageRollupQuerySet(models.QuerySet["UsageRollup"]):
         """Usage at a time when nobody paid for the project: the queue."""
         return self.filter(account=None)
 
+    def with_meters(self) -> Self:
+        """Each sum with `service`, `meter_name` and `unit`, so that it is understood by itself."""
+        return self.annotate(service=F("meter__service"), meter_name=F("meter__name"), unit=F("meter__unit"))
+
 
 class UsageRollup(models.Model):
     """The sum of the events of one payer, project, meter and day or month, kept in the transaction of the intake.

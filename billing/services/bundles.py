@@ -28,6 +28,7 @@ from billing.models import (
     Hold,
     Notice,
     Suspension,
+    UsageRollup,
 )
 
 IN_MEMORY = 1024 * 1024
@@ -75,6 +76,7 @@ def parts(account: BillingAccount) -> Iterator[tuple[str, type[Model], QuerySet[
         yield f"{name}.jsonl", model, model._default_manager.filter(**_of(model, account)).order_by("pk")
         yield f"{name}-history.jsonl", model, _history(model, account).order_by("history_id")
     yield "notices.jsonl", Notice, Notice.objects.filter(account=account).order_by("pk")
+    yield "usage.jsonl", UsageRollup, UsageRollup.objects.filter(account=account).with_meters().order_by("pk")
 
 
 def newest(account: BillingAccount) -> dict[str, int]:

@@ -4,7 +4,16 @@ from typing import Any
 
 from django.db.models import Model
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Charge,
+    Hold,
+    Notice,
+    Suspension,
+    UsageRollup,
+)
 from milo import audit
 from milo.ledger.redactions import pseudonym
 from milo.ledger.rows import PURGED
@@ -18,6 +27,7 @@ PERSONAL: dict[type[Model], tuple[str, ...]] = {
     Charge: ("description", *_METADATA),
     Hold: ("reason", "release_reason"),
     Notice: ("recipient", "context", "last_error"),
+    UsageRollup: (),
 }
 
 
