@@ -106,13 +106,14 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
     """The Status of a domain refusal, with its first 50 causes.
 
     Of what is Invalid, kubectl prints a bullet per cause and no message: where there is none, the state is the cause.
-    Of anything else it prints the message alone, which therefore repeats causes (those of an apply are in it already).
+    Of a Conflict it prints the message alone, which therefore repeats causes (those of an apply are in it already).
     """
     causes = refused.causes[:CAUSES_SHOWN]
     message = refused.message
-    if refused.reason == "Invalid" or any(cause.reason.startswith("FieldValue") for cause in causes):
+    invalid = refused.reason == "Invalid"
+    if invalid or (refused.reason == "Conflict" and not any(it.reason == "FieldManagerConflict" for it in causes)):
         message = str(Refused(refused.message, causes))
-    if refused.reason == "Invalid":
+    if invalid:
         causes = causes or (Cause("status", refused.message),)
         if "name" in details:
             message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
