@@ -118,6 +118,10 @@ class Change(models.Model):
             models.Index(fields=["uid", "-resource_version"], name="kube_change_of_object"),
             # replay and paging of one kind
             models.Index(fields=["resource", "resource_version"], name="kube_change_of_kind"),
+            # the events of a namespace, newest first: few among all that is in the log
+            models.Index(
+                fields=["namespace", "-resource_version"], name="kube_event_of_namespace", condition=~Q(reason="")
+            ),
         ]
 
     def __str__(self) -> str:
