@@ -77,5 +77,6 @@ def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World,
 
 
 def test_the_list_offers_to_create_one_to_those_who_may(operator: Client, auditor: Client) -> None:
-    assert buttons(operator.get(list_of(Project))) == {CREATE}
-    assert buttons(auditor.get(list_of(Project))) == set()
+    what_nobody_pays_for = list_of(Project, "unassigned-usage")
+    assert buttons(operator.get(list_of(Project))) == {CREATE, what_nobody_pays_for}
+    assert buttons(auditor.get(list_of(Project))) == {what_nobody_pays_for}
