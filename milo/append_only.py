@@ -181,6 +181,21 @@ def lift(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
                 cursor.execute(statement)
 
 
+def lift_before_migrate(using: str, plan: Sequence[Any], **kwargs: Any) -> None:
+    """Receiver of `pre_migrate`: SQLite rebuilds a table by renaming it, which a trigger that names it prevents.
+
+    Every trigger of the database goes, those of the version before too. Where a migration then fails, the checks say
+    that guards are missing until one has succeeded.
+    """
+    connection = connections[using]
+    if connection.vendor != "sqlite" or not plan:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")
+
+
 def install_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
     """Receiver of `post_migrate`."""
     guards = list(_declared.get(app_config.label, {}).values())

@@ -1,8 +1,8 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
-from milo.append_only import install_after_migrate
+from milo.append_only import install_after_migrate, lift_before_migrate
 
 
 class MiloConfig(AppConfig):
@@ -10,6 +10,7 @@ class MiloConfig(AppConfig):
     verbose_name = "Milo"
 
     def ready(self) -> None:
+        pre_migrate.connect(lift_before_migrate, dispatch_uid="milo.append_only")
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
 
 

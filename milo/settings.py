@@ -56,6 +56,8 @@ def _database(url: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL",
         }
+        # opening the file took longer than all else that a read does
+        config["CONN_MAX_AGE"] = 600
     elif config["ENGINE"].endswith("postgresql"):
         options |= {
             # watches borrow connections too, and hold none

@@ -16,6 +16,8 @@ from milo.settings import DATABASES
 if not os.environ.get("TEST_DATABASE_URL"):
     # a file, because threads of one test must see one database
     path = os.environ.get("MILO_TEST_SQLITE") or Path(tempfile.gettempdir(), "milo-test.sqlite3")
+    # threads of a test end with it, and their connections with them
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["TEST"] = {"NAME": str(path)}
     # a test database need not survive a power cut
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"

@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.core.management.sql import emit_pre_migrate_signal
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
 from django.test.utils import CaptureQueriesContext
@@ -115,3 +116,20 @@ def test_migrate_installs_again_what_a_rebuilt_table_has_lost(a_guard: append_on
     assert append_only.missing(connection) == []
     with pytest.raises(IntegrityError, match=a_guard.name):
         update(account, currency_code="EUR")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upgrade_rebuilds_tables_in_use_and_guards_them_again() -> None:
+    organization = make.an_organization()
+    account = make.a_ready_account(organization)
+    make.a_binding(make.a_project(organization), account)
+    before = everything()
+    emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=["a migration"])
+    if connection.vendor == SQLITE:
+        with connection.schema_editor() as editor:
+            for label in LEDGER_APPS:
+                for model in apps.get_app_config(label).get_models():
+                    editor._remake_table(model)
+    call_command("migrate", verbosity=0)
+    assert append_only.missing(connection) == []
+    assert everything() == before
