@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.core.management.sql import emit_pre_migrate_signal
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations import Migration
 from django.db.models import CheckConstraint, UniqueConstraint
 from django.test.utils import CaptureQueriesContext
 
@@ -124,12 +125,14 @@ def test_an_upgrade_rebuilds_tables_in_use_and_guards_them_again() -> None:
     account = make.a_ready_account(organization)
     make.a_binding(make.a_project(organization), account)
     before = everything()
-    emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=["a migration"])
+    emit_pre_migrate_signal(
+        verbosity=0, interactive=False, db="default", plan=[(Migration("0099_next", "billing"), False)]
+    )
     if connection.vendor == SQLITE:
         with connection.schema_editor() as editor:
             for label in LEDGER_APPS:
                 for model in apps.get_app_config(label).get_models():
-                    editor._remake_table(model)
+                    editor._remake_table(model)  # type: ignore[attr-defined]
     call_command("migrate", verbosity=0)
     assert append_only.missing(connection) == []
     assert everything() == before
