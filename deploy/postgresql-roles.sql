@@ -1,6 +1,7 @@
 -- The role of the application, which owns nothing: it can neither switch a guard off nor empty a table.
--- Run it as the role that owns the tables (the one that runs `manage.py migrate`), once, after the first migrate:
---   psql -v ON_ERROR_STOP=1 -f deploy/postgresql-roles.sql "$DATABASE_URL_OF_THE_OWNER"
+-- Run it as the role that owns the tables (the one that runs `manage.py migrate`), after every migrate that brings a new
+-- version; what it grants already it grants again:
+--   psql --single-transaction -v ON_ERROR_STOP=1 -f deploy/postgresql-roles.sql "$DATABASE_URL_OF_THE_OWNER"
 -- and let the application log in by a role that is a member of this one:
 --   CREATE ROLE milo LOGIN PASSWORD '...' IN ROLE milo_application;
 -- Server and worker get the DATABASE_URL of that role, `manage.py migrate` and `manage.py ledger verify` the owner's.
@@ -19,6 +20,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO milo_appl
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO milo_application;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO milo_application;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_application;
+
+-- all of the owner's rights that it may use: a month's partition of the usage events
+GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;
 
 -- which migrations were made is the owner's to say
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM milo_application;

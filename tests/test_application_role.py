@@ -1,22 +1,29 @@
 """The role of the application on PostgreSQL (deploy/postgresql-roles.sql): it does its work, and owns nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection, transaction
 
+from billing.models import BillingAccount, usage_partitions
 from billing.services.projects import archive_project
-from billing.tasks import deliver_notices, inspect_ledger
-from milo.kube.tasks import compact_change_log
+from milo.celery import app
+from milo.identity.models import ServiceToken
 from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
 from milo.ledger.verification import verify
 from tests import make
 from tests.attacks.machinery import SQLITE, execute
+from tests.clock import clock
 from tests.ledger import nothing_changes
+from tests.usage import an_event, taken
+
+__all__ = ["clock"]
 
 pytestmark = pytest.mark.django_db
 ROLES = Path(settings.BASE_DIR, "deploy", "postgresql-roles.sql")
@@ -42,17 +49,93 @@ def execute_script(script: str) -> None:
     assert not result.error_message, result.error_message
 
 
-def test_the_application_does_all_its_work_by_its_role(application: None) -> None:
-    organization = make.an_organization()
-    project, account = make.a_project(organization), make.a_ready_account(organization)
+OWNERS_COMMANDS = {"migrate", "up"}
+COMMANDS = (
+    ("access_table",),
+    ("archive", "verify"),
+    ("compliance", "check", "--organization", "acme-corp"),
+    ("ledger", "seal"),
+    ("ledger", "verify"),
+    ("ledger", "continuity"),
+    ("ledger", "export", "{folder}/bundle.zip", "--organization", "acme-corp"),
+    ("renew_manifests",),
+    ("retention", "plan"),
+    ("token", "issue", "robot"),
+    ("token", "list"),
+    ("token", "revoke", "{token}"),
+    ("usage", "verify"),
+    ("usage", "rebuild"),
+)
+
+
+@pytest.fixture
+def work(settings: Any) -> BillingAccount:
+    """Something of everything that the background looks after."""
+    settings.MILO_PLATFORM_COUNTRY = "DE"
+    settings.STORAGES = {**settings.STORAGES, "archive": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    organization = make.an_organization("acme-corp")
+    project, account = make.a_project(organization), make.a_ready_account(organization, display_name="Erika Example")
     make.a_binding(project, account)
+    taken(an_event(project))
     make.in_phase(account, "Suspended")
     archive_project(project.pk, actor=make.PLATFORM)
-    deliver_notices()
-    assert seal_ledger() > 0
-    compact_change_log()
-    assert inspect_ledger() == 0
+    return make.in_phase(account, "Closed")
+
+
+def run_every_task() -> None:
+    app.loader.import_default_modules()
+    # sealed before and after: what the others write is proven too
+    tasks = sorted(name for name in app.tasks if not name.startswith("celery."))
+    assert {each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()} <= set(tasks)
+    for name in (*tasks, "milo.ledger.tasks.seal_ledger"):
+        app.tasks[name]()
+
+
+def test_every_task_does_its_work_by_the_role_of_the_application(
+    application: None, work: BillingAccount, clock: Callable[[date], None]
+) -> None:
+    run_every_task()
+    for later in (timedelta(days=100), timedelta(days=365 * 12)):
+        clock(date.today() + later)
+        run_every_task()
+    work.refresh_from_db()
+    assert (work.phase, work.display_name) == ("Archived", "[purged]")
+    assert usage_partitions.missing(connection, date.today() + timedelta(days=365 * 12)) == []
     assert verify().faults == []
+
+
+def test_every_command_but_those_of_the_owner_runs_by_the_role_of_the_application(
+    application: None, work: BillingAccount, tmp_path: Path
+) -> None:
+    ours = {
+        name for name, label in get_commands().items() if label.partition(".")[0] in ("milo", "projects", "billing")
+    }
+    assert {command for command, *_arguments in COMMANDS} == ours - OWNERS_COMMANDS
+    make.a_person("robot")
+    for command, *arguments in COMMANDS:
+        token = ServiceToken.objects.order_by("pk").values_list("pk", flat=True).first()
+        call_command(command, *(each.format(folder=tmp_path, token=token) for each in arguments))
+    assert (tmp_path / "bundle.zip").exists()
+
+
+def test_nobody_but_the_application_makes_partitions_and_no_table_of_its_own_stands_in(application: None) -> None:
+    if connection.vendor == SQLITE:
+        assert usage_partitions.missing(connection, date(2031, 5, 1)) == []
+        return
+    execute("CREATE TEMPORARY TABLE billing_usageevent (time timestamptz) PARTITION BY RANGE (time)")
+    usage_partitions.make(connection, date(2031, 5, 17))
+    execute("DROP TABLE pg_temp.billing_usageevent")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = to_regclass(%s)",
+            ["public.billing_usageevent_y2031m05"],
+        )
+        assert cursor.fetchall() == [("billing_usageevent",)]
+        cursor.execute(
+            "SELECT grantee FROM information_schema.routine_privileges"
+            " WHERE routine_name = 'make_usage_partition' AND grantee <> grantor"
+        )
+        assert cursor.fetchall() == [("milo_application",)]
 
 
 ATTACKS = {

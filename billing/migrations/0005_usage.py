@@ -22,7 +22,12 @@ class CreatePartitioned(migrations.CreateModel):
             f"CREATE TABLE {usage_partitions.DEFAULT} PARTITION OF {usage_partitions.TABLE} DEFAULT", params=None
         )
         for month in usage_partitions.months_ahead(timezone.now().date()):
-            schema_editor.execute(usage_partitions.definition(month), params=None)
+            start, end = (f"'{day} 00:00:00+00'" for day in (month, usage_partitions.next_month(month)))
+            schema_editor.execute(
+                f"CREATE TABLE {usage_partitions.name(month)} PARTITION OF {usage_partitions.TABLE}"
+                f" FOR VALUES FROM ({start}) TO ({end})",
+                params=None,
+            )
 
 
 class Migration(migrations.Migration):

@@ -19,7 +19,6 @@ def make_partitions() -> int:
         if usage_partitions.held_by_default(connection, month):
             log.error("usage_month_in_default_partition", month=f"{month:%Y-%m}")
             continue
-        with connection.cursor() as cursor:
-            cursor.execute(usage_partitions.definition(month))
+        usage_partitions.make(connection, month)
         made += 1
     return made
