@@ -77,7 +77,7 @@ def test_a_revision_says_who_did_what_and_why() -> None:
     assert said == {
         binding: (make.PLATFORM.name, "us pays for webapp"),
         project: (make.PLATFORM.name, "now paid for by us"),
-        account: (make.PLATFORM.name, "webapp"),
+        account: (make.PLATFORM.name, "pays for webapp from now on"),
     }
 
 
