@@ -18,6 +18,7 @@ from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
 from billing.admin.request_acts import REQUESTS
 from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
+from billing.admin.timeline import TimelinePages
 from billing.admin.usage import RequestAssignment, UsagePages
 from billing.admin.wording import in_words, label, readable
 from billing.models import BillingAccount, BillingAccountBinding
@@ -31,7 +32,7 @@ from projects.admin.resources import METADATA
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(UsagePages, LedgerAdmin):
+class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
     resource = ACCOUNTS
     icon = "credit_card"
     phase_colors = {"Ready": "success", "Provisioning": "info", "Incomplete": "warning", "Suspended": "danger"}

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -124,7 +123,9 @@ class UsagePages:
         """Every day, service, project, meter and payer of the last days."""
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(self.get_queryset(request), pk=object_id)
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
         today = timezone.now().astimezone(UTC).date()
         by = ("account", "project", "service", "meter")
         query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, by)

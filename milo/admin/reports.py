@@ -37,6 +37,10 @@ class Report(TemplateView):
         """The answer to what the form asks; its `more` is a query that asks for the rest."""
         raise NotImplementedError
 
+    def back(self) -> str:
+        """The address of the page that this one belongs to."""
+        return self.admin.list_address()
+
     @property
     def admin(self) -> "ReadOnlyAdmin":
         assert self.model_admin
@@ -58,7 +62,7 @@ class Report(TemplateView):
             "opts": self.admin.opts,
             "form": form,
             "panels": [panel] if panel else [],
-            "back": self.admin.list_address(),
+            "back": self.back(),
         }
         return self.render_to_response(context)
 

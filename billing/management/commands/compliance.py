@@ -1,6 +1,5 @@
 """`manage.py compliance check`."""
 
-import csv
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from django.utils import timezone
 from billing.compliance.check import Drift
 from billing.models import BillingAccount
 from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
+from milo.kube.negotiation import csv_text
 from projects.models import Organization
 
 HEADER = "organization account since rule field message confidence source".split()
@@ -37,14 +37,13 @@ class Command(BaseCommand):
         on, organization = options["as_of"] or timezone.now().date(), options["organization"]
         if organization and not Organization.objects.filter(name=organization).exists():
             raise CommandError(f"there is no organization {organization}", returncode=WRONG_USE)
-        writer = csv.writer(self.stdout) if options["csv"] else None
-        if writer:
-            writer.writerow(HEADER)
+        if options["csv"]:
+            self.stdout.write(csv_text([HEADER]), ending="")
         found, failing, before = 0, 0, ""
         for each in find_drift(_with_progress(organization), on):
             found, failing, before = found + 1, failing + (each.name != before), each.name
-            if writer:
-                writer.writerow(_cells(each))
+            if options["csv"]:
+                self.stdout.write(csv_text([_cells(each)]), ending="")
             else:
                 since = f"since {each.since}" if each.since else "always"
                 self.stdout.write(f"{each.name}  {since}  {each.finding.field} {each.finding.cause().message}")

@@ -1,6 +1,5 @@
 """`manage.py retention plan`."""
 
-import csv
 from argparse import ArgumentParser
 from datetime import date
 from typing import Any
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing.services.retention import Planned, plan
+from milo.kube.negotiation import csv_text
 
 HEADER = ("organization", "account", "phase", "archiveOn", "purgeOn", "holds", "due")
 
@@ -29,15 +29,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         on = options["as_of"] or timezone.now().date()
-        writer = csv.writer(self.stdout)
         if options["csv"]:
-            writer.writerow(HEADER)
+            self.stdout.write(csv_text([HEADER]), ending="")
         else:
             self.stdout.write(_line(HEADER))
         for found in plan(on, options["organization"]):
             cells = _cells(found, on)
             if options["csv"]:
-                writer.writerow(cells)
+                self.stdout.write(csv_text([cells]), ending="")
             else:
                 self.stdout.write(_line(cells))
 

@@ -1,0 +1,68 @@
+"""The timeline of an account: everything that happened to it, in one list and as CSV."""
+
+import csv
+
+import pytest
+from django.test import Client
+
+from billing.services.approvals import withdraw
+from billing.tasks import deliver_notices
+from tests import make
+from tests.admin.browser import page_of
+from tests.admin.conftest import Life, World
+from tests.ledger import nothing_changes
+
+
+def texts(client: Client, address: str) -> list[list[str]]:
+    (panel,) = client.get(address).context["panels"]
+    return [[str(cell) for cell in row] for row in panel.rows]
+
+
+def test_one_list_has_every_kind_of_event_and_what_it_changed(world: World, life: Life, auditor: Client) -> None:
+    deliver_notices()
+    rows = texts(auditor, page_of(world.us, "timeline"))
+    assert {row[1] for row in rows} == {
+        "BillingAccount",
+        "BillingAccountBinding",
+        "Suspension",
+        "Hold",
+        "Charge",
+        "ApprovalRequest",
+        "Notice",
+    }
+    suspended = next(row for row in rows if row[1] == "BillingAccount")
+    assert "phase: Ready → Suspended" in suspended[-1]
+    assert suspended[5] == "system:tests"
+
+
+def test_the_page_of_the_account_leads_to_it_and_it_leads_back(world: World, auditor: Client) -> None:
+    timeline = page_of(world.us, "timeline")
+    assert timeline in auditor.get(page_of(world.us)).content.decode()
+    assert page_of(world.us) in auditor.get(timeline).content.decode()
+
+
+def test_as_csv_it_is_the_same_and_a_formula_is_disarmed(world: World, life: Life, auditor: Client) -> None:
+    withdraw(life.request.pk, comment="=HYPERLINK(1)", actor=make.REQUESTER)
+    answer = auditor.get(page_of(world.us, "timeline"), {"csv": "1"})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="acme-us-history.csv"'
+    rows = list(csv.DictReader(answer.content.decode().splitlines()))
+    assert [row["reason"] for row in rows] == [row[3] for row in texts(auditor, page_of(world.us, "timeline"))]
+    assert rows[0]["message"] == "'=HYPERLINK(1)"
+
+
+def test_it_ends_before_an_instant(world: World, life: Life, auditor: Client) -> None:
+    address = page_of(world.us, "timeline")
+    before = world.us.history.earliest().history_date.strftime("%Y-%m-%dT%H:%M")
+    assert texts(auditor, f"{address}?before={before}") == []
+    assert auditor.get(address, {"before": "yesterday", "csv": "1"}).context["panels"] == []
+
+
+@pytest.mark.parametrize("key", ["0", "x", "1/2"])
+def test_there_is_none_of_no_account(key: str, world: World, auditor: Client) -> None:
+    assert auditor.get(f"/admin/billing/billingaccount/{key}/timeline/").status_code == 404
+    assert auditor.get(f"/admin/billing/billingaccount/{key}/usage.csv").status_code == 404
+
+
+def test_it_only_reads(world: World, operator: Client) -> None:
+    with nothing_changes():
+        assert operator.post(page_of(world.us, "timeline")).status_code == 405
