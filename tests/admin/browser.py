@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import reverse
 
+from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.read_only import ReadOnlyAdmin
 from tests import make
@@ -87,6 +88,8 @@ def every_page() -> list[str]:
                 pages.append(page_of(row, "history"))
             if isinstance(model_admin, LedgerAdmin):
                 pages.append(page_of(row, f"history/{row.history.latest().pk}"))  # type: ignore[attr-defined]
+            if model is BillingAccount:
+                pages.append(page_of(row, "timeline"))
     return pages
 
 

@@ -8,7 +8,11 @@ from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
 
+from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
+from milo.ledger.models import Inspection, Redaction, Salt, Seal
+from milo.ledger.tables import all_tables
+from milo.ledger.tasks import seal_ledger
 from tests.admin.browser import STAFF_ROLES, every_act, list_of, page_of, staff, superuser
 from tests.admin.conftest import Life, World
 from tests.ledger import nothing_changes
@@ -48,6 +52,18 @@ def test_a_row_is_neither_added_changed_deleted_nor_reverted(client: Client) -> 
             addresses += [page_of(row, part) for part in ("change", "delete", "history", f"history/{oldest}")]
             for address in addresses:
                 assert client.post(address, everything_else(row)).status_code in (403, 405), address
+
+
+def test_neither_seals_nor_rows_of_history_have_a_page_to_post_to(world: World) -> None:
+    assert seal_ledger() > 0
+    client = superuser()
+    models: list[type[Model]] = [Seal, Salt, Redaction, Inspection, *(table.model for table in all_tables())]
+    assert BillingAccount.history.model in models
+    with nothing_changes():
+        for model in models:
+            for part in ("add/", f"{model._base_manager.values_list('pk', flat=True).first()}/change/", ""):
+                address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/{part}"
+                assert client.post(address, {"_save": "Save", "action": "delete_selected"}).status_code == 404, address
 
 
 def test_there_is_no_form_to_add_or_delete_a_row(client: Client) -> None:
