@@ -3,11 +3,13 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rfc8785
 from django.conf import settings as configured
+from django.core.management import call_command
 from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from milo.ledger.tasks import seal_ledger
 from milo.ledger.verification import verify
 from tests import make
 from tests.attacks.machinery import SQLITE
+from tests.retention import Failing
 from tests.threads import at_once
 
 transactional = pytest.mark.django_db(transaction=True)
@@ -159,6 +162,32 @@ def test_a_webhook_is_given_every_head_and_what_it_refused_again(
     authorization, heads = Kept.bodies[-1]
     assert authorization == "Bearer secret"
     assert heads == [anchors.head_of(Seal.objects.get())]
+
+
+@pytest.mark.django_db
+def test_a_storage_keeps_each_hand_over_in_a_file_of_its_own_that_verify_reads(settings: Any, tmp_path: Path) -> None:
+    settings.MILO_LEDGER_ANCHOR = "milo.ledger.anchors.StorageAnchor"
+    settings.MILO_LEDGER_ANCHOR_OPTIONS = {"backend": "tests.retention.Failing"}
+    Failing.saved, Failing.fail_at = 0, 1
+    make.an_organization()
+    seals.seal()
+    assert Seal.objects.filter(handed_over_at=None).count() == 1
+    settings.MILO_LEDGER_ANCHOR_OPTIONS = {
+        "backend": "django.core.files.storage.FileSystemStorage",
+        "options": {"location": str(tmp_path)},
+    }
+    for _ in range(2):
+        make.an_organization()
+        seals.seal()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == [
+        "heads-000000000001-000000000002.jsonl",
+        "heads-000000000003-000000000003.jsonl",
+    ]
+    every = tmp_path / "all.jsonl"
+    every.write_text("".join(file.read_text() for file in files))
+    call_command("ledger", "verify", against=every)
+    assert Seal.objects.filter(handed_over_at=None).count() == 0
 
 
 def test_heads_are_not_sent_in_the_clear() -> None:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -35,7 +37,7 @@ class FileAnchor:
     def keep(self, heads: list[dict[str, Any]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
-            file.writelines(json.dumps(head, sort_keys=True) + "\n" for head in heads)
+            file.write(_lines(heads))
             file.flush()
             os.fsync(file.fileno())
 
@@ -50,7 +52,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class WebhookAnchor:
     """POSTs heads as a JSON array to an https address, with a bearer token where one is given.
 
-    Anything but a 2xx answer within 10 seconds counts as not kept. Behind it may stand a bucket with an object lock.
+    Anything but a 2xx answer within 10 seconds counts as not kept.
     """
 
     def __init__(self, url: str, token: str = "") -> None:
@@ -66,6 +68,25 @@ class WebhookAnchor:
         request = urllib.request.Request(self._url, json.dumps(heads).encode(), headers, method="POST")  # noqa: S310  the address is checked above
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=10):
             pass
+
+
+class StorageAnchor:
+    """Keeps heads in a storage of Django, each time in a new file that is named by the first and last number.
+
+    `backend` is the class and `options` its arguments. With a bucket whose default retention is an object lock (S3:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) nobody can take back what was kept.
+    """
+
+    def __init__(self, backend: str, options: dict[str, Any] | None = None) -> None:
+        self._storage: Storage = import_string(backend)(**options or {})
+
+    def keep(self, heads: list[dict[str, Any]]) -> None:
+        name = f"heads-{heads[0]['number']:012}-{heads[-1]['number']:012}.jsonl"
+        self._storage.save(name, ContentFile(_lines(heads).encode()))
+
+
+def _lines(heads: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(head, sort_keys=True) + "\n" for head in heads)
 
 
 def anchor() -> Anchor:
