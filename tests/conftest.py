@@ -43,11 +43,6 @@ def django_db_setup(
         yield
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones, servers and benchmarks, begin first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("once") is None)
-
-
 def pytest_collection_finish() -> None:
     """What is imported and collected stays until the end, so the garbage collector need not look at it again."""
     gc.collect()

@@ -18,7 +18,7 @@ def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
         env=os.environ | {"MILO_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr
