@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import pytest
@@ -163,6 +163,8 @@ def test_a_meter_counts_in_the_unit_of_its_first_event(project: Any, payer: Any)
     assert reasons(receipt) == {0: ("data.unit", "FieldValueInvalid")}
 
 
+DEEP: Any = reduce(lambda inner, _depth: [inner], range(300), [])
+UNSEEN = "\u200b\u2060"
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a negative quantity": ({"data": {"quantity": "-1"}}, "data.quantity"),
     "40 digits": ({"data": {"quantity": "1" * 40}}, "data.quantity"),
@@ -186,8 +188,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no attribute of CloudEvents": ({"Source": "x"}, "Source"),
     "data that is a list": ({"data": []}, "data"),
     "nested dimensions": ({"data": {"dimensions": {"a": {"b": "c"}}}}, "data.dimensions.a"),
+    "deeply nested dimensions": ({"data": {"dimensions": {"a": DEEP}}}, "data.dimensions.a"),
+    "a type that is nested as deeply": ({"type": DEEP}, "type"),
     "21 dimensions": ({"data": {"dimensions": {f"d{n}": "" for n in range(21)}}}, "data.dimensions"),
     "a card number": ({"data": {"dimensions": {"note": "4111 1111 1111 1111"}}}, ""),
+    "a card number that nobody sees": ({"data": {"dimensions": {"note": UNSEEN.join("4111111111111111")}}}, ""),
     "a correction of itself": (
         {"id": "own", "data": {"corrects": {"source": "//meter.example/1", "id": "own"}}},
         "data.corrects",

@@ -1,7 +1,7 @@
 """Events on their way into the ledger: staged in a temporary table, then moved by one statement each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -18,10 +18,10 @@ _TYPES = {
 }
 ARRIVING = f"SELECT project_id, meter_id, time, quantity, %s AS arrived_at FROM {STAGED}"
 """A source for `usage_sums.counting`; its parameter is the instant of arrival."""
+_NULL = r"\N"
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(NamedTuple):
     """A fact whose project and meter are known."""
 
     fact: Fact
@@ -44,23 +44,22 @@ def stage(rows: Sequence[Staged]) -> None:
 
 def _lines(rows: Sequence[Staged]) -> Iterator[str]:
     """COPY's text format; facts hold no control characters, so the backslash alone needs another."""
-    for row in rows:
-        fact = row.fact
+    for fact, project_id, meter_id in rows:
+        texts = f"{fact.source}\t{fact.id}\t{fact.type}\t{fact.dimensions}"
+        if "\\" in texts:
+            texts = texts.replace("\\", "\\\\")
+        corrects = fact.corrects or _NULL
         yield (
-            f"{fact.key}\t{fact.content}\t{fact.time}\t{row.project_id}\t{row.meter_id}\t{fact.quantity}"
-            f"\t{fact.corrects or chr(92) + 'N'}"
+            f"{fact.key}\t{fact.content}\t{fact.instant}\t{project_id}\t{meter_id}\t{fact.quantity}\t{corrects}\t{texts}\n"
         )
-        texts = f"\t{fact.source}\t{fact.id}\t{fact.type}\t{fact.dimensions.decode()}\n"
-        yield texts.replace("\\", "\\\\") if "\\" in texts else texts
 
 
 def _tuples(rows: Sequence[Staged]) -> Iterator[tuple[str | int | None, ...]]:
-    for row in rows:
-        fact = row.fact
-        # as Django writes an instant on SQLite
-        time = str(fact.time.replace(tzinfo=None))
-        head = (fact.key, fact.content, time, row.project_id, row.meter_id, fact.quantity, fact.corrects)
-        yield (*head, fact.source, fact.id, fact.type, fact.dimensions.decode())
+    for fact, project_id, meter_id in rows:
+        # without its offset, as Django writes an instant on SQLite
+        time = fact.instant.removesuffix("+00:00")
+        head = (fact.key, fact.content, time, project_id, meter_id, fact.quantity, fact.corrects)
+        yield (*head, fact.source, fact.id, fact.type, fact.dimensions)
 
 
 def groundless_corrections() -> set[str]:

@@ -8,7 +8,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from django.utils.translation import gettext_lazy as _
@@ -50,7 +51,7 @@ class Fact:
     """Usage as reported: `quantity` is a canonical decimal, `time` an instant in UTC.
 
     `key` stands for (source, id), `content` for all the rest, `corrects` is the key of the event that it corrects; each
-    is a hash of 128 bits in hexadecimal.
+    is a hash of 128 bits in hexadecimal. `instant` is the time as text.
     """
 
     source: str
@@ -62,10 +63,11 @@ class Fact:
     meter: str
     quantity: str
     unit: str
-    dimensions: bytes
+    dimensions: str
     corrects: str | None
     key: str
     content: str
+    instant: str
 
 
 def _digest(text: str) -> str:
@@ -79,7 +81,7 @@ def key_of(source: str, id: str) -> str:
 
 def _text(event: dict[str, Any], name: str, path: str = "") -> str:
     value = event.get(name)
-    if type(value) is str and 0 < len(value) <= MAX_TEXT and not _UNPRINTABLE.search(value):
+    if type(value) is str and 0 < len(value) <= MAX_TEXT and (value.isprintable() or not _UNPRINTABLE.search(value)):
         return value
     if value is None or value == "":
         raise Rejected(path + name, _("is required"), "FieldValueRequired")
@@ -101,7 +103,8 @@ def _named(event: dict[str, Any], name: str, form: re.Pattern[str], message: Any
 def _time(event: dict[str, Any]) -> datetime:
     text = _named(event, "time", TIME, _IS_TIME)
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        time = datetime.fromisoformat(text.upper())
+        return time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Rejected("time", _("is no instant of the calendar")) from error
 
@@ -112,10 +115,10 @@ def _dimensions(data: dict[str, Any]) -> dict[str, str]:
         return {}
     if type(found) is not dict or len(found) > MAX_DIMENSIONS:
         raise Rejected("data.dimensions", _("must be an object of at most %(n)d strings") % {"n": MAX_DIMENSIONS})
-    for name in found:
+    for name, value in found.items():
         if not NAME.fullmatch(name):
             raise Rejected("data.dimensions", _("has a name that is none: letters, digits, . _ / -"))
-        if found[name] != "":
+        if value != "":
             _text(found, name, "data.dimensions.")
     return found
 
@@ -135,7 +138,7 @@ def _corrects(data: dict[str, Any], own: str) -> str | None:
 def _data(event: dict[str, Any]) -> dict[str, Any]:
     if event.get("specversion") != "1.0":
         raise Rejected("specversion", _("must be 1.0"), "FieldValueNotSupported")
-    if event.keys() - _KNOWN:
+    if not _KNOWN.issuperset(event):
         for name in event.keys() - _KNOWN:
             if not EXTENSION.fullmatch(name) or name == "data_base64":
                 raise Rejected(name[:80], _("is no attribute of a usage event"), "FieldValueNotSupported")
@@ -146,9 +149,38 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
         raise Rejected(
             "data", _("must be an object"), "FieldValueRequired" if data is None else "FieldValueTypeInvalid"
         )
-    if unknown := data.keys() - _DATA:
-        raise Rejected(f"data.{min(unknown)[:80]}", _("unknown field"), "FieldValueNotSupported")
+    if not _DATA.issuperset(data):
+        raise Rejected(f"data.{min(data.keys() - _DATA)[:80]}", _("unknown field"), "FieldValueNotSupported")
     return data
+
+
+class _Measured(NamedTuple):
+    """What was measured, beside how much of it, when and where; `text` is all of it, to be hashed."""
+
+    type: str
+    service: str
+    meter: str
+    unit: str
+    dimensions: str
+    text: str
+
+
+def _measured(said: dict[str, Any]) -> _Measured:
+    type_ = _text(said, "type")
+    service, meter = _named(said, "service", NAME, _IS_NAME, "data."), _named(said, "meter", NAME, _IS_NAME, "data.")
+    unit = _text(said, "unit", "data.")
+    if not is_unit(unit):
+        raise Rejected("data.unit", _("must be a unit by its UCUM code, such as By, h or {request}"))
+    dimensions = orjson.dumps(_dimensions(said), option=orjson.OPT_SORT_KEYS).decode()
+    text = "\n".join((type_, service, meter, unit, dimensions))
+    _refuse_card_numbers(text)
+    return _Measured(type_, service, meter, unit, dimensions, text)
+
+
+@lru_cache(1024)
+def _measured_before(sent: bytes) -> _Measured:
+    """As `_measured`, of a JSON text: many events say the same, so that it is looked at once in a while only."""
+    return _measured(orjson.loads(sent))
 
 
 def read(event: Any) -> Fact:
@@ -156,38 +188,45 @@ def read(event: Any) -> Fact:
     if type(event) is not dict:
         raise Rejected("", _("must be an object"), "FieldValueTypeInvalid")
     data = _data(event)
-    source, id, type_ = _text(event, "source"), _text(event, "id"), _text(event, "type")
+    source, id = _text(event, "source"), _text(event, "id")
     time = _time(event)
     project = _named(event, "subject", SUBJECT, _IS_SUBJECT).removeprefix("projects/")
-    service, meter = _named(data, "service", NAME, _IS_NAME, "data."), _named(data, "meter", NAME, _IS_NAME, "data.")
     quantity = _named(data, "quantity", FORM, _IS_QUANTITY, "data.")
     if "." in quantity or quantity[0] == "-":
         quantity = _canonical(quantity)
-    unit = _text(data, "unit", "data.")
-    if not is_unit(unit):
-        raise Rejected("data.unit", _("must be a unit by its UCUM code, such as By, h or {request}"))
-    dimensions = _dimensions(data)
+    said = {
+        "type": event.get("type"),
+        "service": data.get("service"),
+        "meter": data.get("meter"),
+        "unit": data.get("unit"),
+        "dimensions": data.get("dimensions"),
+    }
+    try:
+        measured = _measured_before(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
+    except orjson.JSONEncodeError:
+        # nested more deeply than is written, though not than is read; what is at fault is said
+        measured = _measured(said)
     key = key_of(source, id)
     corrects = _corrects(data, key) if "corrects" in data else None
     if quantity[0] == "-" and corrects is None:
         raise Rejected("data.quantity", _("only a correction may be negative"))
-    kept = orjson.dumps(dimensions, option=orjson.OPT_SORT_KEYS) if dimensions else b"{}"
-    said = "\n".join((type_, service, meter, unit, kept.decode()))
-    _refuse_card_numbers(said)
+    # as str() writes it, in a fifth of the time
+    instant = orjson.dumps(time).decode()[1:-1].replace("T", " ")
     return Fact(
         source,
         id,
-        type_,
+        measured.type,
         time,
         project,
-        service,
-        meter,
+        measured.service,
+        measured.meter,
         quantity,
-        unit,
-        kept,
+        measured.unit,
+        measured.dimensions,
         corrects,
         key,
-        _digest(f"{time}\n{project}\n{quantity}\n{corrects}\n{said}"),
+        _digest(f"{instant}\n{project}\n{quantity}\n{corrects}\n{measured.text}"),
+        instant,
     )
 
 
@@ -198,5 +237,8 @@ def _canonical(quantity: str) -> str:
 
 
 def _refuse_card_numbers(text: str) -> None:
-    if _DIGITS.search(text) and any(card_numbers.found_in(part) for part in text.split("\n")):
+    # the search sees through characters that nobody sees, of which this text has none
+    if text.isascii() and not _DIGITS.search(text):
+        return
+    if any(card_numbers.found_in(part) for part in text.split("\n")):
         raise Rejected("", _("holds what looks like a card number"))
