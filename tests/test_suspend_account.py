@@ -85,6 +85,15 @@ def test_everyone_concerned_is_owed_one_notice(
     ]
 
 
+def test_an_address_that_a_project_names_twice_is_owed_one_notice(account: BillingAccount, project: Project) -> None:
+    # no service writes it
+    Project.objects.filter(pk=project.pk).update(contact_email_addresses=["a@example.org", "a@example.org"])
+    past_due(account)
+    owed = Notice.objects.filter(project=project)
+    assert [notice.recipient for notice in owed] == ["a@example.org"]
+    assert owed.get().uid.version == 8
+
+
 def test_the_preview_tells_what_would_happen_and_changes_nothing(account: BillingAccount, project: Project) -> None:
     with nothing_changes():
         told = preview(account, reason_code="PaymentPastDue", message="Invoice 17 is unpaid", actor=OPERATOR)

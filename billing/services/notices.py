@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,27 +17,28 @@ from milo.access import Actor
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership
 
-# one statement, however many projects an account pays for (issue: 10,000 of them within 300 ms)
+# one statement, however many projects an account pays for (issue: 10,000 of them within 300 ms); it is grouped because
+# an address that a project named twice would otherwise keep its account from being suspended
 _TO_PROJECTS = {
     "postgresql": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
             language, context, phase, created_at, due_at, attempts, last_error)
-        SELECT gen_random_uuid(), %(about)s, 'email', b.account_id, p.id, %(cause)s::uuid, p.uid, contact.address,
-            %(language)s, %(context)s::jsonb, 'Pending', now(), now(), 0, ''
+        SELECT (%(uids)s || lpad(to_hex(row_number() OVER ()), 12, '0'))::uuid, %(about)s, 'email', %(account)s, p.id,
+            %(cause)s::uuid, p.uid, contact.address, %(language)s, %(context)s::jsonb, 'Pending', now(), now(), 0, ''
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id
             CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS contact(address)
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
-        ON CONFLICT (about, cause_uid, subject_uid, recipient) DO NOTHING""",
+        GROUP BY p.id, contact.address""",
     "sqlite": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
             language, context, phase, created_at, due_at, attempts, last_error)
-        SELECT lower(hex(randomblob(16))), %(about)s, 'email', b.account_id, p.id, replace(%(cause)s, '-', ''), p.uid,
-            contact.value, %(language)s, %(context)s, 'Pending', strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'),
-            strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), 0, ''
+        SELECT printf('%%s%%012x', %(uids)s, row_number() OVER ()), %(about)s, 'email', %(account)s, p.id,
+            replace(%(cause)s, '-', ''), p.uid, contact.value, %(language)s, %(context)s, 'Pending',
+            strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), 0, ''
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id,
             json_each(p.contact_email_addresses) AS contact
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
-        ON CONFLICT (about, cause_uid, subject_uid, recipient) DO NOTHING""",
+        GROUP BY p.id, contact.value""",
 }
 
 
@@ -121,6 +122,7 @@ def _owe_everyone(about: Notice.About, account: BillingAccount, cause: UUID, con
         cursor.execute(
             _TO_PROJECTS[connection.vendor],
             {
+                "uids": _uids(),
                 "about": about.value,
                 "cause": str(cause),
                 "context": json.dumps(context),
@@ -129,6 +131,15 @@ def _owe_everyone(about: Notice.About, account: BillingAccount, cause: UUID, con
             },
         )
     _owe(about, account, cause, contacts_of(account), context)
+
+
+def _uids() -> str:
+    """The beginning of UUIDs of version 8 (RFC 9562, section 5.8), in hexadecimal, of which the last 48 bits count up.
+
+    To draw each of 10,000 at random took longer than to find the projects, and to keep them in an index as well.
+    """
+    drawn = uuid4().hex
+    return f"{drawn[:12]}8{drawn[13:20]}"
 
 
 def _owe(

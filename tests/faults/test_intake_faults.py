@@ -1,4 +1,4 @@
-"""kill -9 of the server while it takes a batch of usage: sent again, the batch is whole, and each event counted once."""
+"""kill -9 of the server while it takes a batch of usage: sent again, it is whole, and each event is counted once."""
 
 import os
 import sqlite3
