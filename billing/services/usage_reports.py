@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -100,18 +102,11 @@ def of_project(project: Project, query: UsageQuery) -> list[Line]:
 
 def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
     """From the rollup: whole months by their own rows, so that a year costs 12 of them."""
-    between = Q(granularity=DAY, starts_on__gte=query.start, starts_on__lt=query.end)
-    if query.granularity != DAY:
-        first = query.start if query.start.day == 1 else next_month(query.start)
-        last = query.end.replace(day=1)
-        if first < last:
-            edges = Q(starts_on__lt=first) | Q(starts_on__gte=last)
-            between = (between & edges) | Q(granularity=MONTH, starts_on__gte=first, starts_on__lt=last)
     groups = {name: F(path) for name, path in GROUPS.items() if name in query.by}
     names = {f"of_{name}": path for name, path in groups.items()}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(query.granularity)
     keys = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
-    sums = rows.filter(between).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    sums = rows.filter(_between(query)).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
     found = list(sums[: MAX_LINES + 1])
     _refuse_more(len(found))
     return sorted(
@@ -127,6 +122,21 @@ def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
         ),
         key=_order,
     )
+
+
+def _between(query: UsageQuery) -> Q:
+    """The rows that make up the span: those of its whole months, and of the days before and after them."""
+    first = query.start if query.start.day == 1 else next_month(query.start)
+    last = query.end.replace(day=1)
+    if query.granularity == DAY or first >= last:
+        return _rows(DAY, query.start, query.end)
+    # no condition that nothing meets: PostgreSQL would read all days of the account to find that out
+    spans = [(DAY, query.start, first), (MONTH, first, last), (DAY, last, query.end)]
+    return reduce(or_, (_rows(*span) for span in spans if span[1] < span[2]))
+
+
+def _rows(granularity: str, start: date, end: date) -> Q:
+    return Q(granularity=granularity, starts_on__gte=start, starts_on__lt=end)
 
 
 def _refuse_more(lines: int) -> None:
