@@ -46,7 +46,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, ledger, listing, paging, read, suspend, usage, watch
+    from benchmarks import bind, compliance, ledger, listing, paging, read, rollup, suspend, usage, watch
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -63,7 +63,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 watch.run,
                 ledger.run,
                 usage.intake,
-                usage.rollup,
+                rollup.run,
             ),
             strict=True,
         )

@@ -1,5 +1,6 @@
-"""How many queries a request makes, asked of the measured servers themselves."""
+"""How many queries a request makes and how long it takes, asked of the measured servers themselves."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,10 +8,15 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Count-Queries"
+TIMING = "Server-Timing"
+"""https://www.w3.org/TR/server-timing/"""
 
 
 def count_queries(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: a request with the header is answered with the number of its queries, BEGIN and COMMIT apart."""
+    """Middleware: a request with the header is answered with the number of its queries, and with the time it took.
+
+    BEGIN and COMMIT are not counted.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if HEADER not in request.headers:
@@ -22,8 +28,10 @@ def count_queries(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
             queries += 1
             return execute(*arguments)
 
+        begun = time.perf_counter()
         with connection.execute_wrapper(count):
             response = get_response(request)
+        response[TIMING] = f"total;dur={(time.perf_counter() - begun) * 1000:.3f}"
         response[HEADER] = str(queries)
         return response
 

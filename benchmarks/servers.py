@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 import psutil
 
-from benchmarks.queries import HEADER
+from benchmarks.queries import HEADER, TIMING
 
 ROOT = Path(__file__).resolve().parent.parent
 START_WITHIN = 30.0
@@ -62,19 +63,24 @@ class Client:
 
     def queries_of(self, path: str, body: bytes | None = None) -> int:
         """How many queries one GET (or, with `body`, one POST) makes."""
-        _content, count = self._ask("GET" if body is None else "POST", path, body, {HEADER: "1"})
-        return count
+        _content, answered = self._ask("GET" if body is None else "POST", path, body, {HEADER: "1"})
+        return int(answered[HEADER])
+
+    def milliseconds_of(self, path: str) -> float:
+        """How long the server was at work on one GET."""
+        _content, answered = self._ask("GET", path, headers={HEADER: "1"})
+        return float(answered[TIMING].partition("dur=")[2])
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[bytes, int]:
+    ) -> tuple[bytes, Message]:
         typed = {} if body is None else {"Content-Type": "application/json"}
         self.connection.request(method, path, body, {**self.headers, **typed, **(headers or {})})
         response = self.connection.getresponse()
         content = response.read()
         if response.status not in (200, 201):
             raise Failed(f"{method} {path}: {response.status} {content[:500].decode(errors='replace')}")
-        return content, int(response.headers.get(HEADER, 0))
+        return content, response.headers
 
 
 @contextmanager

@@ -120,6 +120,11 @@ class Kind:
         """The organization that owns a row."""
         return row.organization
 
+    def rows(self) -> Any:
+        """Every row with its owner, and without what only its manifest shows."""
+        owner = () if self.is_namespace else (self.organization_path,)
+        return self.model._default_manager.select_related(*owner)
+
     def namespace(self, row: Any) -> str:
         """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
         return self.organization(row).name if self.namespaced else ""

@@ -40,7 +40,7 @@ class ReadingView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         reading: Reading = self.of
-        row = self.row()
+        row = self.row(rendered=False)
         if reading.act:
             self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=reading.act)
         query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
