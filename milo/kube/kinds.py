@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import connection, models
 from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
@@ -120,11 +120,6 @@ class Kind:
         """The organization that owns a row."""
         return row.organization
 
-    def rows(self) -> Any:
-        """Every row with its owner, and without what only its manifest shows."""
-        owner = () if self.is_namespace else (self.organization_path,)
-        return self.model._default_manager.select_related(*owner)
-
     def namespace(self, row: Any) -> str:
         """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
         return self.organization(row).name if self.namespaced else ""
@@ -137,11 +132,25 @@ class Kind:
     @cached_property
     def named(self) -> Prepared:
         """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
+        return Prepared(lambda: self._of_name().with_manifest().values_list(self.owner, "manifest"))
+
+    @cached_property
+    def _columns_named(self) -> Prepared:
+        return Prepared(lambda: self._of_name().values_list(self.owner, *self._attributes))
+
+    @property
+    def _attributes(self) -> list[str]:
+        return [field.attname for field in self.model._meta.concrete_fields]
+
+    def _of_name(self) -> Any:
         place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
-        rows: Any = self.model._default_manager
-        return Prepared(
-            lambda: rows.filter(name=Given("name"), **place).with_manifest().values_list(self.owner, "manifest")
-        )
+        return self.model._default_manager.filter(name=Given("name"), **place)
+
+    def find(self, name: str, namespace: str) -> tuple[int | None, Any]:
+        """The primary key of the owner of the row of that name, and the row, without what `queryset` adds to it."""
+        for owner, *values in self._columns_named.ask(name=name, namespace=namespace):
+            return owner, self.model.from_db(connection.alias, self._attributes, values)
+        return None, None
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -134,13 +134,10 @@ class KubeView(APIView):
             raise NotFound(f'namespaces "{self.namespace}" not found')
         return int(found[0][0])
 
-    def row(self, verb: str = "get", *, rendered: bool = True) -> Any:
-        """The object of the request. Foreign looks like missing; seen but not allowed is forbidden.
-
-        One that is not `rendered` lacks what only its manifest shows, which is half of the time that it takes.
-        """
+    def row(self, verb: str = "get") -> Any:
+        """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
         kind: Kind = self.kind
-        rows = (kind.queryset().with_revision() if rendered else kind.rows()).filter(name=self.kwargs["name"])
+        rows = kind.queryset().with_revision().filter(name=self.kwargs["name"])
         if self.namespace:
             rows = rows.filter(**{f"{kind.organization_path}__name": self.namespace})
         row = rows.first()
