@@ -129,8 +129,18 @@ class Kind:
         """ORM path to the primary key of the organization that owns a row."""
         return "pk" if self.is_namespace else f"{self.organization_path}_id"
 
+    def rows(self, keys: Sequence[int]) -> dict[int, Any]:
+        """Rows of `queryset` by primary key; an act changes one or two of a kind, which are asked for without delay."""
+        if len(keys) > 2:
+            return self.queryset().in_bulk(keys)
+        return {row.pk: row for row in self._pair.ask(one=keys[0], other=keys[-1])}
+
     @cached_property
-    def named(self) -> Prepared:
+    def _pair(self) -> "Prepared[Any]":
+        return Prepared(lambda: self.queryset().filter(pk__in=[Given("one"), Given("other")]))
+
+    @cached_property
+    def named(self) -> "Prepared[Any]":
         """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
         place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
         rows: Any = self.model._default_manager

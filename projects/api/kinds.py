@@ -1,5 +1,6 @@
 """Organizations and projects as Kubernetes kinds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Prefetch
@@ -14,6 +15,7 @@ from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
+from milo.prepared import Given, Prepared
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.examples import ORGANIZATION, PROJECT
 from projects.api.history import BILLING_HISTORY
@@ -29,6 +31,14 @@ from projects.services.organizations import OrganizationSpec, create_organizatio
 from projects.services.projects import ProjectSpec, create_project, revise_project
 
 GROUP = "resources.milo.io"
+_PROJECT = Prepared(lambda: Project.objects.select_related("organization").filter(pk=Given("project")))
+_PAYING = Prepared(
+    lambda: (
+        BillingAccountBinding.objects.paying()
+        .select_related("account", "project__organization")
+        .filter(project=Given("project"))
+    )
+)
 
 
 @register
@@ -105,6 +115,14 @@ class ProjectKind(Kind):
         return Project.objects.select_related("organization").prefetch_related(
             Prefetch("bindings", queryset=paying, to_attr="paying")
         )
+
+    def rows(self, keys: Sequence[int]) -> dict[int, Project]:
+        if len(keys) > 1:
+            return super().rows(keys)
+        paying = _PAYING.ask(project=keys[0])
+        project = paying[0].project if paying else _PROJECT.ask(project=keys[0])[0]
+        project.paying = paying  # type: ignore[attr-defined]
+        return {project.pk: project}
 
     def spec(self, row: Project) -> dict[str, Any]:
         return {
