@@ -20,7 +20,14 @@ from milo.prepared import Given, Prepared
 from projects.models import Project
 
 PROJECT_FIELD = "spec.projectRef.name"
-_PAYEE = Prepared(lambda: Project.objects.filter(organization=Given("organization"), name=Given("name")).locked())
+# of the rows that are locked, what the rules read
+_PAYEE = Prepared(
+    lambda: (
+        Project.objects.filter(organization=Given("organization"), name=Given("name"))
+        .only("name", "phase", "organization_id")
+        .locked()
+    )
+)
 _PAYING = Prepared(lambda: BillingAccountBinding.objects.paying().filter(project=Given("project")))
 # the one in force, and the one that has the name already
 _PRESENT = Prepared(
@@ -31,9 +38,13 @@ _PRESENT = Prepared(
 )
 # the payer to be and the present payer
 _PAYERS = Prepared(
-    lambda: BillingAccount.objects.filter(
-        Q(organization=Given("organization"), name=Given("name")) | Q(pk=Given("present"))
-    ).locked()
+    lambda: (
+        BillingAccount.objects.filter(
+            Q(organization=Given("organization"), name=Given("name")) | Q(pk=Given("present"))
+        )
+        .only("name", "phase", "phase_message", "organization_id")
+        .locked()
+    )
 )
 
 

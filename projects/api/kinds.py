@@ -31,11 +31,16 @@ from projects.services.organizations import OrganizationSpec, create_organizatio
 from projects.services.projects import ProjectSpec, create_project, revise_project
 
 GROUP = "resources.milo.io"
+_STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")
+# all that is shown of who pays: the many other columns of an account take longer than the rest
+_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _STANDING))
+_OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
 _PROJECT = Prepared(lambda: Project.objects.select_related("organization").filter(pk=Given("project")))
 _PAYING = Prepared(
     lambda: (
         BillingAccountBinding.objects.paying()
         .select_related("account", "project__organization")
+        .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
         .filter(project=Given("project"))
     )
 )
@@ -111,7 +116,7 @@ class ProjectKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[Project]:
-        paying = BillingAccountBinding.objects.paying().select_related("account")
+        paying = BillingAccountBinding.objects.paying().select_related("account").only(*_OF_PAYER)
         return Project.objects.select_related("organization").prefetch_related(
             Prefetch("bindings", queryset=paying, to_attr="paying")
         )
