@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from billing.usage.focus_units import focus_unit
 from billing.usage.quantities import plain
@@ -114,6 +115,7 @@ class Usage:
     quantity: Decimal
 
 
+@lru_cache(100)
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
@@ -153,8 +155,8 @@ def row(bill: Bill, usage: Usage) -> list[Value]:
 
 def text(value: Value) -> str:
     """A value as a cell of a CSV file, by the attributes DateTimeFormat, NumericFormat and NullHandling."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return plain(value) if isinstance(value, Decimal) else value
+    return plain(value) if isinstance(value, Decimal) else f"{value:%Y-%m-%dT%H:%M:%SZ}"
