@@ -186,7 +186,7 @@ def test_parquet_holds_the_same_in_types(viewer: Api, billed: str, monkeypatch: 
         name: types[column.type] for name, column in COLUMNS.items()
     }
     assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [2, 1]
-    rows = file.read().to_pylist()
+    rows = file.read(use_threads=False).to_pylist()
     for row, line in zip(rows, lines, strict=True):
         assert row["ChargePeriodStart"] == datetime.fromisoformat(line["ChargePeriodStart"])
         assert row["ConsumedQuantity"] == Decimal(line["ConsumedQuantity"])
