@@ -14,7 +14,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from billing.usage.quantities import FORM
-from billing.usage.units import is_unit
+from billing.usage.units import MAX_LENGTH, instead, is_unit
 from milo import card_numbers
 from milo.errors import Cause
 
@@ -165,7 +165,7 @@ def read(event: Any) -> Fact:
         quantity = _canonical(quantity)
     unit = _text(data, "unit", "data.")
     if not is_unit(unit):
-        raise Rejected("data.unit", _("must be a unit by its UCUM code, such as By, h or {request}"))
+        raise Rejected("data.unit", _no_unit(unit))
     dimensions = _dimensions(data)
     key = key_of(source, id)
     corrects = _corrects(data, key) if "corrects" in data else None
@@ -189,6 +189,13 @@ def read(event: Any) -> Fact:
         key,
         _digest(f"{time}\n{project}\n{quantity}\n{corrects}\n{said}"),
     )
+
+
+def _no_unit(unit: str) -> str:
+    shown = unit[:MAX_LENGTH]
+    if (meant := instead(unit)) is not None:
+        return _("%(unit)s is not what UCUM calls it: write %(meant)s") % {"unit": shown, "meant": meant}
+    return _("%(unit)s is no unit of UCUM, such as By, h or {request}") % {"unit": shown}
 
 
 def _canonical(quantity: str) -> str:
