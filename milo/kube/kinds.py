@@ -140,13 +140,20 @@ class Kind:
         return Prepared(lambda: self.queryset().filter(pk__in=[Given("one"), Given("other")]))
 
     @cached_property
+    def row(self) -> "Prepared[Any]":
+        """The row of a `name`, and of a `namespace` where the kind has one, with its revision."""
+        return Prepared(lambda: self.queryset().with_revision().filter(**self._address))
+
+    @cached_property
     def named(self) -> "Prepared[Any]":
         """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
-        place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
         rows: Any = self.model._default_manager
-        return Prepared(
-            lambda: rows.filter(name=Given("name"), **place).with_manifest().values_list(self.owner, "manifest")
-        )
+        return Prepared(lambda: rows.filter(**self._address).with_manifest().values_list(self.owner, "manifest"))
+
+    @property
+    def _address(self) -> dict[str, Given]:
+        place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
+        return {"name": Given("name"), **place}
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -137,10 +137,7 @@ class KubeView(APIView):
     def row(self, verb: str = "get") -> Any:
         """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
         kind: Kind = self.kind
-        rows = kind.queryset().with_revision().filter(name=self.kwargs["name"])
-        if self.namespace:
-            rows = rows.filter(**{f"{kind.organization_path}__name": self.namespace})
-        row = rows.first()
+        row = kind.row.first(name=self.kwargs["name"], namespace=self.namespace)
         organization_id = kind.organization(row).pk if row else None
         self._admit(organization_id)
         if verb not in kind.verbs:
