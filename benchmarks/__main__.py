@@ -27,6 +27,7 @@ NAMES = (
     "ledger",
     "usage-intake",
     "usage-rollup",
+    "usage-export",
 )
 
 
@@ -46,7 +47,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, ledger, listing, paging, read, rollup, suspend, usage, watch
+    from benchmarks import bind, compliance, exports, ledger, listing, paging, read, rollup, suspend, usage, watch
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -64,6 +65,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 ledger.run,
                 usage.intake,
                 rollup.run,
+                exports.run,
             ),
             strict=True,
         )

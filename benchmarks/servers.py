@@ -61,6 +61,15 @@ class Client:
     def post(self, path: str, body: bytes) -> bytes:
         return self._ask("POST", path, body)[0]
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """What one GET answers, piece by piece."""
+        self.connection.request("GET", path, headers=self.headers)
+        response = self.connection.getresponse()
+        if response.status != 200:
+            raise Failed(f"GET {path}: {response.status} {response.read(500).decode(errors='replace')}")
+        while piece := response.read(2**16):
+            yield piece
+
     def queries_of(self, path: str, body: bytes | None = None) -> int:
         """How many queries one GET (or, with `body`, one POST) makes."""
         _content, answered = self._ask("GET" if body is None else "POST", path, body, {HEADER: "1"})

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from billing.models import UsageRollup
 from billing.services.usage_periods import close_month
 from tests import make
-from tests.usage import an_event, assert_rollup_is_a_recount, rollup, taken
+from tests.usage import a_correction, an_event, assert_rollup_is_a_recount, rollup, taken
 
 pytestmark = pytest.mark.django_db
 OLD = datetime(2025, 3, 15, tzinfo=UTC)
@@ -93,3 +93,21 @@ def test_a_closed_month_is_reported_and_left_as_it_is(account: Any) -> None:
         call_command("usage", "rebuild", "--to", "2025-03", stdout=said)
     assert "left as it is: the month is closed" in said.getvalue()
     assert rollup(account=account) == before
+
+
+def test_verify_names_the_events_that_are_corrected_below_zero_until_they_are_corrected_back(account: Any) -> None:
+    good, bad = (an_event("a-one", "0.3", id=id, time=OLD) for id in ("good", "bad"))
+    taken(good, bad, a_correction(good, "-0.1"), a_correction(good, "-0.2"))
+    taken(first := a_correction(bad, "-0.1", id="first"))
+    taken(a_correction(first, "-0.15"), a_correction(bad, "-0.2"))
+    said = StringIO()
+    with pytest.raises(CommandError, match="events corrected below zero: 1"):
+        call_command("usage", "verify", stdout=said)
+    told = "  a-one 2025-03 event bad of //meter.example/1: reported 0.3, corrected by -0.45 to -0.15"
+    assert [line for line in said.getvalue().splitlines() if "event" in line and line.startswith("  ")] == [told]
+    usage("verify", "--from", "2025-04")
+    # sums are right, so there is nothing to make right
+    assert "made right" not in usage("rebuild")
+    taken(a_correction(first, "0.15"))
+    usage("verify")
+    assert_rollup_is_a_recount()

@@ -110,6 +110,17 @@ def test_a_correction_of_nothing_known_or_of_something_else_is_rejected(project:
     taken(a_correction(event, "1"))
 
 
+def test_corrections_that_correct_only_one_another_are_rejected(project: Any, payer: Any) -> None:
+    event = an_event(project, "4")
+    one, other = (a_correction(event, "-3", id=id) for id in ("one", "other"))
+    one["data"]["corrects"]["id"], other["data"]["corrects"]["id"] = "other", "one"
+    of_one, good = a_correction(one, "1"), a_correction(event, "-1")
+    receipt = report([of_one, one, good, other, event], actor=REPORTER)
+    assert reasons(receipt) == dict.fromkeys((0, 1, 3), ("data.corrects", "FieldValueNotFound"))
+    assert receipt.accepted == 2
+    assert paid(rollup(), payer) == 3
+
+
 def test_late_events_are_taken_for_ever_and_counted_as_late(project: Any, payer: Any) -> None:
     receipt = taken(an_event(project, time=datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)), an_event(project))
     assert receipt.late == 1

@@ -1,4 +1,6 @@
-"""How the OpenAPI documents describe the usage intake."""
+"""How the OpenAPI documents describe the usage intake and the FOCUS export."""
+
+from drf_spectacular.types import OpenApiTypes
 
 from billing.access import USAGE_EVENTS
 from billing.api.usage_bodies import BATCH
@@ -11,9 +13,14 @@ from billing.api.usage_events import (
     UsageEventSerializer,
     UsageEventsView,
 )
+from billing.api.usage_files import PARQUET
+from billing.api.usage_focus import FocusQuerySerializer, UsageFocusView
+from billing.usage.focus import COLUMNS
 from milo.access import TABLE
+from milo.kube.kinds import Kind
+from milo.kube.negotiation import CSV
 from milo.kube.openapi import parameters
-from milo.kube.openapi.operations import Operation, operation
+from milo.kube.openapi.operations import Operation, about, allowed, operation, place
 
 
 @operation.register
@@ -37,4 +44,22 @@ def _report(view: UsageEventsView, method: str, path: str) -> Operation:
         answer=ReceiptSerializer,
         answer_example=RECEIPT_EXAMPLE,
         refuses=(409, 413, 415, 422),
+    )
+
+
+@operation.register
+def _export(view: UsageFocusView, method: str, path: str) -> Operation:
+    kind: Kind = view.kind
+    return Operation(
+        **about(kind, "read", "get", "UsageFocus"),
+        summary="Read the usage of a month as a FOCUS 1.2 file",
+        description=(
+            "A stream of CSV, or of Parquet where Accept asks for it and pyarrow is installed. Costs are null."
+            f" {allowed(kind, 'get')}"
+        ),
+        parameters=(*place(kind), FocusQuerySerializer),
+        answer=OpenApiTypes.BINARY,
+        answer_types=(CSV, PARQUET),
+        answer_example=",".join(COLUMNS),
+        refuses=(404, 422),
     )

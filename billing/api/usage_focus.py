@@ -1,6 +1,6 @@
-"""The FOCUS export of a month's usage of an account, streamed as CSV."""
+"""The FOCUS export of a month's usage of an account, streamed as CSV or Parquet."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -9,44 +9,53 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing.api.kinds import BillingAccountKind
+from billing.api.usage_files import PARQUET, CsvFile, FocusFile, ParquetFile
 from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
 from billing.services.usage_exports import bill_of, page
-from billing.usage.focus import COLUMNS, Bill, row
+from billing.usage.focus import Bill, row
 from milo.kube import objects
-from milo.kube.negotiation import CSV, csv_text
+from milo.kube.negotiation import wants
 from milo.kube.revisions import in_thread
 from milo.kube.views import KubeView
 
 
-class PeriodSerializer(serializers.Serializer[Any]):
+class FocusQuerySerializer(serializers.Serializer[Any]):
+    """Of which month, and in which form where Accept cannot say it."""
+
     period = MonthField(help_text=_("The month of the bill, such as 2026-11."))
+    format = serializers.ChoiceField(
+        ["csv", "parquet"], required=False, help_text=_("Instead of Accept, of which CSV is the default.")
+    )
 
 
 class UsageFocusView(KubeView):
     """`GET .../usage/focus?period=2026-11`; whoever may get the account may read it."""
 
     kind = BillingAccountKind()
-    # no JSON, which the documents are about
-    schema = None
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         account: BillingAccount = self.row()
-        period = objects.validate(PeriodSerializer, request.GET.dict(), "query")["period"]
-        headers = {"Content-Disposition": f'attachment; filename="{account.name}-{period:%Y-%m}.csv"'}
-        lines = _lines(account, bill_of(account, period))
-        return StreamingHttpResponse(lines, content_type=f"{CSV}; charset=utf-8", headers=headers)
+        query = objects.validate(FocusQuerySerializer, request.GET.dict(), "query")
+        period = query["period"]
+        form = query.get("format") or ("parquet" if wants(PARQUET, request.headers.get("Accept", "")) else "csv")
+        file: FocusFile = ParquetFile() if form == "parquet" else CsvFile()
+        headers = {"Content-Disposition": f'attachment; filename="{account.name}-{period:%Y-%m}.{file.suffix}"'}
+        parts = _parts(file, account, bill_of(account, period))
+        return StreamingHttpResponse(parts, content_type=file.content_type, headers=headers)
 
 
-async def _lines(account: BillingAccount, bill: Bill) -> AsyncIterator[bytes]:
-    yield _csv([COLUMNS])
+async def _parts(file: FocusFile, account: BillingAccount, bill: Bill) -> AsyncIterator[bytes]:
+    yield file.begin()
     last = 0
     while True:
-        usages, last = await in_thread(page, account, bill.period, last)
-        if not usages:
+        part, last = await in_thread(_part, file, account, bill, last)
+        yield part
+        if not last:
             return
-        yield _csv(row(bill, usage) for usage in usages)
 
 
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
-    return csv_text(rows).encode()
+def _part(file: FocusFile, account: BillingAccount, bill: Bill, after: int) -> tuple[bytes, int]:
+    """The rows after the one numbered `after`, and the number of the last; after the end of the file there is none."""
+    usages, last = page(account, bill.period, after)
+    return file.add(row(bill, usage) for usage in usages) if usages else file.end(), last

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
@@ -16,9 +16,36 @@ from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube import changes
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
+from milo.prepared import Given, Prepared
 from projects.models import Project
 
 PROJECT_FIELD = "spec.projectRef.name"
+# of the rows that are locked, what the rules read
+_PAYEE = Prepared(
+    lambda: (
+        Project.objects.filter(organization=Given("organization"), name=Given("name"))
+        .only("name", "phase", "organization_id")
+        .locked()
+    )
+)
+_PAYING = Prepared(lambda: BillingAccountBinding.objects.paying().filter(project=Given("project")))
+# the one in force, and the one that has the name already
+_PRESENT = Prepared(
+    lambda: (
+        BillingAccountBinding.objects.paying().filter(project=Given("project"))
+        | BillingAccountBinding.objects.filter(organization=Given("organization"), name=Given("name"))
+    )
+)
+# the payer to be and the present payer
+_PAYERS = Prepared(
+    lambda: (
+        BillingAccount.objects.filter(
+            Q(organization=Given("organization"), name=Given("name")) | Q(pk=Given("present"))
+        )
+        .only("name", "phase", "phase_message", "organization_id")
+        .locked()
+    )
+)
 
 
 def bind(
@@ -35,15 +62,19 @@ def bind(
     if causes := name_causes(name) + metadata.causes():
         raise Invalid.because(causes)
     with audit.act():
-        payee = Project.objects.locked().filter(organization_id=organization_id, name=project).first()
-        active = BillingAccountBinding.objects.paying().filter(project=payee).first() if payee else None
-        accounts = _lock_accounts(organization_id, account, active)
+        payee = _PAYEE.first(organization=organization_id, name=project)
+        payee_id = payee.pk if payee else None
+        present = _PRESENT.ask(project=payee_id, organization=organization_id, name=name)
+        active = next((found for found in present if found.project_id == payee_id and found.ended_at is None), None)
+        accounts = _PAYERS.ask(
+            organization=organization_id, name=account, present=active.account_id if active else None
+        )
         payer = next((found for found in accounts if found.name == account), None)
         if causes := _causes(project, payee, account, payer, active):
             raise Invalid.because(causes, _("the project cannot be bound"))
         assert payee
         assert payer
-        if BillingAccountBinding.objects.filter(organization_id=organization_id, name=name).exists():
+        if any(found.name == name for found in present if found.organization_id == organization_id):
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         at = ledger_time(active.established_at if active else _last_instant(payee))
         binding = BillingAccountBinding(
@@ -68,14 +99,6 @@ def bind(
             else:
                 audit.touch(actor, touched, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on")
         return binding
-
-
-def _lock_accounts(organization_id: int, name: str, active: BillingAccountBinding | None) -> list[BillingAccount]:
-    """The payer to be and the present payer, locked in the order of their primary keys."""
-    wanted = BillingAccount.objects.filter(organization_id=organization_id, name=name)
-    if active:
-        wanted |= BillingAccount.objects.filter(pk=active.account_id)
-    return list(wanted.locked())
 
 
 def _causes(
@@ -114,7 +137,7 @@ def _last_instant(project: Project) -> datetime | None:
 
 def end_with_project(project: Project, *, actor: Actor) -> None:
     """End the active binding of `project`, which is being archived in the same act; nobody takes over."""
-    active = BillingAccountBinding.objects.paying().filter(project=project).first()
+    active = _PAYING.first(project=project.pk)
     if active is None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)

@@ -10,6 +10,15 @@ from billing.models.usage_rollup import DAY
 from billing.usage.focus import Bill, Usage
 
 PAGE = 5_000
+COLUMNS = (
+    "starts_on",
+    "project__name",
+    "project__display_name",
+    "meter__service",
+    "meter__name",
+    "meter__unit",
+    "quantity",
+)
 
 
 def bill_of(account: BillingAccount, period: date) -> Bill:
@@ -30,17 +39,10 @@ def page(account: BillingAccount, period: date, after: int) -> tuple[list[Usage]
     Those of a closed month are the same whenever they are read.
     """
     rows = UsageRollup.objects.filter(account=account, billed_in=period, granularity=DAY, pk__gt=after)
-    found = list(rows.select_related("project", "meter").order_by("pk")[:PAGE])
+    # values, because an instance of every row takes more time than all the rest of an export
+    found = list(rows.order_by("pk").values_list("pk", *COLUMNS)[:PAGE])
     usages = [
-        Usage(
-            found_row.starts_on,
-            found_row.project.name,
-            found_row.project.display_name or found_row.project.name,
-            found_row.meter.service,
-            found_row.meter.name,
-            found_row.meter.unit,
-            found_row.quantity,
-        )
-        for found_row in found
+        Usage(day, project, title or project, service, meter, unit, quantity)
+        for _pk, day, project, title, service, meter, unit, quantity in found
     ]
-    return usages, found[-1].pk if found else 0
+    return usages, found[-1][0] if found else 0

@@ -1,6 +1,6 @@
 """The intake of usage events: each counted once, for whoever paid for its project at its time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,7 +139,7 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     usage_staging.stage(staged)
     if any(row.fact.corrects for row in staged):
         # again, because what is dropped may have been corrected as well
-        while groundless := usage_staging.groundless_corrections():
+        while groundless := usage_staging.groundless_corrections() | _circular(batch.facts):
             usage_staging.drop(groundless)
             for key in groundless:
                 message = _("must name a known event of the same subject, meter and time")
@@ -158,3 +158,16 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     batch.receipt.accepted = len(batch.facts)
     late = intake.received_at - timedelta(days=settings.MILO_USAGE_LATE_DAYS)
     batch.receipt.late = sum(fact.time < late for fact in batch.facts.values())
+
+
+def _circular(facts: Mapping[str, Fact]) -> set[str]:
+    """Keys of the corrections that in the end correct only one another, and so nothing."""
+    found: dict[str, bool] = {}
+    for key in facts:
+        path: dict[str, None] = {}
+        at: str | None = key
+        while at is not None and at in facts and at not in found and at not in path:
+            path[at] = None
+            at = facts[at].corrects
+        found |= dict.fromkeys(path, at is not None and found.get(at, at in path))
+    return {key for key, circular in found.items() if circular}

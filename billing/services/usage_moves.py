@@ -6,7 +6,12 @@ from datetime import datetime
 
 from billing.models import UsageEvent
 from billing.services import usage_locks, usage_sums
+from milo.prepared import Given, Prepared
 from projects.models import Project
+
+_EVENTS_SINCE = Prepared(
+    lambda: UsageEvent.objects.filter(project=Given("project"), time__gte=Given("at")).values("pk")[:1]
+)
 
 
 @contextmanager
@@ -17,7 +22,7 @@ def following(project: Project, at: datetime) -> Iterator[None]:
     for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
     """
     usage_locks.alone(project.pk)
-    if not UsageEvent.objects.filter(project=project, time__gte=at).exists():
+    if not _EVENTS_SINCE.ask(project=project.pk, at=at):
         yield
         return
     where = usage_sums.since(project.pk, at)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Min, Q
@@ -76,13 +77,17 @@ def rebuild(chunk: Chunk) -> tuple[dict[Of, Amount], bool]:
     return missing, True
 
 
+def bounds(chunk: Chunk) -> tuple[str, list[Any]]:
+    """The condition on `v`, with its parameters, for the events of a chunk."""
+    start, end = (
+        connection.ops.adapt_datetimefield_value(datetime(day.year, day.month, 1, tzinfo=UTC))
+        for day in (chunk.month, next_month(chunk.month))
+    )
+    return "v.project_id = %s AND v.time >= %s AND v.time < %s", [chunk.project.pk, start, end]
+
+
 def _missing(chunk: Chunk) -> dict[Of, Amount]:
     end = next_month(chunk.month)
-    bounds = [
-        connection.ops.adapt_datetimefield_value(datetime(day.year, day.month, 1, tzinfo=UTC))
-        for day in (chunk.month, end)
-    ]
-    where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
     rows = UsageRollup.objects.filter(project=chunk.project, starts_on__gte=chunk.month, starts_on__lt=end)
     kept = {
         Of(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
@@ -90,7 +95,7 @@ def _missing(chunk: Chunk) -> dict[Of, Amount]:
         )
         for row in rows
     }
-    return usage_sums.difference(usage_sums.counted(where, [chunk.project.pk, *bounds]), kept)
+    return usage_sums.difference(usage_sums.counted(*bounds(chunk)), kept)
 
 
 @contextmanager

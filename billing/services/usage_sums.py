@@ -91,6 +91,11 @@ _DIALECTS = {
 }
 
 
+def add_up() -> str:
+    """The aggregate that adds up quantities to the last digit."""
+    return _DIALECTS[connection.vendor].add_up
+
+
 @cache
 def _payer() -> str:
     """The account that pays at `e.time`, as `paying` has it: there is one answer to "who pays"."""

@@ -15,7 +15,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from billing.usage.quantities import FORM
-from billing.usage.units import is_unit
+from billing.usage.units import MAX_LENGTH, instead, is_unit
 from milo import card_numbers
 from milo.errors import Cause
 
@@ -170,7 +170,7 @@ def _measured(said: dict[str, Any]) -> _Measured:
     service, meter = _named(said, "service", NAME, _IS_NAME, "data."), _named(said, "meter", NAME, _IS_NAME, "data.")
     unit = _text(said, "unit", "data.")
     if not is_unit(unit):
-        raise Rejected("data.unit", _("must be a unit by its UCUM code, such as By, h or {request}"))
+        raise Rejected("data.unit", _no_unit(unit))
     dimensions = orjson.dumps(_dimensions(said), option=orjson.OPT_SORT_KEYS).decode()
     text = "\n".join((type_, service, meter, unit, dimensions))
     _refuse_card_numbers(text)
@@ -228,6 +228,13 @@ def read(event: Any) -> Fact:
         _digest(f"{instant}\n{project}\n{quantity}\n{corrects}\n{measured.text}"),
         instant,
     )
+
+
+def _no_unit(unit: str) -> str:
+    shown = unit[:MAX_LENGTH]
+    if (meant := instead(unit)) is not None:
+        return _("%(unit)s is not what UCUM calls it: write %(meant)s") % {"unit": shown, "meant": meant}
+    return _("%(unit)s is no unit of UCUM, such as By, h or {request}") % {"unit": shown}
 
 
 def _canonical(quantity: str) -> str:

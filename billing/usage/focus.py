@@ -1,43 +1,93 @@
 """Rows of the FinOps Open Cost and Usage Specification 1.2: https://focus.finops.org/focus-specification/v1-2/
 
-Every column that it makes mandatory, and those that say what was consumed and by which project. Nothing is priced here,
-so cost and price columns are null, which is an empty cell of a CSV file.
+Every column that it makes mandatory or recommends, and of its conditional ones those whose condition holds here.
+Nothing is priced here, so the four costs are null, against the specification; docs/decisions.md says why.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
 
+from billing.usage.focus_units import focus_unit
 from billing.usage.quantities import plain
 
-COLUMNS = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ServiceCategory",
-    "ServiceName",
-    "SubAccountId",
-    "SubAccountName",
-)
+Value = str | Decimal | datetime | None
+
+
+class Level(StrEnum):
+    """Whether a data set has the column: always, better, or where the provider has what it is about."""
+
+    MANDATORY = "Mandatory"
+    RECOMMENDED = "Recommended"
+    CONDITIONAL = "Conditional"
+
+
+class Type(StrEnum):
+    """What a cell holds: an instant in UTC, a decimal, or text."""
+
+    DATE_TIME = "Date/Time"
+    DECIMAL = "Decimal"
+    STRING = "String"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the specification has it; no `values` are any values."""
+
+    level: Level
+    type: Type
+    nullable: bool = False
+    values: tuple[str, ...] = ()
+
+
+# Levels as in the requirements model 1.2.0.1 (rules CostAndUsage-D-003 to D-068), content constraints as in
+# specification/columns of github.com/FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec at 1.2; read on 2026-11-27.
+# In alphabetical order, as the specification lists them.
+COLUMNS = {
+    "BilledCost": Column(Level.MANDATORY, Type.DECIMAL),
+    "BillingAccountId": Column(Level.MANDATORY, Type.STRING),
+    "BillingAccountName": Column(Level.MANDATORY, Type.STRING, nullable=True),
+    "BillingAccountType": Column(Level.CONDITIONAL, Type.STRING),
+    "BillingCurrency": Column(Level.MANDATORY, Type.STRING),
+    "BillingPeriodEnd": Column(Level.MANDATORY, Type.DATE_TIME),
+    "BillingPeriodStart": Column(Level.MANDATORY, Type.DATE_TIME),
+    "ChargeCategory": Column(
+        Level.MANDATORY, Type.STRING, values=("Usage", "Purchase", "Tax", "Credit", "Adjustment")
+    ),
+    "ChargeClass": Column(Level.MANDATORY, Type.STRING, nullable=True, values=("Correction",)),
+    "ChargeDescription": Column(Level.MANDATORY, Type.STRING, nullable=True),
+    "ChargeFrequency": Column(Level.RECOMMENDED, Type.STRING, values=("One-Time", "Recurring", "Usage-Based")),
+    "ChargePeriodEnd": Column(Level.MANDATORY, Type.DATE_TIME),
+    "ChargePeriodStart": Column(Level.MANDATORY, Type.DATE_TIME),
+    "ConsumedQuantity": Column(Level.CONDITIONAL, Type.DECIMAL, nullable=True),
+    "ConsumedUnit": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
+    "ContractedCost": Column(Level.MANDATORY, Type.DECIMAL),
+    "EffectiveCost": Column(Level.MANDATORY, Type.DECIMAL),
+    "InvoiceId": Column(Level.RECOMMENDED, Type.STRING, nullable=True),
+    "InvoiceIssuerName": Column(Level.MANDATORY, Type.STRING),
+    "ListCost": Column(Level.MANDATORY, Type.DECIMAL),
+    "PricingQuantity": Column(Level.MANDATORY, Type.DECIMAL, nullable=True),
+    "PricingUnit": Column(Level.MANDATORY, Type.STRING, nullable=True),
+    "ProviderName": Column(Level.MANDATORY, Type.STRING),
+    "PublisherName": Column(Level.MANDATORY, Type.STRING),
+    "ServiceCategory": Column(
+        Level.MANDATORY,
+        Type.STRING,
+        values=(
+            "AI and Machine Learning", "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools",
+            "Multicloud", "Identity", "Integration", "Internet of Things", "Management and Governance", "Media",
+            "Migration", "Mobile", "Networking", "Security", "Storage", "Web", "Other",
+        ),
+    ),
+    "ServiceName": Column(Level.MANDATORY, Type.STRING),
+    # of the values, the one of the category Other
+    "ServiceSubcategory": Column(Level.RECOMMENDED, Type.STRING, values=("Other (Other)",)),
+    "SubAccountId": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
+    "SubAccountName": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
+    "SubAccountType": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +104,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A day's sum of one project and meter."""
+    """A day's sum of one project and meter; `unit` is its UCUM code."""
 
     day: date
     project: str
@@ -65,32 +115,48 @@ class Usage:
     quantity: Decimal
 
 
-def _instant(day: date) -> str:
-    return f"{day.isoformat()}T00:00:00Z"
+@lru_cache(100)
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def row(bill: Bill, usage: Usage) -> list[str]:
-    """The cells of a row, in the order of `COLUMNS`; what belongs to an earlier, closed month is a Correction."""
-    cells = {
+def row(bill: Bill, usage: Usage) -> list[Value]:
+    """The values of a row, in the order of `COLUMNS`; what belongs to an earlier, closed month is a Correction."""
+    unit, start = focus_unit(usage.unit), _midnight(usage.day)
+    values: dict[str, Value] = {
         "BillingAccountId": bill.account_id,
         "BillingAccountName": bill.account_name,
+        "BillingAccountType": "Billing Account",
         "BillingCurrency": bill.currency,
-        "BillingPeriodStart": _instant(bill.period),
-        "BillingPeriodEnd": _instant(bill.next_period),
+        "BillingPeriodStart": _midnight(bill.period),
+        "BillingPeriodEnd": _midnight(bill.next_period),
         "ChargeCategory": "Usage",
-        "ChargeClass": "Correction" if usage.day < bill.period else "",
+        "ChargeClass": "Correction" if usage.day < bill.period else None,
         "ChargeDescription": usage.meter,
         "ChargeFrequency": "Usage-Based",
-        "ChargePeriodStart": _instant(usage.day),
-        "ChargePeriodEnd": _instant(usage.day + timedelta(days=1)),
-        "ConsumedQuantity": plain(usage.quantity),
-        "ConsumedUnit": usage.unit,
+        "ChargePeriodStart": start,
+        "ChargePeriodEnd": start + timedelta(days=1),
+        "ConsumedQuantity": usage.quantity,
+        "ConsumedUnit": unit,
         "InvoiceIssuerName": bill.provider,
+        "PricingQuantity": usage.quantity,
+        "PricingUnit": unit,
         "ProviderName": bill.provider,
         "PublisherName": bill.provider,
         "ServiceCategory": "Other",
         "ServiceName": usage.service,
+        "ServiceSubcategory": "Other (Other)",
         "SubAccountId": usage.project,
         "SubAccountName": usage.project_name,
+        "SubAccountType": "Project",
     }
-    return [cells.get(column, "") for column in COLUMNS]
+    return [values.get(column) for column in COLUMNS]
+
+
+def text(value: Value) -> str:
+    """A value as a cell of a CSV file, by the attributes DateTimeFormat, NumericFormat and NullHandling."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return plain(value) if isinstance(value, Decimal) else f"{value:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,29 +1,61 @@
 """Units by their case-sensitive code of the Unified Code for Units of Measure: https://ucum.org/ucum (section 2)."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+from xml.etree import ElementTree
 
 MAX_LENGTH = 60
+ESSENCE = Path(__file__).parent / "data" / "ucum-essence.xml"
 _ANNOTATION = re.compile(r"\{[!-z|~]*\}")
-# a symbol, such as `GiBy` or `[in_i]`, or a number; each with an exponent, such as `m2` or `10*6`
-_COMPONENT = re.compile(r"(?:10[*^][-+]?[0-9]+|(?:[A-Za-z%'\"_]|\[[!-Z^-z|~]+\])+(?:[-+]?[0-9]+)?|[1-9][0-9]*)")
+# a symbol, such as `GiBy` or `[in_i]`, with an exponent, such as `m2` or `10*6`; or a number
+_COMPONENT = re.compile(r"(10[*^]|(?:[A-Za-z%'_]|\[[^\[\]]+\])+)(?:[-+]?[0-9]+)?|[1-9][0-9]*")
+# none within brackets, as in `B[10.nV]`
+_OPERATOR, _GROUP = re.compile(r"[./](?![^\[]*\])"), re.compile(r"\(([^()]*)\)(?![^\[]*\])")
+_WORD = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[A-Za-z_]+")
+# What people write for a unit that UCUM calls otherwise. Some are codes of UCUM, and still never what is meant: B is
+# the bel, b the barn, Gb the gilbert.
+_MEANT = {
+    **{f"{size}B": f"{size}By" for size in ("", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti")},
+    **{f"{size}b": f"{size}bit" for size in ("", "k", "M", "G", "T")},
+    "KB": "kBy",
+    "byte": "By",
+    "sec": "s",
+    "second": "s",
+    "minute": "min",
+    "hr": "h",
+    "hour": "h",
+    "day": "d",
+    "week": "wk",
+    "month": "mo",
+    "year": "a",
+}
+
+
+@cache
+def symbols() -> frozenset[str]:
+    """The symbols of UCUM's table: units, and the metric ones with each prefix."""
+    prefixes: list[str] = []
+    metric: list[str] = []
+    others: list[str] = []
+    for entry in ElementTree.parse(ESSENCE).getroot():  # noqa: S314  a file of our own
+        kind = entry.tag.partition("}")[2]
+        metrical = kind == "base-unit" or entry.get("isMetric") == "yes"
+        (prefixes if kind == "prefix" else metric if metrical else others).append(entry.attrib["Code"])
+    return frozenset([*others, *metric, *(prefix + code for prefix in prefixes for code in metric)])
 
 
 @lru_cache(1024)
 def is_unit(code: str) -> bool:
-    """Whether `code` has the grammar of a UCUM unit: `By`, `GiBy.h`, `m3/s`, `{request}`, `1`.
+    """Whether `code` is a UCUM unit: `By`, `GiBy.h`, `m3/s`, `1`; things are counted by annotations, as `{request}`.
 
-    The symbols themselves are not looked up: a platform counts things that no list of units knows.
+    A few codes that are never meant as UCUM means them, such as `GB`, the gigabel, are none.
     """
     if not 0 < len(code) <= MAX_LENGTH or not code.isascii():
         return False
     # an annotation stands after a component, or alone for the unit 1
     text = re.sub(r"(?<![^./(])~", "1", _ANNOTATION.sub("~", code)).replace("~", "")
-    return _is_term(text)
-
-
-def _is_term(text: str) -> bool:
-    while (group := re.search(r"\(([^()]*)\)", text)) is not None:
+    while (group := _GROUP.search(text)) is not None:
         if not _is_flat(group[1]):
             return False
         text = f"{text[: group.start()]}1{text[group.end() :]}"
@@ -31,5 +63,32 @@ def _is_term(text: str) -> bool:
 
 
 def _is_flat(text: str) -> bool:
-    parts = re.split(r"[./]", text.removeprefix("/"))
-    return all(_COMPONENT.fullmatch(part) for part in parts)
+    return all(_is_component(part) for part in _OPERATOR.split(text.removeprefix("/")))
+
+
+def _is_component(part: str) -> bool:
+    found = _COMPONENT.fullmatch(part)
+    return found is not None and (found[1] is None or _is_symbol(found[1]))
+
+
+def _is_symbol(word: str) -> bool:
+    return word in symbols() and word not in _MEANT
+
+
+def instead(code: str) -> str | None:
+    """The UCUM unit that is probably meant by a `code` that is none: `GBy` for `GB`, `{request}/s` for `requests/s`."""
+    guess = re.sub("[ -]", ".", _WORD.sub(lambda found: _meant(found[0]), code))
+    return guess if is_unit(guess) else None
+
+
+def _meant(word: str) -> str:
+    one = word if word.endswith("ss") else word.removesuffix("s")
+    for known in (word, one):
+        if _is_symbol(known):
+            return known
+        if known in _MEANT:
+            return _MEANT[known]
+    if len(word) < 3 or not word[0].isalpha() or word.endswith("iB"):
+        return word
+    # an annotation names one of what it counts
+    return f"{{{one[:-2] + 'y' if one.endswith('ie') else one}}}"

@@ -15,9 +15,10 @@ from milo.kube.kinds import Kind, kind_of
 from milo.kube.manifests import render
 from milo.kube.models import Change, Counter
 from milo.ledger import seals
-from milo.prepared import Prepared
+from milo.prepared import Insert, Prepared
 
 _REVISION = "_kube_revision"
+_INSERT = Insert(Change)
 _CURRENT = Prepared(lambda: Counter.objects.values_list("value", flat=True))
 
 
@@ -34,8 +35,7 @@ def _take(count: int) -> int:
 
 def current_version() -> int:
     """The number of the newest committed revision. Read it before the rows of a list."""
-    found = _CURRENT.ask()
-    return int(found[0][0]) if found else 0
+    return _CURRENT.first() or 0
 
 
 def oldest_version() -> int:
@@ -99,11 +99,11 @@ def append(entries: list[audit.Entry]) -> None:
     # whoever could change them is held off by the row locks of this act
     shown: list[tuple[Kind, audit.Entry, Any]] = []
     for kind, changed in by_kind.items():
-        rows = kind.queryset().in_bulk([entry.row.pk for entry in changed])
+        rows = kind.rows([entry.row.pk for entry in changed])
         shown += [(kind, entry, rows[entry.row.pk]) for entry in changed]
     first = _take(len(shown))
     written = [_change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(shown)]
-    Change.objects.bulk_create(written)
+    _INSERT(written)
     for entry, change in zip((entry for _kind, entry, _row in shown), written, strict=True):
         setattr(entry.row, _REVISION, change)
 

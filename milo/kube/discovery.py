@@ -84,6 +84,8 @@ def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
                 "namespaced": False,
                 "kind": endpoint.kind,
                 "verbs": ["create"],
+                # so that kubectl takes the name that the access table has for it
+                "shortNames": [endpoint.resource],
             }
         )
     for group, reviews in REVIEWS.items():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.db import connection, models
+from django.db import models
 from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
@@ -129,28 +129,31 @@ class Kind:
         """ORM path to the primary key of the organization that owns a row."""
         return "pk" if self.is_namespace else f"{self.organization_path}_id"
 
-    @cached_property
-    def named(self) -> Prepared:
-        """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
-        return Prepared(lambda: self._of_name().with_manifest().values_list(self.owner, "manifest"))
+    def rows(self, keys: Sequence[int]) -> dict[int, Any]:
+        """Rows of `queryset` by primary key; an act changes one or two of a kind, which are asked for without delay."""
+        if len(keys) > 2:
+            return self.queryset().in_bulk(keys)
+        return {row.pk: row for row in self._pair.ask(one=keys[0], other=keys[-1])}
 
     @cached_property
-    def _columns_named(self) -> Prepared:
-        return Prepared(lambda: self._of_name().values_list(self.owner, *self._attributes))
+    def _pair(self) -> "Prepared[Any]":
+        return Prepared(lambda: self.queryset().filter(pk__in=[Given("one"), Given("other")]))
+
+    @cached_property
+    def row(self) -> "Prepared[Any]":
+        """The row of a `name`, and of a `namespace` where the kind has one, with its revision."""
+        return Prepared(lambda: self.queryset().with_revision().filter(**self._address))
+
+    @cached_property
+    def named(self) -> "Prepared[Any]":
+        """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
+        rows: Any = self.model._default_manager
+        return Prepared(lambda: rows.filter(**self._address).with_manifest().values_list(self.owner, "manifest"))
 
     @property
-    def _attributes(self) -> list[str]:
-        return [field.attname for field in self.model._meta.concrete_fields]
-
-    def _of_name(self) -> Any:
+    def _address(self) -> dict[str, Given]:
         place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
-        return self.model._default_manager.filter(name=Given("name"), **place)
-
-    def find(self, name: str, namespace: str) -> tuple[int | None, Any]:
-        """The primary key of the owner of the row of that name, and the row, without what `queryset` adds to it."""
-        for owner, *values in self._columns_named.ask(name=name, namespace=namespace):
-            return owner, self.model.from_db(connection.alias, self._attributes, values)
-        return None, None
+        return {"name": Given("name"), **place}
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -80,11 +80,11 @@ def negotiate(accept: str) -> Answer:
     raise NotAcceptable(_("only application/json and application/yaml can be given"))
 
 
-def wants_csv(accept: str) -> bool:
-    """Whether `text/csv` is what an Accept header likes best."""
+def wants(media_type: str, accept: str) -> bool:
+    """Whether `media_type`, such as `text/csv`, is what an Accept header likes best."""
     items = [_parameters(item) for item in accept.split(",")]
     kind, parameters = max(items, key=lambda item: _quality(item[1]))
-    return kind == CSV and _quality(parameters) > 0
+    return kind == media_type and _quality(parameters) > 0
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:

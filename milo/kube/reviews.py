@@ -12,6 +12,7 @@ from milo.errors import Invalid, Refused
 from milo.kube import objects
 from milo.kube.core import NamespaceShape
 from milo.kube.discovery import REVIEWS
+from milo.kube.endpoints import Endpoint, all_endpoints
 from milo.kube.events import EventShape
 from milo.kube.kinds import Kind, all_kinds, namespace_kind
 from milo.kube.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
@@ -96,11 +97,15 @@ class SelfSubjectAccessReviewView(ReviewView):
         asked = spec.get("resourceAttributes")
         if not isinstance(asked, dict):
             return {"allowed": False, "reason": _("only resourceAttributes are judged")}
-        kind = _kind(_text(asked, "group"), _text(asked, "resource"))
-        if kind is None:
-            return {"allowed": False, "reason": _("there is no such resource")}
-        scope = _scope(self.actor, kind, _text(asked, "namespace"), _text(asked, "name"))
-        return {"allowed": _may(self.actor, _text(asked, "verb"), kind, _text(asked, "subresource"), scope)}
+        group, resource = _text(asked, "group"), _text(asked, "resource")
+        verb, subresource = _text(asked, "verb"), _text(asked, "subresource")
+        namespace, name = _text(asked, "namespace"), _text(asked, "name")
+        if (kind := _kind(group, resource)) is not None:
+            scope = _scope(self.actor, kind, namespace, name)
+            return {"allowed": _may(self.actor, verb, kind, subresource, scope)}
+        if (endpoint := _endpoint(group, resource)) is not None:
+            return {"allowed": not subresource and _may_post(self.actor, verb, endpoint)}
+        return {"allowed": False, "reason": _("there is no such resource")}
 
 
 class SelfSubjectRulesReviewView(ReviewView):
@@ -113,6 +118,11 @@ class SelfSubjectRulesReviewView(ReviewView):
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         namespace = _text(spec, "namespace")
         rules = [_rule(["create"], group, [entry["name"]]) for group, found in REVIEWS.items() for entry in found]
+        rules += [
+            _rule(["create"], endpoint.group, [endpoint.plural])
+            for endpoint in all_endpoints()
+            if _may_post(self.actor, "create", endpoint)
+        ]
         for kind in [*all_kinds(), *CORE]:
             scope = _scope(self.actor, kind, namespace, "")
             by_verbs: dict[tuple[str, ...], list[str]] = {}
@@ -138,6 +148,17 @@ def _text(asked: dict[str, Any], key: str) -> str:
 def _kind(group: str, plural: str) -> Kind | None:
     found = (kind for kind in [*all_kinds(), *CORE] if kind.plural == plural and group in (kind.group, "*"))
     return next(found, None)
+
+
+def _endpoint(group: str, resource: str) -> Endpoint | None:
+    """By its plural or by its name in the access table, which is its short name."""
+    found = (endpoint for endpoint in all_endpoints() if resource in (endpoint.plural, endpoint.resource))
+    return next((endpoint for endpoint in found if group in (endpoint.group, "*")), None)
+
+
+def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
+    """An endpoint belongs to no organization, and all that can be done is to post to it."""
+    return verb == "create" and actor.may(verb, endpoint.resource, None)
 
 
 def _subresources(kind: Kind) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from milo.kube import objects
 from milo.kube.kinds import Act, Reading
-from milo.kube.negotiation import respond_csv, wants_csv
+from milo.kube.negotiation import CSV, respond_csv, wants
 from milo.kube.views import KubeView
 
 
@@ -40,13 +40,11 @@ class ReadingView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         reading: Reading = self.of
-        # what only a manifest shows would take half of the time
-        organization_id, row = self.kind.find(self.kwargs["name"], self.namespace)
-        self._admit(organization_id)
+        row = self.row()
         if reading.act:
-            self.actor.require("create", self.kind.plural, organization_id, act=reading.act)
+            self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=reading.act)
         query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
         value = reading.call(row, query, actor=self.actor)
-        if reading.table and wants_csv(request.headers.get("Accept", "")):
+        if reading.table and wants(CSV, request.headers.get("Accept", "")):
             return respond_csv(reading.table(value), f"{row.name}-{reading.name}")
         return self.plain.respond(value)

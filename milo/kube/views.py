@@ -129,18 +129,15 @@ class KubeView(APIView):
     def organization_id(self) -> int:
         """The organization of the request's namespace; one that the actor may not see is as missing as none."""
         namespaces = namespace_kind()
-        found = _ORGANIZATION.ask(name=self.namespace)
-        if not found or not self.actor.may("get", namespaces.plural, found[0][0]):
+        found: int | None = _ORGANIZATION.first(name=self.namespace)
+        if found is None or not self.actor.may("get", namespaces.plural, found):
             raise NotFound(f'namespaces "{self.namespace}" not found')
-        return int(found[0][0])
+        return found
 
     def row(self, verb: str = "get") -> Any:
         """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
         kind: Kind = self.kind
-        rows = kind.queryset().with_revision().filter(name=self.kwargs["name"])
-        if self.namespace:
-            rows = rows.filter(**{f"{kind.organization_path}__name": self.namespace})
-        row = rows.first()
+        row = kind.row.first(name=self.kwargs["name"], namespace=self.namespace)
         organization_id = kind.organization(row).pk if row else None
         self._admit(organization_id)
         if verb not in kind.verbs:

@@ -1,5 +1,6 @@
 """Organizations and projects as Kubernetes kinds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Prefetch
@@ -14,6 +15,7 @@ from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
+from milo.prepared import Given, Prepared
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.examples import ORGANIZATION, PROJECT
 from projects.api.history import BILLING_HISTORY
@@ -29,6 +31,19 @@ from projects.services.organizations import OrganizationSpec, create_organizatio
 from projects.services.projects import ProjectSpec, create_project, revise_project
 
 GROUP = "resources.milo.io"
+_STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")
+# all that is shown of who pays: the many other columns of an account take longer than the rest
+_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _STANDING))
+_OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
+_PROJECT = Prepared(lambda: Project.objects.select_related("organization").filter(pk=Given("project")))
+_PAYING = Prepared(
+    lambda: (
+        BillingAccountBinding.objects.paying()
+        .select_related("account", "project__organization")
+        .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
+        .filter(project=Given("project"))
+    )
+)
 
 
 @register
@@ -101,10 +116,18 @@ class ProjectKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[Project]:
-        paying = BillingAccountBinding.objects.paying().select_related("account")
+        paying = BillingAccountBinding.objects.paying().select_related("account").only(*_OF_PAYER)
         return Project.objects.select_related("organization").prefetch_related(
             Prefetch("bindings", queryset=paying, to_attr="paying")
         )
+
+    def rows(self, keys: Sequence[int]) -> dict[int, Project]:
+        if len(keys) > 1:
+            return super().rows(keys)
+        paying = _PAYING.ask(project=keys[0])
+        project = paying[0].project if paying else _PROJECT.ask(project=keys[0])[0]
+        project.paying = paying  # type: ignore[attr-defined]
+        return {project.pk: project}
 
     def spec(self, row: Project) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """POST of usage events: CloudEvents over HTTP, and what is refused as a whole."""
 
 import gzip
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -79,13 +80,55 @@ REFUSED: dict[str, tuple[Any, str, dict[str, str], int]] = {
     "nested without end": (b"[" * 100_000, BATCH, {}, 400),
     "YAML": ("a: 1", "application/yaml", {}, 415),
     "text": ("[]", "text/plain", {}, 415),
+    "a form": ("a=1", "application/x-www-form-urlencoded", {}, 415),
+    "an event in Avro": (b"[]", "application/cloudevents+avro", {}, 415),
     "another compression": (b"x", BATCH, {"Content_Encoding": "br"}, 415),
     "no gzip": (b"[]", BATCH, {"Content_Encoding": "gzip"}, 400),
+    "a gzip in a gzip": (gzip.compress(gzip.compress(b"[]")), BATCH, {"Content_Encoding": "gzip"}, 400),
     "half a gzip": (gzip.compress(b"[]")[:-4], BATCH, {"Content_Encoding": "gzip"}, 400),
     "a gzip bomb": (gzip.compress(b" " * (MAX_BYTES + 1)), BATCH, {"Content_Encoding": "gzip"}, 413),
     "more than 10 MiB": (b" " * (MAX_BYTES + 1), BATCH, {}, 413),
     "10,001 events": ([1] * 10_001, BATCH, {}, 413),
 }
+
+
+def test_each_event_of_a_batch_that_is_wrong_is_named_with_why_and_the_others_are_taken(
+    reporter: Api, project: Project
+) -> None:
+    wrong = [
+        an_event(project, "-1"),
+        an_event(project, "1" * 40),
+        an_event("nothing-here"),
+        an_event(project, data={"unit": "h"}),
+        an_event(project, data={"unit": "GB"}),
+    ]
+    answer = reporter.post(EVENTS, [an_event(project), *wrong, an_event(project)], BATCH).done()
+    assert (answer["accepted"], answer["rejected"]) == (2, 5)
+    assert {row["index"]: (row["field"], row["message"]) for row in answer["rejections"]} == {
+        1: ("data.quantity", "only a correction may be negative"),
+        2: ("data.quantity", "must be a decimal in a string: at most 20 digits, and 12 after the point"),
+        3: ("subject", "there is no project nothing-here"),
+        4: ("data.unit", "must be s, the unit of this meter since its first event"),
+        5: ("data.unit", "GB is not what UCUM calls it: write GBy"),
+    }
+
+
+def test_a_gzip_bomb_is_refused_before_it_is_unpacked(reporter: Api) -> None:
+    bomb = gzip.compress(bytes(8 * MAX_BYTES))
+    assert len(bomb) < MAX_BYTES / 100
+    tracemalloc.start()
+    try:
+        with nothing_changes():
+            reporter.post(EVENTS, bomb, BATCH, Content_Encoding="gzip").refused(413, "RequestEntityTooLarge")
+        assert tracemalloc.get_traced_memory()[1] < 4 * MAX_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_events_beyond_the_limit_are_counted_once_unpacked(reporter: Api, project: Project) -> None:
+    batch = gzip.compress(orjson.dumps([an_event(project) for _ in range(10_001)]))
+    with nothing_changes():
+        reporter.post(EVENTS, batch, BATCH, Content_Encoding="gzip").refused(413, "RequestEntityTooLarge")
 
 
 @pytest.mark.parametrize("what", REFUSED)

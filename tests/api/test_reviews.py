@@ -85,6 +85,21 @@ def test_a_foreign_namespace_answers_as_a_missing_one(admin: Api, operator: Api,
         assert not can(admin, "update", "projects", name=name)
 
 
+def test_who_may_report_usage_is_told_so(admin: Api) -> None:
+    reporter, scoped = (Api.of(make.a_person(groups=(role,))) for role in ("usage-reporter", "charge-reporter"))
+    for resource in ("events", "usageevents"):
+        for namespace in ("", "acme-corp", "nowhere"):
+            assert can(reporter, "create", resource, namespace, group="usage.milo.io")
+            assert not can(scoped, "create", resource, namespace, group="usage.milo.io")
+            assert not can(admin, "create", resource, namespace, group="usage.milo.io")
+        for verb in ("get", "list", "watch", "update", "patch", "delete", "*"):
+            assert not can(reporter, verb, resource, group="usage.milo.io")
+        assert not can(reporter, "create", f"{resource}/status", group="usage.milo.io")
+    # those of the core group are others
+    assert not can(reporter, "create", "events", group="")
+    assert can(reporter, "create", "usageevents", group="*")
+
+
 def test_one_object_is_judged_by_its_own_organization(admin: Api, acme: Organization, other: Organization) -> None:
     make.a_person("jo", roles={acme: "billing-viewer", other: "billing-admin"})
     both = Api.of(make.a_person(roles={acme: "billing-viewer", other: "billing-admin"}))
@@ -142,7 +157,7 @@ def test_the_list_of_what_i_can_holds_what_can_i_allows(acme: Organization, othe
         *(make.a_person(roles={acme: role}) for role in ("billing-admin", "billing-user", "billing-viewer")),
         *(
             make.a_person(groups=(role,))
-            for role in ("finance-operator", "finance-approver", "auditor", "charge-reporter")
+            for role in ("finance-operator", "finance-approver", "auditor", "charge-reporter", "usage-reporter")
         ),
         make.a_person(),
     ]
@@ -161,6 +176,17 @@ def test_the_list_of_what_i_can_holds_what_can_i_allows(acme: Organization, othe
                 if can(api, verb, resource, "acme-corp")
             }
             assert listed.get(resource, set()) == allowed, (person, resource)
+
+
+def test_the_list_of_a_usage_reporter_holds_the_intake_beside_the_events_of_the_core_group(acme: Organization) -> None:
+    reporter = Api.of(make.a_person(groups=("usage-reporter",), roles={acme: "billing-viewer"}))
+    spec = {"namespace": "acme-corp"}
+    body = {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "spec": spec}
+    found = reporter.post(RULES, body).done(201)["status"]["resourceRules"]
+    assert {rule["apiGroups"][0]: rule["verbs"] for rule in found if "events" in rule["resources"]} == {
+        "": ["get", "list", "watch"],
+        "usage.milo.io": ["create"],
+    }
 
 
 def test_the_list_for_a_foreign_namespace_is_that_for_a_missing_one(admin: Api, other: Organization) -> None:

@@ -26,7 +26,7 @@ from milo.kube.openapi.documents import documents
 from milo.kube.parameters import FLAGS
 from projects.models import Organization
 from tests import make
-from tests.api.client import Api
+from tests.api.client import ACCOUNTS, Api
 
 CHECKS = [
     not_a_server_error,
@@ -77,6 +77,8 @@ def document(acme: Organization) -> Any:
     charge = ChargeSpec("invoice-1", Decimal(10), "USD", date(2026, 1, 31))
     report_charge(acme.pk, "us", charge, name="invoice-1", actor=make.PLATFORM)
     whole = orjson.loads(documents()["all"].content)
+    # its stream reads in threads of its own, which do not see what the test's transaction has made
+    del whole["paths"][f"{ACCOUNTS.replace('acme-corp', '{namespace}')}/{{name}}/usage/focus"]
     for path, operations in whole["paths"].items():
         plural = path.partition("/{name}")[0].rpartition("/")[2]
         for parameter in (found for operation in operations.values() for found in operation.get("parameters", ())):

@@ -56,3 +56,13 @@ def test_an_unknown_token_is_told_to_log_in(live: Live, acme: Acme) -> None:
     person = make.a_person("nobody")
     forger = Kubectl(live, live.kubeconfig(person, token="forged"))
     assert "You must be logged in to the server" in forger.refused("get", "ba")
+
+
+def test_whether_usage_may_be_reported_is_answered_by_either_name(live: Live, operator: Kubectl) -> None:
+    meter = Kubectl.of(live, make.a_person("meter", groups=("usage-reporter",)))
+    for name in ("usageevents.usage.milo.io", "events.usage.milo.io", "usageevents"):
+        assert meter("auth", "can-i", "create", name) == "yes\n"
+        done = operator.live.kubectl(operator.config, "auth", "can-i", "create", name)
+        assert (done.returncode, done.stdout) == (1, "no\n")
+    assert "events.usage.milo.io" in meter("auth", "can-i", "--list")
+    assert "events.usage.milo.io" not in operator("auth", "can-i", "--list")

@@ -1,4 +1,4 @@
-"""`manage.py usage verify|rebuild`: the rollup of usage against its events."""
+"""`manage.py usage verify|rebuild`: sums of usage against its events, and corrections against what they correct."""
 
 from argparse import ArgumentParser
 from datetime import date
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import BillingAccount, UsageMeter
 from billing.services import usage_recounts
+from billing.services.usage_corrections import overcorrected
 from billing.services.usage_recounts import Chunk
 from billing.services.usage_sums import Amount, Of
 from billing.usage.quantities import plain
@@ -21,8 +22,9 @@ def month(text: str) -> date:
 class Command(BaseCommand):
     help = (
         "Compare the sums of usage with a recount of the events (verify), or make them that recount (rebuild), month by"
-        " month of each project in the order of their names. Exit status 1 where sums differ and were not made right."
-        " A run that was stopped goes on with --after."
+        " month of each project in the order of their names; verify also names events that are corrected below zero."
+        " Exit status 1 where sums differ and were not made right, or where such an event is. A run that was stopped"
+        " goes on with --after."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,16 +36,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         projects = usage_recounts.projects_of(self._account(options["account"]))
-        total, wrong, months = projects.count(), 0, 0
+        total, wrong, months, below = projects.count(), 0, 0, 0
         done = projects.filter(name__lte=options["after"]).count() if options["after"] else 0
         for project in projects.filter(name__gt=options["after"]).iterator():
             for chunk in usage_recounts.chunks(project, options["start"], options["end"]):
                 months += 1
                 wrong += self._work(chunk, options["what"])
+                below += self._below_zero(chunk) if options["what"] == "verify" else 0
             done += 1
             self.stdout.write(f"{done}/{total} {project.name}")
-        if wrong:
-            raise CommandError(f"{wrong} of {months} months of projects differ from their events")
+        faults = [f"{wrong} of {months} months of projects differ from their events"] if wrong else []
+        faults += [f"events corrected below zero: {below}"] if below else []
+        if faults:
+            raise CommandError("; ".join(faults))
         self.stdout.write(f"{months} months of projects are the recount of their events")
 
     def _account(self, named: str | None) -> BillingAccount | None:
@@ -69,6 +74,16 @@ class Command(BaseCommand):
         if missing and what == "rebuild":
             self.stdout.write("  made right" if right else "  left as it is: the month is closed")
         return bool(missing) and not right
+
+    def _below_zero(self, chunk: Chunk) -> int:
+        """How many events of the chunk are corrected below zero, each told."""
+        found = list(overcorrected(chunk))
+        for event in found:
+            self.stdout.write(
+                f"  {chunk.project.name} {chunk.month:%Y-%m} event {event.event_id} of {event.source}: reported"
+                f" {plain(event.reported)}, corrected by {plain(event.corrections)} to {plain(event.total)}"
+            )
+        return len(found)
 
 
 def _line(chunk: Chunk, of: Of, amount: Amount, meter: str, payer: str) -> str:

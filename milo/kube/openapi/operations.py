@@ -22,7 +22,7 @@ class Operation:
     summary: str
     tag: str
     answer: Any
-    answer_example: Mapping[str, Any]
+    answer_example: Mapping[str, Any] | str
     action: str = "get"
     description: str = ""
     of: dict[str, str] | None = None
@@ -30,6 +30,8 @@ class Operation:
     body: Any = None
     body_example: Mapping[str, Any] | None = None
     body_type: str = JSON
+    answer_types: tuple[str, ...] = (JSON,)
+    """The first is that of the example."""
     status: int = 200
     refuses: tuple[int, ...] = ()
     makes: bool = False

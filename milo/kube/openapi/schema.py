@@ -56,12 +56,17 @@ class KubeSchema(AutoSchema):
         examples = [OpenApiExample(described.summary, value=described.body_example, request_only=True)]
         return {described.body_type: OpenApiRequest(described.body, examples=examples)}
 
-    def get_response_serializers(self) -> dict[int, Any]:  # type: ignore[override]
+    def get_response_serializers(self) -> dict[Any, Any]:  # type: ignore[override]
         described = self.operation
-        examples = [OpenApiExample(described.summary, value=described.answer_example, response_only=True)]
+        shown = described.answer_types[0]
+        example = OpenApiExample(
+            described.summary, value=described.answer_example, response_only=True, media_type=shown
+        )
         codes = {described.status, 201} if described.makes else {described.status}
-        answers: dict[int, Any] = {
-            code: OpenApiResponse(described.answer, "Done." if code == 200 else "Made.", examples=examples)
+        answers: dict[Any, Any] = {
+            (code, *described.answer_types): OpenApiResponse(
+                described.answer, "Done." if code == 200 else "Made.", examples=[example]
+            )
             for code in sorted(codes)
         }
         if described.unchanged:

@@ -14,12 +14,10 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
-from simple_history.models import HistoricalRecords
 
-from milo import card_numbers, provenance, texts
+from milo import card_numbers, texts
 from milo.access import Actor
 from milo.errors import AlreadyExists, Invalid
-from milo.phases import PhaseLoading
 
 
 @dataclass(slots=True)
@@ -41,7 +39,6 @@ class _Act:
 Journal = Callable[[list[Entry]], None]
 M = TypeVar("M", bound=models.Model)
 _journals: list[Journal] = []
-_histories: dict[type[models.Model], "History"] = {}
 _current: ContextVar[_Act | None] = ContextVar("milo_act", default=None)
 _dry_run: ContextVar[bool] = ContextVar("milo_dry_run", default=False)
 
@@ -154,71 +151,3 @@ def refuse_texts(row: models.Model, why: str = "") -> None:
                 causes += card_numbers.causes(value, path)
     if causes:
         raise Invalid.because(causes)
-
-
-def _refuse_anonymous(instance: models.Model, **kwargs: Any) -> None:
-    if not hasattr(instance, "_history_user"):
-        raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
-
-
-class History(HistoricalRecords):  # type: ignore[misc]
-    """simple-history learns of a row once it is written; this one refuses before, when nothing has changed yet."""
-
-    personal: tuple[str, ...] = ()
-    unrecorded: tuple[str, ...] = ()
-    organization: str = ""
-
-    def model_of(self, tracked: type[models.Model]) -> type[models.Model]:
-        """The model of the history rows of `tracked`."""
-        model: type[models.Model] = getattr(tracked, self.manager_name).model
-        return model
-
-    def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
-        super().finalize(sender, **kwargs)
-        if self.cls is sender:
-            models.signals.pre_save.connect(_refuse_anonymous, sender=sender, weak=False)
-            _histories[sender] = self
-
-
-def _nobody(instance: models.Model, **kwargs: Any) -> str:
-    raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
-
-
-def _set_author(row: Any, author: str) -> None:
-    row.history_user_id = author
-
-
-class Provenance(models.Model):
-    """What each history row says of itself beside who, when and why."""
-
-    history_request_id = models.CharField(max_length=64, blank=True, default=provenance.request_id)
-    history_approval = models.UUIDField(null=True, default=provenance.approval)
-
-    class Meta:
-        abstract = True
-
-
-def history(
-    *, personal: tuple[str, ...] = (), unrecorded: tuple[str, ...] = (), organization: str = "organization__name"
-) -> History:
-    """The history of a model: who (a plain column, so that no deleted user empties it), when, why, and by what right.
-
-    `personal` are the columns that are purged at the end of their retention, `unrecorded` those that change without
-    a history row, `organization` the ORM path to the name of the organization that owns a row, or empty.
-    """
-    records = History(
-        bases=[PhaseLoading, Provenance],
-        get_user=_nobody,
-        history_id_field=models.BigAutoField(),
-        history_user_id_field=models.CharField(max_length=200),
-        history_user_getter=lambda row: row.history_user_id,
-        history_user_setter=_set_author,
-        history_change_reason_field=models.TextField(),
-    )
-    records.personal, records.unrecorded, records.organization = personal, unrecorded, organization
-    return records
-
-
-def histories() -> dict[type[models.Model], History]:
-    """Every model that keeps a history."""
-    return dict(_histories)

@@ -1,0 +1,49 @@
+"""Corrections against what they correct: events that are corrected below zero, which no meter can have counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+
+from billing.services import usage_sums
+from billing.services.usage_recounts import Chunk, bounds
+from billing.usage.quantities import EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Overcorrected:
+    """An event, what it reported, and the sum of all its corrections, those of its corrections included."""
+
+    source: str
+    event_id: str
+    reported: Decimal
+    corrections: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return EXACT.add(self.reported, self.corrections)
+
+
+def overcorrected(chunk: Chunk) -> Iterator[Overcorrected]:
+    """The events of a chunk whose total is below zero; a correction has the project and time of what it corrects."""
+    where, parameters = bounds(chunk)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+WITH RECURSIVE correction AS MATERIALIZED (
+    SELECT v.key, v.corrects, v.quantity FROM {usage_sums.EVENT} v WHERE {where} AND v.corrects IS NOT NULL
+), about AS (
+    SELECT c.corrects AS event, c.key, c.quantity FROM correction c
+    UNION SELECT c.corrects, a.key, a.quantity FROM about a JOIN correction c ON c.key = a.event
+)
+SELECT v.source, v.event_id, v.quantity, {usage_sums.add_up()}(a.quantity)
+FROM about a JOIN {usage_sums.EVENT} v ON v.key = a.event
+WHERE {where} AND v.corrects IS NULL
+GROUP BY v.key, v.source, v.event_id, v.quantity ORDER BY v.source, v.event_id""",
+            [*parameters, *parameters],
+        )
+        for source, event_id, reported, corrections in cursor.fetchall():
+            event = Overcorrected(source, event_id, Decimal(reported), Decimal(corrections))
+            if event.total < 0:
+                yield event

@@ -1,0 +1,19 @@
+"""The one door through which rows are written: the row, its history and its revision, in one act."""
+
+from milo.audit.acts import Anonymous, Entry, act, dry_run, journal, refuse_texts, save_as, touch
+from milo.audit.records import History, Provenance, histories, history
+
+__all__ = [
+    "Anonymous",
+    "Entry",
+    "History",
+    "Provenance",
+    "act",
+    "dry_run",
+    "histories",
+    "history",
+    "journal",
+    "refuse_texts",
+    "save_as",
+    "touch",
+]

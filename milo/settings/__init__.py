@@ -1,0 +1,108 @@
+"""Settings, read from the environment; the defaults are a single machine with SQLite. One noun a module."""
+
+import os
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from milo.settings.api import *
+from milo.settings.background import *
+from milo.settings.databases import *
+from milo.settings.environment import BASE_DIR, DATA_DIR, json_object, secret_key
+from milo.settings.mail import *
+from milo.settings.policies import *
+from milo.settings.staff_site import *
+
+DEBUG = os.environ.get("MILO_DEBUG") == "1"
+SECRET_KEY = secret_key()
+ALLOWED_HOSTS = os.environ.get("MILO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+# everything is served over TLS; `make up` has the staff site without, on this machine only
+HTTPS_ONLY = os.environ.get("MILO_HTTPS_ONLY") == "1"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+# probes and scrapers inside the cluster come without
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+# other hosts of the domain, and lists in browsers, are for its owner to decide
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("MILO_TRUSTED_ORIGINS", "").split(",") if o]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "milo.apps.MiloConfig",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "milo.apps.StaffSiteConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "simple_history",
+    "axes",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "milo.ledger",
+    "milo.kube",
+    "milo.identity",
+    "projects",
+    "billing",
+]
+MIDDLEWARE = [
+    "milo.provenance.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "milo.admin.content_security.ContentSecurityMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "milo.urls"
+ASGI_APPLICATION = "milo.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "archive": {
+        "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
+        "OPTIONS": json_object("MILO_ARCHIVE_OPTIONS"),
+    }
+    if os.environ.get("MILO_ARCHIVE_STORAGE")
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "archive", "file_permissions_mode": 0o600},
+    },
+}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+# of notices to staff, and about accounts that prefer no language
+MILO_NOTICE_LANGUAGE = os.environ.get("MILO_NOTICE_LANGUAGE", LANGUAGE_CODE)
+TIME_ZONE = "UTC"
+USE_TZ = True
+FORMAT_MODULE_PATH = "milo.formats"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
