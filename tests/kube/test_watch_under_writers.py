@@ -63,6 +63,7 @@ def test_watchers_of_8_writers_lose_nothing_double_nothing_and_see_the_order_of_
                     next_line = asyncio.ensure_future(client.next(within=60))
                 elif all_written:
                     next_line.cancel()
+                    await asyncio.wait({next_line})
                     return got
 
     async def scenario() -> list[list[tuple[str, int]]]:
