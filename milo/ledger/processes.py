@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import django
 from django.db import connection
@@ -19,12 +20,12 @@ def how_many() -> int:
 
 def pool() -> ProcessPoolExecutor:
     """As many processes, each with Django and with connections of its own to the database of this one."""
-    database = str(connection.settings_dict["NAME"])
-    return ProcessPoolExecutor(how_many(), multiprocessing.get_context("spawn"), _begin, [database])
+    spawning = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(how_many(), spawning, initializer=_begin, initargs=(connection.settings_dict,))
 
 
-def _begin(database: str) -> None:
+def _begin(database: dict[str, Any]) -> None:
     django.setup()
-    connection.settings_dict["NAME"] = database
+    connection.settings_dict.update(database)
     # what is loaded stays; looking through it again and again would take as long as reading rows
     gc.freeze()
