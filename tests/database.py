@@ -76,7 +76,7 @@ def _enter(role: str) -> None:
     """Connections from now on, those of threads too, act as `role`, or as the user of the URL where it is empty."""
     if connection.vendor == "postgresql":
         connection.close()
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]
         # Django's own setting, assume_role, waits for its own pool
         connection.settings_dict["OPTIONS"]["options"] = f"-c role={role}" if role else ""
 

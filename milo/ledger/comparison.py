@@ -14,6 +14,7 @@ from milo.ledger.seals import sealed_through
 from milo.ledger.tables import Table, all_tables, table_of
 
 _LEAF = 40
+_LOWEST = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Seals:
                 if part := seal.tables.get(table.name):
                     if not (stream := streams.get(table.name)):
                         through = sealed_through(table.name, newest)
-                        stream = streams[table.name] = _Stream(table, part["after"], through)
+                        # before the first key that is ever given a row has no place either
+                        stream = streams[table.name] = _Stream(table, part["after"] or _LOWEST, through)
                     stream.compare(seal, part)
         return [stream.fault for stream in streams.values() if stream.fault]
 
@@ -82,7 +84,7 @@ class _Stream:
         lacking = set()
         while self._next and self._next.key <= part["through"]:
             row, self._next = self._next, next(self._rows, None)
-            found += row.key.to_bytes(8, "big") + row.leaf
+            found += row.key.to_bytes(8, "big", signed=True) + row.leaf
             if row.lacks_salt:
                 lacking.add(row.key)
         if self.fault or hashlib.sha256(found).hexdigest() == part["sha256"]:
@@ -121,5 +123,6 @@ def _stored(seal: Seal, table: str) -> bytes:
 
 def _by_key(leaves: bytes) -> dict[int, bytes]:
     return {
-        int.from_bytes(leaves[at : at + 8], "big"): leaves[at + 8 : at + _LEAF] for at in range(0, len(leaves), _LEAF)
+        int.from_bytes(leaves[at : at + 8], "big", signed=True): leaves[at + 8 : at + _LEAF]
+        for at in range(0, len(leaves), _LEAF)
     }
