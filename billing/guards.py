@@ -251,6 +251,22 @@ def declare_guards() -> None:
         *_as_written("usage_event", EVENT, ["project_id", "time", "key"], partitioned=True),
         *_as_written("usage_closing", CLOSING, ["id"], ["account_id", "opens_on"]),
         *_as_written("usage_assignment", ASSIGNMENT, ["id"], ["request_id"]),
+        # no usage belongs to two accounts
+        guard.refuse(
+            "usage_assignment_given_once",
+            ASSIGNMENT,
+            "INSERT",
+            f"EXISTS (SELECT 1 FROM {ASSIGNMENT} was WHERE was.project_id = NEW.project_id"
+            " AND was.starts_at < NEW.ends_at AND was.ends_at > NEW.starts_at)",
+            "usage of this span is assigned already",
+        ),
+        # two at once do not see each other
+        guard.postgresql_constraint(
+            "usage_assignment_no_overlap",
+            ASSIGNMENT,
+            "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&,"
+            " tstzrange(starts_at, ends_at) WITH &&)",
+        ),
         # what was reported for a closed month stays as reported, rebuilds included
         guard.refuse("usage_closed_figure_added", ROLLUP, "INSERT", _CLOSED.format(row="NEW"), "the month is closed"),
         guard.refuse(

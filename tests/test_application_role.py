@@ -1,6 +1,9 @@
-"""The role of the application on PostgreSQL (deploy/postgresql-roles.sql): it does its work, and owns nothing."""
+"""The role of the application on PostgreSQL (deploy/postgresql-roles.sql): it does its work, and owns nothing.
 
-from collections.abc import Callable, Iterator
+Every test acts as that role; these are about it. SQLite knows no roles: there the guards alone refuse.
+"""
+
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,33 +23,14 @@ from milo.ledger.verification import verify
 from tests import make
 from tests.attacks.machinery import SQLITE, execute
 from tests.clock import clock
+from tests.database import as_owner
 from tests.ledger import nothing_changes
+from tests.threads import at_once
 from tests.usage import an_event, taken
 
 __all__ = ["clock"]
 
 pytestmark = pytest.mark.django_db
-ROLES = Path(settings.BASE_DIR, "deploy", "postgresql-roles.sql")
-
-
-@pytest.fixture
-def application() -> Iterator[None]:
-    """The connection acts as the application's role. SQLite knows no roles: there the guards alone refuse."""
-    if connection.vendor == SQLITE:
-        yield
-        return
-    execute_script(ROLES.read_text())
-    execute("SET LOCAL ROLE milo_application")
-    yield
-    connection.check_constraints()
-    execute("RESET ROLE")
-
-
-def execute_script(script: str) -> None:
-    """Run SQL of several statements, as psql would."""
-    connection.ensure_connection()
-    result = connection.connection.pgconn.exec_(script.encode())
-    assert not result.error_message, result.error_message
 
 
 OWNERS_COMMANDS = {"migrate", "up"}
@@ -92,7 +76,7 @@ def run_every_task() -> None:
 
 
 def test_every_task_does_its_work_by_the_role_of_the_application(
-    application: None, work: BillingAccount, clock: Callable[[date], None]
+    work: BillingAccount, clock: Callable[[date], None]
 ) -> None:
     run_every_task()
     for later in (timedelta(days=100), timedelta(days=365 * 12)):
@@ -105,7 +89,7 @@ def test_every_task_does_its_work_by_the_role_of_the_application(
 
 
 def test_every_command_but_those_of_the_owner_runs_by_the_role_of_the_application(
-    application: None, work: BillingAccount, tmp_path: Path
+    work: BillingAccount, tmp_path: Path
 ) -> None:
     ours = {
         name for name, label in get_commands().items() if label.partition(".")[0] in ("milo", "projects", "billing")
@@ -118,7 +102,7 @@ def test_every_command_but_those_of_the_owner_runs_by_the_role_of_the_applicatio
     assert (tmp_path / "bundle.zip").exists()
 
 
-def test_nobody_but_the_application_makes_partitions_and_no_table_of_its_own_stands_in(application: None) -> None:
+def test_nobody_but_the_application_makes_partitions_and_no_table_of_its_own_stands_in() -> None:
     if connection.vendor == SQLITE:
         assert usage_partitions.missing(connection, date(2031, 5, 1)) == []
         return
@@ -151,7 +135,7 @@ ATTACKS = {
 ON_SQLITE = ("update", "delete")
 
 
-def test_the_application_can_neither_alter_the_past_nor_switch_its_guards_off(application: None) -> None:
+def test_the_application_can_neither_alter_the_past_nor_switch_its_guards_off() -> None:
     make.in_phase(make.a_ready_account(make.an_organization()), "Suspended")
     seal_ledger()
     with nothing_changes():
@@ -165,14 +149,39 @@ def test_the_application_can_neither_alter_the_past_nor_switch_its_guards_off(ap
                     execute(attack.format(table=table.name, key=table.key))
 
 
+def who() -> tuple[str, bool, int]:
+    """The role of this connection, whether it is a superuser, and how many tables, functions and schemas it owns."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, rolsuper, (SELECT count(*) FROM pg_class WHERE pg_has_role(relowner, 'USAGE'))"
+            " + (SELECT count(*) FROM pg_proc WHERE pg_has_role(proowner, 'USAGE'))"
+            " + (SELECT count(*) FROM pg_namespace WHERE pg_has_role(nspowner, 'USAGE'))"
+            " FROM pg_roles WHERE rolname = current_user"
+        )
+        name, superuser, owned = cursor.fetchone()
+    return name, superuser, owned
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_connection_of_the_tests_acts_as_a_role_that_owns_nothing() -> None:
+    if connection.vendor == SQLITE:
+        return
+    assert who() == ("milo_application", False, 0)
+    assert at_once([who, who]) == [("milo_application", False, 0)] * 2
+    with as_owner():
+        assert who()[1]
+    assert who() == ("milo_application", False, 0)
+    connection.close()
+    assert who() == ("milo_application", False, 0)
+
+
 def test_the_check_warns_of_a_role_that_owns_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("check", databases=["default"], tags=["database"])
+    with as_owner():
+        call_command("check", databases=["default"], tags=["database"])
     warned = "owns the tables, and so can switch off the guards" in capsys.readouterr().err
     assert warned == (connection.vendor == "postgresql")
 
 
-def test_the_check_finds_nothing_wrong_with_the_role_of_the_application(
-    application: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_check_finds_nothing_wrong_with_the_role_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check", databases=["default"], tags=["database"])
     assert "owns the tables" not in capsys.readouterr().err

@@ -18,6 +18,7 @@ from milo.kube.renewal import renew
 from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make
+from tests.database import as_owner
 from tests.interleaving import then
 from tests.ledger import assert_watchers_see, nothing_changes, refused, revisions, shown, tally
 from tests.threads import at_once
@@ -99,9 +100,10 @@ def test_what_is_shown_otherwise_than_its_revision_says_is_renewed_once() -> Non
 def test_an_upgrade_ends_with_every_object_shown_as_it_is() -> None:
     account = make.a_ready_account(make.an_organization())
     type(account).objects.filter(pk=account.pk).update(display_name="As SQL has it")
-    with nothing_changes():
-        call_command("migrate", "kube", verbosity=0)
-    call_command("migrate", verbosity=0)
+    with as_owner():
+        with nothing_changes():
+            call_command("migrate", "kube", verbosity=0)
+        call_command("migrate", verbosity=0)
     assert revisions(account)[-1].manifest["spec"]["displayName"] == "As SQL has it"
 
 

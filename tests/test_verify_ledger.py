@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core import serializers
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 
 from billing.models import BillingAccount, BillingAccountBinding
+from milo import append_only
 from milo.kube.models import Change
-from milo.ledger import seals
+from milo.ledger import processes, seals, verification
 from milo.ledger.models import Inspection, Salt, Seal
 from milo.ledger.verification import verify
 from tests import make, tamper
+from tests.database import as_owner
 
 pytestmark = pytest.mark.django_db
 PAST = BillingAccount.history.model
@@ -230,6 +234,48 @@ def test_compaction_past_the_retention_is_no_tampering(accounts: list[BillingAcc
     assert faults() == [("kube_change", old.pk)]
     settings.MILO_CHANGE_LOG_RETENTION *= 0
     assert faults() == []
+
+
+def test_what_the_first_version_sealed_still_verifies(settings: Any, tmp_path: Path) -> None:
+    """With texts beyond ASCII, a fraction in a label, and an account whose personal values were redacted since."""
+    was = json.loads((Path(__file__).parent / "sealed_before.json").read_text())
+    settings.MILO_LEDGER_KEYS = str(tmp_path)
+    (tmp_path / "earlier.pub").write_text(was["key"])
+    with tamper.guards_off():
+        for row, made in zip(was["rows"], serializers.deserialize("python", was["rows"]), strict=True):
+            if isinstance(made.object, Change):
+                # Django would make a text of Python of it
+                made.object.manifest = row["fields"]["manifest"]
+            type(made.object)._base_manager.bulk_create([made.object])
+    report = verify()
+    assert (report.faults, report.rows, report.unsealed) == ([], 20, 0)
+    with tamper.guards_off():
+        tamper.alter(rows()[0], net_days=90)
+    assert faults() == [(PAST._meta.db_table, rows()[0].pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_rows_are_read_by_several_processes_that_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = make.an_organization()
+    for _ in range(3):
+        make.a_ready_account(organization)
+        seals.seal()
+    monkeypatch.setattr(verification, "ALONE", 0)
+    monkeypatch.setattr(verification, "PIECE", 2)
+    monkeypatch.setattr(processes, "how_many", lambda: 2)
+    told: list[tuple[int, int]] = []
+    report = verify(progress=lambda *done: told.append(done))
+    assert (report.faults, report.seals) == ([], 3)
+    assert len(told) > 3
+    assert told[-1][0] == told[-1][1] > report.rows
+    first, second = PAST.objects.order_by("pk")[:2]
+    with tamper.guards_off():
+        tamper.alter(first, net_days=90)
+        # the newest row of the first account: the live one differs from it
+        tamper.alter(second, net_days=90)
+    with as_owner():
+        append_only.install(connection, append_only.all_guards())
+    assert faults() == [(PAST._meta.db_table, first.pk), (BillingAccount._meta.db_table, second.id)]
 
 
 def test_heads_are_on_the_disk_that_the_settings_name(accounts: list[BillingAccount]) -> None:

@@ -16,6 +16,8 @@ from milo.admin.site import request_actor
 from milo.kube.kinds import Reading, kind_of
 from milo.kube.negotiation import respond_csv
 
+PER_PAGE = 100
+
 
 def _history() -> Reading:
     kind = kind_of(BillingAccount)
@@ -58,13 +60,23 @@ class Timeline(Report):
 
     def table(self, values: dict[str, Any]) -> Panel:
         before = values["before"]
+        items, following = _page(self.happened(values)["items"])
         return Panel(
             str(self.account()),
             [_("When"), _("What"), _("Name"), _("Reason"), _("Message"), _("Who"), _("Changes")],
-            [_cells(item) for item in self.happened(values)["items"]],
+            [_cells(item) for item in items],
+            following=following and self.query(before=following),
             more=self.query(before=before and before.isoformat(), csv="1"),
             more_title=_("CSV"),
         )
+
+
+def _page(items: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The first of `items`, and the instant before which the next page begins: no instant is on two pages."""
+    if len(items) <= PER_PAGE:
+        return items, ""
+    last = items[PER_PAGE - 1]["at"]
+    return [item for item in items if item["at"] >= last], last
 
 
 def _cells(item: dict[str, Any]) -> list[Any]:

@@ -91,6 +91,8 @@ class BillingAccountBinding(PhaseLoading, Resource):
             models.Index(fields=["project", "established_at"], name="binding_timeline"),
             # what an account pays for now
             models.Index(fields=["account"], name="binding_active_of_account", condition=Q(ended_at=None)),
+            # and what it paid for at an instant: what had ended by then is not looked at
+            models.Index(fields=["account", "ended_at"], name="binding_ended_of_account"),
         ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
 from milo import audit
@@ -34,10 +34,13 @@ def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -
     """
     if known_at is None:
         paying = BillingAccountBinding.objects.paying(at).filter(project=project)
-        return paying.select_related("account", "superseded_by").first()
-    # the one established last, in the newest state that was known: a project's bindings follow one another
-    past = BillingAccountBinding.history.filter(project=project, history_date__lte=known_at, established_at__lte=at)
-    found = past.order_by("-established_at", "-history_id").first()
+        # from the newest on, so that the index of the timeline ends at the first
+        return paying.select_related("account", "superseded_by").order_by("-established_at").first()
+    known = BillingAccountBinding.history.filter(history_date__lte=known_at)
+    # the one established last of those that were known: a project's bindings follow one another, and none is deleted
+    begun = BillingAccountBinding.objects.filter(project=project, established_at__lte=at)
+    last = begun.filter(Exists(known.filter(id=OuterRef("pk")))).order_by("-established_at").values("pk")[:1]
+    found = known.filter(id=Subquery(last)).order_by("-history_id").first()
     return _binding(found) if found and (found.ended_at is None or found.ended_at > at) else None
 
 

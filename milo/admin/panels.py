@@ -31,7 +31,7 @@ class Panel:
 
     `more_title` is what that link says, where it is not "Show all". `chart`, where there is one, is shown above the
     table: data of a bar chart and its options, each as JSON for Chart.js.
-    `question` narrows the table to an instant.
+    `question` narrows the table to an instant. `following` is the address of the next page, where there is one.
     """
 
     title: str
@@ -42,6 +42,7 @@ class Panel:
     chart: str = ""
     chart_options: str = ""
     question: Question | None = None
+    following: str = ""
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

@@ -1,10 +1,14 @@
-"""What is in force, compared with the past that explains it."""
+"""What is in force, compared with the past that explains it, so many rows of the past at a time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
 from milo.ledger.tables import Table
+
+AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,15 @@ class Difference:
 
 def difference(table: Table) -> Difference | None:
     """The first row of the model whose history `table` keeps that differs from its newest history row, if any."""
+    return next((found for found in differences(table) if found), None)
+
+
+def differences(table: Table) -> Iterator[Difference | None]:
+    """Compare live rows with their newest history rows; after each `AT_ONCE` rows of history the first that differs.
+
+    Both sides of a comparison are bounded by the same range of the live key, so that no plan can leave it, whatever
+    the statistics say. The last range has no upper end: there lie live rows newer than all history.
+    """
     assert table.recorded
     name, key = table.recorded._meta.db_table, str(table.recorded._meta.pk.column)
     columns = [
@@ -26,23 +39,42 @@ def difference(table: Table) -> Difference | None:
         if column.name not in table.unrecorded and not column.primary_key
     ]
     differs = " OR ".join(f"live.{column} IS DISTINCT FROM past.{column}" for column in columns)
-    changed = (
-        f"SELECT past.{key} FROM {table.name} AS past"
-        f" JOIN (SELECT max(history_id) AS newest FROM {table.name} GROUP BY {key}) AS last"
-        f" ON last.newest = past.history_id LEFT JOIN {name} AS live ON live.{key} = past.{key}"
-        f" WHERE CASE past.history_type WHEN '-' THEN live.{key} IS NOT NULL"
-        f" ELSE live.{key} IS NULL OR {differs} END ORDER BY past.{key} LIMIT 1"
-    )
-    unexplained = (
-        f"SELECT live.{key} FROM {name} AS live"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS past WHERE past.{key} = live.{key}) LIMIT 1"
-    )
-    for query, message in (
-        (changed, "is not what its newest history row says"),
-        (unexplained, "has no history"),
-    ):
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            if found := cursor.fetchone():
-                return Difference(name, int(found[0]), message)
-    return None
+    for within in _ranges(table.name, key):
+        past = (
+            f"(SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY history_id DESC) AS age"
+            f" FROM {table.name} WHERE {within}) AS past"
+        )
+        live = f"(SELECT * FROM {name} WHERE {within}) AS live"
+        changed = _first(
+            f"SELECT past.{key} FROM {past} LEFT JOIN {live} ON live.{key} = past.{key} WHERE past.age = 1"
+            f" AND CASE past.history_type WHEN '-' THEN live.{key} IS NOT NULL"
+            f" ELSE live.{key} IS NULL OR {differs} END ORDER BY past.{key} LIMIT 1"
+        )
+        unexplained = _first(
+            f"SELECT live.{key} FROM {live} LEFT JOIN (SELECT {key} FROM {table.name} WHERE {within}) AS past"
+            f" ON past.{key} = live.{key} WHERE past.{key} IS NULL ORDER BY live.{key} LIMIT 1"
+        )
+        if changed is not None:
+            yield Difference(name, changed, "is not what its newest history row says")
+        elif unexplained is not None:
+            yield Difference(name, unexplained, "has no history")
+        else:
+            yield None
+
+
+def _ranges(history: str, key: str) -> Iterator[str]:
+    """Conditions on the live key that part all numbers there are, each with about `AT_ONCE` rows of the history."""
+    begun = f"{key} IS NOT NULL"
+    while (
+        end := _first(f"SELECT {key} FROM {history} WHERE {begun} ORDER BY {key} LIMIT 1 OFFSET {AT_ONCE}")
+    ) is not None:
+        yield f"{begun} AND {key} <= {end}"
+        begun = f"{key} > {end}"
+    yield begun
+
+
+def _first(query: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        found = cursor.fetchone()
+    return found and int(found[0])

@@ -23,6 +23,7 @@ from milo.ledger.tables import MESSAGE, Table
 
 BATCH = 2000
 PURGED = "[purged]"
+_UUID_PARTS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 _EMPTY: tuple[Any, ...] = (None, "", PURGED, [], {})
 Converter = Callable[[Any], Any]
 
@@ -40,18 +41,17 @@ class Row:
 
 
 class Reader:
-    """Reads the rows of one table; `salts` gives the keys of subjects."""
+    """Reads the rows of one table. `make_salts` gives keys to subjects that have none; without it, rows lack them."""
 
-    def __init__(self, table: Table, salts: "Callable[[set[str]], dict[str, bytes]] | None" = None) -> None:
-        self.table = table
-        self._salts = salts or known_salts
-        self._fields = list(table.model._meta.concrete_fields)
-        self._names = [str(field.column) for field in self._fields]
+    def __init__(self, table: Table, make_salts: "Callable[[set[str]], dict[str, bytes]] | None" = None) -> None:
+        self.table, self._name, self._history = table, table.name, table.history
+        self._make_salts = make_salts
+        fields = list(table.model._meta.concrete_fields)
+        self._names = [str(field.column) for field in fields]
         self._key = self._names.index(table.key)
-        self._uid = self._names.index("uid") if "uid" in self._names else None
-        self._converters = [(at, made) for at, field in enumerate(self._fields) if (made := _converter(field))]
-        self._personal = list(table.personal)
-        self._reason = "history_change_reason" if table.history else None
+        self._has_uid = "uid" in self._names
+        self._converters = [(str(field.column), made) for field in fields if (made := _converter(field))]
+        self._selected = [*map(_expression, fields), _salt_of(table, self._has_uid) if table.personal else "NULL"]
 
     def __call__(self, after: int, through: int, where: str = "", *parameters: Any) -> Iterator[Row]:
         """The rows whose key is above `after` and at most `through`, in the order of their keys."""
@@ -59,73 +59,63 @@ class Reader:
             yield from self._rows(batch)
 
     def _batches(self, after: int, through: int, where: str, parameters: tuple[Any, ...]) -> Iterator[list[Any]]:
-        selected = ", ".join(_expression(field) for field in self._fields)
         name, key = connection.ops.quote_name, connection.ops.quote_name(self.table.key)
         condition = f" AND ({where})" if where else ""
         query = (
-            f"SELECT {selected} FROM {name(self.table.name)} WHERE {key} > %s AND {key} <= %s{condition}"
-            f" ORDER BY {key} LIMIT {BATCH}"
+            f"SELECT {', '.join(self._selected)} FROM {name(self._name)} AS sealed"
+            f" WHERE {key} > %s AND {key} <= %s{condition} ORDER BY {key} LIMIT {BATCH}"
         )
         with connection.cursor() as cursor:
             while True:
                 cursor.execute(query, [after, through, *parameters])
-                batch = [list(found) for found in cursor.fetchall()]
+                batch = cursor.fetchall()
                 if batch:
                     yield batch
                 if len(batch) < BATCH:
                     return
                 after = batch[-1][self._key]
 
-    def _rows(self, batch: list[list[Any]]) -> list[Row]:
-        made = []
-        subjects: set[str] = set()
-        for values in batch:
-            for at, convert in self._converters:
-                values[at] = convert(values[at])
-            columns = dict(zip(self._names, values, strict=True))
-            if self._reason:
-                columns[self._reason], _colon, columns[MESSAGE] = columns[self._reason].partition(": ")
-            subject = f"{self.table.name}:{columns[self.table.key]}" if self._uid is None else values[self._uid]
-            secret = [name for name in self._personal if columns[name] not in _EMPTY]
-            blank = [name for name in self._personal if name not in secret]
-            if secret:
-                subjects.add(subject)
-            made.append((columns, subject, secret, blank))
-        salts = self._salts(subjects) if subjects else {}
-        redacted = self._redactions(batch) if self._personal else {}
-        return [self._row(*row, salts, redacted) for row in made]
+    def _rows(self, batch: list[Any]) -> list[Row]:
+        redacted = self._redactions(batch) if self.table.personal else {}
+        rows = [self._row(values, redacted) for values in batch]
+        if self._make_salts and (lacking := {row.subject for row in rows if row.lacks_salt}):
+            salts = self._make_salts(lacking)
+            for at, row in enumerate(rows):
+                if row.lacks_salt:
+                    rows[at] = self._row((*batch[at][:-1], salts[row.subject]), redacted)
+        return rows
 
-    def _redactions(self, batch: list[list[Any]]) -> dict[int, dict[str, str]]:
+    def _redactions(self, batch: list[Any]) -> dict[int, dict[str, str]]:
         first, last = batch[0][self._key], batch[-1][self._key]
-        found = Redaction.objects.filter(table=self.table.name, row__range=(first, last))
+        found = Redaction.objects.filter(table=self._name, row__range=(first, last))
         return dict(found.values_list("row", "digests"))
 
-    def _row(
-        self,
-        columns: dict[str, Any],
-        subject: str,
-        secret: list[str],
-        blank: list[str],
-        salts: dict[str, bytes],
-        redacted: dict[int, dict[str, str]],
-    ) -> Row:
-        key, key_of_subject = columns[self.table.key], salts.get(subject)
+    def _row(self, values: tuple[Any, ...], redacted: dict[int, dict[str, str]]) -> Row:
+        table, columns = self._name, dict(zip(self._names, values, strict=False))
+        for name, convert in self._converters:
+            columns[name] = convert(columns[name])
+        if self._history:
+            columns["history_change_reason"], _colon, columns[MESSAGE] = columns["history_change_reason"].partition(
+                ": "
+            )
+        key, secret = values[self._key], values[-1]
+        row = Row(key, columns["uid"] if self._has_uid else f"{table}:{key}", b"", columns, {})
         gone = redacted.get(key, {})
-        row = Row(key, subject, b"", columns, {})
-        for name in secret:
-            if name in gone and self.table.kept_for:
-                # it stays for as long as its table keeps it
+        for name in self.table.personal:
+            value = columns[name]
+            empty = value == PURGED or (not value and value in _EMPTY)
+            if name in gone and (empty or self.table.kept_for):
+                # what is not empty stays for as long as its table keeps it
                 columns[name] = {"sha256": gone[name]}
-            elif key_of_subject is None:
+            elif empty:
+                continue
+            elif secret is None:
                 row.lacks_salt = True
             else:
-                salt = hmac.digest(key_of_subject, f"{self.table.name}:{key}:{name}".encode(), "sha256")
-                row.personal[name] = (salt, columns[name])
-                columns[name] = {"sha256": personal_digest(salt, columns[name])}
-        for name in blank:
-            if name in gone:
-                columns[name] = {"sha256": gone[name]}
-        row.leaf = leaf_of(self.table.name, columns)
+                salt = hmac.digest(secret, f"{table}:{key}:{name}".encode(), "sha256")
+                row.personal[name] = (salt, value)
+                columns[name] = {"sha256": personal_digest(salt, value)}
+        row.leaf = leaf_of(table, columns)
         return row
 
 
@@ -139,24 +129,22 @@ def personal_digest(salt: bytes, value: Any) -> str:
     return hashlib.sha256(salt + canonical(value)).hexdigest()
 
 
-def known_salts(subjects: set[str]) -> dict[str, bytes]:
-    """The keys of those subjects that have one."""
-    if connection.vendor != "postgresql":
-        return {subject: bytes(key) for subject, key in Salt.objects.filter(subject__in=subjects).values_list()}
-    with connection.cursor() as cursor:
-        # one parameter instead of thousands, which the driver would take longer to write than the server to find
-        cursor.execute("SELECT subject, key FROM ledger_salt WHERE subject = ANY(%s)", [list(subjects)])
-        return {subject: bytes(key) for subject, key in cursor.fetchall()}
-
-
 def salts(subjects: set[str]) -> dict[str, bytes]:
     """The keys of subjects, made where there are none yet."""
-    known = known_salts(subjects)
-    if missing := subjects - known.keys():
-        new = [Salt(subject=subject, key=secrets.token_bytes(32)) for subject in sorted(missing)]
-        Salt.objects.bulk_create(new, ignore_conflicts=True)
-        known |= known_salts(missing)
-    return known
+    new = [Salt(subject=subject, key=secrets.token_bytes(32)) for subject in sorted(subjects)]
+    Salt.objects.bulk_create(new, ignore_conflicts=True)
+    return {subject: bytes(key) for subject, key in Salt.objects.filter(subject__in=subjects).values_list()}
+
+
+def _salt_of(table: Table, has_uid: bool) -> str:
+    """The salt of a row, looked up by its subject in a query of its own, which no plan turns into a join of tables."""
+    key, uid = f"sealed.{connection.ops.quote_name(table.key)}", "sealed.uid"
+    if connection.vendor == "postgresql":
+        uid = f"{uid}::text"
+    else:
+        uid = " || '-' || ".join(f"substr({uid}, {start}, {long})" for start, long in _UUID_PARTS)
+    subject = uid if has_uid else f"'{table.name}:' || {key}"
+    return f'(SELECT salt."key" FROM {Salt._meta.db_table} AS salt WHERE salt.subject = {subject})'
 
 
 def _expression(field: "models.Field[Any, Any]") -> str:

@@ -2,37 +2,25 @@
 
 import gc
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from django.utils import timezone
+from django.db import connection
 
-from milo.ledger import keys
-from milo.ledger.live import difference
+from milo.ledger import keys, processes
+from milo.ledger.comparison import Fault, Live, Piece, Seals
 from milo.ledger.models import Seal
-from milo.ledger.rows import Reader
 from milo.ledger.seals import header, sealed_through
-from milo.ledger.tables import Table, all_tables
+from milo.ledger.tables import all_tables
 
+PIECE = 25_000
+"""Rows that are compared in one piece, at least, where so many were sealed."""
+ALONE = 100_000
+"""Rows that are read in less time than it takes to start other processes."""
 Heads = dict[int, str]
 Progress = Callable[[int, int], None]
-_LEAF = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that is not as it was sealed. `row` is the key in the table, None where a seal itself is at fault."""
-
-    seal: int
-    table: str
-    row: int | None
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.table} row {self.row}" if self.row is not None else self.table
-        return f"{where} (seal {self.seal}): {self.message}"
 
 
 @dataclass(slots=True)
@@ -50,36 +38,64 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
 
     The chain of seals is always followed from its beginning, and compared with `heads`, digests by number from outside
     the database; without those nobody can tell that its end is missing. Live rows are compared with their newest
-    history row, since the past alone is sealed. Memory stays constant. Changes nothing.
+    history row, since the past alone is sealed. `progress` is told how many rows were read, of how many. Memory stays
+    constant. Changes nothing.
     """
-    # what is loaded already stays; looking through it again and again would take as long as reading the rows
-    gc.freeze()
     report = Report()
-    newest = Seal.objects.order_by("-number").values_list("tables", flat=True).first() or {}
-    readers: dict[str, _Stream] = {}
-    total = sum(row["rows"] for seal in _tables_since(since) for row in seal.values()) if progress else 0
-    for seal in _chain(report, heads or {}):
-        report.seals += 1
-        if since and seal.at < since:
-            continue
-        for table in all_tables():
-            if part := seal.tables.get(table.name):
-                stream = readers.setdefault(
-                    table.name, _Stream(table, part["after"], sealed_through(table.name, newest))
-                )
-                stream.compare(seal, part, report)
+    pieces = list(_pieces(report, since, heads or {}))
+    report.rows = sum(piece.rows for piece in pieces if isinstance(piece, Seals))
+    total = sum(piece.rows for piece in pieces)
+    found, done = list[Fault](), 0
+    # the longest first, so that no process is left with it at the end
+    for rows, faults in _compared(sorted(pieces, key=lambda piece: -piece.rows), total):
+        found, done = found + faults, done + rows
         if progress:
-            progress(report.rows, total)
+            progress(done, total)
+    first: dict[str, Fault] = {}
+    for fault in sorted(found, key=lambda fault: fault.seal):
+        first.setdefault(fault.table, fault)
+    report.faults += first.values()
+    newest = Seal.objects.order_by("-number").values_list("tables", flat=True).first() or {}
     for table in all_tables():
         report.unsealed += table.model._base_manager.filter(pk__gt=sealed_through(table.name, newest)).count()
-        if table.recorded and (found := difference(table)):
-            report.faults.append(Fault(report.seals, found.table, found.row, found.message))
     return report
 
 
-def _tables_since(since: datetime | None) -> Iterator[dict[str, Any]]:
-    seals = Seal.objects.filter(at__gte=since) if since else Seal.objects.all()
-    return seals.values_list("tables", flat=True).iterator()
+def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Piece]:
+    """What is to be compared; the chain is followed meanwhile, and its faults go into the report."""
+    rows = Counter[str]()
+    first = begun = 0
+    for seal in _chain(report, heads):
+        report.seals = seal.number
+        if since and seal.at < since:
+            continue
+        first = first or seal.number
+        rows.update({name: part["rows"] for name, part in seal.tables.items()})
+        if rows.total() - begun >= PIECE:
+            yield Seals(first, seal.number, rows.total() - begun)
+            first, begun = 0, rows.total()
+    if first:
+        yield Seals(first, report.seals, rows.total() - begun)
+    for table in all_tables():
+        if table.recorded:
+            yield Live(table.name, report.seals, rows[table.name])
+
+
+def _compared(pieces: list[Piece], rows: int) -> Iterator[tuple[int, list[Fault]]]:
+    """The rows and the faults of each piece, in several processes where that is faster.
+
+    Inside a transaction only its own connection sees what it wrote.
+    """
+    if rows < ALONE or processes.how_many() == 1 or connection.in_atomic_block:
+        gc.freeze()
+        yield from map(_faults_of, pieces)
+        return
+    with processes.pool() as pool:
+        yield from pool.map(_faults_of, pieces)
+
+
+def _faults_of(piece: Piece) -> tuple[int, list[Fault]]:
+    return piece.rows, piece.faults()
 
 
 def _chain(report: Report, heads: Heads) -> Iterator[Seal]:
@@ -117,62 +133,3 @@ def _fault_of(seal: Seal, number: int, previous: str, through: dict[str, int], h
     if heads.get(number, seal.digest) != seal.digest:
         return "is not the seal that was handed over"
     return ""
-
-
-class _Stream:
-    """The rows of one table in order, compared with one seal after the other until one differs."""
-
-    def __init__(self, table: Table, after: int, through: int) -> None:
-        self._table, self._rows = table, Reader(table)(after, through)
-        self._next = next(self._rows, None)
-        self._broken = False
-
-    def compare(self, seal: Seal, part: dict[str, Any], report: Report) -> None:
-        found = bytearray()
-        lacking = set()
-        while self._next and self._next.key <= part["through"]:
-            row, self._next = self._next, next(self._rows, None)
-            found += row.key.to_bytes(8, "big") + row.leaf
-            if row.lacks_salt:
-                lacking.add(row.key)
-        report.rows += part["rows"]
-        if self._broken or hashlib.sha256(found).hexdigest() == part["sha256"]:
-            return
-        fault = self._fault(seal, part, bytes(found), lacking)
-        if fault:
-            self._broken = True
-            report.faults.append(Fault(seal.number, self._table.name, *fault))
-
-    def _fault(
-        self, seal: Seal, part: dict[str, Any], found: bytes, lacking: set[int]
-    ) -> tuple[int | None, str] | None:
-        """The first row that differs, and how; None where all that is missing has gone by its retention."""
-        stored = _stored(seal, self._table.name)
-        if hashlib.sha256(stored).hexdigest() != part["sha256"]:
-            return None, "the leaves of the seal were altered"
-        was, now = _by_key(stored), _by_key(found)
-        for key in sorted(was.keys() | now.keys()):
-            if key not in was:
-                return key, "was inserted after it had been sealed"
-            if key not in now:
-                if not self._may_be_gone(seal):
-                    return key, "was removed"
-            elif was[key] != now[key]:
-                return key, "has lost the salt that proves it" if key in lacking else "was altered"
-        return None
-
-    def _may_be_gone(self, seal: Seal) -> bool:
-        kept_for: timedelta | None = self._table.kept_for() if self._table.kept_for else None
-        return kept_for is not None and seal.at < timezone.now() - kept_for
-
-
-def _stored(seal: Seal, table: str) -> bytes:
-    before = sum(part["rows"] for name, part in seal.tables.items() if name < table)
-    leaves = bytes(Seal.objects.values_list("leaves", flat=True).get(pk=seal.pk))
-    return leaves[before * _LEAF : (before + seal.tables[table]["rows"]) * _LEAF]
-
-
-def _by_key(leaves: bytes) -> dict[int, bytes]:
-    return {
-        int.from_bytes(leaves[at : at + 8], "big"): leaves[at + 8 : at + _LEAF] for at in range(0, len(leaves), _LEAF)
-    }

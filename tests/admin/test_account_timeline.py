@@ -5,6 +5,7 @@ import csv
 import pytest
 from django.test import Client
 
+from billing.admin import timeline
 from billing.services.approvals import withdraw
 from billing.tasks import deliver_notices
 from tests import make
@@ -55,6 +56,23 @@ def test_it_ends_before_an_instant(world: World, life: Life, auditor: Client) ->
     before = world.us.history.earliest().history_date.strftime("%Y-%m-%dT%H:%M")
     assert texts(auditor, f"{address}?before={before}") == []
     assert auditor.get(address, {"before": "yesterday", "csv": "1"}).context["panels"] == []
+
+
+def test_its_pages_follow_one_another_and_leave_nothing_out(
+    world: World, life: Life, auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = page_of(world.us, "timeline")
+    whole = texts(auditor, address)
+    monkeypatch.setattr(timeline, "PER_PAGE", 3)
+    assert 'rel="next"' in auditor.get(address).content.decode()
+    pages, following = [], "?"
+    while following:
+        (panel,) = auditor.get(address + following).context["panels"]
+        assert panel.rows
+        pages.append([[str(cell) for cell in row] for row in panel.rows])
+        following = panel.following
+    assert len(pages) > 2
+    assert [row for page in pages for row in page] == whole
 
 
 @pytest.mark.parametrize("key", ["0", "x", "1/2"])

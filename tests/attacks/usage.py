@@ -28,7 +28,7 @@ class World:
         self.sum = UsageRollup.objects.filter(account=self.account, granularity="day").get()
         self.month = UsageRollup.objects.filter(account=self.account, granularity="month").get()
         self.closing = close_month(self.account.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)
-        request = make.a_request(self.account)
+        request, self.request = (make.a_request(each) for each in (self.account, make.a_ready_account(organization)))
         now = timezone.now()
         self.assignment = UsageAssignment.objects.create(
             project=self.other,
@@ -43,6 +43,7 @@ class World:
 
 
 CLOSED_MONTH = date(2025, 12, 1)
+_ASSIGNED = ("usage_assignment_never_replaced", "usage_assignment_given_once")
 _CLOSED = ("usage_closed_figure_added", "usage_closed_figure_changed", "usage_closed_figure_deleted")
 
 
@@ -63,14 +64,42 @@ def _empty(table: str) -> Attack:
     )
 
 
-def _replaced(table: str) -> Attack:
+def _replaced(table: str, *lifting: str) -> Attack:
     verb = "INSERT OR REPLACE" if connection.vendor == SQLITE else "INSERT"
-    return Attack(lambda w: execute(f"{verb} INTO {table} SELECT * FROM {table}"), says={"postgresql": "duplicate key"})
+    return Attack(
+        lambda w: execute(f"{verb} INTO {table} SELECT * FROM {table}"), lifting, {"postgresql": "duplicate key"}
+    )
 
 
 def _closed(w: World) -> Any:
     """A figure of a month that is closed, written while nobody looked."""
     return _copy(w, w.sum, starts_on=CLOSED_MONTH, billed_in=CLOSED_MONTH)
+
+
+def _assigned_again(w: World, **span: Any) -> Any:
+    """The span of the assignment, or one that overlaps it, given away a second time."""
+    return _copy(w, w.assignment, request_id=w.request.pk, **span)
+
+
+def _overlapping(*lifting: str, says: dict[str, str] | None = None) -> list[Attack]:
+    minute = timedelta(minutes=1)
+    return [
+        Attack(_assigned_again, lifting, says or {}),
+        Attack(
+            lambda w: _assigned_again(
+                w, ends_at=w.assignment.starts_at + minute, starts_at=w.assignment.starts_at - minute
+            ),
+            lifting,
+            says or {},
+        ),
+        Attack(
+            lambda w: _assigned_again(
+                w, starts_at=w.assignment.ends_at - minute, ends_at=w.assignment.ends_at + minute
+            ),
+            lifting,
+            says or {},
+        ),
+    ]
 
 
 ATTACKS: dict[str, list[Attack]] = {
@@ -99,16 +128,21 @@ ATTACKS: dict[str, list[Attack]] = {
         )
     ],
     "usage_assignment_never_changed": changes("assignment", starts_at=timezone.now() - timedelta(hours=9)),
+    "usage_assignment_given_once": _overlapping(),
+    "usage_assignment_no_overlap": _overlapping(
+        *([] if connection.vendor == SQLITE else ["usage_assignment_given_once"]),
+        says={SQLITE: "usage_assignment_given_once"},
+    ),
     "usage_assignment_ends_after_start": [
         Attack(
             lambda w: _copy(w, w.assignment, ends_at=w.assignment.starts_at),
-            ("usage_assignment_never_replaced",),
+            _ASSIGNED,
         )
     ],
     "usage_assignment_of_the_past": [
         Attack(
             lambda w: _copy(w, w.assignment, ends_at=w.assignment.assigned_at + timedelta(seconds=1)),
-            ("usage_assignment_never_replaced",),
+            _ASSIGNED,
         )
     ],
     **{
@@ -117,8 +151,9 @@ ATTACKS: dict[str, list[Attack]] = {
     },
     **{
         f"usage_{noun}_never_replaced": [_replaced(f"billing_usage{noun}")]
-        for noun in ("meter", "intake", "key", "event", "closing", "assignment")
+        for noun in ("meter", "intake", "key", "event", "closing")
     },
+    "usage_assignment_never_replaced": [_replaced("billing_usageassignment", "usage_assignment_given_once")],
     "usage_rollup_once": [Attack(lambda w: _copy(w, w.sum), says={SQLITE: "usage_rollup_once"})],
     "usage_rollup_known_granularity": changes("month", granularity="week"),
     "usage_rollup_billed_afterwards": changes("month", starts_on=date(2999, 1, 1)),

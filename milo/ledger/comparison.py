@@ -1,0 +1,128 @@
+"""Rows that were sealed, read again and compared with their seals; live rows, compared with their history."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from milo.ledger.live import difference
+from milo.ledger.models import Seal
+from milo.ledger.rows import Reader
+from milo.ledger.seals import sealed_through
+from milo.ledger.tables import Table, all_tables, table_of
+
+_LEAF = 40
+_LOWEST = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it was sealed. `row` is the key in the table, None where a seal itself is at fault."""
+
+    seal: int
+    table: str
+    row: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.table} row {self.row}" if self.row is not None else self.table
+        return f"{where} (seal {self.seal}): {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """Seals to compare with their rows, by the numbers of the first and the last; `rows` is how many those are."""
+
+    first: int
+    last: int
+    rows: int
+
+    def faults(self) -> list[Fault]:
+        """The first fault of each table."""
+        newest = Seal.objects.values_list("tables", flat=True).get(number=self.last)
+        streams: dict[str, _Stream] = {}
+        seals = Seal.objects.filter(number__range=(self.first, self.last)).defer("leaves").order_by("number")
+        for seal in seals.iterator():
+            for table in all_tables():
+                if part := seal.tables.get(table.name):
+                    if not (stream := streams.get(table.name)):
+                        through = sealed_through(table.name, newest)
+                        # before the first key that is ever given a row has no place either
+                        stream = streams[table.name] = _Stream(table, part["after"] or _LOWEST, through)
+                    stream.compare(seal, part)
+        return [stream.fault for stream in streams.values() if stream.fault]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The live rows whose history the table of that name keeps, to compare with it after the seal of that number."""
+
+    table: str
+    seal: int
+    rows: int
+
+    def faults(self) -> list[Fault]:
+        found = difference(table_of(self.table))
+        return [Fault(self.seal, found.table, found.row, found.message)] if found else []
+
+
+Piece = Seals | Live
+
+
+class _Stream:
+    """The rows of one table in order, compared with one seal after the other until one differs."""
+
+    def __init__(self, table: Table, after: int, through: int) -> None:
+        self._table, self._rows = table, Reader(table)(after, through)
+        self._next = next(self._rows, None)
+        self.fault: Fault | None = None
+
+    def compare(self, seal: Seal, part: dict[str, Any]) -> None:
+        found = bytearray()
+        lacking = set()
+        while self._next and self._next.key <= part["through"]:
+            row, self._next = self._next, next(self._rows, None)
+            found += row.key.to_bytes(8, "big", signed=True) + row.leaf
+            if row.lacks_salt:
+                lacking.add(row.key)
+        if self.fault or hashlib.sha256(found).hexdigest() == part["sha256"]:
+            return
+        if different := self._difference(seal, part, bytes(found), lacking):
+            self.fault = Fault(seal.number, self._table.name, *different)
+
+    def _difference(
+        self, seal: Seal, part: dict[str, Any], found: bytes, lacking: set[int]
+    ) -> tuple[int | None, str] | None:
+        """The first row that differs, and how; None where all that is missing has gone by its retention."""
+        stored = _stored(seal, self._table.name)
+        if hashlib.sha256(stored).hexdigest() != part["sha256"]:
+            return None, "the leaves of the seal were altered"
+        was, now = _by_key(stored), _by_key(found)
+        for key in sorted(was.keys() | now.keys()):
+            if key not in was:
+                return key, "was inserted after it had been sealed"
+            if key not in now:
+                if not self._may_be_gone(seal):
+                    return key, "was removed"
+            elif was[key] != now[key]:
+                return key, "has lost the salt that proves it" if key in lacking else "was altered"
+        return None
+
+    def _may_be_gone(self, seal: Seal) -> bool:
+        kept_for: timedelta | None = self._table.kept_for() if self._table.kept_for else None
+        return kept_for is not None and seal.at < timezone.now() - kept_for
+
+
+def _stored(seal: Seal, table: str) -> bytes:
+    before = sum(part["rows"] for name, part in seal.tables.items() if name < table)
+    leaves = bytes(Seal.objects.values_list("leaves", flat=True).get(pk=seal.pk))
+    return leaves[before * _LEAF : (before + seal.tables[table]["rows"]) * _LEAF]
+
+
+def _by_key(leaves: bytes) -> dict[int, bytes]:
+    return {
+        int.from_bytes(leaves[at : at + 8], "big", signed=True): leaves[at + 8 : at + _LEAF]
+        for at in range(0, len(leaves), _LEAF)
+    }
