@@ -20,6 +20,22 @@ def guards_off() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def upgraded(model: Any, name: str) -> Iterator[None]:
+    """A version whose migration has added a column of that name; the database keeps it until the test's end."""
+    column: models.Field[Any, Any] = models.CharField(max_length=20, null=True)
+    connection.check_constraints()
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {model._meta.db_table} ADD COLUMN {name} varchar(20)")
+    model.add_to_class(name, column)
+    try:
+        yield
+    finally:
+        model._meta.local_fields.remove(column)
+        model._meta._expire_cache()
+        delattr(model, name)
+
+
 def alter(row: models.Model, **columns: Any) -> None:
     type(row)._base_manager.filter(pk=row.pk).update(**columns)
 

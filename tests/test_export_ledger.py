@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 import milo.verify
+from billing.models import BillingAccount
 from milo.ledger import keys, seals
 from milo.ledger.models import Seal
 from milo.verify import Wrong, verify
@@ -60,6 +61,20 @@ def rewrite(bundle: Path, part: str, change: Callable[[list[Any]], object]) -> N
                 change(lines)
                 content = "".join(json.dumps(line) + "\n" for line in lines).encode()
             after.writestr(name, content)
+
+
+def test_a_bundle_holds_rows_of_before_and_after_an_upgrade_that_added_a_column(
+    organization: Organization, tmp_path: Path
+) -> None:
+    with tamper.upgraded(BillingAccount.history.model, "added"):
+        make.a_ready_account(organization)
+        seals.seal()
+        call_command("ledger", "export", str(tmp_path / "bundle.zip"), "--organization", "acme-corp")
+    verify(tmp_path / "bundle.zip", [], None)
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        rows = [json.loads(json.loads(line)["canonical"]) for line in bundle.read("rows.jsonl").splitlines()]
+    accounts = [row["row"] for row in rows if row["table"] == "billing_historicalbillingaccount"]
+    assert ["added" in row for row in accounts] == [False, False, True, True]
 
 
 def test_a_bundle_holds_on_a_machine_without_django(bundle: Path) -> None:

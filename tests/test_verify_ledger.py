@@ -236,8 +236,9 @@ def test_compaction_past_the_retention_is_no_tampering(accounts: list[BillingAcc
     assert faults() == []
 
 
-def test_what_the_first_version_sealed_still_verifies(settings: Any, tmp_path: Path) -> None:
-    """With texts beyond ASCII, a fraction in a label, and an account whose personal values were redacted since."""
+@pytest.fixture
+def sealed_before(settings: Any, tmp_path: Path) -> None:
+    """What the first version sealed: texts beyond ASCII, a fraction in a label, an account that was redacted since."""
     was = json.loads((Path(__file__).parent / "sealed_before.json").read_text())
     settings.MILO_LEDGER_KEYS = str(tmp_path)
     (tmp_path / "earlier.pub").write_text(was["key"])
@@ -247,11 +248,57 @@ def test_what_the_first_version_sealed_still_verifies(settings: Any, tmp_path: P
                 # Django would make a text of Python of it
                 made.object.manifest = row["fields"]["manifest"]
             type(made.object)._base_manager.bulk_create([made.object])
+
+
+def test_what_the_first_version_sealed_still_verifies(sealed_before: None) -> None:
     report = verify()
     assert (report.faults, report.rows, report.unsealed) == ([], 20, 0)
     with tamper.guards_off():
         tamper.alter(rows()[0], net_days=90)
     assert faults() == [(PAST._meta.db_table, rows()[0].pk)]
+
+
+def test_rows_sealed_before_an_upgrade_added_a_column_still_verify_and_newer_ones_with_it(
+    accounts: list[BillingAccount],
+) -> None:
+    with tamper.upgraded(PAST, "added"):
+        assert faults() == []
+        newest = make.a_ready_account(accounts[0].organization).history.latest()
+        seals.seal()
+        assert faults() == []
+        with tamper.guards_off():
+            tamper.alter(newest, added="forged")
+        assert faults() == [(PAST._meta.db_table, newest.pk)]
+        with tamper.guards_off():
+            tamper.alter(newest, added=None)
+            tamper.alter(rows()[0], net_days=90)
+        assert faults() == [(PAST._meta.db_table, rows()[0].pk)]
+
+
+def test_what_was_sealed_before_seals_stated_columns_has_those_stated_first(sealed_before: None) -> None:
+    newest = Change.objects.latest("pk")
+    tamper.insert(newest, newest.pk + 1)
+    seals.seal()
+    with tamper.upgraded(PAST, "added"):
+        assert faults() == []
+
+
+def test_seals_state_columns_where_they_changed(accounts: list[BillingAccount]) -> None:
+    with tamper.upgraded(PAST, "added"):
+        for _ in range(2):
+            make.a_ready_account(accounts[0].organization)
+            seals.seal()
+    stated = [seal.tables[PAST._meta.db_table].get("columns") for seal in Seal.objects.order_by("number")]
+    assert [columns and "added" in columns for columns in stated] == [False, None, True, None]
+
+
+def test_a_sealed_column_that_is_gone_is_named(accounts: list[BillingAccount]) -> None:
+    with tamper.upgraded(PAST, "added"):
+        make.a_ready_account(accounts[0].organization)
+        seals.seal()
+    (fault,) = verify().faults
+    assert (fault.seal, fault.table, fault.row) == (3, PAST._meta.db_table, None)
+    assert "added is gone" in fault.message
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,7 @@
 """Rows that were sealed, read again and compared with their seals; live rows, compared with their history."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from django.utils import timezone
 
 from milo.ledger.live import difference
 from milo.ledger.models import Seal
-from milo.ledger.rows import Reader
+from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import sealed_through
+from milo.ledger.shapes import Gone, Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables, table_of
 
 _LEAF = 40
@@ -33,25 +35,26 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Seals:
-    """Seals to compare with their rows, by the numbers of the first and the last; `rows` is how many those are."""
+    """Seals to compare with their rows, by the numbers of the first and the last; `rows` is how many those are.
+
+    `shapes` are those of the rows of the first seal.
+    """
 
     first: int
     last: int
     rows: int
+    shapes: Shapes
 
     def faults(self) -> list[Fault]:
         """The first fault of each table."""
         newest = Seal.objects.values_list("tables", flat=True).get(number=self.last)
-        streams: dict[str, _Stream] = {}
+        streams = {table.name: _Stream(table, sealed_through(table.name, newest)) for table in all_tables()}
         seals = Seal.objects.filter(number__range=(self.first, self.last)).defer("leaves").order_by("number")
-        for seal in seals.iterator():
-            for table in all_tables():
-                if part := seal.tables.get(table.name):
-                    if not (stream := streams.get(table.name)):
-                        through = sealed_through(table.name, newest)
-                        # before the first key that is ever given a row has no place either
-                        stream = streams[table.name] = _Stream(table, part["after"] or _LOWEST, through)
-                    stream.compare(seal, part)
+        shapes = dict(self.shapes)
+        for seal in follow(seals.iterator(), shapes):
+            for name, part in seal.tables.items():
+                if name in streams:
+                    streams[name].compare(seal, part, shapes.get(name))
         return [stream.fault for stream in streams.values() if stream.fault]
 
 
@@ -74,12 +77,28 @@ Piece = Seals | Live
 class _Stream:
     """The rows of one table in order, compared with one seal after the other until one differs."""
 
-    def __init__(self, table: Table, after: int, through: int) -> None:
-        self._table, self._rows = table, Reader(table)(after, through)
-        self._next = next(self._rows, None)
+    def __init__(self, table: Table, through: int) -> None:
+        self._table, self._through = table, through
+        self._shape: Shape | None = None
+        self._rows: Iterator[Row] | None = None
+        self._next: Row | None = None
         self.fault: Fault | None = None
 
-    def compare(self, seal: Seal, part: dict[str, Any]) -> None:
+    def _begin(self, after: int, shape: Shape | None) -> None:
+        # before the first key that is ever given a row has no place either
+        self._rows = Reader(self._table, shape=shape)(after or _LOWEST, self._through)
+        self._shape, self._next = shape, next(self._rows, None)
+
+    def compare(self, seal: Seal, part: dict[str, Any], shape: Shape | None) -> None:
+        if self.fault:
+            return
+        if self._rows is None or self._shape != shape:
+            try:
+                self._begin(part["after"], shape)
+            except Gone as gone:
+                self.fault = Fault(seal.number, self._table.name, None, str(gone))
+                return
+        assert self._rows is not None
         found = bytearray()
         lacking = set()
         while self._next and self._next.key <= part["through"]:
@@ -87,7 +106,7 @@ class _Stream:
             found += row.key.to_bytes(8, "big", signed=True) + row.leaf
             if row.lacks_salt:
                 lacking.add(row.key)
-        if self.fault or hashlib.sha256(found).hexdigest() == part["sha256"]:
+        if hashlib.sha256(found).hexdigest() == part["sha256"]:
             return
         if different := self._difference(seal, part, bytes(found), lacking):
             self.fault = Fault(seal.number, self._table.name, *different)

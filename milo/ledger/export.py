@@ -8,7 +8,9 @@ of those; `keys/`, the public keys. Rows of others are leaves there, which say n
 import base64
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
 from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import instant
+from milo.ledger.shapes import Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables
 
 AT_ONCE = 500
@@ -32,7 +35,8 @@ class NothingSealed(Exception):
 def export(path: Path, organization: str, since: datetime | None = None, until: datetime | None = None) -> int:
     """Write the bundle of the organization of that name; returns how many rows are in it.
 
-    They are those sealed at or after `since` and before `until` (UTC; None: without bound). Raises `NothingSealed`.
+    They are those sealed at or after `since` and before `until` (UTC; None: without bound). Raises `NothingSealed`, and
+    `Gone` where a table has lost a column that was sealed.
     """
     seals = Seal.objects.order_by("number")
     if since:
@@ -42,7 +46,7 @@ def export(path: Path, organization: str, since: datetime | None = None, until: 
     first, last = seals.defer("leaves").first(), seals.defer("leaves").last()
     if first is None or last is None:
         raise NothingSealed("nothing was sealed in that time")
-    rows = 0
+    rows, spans = 0, _spans(first.number, last.number)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         for key_id, key in keys.public_keys().items():
             bundle.writestr(f"keys/{key_id}.pub", keys.pem(key))
@@ -51,9 +55,10 @@ def export(path: Path, organization: str, since: datetime | None = None, until: 
                 file.write(_line(_shown(seal)))
         with bundle.open("rows.jsonl", "w") as file:
             for table in all_tables():
-                for row in _rows(table, organization, first, last):
-                    file.write(_line(_row(table, row)))
-                    rows += 1
+                for span in spans[table.name]:
+                    for row in _rows(table, organization, span):
+                        file.write(_line(_row(table, row)))
+                        rows += 1
         manifest = {
             "organization": organization,
             "from": instant(first.at),
@@ -82,13 +87,38 @@ def _shown(seal: Seal) -> dict[str, Any]:
     }
 
 
-def _rows(table: Table, organization: str, first: Seal, last: Seal) -> Iterator[Row]:
+@dataclass(slots=True)
+class _Span:
+    """The rows of a table from one key up to another, which were sealed in one shape."""
+
+    after: int
+    through: int
+    shape: Shape | None
+
+
+def _spans(first: int, last: int) -> dict[str, list[_Span]]:
+    """What the seals of these numbers have of each table; its shape may have been stated before them, or after."""
+    spans, shapes = defaultdict[str, list[_Span]](list), Shapes()
+    for seal in follow(Seal.objects.defer("leaves").order_by("number").iterator(), shapes):
+        if first <= seal.number <= last:
+            for name, part in seal.tables.items():
+                if spans[name] and spans[name][-1].shape == shapes.get(name):
+                    spans[name][-1].through = part["through"]
+                else:
+                    spans[name].append(_Span(part["after"], part["through"], shapes.get(name)))
+        if seal.number >= last and shapes.keys() >= spans.keys():
+            break
+    for name, own in spans.items():
+        for span in own:
+            span.shape = span.shape or shapes.get(name)
+    return spans
+
+
+def _rows(table: Table, organization: str, span: _Span) -> Iterator[Row]:
     if not table.organization:
         return
-    after = first.tables.get(table.name, {}).get("after", 0)
-    through = last.tables.get(table.name, {}).get("through", 0)
-    own: QuerySet[Any] = table.model._base_manager.filter(**{table.organization: organization}, pk__lte=through)
-    read = Reader(table)
+    own: QuerySet[Any] = table.model._base_manager.filter(**{table.organization: organization}, pk__lte=span.through)
+    read, after = Reader(table, shape=span.shape), span.after
     while wanted := list(own.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
         where = f"{table.key} IN ({', '.join(['%s'] * len(wanted))})"
         yield from read(wanted[0] - 1, wanted[-1], where, *wanted)

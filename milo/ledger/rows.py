@@ -19,6 +19,7 @@ from django.utils.dateparse import parse_datetime
 
 from milo.ledger.canonical import canonical, parse
 from milo.ledger.models import Redaction, Salt
+from milo.ledger.shapes import Gone, Shape, shape_of
 from milo.ledger.tables import MESSAGE, Table
 
 BATCH = 2000
@@ -41,17 +42,32 @@ class Row:
 
 
 class Reader:
-    """Reads the rows of one table. `make_salts` gives keys to subjects that have none; without it, rows lack them."""
+    """Reads the rows of one table, in the `shape` that they were sealed in, else in that of this version.
 
-    def __init__(self, table: Table, make_salts: "Callable[[set[str]], dict[str, bytes]] | None" = None) -> None:
+    `make_salts` gives keys to subjects that have none; without it, rows lack them. Raises `Gone` where the table has
+    no more all columns of the shape.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        make_salts: "Callable[[set[str]], dict[str, bytes]] | None" = None,
+        shape: Shape | None = None,
+    ) -> None:
         self.table, self._name, self._history = table, table.name, table.history
+        current = shape_of(table)
+        self._shape = shape or current
+        self._is_current = self._shape.columns == current.columns
+        if gone := sorted(set(self._shape.columns) - set(current.columns)):
+            raise Gone(f"the column {self._name}.{gone[0]} is gone, which was sealed")
         self._make_salts = make_salts
         fields = list(table.model._meta.concrete_fields)
         self._names = [str(field.column) for field in fields]
         self._key = self._names.index(table.key)
         self._has_uid = "uid" in self._names
         self._converters = [(str(field.column), made) for field in fields if (made := _converter(field))]
-        self._selected = [*map(_expression, fields), _salt_of(table, self._has_uid) if table.personal else "NULL"]
+        secret = _salt_of(table, self._has_uid) if self._shape.personal else "NULL"
+        self._selected = [*map(_expression, fields), secret]
 
     def __call__(self, after: int, through: int, where: str = "", *parameters: Any) -> Iterator[Row]:
         """The rows whose key is above `after` and at most `through`, in the order of their keys."""
@@ -76,7 +92,7 @@ class Reader:
                 after = batch[-1][self._key]
 
     def _rows(self, batch: list[Any]) -> list[Row]:
-        redacted = self._redactions(batch) if self.table.personal else {}
+        redacted = self._redactions(batch) if self._shape.personal else {}
         rows = [self._row(values, redacted) for values in batch]
         if self._make_salts and (lacking := {row.subject for row in rows if row.lacks_salt}):
             salts = self._make_salts(lacking)
@@ -100,8 +116,10 @@ class Reader:
             )
         key, secret = values[self._key], values[-1]
         row = Row(key, columns["uid"] if self._has_uid else f"{table}:{key}", b"", columns, {})
+        if not self._is_current:
+            columns = row.columns = {name: columns[name] for name in self._shape.columns}
         gone = redacted.get(key, {})
-        for name in self.table.personal:
+        for name in self._shape.personal:
             value = columns[name]
             empty = value == PURGED or (not value and value in _EMPTY)
             if name in gone and (empty or self.table.kept_for):

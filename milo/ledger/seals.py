@@ -19,6 +19,7 @@ from milo.ledger import anchors, inspections, keys
 from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
 from milo.ledger.rows import Reader, salts
+from milo.ledger.shapes import statement
 from milo.ledger.tables import Table, all_tables
 
 LIMIT = 20_000
@@ -98,7 +99,13 @@ def _seal_some(frontier: dict[str, int]) -> int:
         part = _leaves(table, after, frontier[table.name])
         through = int.from_bytes(part[-40:-32], "big") if part else after
         digest = hashlib.sha256(part).hexdigest()
-        tables[table.name] = {"after": after, "through": through, "rows": len(part) // 40, "sha256": digest}
+        tables[table.name] = {
+            "after": after,
+            "through": through,
+            "rows": len(part) // 40,
+            "sha256": digest,
+            **statement(table, before.get(table.name)),
+        }
         leaves += part
     if not leaves:
         return 0

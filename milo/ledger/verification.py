@@ -4,7 +4,7 @@ import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import connection
@@ -13,6 +13,7 @@ from milo.ledger import keys, processes
 from milo.ledger.comparison import Fault, Live, Piece, Seals
 from milo.ledger.models import Seal
 from milo.ledger.seals import header, sealed_through
+from milo.ledger.shapes import Shapes, follow
 from milo.ledger.tables import all_tables
 
 PIECE = 25_000
@@ -63,22 +64,34 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
 
 def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Piece]:
     """What is to be compared; the chain is followed meanwhile, and its faults go into the report."""
-    rows = Counter[str]()
-    first = begun = 0
-    for seal in _chain(report, heads):
-        report.seals = seal.number
-        if since and seal.at < since:
-            continue
-        first = first or seal.number
-        rows.update({name: part["rows"] for name, part in seal.tables.items()})
-        if rows.total() - begun >= PIECE:
-            yield Seals(first, seal.number, rows.total() - begun)
-            first, begun = 0, rows.total()
-    if first:
-        yield Seals(first, report.seals, rows.total() - begun)
+    rows, stated_first = Counter[str](), Shapes()
+    for piece in list(_seals(report, since, heads, rows, stated_first)):
+        yield replace(piece, shapes=stated_first | piece.shapes)
     for table in all_tables():
         if table.recorded:
             yield Live(table.name, report.seals, rows[table.name])
+
+
+def _seals(
+    report: Report, since: datetime | None, heads: Heads, rows: Counter[str], stated_first: Shapes
+) -> Iterator[Seals]:
+    """The seals in pieces. In the end `rows` has how many of each table they have, `stated_first` its first shape."""
+    shapes, at_first = Shapes(), Shapes()
+    first = begun = 0
+    for seal in follow(_chain(report, heads), shapes):
+        report.seals = seal.number
+        for name in shapes.keys() - stated_first.keys():
+            stated_first[name] = shapes[name]
+        if since and seal.at < since:
+            continue
+        if not first:
+            first, at_first = seal.number, shapes.copy()
+        rows.update({name: part["rows"] for name, part in seal.tables.items()})
+        if rows.total() - begun >= PIECE:
+            yield Seals(first, seal.number, rows.total() - begun, at_first)
+            first, begun = 0, rows.total()
+    if first:
+        yield Seals(first, report.seals, rows.total() - begun, at_first)
 
 
 def _compared(pieces: list[Piece], rows: int) -> Iterator[tuple[int, list[Fault]]]:

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from milo.ledger import inspections, seals, verification
 from milo.ledger.export import NothingSealed, export
+from milo.ledger.shapes import Gone
 
 
 class Command(BaseCommand):
@@ -83,7 +84,7 @@ class Command(BaseCommand):
     def _export(self, options: dict[str, Any]) -> None:
         try:
             rows = export(options["bundle"], options["organization"], options["since"], options["until"])
-        except NothingSealed as error:
+        except (NothingSealed, Gone) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{rows} rows of {options['organization']} in {options['bundle']}")
 
