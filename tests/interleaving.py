@@ -11,7 +11,10 @@ from milo import audit
 from milo.kube.models import Counter
 
 T = TypeVar("T")
-STUCK = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+# what a connection waits for is told to its own role alone, its locks to everybody
+STUCK = """
+    SELECT count(DISTINCT waiting.pid) FROM pg_locks AS waiting JOIN pg_stat_activity AS own USING (pid)
+    WHERE NOT waiting.granted AND own.datname = current_database()"""
 
 
 def _begin(pool: ThreadPoolExecutor, call: Callable[[], T]) -> "Future[T]":
@@ -25,7 +28,7 @@ def _begin(pool: ThreadPoolExecutor, call: Callable[[], T]) -> "Future[T]":
 
 
 def _wait_until_stuck(futures: "Sequence[Future[T]]") -> None:
-    """Return once each call is done or waits for a lock."""
+    """Return once each call is done or waits for a lock; raises `TimeoutError` where one does neither."""
     if connection.vendor == "sqlite":  # it cannot be asked who waits for its one writer
         time.sleep(0.1)
         return
@@ -37,6 +40,7 @@ def _wait_until_stuck(futures: "Sequence[Future[T]]") -> None:
             if cursor.fetchone()[0] >= sum(not future.done() for future in futures):
                 return
         time.sleep(0.005)
+    raise TimeoutError("a call is neither done nor waits for a lock")
 
 
 def _outcome(future: "Future[T]") -> T | Exception:

@@ -298,6 +298,7 @@ class Ledger(RuleBasedStateMachine):
                 assert seen == shown
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_any_course_of_acts_leaves_a_ledger_that_is_whole(settings: Settings) -> None:
     settings.MILO_PAYMENT_PROFILE_VERIFIER = verifiers.SWITCHED

@@ -368,6 +368,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert Counter(message.extra_headers["Message-ID"] for message in mail.outbox) == delivered
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_no_sequence_of_acts_breaks_a_rule() -> None:
     loaded = settings.default

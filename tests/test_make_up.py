@@ -31,6 +31,7 @@ ACCOUNTS = "/apis/billing.milo.io/v1alpha1/billingaccounts"
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
 START_WITHIN = 60.0
 STOP_WITHIN = 20.0
+pytestmark = pytest.mark.slow
 
 
 @dataclass

@@ -301,6 +301,7 @@ def test_a_sealed_column_that_is_gone_is_named(accounts: list[BillingAccount]) -
     assert "added is gone" in fault.message
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_many_rows_are_read_by_several_processes_that_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     organization = make.an_organization()

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("life")
 SCRIPT = '<script>alert("x")</script>'
 
 
+@pytest.mark.slow
 def test_every_page_and_act_opens_and_none_runs_a_script_that_somebody_typed(world: World) -> None:
     metadata = Metadata(annotations={"note": SCRIPT})
     revise_organization(world.organization.pk, OrganizationSpec(SCRIPT), metadata, actor=make.PLATFORM)

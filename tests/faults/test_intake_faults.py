@@ -121,6 +121,7 @@ def kill_in_mid_batch(server: Server, body: bytes, is_open: Open, after: float) 
     return was_open
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_in_which_the_server_was_killed_is_whole_after_a_repeat_and_counted_once() -> None:
     account = make.a_ready_account(make.an_organization())
