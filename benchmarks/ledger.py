@@ -52,7 +52,7 @@ def run(stage: Stage) -> Report:
     facts["verified in, s"] = round(time.perf_counter() - begun, 1)
     facts["of which processor time of its processes, s"] = round(_processor() - worked, 1)
     facts["memory of the largest of those, MiB"] = round(_peak())
-    facts["faults found"] = len(report.faults)
+    facts["faults found"] = "; ".join(map(str, report.faults)) or 0
     return Report("The ledger", facts=facts)
 
 

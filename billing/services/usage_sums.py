@@ -101,7 +101,8 @@ def _payer() -> str:
     """The account that pays at `e.time`, as `paying` has it: there is one answer to "who pays"."""
     at: Any = RawSQL("e.time", ())
     paying = BillingAccountBinding.objects.paying(at).filter(project_id=RawSQL("e.project_id", ()))
-    return str(paying.values("account_id").query)
+    # there is one at most; the newest first, or each event would be compared with all earlier payers of its project
+    return str(paying.order_by("-established_at").values("account_id")[:1].query)
 
 
 @cache
