@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
 from billing.services import usage_sums
 from milo.errors import Cause, Invalid
+from milo.prepared import Given, Prepared
 from projects.models import Project
 
 TOTAL = "total"
@@ -89,7 +90,7 @@ def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
         assigned = UsageAssignment.objects.filter(account=account).values("project")
         projects = Project.objects.filter(Q(pk__in=bound) | Q(pk__in=assigned)).values_list("pk", flat=True)
         return _of_zone(query, list(projects), account)
-    return _of_days(query, UsageRollup.objects.filter(account=account))
+    return _of_days(query, "account", account.pk)
 
 
 def of_project(project: Project, query: UsageQuery) -> list[Line]:
@@ -97,17 +98,17 @@ def of_project(project: Project, query: UsageQuery) -> list[Line]:
     query.check()
     if query.zone != "UTC":
         return _of_zone(query, [project.pk])
-    return _of_days(query, UsageRollup.objects.filter(project=project))
+    return _of_days(query, "project", project.pk)
 
 
-def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
-    """From the rollup: whole months by their own rows, so that a year costs 12 of them."""
-    groups = {name: F(path) for name, path in GROUPS.items() if name in query.by}
-    names = {f"of_{name}": path for name, path in groups.items()}
-    when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(query.granularity)
-    keys = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
-    sums = rows.filter(_between(query)).values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
-    found = list(sums[: MAX_LINES + 1])
+def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
+    """From the rollup, of the `owner` (`account` or `project`) with the primary key `key`."""
+    groups, spans = tuple(name for name in GROUPS if name in query.by), _spans(query)
+    sums = _sums(owner, query.granularity, groups, tuple(granularity for granularity, _start, _end in spans))
+    days = {
+        f"{edge}{number}": day for number, span in enumerate(spans) for edge, day in zip("ab", span[1:], strict=True)
+    }
+    found = sums.ask(owner=key, **days)
     _refuse_more(len(found))
     return sorted(
         (
@@ -124,19 +125,35 @@ def _of_days(query: UsageQuery, rows: Any) -> list[Line]:
     )
 
 
-def _between(query: UsageQuery) -> Q:
-    """The rows that make up the span: those of its whole months, and of the days before and after them."""
+@cache
+def _sums(
+    owner: str, granularity: str, groups: tuple[str, ...], granularities: tuple[str, ...]
+) -> Prepared[dict[str, Any]]:
+    """The sums of an owner in spans of rows of these granularities, span `n` from the day `an` up to `bn`."""
+    names = {f"of_{name}": F(GROUPS[name]) for name in groups}
+    when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(granularity)
+    keys: dict[str, Any] = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
+    spans = (
+        Q(granularity=of, starts_on__gte=Given(f"a{number}"), starts_on__lt=Given(f"b{number}"))
+        for number, of in enumerate(granularities)
+    )
+    rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Given("owner")})
+    counted = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    return Prepared(lambda: counted[: MAX_LINES + 1])
+
+
+def _spans(query: UsageQuery) -> list[tuple[str, date, date]]:
+    """The granularity, first and last day (not included) of the rows that make up the span asked for.
+
+    Whole months by their own rows, so that a year costs 12 of them, and the days before and after.
+    """
     first = query.start if query.start.day == 1 else next_month(query.start)
     last = query.end.replace(day=1)
     if query.granularity == DAY or first >= last:
-        return _rows(DAY, query.start, query.end)
+        return [(DAY, query.start, query.end)]
     # no condition that nothing meets: PostgreSQL would read all days of the account to find that out
     spans = [(DAY, query.start, first), (MONTH, first, last), (DAY, last, query.end)]
-    return reduce(or_, (_rows(*span) for span in spans if span[1] < span[2]))
-
-
-def _rows(granularity: str, start: date, end: date) -> Q:
-    return Q(granularity=granularity, starts_on__gte=start, starts_on__lt=end)
+    return [span for span in spans if span[1] < span[2]]
 
 
 def _refuse_more(lines: int) -> None:
