@@ -105,9 +105,9 @@ def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
     """From the rollup, of the `owner` (`account` or `project`) with the primary key `key`."""
     groups, spans = tuple(name for name in GROUPS if name in query.by), _spans(query)
     sums = _sums(owner, query.granularity, groups, tuple(granularity for granularity, _start, _end in spans))
-    days = {
-        f"{edge}{number}": day for number, span in enumerate(spans) for edge, day in zip("ab", span[1:], strict=True)
-    }
+    days: dict[str, date] = {}
+    for number, (_granularity, start, end) in enumerate(spans):
+        days |= {f"a{number}": start, f"b{number}": end}
     found = sums.ask(owner=key, **days)
     _refuse_more(len(found))
     return sorted(
@@ -138,7 +138,7 @@ def _sums(
         for number, of in enumerate(granularities)
     )
     rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Given("owner")})
-    counted = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    counted: Any = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
     return Prepared(lambda: counted[: MAX_LINES + 1])
 
 
