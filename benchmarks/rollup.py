@@ -22,7 +22,7 @@ from projects.models import Organization, Project
 PROJECTS, METERS, SERVICES = 100, 20, 5
 TIMES = 10
 """How many events the second number has for each of the first."""
-READS = 300
+READS = 1_000
 # in the order of the index, so that it is written once
 MADE = """
 INSERT INTO billing_usageevent
@@ -52,8 +52,8 @@ def run(stage: Stage) -> Report:
             cursor.execute(MADE, given)
 
     with connection.cursor() as cursor:
-        # the log of so many rows would fill the disk, and is not what is measured
-        cursor.execute(f"ALTER TABLE {name(month.date())} SET UNLOGGED")
+        # the log of so many rows would fill the disk, and neither it nor looking after them is what is measured
+        cursor.execute(f"ALTER TABLE {name(month.date())} SET UNLOGGED, SET (autovacuum_enabled = off)")
         cursor.execute("TRUNCATE billing_usagerollup")
     make(range(1))
     with _timed(facts, f"{few} events recounted, s"):
@@ -107,8 +107,12 @@ def _read(stage: Stage, payer: BillingAccount, month: date, events: int) -> dict
         cursor.execute("VACUUM ANALYZE billing_usagerollup")
         # what was made is written to the disk before, not meanwhile
         cursor.execute("CHECKPOINT")
-    seen, served, used = [], [], stage.milo.cpu_seconds()
+    seen, served = [], []
     with stage.milo.client() as client:
+        # a round that does not count, as in every contest: statements are written and planned at their first uses
+        for _number in range(READS // 10):
+            client.get(path + query)
+        used = stage.milo.cpu_seconds()
         for _number in range(READS):
             begun = time.perf_counter()
             served.append(client.milliseconds_of(path + query))
