@@ -1,4 +1,4 @@
-"""A client that openapi-python-client makes of our document: https://pypi.org/project/openapi-python-client/"""
+"""A client that openapi-python-client makes of our document: https://github.com/openapi-generators/openapi-python-client"""
 
 import importlib
 import os

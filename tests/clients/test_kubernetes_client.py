@@ -1,4 +1,4 @@
-"""The official Python client, which learns the kinds from discovery: https://pypi.org/project/kubernetes/"""
+"""The official Python client, which learns the kinds from discovery: https://github.com/kubernetes-client/python"""
 
 from collections.abc import Iterator
 
