@@ -20,7 +20,10 @@ def _refuse_anonymous(instance: models.Model, **kwargs: Any) -> None:
 
 
 class History(HistoricalRecords):  # type: ignore[misc]
-    """simple-history learns of a row once it is written; this one refuses before, when nothing has changed yet."""
+    """simple-history learns of a row once it is written; this one refuses before, when nothing has changed yet.
+
+    It makes the history row of the object in memory; this one has the database copy the row as it was written.
+    """
 
     personal: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
@@ -32,7 +35,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
         return model
 
     def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
-        """As simple-history, by one statement that copies the row as the database has it, unless the row is gone."""
+        """By one statement that copies the row, unless it is gone; columns that nobody gives have their default."""
         if history_type == "-":
             super().create_historical_record(instance, history_type, using)
             return
@@ -41,13 +44,12 @@ class History(HistoricalRecords):  # type: ignore[misc]
             "history_type": history_type,
             "history_user_id": self.get_history_user(instance),
             "history_change_reason": self.get_change_reason_for_object(instance, history_type, using),
-            "history_request_id": provenance.request_id(),
-            "history_approval": provenance.approval(),
         }
         statement, columns = self._copying
-        values = [column.get_db_prep_save(given[column.name], connection) for column in columns]
+        values = [given[column.name] if column.name in given else column.get_default() for column in columns]
+        prepared = [column.get_db_prep_save(value, connection) for column, value in zip(columns, values, strict=True)]
         with connection.cursor() as cursor:
-            cursor.execute(statement, [*values, instance.pk])
+            cursor.execute(statement, [*prepared, instance.pk])
 
     @cached_property
     def _copying(self) -> "tuple[str, list[models.Field[Any, Any]]]":

@@ -130,7 +130,7 @@ class Kind:
         return "pk" if self.is_namespace else f"{self.organization_path}_id"
 
     def rows(self, keys: Sequence[int]) -> dict[int, Any]:
-        """Rows of `queryset` by primary key; an act changes one or two of a kind, which are asked for without delay."""
+        """Rows of `queryset` by primary key; acts change one or two of a kind mostly, whose SQL is written once."""
         if len(keys) > 2:
             return self.queryset().in_bulk(keys)
         return {row.pk: row for row in self._pair.ask(one=keys[0], other=keys[-1])}
