@@ -9,12 +9,12 @@ ORGANIZATION, PROJECT = "projects_organization", "projects_project"
 SUSPENSION, APPROVAL, HOLD, CHARGE = (f"billing_{name}" for name in ("suspension", "approvalrequest", "hold", "charge"))
 
 _NOT_OF_ONE_ORGANIZATION = (
-    f"NOT EXISTS (SELECT 1 FROM {PROJECT} p, {ACCOUNT} a"
+    f"NOT EXISTS (SELECT 1 FROM {PROJECT} p CROSS JOIN {ACCOUNT} a"
     " WHERE p.id = NEW.project_id AND a.id = NEW.account_id"
     " AND p.organization_id = NEW.organization_id AND a.organization_id = NEW.organization_id)"
 )
 _NOT_READY = (
-    f"NOT EXISTS (SELECT 1 FROM {PROJECT} p, {ACCOUNT} a"
+    f"NOT EXISTS (SELECT 1 FROM {PROJECT} p CROSS JOIN {ACCOUNT} a"
     " WHERE p.id = NEW.project_id AND a.id = NEW.account_id AND p.phase = 'Active' AND a.phase = 'Ready')"
 )
 _STARTS_BEFORE_PREVIOUS_ENDED = (
@@ -35,6 +35,7 @@ _PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudo
 _PURGED = f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.pseudonymised_on IS NOT NULL)"
 _HELD = f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.account_id = NEW.id AND h.released_at IS NULL)"
 _OPEN_SUSPENSION = f"EXISTS (SELECT 1 FROM {SUSPENSION} s WHERE s.account_id = NEW.id AND s.resolved_at IS NULL)"
+NOTICE = "billing_notice"
 METER, INTAKE, KEY, EVENT = (f"billing_usage{noun}" for noun in ("meter", "intake", "key", "event"))
 ROLLUP, CLOSING, ASSIGNMENT = (f"billing_usage{noun}" for noun in ("rollup", "closing", "assignment"))
 _CLOSED = (
@@ -245,6 +246,9 @@ def declare_guards() -> None:
             f"NEW.phase = 'Archived' AND {_STILL_PAID_FOR % 'project_id'}",
             "the project still has an active binding",
         ),
+        # what was owed to whom, and when it was delivered, is proof that people were told
+        guard.no_delete("notice_never_deleted", NOTICE),
+        guard.no_replace("notice_never_replaced", NOTICE, ["id"], ["uid"]),
         *_as_written("usage_meter", METER, ["id"], ["service", "name"]),
         *_as_written("usage_intake", INTAKE, ["id"]),
         *_as_written("usage_key", KEY, ["key"]),

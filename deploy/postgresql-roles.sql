@@ -15,11 +15,19 @@ END $$;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO milo_application;
 
--- neither TRUNCATE nor TRIGGER nor REFERENCES
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO milo_application;
+-- neither TRUNCATE nor TRIGGER nor REFERENCES, and no DELETE but of what is named below
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM milo_application;
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO milo_application;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO milo_application;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO milo_application;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE DELETE ON TABLES FROM milo_application;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE ON TABLES TO milo_application;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_application;
+
+-- sums that fell to nothing, revisions below the watermark of compaction, salts of purged values: guards say which
+GRANT DELETE ON billing_usagerollup, kube_change, ledger_salt TO milo_application;
+-- sessions that have ended, attempts to log in that no longer count, and roles that a person no longer has
+GRANT DELETE ON django_session, axes_accessattempt, axes_accessattemptexpiration, axes_accesslog, axes_accessfailurelog,
+    auth_user_groups, auth_user_user_permissions, projects_membership TO milo_application;
 
 -- all of the owner's rights that it may use: a month's partition of the usage events
 GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;
@@ -27,14 +35,15 @@ GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;
 -- which migrations were made is the owner's to say
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM milo_application;
 
--- the past is added to. Its personal values may be purged, which the guards allow for nothing but that; a seal is
--- changed once, when its head has been handed over
-DO $$ DECLARE past text; BEGIN
-    FOR past IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE '%\_historical%' LOOP
-        EXECUTE format('REVOKE DELETE ON %I FROM milo_application', past);
-    END LOOP;
-END $$;
-REVOKE DELETE ON ledger_seal, ledger_redaction, kube_counter FROM milo_application;
-REVOKE UPDATE ON ledger_redaction, ledger_salt, kube_change FROM milo_application;
+-- what is written once
+REVOKE UPDATE ON billing_usageassignment, billing_usageclosing, billing_usageevent, billing_usageintake, billing_usagekey,
+    billing_usagemeter, django_admin_log, kube_change, ledger_redaction, ledger_salt FROM milo_application;
+-- a seal is changed once, when its head has been handed over
 REVOKE UPDATE ON ledger_seal FROM milo_application;
 GRANT UPDATE (handed_over_at) ON ledger_seal TO milo_application;
+-- events are written through the table that the partitions are of
+DO $$ DECLARE partition regclass; BEGIN
+    FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.billing_usageevent'::regclass LOOP
+        EXECUTE format('REVOKE INSERT, UPDATE ON %s FROM milo_application', partition);
+    END LOOP;
+END $$;

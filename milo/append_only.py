@@ -4,26 +4,40 @@ Applications declare guards when they are loaded; `migrate` installs them after 
 because SQLite drops a table's triggers whenever a migration rebuilds it.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core import checks
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+SEARCH_PATH = "pg_catalog, public, pg_temp"
+"""Search path of our functions. Where a path does not name pg_temp, PostgreSQL looks for tables there first."""
+_AFTER_FROM = re.compile(r"\b(FROM|JOIN) (?=[a-z_]+\b)")
+# bits of pg_trigger.tgtype: https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_trigger.h
+_ROW, _BEFORE = 1, 2
+_EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A trigger (or a PostgreSQL constraint that Django's models cannot express) by the name errors show."""
+    """A trigger (or a PostgreSQL constraint that Django's models cannot express) by the name errors show.
+
+    `present` is a query that returns a row only where the database has the guard exactly as `create` makes it.
+    `forbids` are the PostgreSQL privileges on the table that the application's role must not hold.
+    """
 
     name: str
     table: str
     create: dict[str, Sequence[str]]
     drop: dict[str, Sequence[str]]
     present: dict[str, str]
+    forbids: frozenset[str] = field(default=frozenset())
     keeps_itself: bool = False
     """Whether `create` does nothing where this very guard is installed, so that it need not be dropped before."""
 
@@ -48,30 +62,52 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
     that begins with the guard's name.
     """
     text = f"{name}: {message}".replace("'", "''")
-    back = "OLD" if event == "DELETE" else "NEW"
+    trigger = f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    body = (
+        f" BEGIN IF {_qualified(when)} THEN RAISE EXCEPTION '%', '{text}'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF;"
+        f" RETURN {'OLD' if event == 'DELETE' else 'NEW'}; END "
+    )
     return Guard(
         name,
         table,
         create={
-            "sqlite": [
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END"
-            ],
+            "sqlite": [trigger],
             "postgresql": [
-                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                f" IF {when} THEN RAISE EXCEPTION '%', '{text}' USING ERRCODE = 'integrity_constraint_violation',"
-                f" CONSTRAINT = '{name}'; END IF; RETURN {back}; END $$",
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+                f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
+                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
+                f"CREATE TRIGGER {name} BEFORE {event} ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
             ],
         },
         drop={
             "sqlite": [f"DROP TRIGGER IF EXISTS {name}"],
-            "postgresql": [f"DROP TRIGGER IF EXISTS {name} ON {table}"],
+            "postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"],
         },
-        present={
-            "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s",
-            "postgresql": "SELECT 1 FROM pg_trigger WHERE tgname = %s"
-            f" AND tgrelid = to_regclass('{table}') AND tgenabled IN ('O', 'A')",
-        },
+        present={"sqlite": _same_trigger(trigger), "postgresql": _same_function(name, table, body, event, by_row=True)},
+        forbids=frozenset({event}) if when == "TRUE" else frozenset(),
+    )
+
+
+def _qualified(condition: str) -> str:
+    """Name the schema of every table that a condition reads."""
+    return _AFTER_FROM.sub(r"\1 public.", condition)
+
+
+def _same_trigger(statement: str) -> str:
+    text = statement.replace("'", "''").replace("%", "%%")
+    return f"SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = '{text}'"
+
+
+def _same_function(function: str, table: str, body: str, *events: str, by_row: bool) -> str:
+    """Return the query that finds the trigger %s, enabled, without a condition, calling the function as declared."""
+    kind = _BEFORE + _ROW * by_row + sum(_EVENTS[event] for event in events)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return (
+        "SELECT 1 FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid WHERE tgname = %s"
+        f" AND tgrelid = to_regclass('public.{table}') AND tgenabled IN ('O', 'A') AND tgtype = {kind}"
+        f" AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('public.{function}')"
+        f" AND proconfig = ARRAY['search_path={SEARCH_PATH}']"
+        f" AND encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') = '{digest}'"
     )
 
 
@@ -89,12 +125,24 @@ def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
     """
     by_row = refuse(name, table, "DELETE", "TRUE", "rows are never deleted")
     function, row_trigger = by_row.create["postgresql"]
-    events = "TRUNCATE" if partitioned else "DELETE OR TRUNCATE"
+    events = ("TRUNCATE",) if partitioned else ("DELETE", "TRUNCATE")
     own = f"{name}_at_once" if partitioned else name
     statements = [function, *([row_trigger] if partitioned else [])]
-    statements.append(f"CREATE TRIGGER {own} BEFORE {events} ON {table} EXECUTE FUNCTION {name}()")
-    drop = [f"DROP TRIGGER IF EXISTS {trigger} ON {table}" for trigger in dict.fromkeys((name, own))]
-    return replace(by_row, create=by_row.create | {"postgresql": statements}, drop=by_row.drop | {"postgresql": drop})
+    statements.append(
+        f"CREATE TRIGGER {own} BEFORE {' OR '.join(events)} ON public.{table} EXECUTE FUNCTION public.{name}()"
+    )
+    body = function.split("$$")[1]
+    present = _same_function(name, table, body, *events, by_row=False)
+    if partitioned:
+        present = f"{by_row.present['postgresql']} AND EXISTS ({present.replace('%s', repr(own))})"
+    drop = [f"DROP TRIGGER IF EXISTS {trigger} ON public.{table}" for trigger in dict.fromkeys((name, own))]
+    return replace(
+        by_row,
+        create=by_row.create | {"postgresql": statements},
+        drop=by_row.drop | {"postgresql": drop},
+        present=by_row.present | {"postgresql": present},
+        forbids=frozenset({"DELETE", "TRUNCATE"}),
+    )
 
 
 def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Guard]:
@@ -108,7 +156,8 @@ def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Gua
         table,
         create={"postgresql": [function, emptied]},
         drop={"postgresql": never.drop["postgresql"]},
-        present={"postgresql": never.present["postgresql"]},
+        present={"postgresql": _same_function(never.name, table, function.split("$$")[1], "TRUNCATE", by_row=False)},
+        forbids=frozenset({"TRUNCATE"}),
     )
 
 
@@ -132,25 +181,29 @@ def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
 
     Its comment is its definition: to make its index anew at every `migrate` would lock the table for as long.
     """
-    text, drop = definition.replace("'", "''"), f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
-    named = f"SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass('{table}') AND conname ="
-    same = f"{named} '{name}' AND obj_description(oid, 'pg_constraint') = '{text}'"
+    text, drop = definition.replace("'", "''"), f"ALTER TABLE public.{table} DROP CONSTRAINT IF EXISTS {name}"
+    same = (
+        f"SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = to_regclass('public.{table}') AND conname = %s"
+        f" AND convalidated AND obj_description(oid, 'pg_constraint') = '{text}'"
+    )
+    present = same.replace("%s", f"'{name}'")
     create = (
-        f"DO $$ BEGIN IF NOT EXISTS ({same}) THEN {drop}; ALTER TABLE {table} ADD CONSTRAINT {name} {definition};"
-        f" COMMENT ON CONSTRAINT {name} ON {table} IS '{text}'; END IF; END $$"
+        f"DO $$ BEGIN IF NOT EXISTS ({present}) THEN {drop};"
+        f" ALTER TABLE public.{table} ADD CONSTRAINT {name} {definition};"
+        f" COMMENT ON CONSTRAINT {name} ON public.{table} IS '{text}'; END IF; END $$"
     )
     return Guard(
         name,
         table,
         create={"postgresql": [create]},
         drop={"postgresql": [drop]},
-        present={"postgresql": f"{named} %s"},
+        present={"postgresql": same},
         keeps_itself=True,
     )
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[Guard]:
-    """The declared guards that the database lacks, or that are switched off in it."""
+    """Return the declared guards that the database lacks, has switched off, or has in another form."""
     wanted = [guard for guard in all_guards() if connection.vendor in guard.present]
     found: set[str] = set()
     with connection.cursor() as cursor:
@@ -230,7 +283,9 @@ def check_guards(app_configs: Any = None, databases: Sequence[str] | None = None
             return [checks.Error(f"the database cannot be asked for its guards: {error}", id="milo.E001")]
         errors += [
             checks.Error(
-                f"guard {guard.name} is missing from {guard.table}", hint="run manage.py migrate", id="milo.E002"
+                f"guard {guard.name} is missing from {guard.table}, or is not as declared",
+                hint="run manage.py migrate as the owner of the tables",
+                id="milo.E002",
             )
             for guard in absent
         ]

@@ -4,13 +4,14 @@ Every test acts as that role; these are about it. SQLite knows no roles: there t
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command, get_commands
+from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
 
 from billing.models import BillingAccount, usage_partitions
@@ -84,7 +85,7 @@ def test_every_task_does_its_work_by_the_role_of_the_application(
         run_every_task()
     work.refresh_from_db()
     assert (work.phase, work.display_name) == ("Archived", "[purged]")
-    assert usage_partitions.missing(connection, date.today() + timedelta(days=365 * 12)) == []
+    assert usage_partitions.missing(connection) == []
     assert verify().faults == []
 
 
@@ -103,16 +104,19 @@ def test_every_command_but_those_of_the_owner_runs_by_the_role_of_the_applicatio
 
 
 def test_nobody_but_the_application_makes_partitions_and_no_table_of_its_own_stands_in() -> None:
+    assert usage_partitions.missing(connection) == []
     if connection.vendor == SQLITE:
-        assert usage_partitions.missing(connection, date(2031, 5, 1)) == []
         return
+    month = usage_partitions.months_ahead(datetime.now(UTC).date())[-1]
+    with as_owner():
+        execute(f"DROP TABLE {usage_partitions.name(month)}")
     execute("CREATE TEMPORARY TABLE billing_usageevent (time timestamptz) PARTITION BY RANGE (time)")
-    usage_partitions.make(connection, date(2031, 5, 17))
+    usage_partitions.make(connection, month)
     execute("DROP TABLE pg_temp.billing_usageevent")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = to_regclass(%s)",
-            ["public.billing_usageevent_y2031m05"],
+            [f"public.{usage_partitions.name(month)}"],
         )
         assert cursor.fetchall() == [("billing_usageevent",)]
         cursor.execute(
@@ -180,6 +184,20 @@ def test_the_check_warns_of_a_role_that_owns_the_tables(capsys: pytest.CaptureFi
         call_command("check", databases=["default"], tags=["database"])
     warned = "owns the tables, and so can switch off the guards" in capsys.readouterr().err
     assert warned == (connection.vendor == "postgresql")
+
+
+@pytest.mark.parametrize(
+    "granted",
+    ["DELETE ON billing_notice", "UPDATE ON billing_usageevent", "DELETE ON django_admin_log", "TRUNCATE ON auth_user"],
+)
+def test_the_check_names_a_privilege_that_the_role_must_not_hold(granted: str) -> None:
+    if connection.vendor == SQLITE:  # knows no privileges
+        assert call_command("check", databases=["default"], tags=["database"]) is None
+        return
+    with as_owner():
+        execute(f"GRANT {granted} TO milo_application")
+    with pytest.raises(SystemCheckError, match=granted.replace(" ON ", " on ")):
+        call_command("check", databases=["default"], tags=["database"])
 
 
 def test_the_check_finds_nothing_wrong_with_the_role_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,8 @@ def test_migrate_makes_the_index_of_a_constraint_anew_only_where_it_differs() ->
         assert identity() == before
         append_only.install(connection, [append_only.postgresql_constraint(guard.name, guard.table, definition)])
         assert identity() != before
+        assert append_only.missing(connection) == [guard]
+        append_only.install(connection, [guard])
     assert append_only.missing(connection) == []
 
 
@@ -112,6 +114,42 @@ def test_a_guard_that_is_switched_off_counts_as_missing(a_guard: append_only.Gua
     else:
         with as_owner():
             execute(f"ALTER TABLE {a_guard.table} DISABLE TRIGGER {a_guard.name}")
+    assert append_only.missing(connection) == [a_guard]
+
+
+def test_a_guard_whose_body_was_replaced_counts_as_missing(a_guard: append_only.Guard) -> None:
+    if connection.vendor == SQLITE:
+        execute(f"DROP TRIGGER {a_guard.name}")
+        execute(f"CREATE TRIGGER {a_guard.name} BEFORE UPDATE ON {a_guard.table} WHEN FALSE BEGIN SELECT 1; END")
+    else:
+        with as_owner():
+            execute(
+                f"CREATE OR REPLACE FUNCTION {a_guard.name}() RETURNS trigger LANGUAGE plpgsql"
+                f" SET search_path = {append_only.SEARCH_PATH} AS $$ BEGIN RETURN NEW; END $$"
+            )
+    assert append_only.missing(connection) == [a_guard]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER FUNCTION {name}() RESET search_path",
+        "ALTER FUNCTION {name}() SET search_path = pg_temp, public",
+        "DROP TRIGGER {name} ON {table};"
+        " CREATE TRIGGER {name} BEFORE UPDATE ON {table} FOR EACH ROW WHEN (FALSE) EXECUTE FUNCTION {name}()",
+        "DROP TRIGGER {name} ON {table};"
+        " CREATE TRIGGER {name} BEFORE UPDATE OF labels ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+        "DROP TRIGGER {name} ON {table};"
+        " CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+    ],
+)
+def test_a_guard_that_postgresql_calls_otherwise_counts_as_missing(a_guard: append_only.Guard, change: str) -> None:
+    if connection.vendor == SQLITE:  # keeps a trigger as one text
+        assert append_only.missing(connection) == []
+        return
+    with as_owner():
+        for statement in change.format(name=a_guard.name, table=a_guard.table).split(";"):
+            execute(statement)
     assert append_only.missing(connection) == [a_guard]
 
 

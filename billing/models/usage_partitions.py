@@ -26,11 +26,13 @@ def name(month: date) -> str:
     return f"{TABLE}_y{month:%Ym%m}"
 
 
-def missing(connection: BaseDatabaseWrapper, today: date) -> list[date]:
-    """The months from `today` on that have no partition of their own yet; none on SQLite."""
+def missing(connection: BaseDatabaseWrapper) -> list[date]:
+    """Return the months from today (UTC, by the database's clock) on that lack a partition; none on SQLite."""
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
+        cursor.execute("SELECT (now() AT TIME ZONE 'UTC')::date")
+        (today,) = cursor.fetchone()
         cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", [TABLE])
         present = {row[0] for row in cursor.fetchall()}
     return [month for month in months_ahead(today) if name(month) not in present]
@@ -39,7 +41,8 @@ def missing(connection: BaseDatabaseWrapper, today: date) -> list[date]:
 def make(connection: BaseDatabaseWrapper, month: date) -> None:
     """Make the partition of a month; intakes wait for the moment that it takes.
 
-    The application owns no table, so the database's function does it by the right of the owner (migration 0008).
+    The application owns no table, so a function of the database does it with the rights of the owner. It refuses
+    months other than those of `months_ahead`, by the database's clock, with a `DataError`.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT make_usage_partition(%s)", [month])

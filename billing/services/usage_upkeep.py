@@ -2,7 +2,6 @@
 
 import structlog
 from django.db import connection
-from django.utils import timezone
 
 from billing.models import usage_partitions
 
@@ -15,7 +14,7 @@ def make_partitions() -> int:
     A month whose events went to the default partition meanwhile stays there; nothing is refused for it.
     """
     made = 0
-    for month in usage_partitions.missing(connection, timezone.now().date()):
+    for month in usage_partitions.missing(connection):
         if usage_partitions.held_by_default(connection, month):
             log.error("usage_month_in_default_partition", month=f"{month:%Y-%m}")
             continue

@@ -1,11 +1,15 @@
-"""What the database itself refuses to do to the change log."""
+"""Guards of the change log and of the counter that numbers it."""
 
 from milo import append_only as guard
 
 CHANGE, COUNTER = "kube_change", "kube_counter"
 _COMPACTED = (
-    f"EXISTS (SELECT 1 FROM {CHANGE} newer, {COUNTER} c WHERE newer.uid = OLD.uid"
+    f"EXISTS (SELECT 1 FROM {CHANGE} newer CROSS JOIN {COUNTER} c WHERE newer.uid = OLD.uid"
     " AND newer.resource_version > OLD.resource_version AND newer.resource_version <= c.compacted)"
+)
+_SEALED = (
+    f"COALESCE((SELECT CAST(s.tables -> '{CHANGE}' ->> 'through' AS BIGINT) FROM ledger_seal s"
+    " ORDER BY s.number DESC LIMIT 1), 0)"
 )
 
 
@@ -28,6 +32,14 @@ def declare_guards() -> None:
             "UPDATE",
             "NEW.value < OLD.value OR NEW.compacted < OLD.compacted OR NEW.compacted > NEW.value",
             "the counter and the watermark only go forward",
+        ),
+        # the watermark opens revisions to deletion, and a seal is what proves them afterwards
+        guard.refuse(
+            "counter_compacted_once_sealed",
+            COUNTER,
+            "UPDATE",
+            f"NEW.compacted > OLD.compacted AND NEW.compacted > {_SEALED}",
+            "compacted lies beyond the newest seal",
         ),
         guard.no_delete("counter_never_deleted", COUNTER),
     )

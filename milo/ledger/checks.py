@@ -1,33 +1,65 @@
-"""What `manage.py check --database default` says of the role by which the database is entered."""
+"""System checks of the role by which the application enters the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core import checks
 from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from milo import append_only
 from milo.ledger.models import Seal
 
 _OWNS = "SELECT current_user, pg_has_role(current_user, tableowner, 'USAGE') FROM pg_tables WHERE tablename = %s"
+_HELD = (
+    "SELECT relname, privilege FROM pg_class CROSS JOIN"
+    " unnest(ARRAY['DELETE', 'UPDATE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) privilege"
+    " WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p')"
+    " AND has_table_privilege(current_user, pg_class.oid, privilege)"
+)
+_NOBODYS = frozenset({"TRUNCATE", "REFERENCES", "TRIGGER"})
 
 
 @checks.register(checks.Tags.database)
-def check_role(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.Warning]:
-    """A warning where the role can switch the guards off, because the tables are its own (PostgreSQL)."""
-    found = []
+def check_role(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Warn of a role that owns the tables; report an error for each privilege that a guard forbids (PostgreSQL)."""
+    found: list[checks.CheckMessage] = []
     for alias in databases or ():
         connection = connections[alias]
         if connection.vendor != "postgresql" or append_only.installing():
             continue
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_OWNS, [Seal._meta.db_table])
-                role, owns = cursor.fetchone() or ("", False)
+            found += _of(connection)
         except DatabaseError:
             # said by the check of the guards
             continue
-        if owns:
-            message = f"the role {role} owns the tables, and so can switch off the guards"
-            found.append(checks.Warning(message, hint="see deploy/postgresql-roles.sql", id="milo.W003"))
     return found
+
+
+def _of(connection: BaseDatabaseWrapper) -> Iterator[checks.CheckMessage]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OWNS, [Seal._meta.db_table])
+        role, owns = cursor.fetchone() or ("", False)
+    if owns:
+        message = f"the role {role} owns the tables, and so can switch off the guards"
+        yield checks.Warning(message, hint="see deploy/postgresql-roles.sql", id="milo.W003")
+        return
+    for table, privilege in forbidden_privileges(connection):
+        yield checks.Error(
+            f"the role {role} holds {privilege} on {table}",
+            hint="run deploy/postgresql-roles.sql as the owner of the tables",
+            id="milo.E010",
+        )
+
+
+def forbidden_privileges(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """Return (table, privilege) for all that the current role of PostgreSQL may do though a guard always refuses it."""
+    forbidden: dict[str, frozenset[str]] = {}
+    for guard in append_only.all_guards():
+        forbidden[guard.table] = forbidden.get(guard.table, _NOBODYS) | guard.forbids
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD)
+        held = cursor.fetchall()
+    return sorted((table, privilege) for table, privilege in held if privilege in forbidden.get(table, _NOBODYS))

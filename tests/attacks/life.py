@@ -247,6 +247,8 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(lambda w: insert(w.charge, external_id="another", amount=Decimal("-0.01"))),
     ],
     "charge_settled_with_reference": changes("charge", settled_at=_now, settlement_reference="bank-3"),
+    "notice_never_deleted": deletions("notice"),
+    "notice_never_replaced": replacements("notice", ("id",), ("uid",)),
     "notice_owed_once": [
         Attack(
             lambda w: insert(w.notice),

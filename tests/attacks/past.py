@@ -4,7 +4,9 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connection, models
+from django.db.models import F
 from django.utils import timezone
 
 from milo.identity.tokens import issue_token
@@ -28,6 +30,7 @@ class World(life.World):
         make.a_binding(make.a_project(self.organization), self.ready)
         issue_token(make.a_person(roles={self.organization: "billing-viewer"}), actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
+        LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
         redactions.redact([self.gone.uid], actor=make.PLATFORM, why="retention")
         seals.seal()
         connection.check_constraints()
@@ -89,6 +92,11 @@ def columns(model: type[models.Model], *but: str) -> list[Attack]:
     return [rewrite(column) for column in model._meta.concrete_fields if column.attname not in but]
 
 
+def _compact_what_is_not_sealed(_world: World) -> None:
+    Counter.objects.update(value=F("value") + 1)
+    Counter.objects.update(compacted=F("value"))
+
+
 def _hand_over_twice(_world: World) -> None:
     for at in (timezone.now(), None):
         update(Seal, handed_over_at=at)
@@ -124,9 +132,10 @@ ATTACKS: dict[str, list[Attack]] = {
     "change_never_replaced": [again(Change)],
     "counter_never_backwards": [
         Attack(lambda w: Counter.objects.update(value=1)),
-        Attack(lambda w: Counter.objects.update(compacted=10**9)),
+        Attack(lambda w: Counter.objects.update(compacted=10**9), ("counter_compacted_once_sealed",)),
         Attack(lambda w: (Counter.objects.update(compacted=2), Counter.objects.update(compacted=1))),
     ],
+    "counter_compacted_once_sealed": [Attack(_compact_what_is_not_sealed)],
     "counter_never_deleted": emptied(Counter),
     "seal_fixed": columns(Seal, "handed_over_at"),
     "seal_handover_fixed": [
@@ -134,6 +143,9 @@ ATTACKS: dict[str, list[Attack]] = {
     ],
     "seal_never_deleted": emptied(Seal),
     "seal_never_replaced": [again(Seal)],
+    "admin_log_never_changed": columns(LogEntry),
+    "admin_log_never_deleted": emptied(LogEntry),
+    "admin_log_never_replaced": [again(LogEntry)],
     "salt_fixed": [
         Attack(lambda w: Salt.objects.update(key=b"forged")),
         Attack(lambda w: update(Salt, subject="x")),

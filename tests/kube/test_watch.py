@@ -12,6 +12,7 @@ from milo.kube import changes, feed, revisions, watch
 from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
 from milo.kube.revisions import Revision
+from milo.ledger import seals
 from projects.api.kinds import ProjectKind
 from projects.models import Organization
 from tests import make
@@ -186,6 +187,7 @@ def test_a_watch_from_before_the_compaction_or_from_the_future_is_told_to_list_a
 ) -> None:
     account = make.a_ready_account(organization, "us")
     relabel(account, tier="gold")
+    seals.seal()
     Counter.objects.update(compacted=changes.current_version())
     oldest = changes.oldest_version()
 
