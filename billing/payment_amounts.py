@@ -35,6 +35,20 @@ def minor_unit(currency_code: str) -> Decimal:
     return Decimal(1).scaleb(-(Currency(currency_code).exponent or 0))
 
 
+def amount_text(amount: Decimal, currency_code: str) -> str:
+    """`amount` with the decimal places of its ISO 4217 currency, for people: "100", "100.00", "100.000".
+
+    An amount of more places than the currency has keeps them. Raises ValueError for an unknown code.
+    """
+    places = -min(minor_unit(currency_code).adjusted(), int(amount.normalize(_EXACT).as_tuple().exponent))
+    return f"{amount:.{places}f}"
+
+
+def money_text(amount: Decimal, currency_code: str) -> str:
+    """`amount_text` and the currency: "100 JPY", "100.00 EUR", "100.000 BHD"."""
+    return f"{amount_text(amount, currency_code)} {currency_code}"
+
+
 def is_payable(amount: Decimal, currency_code: str) -> bool:
     """Whether `amount` can be invoiced: from 0 to 15 digits before the point, in whole minor units."""
     return amount.is_finite() and 0 <= amount < Decimal(10) ** 15 and amount == _rounded(amount, currency_code)

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from billing.admin.charges import amount_of
 from billing.admin.wording import label
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
+from billing.payment_amounts import money_text
 from billing.services.closures import CLOSABLE, blockers
 from billing.services.payment_schedules import payment_schedule
 from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_address, pairs
@@ -116,7 +116,7 @@ def _charges(account: BillingAccount) -> Panel:
         [
             [
                 link(row, row.external_id),
-                amount_of(row),
+                money_text(row.amount, row.currency_code),
                 row.due_date.isoformat(),
                 instant(row.settled_at),
                 row.settlement_reference or "-",

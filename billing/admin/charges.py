@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from iso4217 import Currency
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.access import CHARGES
 from billing.models import Charge
+from billing.payment_amounts import money_text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
 from projects.admin.resources import METADATA
@@ -50,9 +50,4 @@ class ChargeAdmin(LedgerAdmin):
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_due(self, row: Charge) -> str:
-        return amount_of(row)
-
-
-def amount_of(charge: Charge) -> str:
-    """The amount with the decimal places of its currency."""
-    return f"{charge.amount:.{Currency(charge.currency_code).exponent or 0}f} {charge.currency_code}"
+        return money_text(row.amount, row.currency_code)

@@ -11,6 +11,7 @@ from billing.access import CHARGES
 from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
 from billing.models import Charge
+from billing.payment_amounts import amount_text
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
 from milo.errors import Invalid
@@ -60,7 +61,7 @@ class ChargeKind(Kind):
     spec_serializer, status_serializer = ChargeSpecSerializer, ChargeStatusSerializer
     columns = (
         Column("Account", lambda m: m["spec"]["billingAccountRef"]["name"]),
-        Column("Amount", lambda m: m["spec"]["amount"]),
+        Column("Amount", lambda m: amount_text(Decimal(m["spec"]["amount"]), m["spec"]["currencyCode"])),
         Column("Currency", lambda m: m["spec"]["currencyCode"]),
         Column("Due", lambda m: m["spec"]["dueDate"]),
         Column("Settled", lambda m: m["status"]["conditions"][0]["status"]),

@@ -11,6 +11,7 @@ from billing.payment_terms import (
     LatePaymentPenalty,
     PaymentTerms,
 )
+from milo.decimals import ExactDecimalField
 
 
 class TermsColumns(models.Model):
@@ -28,11 +29,11 @@ class TermsColumns(models.Model):
         choices=BusinessDayConvention.choices,
         default=BusinessDayConvention.NONE,
     )
-    discount_percent = models.DecimalField(
+    discount_percent = ExactDecimalField(
         _("early payment discount, percent"), max_digits=7, decimal_places=4, null=True, blank=True
     )
     discount_days = models.PositiveSmallIntegerField(_("early payment discount, days"), null=True, blank=True)
-    penalty_percent = models.DecimalField(
+    penalty_percent = ExactDecimalField(
         _("late payment penalty, percent a year"), max_digits=7, decimal_places=4, null=True, blank=True
     )
     penalty_grace_days = models.PositiveSmallIntegerField(_("late payment penalty, grace days"), null=True, blank=True)

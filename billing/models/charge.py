@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
 from milo import audit
+from milo.decimals import ExactDecimalField
 from milo.kube.models import Resource, ResourceQuerySet
 
 
@@ -25,7 +26,7 @@ class Charge(Resource):
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="charges")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
     external_id = models.CharField(_("external id"), max_length=200, help_text=_("Of the reporting system."))
-    amount = models.DecimalField(_("amount"), max_digits=24, decimal_places=4)
+    amount = ExactDecimalField(_("amount"), max_digits=24, decimal_places=4)
     currency_code = models.CharField(_("currency"), max_length=3)
     due_date = models.DateField(_("due date"))
     description = models.CharField(_("description"), max_length=500, blank=True)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import CHARGES
 from billing.models import BillingAccount, Charge
-from billing.payment_amounts import minor_unit
+from billing.payment_amounts import minor_unit, money_text
 from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
@@ -90,7 +90,7 @@ def report_charge(
             description=spec.description,
         )
         metadata.put_on(charge)
-        return audit.save_as(actor, charge, reason="ChargeReported", why=f"{spec.amount} {spec.currency_code}")
+        return audit.save_as(actor, charge, reason="ChargeReported", why=money_text(spec.amount, spec.currency_code))
 
 
 def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None = None, actor: Actor) -> Charge:

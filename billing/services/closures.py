@@ -8,6 +8,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
+from billing.payment_amounts import money_text
 from billing.services import notices
 from billing.services.accounts import ACCOUNT_FIELD
 from milo import audit
@@ -56,8 +57,8 @@ def _charges(account: BillingAccount) -> list[Blocker]:
         Blocker(
             "Charge",
             charge.name,
-            _("%(amount)s %(currency)s are outstanding, due %(due)s")
-            % {"amount": charge.amount, "currency": charge.currency_code, "due": charge.due_date},
+            _("%(amount)s are outstanding, due %(due)s")
+            % {"amount": money_text(charge.amount, charge.currency_code), "due": charge.due_date},
             _("have the settlement reported"),
             "charge-reporter",
         )

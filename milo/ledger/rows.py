@@ -188,9 +188,6 @@ def _converter(field: "models.Field[Any, Any]") -> Converter | None:
         return _uuid
     if isinstance(field, models.BooleanField):
         return lambda value: None if value is None else bool(value)
-    if isinstance(field, models.DecimalField):
-        places = field.decimal_places
-        return lambda value: None if value is None else f"{value:.{places}f}"
     return None
 
 
