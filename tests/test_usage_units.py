@@ -57,6 +57,13 @@ INSTEAD = {
     "GB": "GBy", "kB": "kBy", "KB": "kBy", "GiB": "GiBy", "B": "By", "bytes": "By", "Gb": "Gbit", "bits": "bit",
     "hours": "h", "hour": "h", "hr": "h", "seconds": "s", "sec": "s", "minutes": "min", "days": "d", "months": "mo",
     "requests": "{request}", "queries": "{query}", "class": "{class}", "vCPU": "{vCPU}", "foo": "{foo}",
+    "kWh": "kW.h", "Wh": "W.h", "MWh": "MW.h", "KWh": "kW.h", "kwh": "kW.h", "mAh": "mA.h", "kVAh": "kV.A.h",
+    "GBh": "GBy.h", "GiBh": "GiBy.h", "vCPU-hours": "{vCPU}.h", "vCPUh": "{vCPU}.h", "kilowatt-hours": "kW.h",
+    "kWh/month": "kW.h/mo",
+    "MBps": "MBy/s", "Gbps": "Gbit/s", "bps": "bit/s", "Bps": "By/s", "MiBps": "MiBy/s", "rps": "{request}/s",
+    "gigabytes": "GBy", "mebibytes": "MiBy", "milliseconds": "ms", "GB per month": "GBy/mo",
+    "kW*h": "kW.h", "kW\u00b7h": "kW.h",
+    "dash": "{dash}", "maps": "{map}", "batch": "{batch}",
     "GB.h": "GBy.h", "GB-hours": "GBy.h", "GB h": "GBy.h", "requests/second": "{request}/s", "GB/month": "GBy/mo",
 }  # fmt: skip
 NONE = ("GB+h", "MB(x", "xy", "%%", "(", "{a", "[nothing]", "PiB", "h/", "./h", "µs", "{é}", "s" * 61)

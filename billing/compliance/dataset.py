@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from billing.compliance.findings import Confidence
 from billing.compliance.jurisdiction_rows import COLUMNS as JURISDICTION_COLUMNS
-from billing.compliance.jurisdiction_rows import check_digit_modules, home_region, jurisdiction
+from billing.compliance.jurisdiction_rows import home_region, jurisdiction
 from billing.compliance.jurisdictions import Jurisdiction
 from billing.compliance.mandates import MANDATE_COLUMNS, STANDARD_COLUMNS, Mandate, Standard, mandate, standard
 from billing.compliance.payment_methods import COLUMNS as METHOD_COLUMNS
 from billing.compliance.payment_methods import PaymentMethod, payment_method
+from billing.compliance.peppol_schemes import COLUMNS as PEPPOL_COLUMNS
+from billing.compliance.peppol_schemes import PeppolScheme, peppol_scheme
 from billing.compliance.table import Row, read
 
 DATA = Path(__file__).with_name("data")
 SOURCE_COLUMNS = ("source", "citation")
-PEPPOL_COLUMNS = "scheme name stdnum_module confidence source".split()
 # a document for people: a format of invoices and no standard of e-invoices
 PDF = "PDF"
 
@@ -38,7 +38,7 @@ class Dataset:
     """What the files say. `jurisdictions` and `methods` hold the rows of a key by date, the oldest first.
 
     `sources` are citations by key, `mandates` by country, `regions` the codes that residency knows, and
-    `peppol_schemes` the modules of python-stdnum that check an identifier's digits, where there is one.
+    `peppol_schemes` the schemes of Peppol by their 4 digits.
     """
 
     sources: Mapping[str, str]
@@ -48,7 +48,7 @@ class Dataset:
     regions: frozenset[str]
     mandates: Mapping[str, tuple[Mandate, ...]]
     methods: Mapping[str, tuple[PaymentMethod, ...]]
-    peppol_schemes: Mapping[str, tuple[ModuleType, ...]]
+    peppol_schemes: Mapping[str, PeppolScheme]
 
     def jurisdiction(self, country: str, on: date) -> Jurisdiction | None:
         """The row of `country` (ISO 3166-1 alpha-2) in force on a day; None where none is known."""
@@ -90,6 +90,7 @@ def load(folder: Path) -> Dataset:
         ["method", "effective_from"],
         lambda row: payment_method(row, sources),
     )
+    schemes = read(folder / "peppol_schemes.csv", PEPPOL_COLUMNS, ["scheme"], lambda row: peppol_scheme(row, sources))
     return Dataset(
         sources=MappingProxyType(sources),
         standards=MappingProxyType(standards),
@@ -98,7 +99,7 @@ def load(folder: Path) -> Dataset:
         regions=regions,
         mandates=_by_date(mandates, lambda each: each.country),
         methods=_by_date(methods, lambda each: each.member),
-        peppol_schemes=MappingProxyType(dict(_peppol_schemes(folder / "peppol_schemes.csv", sources))),
+        peppol_schemes=MappingProxyType({each.scheme: each for each in schemes}),
     )
 
 
@@ -110,16 +111,6 @@ def _standards(path: Path, sources: Collection[str]) -> dict[str, Standard]:
     names = read(path, STANDARD_COLUMNS, ["standard"], lambda row: row.required("standard"))
     found = read(path, STANDARD_COLUMNS, ["standard"], lambda row: standard(row, sources, names))
     return {each.name: each for each in found}
-
-
-def _peppol_schemes(path: Path, sources: Collection[str]) -> Iterable[tuple[str, tuple[ModuleType, ...]]]:
-    def scheme(row: Row) -> tuple[str, tuple[ModuleType, ...]]:
-        row.required("name")
-        row.member("confidence", Confidence)
-        row.items("source", ";", sources)
-        return row.required("scheme"), check_digit_modules(row)
-
-    return read(path, PEPPOL_COLUMNS, ["scheme"], scheme)
 
 
 def _by_date(rows: Iterable[D], key: Callable[[D], str]) -> Mapping[str, tuple[D, ...]]:

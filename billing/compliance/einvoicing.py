@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,9 +25,13 @@ IDENTIFIERS = {
 """Names in the manifest, and of the attributes."""
 # how Peppol writes an identifier in full; the prefix is the same for all
 _PEPPOL_PREFIX = "iso6523-actorid-upis::"
-# Peppol Policy for use of Identifiers: a scheme of ISO 6523 or of the EAS list, and up to 50 characters
-_PEPPOL = re.compile(r"(\d{4}):([A-Za-z0-9][A-Za-z0-9._~-]{0,49})")
+_PEPPOL = re.compile(r"([0-9]{4}):(\S+)")
 _TO_COMPANY, _TO_OFFICE = re.compile(r"[A-Z0-9]{7}"), re.compile(r"[A-Z0-9]{6}")
+ITALY = "IT"
+# Codici Destinatario that name no channel: of recipients abroad, and of those who read a PEC address or the tax portal
+_ABROAD, _NO_CHANNEL = "XXXXXXX", "0000000"
+# where invoices are sent to the Sistema di Interscambio, which refuses them as a recipient (00330)
+_EXCHANGE_ADDRESS = re.compile(r".+@pec\.fatturapa\.it", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +74,61 @@ class EInvoicing:
             self.pec_address.strip(),
         )
 
-    def causes(self, *, government: bool) -> Iterator[Cause]:
-        """Every fault of what is given, after `normalised`; a government office has a shorter Codice Destinatario."""
+    def causes(self, *, government: bool, country: str = "", on: date = date.min) -> Iterator[Cause]:
+        """Every fault of what is given, after `normalised`, for a recipient of a `country` (ISO 3166-1) on a day."""
         if self.standard and self.standard not in data().standards:
             known = ", ".join(sorted(data().standards))
             message = _("is not an e-invoice standard known here; known: %(known)s") % {"known": known}
             yield Cause(f"{FIELD}.standard", message, "FieldValueNotSupported")
-        if self.peppol_participant_id and (fault := _peppol_fault(self.peppol_participant_id)):
+        if self.peppol_participant_id and (fault := _peppol_fault(self.peppol_participant_id, on)):
             yield _identifier(Identifier.PEPPOL, fault)
         if self.leitweg_id and not leitweg.is_valid(self.leitweg_id):
             yield _identifier(Identifier.LEITWEG, _("is not a Leitweg-ID, or its check digits are wrong"))
-        form = _TO_OFFICE if government else _TO_COMPANY
-        if self.codice_destinatario and not form.fullmatch(self.codice_destinatario):
-            message = _("must have 6 letters or digits for a government office, 7 for anybody else")
-            yield _identifier(Identifier.CODICE_DESTINATARIO, message)
-        if self.pec_address and email_addresses.causes([self.pec_address], PEC_ADDRESS):
-            yield _identifier(PEC_ADDRESS, _("is not an e-mail address"))
+        if self.codice_destinatario and (fault := self._codice_fault(country, government=government)):
+            yield _identifier(Identifier.CODICE_DESTINATARIO, fault)
+        if self.pec_address and (fault := self._pec_fault()):
+            yield _identifier(PEC_ADDRESS, fault)
+
+    def _codice_fault(self, country: str, *, government: bool) -> str:
+        """What the Sistema di Interscambio refuses of a Codice Destinatario: 00427 its length, 00313 its recipient."""
+        form = _TO_OFFICE if government and country in ("", ITALY) else _TO_COMPANY
+        if not form.fullmatch(self.codice_destinatario):
+            return _("must have 6 letters or digits for a government office of Italy, 7 for anybody else")
+        if self.codice_destinatario == _ABROAD and country == ITALY:
+            return _("is for recipients abroad (SdI 00313); who has no code in Italy leaves it out, or gives 0000000")
+        return ""
+
+    def _pec_fault(self) -> str:
+        if email_addresses.causes([self.pec_address], PEC_ADDRESS):
+            return _("is not an e-mail address")
+        if _EXCHANGE_ADDRESS.fullmatch(self.pec_address):
+            return _("is an address of the Sistema di Interscambio and not of a recipient (SdI 00330)")
+        if self.codice_destinatario not in ("", _NO_CHANNEL):
+            return _("is refused beside a Codice Destinatario other than 0000000 (SdI 00426); give one of the two")
+        return ""
 
 
 def _identifier(name: str, message: str) -> Cause:
     return Cause(f"{FIELD}.identifiers.{name}", message)
 
 
-def _peppol_fault(participant: str) -> str:
+def _peppol_fault(participant: str, on: date) -> str:
     match = _PEPPOL.fullmatch(participant)
     if not match:
         return _("must be a scheme of 4 digits, a colon and the identifier, as 0208:0428759497")
-    scheme, identifier = match.groups()
-    modules = data().peppol_schemes.get(scheme, ())
-    if modules and not any(module.is_valid(identifier) for module in modules):
-        return _("has an identifier that scheme %(scheme)s does not know: its form or check digits are wrong") % {
-            "scheme": scheme
-        }
-    # what has check digits of its own is no card number by chance alone
-    if not modules and card_numbers.found_in(identifier):
-        return _("looks like a card number")
-    return ""
+    number, identifier = match.groups()
+    scheme = data().peppol_schemes.get(number)
+    if scheme is None:
+        return _("names scheme %(scheme)s, which Peppol does not know") % {"scheme": number}
+    if scheme.retired(on):
+        message = _("names scheme %(scheme)s, which Peppol removed on %(day)s")
+        return message % {"scheme": number, "day": str(scheme.effective_to)}
+    if not scheme.accepts(identifier):
+        message = _(
+            "has an identifier that scheme %(scheme)s (%(name)s) does not know, such as %(example)s: its form or "
+            "check digits are wrong"
+        )
+        example = f"{number}:{scheme.example or '1234567890'}"
+        return message % {"scheme": number, "name": scheme.name, "example": example}
+    # what has check digits, or a form of its own, is no card number by chance alone
+    return _("looks like a card number") if card_numbers.found_in(scheme.free_text(identifier)) else ""

@@ -1,23 +1,59 @@
 """Languages of invoices, as BCP 47 tags."""
 
+import re
 from functools import cache
 
 import langcodes
+from langcodes.registry_parser import parse_registry
 from langcodes.tag_parser import LanguageTagError
 
 # CLDR, which langcodes follows, keeps the two written forms apart; who reads one reads the other
 _WRITTEN_FORMS = {"nb": "no", "nn": "no"}
+# "Private use" in the IANA registry of language subtags; XK, which CLDR and the EU use for Kosovo, is known to all
+_PRIVATE_LANGUAGE = re.compile(r"q[a-t][a-z]")
+_PRIVATE_REGION = re.compile(r"AA|Q[M-Z]|X[A-JL-Z]|ZZ")
+# also scripts of symbols, of nothing written, and of nobody knows what
+_NO_SCRIPT = re.compile(r"Qa[a-b][a-x]|Z(inh|mth|sye|sym|xxx|yyy|zzz)")
+# extensions that the IANA has registered: of locales (RFC 6067) and of transformed content (RFC 6497)
+_EXTENSIONS = ("u-", "t-")
 
 
 def canonical(tag: str) -> str | None:
-    """The tag as BCP 47 writes it (`fr-ca` becomes `fr-CA`); None where it is not one that names a known language."""
-    # a private tag names no language that anybody else knows
+    """The tag as BCP 47 writes it (`fr-ca` becomes `fr-CA`); None where no invoice can be written in what it names.
+
+    None too for what names no language (`und`, `mul`, `mis`, `zxx`, `root`), for families of languages (`gem`, `art`),
+    and for languages, scripts and regions of private use (`qaa`, `x-ours`, `de-Qaaa`, `de-ZZ`).
+    """
     if "_" in tag or tag.lower().startswith("x-"):
         return None
     try:
-        return langcodes.standardize_tag(tag) if langcodes.tag_is_valid(tag) else None
+        written = langcodes.standardize_tag(tag) if langcodes.tag_is_valid(tag) else ""
+        return written if written and _is_written(langcodes.get(written)) else None
     except LanguageTagError:
         return None
+
+
+def _is_written(language: langcodes.Language) -> bool:
+    code, private = language.language or "und", language.private or ""
+    return not (
+        code in _no_languages()
+        or _PRIVATE_LANGUAGE.fullmatch(code)
+        or _NO_SCRIPT.fullmatch(language.script or "")
+        or _PRIVATE_REGION.fullmatch(language.territory or "")
+        # i-default and its like, which the registry keeps for what has no language
+        or private.startswith("x-i-")
+        or not all(extension.startswith(_EXTENSIONS) for extension in language.extensions or ())
+    )
+
+
+@cache
+def _no_languages() -> frozenset[str]:
+    """The subtags that the IANA registry gives to no language in particular: special codes, and families."""
+    return frozenset(
+        entry["Subtag"]
+        for entry in parse_registry()  # type: ignore[no-untyped-call]
+        if entry["Type"] == "language" and entry.get("Scope") in ("special", "collection")
+    )
 
 
 @cache

@@ -68,10 +68,27 @@ class Preferences:
             e_invoicing=self.e_invoicing.normalised(),
         )
 
-    def causes(self, on: date) -> list[Cause]:
-        """Every fault of form, to be asked after `normalised`; what the law of a country says is `check.check`'s."""
+    def causes(self, on: date, before: "Preferences | None" = None) -> list[Cause]:
+        """Every fault of form, to be asked after `normalised`; what the law of a country says is `check.check`'s.
+
+        What is as it was `before` is no fault: a scheme that Peppol has removed since, say, breaks no account.
+        """
         found = list(self._causes()) + list(self._tax_causes(on))
-        return found + list(self.e_invoicing.causes(government=self.customer_kind == CustomerKind.GOVERNMENT))
+        if before is None or self.invoice_language != before.invoice_language:
+            found += self._language_causes()
+        if before is None or self._recipient != before._recipient:
+            government = self.customer_kind == CustomerKind.GOVERNMENT
+            found += self.e_invoicing.causes(government=government, country=self.country, on=on)
+        return found
+
+    @property
+    def _recipient(self) -> tuple[str, str, EInvoicing]:
+        return self.country, self.customer_kind, self.e_invoicing
+
+    def _language_causes(self) -> Iterator[Cause]:
+        if self.invoice_language and not languages.canonical(self.invoice_language):
+            message = _("is not a BCP 47 tag of a language that invoices can be written in, as de-AT")
+            yield Cause(f"{FIELD}.invoiceLanguage", message)
 
     def _causes(self) -> Iterator[Cause]:
         if self.country and self.country not in COUNTRIES:
@@ -79,8 +96,6 @@ class Preferences:
         if self.customer_kind not in list(CustomerKind):
             message = _("must be one of %(known)s") % {"known": ", ".join(CustomerKind)}
             yield Cause(f"{FIELD}.customerKind", message, "FieldValueNotSupported")
-        if self.invoice_language and not languages.canonical(self.invoice_language):
-            yield Cause(f"{FIELD}.invoiceLanguage", _("is not a BCP 47 language tag, as de-AT"))
         if self.invoice_format and self.invoice_format not in data().formats:
             message = _("must be one of %(known)s") % {"known": ", ".join(sorted(data().formats))}
             yield Cause(f"{FIELD}.invoiceFormat", message, "FieldValueNotSupported")

@@ -50,7 +50,8 @@ class AccountSpec:
     def causes(self, on: date, before: "AccountSpec | None" = None) -> list[Cause]:
         """Every fault of what is given; what is missing is no fault, it keeps the account Incomplete.
 
-        A card or mandate that has expired `on` the day is one, unless it is the one of `before`.
+        A payment profile, language or e-invoice address that is the one of `before` is none: a card may have expired
+        since, and a rule may have become stricter.
         """
         found = []
         if self.currency_code and self.currency_code not in ALLOWED:
@@ -62,10 +63,10 @@ class AccountSpec:
                 )
             )
         found += self.payment_terms.causes()
-        is_new = before is None or self.payment_profile != before.payment_profile
-        found += payment_profile.causes(self.payment_profile, on if is_new else None)
+        if before is None or self.payment_profile != before.payment_profile:
+            found += payment_profile.causes(self.payment_profile, on)
         found += email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
-        return found + self.preferences.causes(on)
+        return found + self.preferences.causes(on, before.preferences if before else None)
 
     def put_on(self, account: BillingAccount) -> None:
         account.display_name = self.display_name

@@ -15,11 +15,37 @@ _OPERATOR, _GROUP = re.compile(r"[./](?![^\[]*\])"), re.compile(r"\(([^()]*)\)(?
 _WORD = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[A-Za-z_]+")
 # What people write for a unit that UCUM calls otherwise. Some are codes of UCUM, and still never what is meant: B is
 # the bel, b the barn, Gb the gilbert.
+_SIZE_NAMES = {"kilo": "k", "mega": "M", "giga": "G", "tera": "T", "peta": "P", "exa": "E"}
+_BINARY_NAMES = {"kibi": "Ki", "mebi": "Mi", "gibi": "Gi", "tebi": "Ti"}
 _MEANT = {
     **{f"{size}B": f"{size}By" for size in ("", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti")},
     **{f"{size}b": f"{size}bit" for size in ("", "k", "M", "G", "T")},
+    **{f"{name}byte": f"{size}By" for name, size in {**_SIZE_NAMES, **_BINARY_NAMES}.items()},
+    **{f"{name}bit": f"{size}bit" for name, size in {**_SIZE_NAMES, **_BINARY_NAMES}.items()},
+    **{f"{name}watt": f"{size}W" for name, size in _SIZE_NAMES.items()},
+    **{f"{name}hertz": f"{size}Hz" for name, size in _SIZE_NAMES.items()},
     "KB": "kBy",
+    **{f"{size}b": f"{size}bit" for size in _BINARY_NAMES.values()},
+    **{f"{size}VA": f"{size}V.A" for size in ("", "k", "M")},
+    "Kb": "kbit",
+    "KW": "kW",
+    "kwh": "kW.h",
     "byte": "By",
+    "watt": "W",
+    "joule": "J",
+    "ampere": "A",
+    "volt": "V",
+    "hertz": "Hz",
+    "meter": "m",
+    "metre": "m",
+    "gram": "g",
+    "liter": "L",
+    "litre": "L",
+    "tonne": "t",
+    "percent": "%",
+    "nanosecond": "ns",
+    "microsecond": "us",
+    "millisecond": "ms",
     "sec": "s",
     "second": "s",
     "minute": "min",
@@ -29,7 +55,15 @@ _MEANT = {
     "week": "wk",
     "month": "mo",
     "year": "a",
+    "rps": "{request}/s",
+    "qps": "{query}/s",
+    "fps": "{frame}/s",
+    "IOPS": "{operation}/s",
 }
+# what is measured over hours, or each second, is often written as one word: kWh, GBh, vCPUh; MBps, Gbps
+_JOINED = re.compile(r"(.+?)(h|ps)")
+_THING = re.compile(r"[a-z]?[A-Z]{2,}")
+_PER, _TIMES = re.compile(r"\s+per\s+"), re.compile(r"[ -]|(?<=[A-Za-z}])[*\u00b7\u00d7\u22c5](?=[A-Za-z{])")
 
 
 @cache
@@ -77,7 +111,7 @@ def _is_symbol(word: str) -> bool:
 
 def instead(code: str) -> str | None:
     """The UCUM unit that is probably meant by a `code` that is none: `GBy` for `GB`, `{request}/s` for `requests/s`."""
-    guess = re.sub("[ -]", ".", _WORD.sub(lambda found: _meant(found[0]), code))
+    guess = _TIMES.sub(".", _WORD.sub(lambda found: _meant(found[0]), _PER.sub("/", code)))
     return guess if is_unit(guess) else None
 
 
@@ -88,7 +122,19 @@ def _meant(word: str) -> str:
             return known
         if known in _MEANT:
             return _MEANT[known]
+    if (joined := _JOINED.fullmatch(word) or _JOINED.fullmatch(one)) and (measured := _measured(joined[1])):
+        return f"{measured}.h" if joined[2] == "h" else f"{measured}/s"
     if len(word) < 3 or not word[0].isalpha() or word.endswith("iB"):
         return word
     # an annotation names one of what it counts
     return f"{{{one[:-2] + 'y' if one.endswith('ie') else one}}}"
+
+
+def _measured(head: str) -> str:
+    """The unit that the head of a joined word means; empty where it means none."""
+    if head in _MEANT:
+        return _MEANT[head]
+    # no dash is a deka-second over hours, and no map milli-years each second
+    if _is_symbol(head) and head != head.lower():
+        return head
+    return f"{{{head}}}" if _THING.fullmatch(head) else ""

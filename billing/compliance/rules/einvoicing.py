@@ -6,10 +6,11 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from billing.compliance.dataset import data
+from billing.compliance.einvoicing import ITALY
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity, error_if
 from billing.compliance.jurisdictions import Group
-from billing.compliance.mandates import EUROPEAN_UNION, Identifier, Kind, Mandate, Scope, Status
+from billing.compliance.mandates import EUROPEAN_UNION, Identifier, Kind, Mandate, Scope, Standard, Status
 from billing.compliance.preferences import CustomerKind
 
 FIELD = "spec.preferences.eInvoicing"
@@ -39,7 +40,7 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
         for mandate in data().mandates.get(EUROPEAN_UNION, ()):
             if _concerns(mandate, facts, on, domestic=True) and not _satisfied(mandate, facts):
                 yield _finding(mandate, on, domestic=False)
-    yield from _undeliverable(facts)
+    yield from _undeliverable(facts, on)
 
 
 def _concerns(mandate: Mandate, facts: AccountFacts, on: date, *, domestic: bool) -> bool:
@@ -96,25 +97,59 @@ def _message(mandate: Mandate, on: date, *, binding: bool, domestic: bool) -> st
     return _("%(country)s has %(standard)s since %(day)s, which does not bind these invoices by itself: %(whom)s")
 
 
-def _undeliverable(facts: AccountFacts) -> Iterator[Finding]:
-    """A Warning where the standard finds the customer by an identifier that is not given."""
+def _undeliverable(facts: AccountFacts, on: date) -> Iterator[Finding]:
+    """A Warning where the standard cannot find the customer by the identifiers that are given."""
     given = facts.preferences.e_invoicing
     standard = data().standards.get(given.standard)
-    if standard is None or standard.identifier is Identifier.NONE or given.identifier(standard.identifier):
+    if standard is None or standard.identifier is Identifier.NONE:
         return
-    # companies have no Leitweg-ID
-    if standard.identifier is Identifier.LEITWEG and facts.preferences.customer_kind != CustomerKind.GOVERNMENT:
+    if given.identifier(standard.identifier):
+        if standard.identifier is Identifier.PEPPOL:
+            yield from _not_in_peppol(standard, given.peppol_participant_id, on)
+        return
+    if _found_otherwise(standard.identifier, facts):
         return
     message = _("e-invoices by %(standard)s cannot be delivered without %(identifier)s") % {
         "standard": standard.name,
         "identifier": standard.identifier.value,
     }
-    yield Finding(
+    yield _undelivered(standard, message, "FieldValueRequired")
+
+
+def _found_otherwise(identifier: Identifier, facts: AccountFacts) -> bool:
+    """Whether the customer is one whom the standard finds without that identifier."""
+    kind = facts.preferences.customer_kind
+    if identifier is Identifier.LEITWEG:
+        # companies have no Leitweg-ID
+        return kind != CustomerKind.GOVERNMENT
+    if identifier is Identifier.CODICE_DESTINATARIO:
+        # to the PEC address; consumers of Italy read theirs in the tax portal; only an office needs its own code
+        return kind != CustomerKind.GOVERNMENT and (
+            bool(facts.preferences.e_invoicing.pec_address)
+            or (kind == CustomerKind.INDIVIDUAL and facts.country == ITALY)
+        )
+    return False
+
+
+def _not_in_peppol(standard: Standard, participant: str, on: date) -> Iterator[Finding]:
+    scheme = data().peppol_schemes.get(participant.partition(":")[0])
+    if scheme is None or (scheme.registrable and not scheme.retired(on)):
+        return
+    if scheme.retired(on):
+        message = _("e-invoices by %(standard)s cannot be delivered: Peppol removed scheme %(scheme)s on %(day)s")
+    else:
+        message = _("e-invoices by %(standard)s cannot be delivered: scheme %(scheme)s cannot be registered in Peppol")
+    named = {"standard": standard.name, "scheme": scheme.scheme, "day": str(scheme.effective_to)}
+    yield _undelivered(standard, message % named, "FieldValueNotSupported")
+
+
+def _undelivered(standard: Standard, message: str, reason: str) -> Finding:
+    return Finding(
         Severity.WARNING,
         f"{FIELD}.identifiers.{standard.identifier.value}",
         message,
         f"einvoice.identifier.{standard.name}",
         confidence=standard.confidence,
         source=standard.source,
-        reason="FieldValueRequired",
+        reason=reason,
     )
