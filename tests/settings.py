@@ -3,6 +3,7 @@
 `tests/run.py` starts a PostgreSQL of its own and sets the variable.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,11 +12,13 @@ os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
 os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
 
 from milo.settings import *  # noqa: F403
-from milo.settings import DATABASES
+from milo.settings import BASE_DIR, DATABASES
 
 if not os.environ.get("TEST_DATABASE_URL"):
     # a file, because threads of one test must see one database
-    path = os.environ.get("MILO_TEST_SQLITE") or Path(tempfile.gettempdir(), "milo-test.sqlite3")
+    # of this checkout, because another one may be tested at the same time
+    checkout = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:8]
+    path = os.environ.get("MILO_TEST_SQLITE") or Path(tempfile.gettempdir(), f"milo-test-{checkout}.sqlite3")
     # threads of a test end with it, and their connections with them
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["TEST"] = {"NAME": str(path)}
