@@ -1,4 +1,4 @@
-"""Lists of e-mail addresses, as contacts of projects and accounts."""
+"""E-mail addresses: which are taken, and the form in which mail goes to them."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,57 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
+from milo import idn
 from milo.errors import Cause
 
 LIMIT = 50
+MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 octets, with its brackets
+
+
+def to_ascii(address: str) -> str:
+    """Return `address` with its domain as the DNS has it, for envelope and header (IDNA 2008).
+
+    Raises ValueError, with a text for people, for an address that `fault` refuses.
+    """
+    if len(address) > MAX_LENGTH:
+        raise ValueError(_("may have at most %(limit)d characters") % {"limit": MAX_LENGTH})
+    local, _at, domain = address.rpartition("@")
+    if not local.isascii():
+        raise ValueError(_("may have ASCII letters only before the @: mail to others (SMTPUTF8) is not sent"))
+    try:
+        sent = f"{local}@{idn.to_ascii(domain)}"
+    except ValueError as error:
+        raise ValueError(_("has a domain that IDNA 2008 refuses: %(why)s") % {"why": error}) from error
+    try:
+        validate_email(sent)
+    except ValidationError as error:
+        raise ValueError(_("is not an e-mail address")) from error
+    if len(sent) > MAX_LENGTH:
+        raise ValueError(_("may have at most %(limit)d characters") % {"limit": MAX_LENGTH})
+    return sent
+
+
+def fault(address: str) -> str:
+    """Say why mail cannot be sent to `address`; empty where it can.
+
+    Refused are more than 254 characters, letters beyond ASCII before the @, domains that IDNA 2008 refuses, and what is
+    no address at all.
+    """
+    try:
+        to_ascii(address)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def causes(addresses: Sequence[str], field: str) -> list[Cause]:
-    """Every fault of `addresses`: more than 50, not an address, named twice."""
+    """Every fault of `addresses`: more than 50, one that `fault` refuses, one that is named twice."""
     if len(addresses) > LIMIT:
         return [Cause(field, _("may hold at most %(limit)d addresses") % {"limit": LIMIT}, "FieldValueTooMany")]
     found = []
     for index, address in enumerate(addresses):
-        try:
-            validate_email(address)
-        except ValidationError:
-            found.append(Cause(f"{field}[{index}]", _("is not an e-mail address")))
+        if why := fault(address):
+            found.append(Cause(f"{field}[{index}]", why))
         if address in addresses[:index]:
             found.append(Cause(f"{field}[{index}]", _("is named twice"), "FieldValueDuplicate"))
     return found

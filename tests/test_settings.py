@@ -29,6 +29,13 @@ def test_an_installation_behind_tls_passes_djangos_checklist_for_deployment(tmp_
         ("MILO_LEDGER_ANCHOR_OPTIONS", "{", "must be a JSON object"),
         ("MILO_OIDC", "[]", "must be a JSON object"),
         ("MILO_EMAIL_PORT", "smtp", "must be a whole number"),
+        ("MILO_EMAIL_FROM", "billing@☃.example", "has a domain that IDNA 2008 refuses"),
+        (
+            "MILO_EMAIL_FROM",
+            "Rechnüng <rechnüng@example.org>",
+            "must be an e-mail address with ASCII letters only before the @",
+        ),
+        ("MILO_MESSAGE_ID_DOMAIN", "xn--a.example", "has a domain that IDNA 2008 refuses"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(tmp_path: Path, variable: str, value: str, told: str) -> None:

@@ -12,7 +12,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from billing.access import NOTICES
 from billing.models import Notice
-from billing.services.deliveries import message, message_id, requeue, text_of
+from billing.services.deliveries import message_id, requeue, text_of
+from milo import email_addresses
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.panels import lines, link
@@ -71,6 +72,7 @@ class NoticeAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "recipient",
+                    "sent_to",
                     "about",
                     "account_link",
                     "project_link",
@@ -102,13 +104,21 @@ class NoticeAdmin(ReadOnlyAdmin):
     def message_id(self, row: Notice) -> str:
         return message_id(row)
 
+    @admin.display(description=gettext_lazy("address on the envelope"))
+    def sent_to(self, row: Notice) -> str:
+        """The recipient with the domain that the mail server is told."""
+        try:
+            return email_addresses.to_ascii(row.recipient)
+        except ValueError as error:
+            return str(error)
+
     @admin.display(description=gettext_lazy("subject"))
     def subject(self, row: Notice) -> str:
-        return str(message(row).subject)
+        return text_of(row).subject
 
     @admin.display(description=gettext_lazy("text"))
     def text(self, row: Notice) -> str:
-        return lines(message(row).body.splitlines())
+        return lines(text_of(row).plain.splitlines())
 
     @admin.display(description="HTML")
     def html(self, row: Notice) -> str:

@@ -19,7 +19,7 @@ from billing.access import NOTICES
 from billing.models import Announcement, Notice
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
-from milo import audit
+from milo import audit, email_addresses
 from milo.access import Actor
 from milo.errors import NotFound
 
@@ -106,11 +106,14 @@ def text_of(notice: Notice) -> Text:
 
 
 def message(notice: Notice) -> EmailMultiAlternatives:
-    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes."""
+    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes.
+
+    Envelope and header name the recipient's domain as the DNS has it; Django would encode it by IDNA 2003, which makes
+    another domain of some. Raises ValueError for an address that no mail can be sent to.
+    """
     text = text_of(notice)
-    mail = EmailMultiAlternatives(
-        text.subject, text.plain, to=[notice.recipient], headers={"Message-ID": message_id(notice)}
-    )
+    to = email_addresses.to_ascii(notice.recipient)
+    mail = EmailMultiAlternatives(text.subject, text.plain, to=[to], headers={"Message-ID": message_id(notice)})
     mail.attach_alternative(text.html, "text/html")
     return mail
 

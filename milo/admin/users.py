@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from milo import email_addresses
 from milo.admin.panels import lines
 
 admin.site.unregister(User)
@@ -19,11 +21,20 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class _UserForm(UserChangeForm):
+    def clean_email(self) -> str:
+        """Refuse an address that no notice could be sent to."""
+        email: str = self.cleaned_data["email"]
+        if email and (why := email_addresses.fault(email)):
+            raise ValidationError(why)
+        return email
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Users are never deleted or renamed: the history names them."""
 
-    form = UserChangeForm
+    form = _UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     icon = "person"

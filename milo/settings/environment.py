@@ -4,10 +4,13 @@ import json
 import os
 import secrets
 from contextlib import suppress
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+
+from milo import idn
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(os.environ.get("MILO_DATA_DIR") or BASE_DIR / "var").absolute()
@@ -48,3 +51,24 @@ def number(variable: str, default: int) -> int:
         return int(os.environ.get(variable) or default)
     except ValueError as error:
         raise ImproperlyConfigured(f"{variable} must be a whole number") from error
+
+
+def domain(variable: str, default: str) -> str:
+    """A domain as the DNS has it (IDNA 2008)."""
+    return _domain(variable, os.environ.get(variable) or default)
+
+
+def sender(variable: str, default: str) -> str:
+    """An e-mail address, with a display name or without, its domain as the DNS has it (IDNA 2008)."""
+    name, address = parseaddr(os.environ.get(variable) or default)
+    local, _at, domain = address.rpartition("@")
+    if not local or not local.isascii():
+        raise ImproperlyConfigured(f"{variable} must be an e-mail address with ASCII letters only before the @")
+    return formataddr((name, f"{local}@{_domain(variable, domain)}"))
+
+
+def _domain(variable: str, domain: str) -> str:
+    try:
+        return idn.to_ascii(domain)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{variable} has a domain that IDNA 2008 refuses: {error}") from error
