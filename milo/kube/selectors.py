@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from django.db.models import F, Func, Model, Q, QuerySet, TextField, Value
-from django.db.models.lookups import In, IsNull
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact, GreaterThan, In, IsNull, LessThan, Regex
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
@@ -20,14 +21,17 @@ from milo.kube.names import is_label_value, is_qualified_name
 LENGTH_LIMIT = 4096
 REQUIREMENTS_LIMIT = 50
 _LABEL_REQUIREMENT = re.compile(
-    r"""\s*(?:!\s*(?P<absent>[^\s=!,()]+)
-      |(?P<key>[^\s=!,()]+)
-       (?:\s*(?P<sign>==|=|!=)\s*(?P<value>[^\s=!,()]*)|\s+(?P<word>in|notin)\s*\((?P<values>[^=!()]*)\))?
+    r"""\s*(?:!\s*(?P<absent>[^\s=!,()<>]+)
+      |(?P<key>[^\s=!,()<>]+)
+       (?:\s*(?P<sign>==|=|!=|>|<)\s*(?P<value>[^\s=!,()<>]*)
+       |\s+(?P<word>in|notin)\s*\((?P<values>[^=!()<>]*)\))?
     )\s*(?P<end>,|$)""",
     re.VERBOSE,
 )
 _FIELD_TERM = re.compile(r"(?:\\.|[^,])+", re.DOTALL)
 _FIELD_REQUIREMENT = re.compile(r"(?P<path>[^=!]*)(?P<sign>==|=|!=)(?P<value>(?:\\[\\,=]|[^\\,=])*)", re.DOTALL)
+_DIGITS = "^[0-9]+$"
+_INT64 = 2**63
 M = TypeVar("M", bound=Model)
 
 
@@ -87,6 +91,42 @@ class LabelIn:
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
         return (_labels(manifest).get(self.key) in self.values) is self.wanted
+
+
+class LeadingZeros(Func):
+    """A text of digits without its leading zeros."""
+
+    function, template, output_field = "LTRIM", "%(function)s(%(expressions)s, '0')", TextField()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCompares:
+    """The label is an integer above `value` or, where not `above`, below it.
+
+    As in Kubernetes, a label that is no integer of 64 bits meets neither, and a label has no sign.
+    """
+
+    key: str
+    value: int
+    above: bool
+
+    def condition(self) -> Q:
+        digits = Q(Regex(LabelValue(self.key), _DIGITS))
+        if self.above:
+            return digits & self._beyond(GreaterThan, self.value) & self._beyond(LessThan, _INT64)
+        return digits & self._beyond(LessThan, self.value)
+
+    def _beyond(self, lookup: Any, bound: int) -> Q:
+        """Compares digits by their number first: a cast would fail on those of more than 64 bits."""
+        digits, limit = LeadingZeros(LabelValue(self.key)), str(bound).lstrip("0")
+        same_length = Q(Exact(Length(digits), len(limit)))
+        return Q(lookup(Length(digits), len(limit))) | (same_length & Q(lookup(digits, Value(limit))))
+
+    def matches(self, manifest: Mapping[str, Any]) -> bool:
+        value = _labels(manifest).get(self.key, "")
+        if not re.fullmatch(_DIGITS, value) or int(value) >= _INT64:
+            return False
+        return int(value) > self.value if self.above else int(value) < self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +206,25 @@ def _label_requirement(found: "re.Match[str]") -> Requirement:
     key = found["key"] or found["absent"]
     if not is_qualified_name(key):
         raise Refused(_('invalid label selector: "%(key)s" is not a label key') % {"key": key[:80]})
+    if found["sign"] in (">", "<"):
+        return LabelCompares(key, _integer(found["value"]), above=found["sign"] == ">")
     if found["sign"]:
         values = frozenset([found["value"]])
     elif found["word"]:
+        # `in ()` holds the empty value, as in Kubernetes
         values = frozenset(value.strip() for value in found["values"].split(","))
-        if not found["values"].strip():
-            raise Refused(_('invalid label selector: the values of "%(key)s" are missing') % {"key": key})
     else:
         return LabelExists(key, wanted=found["absent"] is None)
     for value in values:
         if not is_label_value(value):
             raise Refused(_('invalid label selector: "%(value)s" is not a label value') % {"value": value[:80]})
     return LabelIn(key, values, wanted=found["sign"] in ("=", "==") or found["word"] == "in")
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(_DIGITS, text) or int(text) >= _INT64:
+        raise Refused(_('invalid label selector: "%(value)s" is not an integer') % {"value": text[:80]})
+    return int(text)
 
 
 def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:

@@ -15,6 +15,8 @@ from tests import make
 
 KEYS = ["tier", "123", "0", "app.kubernetes.io/name", "example.com/a.b", "in"]
 VALUES = ["", "gold", "silver", "123", "v1.2_x-y"]
+LARGEST = 2**63 - 1
+NUMBERS = [0, 5, 9, 10, 122, 123, 124, LARGEST - 1, LARGEST]
 
 
 class Accounts(Kind):
@@ -48,6 +50,8 @@ def accounts(db: None) -> list[BillingAccount]:
         {"tier": "silver", "123": "123"},
         {"tier": "", "app.kubernetes.io/name": "gold"},
         {"0": "v1.2_x-y", "in": "gold", "example.com/a.b": "silver"},
+        {"123": "9", "0": "00123", "tier": "", "in": "0"},
+        {"123": str(LARGEST), "0": str(LARGEST + 1), "tier": "1e3", "in": "10"},
     ]
     made = []
     for name in ("acme-corp", "gold"):
@@ -79,7 +83,10 @@ label_terms = st.one_of(
         "{} {} ({})".format,
         st.sampled_from(KEYS),
         st.sampled_from(["in", "notin"]),
-        st.lists(st.sampled_from(VALUES[1:]), min_size=1).map(", ".join),
+        st.lists(st.sampled_from(VALUES)).map(", ".join),
+    ),
+    st.builds(
+        "{}{}{}".format, st.sampled_from(KEYS), st.sampled_from([">", "<", " > ", " < "]), st.sampled_from(NUMBERS)
     ),
     st.builds("{}{}".format, st.sampled_from(["", "!"]), st.sampled_from(KEYS)),
 )
@@ -105,16 +112,29 @@ def test_a_list_and_a_watch_select_the_same_objects(
     ("selector", "expected"),
     [
         ("tier=gold", ["account-1"]),
-        ("tier=", ["account-3"]),
+        ("tier=", ["account-3", "account-5"]),
         ("123=123", ["account-2"]),
+        ("tier in ()", ["account-3", "account-5"]),
+        ("tier in ( )", ["account-3", "account-5"]),
+        ("tier in (,gold)", ["account-1", "account-3", "account-5"]),
+        ("tier notin (),tier", ["account-1", "account-2", "account-6"]),
+        ("123>9", ["account-2", "account-6"]),
+        ("123 > 08, 123<123", ["account-5"]),
+        ("123<9223372036854775807", ["account-2", "account-5"]),
+        # no integer of 64 bits is no integer
+        ("0>122", ["account-5"]),
+        ("in<10", ["account-5"]),
+        ("in>0", ["account-6"]),
+        ("in<0", []),
+        ("tier>0", []),
         ("app.kubernetes.io/name == gold", ["account-3"]),
         ("tier in (gold, silver)", ["account-1", "account-2"]),
-        ("tier", ["account-1", "account-2", "account-3"]),
+        ("tier", ["account-1", "account-2", "account-3", "account-5", "account-6"]),
         ("!tier", ["account-0", "account-4", "incomplete"]),
-        ("tier!=gold", ["account-0", "account-2", "account-3", "account-4", "incomplete"]),
-        ("tier notin (gold,silver)", ["account-0", "account-3", "account-4", "incomplete"]),
-        ("tier,tier!=gold,tier!=silver", ["account-3"]),
-        ("", ["account-0", "account-1", "account-2", "account-3", "account-4", "incomplete"]),
+        ("tier!=gold", ["account-0", *(f"account-{number}" for number in range(2, 7)), "incomplete"]),
+        ("tier notin (gold,silver)", ["account-0", *(f"account-{number}" for number in range(3, 7)), "incomplete"]),
+        ("tier,tier!=gold,tier!=silver", ["account-3", "account-5", "account-6"]),
+        ("", [*(f"account-{number}" for number in range(7)), "incomplete"]),
     ],
 )
 def test_label_selectors_mean_what_they_mean_in_kubernetes(
@@ -152,8 +172,8 @@ def test_objects_of_a_cluster_scoped_kind_have_an_empty_namespace(accounts: list
 @pytest.mark.parametrize(
     "selector",
     [
-        ",", "a,", ",a", "a b", "a in", "a in x", "a in ()", "a in (x", "a in (x y)", "!a=b", "a=b=c", "a=b c", "-a=b",
-        "a=-", "a>5", "a=" + "x" * 64, "/a=b", "a/b/c", 'a"=b', "a\0=b", "a=\0", "\N{SNOWMAN}", "a=b," * 50 + "a=b",
+        ",", "a,", ",a", "a b", "a in", "a in x", "a in (x", "a in (x y)", "!a=b", "a=b=c", "a=b c", "-a=b",
+        "a=-", "a>", "a>b", "a>-5", "a>+5", "a>5.0", "a>1_0", "a>=5", "a<>5", "a<9223372036854775808", "a>5 6", "a in (<)", "a=" + "x" * 64, "/a=b", "a/b/c", 'a"=b', "a\0=b", "a=\0", "\N{SNOWMAN}", "a=b," * 50 + "a=b",
         "a" * 5000,
     ],
 )  # fmt: skip
