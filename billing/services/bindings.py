@@ -116,10 +116,11 @@ def _causes(
         causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": project}))
     if payer is None:
         causes.append(missing_account(account))
-    elif active and active.account_id == payer.pk:
+        return causes
+    if active and active.account_id == payer.pk:
         message = _("%(name)s pays for this project already, by binding %(binding)s")
         causes.append(Cause(ACCOUNT_FIELD, message % {"name": account, "binding": active.name}))
-    elif payer.phase != BillingAccount.Phase.READY:
+    if payer.phase != BillingAccount.Phase.READY:
         message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
         causes.append(
             Cause(ACCOUNT_FIELD, message % {"name": account, "phase": payer.phase, "why": payer.phase_message})

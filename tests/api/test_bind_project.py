@@ -72,6 +72,20 @@ def test_an_account_that_is_not_ready_takes_no_project(admin: Api, acme: Organiz
     assert "acme-corp-eu is Incomplete, not Ready" in answer.causes()["spec.billingAccountRef.name"]
 
 
+def test_a_suspended_account_that_pays_already_is_refused_for_both_reasons(
+    admin: Api, operator: Api, project: Project, account: BillingAccount
+) -> None:
+    admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "first")).done(201)
+    suspend = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is unpaid"}}
+    operator.post(f"{ACCOUNTS}/acme-corp-us/suspend", suspend).done()
+    with nothing_changes():
+        status = admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "again")).refused(422, "Invalid")
+    causes = status["details"]["causes"]
+    assert [cause["field"] for cause in causes] == ["spec.billingAccountRef.name"] * 2
+    assert "pays for this project already, by binding first" in causes[0]["message"]
+    assert "is Suspended, not Ready" in causes[1]["message"]
+
+
 def test_another_organizations_project_and_account_are_as_missing(
     admin: Api, other: Organization, project: Project, account: BillingAccount
 ) -> None:
