@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException
-from jsonpointer import JsonPointerException
+from jsonpointer import JsonPointer, JsonPointerException
 
-from milo.errors import Invalid, Refused
+from milo.errors import Cause, Invalid, Refused
 from milo.kube.status import UnsupportedMediaType
 
 OPERATIONS_LIMIT = 1000
@@ -75,11 +75,17 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
         raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": str(error)[:200]}) from error
     except (JsonPatchException, JsonPointerException) as error:
         message = _("the JSON patch cannot be applied: %(op)s %(path)s failed")
-        raise Invalid(message % {"op": operation["op"], "path": operation["path"][:200]}) from error
+        raise _invalid(operation, message % {"op": operation["op"], "path": operation["path"][:200]}) from error
     # a copy doubles what it copies into, so a short patch could fill the memory
     if operation["op"] == "copy" and _size(result) > SIZE_LIMIT:
-        raise Invalid(_("the JSON patch makes the object too large"))
+        raise _invalid(operation, _("the JSON patch makes the object too large"))
     return result
+
+
+def _invalid(operation: dict[str, Any], message: str) -> Invalid:
+    """The refusal of one operation, which names the field that it is about as all refusals do."""
+    field = ".".join(JsonPointer(operation["path"]).parts)
+    return Invalid.because([Cause(field[:200] or "patch", message)])
 
 
 def _size(value: Any) -> int:

@@ -122,9 +122,18 @@ def test_a_json_patch_applies_its_operations_in_order() -> None:
 )
 def test_an_operation_that_cannot_be_done_is_invalid_and_changes_nothing(operation: dict[str, Any]) -> None:
     before = deepcopy(MANIFEST)
-    with pytest.raises(Invalid, match=operation["op"]):
+    with pytest.raises(Invalid, match=operation["op"]) as refusal:
         json_patch(MANIFEST, [{"op": "add", "path": "/spec/x", "value": 1}, operation])
     assert before == MANIFEST
+    [cause] = refusal.value.causes
+    assert cause.field == (operation["path"].lstrip("/").replace("/", ".") or "patch")
+    assert f"{operation['op']} {operation['path']} failed" in cause.message
+
+
+def test_the_field_of_a_refused_operation_is_named_as_it_is_written_in_a_manifest() -> None:
+    with pytest.raises(Invalid) as refusal:
+        json_patch(MANIFEST, [{"op": "test", "path": "/metadata/labels/example.com~1a~0b", "value": "x"}])
+    assert refusal.value.causes[0].field == "metadata.labels.example.com/a~b"
 
 
 @pytest.mark.parametrize(
