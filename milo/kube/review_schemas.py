@@ -49,7 +49,7 @@ class NonResourceAttributesSerializer(serializers.Serializer[Any]):
 class SelfSubjectAccessReviewSpecSerializer(serializers.Serializer[Any]):
     resourceAttributes = ResourceAttributesSerializer(required=False, help_text="What is asked about a resource.")
     nonResourceAttributes = NonResourceAttributesSerializer(
-        required=False, help_text="What is asked about a path; never allowed, for only resources are judged."
+        required=False, help_text="What is asked about a path; either this or resourceAttributes."
     )
 
 
@@ -79,5 +79,5 @@ class NonResourceRuleSerializer(serializers.Serializer[Any]):
 
 class SelfSubjectRulesReviewStatusSerializer(serializers.Serializer[Any]):
     resourceRules = ResourceRuleSerializer(many=True, help_text="What you may do to resources.")
-    nonResourceRules = NonResourceRuleSerializer(many=True, help_text="What you may do elsewhere; empty.")
+    nonResourceRules = NonResourceRuleSerializer(many=True, help_text="What you may do elsewhere.")
     incomplete = serializers.BooleanField(help_text="Whether rules are missing from the list.")

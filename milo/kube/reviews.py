@@ -1,6 +1,7 @@
 """`kubectl auth whoami` and `auth can-i`, answered from the one access table."""
 
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import Any
 
 from django.http import HttpResponse
@@ -28,8 +29,15 @@ from milo.kube.views import KubeView
 
 # both are read by whoever may read their organization
 CORE = (NamespaceShape(), EventShape())
-NON_RESOURCE_RULES = [
-    {"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version"]}
+# those of Kubernetes' cluster roles system:discovery and system:public-info-viewer
+NON_RESOURCE_RULES: list[dict[str, list[str]]] = [
+    {
+        "verbs": ["get"],
+        "nonResourceURLs": [
+            *("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"),
+            *("/healthz", "/livez", "/readyz", "/version", "/version/"),
+        ],
+    }
 ]
 
 
@@ -94,9 +102,11 @@ class SelfSubjectAccessReviewView(ReviewView):
     example = {"resourceAttributes": {"verb": "list", "group": "", "resource": "namespaces"}}, {"allowed": True}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
-        asked = spec.get("resourceAttributes")
-        if not isinstance(asked, dict):
-            return {"allowed": False, "reason": _("only resourceAttributes are judged")}
+        if len(spec) != 1:
+            return {"allowed": False, "reason": _("ask by either resourceAttributes or nonResourceAttributes")}
+        if asked := spec.get("nonResourceAttributes"):
+            return {"allowed": _may_reach(_text(asked, "verb"), _text(asked, "path"))}
+        asked = spec.get("resourceAttributes") or {}
         group, resource = _text(asked, "group"), _text(asked, "resource")
         verb, subresource = _text(asked, "verb"), _text(asked, "subresource")
         namespace, name = _text(asked, "namespace"), _text(asked, "name")
@@ -105,6 +115,8 @@ class SelfSubjectAccessReviewView(ReviewView):
             return {"allowed": _may(self.actor, verb, kind, subresource, scope)}
         if (endpoint := _endpoint(group, resource)) is not None:
             return {"allowed": not subresource and _may_post(self.actor, verb, endpoint)}
+        if any(resource == entry["name"] for entry in _reviews(group)):
+            return {"allowed": not subresource and verb == "create"}
         return {"allowed": False, "reason": _("there is no such resource")}
 
 
@@ -154,6 +166,17 @@ def _endpoint(group: str, resource: str) -> Endpoint | None:
     """By its plural or by its name in the access table, which is its short name."""
     found = (endpoint for endpoint in all_endpoints() if resource in (endpoint.plural, endpoint.resource))
     return next((endpoint for endpoint in found if group in (endpoint.group, "*")), None)
+
+
+def _reviews(group: str) -> Iterable[dict[str, Any]]:
+    """The reviews of a group (`*`: of every group); whoever is known may ask them."""
+    return chain.from_iterable(entries for of, entries in REVIEWS.items() if group in (of, "*"))
+
+
+def _may_reach(verb: str, path: str) -> bool:
+    """Whether `NON_RESOURCE_RULES` allow a verb at a path; a URL of theirs that ends in `*` is a prefix."""
+    urls = chain.from_iterable(rule["nonResourceURLs"] for rule in NON_RESOURCE_RULES if verb in rule["verbs"])
+    return any(path.startswith(url[:-1]) if url.endswith("*") else path == url for url in urls)
 
 
 def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:

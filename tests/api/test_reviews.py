@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -152,30 +153,88 @@ def rules(api: Api, namespace: str) -> dict[str, set[str]]:
     return found
 
 
-def test_the_list_of_what_i_can_holds_what_can_i_allows(acme: Organization, other: Organization) -> None:
-    people = [
-        *(make.a_person(roles={acme: role}) for role in ("billing-admin", "billing-user", "billing-viewer")),
-        *(
-            make.a_person(groups=(role,))
-            for role in ("finance-operator", "finance-approver", "auditor", "charge-reporter", "usage-reporter")
-        ),
-        make.a_person(),
-    ]
-    resources = [
-        *("organizations", "projects", "projects/archive", "projects/billinghistory", "billingaccounts"),
-        *("billingaccounts/suspend", "billingaccounts/suspendpreview", "billingaccountbindings"),
-        *("approvalrequests", "approvalrequests/approve", "charges", "charges/settle"),
-    ]
-    for person in people:
-        api = Api.of(person)
-        listed = rules(api, "acme-corp")
-        for resource in resources:
-            allowed = {
-                verb
-                for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
-                if can(api, verb, resource, "acme-corp")
-            }
-            assert listed.get(resource, set()) == allowed, (person, resource)
+def reach(api: Api, verb: str, path: str) -> bool:
+    """`kubectl auth can-i VERB /PATH`."""
+    body = {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"nonResourceAttributes": {"verb": verb, "path": path}},
+    }
+    allowed: bool = api.post(CAN_I, body).done(201)["status"]["allowed"]
+    return allowed
+
+
+def test_addresses_that_are_no_resources_are_judged_as_the_list_says(acme: Organization) -> None:
+    nobody = Api.of(make.a_person())
+    spec = {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"namespace": "x"}}
+    [rule] = nobody.post(RULES, spec).done(201)["status"]["nonResourceRules"]
+    assert rule["verbs"] == ["get"]
+    for url in rule["nonResourceURLs"]:
+        for path in {url.rstrip("*"), url.replace("*", "v1")}:
+            assert reach(nobody, "get", path), path
+            assert not any(reach(nobody, verb, path) for verb in ("post", "put", "delete", "*", "", "GET"))
+    for path in ("", "/", "*", "/apix", "/admin", "/admin/", "/metrics", "/openapi.json", "api"):
+        assert not reach(nobody, "get", path), path
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/v1", "/apis", "/apis/billing.milo.io", "/openapi/v3", "/version"])
+def test_what_may_be_reached_is_there_for_whoever_is_known(path: str, db: None) -> None:
+    nobody = Api.of(make.a_person())
+    assert reach(nobody, "get", path)
+    assert nobody.get(path).code == 200
+
+
+@pytest.mark.parametrize("attributes", [{}, {"resourceAttributes": {}, "nonResourceAttributes": {}}])
+def test_a_question_about_nothing_or_two_things_is_not_allowed(admin: Api, attributes: dict[str, Any]) -> None:
+    body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": attributes}
+    status = admin.post(CAN_I, body).done(201)["status"]
+    assert status["allowed"] is False
+    assert "either resourceAttributes or nonResourceAttributes" in status["reason"]
+
+
+def offered(api: Api) -> Iterator[tuple[str, str]]:
+    """Group and name of every resource and subresource that discovery names."""
+    groups = [group["preferredVersion"]["groupVersion"] for group in api.get("/apis").done()["groups"]]
+    for place in ("/api/v1", *(f"/apis/{version}" for version in groups)):
+        for entry in api.get(place).done()["resources"]:
+            yield place.removeprefix("/apis/").removeprefix("/api/v1").partition("/")[0], entry["name"]
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        *("billing-admin", "billing-user", "billing-viewer", "nobody"),
+        *("finance-operator", "finance-approver", "auditor", "charge-reporter", "usage-reporter"),
+    ],
+)
+def test_can_i_and_its_list_agree_on_every_resource_that_discovery_names(role: str, acme: Organization) -> None:
+    within = role.startswith("billing-")
+    api = Api.of(
+        make.a_person(groups=() if within or role == "nobody" else (role,), roles={acme: role} if within else {})
+    )
+    spec = {
+        "kind": "SelfSubjectRulesReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "spec": {"namespace": "acme-corp"},
+    }
+    listed = {
+        (verb, group, resource)
+        for rule in api.post(RULES, spec).done(201)["status"]["resourceRules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    verbs = ("get", "list", "create", "update")
+    resources = list(offered(api))
+    allowed = {
+        (verb, group, resource)
+        for group, resource in resources
+        for verb in verbs
+        if can(api, verb, resource, "acme-corp", group=group)
+    }
+    assert {found for found in listed if found[0] in verbs} == allowed
+    assert {(group, resource) for _verb, group, resource in listed} <= set(resources)
+    assert ("create", "authorization.k8s.io", "selfsubjectaccessreviews") in allowed
 
 
 def test_the_list_of_a_usage_reporter_holds_the_intake_beside_the_events_of_the_core_group(acme: Organization) -> None:
