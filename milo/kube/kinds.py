@@ -79,7 +79,6 @@ class Kind:
     plural: ClassVar[str]
     singular: ClassVar[str]
     short_names: ClassVar[tuple[str, ...]] = ()
-    categories: ClassVar[tuple[str, ...]] = ("milo",)
     namespaced: ClassVar[bool] = True
     verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch")
     description: ClassVar[str | Promise] = ""
@@ -107,6 +106,11 @@ class Kind:
     def resource(self) -> str:
         """`plural.group`, the name of the kind in the change log."""
         return f"{self.plural}.{self.group}"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """For kubectl: `get milo` shows every kind, `get all` those that live in a namespace."""
+        return ("milo", "all") if self.namespaced else ("milo",)
 
     @property
     def api_version(self) -> str:

@@ -42,7 +42,7 @@ def test_a_group_lists_its_resources_and_what_can_be_done_with_them(admin: Api) 
     assert account["namespaced"] is True
     assert account["singularName"] == "billingaccount"
     assert account["shortNames"] == ["ba"]
-    assert account["categories"] == ["milo"]
+    assert account["categories"] == ["milo", "all"]
     assert set(account["verbs"]) == {"get", "list", "watch", "create", "update", "patch"}
     assert found["billingaccountbindings"]["shortNames"] == ["bab"]
     assert found["organizations"]["shortNames"] == ["org"]
