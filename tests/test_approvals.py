@@ -14,7 +14,7 @@ from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals import StaleReview, approve, expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
-from milo.errors import AlreadyExists, Forbidden, Invalid
+from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from projects.models import Organization
 from tests import make
 from tests.ledger import causes_of, member, nothing_changes, refused, staff, steps
@@ -195,9 +195,9 @@ def test_a_rejection_and_a_withdrawal_need_a_comment_and_stay(account: BillingAc
             no(request.pk, comment=" ", actor=APPROVER if no is reject else REQUESTER)
         assert causes_of(refusal) == {"spec.comment": "FieldValueRequired"}
     reject(request.pk, comment="charges are open", actor=APPROVER)
-    with refused(Invalid, "is Rejected already"):
+    with refused(Conflict, "is Rejected already"):
         approve(request.pk, actor=APPROVER)
-    with refused(Invalid, "is Rejected already"):
+    with refused(Conflict, "is Rejected already"):
         withdraw(request.pk, comment="asked too early", actor=REQUESTER)
 
 
@@ -212,7 +212,7 @@ def test_a_request_expires_when_nobody_decides(account: BillingAccount) -> None:
     with nothing_changes():
         expire_overdue()
     ApprovalRequest.objects.filter(pk=request.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
-    with refused(Invalid, "has expired"):
+    with refused(Conflict, "has expired"):
         approve(request.pk, actor=APPROVER)
     expire_overdue()
     request.refresh_from_db()

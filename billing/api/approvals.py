@@ -50,7 +50,13 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
 
 class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     phase = serializers.CharField(help_text=gettext_lazy("Pending, Approved, Rejected, Withdrawn or Expired."))
-    conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Approved: a second person agreed."))
+    conditions = ConditionSerializer(
+        many=True,
+        help_text=gettext_lazy(
+            "Approved: Unknown until somebody decides, True once a second person agreed, else False with the phase as"
+            " its reason."
+        ),
+    )
     requester = serializers.CharField(help_text=gettext_lazy("Who asks; never the one who approves."))
     requestedAt = serializers.DateTimeField(help_text=gettext_lazy("When it was asked (UTC)."))
     expiresAt = serializers.DateTimeField(help_text=gettext_lazy("When the request expires undecided (UTC)."))
@@ -129,12 +135,10 @@ class ApprovalRequestKind(Kind):
         }
 
     def status(self, row: ApprovalRequest) -> dict[str, Any]:
-        approved = row.phase == ApprovalRequest.Phase.APPROVED
-        since = row.decided_at or row.requested_at
         return without_empty(
             {
                 "phase": row.phase,
-                "conditions": [condition("Approved", approved, since, row.phase, row.comment, row.generation)],
+                "conditions": [_approved(row)],
                 "requester": row.requester,
                 "requestedAt": instant(row.requested_at),
                 "expiresAt": instant(row.expires_at),
@@ -162,6 +166,16 @@ class ApprovalRequestKind(Kind):
 
     def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
         raise Invalid(_("an approval request cannot be changed: withdraw it and ask again"))
+
+
+def _approved(row: ApprovalRequest) -> dict[str, Any]:
+    """The condition `Approved`, by which `kubectl wait` tells what was decided from what is pending."""
+    pending = row.phase == ApprovalRequest.Phase.PENDING
+    approved = None if pending else row.phase == ApprovalRequest.Phase.APPROVED
+    message = row.comment
+    if pending:
+        message = f"Waits until {instant(row.expires_at)} for a second person to decide"
+    return condition("Approved", approved, row.decided_at or row.requested_at, row.phase, message, row.generation)
 
 
 def _proposal(spec: dict[str, Any]) -> dict[str, Any]:

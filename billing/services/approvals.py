@@ -124,8 +124,8 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
     """Approve a request; it takes effect in the same transaction, or nothing happens.
 
     Raises `Forbidden` without the right, and to the requester and whoever last changed the account (superusers
-    included); `StaleReview` where the account has changed since, with the difference; `Invalid` where the request
-    is no longer pending or its act could not take effect now.
+    included); `Conflict` where the request is decided or expired; `StaleReview` where the account has changed since,
+    with the difference; `Invalid` where its act could not take effect now.
     """
     with audit.act():
         account, request = _lock(request_id)
@@ -146,7 +146,10 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
 
 
 def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
-    """Refuse a request; it stays for ever with the comment. Raises `Forbidden`, `Invalid` without a comment."""
+    """Refuse a request; it stays for ever with the comment.
+
+    Raises `Forbidden`, `Conflict` where it is decided or expired, `Invalid` without a comment.
+    """
     with audit.act():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="reject")
@@ -160,7 +163,8 @@ def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
 def withdraw(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
     """Take one's own request back; it stays for ever with the comment.
 
-    Raises `Forbidden` for anybody but the requester, `Invalid` without a comment.
+    Raises `Forbidden` for anybody but the requester, `Conflict` where it is decided or expired, `Invalid` without a
+    comment.
     """
     with audit.act():
         account, request = _lock(request_id)
@@ -177,7 +181,7 @@ def withdraw(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
 def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
     """Stand by one's own request for the account as it is now, with a new time to decide.
 
-    Raises `Forbidden` for anybody but the requester.
+    Raises `Forbidden` for anybody but the requester, `Conflict` where it is decided or expired.
     """
     with audit.act():
         account, request = _lock(request_id)
@@ -233,9 +237,9 @@ def _decided(
 
 def _refuse_decided(request: ApprovalRequest) -> None:
     if request.phase != ApprovalRequest.Phase.PENDING:
-        raise Invalid(_("request %(name)s is %(phase)s already") % {"name": request.name, "phase": request.phase})
+        raise Conflict(_("request %(name)s is %(phase)s already") % {"name": request.name, "phase": request.phase})
     if request.expires_at <= timezone.now():
-        raise Invalid(_("request %(name)s has expired; ask again") % {"name": request.name})
+        raise Conflict(_("request %(name)s has expired; ask again") % {"name": request.name})
 
 
 def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:

@@ -16,11 +16,13 @@ def precise_instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def condition(kind: str, status: bool, at: datetime, reason: str, message: str, generation: int) -> dict[str, Any]:
-    """A `metav1.Condition`."""
+def condition(
+    kind: str, status: bool | None, at: datetime, reason: str, message: str, generation: int
+) -> dict[str, Any]:
+    """Return a `metav1.Condition`; its status is Unknown where `status` is None."""
     return {
         "type": kind,
-        "status": "True" if status else "False",
+        "status": "Unknown" if status is None else str(status),
         "observedGeneration": generation,
         "lastTransitionTime": instant(at),
         "reason": reason,

@@ -173,7 +173,9 @@ def test_objects_of_a_cluster_scoped_kind_have_an_empty_namespace(accounts: list
     "selector",
     [
         ",", "a,", ",a", "a b", "a in", "a in x", "a in (x", "a in (x y)", "!a=b", "a=b=c", "a=b c", "-a=b",
-        "a=-", "a>", "a>b", "a>-5", "a>+5", "a>5.0", "a>1_0", "a>=5", "a<>5", "a<9223372036854775808", "a>5 6", "a in (<)", "a=" + "x" * 64, "/a=b", "a/b/c", 'a"=b', "a\0=b", "a=\0", "\N{SNOWMAN}", "a=b," * 50 + "a=b",
+        "a=-",
+        "a>", "a>b", "a>-5", "a>+5", "a>5.0", "a>1_0", "a>=5", "a<>5", "a<9223372036854775808", "a>5 6", "a in (<)",
+        "a=" + "x" * 64, "/a=b", "a/b/c", 'a"=b', "a\0=b", "a=\0", "\N{SNOWMAN}", "a=b," * 50 + "a=b",
         "a" * 5000,
     ],
 )  # fmt: skip
