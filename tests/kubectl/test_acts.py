@@ -4,10 +4,22 @@ import json
 
 from billing.models import BillingAccountBinding
 from projects.models import Organization, Project
+from tests import make
 from tests.kubectl.commands import BINDING, Kubectl
 from tests.kubectl.conftest import Acme
+from tests.live import Live
 
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
+LONGER_TERMS = """\
+apiVersion: billing.milo.io/v1alpha1
+kind: ApprovalRequest
+metadata: {name: longer-us}
+spec:
+  billingAccountRef: {name: us}
+  act: ReviseTerms
+  justification: as agreed
+  proposal: {paymentTerms: {netDays: 90, invoiceFrequency: Monthly, invoiceDayOfMonth: 1}}
+"""
 
 
 def test_a_new_binding_takes_over_and_archiving_ends_it(admin: Kubectl, acme: Acme) -> None:
@@ -26,6 +38,33 @@ def test_a_new_binding_takes_over_and_archiving_ends_it(admin: Kubectl, acme: Ac
     # the state of a thing is no field of its manifest, and kubectl prints nothing but causes
     revised = admin.refused("patch", "project", "web", "--type=merge", '-p={"spec": {"displayName": "Shop"}}')
     assert revised == 'The Project "web" is invalid: status: project web is archived and cannot be changed\n'
+
+
+def test_wait_tells_an_approved_request_from_a_rejected_and_a_pending_one(
+    admin: Kubectl, live: Live, acme: Acme
+) -> None:
+    approver = Kubectl.of(live, make.a_person("approver", groups=("finance-approver",)))
+    for account, act in (("us", "approve"), ("eu", "reject"), ("labs", "")):
+        admin(
+            "create",
+            "-f-",
+            stdin=LONGER_TERMS.replace("{name: us}", f"{{name: {account}}}").replace("longer-us", f"longer-{account}"),
+        )
+        if act:
+            path = f"/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/approvalrequests/longer-{account}/{act}"
+            approver("create", "--raw", path, "-f-", stdin='{"spec": {"comment": "seen"}}')
+            late = approver.refused("create", "--raw", path, "-f-", stdin='{"spec": {"comment": "seen"}}')
+            assert late.startswith("Error from server (Conflict): ")
+            assert "already" in late
+    met = {
+        (account, status): admin.live.kubectl(
+            admin.config, "wait", f"apr/longer-{account}", f"--for=condition=Approved={status}", "--timeout=1s"
+        ).returncode
+        == 0
+        for account in ("us", "eu", "labs")
+        for status in ("True", "False", "Unknown")
+    }
+    assert {key for key, value in met.items() if value} == {("us", "True"), ("eu", "False"), ("labs", "Unknown")}
 
 
 def test_an_act_is_tried_by_a_dry_run(admin: Kubectl, acme: Acme) -> None:
