@@ -47,6 +47,17 @@ def test_get_gives_an_object_in_every_form(admin: Kubectl, acme: Acme) -> None:
     )
 
 
+def test_get_all_shows_what_lives_in_the_namespace(admin: Kubectl, acme: Acme) -> None:
+    everything = admin("get", "all", "-o=name").split()
+    assert set(everything) == {
+        *(f"billingaccount.billing.milo.io/{name}" for name in ("eu", "labs", "us")),
+        "billingaccountbinding.billing.milo.io/web-to-us",
+    }
+    assert {"project.resources.milo.io/web", "organization.resources.milo.io/acme-corp", *everything} == set(
+        admin("get", "milo", "-o=name").split()
+    )
+
+
 def test_get_reaches_over_kinds_and_organizations_as_far_as_the_person_may_see(
     operator: Kubectl, viewer: Kubectl, acme: Acme
 ) -> None:
