@@ -49,7 +49,9 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
 
 
 class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField(help_text=gettext_lazy("Pending, Approved, Rejected, Withdrawn or Expired."))
+    phase = ChoiceField(
+        ApprovalRequest.Phase.choices, help_text=gettext_lazy("Pending, Approved, Rejected, Withdrawn or Expired.")
+    )
     conditions = ConditionSerializer(
         many=True,
         help_text=gettext_lazy(

@@ -56,7 +56,10 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class BlockerSerializer(serializers.Serializer[Any]):
-    type = serializers.CharField(help_text=_("BillingAccountBinding, Charge, Hold or ApprovalRequest."))
+    type = ChoiceField(
+        ["BillingAccountBinding", "Charge", "Hold", "ApprovalRequest"],
+        help_text=_("BillingAccountBinding, Charge, Hold or ApprovalRequest."),
+    )
     name = serializers.CharField(help_text=_("Name of the object; the uid of a hold."))
     message = serializers.CharField(help_text=_("What stands in the way."))
     fix = serializers.CharField(help_text=_("What removes it."))
@@ -70,7 +73,7 @@ class ChecklistSerializer(serializers.Serializer[Any]):
 
 class SuspensionSerializer(serializers.Serializer[Any]):
     uid = serializers.UUIDField(help_text=_("Names the suspension in the act resolvesuspension."))
-    reasonCode = serializers.CharField(help_text=_("Why, as one word for programs."))
+    reasonCode = ChoiceField(ReasonCode.choices, help_text=_("Why, as one word for programs."))
     message = serializers.CharField(help_text=_("Why, as customers read it."))
     internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
     suspendedAt = serializers.DateTimeField(help_text=_("Instant (UTC) of the suspension."))

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from billing.api.amounts import PercentField
 from billing.api.payment_profiles import PaymentProfileSerializer
 from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
+from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_terms import (
     INVOICE_DAYS,
     MAX_NET_DAYS,
@@ -145,7 +146,9 @@ class RetentionSerializer(serializers.Serializer[Any]):
 
 
 class BillingAccountStatusSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField(help_text=_("Provisioning, Incomplete, Ready, Suspended, Closed or Archived."))
+    phase = ChoiceField(
+        BillingAccount.Phase.choices, help_text=_("Provisioning, Incomplete, Ready, Suspended, Closed or Archived.")
+    )
     conditions = ConditionSerializer(
         many=True,
         help_text=_(
@@ -173,12 +176,14 @@ class BindingResponsibilitySerializer(serializers.Serializer[Any]):
     endedAt = serializers.DateTimeField(
         required=False, help_text=_("Instant (UTC) from which it no longer does; absent while it does.")
     )
-    endReason = serializers.CharField(required=False, help_text=_("Superseded or ProjectArchived."))
+    endReason = ChoiceField(
+        BillingAccountBinding.EndReason.choices, required=False, help_text=_("Superseded or ProjectArchived.")
+    )
     currentAccount = serializers.CharField(required=False, help_text=_("The account, while it pays."))
     supersededBy = serializers.CharField(required=False, help_text=_("Name of the binding that took over."))
 
 
 class BindingStatusSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField(help_text=_("Active, Superseded or Ended."))
+    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=_("Active, Superseded or Ended."))
     conditions = ConditionSerializer(many=True, help_text=_("Bound: the account pays for the project."))
     billingResponsibility = BindingResponsibilitySerializer(help_text=_("Since when, and until when."))

@@ -49,6 +49,10 @@ class BillingAccountBinding(PhaseLoading, Resource):
         SUPERSEDED = "Superseded", _("Superseded")
         ENDED = "Ended", _("Ended")
 
+    class EndReason(models.TextChoices):
+        SUPERSEDED = "Superseded", _("Superseded")
+        PROJECT_ARCHIVED = "ProjectArchived", _("Project archived")
+
     project = models.ForeignKey(Project, models.PROTECT, related_name="bindings", verbose_name=_("project"))
     account = models.ForeignKey(
         BillingAccount, models.PROTECT, related_name="bindings", verbose_name=_("billing account")
@@ -98,7 +102,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
     @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)
     def supersede(self, at: datetime) -> None:
         """Another binding takes over at the instant `at`, at which this one ends."""
-        self.ended_at, self.end_reason = at, "Superseded"
+        self.ended_at, self.end_reason = at, self.EndReason.SUPERSEDED
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.ENDED)
     def end(self, at: datetime, reason: str) -> None:

@@ -143,7 +143,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)
     at = ledger_time(active.established_at)
-    active.end(at, "ProjectArchived")
+    active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
     with usage_moves.following(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
     audit.touch(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")

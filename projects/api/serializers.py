@@ -5,8 +5,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from milo.kube.fields import ReferenceSerializer, StringField, StringListField
+from billing.models import BillingAccountBinding
+from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField, StringListField
 from milo.kube.schemas import ConditionSerializer
+from projects.models import Organization, Project
 
 
 class OrganizationSpecSerializer(serializers.Serializer[Any]):
@@ -16,7 +18,7 @@ class OrganizationSpecSerializer(serializers.Serializer[Any]):
 
 
 class OrganizationStatusSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField(help_text=_("Active."))
+    phase = ChoiceField(Organization.Phase.choices, help_text=_("Active."))
     conditions = ConditionSerializer(many=True, help_text=_("Ready: the organization can hold projects and accounts."))
 
 
@@ -40,7 +42,7 @@ class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
 
 
 class ProjectStatusSerializer(serializers.Serializer[Any]):
-    phase = serializers.CharField(help_text=_("Active or Archived."))
+    phase = ChoiceField(Project.Phase.choices, help_text=_("Active or Archived."))
     conditions = ConditionSerializer(many=True, help_text=_("Ready: the project is active."))
     billingResponsibility = ProjectResponsibilitySerializer(
         required=False, help_text=_("Who pays for the project now; absent where nobody does.")
@@ -65,10 +67,12 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
 class HistoryItemSerializer(serializers.Serializer[Any]):
     binding = serializers.CharField(help_text=_("Name of the binding."))
     account = serializers.CharField(help_text=_("Name of the billing account."))
-    phase = serializers.CharField(help_text=_("Active, Superseded or Ended."))
+    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=_("Active, Superseded or Ended."))
     establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which the account pays."))
     endedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) from which it no longer does."))
-    endReason = serializers.CharField(required=False, help_text=_("Superseded or ProjectArchived."))
+    endReason = ChoiceField(
+        BillingAccountBinding.EndReason.choices, required=False, help_text=_("Superseded or ProjectArchived.")
+    )
     supersededBy = serializers.CharField(required=False, help_text=_("Name of the binding that took over."))
 
 

@@ -66,7 +66,7 @@ UsageSerializer: type[serializers.Serializer[Any]] = type(
         "name": serializers.CharField(help_text=gettext_lazy("Name of the account or project.")),
         "from": serializers.DateField(help_text=gettext_lazy("First day.")),
         "to": serializers.DateField(help_text=gettext_lazy("The day after the last.")),
-        "granularity": serializers.CharField(help_text=gettext_lazy("day, month or total.")),
+        "granularity": serializers.ChoiceField(GRANULARITIES, help_text=gettext_lazy("day, month or total.")),
         "groupBy": serializers.ListField(
             child=serializers.CharField(), help_text=gettext_lazy("What is told apart besides the unit.")
         ),

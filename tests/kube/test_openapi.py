@@ -223,3 +223,20 @@ def shapes(value: Any, path: str = "") -> set[str]:
 def test_the_documents_hold_no_secret(document: dict[str, Any]) -> None:
     text = str(document)
     assert not re.search(r"milo_[A-Za-z0-9_-]{10,}|postgresql://|/tmp/|SECRET", text)
+
+
+def test_the_phase_of_each_kind_lists_what_it_may_be(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    def field(component: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = schemas[component]["properties"][name]
+        [reference] = [each["$ref"] for each in found.get("allOf", [found])] if "enum" not in found else [""]
+        return schemas[reference.rpartition("/")[2]] if reference else found
+
+    for kind in all_kinds():
+        status = field(kind.kind, "status")
+        if "phase" in status["properties"]:
+            phases = kind.model._meta.get_field("phase").choices
+            assert status["properties"]["phase"]["enum"] == [value for value, _label in phases], kind
+    of = [kind.kind for kind in all_kinds() if "phase" in field(kind.kind, "status")["properties"]]
+    assert {"Organization", "Project", "BillingAccount", "BillingAccountBinding", "ApprovalRequest"} <= set(of)

@@ -43,6 +43,32 @@ def test_explain_knows_every_resource_down_to_its_last_field(live: Live, config:
     assert "creationTimestamp\t<string>" in whole
 
 
+def test_explain_tells_of_a_usage_event_what_a_reporter_sends(live: Live, config: Path) -> None:
+    whole = explain(live, config, "usageevents", "--recursive")
+    assert re.search(r"GROUP:\s+usage.milo.io\nKIND:\s+UsageEvent", whole)
+    assert {"specversion", "id", "source", "time", "subject", "data"} <= set(fields(whole))
+    assert "UCUM code" in explain(live, config, "usageevents.data.unit")
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("org.status.phase", "Active"),
+        ("projects.status.phase", "Active Archived"),
+        ("ba.status.phase", "Provisioning Incomplete Ready Suspended Closed Archived"),
+        ("bab.status.phase", "Active Superseded Ended"),
+        ("bab.status.billingResponsibility.endReason", "Superseded ProjectArchived"),
+        ("apr.status.phase", "Pending Approved Rejected Withdrawn Expired"),
+        ("ns.status.phase", "Active"),
+        ("events.type", "Normal Warning"),
+    ],
+)
+def test_explain_lists_what_a_field_may_be(live: Live, config: Path, field: str, values: str) -> None:
+    found = re.search(r"ENUM:((?:\n    \S+)+)", explain(live, config, field))
+    assert found, field
+    assert found[1].split() == values.split()
+
+
 def test_explain_refuses_a_field_that_there_is_not(live: Live, config: Path) -> None:
     done = live.kubectl(config, "explain", "billingaccount.spec.nothing")
     assert done.returncode == 1
