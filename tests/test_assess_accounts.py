@@ -16,6 +16,7 @@ from billing.services.assessments import assess_all
 from billing.tasks import assess_accounts
 from milo.celery import app
 from milo.errors import Invalid
+from milo.kube.models import Change
 from projects.models import Organization
 from tests import make
 from tests.clock import clock
@@ -56,6 +57,12 @@ def expiring(account: BillingAccount) -> dict[str, Any] | None:
     return conditions.get("PaymentProfileExpiring")
 
 
+def news(account: BillingAccount) -> tuple[str, str]:
+    """Reason and message of the newest event of an account."""
+    newest = Change.objects.filter(uid=account.uid).latest("resource_version")
+    return newest.reason, newest.message
+
+
 def now(account: BillingAccount) -> BillingAccount:
     return BillingAccount.objects.get(pk=account.pk)
 
@@ -79,6 +86,10 @@ def test_a_profile_that_expires_within_30_days_is_a_condition_and_a_notice_to_ea
     assert "us (creditCard) can be used up to and including 2026-12-31" in text.plain
     assert "cc-12345" not in text.plain + text.html
     assert "system:assessor" in authors(account)
+    assert news(account) == (
+        "PaymentProfileExpiring",
+        "the payment profile can be used up to and including 2026-12-31",
+    )
     assert_history_explains(now(account))
     assert_watchers_see(account)
     with nothing_changes():
@@ -107,6 +118,7 @@ def test_an_expired_card_is_no_valid_profile_and_says_so(account: BillingAccount
     found = expiring(account)
     assert found
     assert found["reason"] == "PaymentProfileExpired"
+    assert news(account)[0] == "PaymentProfileExpired"
     with refused(Invalid) as refusal:
         make.a_ready_account(account.organization, payment_profile=CARD)
     assert causes_of(refusal) == {"spec.paymentProfile.creditCard": "FieldValueInvalid"}
@@ -140,6 +152,7 @@ def test_a_rule_that_takes_effect_is_noted_and_closed_accounts_are_left_alone(
     assert account.compliance_message.startswith("spec.preferences.eInvoicing.standard: ")
     assert "rule einvoice.DE.EN16931.B2B_DOMESTIC.2027-01-01, in force from 2027-01-01" in account.compliance_message
     assert now(closed).compliance_reason != "ComplianceErrors"
+    assert news(account) == ("ComplianceErrors", account.compliance_message)
     assert_history_explains(account)
     assert_watchers_see(account)
 

@@ -152,6 +152,9 @@ def test_a_refused_message_is_tried_after_growing_waits_and_then_dead(
     assert waits == [1, 5, 30, 120, 720]
     assert row.phase == "Dead"
     assert "no such mailbox" in row.last_error
+    told = Change.objects.get(reason="NoticeUndeliverable")
+    assert (told.uid, told.actor) == (suspended.uid, "system:notice-delivery")
+    assert told.message == "a notice (Suspended) was given up after 6 attempts"
     mailbox.unknown.clear()
     with pytest.raises(Forbidden):
         requeue(row.pk, actor=staff("auditor"))

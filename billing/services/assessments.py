@@ -81,12 +81,29 @@ def assess_all() -> int:
 def _record(account_id: int, today: date) -> bool:
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
+        expiry = account.expiry_reason
         # somebody may have closed or revised it meanwhile
         if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
             return False
-        audit.save_as(ASSESSOR, account, reason="BillingAccountAssessed", why=account.compliance_message)
+        reason = _event(account, expiry)
+        why = account.compliance_message
+        if reason in (EXPIRED, EXPIRING) and account.payment_profile:
+            end = payment_profile.expires_on(account.payment_profile)
+            why = f"the payment profile can be used up to and including {end}"
+        audit.save_as(ASSESSOR, account, reason=reason, why=why)
         announce(account)
         return True
+
+
+def _event(account: BillingAccount, expiry: str) -> str:
+    """Return the reason of the event of an assessment, before which the expiry of the profile was noted as `expiry`."""
+    if account.expiry_reason == EXPIRED != expiry:
+        return EXPIRED
+    if account.expiry_reason == EXPIRING != expiry:
+        return EXPIRING
+    if account.compliance_reason == ERRORS:
+        return ERRORS
+    return WARNINGS if account.compliance_reason == WARNINGS else "BillingAccountAssessed"
 
 
 def announce(account: BillingAccount) -> None:

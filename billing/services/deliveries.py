@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from billing.access import NOTICES
-from billing.models import Announcement, Notice
+from billing.models import Announcement, BillingAccount, Notice
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from milo import audit, email_addresses
@@ -24,6 +24,7 @@ from milo.access import Actor
 from milo.errors import NotFound
 
 log = structlog.get_logger(__name__)
+DELIVERER = Actor.system("notice-delivery")
 BATCH = 20
 CLAIM = timedelta(seconds=20)
 OUTAGE_RETRY = timedelta(seconds=5)
@@ -131,13 +132,25 @@ def _failed(notice: Notice, why: str) -> None:
     if notice.attempts < len(Notice.BACKOFF):
         _record(notice, due_at=timezone.now() + Notice.BACKOFF[notice.attempts], last_error=why)
     else:
-        _record(notice, phase=Notice.Phase.DEAD, last_error=why)
+        _give_up(notice, why)
 
 
-def _record(notice: Notice, **columns: Any) -> None:
+def _give_up(notice: Notice, why: str) -> None:
+    """Put the notice aside, and tell its account by an event.
+
+    The event names neither the recipient nor what the mail server said, which may be about staff.
+    """
+    with audit.act():
+        account = BillingAccount.objects.locked().get(pk=notice.account_id)
+        if _record(notice, phase=Notice.Phase.DEAD, last_error=why):
+            message = f"a notice ({notice.about}) was given up after {notice.attempts + 1} attempts"
+            audit.touch(DELIVERER, account, reason="NoticeUndeliverable", why=message)
+
+
+def _record(notice: Notice, **columns: Any) -> bool:
     """Note an attempt, unless a purge or another worker has taken the notice out of our hands meanwhile."""
     ours = Notice.objects.filter(pk=notice.pk, phase=Notice.Phase.PENDING, claimed_until=notice.claimed_until)
-    ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns)
+    return bool(ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns))
 
 
 def requeue(notice_id: int, *, actor: Actor) -> Notice:

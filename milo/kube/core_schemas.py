@@ -43,7 +43,7 @@ class EventSerializer(serializers.Serializer[Any]):
     involvedObject = ObjectReferenceSerializer(help_text="The object that the event is about.")
     reason = serializers.CharField(help_text="One word in CamelCase for programs, for example BillingAccountOpened.")
     message = serializers.CharField(help_text="A sentence for people.")
-    type = serializers.ChoiceField(["Normal", "Warning"], help_text="Normal.")
+    type = serializers.ChoiceField(["Normal", "Warning"], help_text="Warning for bad news, by the reason; else Normal.")
     firstTimestamp = serializers.DateTimeField(help_text="When it happened (UTC).")
     lastTimestamp = serializers.DateTimeField(help_text="When it happened (UTC).")
     eventTime = serializers.DateTimeField(help_text="When it happened (UTC), to the microsecond.")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from milo.access import Actor
 from milo.errors import Forbidden
 from milo.kube.core import NamespaceShape
+from milo.kube.event_types import type_of, warnings
 from milo.kube.kinds import Column, all_kinds, kind_named, namespace_kind
 from milo.kube.manifests import instant, precise_instant, without_empty
 from milo.kube.models import Change
@@ -70,7 +71,7 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
         ),
         "reason": change.reason,
         "message": change.message or told(change.reason, change.actor),
-        "type": "Normal",
+        "type": type_of(change.reason),
         "firstTimestamp": at,
         "lastTimestamp": at,
         "eventTime": precise_instant(change.at),
@@ -152,7 +153,7 @@ _CONDITIONS: Mapping[str, Callable[[str], Q]] = {
     "involvedObject.uid": lambda value: Q(uid__in=_uids(value)),
     "involvedObject.resourceVersion": lambda value: Q(pk__in=_numbers(value, 10)),
     "reason": lambda value: Q(reason=value),
-    "type": lambda value: ~_NONE if value == "Normal" else _NONE,
+    "type": lambda value: _of_type(value),
 }
 
 
@@ -162,6 +163,11 @@ def _condition(requirement: Requirement) -> Q:
         return ~_NONE if requirement.matches({}) else _NONE
     equal = _CONDITIONS[requirement.path](requirement.value)
     return equal if requirement.wanted else ~equal
+
+
+def _of_type(value: str) -> Q:
+    bad_news = Q(reason__in=warnings())
+    return {"Normal": ~bad_news, "Warning": bad_news}.get(value, _NONE)
 
 
 def named(name: str) -> Q:

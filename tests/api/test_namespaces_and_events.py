@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
+from billing.services.deliveries import announce_owed
 from projects.models import Organization
 from tests import make
-from tests.api.client import BINDINGS, PROJECTS, Api
+from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api
 from tests.api.examples import a_binding
 
 EVENTS = "/api/v1/namespaces/acme-corp/events"
@@ -161,6 +162,27 @@ def test_a_selector_of_what_is_the_same_for_all_chooses_too(
         for event in found
     ]
     assert by_name == [[event] for event in found]
+
+
+def test_bad_news_is_a_warning(admin: Api, operator: Api, acme: Organization, bound: dict[str, Any]) -> None:
+    make.an_incomplete_account(acme, "labs")
+    suspend = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is unpaid"}}
+    operator.post(f"{ACCOUNTS}/us/suspend", suspend).done()
+    announce_owed()
+    all_events = admin.get("/api/v1/events").done()["items"]
+    warned = {event["reason"] for event in all_events if event["type"] == "Warning"}
+    assert warned == {"BillingAccountIncomplete", "BillingAccountSuspended", "PayerSuspended"}
+    assert {event["type"] for event in all_events} == {"Normal", "Warning"}
+    for selector, wanted in (
+        ("type%3DWarning", lambda event: event["type"] == "Warning"),
+        ("type%3DNormal", lambda event: event["type"] == "Normal"),
+        ("type!%3DWarning", lambda event: event["type"] == "Normal"),
+        ("type!%3DNormal", lambda event: event["type"] == "Warning"),
+        ("type%3Dwarning", lambda event: False),
+        ("type!%3D", lambda event: True),
+    ):
+        found = admin.get(f"/api/v1/events?fieldSelector={selector}").done()["items"]
+        assert found == [event for event in all_events if wanted(event)], selector
 
 
 def test_the_list_of_events_says_from_where_a_watch_goes_on(admin: Api, bound: dict[str, Any]) -> None:

@@ -236,7 +236,7 @@ def test_the_phase_of_each_kind_lists_what_it_may_be(document: dict[str, Any]) -
     for kind in all_kinds():
         status = field(kind.kind, "status")
         if "phase" in status["properties"]:
-            phases = kind.model._meta.get_field("phase").choices
-            assert status["properties"]["phase"]["enum"] == [value for value, _label in phases], kind
+            phase: Any = kind.model._meta.get_field("phase")
+            assert status["properties"]["phase"]["enum"] == [value for value, _label in phase.choices], kind
     of = [kind.kind for kind in all_kinds() if "phase" in field(kind.kind, "status")["properties"]]
     assert {"Organization", "Project", "BillingAccount", "BillingAccountBinding", "ApprovalRequest"} <= set(of)

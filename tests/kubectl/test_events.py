@@ -29,6 +29,14 @@ def test_events_are_listed_by_object_and_by_reason(admin: Kubectl, viewer: Kubec
     assert source == "system:tests"
 
 
+def test_bad_news_is_listed_alone(admin: Kubectl, acme: Acme) -> None:
+    assert [row[1:4] for row in admin.table("events", "--types=Warning")] == [
+        ["Warning", "BillingAccountIncomplete", "BillingAccount/labs"]
+    ]
+    assert "Warning  BillingAccountIncomplete" in admin("describe", "ba", "labs")
+    assert "Normal  BillingAccountReady" in admin("describe", "ba", "us")
+
+
 def test_events_and_namespaces_are_watched(admin: Kubectl, acme: Acme) -> None:
     with (
         running(

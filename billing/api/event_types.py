@@ -1,0 +1,66 @@
+"""The one table of the reasons of events, and which of them are bad news (`kubectl events --types=Warning`).
+
+Bad news is what somebody should look into: something failed, was refused or stopped, or soon will. A test fails for a
+reason that is in neither list.
+"""
+
+from milo.kube.event_types import classify
+
+WARNING = (
+    "ApprovalExpired",
+    "ApprovalRejected",
+    "BillingAccountIncomplete",
+    "BillingAccountSuspended",
+    "ComplianceErrors",
+    "ComplianceWarnings",
+    "Expired",
+    "NoticeUndeliverable",
+    "PayerSuspended",
+    "PaymentProfileExpired",
+    "PaymentProfileExpiring",
+    "PurgePostponed",
+    "Rejected",
+    "ResponsibilityBroken",
+    "SuspensionOpened",
+    "ValidationPostponed",
+)
+NORMAL = (
+    "ApprovalRenewed",
+    "ApprovalRequested",
+    "ApprovalWithdrawn",
+    "Approved",
+    "BillingAccountArchived",
+    "BillingAccountAssessed",
+    "BillingAccountClosed",
+    "BillingAccountOpened",
+    "BillingAccountReactivated",
+    "BillingAccountReady",
+    "BillingAccountReopened",
+    "BillingAccountRevised",
+    "BindingRelabelled",
+    "ChargeReported",
+    "ChargeSettled",
+    "Ended",
+    "HoldReleased",
+    "HoldSet",
+    "OrganizationCreated",
+    "OrganizationRevised",
+    "PayerChanged",
+    "PayerReactivated",
+    "PaymentTermsRevised",
+    "PersonalDataPurged",
+    "ProjectArchived",
+    "ProjectCreated",
+    "ProjectLinked",
+    "ProjectRevised",
+    "ProjectUnlinked",
+    "PurgeDateSet",
+    "RoleGranted",
+    "SuccessfulBinding",
+    "Superseded",
+    "SuspensionResolved",
+    "UsageAssigned",
+    "UsageClosed",
+    "Withdrawn",
+)
+classify(normal=NORMAL, warning=WARNING)
