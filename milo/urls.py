@@ -10,6 +10,8 @@ from milo.kube.routes import api_paths
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
+    # the old name of Kubernetes, which older clients ask for
+    path("healthz", health.readyz),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     *api_paths(),

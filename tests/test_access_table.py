@@ -29,7 +29,7 @@ def test_every_kind_and_every_act_has_somebody_who_may() -> None:
 
 def test_every_row_is_about_a_known_role_and_known_verbs() -> None:
     for rule in TABLE:
-        known = Membership.Role.values if rule.organization else (*PLATFORM_ROLES, "platform-admin")
+        known = Membership.Role.values if rule.organization else (*PLATFORM_ROLES, "platform-admin", "auth-delegator")
         assert rule.role in known, rule
         assert set(rule.verbs) <= VERBS, rule
 

@@ -1,6 +1,7 @@
 """Acts and readings of an account after Ready: suspensions, holds, what stands in the way of a closure."""
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -113,6 +114,13 @@ def _checklist(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> d
     return {"closable": not found and row.phase in closures.CLOSABLE, "blockers": found}
 
 
+def _checklist_table(answer: dict[str, Any]) -> Iterator[list[str]]:
+    columns = [field.name for field in fields(closures.Blocker)]
+    yield columns
+    for blocker in answer["blockers"]:
+        yield [blocker[column] for column in columns]
+
+
 def _suspensions(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     # whoever may suspend reads the notes of those who did
     staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
@@ -177,6 +185,7 @@ ACCOUNT_READINGS = (
         ChecklistSerializer,
         _("Everything that keeps the account from being closed."),
         examples.CLOSURE_CHECKLIST,
+        table=_checklist_table,
     ),
     Reading(
         "suspensions",

@@ -135,6 +135,15 @@ def _plain(value: Any) -> Any:
     return JSONEncoder().default(value)
 
 
+def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
+    kind = kind_of(BillingAccount)
+    assert kind
+    manifest = {"metadata": {"name": answer["name"]}, "spec": answer["spec"], "status": answer["status"]}
+    columns = [column for column in kind.columns if not column.wide]
+    yield ("name", "at", *(column.name for column in columns))
+    yield (answer["name"], answer["at"], *(column.cell(manifest) for column in columns))
+
+
 def _history_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
     names = ("at", "kind", "name", "reason", "message", "actor", "requestID", "approval")
     yield (*names, "changes")
@@ -150,6 +159,7 @@ AS_OF = Reading(
     AsOfSerializer,
     gettext_lazy("The account with its terms as it was at an instant."),
     examples.AS_OF,
+    table=_as_of_table,
 )
 PAID_FOR = Reading(
     "projects",

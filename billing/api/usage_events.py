@@ -111,6 +111,8 @@ RECEIPT_EXAMPLE = {
 
 
 class UsageEventsView(KubeView):
+    content_encodings = ("gzip",)
+
     def details(self) -> dict[str, Any]:
         return {}
 

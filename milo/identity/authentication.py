@@ -12,6 +12,18 @@ from milo.identity import oidc, tokens
 from milo.identity.models import PREFIX
 
 
+def admit(secret: str) -> tuple[User, Actor]:
+    """The user of a bearer secret, and the actor it stands for now.
+
+    Raises `AuthenticationFailed` for one that admits nobody, `Unavailable` where the provider's keys cannot be had.
+    """
+    if not secret.startswith(PREFIX) and (provider := oidc.provider()):
+        return oidc.admit(secret, provider)
+    if admitted := tokens.admit(secret):
+        return admitted
+    raise AuthenticationFailed("the token is unknown, expired or revoked")
+
+
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer`, with a service token (`milo_...`) or one of the OpenID Connect provider, if any.
 
@@ -25,11 +37,7 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             return None
-        if not secret.startswith(PREFIX) and (provider := oidc.provider()):
-            return oidc.admit(secret.strip(), provider)
-        if admitted := tokens.admit(secret.strip()):
-            return admitted
-        raise AuthenticationFailed("the token is unknown, expired or revoked")
+        return admit(secret.strip())
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -9,10 +10,12 @@ import yaml
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
-from milo.kube.status import UnsupportedMediaType
+from milo.kube.status import UnsupportedContentCoding, UnsupportedMediaType
 
 MAX_DEPTH = 32
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+# also the byte order mark, which JSON forbids
+_JSON_BEGINS = ("{", "[", '"', "\ufeff")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][-+]?\d{1,3})?")
 _CONSTANTS: dict[str, Any] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
@@ -22,8 +25,17 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower() or "application/json"
 
 
+def check_encoding(encoding: str, known: Collection[str] = ()) -> None:
+    """Raise `UnsupportedContentCoding` for a Content-Encoding that is neither `identity` nor `known`."""
+    if encoding.strip().lower() not in ("", "identity", *known):
+        raise UnsupportedContentCoding(encoding, ("identity", *known))
+
+
 def parse(raw: bytes, content_type: str) -> Any:
     """The value of a JSON or YAML body.
+
+    What is called `application/json` and does not begin as JSON does is read as YAML: `kubectl create --raw` calls
+    every file so. kubectl tells the two apart by the same sign.
 
     Raises `Refused` (BadRequest) for what is not UTF-8, not well formed, nested deeper than 32, holds a key twice,
     a NUL character, or a YAML alias, anchor or tag; `UnsupportedMediaType` for another type.
@@ -43,6 +55,8 @@ def parse(raw: bytes, content_type: str) -> Any:
         raise Refused(_("the body is not valid UTF-8")) from error
     if "\x00" in text:
         raise Refused(_("the body holds a NUL character"))
+    if kind == "application/json" and text.strip() and not text.lstrip().startswith(_JSON_BEGINS):
+        read = _yaml
     value = read(text)
     _bound(value)
     return value

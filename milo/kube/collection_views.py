@@ -6,7 +6,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo.kube import lists, objects, selectors, tables, watching
+from milo.kube import list_options, lists, objects, selectors, tables, watching
 from milo.kube.status import MethodNotAllowed
 from milo.kube.views import KubeView
 
@@ -25,6 +25,7 @@ class CollectionView(KubeView):
             selection,
             limit=parameters.number("limit", lists.MAX_LIMIT),
             token=parameters.text("continue"),
+            at=list_options.version_to_show(parameters),
             raw=self.answer.raw,
         )
         shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 
 from milo.errors import NotFound
-from milo.kube import lists, objects, selectors, watching
+from milo.kube import list_options, lists, objects, selectors, watching
 from milo.kube.core_schemas import NamespaceStatusSerializer
 from milo.kube.kinds import Column, Kind, namespace_kind
 from milo.kube.schemas import NothingSerializer
@@ -62,6 +62,7 @@ class NamespacesView(KubeView):
             selection,
             limit=parameters.number("limit", lists.MAX_LIMIT),
             token=parameters.text("continue"),
+            at=list_options.version_to_show(parameters),
         )
         manifests = [namespace_manifest(organization) for organization in organizations]
         shaped = shape_list(self.shape, manifests, metadata, self.answer, parameters.include_object)
@@ -73,7 +74,9 @@ class NamespacesView(KubeView):
         sent = objects.read(self.shape, self.body(), namespace="", organization_id=None, field_validation=mode)
         with self.acting():
             row = self.kind.create(sent.body, actor=self.actor)
-        return self.answer.respond(namespace_manifest(self.shown(row)), 201)
+        made = namespace_manifest(self.shown(row))
+        self.revision_shown = made["metadata"]["resourceVersion"]
+        return self.answer.respond(made, 201)
 
 
 class NamespaceView(NamespacesView):
@@ -81,6 +84,7 @@ class NamespaceView(NamespacesView):
 
     def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
         manifest = namespace_manifest(self.manifest())
+        self.revision_shown = manifest["metadata"]["resourceVersion"]
         return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
 
     def manifest(self) -> dict[str, Any]:

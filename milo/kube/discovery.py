@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from milo.errors import NotFound
+from milo.kube import apiextensions
 from milo.kube.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.views import KubeView
@@ -37,7 +38,10 @@ CORE: list[dict[str, Any]] = [
     },
 ]
 REVIEWS: dict[str, list[dict[str, Any]]] = {
-    "authentication.k8s.io": [{"name": "selfsubjectreviews", "kind": "SelfSubjectReview"}],
+    "authentication.k8s.io": [
+        {"name": "selfsubjectreviews", "kind": "SelfSubjectReview"},
+        {"name": "tokenreviews", "kind": "TokenReview"},
+    ],
     "authorization.k8s.io": [
         {"name": "selfsubjectaccessreviews", "kind": "SelfSubjectAccessReview"},
         {"name": "selfsubjectrulesreviews", "kind": "SelfSubjectRulesReview"},
@@ -47,7 +51,13 @@ REVIEWS: dict[str, list[dict[str, Any]]] = {
 
 def kind_resources(kind: Kind) -> list[dict[str, Any]]:
     """APIResource entries of a kind: itself, its status, its acts (create) and readings (get)."""
-    own = {
+    entries = [_own(kind), _subresource(kind, "status", "get")]
+    entries += [_subresource(kind, act.name, "create") for act in kind.acts]
+    return entries + [_subresource(kind, reading.name, "get") for reading in kind.readings]
+
+
+def _own(kind: Kind) -> dict[str, Any]:
+    return {
         "name": kind.plural,
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
@@ -56,9 +66,6 @@ def kind_resources(kind: Kind) -> list[dict[str, Any]]:
         "shortNames": list(kind.short_names),
         "categories": list(kind.categories),
     }
-    entries = [own, _subresource(kind, "status", "get")]
-    entries += [_subresource(kind, act.name, "create") for act in kind.acts]
-    return entries + [_subresource(kind, reading.name, "get") for reading in kind.readings]
 
 
 def _subresource(kind: Kind, name: str, verb: str) -> dict[str, Any]:
@@ -92,6 +99,7 @@ def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
         found[group, "v1"] = [
             {"singularName": "", "namespaced": False, "verbs": ["create"], **entry} for entry in reviews
         ]
+    found[apiextensions.GROUP, apiextensions.VERSION] = [_own(apiextensions.DefinitionShape())]
     return found
 
 

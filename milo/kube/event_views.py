@@ -4,15 +4,17 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo.errors import NotFound
-from milo.kube import changes, events, lists, tables, watching
+from milo.kube import changes, events, list_options, lists, tables, watching
 from milo.kube.event_watch import EventWatch
 from milo.kube.events import EventShape, Readable, event_manifest
 from milo.kube.models import Change
 from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.selectors import Selection
+from milo.kube.status import Expired
 from milo.kube.views import KubeView
 
 
@@ -26,11 +28,16 @@ class EventsView(KubeView):
         selection = events.selection(labels, fields, self.namespace)
         if parameters.flag("watch"):
             return self._watch(selection)
+        at = list_options.version_to_show(parameters)
         # read before the rows, so that a watch from here on misses nothing
-        version = changes.current_version()
+        version = at or changes.current_version()
         limit = min(parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT, lists.MAX_LIMIT)
-        found = events.selected(self.happened("list"), selection).order_by("-resource_version")[:limit]
+        happened = events.selected(self.happened("list"), selection)
+        happened = happened.filter(pk__lte=version) if at else happened
+        found = happened.order_by("-resource_version")[:limit]
         manifests = [event_manifest(change, change.resource_version) for change in found]
+        if at and at < changes.oldest_version():
+            raise Expired(_("the resourceVersion for the provided list is too old"))
         metadata = {"resourceVersion": str(version)}
         shaped = tables.shape_list(self.kind, manifests, metadata, self.answer, parameters.include_object)
         return self.answer.respond(shaped)
@@ -55,9 +62,11 @@ class EventView(EventsView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         selection = events.selection("", "", self.namespace)
         name = self.kwargs["name"]
+        list_options.expect_reached(self.parameters)
         change = events.selected(self.happened("list"), selection).filter(events.named(name)).first()
         if change is None:
             raise NotFound(f'events "{name}" not found')
         manifest = event_manifest(change, change.resource_version)
+        self.revision_shown = manifest["metadata"]["resourceVersion"]
         shaped = tables.shape_one(self.kind, manifest, self.answer, self.parameters.include_object)
         return self.answer.respond(shaped)

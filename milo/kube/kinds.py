@@ -44,7 +44,8 @@ class Reading:
     """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
 
     `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `act` names
-    the act whose right it takes. `table`, where there is one, gives the rows of the answer as CSV, names first.
+    the act whose right it takes. `table` gives the rows of the answer for a Table and for CSV, names of the columns
+    first; without it there is a row for each of `items`, in the columns of the `response`.
     """
 
     name: str

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo.errors import Conflict, NotFound
-from milo.kube import apply, bodies, objects, patches
+from milo.kube import apply, bodies, objects, patches, preconditions
 from milo.kube.kinds import Kind
 from milo.kube.manifests import render
-from milo.kube.status import MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+from milo.kube.status import MethodNotAllowed, UnsupportedMediaType
 from milo.kube.views import KubeView
 
 PATCH_ATTEMPTS = 5
@@ -25,11 +25,6 @@ PATCHES = {
 }
 
 
-def _tags(header: str) -> set[str]:
-    """The entity tags of an If-Match or If-None-Match header: revisions, or `*`."""
-    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")} if header else set()
-
-
 class ObjectView(KubeView):
     @property
     def allowed_methods(self) -> list[str]:
@@ -39,15 +34,12 @@ class ObjectView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Read; with If-None-Match, 304 where nothing is new."""
-        response = self.one(self.manifest())
-        if _tags(request.headers.get("If-None-Match", "")) & {"*", response["ETag"].strip('"')}:
-            return HttpResponse(status=304, headers={"ETag": response["ETag"]})
-        return response
+        return self.one(self.manifest())
 
     def put(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Replace; the body or If-Match says which revision the client has seen."""
         row = self.row("update")
-        matched = self._if_match(row)
+        matched = preconditions.expected_version(request.headers, row.resource_version)
         sent = self._read(row, self.body())
         expected = sent.resource_version or matched
         if not expected:
@@ -82,6 +74,7 @@ class ObjectView(KubeView):
             try:
                 row = self.row("patch")
             except NotFound:
+                preconditions.expected_version(self.request.headers, None)
                 merged = apply.apply(None, applied, manager, force=force, at=timezone.now())
                 return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
             merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
@@ -91,7 +84,7 @@ class ObjectView(KubeView):
 
     def _patched(self, row: Any, sent: objects.Sent) -> HttpResponse | None:
         """Write what a patch made of `row`; None where another write came between and the patch is to be made anew."""
-        matched = self._if_match(row)
+        matched = preconditions.expected_version(self.request.headers, row.resource_version)
         expected = sent.resource_version if sent.resource_version is not None else matched
         try:
             return self._update(row, sent, expected)
@@ -128,12 +121,3 @@ class ObjectView(KubeView):
         with self.acting():
             updated = self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
         return self.one(self.shown(updated), 200, sent.warnings)
-
-    def _if_match(self, row: Any) -> int | None:
-        """The revision that If-Match names (`*`: whichever); raises `PreconditionFailed` where it is not the newest."""
-        tags = _tags(self.request.headers.get("If-Match", ""))
-        if not tags:
-            return None
-        if not tags & {"*", str(row.resource_version)}:
-            raise PreconditionFailed(_("the object has been modified since the revision that If-Match names"))
-        return int(row.resource_version)

@@ -96,7 +96,17 @@ def _listed(unknown: list[str]) -> list[str]:
     return [*listed, f"{more} more unknown fields"] if more else listed
 
 
+def is_typed(manifest: dict[str, Any], api_version: str, kind: str, *, optional: bool) -> bool:
+    """Whether a manifest is of this kind; where `optional`, it may leave that to its address."""
+    expected = {"apiVersion": api_version, "kind": kind}
+    absent = (None, "") if optional else ()
+    return all(manifest.get(key) in (value, *absent) for key, value in expected.items())
+
+
 def _check_type(kind: Kind, manifest: dict[str, Any]) -> None:
+    # kinds of Kubernetes itself may leave out what the address says; custom ones may not
+    if is_typed(manifest, kind.api_version, kind.kind, optional=not kind.group):
+        return
     for key, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
         if manifest.get(key) != expected:
             raise Refused(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from milo.errors import Refused
+from milo.errors import Cause, Invalid, Refused
 
 _TRUE, _FALSE = ("true", "1", ""), ("false", "0")
 VALIDATIONS = ("Strict", "Warn", "Ignore")
@@ -13,6 +13,8 @@ INCLUDES = ("None", "Metadata", "Object")
 FLAGS = ("watch", "allowWatchBookmarks", "sendInitialEvents", "force")
 CHOICES = {"fieldValidation": VALIDATIONS, "includeObject": INCLUDES, "dryRun": ("All",)}
 NUMBERS = ("limit", "timeoutSeconds", "resourceVersion")
+MAX_VERSION = 10**18
+EXACT, NOT_OLDER_THAN = MATCHES = ("Exact", "NotOlderThan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Parameters:
             self.number(name, 0)
         for name, choices in CHOICES.items():
             self.choice(name, choices, choices[0])
+        _ = self.match
 
     def flag(self, name: str) -> bool:
         value = self.query.get(name)
@@ -57,6 +60,15 @@ class Parameters:
         value = str(self.query.get(name, ""))
         if "\x00" in value:
             raise Refused(_("%(name)s holds a NUL character") % {"name": name})
+        return value
+
+    @property
+    def match(self) -> str:
+        """resourceVersionMatch; empty where it is not given. Raises `Invalid` for an unknown value, as Kubernetes."""
+        value = self.text("resourceVersionMatch")
+        if value and value not in MATCHES:
+            message = _("must be one of %(known)s") % {"known": ", ".join(MATCHES)}
+            raise Invalid.because([Cause("resourceVersionMatch", message, "FieldValueNotSupported")])
         return value
 
     @property

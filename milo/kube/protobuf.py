@@ -1,4 +1,4 @@
-"""The protobuf bodies that kubectl sends for four kinds whatever the server advertises, as JSON manifests.
+"""The protobuf bodies that clients send for five kinds whatever the server advertises, as JSON manifests.
 
 Nothing else of the API speaks protobuf: https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 The numbers are those of the fields in the `generated.proto` files of k8s.io/api and k8s.io/apimachinery; fields that
@@ -14,7 +14,7 @@ from milo.kube.status import UnsupportedMediaType
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
-_TEXT, _RAW, _MAP = "text", "raw", "map"
+_TEXT, _RAW, _MAP, _TEXTS = "text", "raw", "map", "texts"
 Shape = dict[int, tuple[str, Any]]
 _ENVELOPE: Shape = {
     1: ("typeMeta", {1: ("apiVersion", _TEXT), 2: ("kind", _TEXT)}),
@@ -31,6 +31,7 @@ _ACCESS: Shape = {
 }
 _SPECS: dict[tuple[str, str], Shape] = {
     ("authentication.k8s.io/v1", "SelfSubjectReview"): {},
+    ("authentication.k8s.io/v1", "TokenReview"): {2: ("spec", {1: ("token", _TEXT), 2: ("audiences", _TEXTS)})},
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): {2: ("spec", _ACCESS)},
     ("authorization.k8s.io/v1", "SelfSubjectRulesReview"): {2: ("spec", {1: ("namespace", _TEXT)})},
     ("v1", "Namespace"): {},
@@ -88,6 +89,8 @@ def _put(found: dict[str, Any], name: str, shape: Any, content: bytes) -> None:
     elif shape == _TEXT:
         if text := _text(content):
             found[name] = text
+    elif shape == _TEXTS:
+        found.setdefault(name, []).append(_text(content))
     elif shape == _MAP:
         entry = _message(content, {1: ("key", _TEXT), 2: ("value", _TEXT)})
         found.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")

@@ -25,6 +25,19 @@ class SelfSubjectReviewStatusSerializer(serializers.Serializer[Any]):
     userInfo = UserInfoSerializer(help_text="Who you are.")
 
 
+class TokenReviewSpecSerializer(serializers.Serializer[Any]):
+    token = StringField(max_length=16384, help_text="The bearer token; not repeated in the answer.")
+    audiences = serializers.ListField(
+        child=StringField(max_length=300), required=False, max_length=20, help_text="Not looked at."
+    )
+
+
+class TokenReviewStatusSerializer(serializers.Serializer[Any]):
+    authenticated = serializers.BooleanField(help_text="Whether the token admits somebody now.")
+    user = UserInfoSerializer(required=False, help_text="Whom it stands for.")
+    error = serializers.CharField(required=False, allow_blank=True, help_text="Why it admits nobody.")
+
+
 class ResourceAttributesSerializer(serializers.Serializer[Any]):
     """What is to be done to which resource."""
 

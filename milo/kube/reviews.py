@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo.access import Actor
+from milo.access import TABLE, Actor
 from milo.errors import Invalid, Refused
 from milo.kube import objects
 from milo.kube.core import NamespaceShape
@@ -49,6 +49,8 @@ class ReviewView(KubeView):
     question: str
     spec_serializer: Any
     status_serializer: Any
+    resource = ""
+    """Its name in the access table; whoever is known may ask where there is none."""
     example: tuple[dict[str, Any], dict[str, Any]]
     """A spec and its status, for the documents."""
 
@@ -56,8 +58,11 @@ class ReviewView(KubeView):
         return {}
 
     def post(self, request: Request) -> HttpResponse:
+        if self.resource:
+            # whoever may not is told so before what was sent is looked at
+            self.actor.require("create", self.resource, None)
         sent = self.body()
-        if not isinstance(sent, dict) or sent.get("kind") != self.review or sent.get("apiVersion") != self.api_version:
+        if not isinstance(sent, dict) or not objects.is_typed(sent, self.api_version, self.review, optional=True):
             raise Refused(
                 _("the body must be a %(kind)s of %(version)s")
                 % {
@@ -87,11 +92,15 @@ class SelfSubjectReviewView(ReviewView):
     )
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
-        actor = self.actor
-        groups = ["system:authenticated", *sorted(actor.roles)]
-        names = namespace_kind().model._default_manager.in_bulk(list(actor.organizations))
-        groups += sorted(f"{names[pk]}:{role}" for pk, roles in actor.organizations.items() for role in roles)
-        return {"userInfo": {"username": actor.name.removeprefix("user:"), "groups": groups}}
+        return {"userInfo": user_info(self.actor)}
+
+
+def user_info(actor: Actor) -> dict[str, Any]:
+    """The actor as a UserInfo: roles across the platform, then those in an organization as `organization:role`."""
+    names = namespace_kind().model._default_manager.in_bulk(list(actor.organizations))
+    within = sorted(f"{names[pk]}:{role}" for pk, roles in actor.organizations.items() for role in roles)
+    groups = ["system:authenticated", *sorted(actor.roles), *within]
+    return {"username": actor.name.removeprefix("user:"), "groups": groups}
 
 
 class SelfSubjectAccessReviewView(ReviewView):
@@ -129,7 +138,12 @@ class SelfSubjectRulesReviewView(ReviewView):
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         namespace = _text(spec, "namespace")
-        rules = [_rule(["create"], group, [entry["name"]]) for group, found in REVIEWS.items() for entry in found]
+        rules = [
+            _rule(["create"], group, [entry["name"]])
+            for group, found in REVIEWS.items()
+            for entry in found
+            if may_review(self.actor, entry["name"])
+        ]
         rules += [
             _rule(["create"], endpoint.group, [endpoint.plural])
             for endpoint in all_endpoints()
@@ -144,6 +158,11 @@ class SelfSubjectRulesReviewView(ReviewView):
                 by_verbs.setdefault(verbs, []).append(f"{kind.plural}/{subresource}".rstrip("/"))
             rules += [_rule(verbs, kind.group, resources) for verbs, resources in by_verbs.items() if verbs]
         return {"resourceRules": rules, "nonResourceRules": NON_RESOURCE_RULES, "incomplete": False}
+
+
+def may_review(actor: Actor, name: str) -> bool:
+    """Whether the actor may post a review of this plural: everybody may, unless the access table has a row of it."""
+    return name not in {rule.resource for rule in TABLE} or actor.may("create", name, None)
 
 
 def _rule(verbs: Iterable[str], group: str, resources: list[str]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from milo.kube import apiextensions
+from milo.kube.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.collection_views import CollectionView, EveryNamespaceView
 from milo.kube.core import NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
@@ -11,9 +13,10 @@ from milo.kube.endpoints import all_endpoints
 from milo.kube.event_views import EventsView, EventView
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.object_views import ObjectView
-from milo.kube.openapi.views import DocsView, DocumentView, IndexView
+from milo.kube.openapi.views import DocsView, DocumentView, IndexView, SwaggerView
 from milo.kube.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
+from milo.kube.token_reviews import TokenReviewView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
@@ -43,30 +46,42 @@ def kind_paths() -> list[URLPattern]:
     return [pattern for kind in all_kinds() for pattern in _kind_paths(kind)]
 
 
+def _discovery_paths() -> list[URLPattern]:
+    """Discovery, each address also with a slash at its end: several clients ask so."""
+    views = {
+        "version": VersionView,
+        "api": CoreVersionsView,
+        "api/v1": ResourcesView,
+        "apis": GroupsView,
+        # before the groups, of which none is called so
+        "apis/docs": DocsView,
+        "apis/<str:group>": GroupView,
+        "apis/<str:group>/<str:version>": ResourcesView,
+    }
+    return [path(f"{place}{slash}", view.as_view()) for place, view in views.items() for slash in ("", "/")]
+
+
 def api_paths() -> list[URLPattern]:
     """Discovery, the core group, the reviews, and every kind."""
     authentication, authorization = "apis/authentication.k8s.io/v1", "apis/authorization.k8s.io/v1"
+    definitions = f"apis/{apiextensions.GROUP}/{apiextensions.VERSION}/{apiextensions.PLURAL}"
     core, namespaced = "api/v1", "api/v1/namespaces/<str:namespace>/events"
     return [
-        # two Python clients ask for these with a slash at the end
-        *(path(f"version{slash}", VersionView.as_view()) for slash in ("", "/")),
-        *(path(f"api{slash}", CoreVersionsView.as_view()) for slash in ("", "/")),
-        *(path(f"apis{slash}", GroupsView.as_view()) for slash in ("", "/")),
-        path(core, ResourcesView.as_view()),
+        *_discovery_paths(),
         path(f"{core}/namespaces", NamespacesView.as_view()),
         path(f"{core}/namespaces/<str:name>", NamespaceView.as_view()),
         path(f"{core}/events", EventsView.as_view()),
         path(namespaced, EventsView.as_view()),
         path(f"{namespaced}/<str:name>", EventView.as_view()),
         path(f"{authentication}/selfsubjectreviews", SelfSubjectReviewView.as_view()),
+        path(f"{authentication}/tokenreviews", TokenReviewView.as_view()),
         path(f"{authorization}/selfsubjectaccessreviews", SelfSubjectAccessReviewView.as_view()),
         path(f"{authorization}/selfsubjectrulesreviews", SelfSubjectRulesReviewView.as_view()),
+        path(definitions, DefinitionsView.as_view()),
+        path(f"{definitions}/<str:name>", DefinitionView.as_view()),
+        path("openapi/v2", SwaggerView.as_view()),
         path("openapi/v3", IndexView.as_view()),
         path("openapi/v3/<path:place>", DocumentView.as_view()),
-        # before the groups, of which none is called so
-        path("apis/docs", DocsView.as_view()),
-        path("apis/<str:group>", GroupView.as_view()),
-        path("apis/<str:group>/<str:version>", ResourcesView.as_view()),
         *(path(endpoint.path, endpoint.view.as_view()) for endpoint in all_endpoints()),
         *kind_paths(),
     ]

@@ -1,6 +1,6 @@
 """Errors as Kubernetes Status objects: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -33,6 +33,7 @@ CODES = {
     "TooManyRequests": 429,
     "InternalError": 500,
     "ServiceUnavailable": 503,
+    "Timeout": 504,
 }
 CAUSES_SHOWN = 50
 _REASONS = {code: reason for reason, code in reversed(CODES.items())}
@@ -69,23 +70,59 @@ class PreconditionFailed(Refused):
     reason = "PreconditionFailed"
 
 
+class UnsupportedContentCoding(UnsupportedMediaType):
+    """The body has a Content-Encoding that is not understood here; `known` are those that are."""
+
+    def __init__(self, encoding: str, known: Iterable[str]) -> None:
+        accepted = ", ".join(known)
+        message = _("a body of Content-Encoding %(encoding)s is not understood; use %(known)s")
+        super().__init__(message % {"encoding": encoding[:80], "known": accepted})
+        # RFC 9110, 12.5.3: so a client can tell it from a type that is not understood
+        self.headers = {"Accept-Encoding": accepted}
+
+
 class Expired(Refused):
-    """The resourceVersion or continue token is older than what is kept."""
+    """The resourceVersion or continue token is older than what is kept.
+
+    `token` goes on where an expired one ended, at the present revision: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+    """
 
     reason = "Expired"
 
+    def __init__(self, message: str, token: str = "") -> None:
+        super().__init__(message)
+        self.metadata = {"continue": token} if token else {}
+
+
+class TooLargeResourceVersion(Refused):
+    """The resourceVersion is greater than the newest revision."""
+
+    reason = "Timeout"
+    retry_after_seconds = 1
+
+    def __init__(self, version: int, current: int) -> None:
+        cause = Cause("", "Too large resource version", "ResourceVersionTooLarge")
+        super().__init__(f"Timeout: Too large resource version: {version}, current: {current}", [cause])
+        self.details = {"retryAfterSeconds": self.retry_after_seconds}
+        self.headers = {"Retry-After": str(self.retry_after_seconds)}
+
 
 def failure(
-    reason: str, message: str, *, causes: Iterable[Cause] = (), details: dict[str, Any] | None = None
+    reason: str,
+    message: str,
+    *,
+    causes: Iterable[Cause] = (),
+    details: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A Status of failure; `details` holds name, group, kind and uid where they are known."""
     full = dict(details or {})
-    if listed := [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]:
+    if listed := [_shown(cause) for cause in causes]:
         full["causes"] = listed
     return {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": metadata or {},
         "status": "Failure",
         "message": message,
         "reason": reason,
@@ -94,9 +131,16 @@ def failure(
     }
 
 
-def respond(status: dict[str, Any]) -> HttpResponse:
+def _shown(cause: Cause) -> dict[str, str]:
+    field = {"field": cause.field} if cause.field else {}
+    return {"reason": cause.reason, "message": cause.message, **field}
+
+
+def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
     """The Status as an HTTP answer."""
-    response = HttpResponse(orjson.dumps(status), content_type="application/json", status=status["code"])
+    response = HttpResponse(
+        orjson.dumps(status), content_type="application/json", status=status["code"], headers=headers
+    )
     if status["code"] == CODES["Unauthorized"]:
         response["WWW-Authenticate"] = "Bearer"
     return response
@@ -117,14 +161,15 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
         causes = causes or (Cause("status", refused.message),)
         if "name" in details:
             message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
-    return failure(refused.reason, message, causes=causes, details=details)
+    details = details | getattr(refused, "details", {})
+    return failure(refused.reason, message, causes=causes, details=details, metadata=getattr(refused, "metadata", None))
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's EXCEPTION_HANDLER: everything a view raises becomes a Status; a bug becomes a 500 that leaks nothing."""
     details: dict[str, Any] = getattr(context.get("view"), "details", dict)()
     if isinstance(error, Refused):
-        return respond(of_refusal(error, details))
+        return respond(of_refusal(error, details), getattr(error, "headers", None))
     if isinstance(error, exceptions.APIException):
         return _of_drf(error, details)
     if isinstance(error, Http404):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from milo.kube import objects
+from milo.kube import objects, reading_tables
 from milo.kube.kinds import Act, Reading
 from milo.kube.negotiation import CSV, respond_csv, wants
 from milo.kube.views import KubeView
@@ -45,6 +45,8 @@ class ReadingView(KubeView):
             self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=reading.act)
         query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
         value = reading.call(row, query, actor=self.actor)
-        if reading.table and wants(CSV, request.headers.get("Accept", "")):
-            return respond_csv(reading.table(value), f"{row.name}-{reading.name}")
+        if wants(CSV, request.headers.get("Accept", "")):
+            return respond_csv(reading_tables.rows(reading, value), f"{row.name}-{reading.name}")
+        if self.answer.shape == "Table":
+            return self.answer.respond(reading_tables.table(reading, value, self.answer.version))
         return self.plain.respond(value)

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from milo import audit
 from milo.access import Actor
 from milo.errors import Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, objects, protobuf, tables
+from milo.kube import bodies, changes, list_options, objects, preconditions, protobuf, representations, tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
@@ -42,7 +42,10 @@ class KubeView(APIView):
     throttle_classes = [RequestThrottle]
     # no OPTIONS: the OpenAPI document says what there is
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    content_encodings: ClassVar[tuple[str, ...]] = ()
+    """Of request bodies, besides `identity`."""
     name_sent = ""
+    revision_shown = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -50,6 +53,14 @@ class KubeView(APIView):
             # PostgreSQL has no such text, and so no object has such a name
             raise NotFound(_("the server could not find the requested resource"))
         self.parameters.check()
+        if request.method not in ("GET", "HEAD"):
+            bodies.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
+        if request.method == "POST":
+            preconditions.refuse(request.headers)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        return representations.finish(request._request, final, self.revision_shown)
 
     def perform_authentication(self, request: Request) -> None:
         """As DRF, which would let a stranger guess tokens without end: a failed attempt counts too."""
@@ -85,7 +96,7 @@ class KubeView(APIView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """What an answer says depends on who asks and in which form; nobody else may keep it."""
-        headers = {"Vary": "Accept, Authorization", "Cache-Control": "no-cache, private"}
+        headers = {"Vary": "Accept, Accept-Encoding, Authorization", "Cache-Control": "no-cache, private"}
         return {**super().default_response_headers, **headers}
 
     @property
@@ -148,6 +159,7 @@ class KubeView(APIView):
     def manifest(self) -> dict[str, Any]:
         """The manifest of the object of the request, to be read. Foreign looks like missing."""
         kind: Kind = self.kind
+        list_options.expect_reached(self.parameters)
         if kind.live:
             return render(kind, self.row())
         found = kind.named.ask(name=self.kwargs["name"], namespace=self.namespace)
@@ -162,10 +174,10 @@ class KubeView(APIView):
             raise NotFound(f'{self.kind.plural}.{self.kind.group} "{self.kwargs["name"]}" not found')
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
-        """An object in the shape asked for, with its ETag."""
+        """An object in the shape asked for."""
         shaped = tables.shape_one(self.kind, manifest, self.answer, self.parameters.include_object)
         response = self.answer.respond(shaped, status)
-        response["ETag"] = f'"{manifest["metadata"]["resourceVersion"]}"'
+        self.revision_shown = manifest["metadata"]["resourceVersion"]
         if warnings:
             response["Warning"] = ", ".join(f'299 - "{_quoted(warning)}"' for warning in warnings)
         return response

@@ -9,17 +9,16 @@ from rest_framework.exceptions import APIException
 
 from milo.access import Actor
 from milo.errors import Forbidden
-from milo.kube import tables
+from milo.kube import list_options, tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.negotiation import Answer
-from milo.kube.parameters import Parameters
+from milo.kube.parameters import MAX_VERSION, Parameters
 from milo.kube.selectors import Selection
 from milo.kube.watch import LONGEST_SECONDS, Watch
 
 if TYPE_CHECKING:
     from milo.kube.views import KubeView
 
-MAX_VERSION = 10**18
 Presented = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -36,7 +35,8 @@ def respond(
 
 
 def options(parameters: Parameters) -> dict[str, Any]:
-    """What the query parameters ask of a `Watch`."""
+    """What the query parameters ask of a `Watch`. Raises `Invalid` where they contradict each other."""
+    list_options.check_watch(parameters)
     return {
         "after": parameters.number("resourceVersion", MAX_VERSION),
         "timeout_seconds": parameters.number("timeoutSeconds", int(LONGEST_SECONDS)),

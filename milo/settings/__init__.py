@@ -21,7 +21,7 @@ HTTPS_ONLY = os.environ.get("MILO_HTTPS_ONLY") == "1"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 # probes and scrapers inside the cluster come without
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^healthz$", r"^metrics$"]
 # other hosts of the domain, and lists in browsers, are for its owner to decide
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("MILO_TRUSTED_ORIGINS", "").split(",") if o]

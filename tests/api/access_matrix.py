@@ -10,7 +10,8 @@ from typing import Any
 OPERATOR, APPROVER, AUDITOR = "finance-operator", "finance-approver", "auditor"
 USAGE, CHARGES = "usage-reporter", "charge-reporter"
 ADMIN, USER, VIEWER = "billing-admin", "billing-user", "billing-viewer"
-PLATFORM_ROLES = (OPERATOR, APPROVER, AUDITOR, USAGE, CHARGES, "platform-admin")
+DELEGATOR = "auth-delegator"
+PLATFORM_ROLES = (OPERATOR, APPROVER, AUDITOR, USAGE, CHARGES, DELEGATOR, "platform-admin")
 ORGANIZATION_ROLES = (ADMIN, USER, VIEWER)
 NOBODY = "nobody"
 
@@ -151,15 +152,27 @@ REQUEST, CHARGE = f"{INSIDE}/approvalrequests/<str:name>", f"{INSIDE}/charges/<s
 ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/projects/<str:name>"
 
 # told to strangers too: that the server is there, and of which kind it is, but of no object
-PUBLIC = ("livez", "readyz", "metrics", "version", "version/", "openapi/v3", "openapi/v3/<path:place>", "apis/docs")
+PUBLIC = (
+    "livez", "readyz", "healthz", "metrics", "version", "version/", "openapi/v2", "openapi/v3",
+    "openapi/v3/<path:place>", "apis/docs", "apis/docs/",
+)  # fmt: skip
 ROUTES: Mapping[str, dict[str, Case]] = {
     "api": OPEN,
     "api/": OPEN,
     "apis": OPEN,
     "apis/": OPEN,
     "api/v1": OPEN,
+    "api/v1/": OPEN,
     "apis/<str:group>": OPEN,
+    "apis/<str:group>/": OPEN,
     "apis/<str:group>/<str:version>": OPEN,
+    "apis/<str:group>/<str:version>/": OPEN,
+    "apis/apiextensions.k8s.io/v1/customresourcedefinitions": OPEN,
+    # there are none
+    "apis/apiextensions.k8s.io/v1/customresourcedefinitions/<str:name>": {"GET": Case(404, EVERYBODY)},
+    "apis/authentication.k8s.io/v1/tokenreviews": {
+        "POST": Case(201, frozenset({DELEGATOR}), others=403, body=lambda _prefix: {"spec": {"token": "unknown"}}),
+    },
     "apis/authentication.k8s.io/v1/selfsubjectreviews": _review("SelfSubjectReview", "authentication.k8s.io/v1"),
     "apis/authorization.k8s.io/v1/selfsubjectaccessreviews": _review(
         "SelfSubjectAccessReview", "authorization.k8s.io/v1"

@@ -25,6 +25,7 @@ from tests.api.client import Answer, Api, nothing_changes
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OWN, FOREIGN, MISSING = "ours", "them", "gone"
 STEMS = {"organizations": "corp", "namespaces": "corp", "projects": "project", "billingaccounts": "account"} | {
+    "customresourcedefinitions": "definition",
     "billingaccountbindings": "binding",
     "approvalrequests": "request",
     "charges": "charge",

@@ -22,7 +22,6 @@ from tests.api.client import (
     JSON_PATCH,
     ORGANIZATIONS,
     PROJECTS,
-    RESOURCES,
     Api,
     nothing_changes,
 )
@@ -554,5 +553,5 @@ def test_nobody_acts_as_somebody_else(operator: Api, acme: Organization, subtest
 
 
 def test_an_unknown_address_is_a_status(admin: Api) -> None:
-    for path in ("/api/v2", f"{RESOURCES}/", f"{ACCOUNTS}/", f"{ACCOUNTS}/us/secrets", "/apis/x/y/z", "/openapi/v9"):
+    for path in ("/api/v2", f"{PROJECTS}/", f"{ACCOUNTS}/", f"{ACCOUNTS}/us/secrets", "/apis/x/y/z", "/openapi/v9"):
         admin.get(path).refused(404, "NotFound")

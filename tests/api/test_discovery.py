@@ -3,7 +3,10 @@ import pytest
 from tests.api.client import Api
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-GROUPS = ["resources.milo.io", "billing.milo.io", "usage.milo.io", "authentication.k8s.io", "authorization.k8s.io"]
+GROUPS = [
+    "resources.milo.io", "billing.milo.io", "usage.milo.io", "authentication.k8s.io", "authorization.k8s.io",
+    "apiextensions.k8s.io",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["/version", "/version/"])
@@ -23,6 +26,8 @@ def test_the_groups_are_listed(admin: Api, path: str) -> None:
     assert {group["name"] for group in listed["groups"]} == set(GROUPS)
     for group in listed["groups"]:
         assert group["versions"] == [group["preferredVersion"]]
+        for address in (f"/apis/{group['name']}", f"/apis/{group['preferredVersion']['groupVersion']}"):
+            assert admin.get(f"{address}/").done() == admin.get(address).done()
         assert admin.get(f"/apis/{group['name']}").done() == group
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from milo.access import TABLE
 from milo.kube import discovery
+from milo.kube.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.core import NamespaceShape, NamespacesView, NamespaceView
 from milo.kube.core_schemas import EventSerializer
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
@@ -132,8 +134,10 @@ def _event(view: EventView, method: str, path: str) -> Operation:
 def _review(view: ReviewView, method: str, path: str) -> Operation:
     reviewed = manifests.review(type(view))  # type: ignore[arg-type]
     sent = {"apiVersion": view.api_version, "kind": view.review, "spec": view.example[0]}
+    roles = [rule.role for rule in TABLE if rule.allows("create", view.resource)]
     return Operation(
         id=f"create{view.review}",
+        description=f"Allowed to: {', '.join(roles)}." if roles else "",
         action="post",
         of=manifests.gvk(view.review, view.api_version),
         summary=view.question,
@@ -145,6 +149,12 @@ def _review(view: ReviewView, method: str, path: str) -> Operation:
         status=201,
         refuses=(408, 413, 415),
     )
+
+
+@operation.register(DefinitionsView)
+@operation.register(DefinitionView)
+def _definitions(view: DefinitionsView | DefinitionView, method: str, path: str) -> None:
+    """Not described: there are none."""
 
 
 def _discovery(id: str, summary: str, answer: Any, example: Mapping[str, Any], *variables: str) -> Operation:

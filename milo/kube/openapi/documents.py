@@ -13,11 +13,12 @@ from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 
 from milo.kube.kinds import all_kinds
+from milo.kube.openapi import swagger
 from milo.kube.openapi.refusals import name
 
 Schema = dict[str, Any]
 COMPONENT = "#/components/schemas/"
-ALL = "all"
+ALL, SWAGGER = "all", "swagger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,16 @@ class Document:
 
 @cache
 def documents() -> Mapping[str, Document]:
-    """Documents by the path of their group and version, `apis/GROUP/VERSION`; that of everything is `all`."""
+    """Documents by the path of their group and version, `apis/GROUP/VERSION`.
+
+    That of everything is `all`, and `swagger` in OpenAPI 2.0.
+    """
     with translation.override(settings.LANGUAGE_CODE):
         everything = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     found = {ALL: everything}
     for place in sorted({_place(path) for path in everything["paths"]}):
         found[place] = _part(everything, place)
+    found[SWAGGER] = swagger.downgraded(everything)
     return {place: _document(schema) for place, schema in found.items()}
 
 

@@ -4,13 +4,12 @@ from typing import Any
 
 import orjson
 from django.http import HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from milo.errors import NotFound
-from milo.kube.openapi.documents import ALL, Document, documents
+from milo.kube.openapi.documents import ALL, SWAGGER, Document, documents
 from milo.kube.views import KubeView
 
 ROOT = "/openapi/v3"
@@ -38,7 +37,7 @@ class IndexView(PublicView):
         listed = {
             place: {"serverRelativeURL": f"{ROOT}/{place}?hash={document.hash}"}
             for place, document in documents().items()
-            if place != ALL
+            if place not in (ALL, SWAGGER)
         }
         return self.answer.respond({"paths": listed})
 
@@ -47,19 +46,23 @@ class DocumentView(PublicView):
     def get(self, request: Request, place: str) -> HttpResponseBase:
         """A document; for ever, where the hash of the index is sent."""
         document = documents().get(place)
-        if document is None:
+        if document is None or place == SWAGGER:
             raise NotFound(f"there is no document of {place}")
         return self._respond(request, document)
 
     def _respond(self, request: Request, document: Document) -> HttpResponseBase:
-        etag = f'"{document.hash}"'
-        response = HttpResponse(document.content, content_type="application/json", headers={"ETag": etag})
+        response = HttpResponse(document.content, content_type="application/json")
         if self.answer.yaml:
             response = self.answer.respond(orjson.loads(document.content))
-            response["ETag"] = f'"{document.hash}-yaml"'
         current = request.GET.get("hash") == document.hash
         response["Cache-Control"] = FOREVER if current else "no-cache"
-        return get_conditional_response(request._request, etag=response["ETag"], response=response) or response
+        return response
+
+
+class SwaggerView(DocumentView):
+    def get(self, request: Request) -> HttpResponseBase:  # type: ignore[override]
+        """Everything in OpenAPI 2.0, as JSON: its protobuf form is answered with 406."""
+        return self._respond(request, documents()[SWAGGER])
 
 
 class DocsView(SpectacularSwaggerSplitView):

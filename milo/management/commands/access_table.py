@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from milo.access import TABLE, Rule
+from milo.kube.discovery import REVIEWS
 from milo.kube.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 
@@ -53,6 +54,9 @@ def _sections() -> Iterator[list[str]]:
         place = "staff site and commands only"
         if resource in endpoints:
             place = f"POST /{endpoints[resource].path}"
+        for group, reviews in REVIEWS.items():
+            if resource in {review["name"] for review in reviews}:
+                place = f"POST /apis/{group}/v1/{resource}"
         title = f"{resource}.{kind.group}" if kind else f"{resource} ({place})"
         yield [f"## {title}", "", *_table(by_resource[resource]), "", *_notes(kind)]
 
