@@ -35,6 +35,18 @@ GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;
 -- which migrations were made is the owner's to say
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM milo_application;
 
+-- history is written by functions that copy the row as it stands (milo/ledger/guards.py), and by nothing else. A version
+-- before 0.1.0 that still serves inserts by itself: run this once the last of its processes has ended
+DO $$ DECLARE past text; writer regprocedure; BEGIN
+    FOR past IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE '%\_historical%' LOOP
+        EXECUTE format('REVOKE INSERT ON public.%I FROM milo_application', past);
+    END LOOP;
+    FOR writer IN SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
+        AND proname LIKE 'record\_%' LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO milo_application', writer);
+    END LOOP;
+END $$;
+
 -- what is written once
 REVOKE UPDATE ON billing_usageassignment, billing_usageclosing, billing_usageevent, billing_usageintake, billing_usagekey,
     billing_usagemeter, django_admin_log, kube_change, ledger_redaction, ledger_salt FROM milo_application;

@@ -40,6 +40,8 @@ class Guard:
     forbids: frozenset[str] = field(default=frozenset())
     keeps_itself: bool = False
     """Whether `create` does nothing where this very guard is installed, so that it need not be dropped before."""
+    writes: bool = False
+    """Whether this is a function that writes what the application's role may not, and refuses nothing."""
 
 
 _installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
@@ -101,12 +103,18 @@ def _same_trigger(statement: str) -> str:
 def _same_function(function: str, table: str, body: str, *events: str, by_row: bool) -> str:
     """Return the query that finds the trigger %s, enabled, without a condition, calling the function as declared."""
     kind = _BEFORE + _ROW * by_row + sum(_EVENTS[event] for event in events)
-    digest = hashlib.sha256(body.encode()).hexdigest()
     return (
         "SELECT 1 FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid WHERE tgname = %s"
         f" AND tgrelid = to_regclass('public.{table}') AND tgenabled IN ('O', 'A') AND tgtype = {kind}"
         f" AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('public.{function}')"
-        f" AND proconfig = ARRAY['search_path={SEARCH_PATH}']"
+        f" AND {_same_body(body)}"
+    )
+
+
+def _same_body(body: str) -> str:
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return (
+        f"proconfig = ARRAY['search_path={SEARCH_PATH}']"
         f" AND encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') = '{digest}'"
     )
 
@@ -199,6 +207,37 @@ def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
         drop={"postgresql": [drop]},
         present={"postgresql": same},
         keeps_itself=True,
+    )
+
+
+def writer(name: str, table: str, types: Sequence[str], statement: str) -> Guard:
+    """Return a PostgreSQL function that runs `statement` ($1, $2, ... of `types`) with the rights of the owner.
+
+    It refuses to write anything but one row. Nobody may call it before deploy/postgresql-roles.sql has said who.
+    """
+    signature = f"public.{name}({', '.join(types)})"
+    body = (
+        f" DECLARE written bigint; BEGIN {statement}; GET DIAGNOSTICS written = ROW_COUNT;"
+        f" IF written <> 1 THEN RAISE EXCEPTION '{name}: there is no such row'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF; END "
+    )
+    return Guard(
+        name,
+        table,
+        create={
+            "postgresql": [
+                f"CREATE OR REPLACE FUNCTION {signature} RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
+                f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
+            ]
+        },
+        drop={"postgresql": [f"DROP FUNCTION IF EXISTS {signature}"]},
+        present={
+            "postgresql": "SELECT 1 FROM pg_catalog.pg_proc WHERE proname = %s"
+            f" AND pg_proc.oid = to_regprocedure('{signature}') AND prosecdef AND {_same_body(body)}"
+        },
+        keeps_itself=True,
+        writes=True,
     )
 
 

@@ -35,7 +35,7 @@ def declared_constraints() -> set[str]:
 
 
 def test_every_guard_and_every_named_constraint_is_attacked_here() -> None:
-    guards = {guard.name for guard in append_only.all_guards()}
+    guards = {guard.name for guard in append_only.all_guards() if not guard.writes}
     assert set(ATTACKS) == guards | declared_constraints()
 
 
@@ -156,9 +156,11 @@ def test_a_guard_that_postgresql_calls_otherwise_counts_as_missing(a_guard: appe
 @pytest.mark.django_db(transaction=True)
 def test_migrate_installs_again_what_a_rebuilt_table_has_lost(a_guard: append_only.Guard) -> None:
     account = make.a_ready_account(make.an_organization())
+    # a function made anew is nobody's to call before deploy/postgresql-roles.sql
+    refusing = [guard for guard in append_only.all_guards() if not guard.writes]
     with as_owner():
-        append_only.lift(connection, append_only.all_guards())
-    applicable = [guard for guard in append_only.all_guards() if connection.vendor in guard.present]
+        append_only.lift(connection, refusing)
+    applicable = [guard for guard in refusing if connection.vendor in guard.present]
     assert append_only.missing(connection) == applicable
     with as_owner():
         call_command("migrate", verbosity=0)

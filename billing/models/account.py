@@ -242,4 +242,4 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         self.phase_reason = reason
         self.phase_message = message
         if not keep_since:
-            self.phase_since = ledger_time()
+            self.phase_since = audit.ledger_time(self)

@@ -76,7 +76,9 @@ class ApprovalRequest(PhaseLoading, Resource):
     decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
     comment = models.TextField(_("comment"), blank=True)
 
-    history = audit.history(personal=("justification", "comment", "reviewed", "labels", "annotations"))
+    history = audit.history(
+        personal=("justification", "comment", "reviewed", "labels", "annotations"), time_line="account"
+    )
     objects = ApprovalRequestQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

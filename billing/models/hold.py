@@ -30,7 +30,9 @@ class Hold(models.Model):
     released_at = models.DateTimeField(_("released at"), null=True, blank=True)
     released_by = models.CharField(_("released by"), max_length=200, blank=True)
 
-    history = audit.history(personal=("reason", "release_reason"), organization="account__organization__name")
+    history = audit.history(
+        personal=("reason", "release_reason"), organization="account__organization__name", time_line="account"
+    )
     objects = HoldQuerySet.as_manager()
 
     manifest_paths = {"reason": "spec.reason", "release_reason": "spec.reason"}

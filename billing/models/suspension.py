@@ -31,7 +31,9 @@ class Suspension(models.Model):
     resolved_by = models.CharField(_("resolved by"), max_length=200, blank=True)
 
     history = audit.history(
-        personal=("message", "internal_note", "evidence"), organization="account__organization__name"
+        personal=("message", "internal_note", "evidence"),
+        organization="account__organization__name",
+        time_line="account",
     )
     objects = SuspensionQuerySet.as_manager()
 

@@ -15,7 +15,6 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms, usage_assignments
 from milo import audit, provenance
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
@@ -89,7 +88,7 @@ def request_approval(
         if pending:
             message = _("request %(name)s to %(act)s is pending already") % {"name": pending.name, "act": act}
             raise Invalid.because([Cause("spec.act", message, "FieldValueDuplicate")])
-        now = ledger_time()
+        now = audit.ledger_time(subject)
         request = ApprovalRequest(
             organization_id=organization_id,
             account=subject,
@@ -137,7 +136,7 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
         effect = EFFECTS[request.act]
         if causes := effect.causes(account, request):
             raise Invalid.because(causes, _("this cannot take effect now"))
-        request.approve(actor.name, ledger_time(request.requested_at), comment, editor)
+        request.approve(actor.name, audit.ledger_time(account), comment, editor)
         audit.save_as(actor, request, reason="Approved", why=comment)
         with provenance.allowed_by(request.uid):
             effect.apply(account, request, actor=actor)
@@ -156,7 +155,7 @@ def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
         _refuse_decided(request)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
-        request.reject(actor.name, ledger_time(request.requested_at), comment)
+        request.reject(actor.name, audit.ledger_time(account), comment)
         return _decided(request, account, "Rejected", comment, actor)
 
 
@@ -174,7 +173,7 @@ def withdraw(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
         _refuse_decided(request)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
-        request.withdraw(actor.name, ledger_time(request.requested_at), comment)
+        request.withdraw(actor.name, audit.ledger_time(account), comment)
         return _decided(request, account, "Withdrawn", comment, actor)
 
 
@@ -189,7 +188,7 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
         if actor.name != request.requester:
             raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.requester})
         _refuse_decided(request)
-        _review(request, account, ledger_time())
+        _review(request, account, audit.ledger_time(account))
         return audit.save_as(actor, request, reason="ApprovalRenewed")
 
 
@@ -210,7 +209,7 @@ def _expire(request_id: int) -> bool:
         # somebody may have decided or renewed it meanwhile
         if request.phase != ApprovalRequest.Phase.PENDING or request.expires_at > timezone.now():
             return False
-        request.expire(EXPIRY.name, ledger_time(request.requested_at))
+        request.expire(EXPIRY.name, audit.ledger_time(account))
         _decided(request, account, "Expired", "", EXPIRY)
         return True
 

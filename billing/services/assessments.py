@@ -18,7 +18,6 @@ from billing.services.compliance_drift import checked_accounts, in_batches
 from billing.services.regional_rules import platform
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 
 log = structlog.get_logger(__name__)
 ASSESSOR = Actor.system("assessor")
@@ -36,11 +35,11 @@ def assess(account: BillingAccount, on: date) -> bool:
     with translation.override(settings.LANGUAGE_CODE):
         reason, account.compliance_message = _compliance(AccountSpec.of(account), on)
     if reason != account.compliance_reason:
-        account.compliance_since = ledger_time() if reason else None
+        account.compliance_since = audit.ledger_time(account) if reason else None
         account.compliance_reason = reason
     reason = _expiry(account, on)
     if reason != account.expiry_reason:
-        account.expiry_since = ledger_time() if reason else None
+        account.expiry_since = audit.ledger_time(account) if reason else None
         account.expiry_reason = reason
     return before != (account.compliance_reason, account.compliance_message, account.expiry_reason)
 

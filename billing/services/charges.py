@@ -13,7 +13,6 @@ from billing.payment_amounts import minor_unit, money_text
 from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Conflict, Invalid
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
@@ -112,5 +111,5 @@ def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None
                 return charge
             message = _("charge %(id)s is settled already, by %(reference)s")
             raise Conflict(message % {"id": charge.external_id, "reference": charge.settlement_reference})
-        charge.settlement_reference, charge.settled_at = reference, settled_at or ledger_time()
+        charge.settlement_reference, charge.settled_at = reference, settled_at or audit.ledger_time(charge)
         return audit.save_as(actor, charge, reason="ChargeSettled", why=reference)

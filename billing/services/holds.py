@@ -6,7 +6,6 @@ from billing.access import ACCOUNTS
 from billing.models import ApprovalRequest, BillingAccount, Hold
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import Cause, Invalid
 
 
@@ -23,7 +22,7 @@ def set_hold(account_id: int, *, type: str, reason: str, actor: Actor) -> Hold:
             causes.append(Cause("spec.type", _("must be one of %(known)s") % {"known": ", ".join(Hold.Type.values)}))
         if causes:
             raise Invalid.because(causes)
-        hold = Hold(account=account, type=type, reason=reason, set_at=ledger_time(), set_by=actor.name)
+        hold = Hold(account=account, type=type, reason=reason, set_at=audit.ledger_time(account), set_by=actor.name)
         audit.save_as(actor, hold, reason="HoldSet", why=f"{type}: {reason}")
         audit.touch(actor, account, reason="HoldSet", why=type)
         return hold
@@ -45,7 +44,7 @@ def apply_release(account: BillingAccount, request: ApprovalRequest, *, actor: A
     """Release the hold, in the act of the approval."""
     hold = _open_hold(account, request)
     assert hold, "release_causes is asked first"
-    hold.released_at, hold.released_by = ledger_time(hold.set_at), actor.name
+    hold.released_at, hold.released_by = audit.ledger_time(hold), actor.name
     hold.release_reason = request.justification
     audit.save_as(actor, hold, reason="HoldReleased", why=f"approved by request {request.name}")
     audit.touch(actor, account, reason="HoldReleased", why=hold.type)

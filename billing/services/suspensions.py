@@ -15,7 +15,6 @@ from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import notices
 from milo import audit, card_numbers, texts
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import Cause, Invalid, NotFound
 
 MAX_EVIDENCE_LENGTH = 500
@@ -49,7 +48,7 @@ def suspend(
             message=message,
             internal_note=internal_note,
             payment_profile=account.payment_profile,
-            suspended_at=ledger_time(),
+            suspended_at=audit.ledger_time(account),
             suspended_by=actor.name,
         )
         audit.save_as(actor, suspension, reason="SuspensionOpened", why=reason_code)
@@ -112,7 +111,7 @@ def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str
         if causes := _evidence_causes(suspension, account, evidence):
             raise Invalid.because(causes)
         suspension.evidence = dict(evidence)
-        suspension.resolved_at = ledger_time(suspension.suspended_at)
+        suspension.resolved_at = audit.ledger_time(account)
         suspension.resolved_by = actor.name
         audit.save_as(actor, suspension, reason="SuspensionResolved", why=suspension.reason_code)
         audit.touch(actor, account, reason="SuspensionResolved", why=suspension.reason_code)

@@ -2,6 +2,7 @@
 
 from milo.audit.acts import Anonymous, Entry, act, dry_run, journal, refuse_texts, save_as, touch
 from milo.audit.records import History, Provenance, histories, history
+from milo.audit.time_lines import ledger_time
 
 __all__ = [
     "Anonymous",
@@ -13,6 +14,7 @@ __all__ = [
     "histories",
     "history",
     "journal",
+    "ledger_time",
     "refuse_texts",
     "save_as",
     "touch",

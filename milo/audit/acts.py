@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, models, transaction
@@ -34,6 +35,7 @@ class Entry:
 @dataclass(slots=True)
 class _Act:
     entries: dict[tuple[type[models.Model], Any], Entry] = field(default_factory=dict)
+    instants: dict[tuple[type[models.Model], Any], datetime | None] = field(default_factory=dict)
 
 
 Journal = Callable[[list[Entry]], None]
@@ -71,6 +73,12 @@ def act() -> Iterator[None]:
                 tell(list(done.entries.values()))
         if _dry_run.get():
             transaction.set_rollback(True)
+
+
+def instants() -> dict[tuple[type[models.Model], Any], datetime | None] | None:
+    """Return the newest instant that the present act knows of each time line, by its head; None outside an act."""
+    current = _current.get()
+    return current.instants if current else None
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """History rows of django-simple-history: who, when, why and by what right, copied from the row by the database."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, models
-from django.utils import timezone
 from django.utils.functional import cached_property
 from simple_history.models import HistoricalRecords
 
 from milo import provenance
+from milo.audit import time_lines
 from milo.audit.acts import Anonymous
 from milo.phases import PhaseLoading
 
@@ -28,6 +29,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
     personal: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
     organization: str = ""
+    time_line: str = ""
 
     def model_of(self, tracked: type[models.Model]) -> type[models.Model]:
         """The model of the history rows of `tracked`."""
@@ -40,35 +42,61 @@ class History(HistoricalRecords):  # type: ignore[misc]
             super().create_historical_record(instance, history_type, using)
             return
         given = {
-            "history_date": timezone.now(),
+            "history_date": time_lines.ledger_time(instance),
             "history_type": history_type,
             "history_user_id": self.get_history_user(instance),
             "history_change_reason": self.get_change_reason_for_object(instance, history_type, using),
         }
-        statement, columns = self._copying
-        values = [given[column.name] if column.name in given else column.get_default() for column in columns]
-        prepared = [column.get_db_prep_save(value, connection) for column, value in zip(columns, values, strict=True)]
+        values = [given[column.name] if column.name in given else column.get_default() for column in self.given]
+        prepared = [
+            column.get_db_prep_save(value, connection) for column, value in zip(self.given, values, strict=True)
+        ]
         with connection.cursor() as cursor:
-            cursor.execute(statement, [*prepared, instance.pk])
+            cursor.execute(self._statement, [*prepared, instance.pk])
+
+    @property
+    def function(self) -> str:
+        """Return the name of PostgreSQL's function that writes a history row (milo/ledger/guards.py)."""
+        return f"record_{self.cls._meta.model_name}"
 
     @cached_property
-    def _copying(self) -> "tuple[str, list[models.Field[Any, Any]]]":
-        """The statement that copies a row of the model into its history, and the columns that it gives values for."""
+    def given(self) -> "list[models.Field[Any, Any]]":
+        """Return the columns of a history row that are not copied from the row: when, what, who, why, by what right."""
+        kept = {column.column for column in self.cls._meta.concrete_fields}
+        history = self.model_of(self.cls)._meta
+        return [column for column in history.concrete_fields if column.column not in kept and not column.primary_key]
+
+    def types(self) -> list[str]:
+        """Return PostgreSQL's types of the function's arguments: of what is given, and of the key of the row."""
+        names = {models.DateTimeField: "timestamptz", models.UUIDField: "uuid"}
+        return [next((names[kind] for kind in names if isinstance(of, kind)), "text") for of in self.given] + ["bigint"]
+
+    def copying(self, values: Sequence[str], schema: str = "") -> str:
+        """Return the statement that copies a row into its history; `values` are those given, and the key, in SQL."""
         tracked, quote = self.cls._meta, connection.ops.quote_name
         kept = {column.column for column in tracked.concrete_fields}
         history = self.model_of(self.cls)._meta
-        given = [of for of in history.concrete_fields if of.column not in kept and not of.primary_key]
         copied = [quote(str(of.column)) for of in history.concrete_fields if of.column in kept]
-        into = ", ".join([*(quote(str(of.column)) for of in given), *copied])
-        selected = ", ".join([*["%s"] * len(given), *copied])
+        into = ", ".join([*(quote(str(of.column)) for of in self.given), *copied])
+        selected = ", ".join([*values[:-1], *copied])
         table, source, key = quote(history.db_table), quote(tracked.db_table), quote(str(tracked.pk.column))
-        return f"INSERT INTO {table} ({into}) SELECT {selected} FROM {source} WHERE {key} = %s", given
+        return (
+            f"INSERT INTO {schema}{table} ({into}) SELECT {selected} FROM {schema}{source} WHERE {key} = {values[-1]}"
+        )
+
+    @cached_property
+    def _statement(self) -> str:
+        if connection.vendor == "postgresql":
+            # the role of the application may not INSERT into a history itself
+            return f"SELECT public.{self.function}({', '.join(f'%s::{name}' for name in self.types())})"
+        return self.copying(["%s"] * (len(self.given) + 1))
 
     def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
         super().finalize(sender, **kwargs)
         if self.cls is sender:
             models.signals.pre_save.connect(_refuse_anonymous, sender=sender, weak=False)
             _histories[sender] = self
+            time_lines.register(sender, lambda: self.model_of(sender)._meta.db_table, self.time_line)
 
 
 def _nobody(instance: models.Model, **kwargs: Any) -> str:
@@ -90,12 +118,17 @@ class Provenance(models.Model):
 
 
 def history(
-    *, personal: tuple[str, ...] = (), unrecorded: tuple[str, ...] = (), organization: str = "organization__name"
+    *,
+    personal: tuple[str, ...] = (),
+    unrecorded: tuple[str, ...] = (),
+    organization: str = "organization__name",
+    time_line: str = "",
 ) -> History:
     """The history of a model: who (a plain column, so that no deleted user empties it), when, why, and by what right.
 
     `personal` are the columns that are purged at the end of their retention, `unrecorded` those that change without
-    a history row, `organization` the ORM path to the name of the organization that owns a row, or empty.
+    a history row, `organization` the ORM path to the name of the organization that owns a row, or empty. `time_line`
+    is the foreign key to the row whose time line the history is part of, where that is not the row itself.
     """
     records = History(
         bases=[PhaseLoading, Provenance],
@@ -106,7 +139,8 @@ def history(
         history_user_setter=_set_author,
         history_change_reason_field=models.TextField(),
     )
-    records.personal, records.unrecorded, records.organization = personal, unrecorded, organization
+    records.personal, records.unrecorded = personal, unrecorded
+    records.organization, records.time_line = organization, time_line
     return records
 
 

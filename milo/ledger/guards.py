@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from milo import append_only as guard
+from milo.audit import histories
 from milo.ledger.tables import MESSAGE, Table, all_tables
 
 SEAL, SALT, REDACTION = "ledger_seal", "ledger_salt", "ledger_redaction"
@@ -56,3 +57,22 @@ def _of_history(table: Table) -> Iterator[guard.Guard]:
     yield guard.refuse(f"{stem}_fixed", table.name, "UPDATE", when, "history cannot be changed")
     yield guard.no_delete(f"{stem}_never_deleted", table.name)
     yield guard.no_replace(f"{stem}_never_replaced", table.name, ["history_id"])
+    yield from _of_recording(stem, table)
+
+
+def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
+    """On PostgreSQL a history row is written by a function alone, which copies the live row."""
+    assert table.recorded
+    assert table.recorded._meta.pk
+    key, records = str(table.recorded._meta.pk.column), histories()[table.recorded]
+    # a clock that was set back would put what came later before what it changed
+    yield guard.refuse(
+        f"{stem}_goes_forward",
+        table.name,
+        "INSERT",
+        f"EXISTS (SELECT 1 FROM {table.name} was WHERE was.{key} = NEW.{key} AND was.history_date >= NEW.history_date)",
+        "is not later than the history before it",
+    )
+    types = records.types()
+    arguments = [f"${number}" for number in range(1, len(types) + 1)]
+    yield guard.writer(records.function, table.name, types, records.copying(arguments, "public."))

@@ -58,4 +58,4 @@ class Project(PhaseLoading, Resource):
     @transition("phase", source=Phase.ACTIVE, target=Phase.ARCHIVED)
     def archive(self) -> None:
         """Active -> Archived, for ever. Its binding is ended by `billing.services.projects.archive_project`."""
-        self.phase_since = ledger_time()
+        self.phase_since = audit.ledger_time(self)

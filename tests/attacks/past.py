@@ -1,7 +1,7 @@
 """Attacks on the past: history rows, the change log, seals, and what redaction has left."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -61,7 +61,7 @@ def rewrite(column: "models.Field[Any, Any]") -> Attack:
     return Attack(lambda w: update(column.model, **{column.attname: value}))
 
 
-def again(model: type[models.Model]) -> Attack:
+def again(model: type[models.Model], *lifting: str) -> Attack:
     """INSERT OR REPLACE the newest row by itself; PostgreSQL knows plain INSERT alone."""
 
     def attack(_world: Any) -> None:
@@ -70,7 +70,7 @@ def again(model: type[models.Model]) -> Attack:
         verb = "INSERT OR REPLACE" if connection.vendor == SQLITE else "INSERT"
         execute(f"{verb} INTO {table} SELECT * FROM {table} ORDER BY {key.column} DESC LIMIT 1")
 
-    return Attack(attack, says={"postgresql": "duplicate key"})
+    return Attack(attack, lifting, says={"postgresql": "duplicate key"})
 
 
 def emptied(model: type[models.Model]) -> list[Attack]:
@@ -90,6 +90,13 @@ def _truncate(table: str, on_sqlite: str) -> Attack:
 
 def columns(model: type[models.Model], *but: str) -> list[Attack]:
     return [rewrite(column) for column in model._meta.concrete_fields if column.attname not in but]
+
+
+def _repeat(model: type[models.Model], at: datetime) -> None:
+    """Write the newest history row once more, as of another instant."""
+    row = newest(model)
+    row.pk, row.history_date = row.pk + 1, at
+    model._base_manager.bulk_create([row])
 
 
 def _compact_what_is_not_sealed(_world: World) -> None:
@@ -168,6 +175,10 @@ for _stem, _model in HISTORIES.items():
     ATTACKS |= {
         f"history_of_{_stem}_fixed": [*columns(_model), *_blank_without_redaction(_model)],
         f"history_of_{_stem}_never_deleted": emptied(_model),
-        f"history_of_{_stem}_never_replaced": [again(_model)],
+        f"history_of_{_stem}_never_replaced": [again(_model, f"history_of_{_stem}_goes_forward")],
+        f"history_of_{_stem}_goes_forward": [
+            Attack(lambda w, model=_model: _repeat(model, newest(model).history_date)),  # type: ignore[misc]
+            Attack(lambda w, model=_model: _repeat(model, newest(model).history_date - HOUR)),  # type: ignore[misc]
+        ],
     }
 ATTACKS["history_of_project_fixed"].append(Attack(_redact_no_value))
