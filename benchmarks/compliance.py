@@ -58,7 +58,7 @@ def accounts(count: int) -> Iterator[AccountFacts]:
             "creditCard",
             Preferences(
                 country=row.country,
-                tax_registrations=(TaxRegistration(row.country, row.valid_sample),),
+                tax_registrations=(TaxRegistration(row.country, data().tax_numbers[row.country][0].valid_sample),),
                 invoice_language=row.default_languages[0],
             ),
         )
@@ -100,7 +100,7 @@ def _give_countries() -> None:
     rows = [rows[-1] for rows in data().jurisdictions.values()]
     with connection.cursor() as cursor:
         for number, row in enumerate(rows):
-            registrations = [{"country": row.country, "number": row.valid_sample}]
+            registrations = [{"country": row.country, "number": data().tax_numbers[row.country][0].valid_sample}]
             cursor.execute(
                 f"UPDATE {BillingAccount._meta.db_table} SET country = %s, tax_registrations = %s::jsonb,"
                 " net_days = 30 + id %% 60 WHERE id %% %s = %s",

@@ -21,6 +21,7 @@ from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
 from billing.admin.usage import RequestAssignment, UsagePages
 from billing.admin.wording import in_words, label, readable
+from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
 from billing.services.archival import archive_on
@@ -167,7 +168,9 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
 
     @admin.display(description=gettext_lazy("tax registrations"))
     def tax_numbers(self, row: BillingAccount) -> str:
-        return lines(f"{each.country} {each.number}" for each in row.preferences.tax_registrations)
+        today = timezone.now().date()
+        found = [checked(each, today) for each in row.preferences.tax_registrations]
+        return lines(f"{each.country} {each.number} ({each.name or each.scheme or _('unknown')})" for each in found)
 
     @admin.display(description=gettext_lazy("e-invoicing"))
     def e_invoices(self, row: BillingAccount) -> str:

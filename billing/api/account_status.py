@@ -33,6 +33,14 @@ def tax_registrations(row: BillingAccount) -> list[dict[str, Any]]:
     today = timezone.now().date()
     found = [checked(each, today) for each in row.preferences.tax_registrations]
     return [
-        without_empty({"country": it.country, "scheme": it.scheme, "number": it.number, "form": it.form.value})
+        without_empty(
+            {
+                "country": it.country,
+                "scheme": it.scheme,
+                "name": it.name,
+                "number": it.number,
+                "form": it.form.value,
+            }
+        )
         for it in found
     ]

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from billing.compliance.dataset import data
 from billing.compliance.einvoicing import IDENTIFIERS, EInvoicing
 from billing.compliance.preferences import MAX_TAX_REGISTRATIONS, CustomerKind, Preferences
+from billing.compliance.tax_numbers import Scheme
 from billing.compliance.tax_registrations import LENGTH, Form, TaxRegistration
 from milo.kube.fields import StringField
 from milo.kube.schemas import TextField
@@ -36,8 +37,24 @@ class StandardField(TextField):
     """A standard of e-invoices."""
 
 
+@extend_schema_field({"type": "string", "enum": [scheme.value for scheme in Scheme]})
+class SchemeField(TextField):
+    """A scheme of tax numbers."""
+
+
 class TaxRegistrationSerializer(serializers.Serializer[Any]):
-    country = CountryField(help_text=_("ISO 3166-1 alpha-2 of the country whose number it is, for example DE."))
+    country = CountryField(
+        help_text=_(
+            "ISO 3166-1 alpha-2 of the country whose number it is, for example DE; EU for one-stop shop numbers."
+        )
+    )
+    scheme = SchemeField(
+        required=False,
+        help_text=_(
+            "VAT, GST, NationalBusinessID, PersonalID or Other. Left out, the form of the number tells: the country's"
+            " default first, VAT numbers only with their prefix. status.taxRegistrations has the result."
+        ),
+    )
     number = StringField(
         max_length=10 * LENGTH,
         help_text=_(
@@ -132,7 +149,10 @@ class FormField(serializers.CharField):
 
 class CheckedRegistrationSerializer(serializers.Serializer[Any]):
     country = serializers.CharField(help_text=_("ISO 3166-1 alpha-2 of the country whose number it is."))
-    scheme = serializers.CharField(
+    scheme = SchemeField(
+        required=False, help_text=_("What kind of number it is, as given or told by its form; absent where unknown.")
+    )
+    name = serializers.CharField(
         required=False, help_text=_("Name of the number there, for example USt-IdNr; absent where no data are known.")
     )
     number = serializers.CharField(help_text=_("The number as its authority writes it."))

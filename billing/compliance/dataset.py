@@ -11,13 +11,15 @@ from typing import Protocol, TypeVar
 
 from billing.compliance.jurisdiction_rows import COLUMNS as JURISDICTION_COLUMNS
 from billing.compliance.jurisdiction_rows import home_region, jurisdiction
-from billing.compliance.jurisdictions import Jurisdiction
+from billing.compliance.jurisdictions import EUROPEAN_UNION, Jurisdiction
 from billing.compliance.mandates import MANDATE_COLUMNS, STANDARD_COLUMNS, Mandate, Standard, mandate, standard
 from billing.compliance.payment_methods import COLUMNS as METHOD_COLUMNS
 from billing.compliance.payment_methods import PaymentMethod, payment_method
 from billing.compliance.peppol_schemes import COLUMNS as PEPPOL_COLUMNS
 from billing.compliance.peppol_schemes import PeppolScheme, peppol_scheme
 from billing.compliance.table import Row, read
+from billing.compliance.tax_numbers import COLUMNS as TAX_NUMBER_COLUMNS
+from billing.compliance.tax_numbers import TaxNumber, tax_number
 
 DATA = Path(__file__).with_name("data")
 SOURCE_COLUMNS = ("source", "citation")
@@ -37,8 +39,8 @@ D = TypeVar("D", bound=Dated)
 class Dataset:
     """What the files say. `jurisdictions` and `methods` hold the rows of a key by date, the oldest first.
 
-    `sources` are citations by key, `mandates` by country, `regions` the codes that residency knows, and
-    `peppol_schemes` the schemes of Peppol by their 4 digits.
+    `sources` are citations by key, `mandates` and `tax_numbers` are by country, `regions` the codes that residency
+    knows, and `peppol_schemes` the schemes of Peppol by their 4 digits.
     """
 
     sources: Mapping[str, str]
@@ -49,6 +51,7 @@ class Dataset:
     mandates: Mapping[str, tuple[Mandate, ...]]
     methods: Mapping[str, tuple[PaymentMethod, ...]]
     peppol_schemes: Mapping[str, PeppolScheme]
+    tax_numbers: Mapping[str, tuple[TaxNumber, ...]]
 
     def jurisdiction(self, country: str, on: date) -> Jurisdiction | None:
         """The row of `country` (ISO 3166-1 alpha-2) in force on a day; None where none is known."""
@@ -57,6 +60,20 @@ class Dataset:
     def method(self, member: str, on: date) -> PaymentMethod | None:
         """The row of a method, by its field in the payment profile, in force on a day; None where none is known."""
         return _in_force(self.methods.get(member, ()), on)
+
+    def tax_numbers_of(self, country: str, on: date) -> tuple[TaxNumber, ...]:
+        """The kinds of tax number of a country on a day, as they are tried; the first is the country's default.
+
+        Members of the European Union have the Union's kinds too, after their own.
+        """
+        row = self.jurisdiction(country, on)
+        shared = self.tax_numbers[EUROPEAN_UNION] if row and row.in_eu else ()
+        started = {}
+        for each in (*self.tax_numbers.get(country, ()), *shared):
+            if each.effective_from is None or each.effective_from <= on:
+                # a later row of the same name replaces the earlier one in its place
+                started[each.name] = each
+        return tuple(started.values())
 
 
 @cache
@@ -91,6 +108,14 @@ def load(folder: Path) -> Dataset:
         lambda row: payment_method(row, sources),
     )
     schemes = read(folder / "peppol_schemes.csv", PEPPOL_COLUMNS, ["scheme"], lambda row: peppol_scheme(row, sources))
+    tax_numbers: dict[str, list[TaxNumber]] = defaultdict(list)
+    for number in read(
+        folder / "tax_numbers.csv",
+        TAX_NUMBER_COLUMNS,
+        ["country", "name", "effective_from"],
+        lambda row: tax_number(row, sources),
+    ):
+        tax_numbers[number.country].append(number)
     return Dataset(
         sources=MappingProxyType(sources),
         standards=MappingProxyType(standards),
@@ -100,6 +125,7 @@ def load(folder: Path) -> Dataset:
         mandates=_by_date(mandates, lambda each: each.country),
         methods=_by_date(methods, lambda each: each.member),
         peppol_schemes=MappingProxyType({each.scheme: each for each in schemes}),
+        tax_numbers=MappingProxyType({country: tuple(rows) for country, rows in tax_numbers.items()}),
     )
 
 

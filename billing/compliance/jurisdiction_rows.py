@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Collection
-from importlib import import_module
-from types import ModuleType
 
 import langcodes
 
@@ -22,12 +20,12 @@ from billing.compliance.table import Row
 from billing.currencies import ALLOWED
 
 COLUMNS = (
-    "country effective_from name group currency tax_id_name tax_prefix stdnum_module canonical_regex valid_sample "
-    "invalid_sample b2b_tax_id_required einvoice_mandatory einvoice_optional einvoice_required_ids peppol_eas "
+    "country effective_from name group currency tax_id_name "
+    "b2b_tax_id_required einvoice_mandatory einvoice_optional einvoice_required_ids peppol_eas "
     "language_default language_rule retention_years retention_books_years retention_start retention_note "
     "residency_mode residency_home_region residency_allowed residency_note max_net_days_b2b max_net_kind max_net_note "
     "max_net_days_public late_interest recovery_fee conf_tax conf_einv conf_ret conf_res conf_net unsourced "
-    "typo_catch_pct sources"
+    "sources"
 ).split()
 
 # what the column `unsourced` says in words of its own; an empty group is of columns that no rule reads
@@ -41,7 +39,7 @@ _UNSOURCED: dict[str, tuple[Group, ...]] = {
     "RBI circular text": (Group.RESIDENCY,),
     "adequacy": (Group.RESIDENCY,),
     "threshold": (Group.TAX_REQUIREMENT,),
-    "tin format": (Group.TAX,),
+    "tin format": (),
     "current record act": (Group.RETENTION,),
     "interest": (),
     "14.6%": (),
@@ -69,10 +67,8 @@ def jurisdiction(
     cap, most = row.member("max_net_kind", TermCap), row.optional_number_in("max_net_days_b2b", 1, 365)
     if (cap is TermCap.NONE and most is not None) or (cap in (TermCap.HARD, TermCap.HARD_CONDITIONAL) and most is None):
         raise row.broken("max_net_days_b2b", f"does not fit a cap of kind {cap}")
-    tax = row.member("conf_tax", Confidence)
     confidences = {
-        Group.TAX: tax,
-        Group.TAX_REQUIREMENT: tax,
+        Group.TAX_REQUIREMENT: row.member("conf_tax", Confidence),
         Group.EINVOICE: row.member("conf_einv", Confidence),
         Group.RETENTION: row.member("conf_ret", Confidence),
         Group.RESIDENCY: row.member("conf_res", Confidence),
@@ -86,11 +82,6 @@ def jurisdiction(
         in_eu=row.known("group", ("EU", "EEA", "NON_EU")) == "EU",
         currency=row.known("currency", ALLOWED),
         tax_id_name=row.required("tax_id_name"),
-        tax_prefixes=tuple(re.findall(r"\b[A-Z]{2,3}\b", row.text("tax_prefix"))),
-        tax_modules=check_digit_modules(row),
-        tax_form=_pattern(row),
-        valid_sample=row.text("valid_sample"),
-        invalid_sample=row.text("invalid_sample"),
         tax_id_requirement=row.member("b2b_tax_id_required", TaxIdRequirement),
         einvoice_formats=_formats(row, formats),
         peppol_schemes=_peppol_schemes(row),
@@ -111,7 +102,6 @@ def jurisdiction(
         max_net_note=row.text("max_net_note"),
         confidences=confidences,
         unsourced=_unsourced(row),
-        tax_typos_caught_percent=row.optional_number_in("typo_catch_pct", 0, 100),
         sources=row.items("sources", ";", sources),
     )
 
@@ -122,22 +112,6 @@ def home_region(row: Row) -> str:
     if not re.fullmatch(r"[A-Z]{2}", region):
         raise row.broken("residency_home_region", f"{region!r} is no region of 2 capitals")
     return region
-
-
-def check_digit_modules(row: Row) -> tuple[ModuleType, ...]:
-    """The modules of python-stdnum that a cell names: `lei`, `at.uid`, or `il.idnr (companies: il.hp)`."""
-    names = re.findall(r"^[a-z]+$|\b[a-z]{2}_?\.[a-z_]+\b", row.text("stdnum_module"))
-    try:
-        return tuple(import_module(f"stdnum.{name}") for name in names)
-    except ImportError as error:
-        raise row.broken("stdnum_module", str(error)) from error
-
-
-def _pattern(row: Row) -> re.Pattern[str]:
-    try:
-        return re.compile(row.required("canonical_regex"))
-    except re.error as error:
-        raise row.broken("canonical_regex", str(error)) from error
 
 
 def _formats(row: Row, formats: Collection[str]) -> tuple[str, ...]:

@@ -1,24 +1,23 @@
 """What a country asks of invoices, terms and records."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from types import ModuleType
 
 from iso3166 import countries_by_alpha2
 
 from billing.compliance.findings import Confidence
 
-# XK is in use and not in the standard
-COUNTRIES = frozenset(countries_by_alpha2) - {"XK"}
+# with XK, which ISO 3166-1 leaves to its users, and CLDR, the European Union and the registry of IBANs use for Kosovo
+COUNTRIES = frozenset(countries_by_alpha2)
+# reserved in ISO 3166-1, for mandates and numbers of the Union itself
+EUROPEAN_UNION = "EU"
 
 
 class Group(StrEnum):
     """A group of columns that were researched together."""
 
-    TAX = "tax"
     TAX_REQUIREMENT = "req"
     EINVOICE = "einv"
     RETENTION = "ret"
@@ -78,11 +77,6 @@ class Jurisdiction:
     in_eu: bool
     currency: str
     tax_id_name: str
-    tax_prefixes: tuple[str, ...]
-    tax_modules: tuple[ModuleType, ...]
-    tax_form: re.Pattern[str]
-    valid_sample: str
-    invalid_sample: str
     tax_id_requirement: TaxIdRequirement
     einvoice_formats: tuple[str, ...]
     peppol_schemes: tuple[str, ...]
@@ -103,7 +97,6 @@ class Jurisdiction:
     max_net_note: str
     confidences: Mapping[Group, Confidence]
     unsourced: frozenset[Group]
-    tax_typos_caught_percent: int | None
     sources: tuple[str, ...]
 
     def confidence(self, group: Group) -> Confidence | None:

@@ -6,10 +6,8 @@ from datetime import date
 from enum import StrEnum
 
 from billing.compliance.findings import Confidence
-from billing.compliance.jurisdictions import COUNTRIES
+from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
 from billing.compliance.table import Row
-
-EUROPEAN_UNION = "EU"
 
 
 class Scope(StrEnum):

@@ -12,7 +12,8 @@ from billing.compliance import languages
 from billing.compliance.dataset import data
 from billing.compliance.einvoicing import EInvoicing
 from billing.compliance.jurisdictions import COUNTRIES
-from billing.compliance.tax_registrations import LENGTH, Form, TaxRegistration, checked
+from billing.compliance.tax_numbers import Scheme
+from billing.compliance.tax_registrations import LENGTH, REGISTRATION_COUNTRIES, Form, TaxRegistration, checked
 from milo import card_numbers
 from milo.errors import Cause
 
@@ -58,9 +59,7 @@ class Preferences:
 
     def normalised(self, on: date) -> "Preferences":
         """The same with tax numbers, language tag and identifiers as their authorities write them, to be stored."""
-        registrations = tuple(
-            TaxRegistration(each.country, checked(each, on).number) for each in self.tax_registrations
-        )
+        registrations = tuple(replace(each, number=_kept(each, on)) for each in self.tax_registrations)
         return replace(
             self,
             tax_registrations=registrations,
@@ -73,7 +72,9 @@ class Preferences:
 
         What is as it was `before` is no fault: a scheme that Peppol has removed since, say, breaks no account.
         """
-        found = list(self._causes()) + list(self._tax_causes(on))
+        found = list(self._causes())
+        if before is None or self.tax_registrations != before.tax_registrations:
+            found += self._tax_causes(on)
         if before is None or self.invoice_language != before.invoice_language:
             found += self._language_causes()
         if before is None or self._recipient != before._recipient:
@@ -110,19 +111,33 @@ class Preferences:
             message = _("may hold at most %(limit)d registrations") % {"limit": MAX_TAX_REGISTRATIONS}
             yield Cause(path, message, "FieldValueTooMany")
             return
+        named: dict[tuple[str, str], int] = {}
         for index, registration in enumerate(self.tax_registrations):
-            if registration.country not in COUNTRIES:
+            if registration.country not in REGISTRATION_COUNTRIES:
                 yield _not_a_country(f"{path}[{index}].country")
-            number = f"{path}[{index}].number"
-            if not registration.number.strip():
+            if registration.scheme and registration.scheme not in list(Scheme):
+                message = _("must be one of %(known)s") % {"known": ", ".join(Scheme)}
+                yield Cause(f"{path}[{index}].scheme", message, "FieldValueNotSupported")
+            number, found = f"{path}[{index}].number", checked(registration, on)
+            if not found.number:
                 yield Cause.required(number)
             elif len(registration.number) > LENGTH:
                 yield Cause(number, _("is too long"), "FieldValueTooLong")
             # a number in its country's form is one, though one in ten would pass for a card number
-            elif checked(registration, on).form is not Form.VALID:
+            elif found.form is not Form.VALID:
                 yield from card_numbers.causes(registration.number, number)
-            if registration in self.tax_registrations[:index]:
-                yield Cause(number, _("is named twice"), "FieldValueDuplicate")
+            first = named.setdefault(found.identity, index)
+            if first != index:
+                message = _("is named twice: it is the registration of taxRegistrations[%(first)d]")
+                yield Cause(number, message % {"first": first}, "FieldValueDuplicate")
+
+
+def _kept(registration: TaxRegistration, on: date) -> str:
+    """The number as it is stored; as it was given where `causes` is to see a card number between its groups."""
+    found = checked(registration, on)
+    if found.form is not Form.VALID and card_numbers.found_in(registration.number):
+        return registration.number
+    return found.number
 
 
 def _not_a_country(path: str) -> Cause:

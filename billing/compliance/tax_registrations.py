@@ -1,20 +1,26 @@
-"""Tax registration numbers: their form and check digits. Nobody is asked whether a number is really registered."""
+"""Tax registration numbers: kind, form and check digits. Nobody is asked whether one is really registered."""
 
-import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from string import ascii_lowercase
 from typing import Any
 
 from billing.compliance.dataset import data
-from billing.compliance.jurisdictions import Jurisdiction
+from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
+from billing.compliance.tax_numbers import Scheme, TaxNumber
 
 LENGTH = 40
-# what people put between the groups of a number
-_SEPARATORS = re.compile(r"[\s./\-\u2010-\u2015\u2212]")
-# the number of a qualified invoice issuer is the corporate number behind a T, which the module does not know
-_LETTER_BEFORE = {"stdnum.jp.cn": "T"}
+# a number of the Union's one-stop shop belongs to no country
+REGISTRATION_COUNTRIES = COUNTRIES | {EUROPEAN_UNION}
+# what people put between the groups of a number, besides white space and dashes
+_SEPARATORS = frozenset("./\u00b7\u2212")
+# format and control characters, which nobody sees, and dashes
+_DROPPED = frozenset({"Cf", "Cc", "Pd"})
+# numbers of Greece begin with EL, not with the code of ISO 3166-1 (Directive 2006/112/EC, article 215)
+_VAT_PREFIXES = {"GR": "EL"}
 
 
 class Form(StrEnum):
@@ -27,51 +33,102 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaxRegistration:
-    """A tax number in a country (ISO 3166-1 alpha-2); an account may have several, of one country too."""
+    """A tax number in a country (ISO 3166-1 alpha-2, or EU); an account may have several, of one country too.
+
+    `scheme` is a `Scheme`, or empty where the form of the number is to tell.
+    """
 
     country: str
     number: str
+    scheme: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """As in a manifest."""
-        return {"country": self.country, "number": self.number}
+        """Return it as in a manifest, without a scheme where none was given."""
+        found = {"country": self.country, "number": self.number}
+        return found | {"scheme": self.scheme} if self.scheme else found
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRegistration:
-    """A number as its authority writes it, the name of its scheme there (`USt-IdNr`), and what is known of its form."""
+    """A number as its authority writes it, with what is known of it.
+
+    `scheme` is empty where nothing is known of the country; `name` is what the number is called there (`USt-IdNr`).
+    `kind` is the row it was judged by. `base` is the number without what only marks it as one for VAT: a prefix, or
+    Japan's T.
+    """
 
     country: str
     scheme: str
+    name: str
     number: str
     form: Form
+    base: str
+    kind: TaxNumber | None = None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What two registrations have in common if they are one, however they are written."""
+        return self.country, self.base
 
 
 def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
-    """Normalise a number and check it by the form and the check digits that its country had on a day.
+    """Normalize a number and find its kind by the form and the check digits that its country had on a day.
 
-    `FormatUnknown` where there are no data of the country; then the number is only stripped of separators.
+    With a scheme it must be of that scheme, or the form is invalid; without, the kinds are tried in the order of the
+    data. A VAT number without its prefix is `Other`: the prefix claims the registration. `FormatUnknown` where there
+    are no data of the country, or none of that scheme and nothing that claims to be a VAT number; so too for what is
+    no scheme at all, which is the caller's to refuse.
     """
-    compact = _SEPARATORS.sub("", unicodedata.normalize("NFKC", registration.number)).upper()
-    jurisdiction = data().jurisdiction(registration.country, on)
-    if jurisdiction is None:
-        return CheckedRegistration(registration.country, "", compact, Form.UNKNOWN)
-    number = _canonical(compact, jurisdiction)
-    form = Form.VALID if number and _check_digits_hold(number, jurisdiction) else Form.INVALID
-    return CheckedRegistration(registration.country, jurisdiction.tax_id_name, number or compact, form)
-
-
-def _canonical(compact: str, jurisdiction: Jurisdiction) -> str:
-    """The number with the prefix of its scheme; empty where it has not the form. Greece's GR becomes EL."""
-    prefix = jurisdiction.tax_prefixes[0] if jurisdiction.tax_prefixes else ""
-    written = (compact, prefix + compact, prefix + compact.removeprefix(jurisdiction.country))
-    return next((number for number in written if jurisdiction.tax_form.fullmatch(number)), "")
-
-
-def _check_digits_hold(number: str, jurisdiction: Jurisdiction) -> bool:
-    if not jurisdiction.tax_modules:
-        return True
-    return any(
-        module.is_valid(number.removeprefix(_LETTER_BEFORE.get(module.__name__, "")))
-        for module in jurisdiction.tax_modules
+    country, number = registration.country, _normalized(registration.country, registration.number)
+    kinds = data().tax_numbers_of(country, on)
+    if not kinds or registration.scheme not in ("", *Scheme):
+        return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
+    asked = [kind for kind in kinds if registration.scheme in ("", kind.scheme)]
+    for kind in asked:
+        prefixed = number.startswith(kind.prefix)
+        if (prefixed or registration.scheme) and (base := kind.base(number)):
+            return CheckedRegistration(country, kind.scheme, kind.name, number, Form.VALID, base, kind)
+    if registration.scheme in ("", Scheme.OTHER):
+        for kind in kinds:
+            if kind.prefix and not number.startswith(kind.prefix) and (base := kind.base(number)):
+                name = f"{kind.name} without {kind.prefix}"
+                return CheckedRegistration(country, Scheme.OTHER, name, number, Form.VALID, base, kind)
+    if _may_be_unlisted(registration.scheme, asked, number, kinds):
+        return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
+    judge = asked[0] if asked else kinds[0]
+    return CheckedRegistration(
+        country, registration.scheme or judge.scheme, judge.name, number, Form.INVALID, number, judge
     )
+
+
+def _may_be_unlisted(scheme: str, asked: Sequence[TaxNumber], number: str, kinds: Sequence[TaxNumber]) -> bool:
+    """Whether a number may be of a kind that the data lack: another one, or a national id where none is known."""
+    if any(kind.claims(number) for kind in kinds):
+        return False
+    return scheme == Scheme.OTHER or (scheme in (Scheme.NATIONAL_BUSINESS_ID, Scheme.PERSONAL_ID) and not asked)
+
+
+def _normalized(country: str, text: str) -> str:
+    """The number in ASCII digits and capitals, without separators and what nobody sees. Idempotent.
+
+    Decomposed first: what is dropped may have kept a letter and its mark apart.
+    """
+    kept = (character for character in unicodedata.normalize("NFKD", text) if not _is_dropped(character))
+    number = unicodedata.normalize("NFC", "".join(map(_plain, kept)))
+    prefix = _VAT_PREFIXES.get(country)
+    return prefix + number.removeprefix(country) if prefix and number.startswith(country) else number
+
+
+def _is_dropped(character: str) -> bool:
+    unseen = "\ufe00" <= character <= "\ufe0f"
+    return unseen or character.isspace() or character in _SEPARATORS or unicodedata.category(character) in _DROPPED
+
+
+def _plain(character: str) -> str:
+    """ASCII capitals and digits for ASCII letters and the decimal digits of any script; anything else as it is.
+
+    `str.upper` would make an SS of ß, and a plain I of the dotless one of Turkish.
+    """
+    if character in ascii_lowercase:
+        return character.upper()
+    return str(unicodedata.decimal(character, character))

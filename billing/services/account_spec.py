@@ -50,8 +50,8 @@ class AccountSpec:
     def causes(self, on: date, before: "AccountSpec | None" = None) -> list[Cause]:
         """Every fault of what is given; what is missing is no fault, it keeps the account Incomplete.
 
-        A payment profile, language or e-invoice address that is the one of `before` is none: a card may have expired
-        since, and a rule may have become stricter.
+        A payment profile, language or e-invoice address that is the one of `before` is none, nor are its tax
+        registrations: a card may have expired since, and a rule may have become stricter.
         """
         found = []
         if self.currency_code and self.currency_code not in ALLOWED:

@@ -53,6 +53,37 @@ def test_all_that_is_given_comes_back_and_the_same_again_changes_nothing(admin: 
         assert admin.put(US, made).done() == made
 
 
+def test_a_tax_number_is_kept_as_given_and_the_status_tells_its_kind(admin: Api) -> None:
+    written = [
+        {"country": "FR", "number": "732 829 320"},
+        {"country": "DE", "number": "DE\u200b136\u00ad695\u202c976"},
+        {"country": "DE", "number": "181/815/08155", "scheme": "Other"},
+        {"country": "SA", "number": "3\u0661\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669\u0660\u06613"},
+        {"country": "XK", "number": "810000000"},
+        {"country": "EU", "number": "EU372041333"},
+    ]
+    made = admin.post(ACCOUNTS, an_account(preferences={"country": "XK", "taxRegistrations": written})).done(201)
+    assert made["spec"]["preferences"]["taxRegistrations"] == [
+        {"country": "FR", "number": "732829320"},
+        {"country": "DE", "number": "DE136695976"},
+        {"country": "DE", "number": "18181508155", "scheme": "Other"},
+        {"country": "SA", "number": "310123456789013"},
+        {"country": "XK", "number": "810000000"},
+        {"country": "EU", "number": "EU372041333"},
+    ]
+    assert [(it["scheme"], it["name"], it["form"]) for it in made["status"]["taxRegistrations"]] == [
+        ("NationalBusinessID", "SIREN", "FormatValid"),
+        ("VAT", "USt-IdNr", "FormatValid"),
+        ("Other", "Steuernummer", "FormatValid"),
+        ("VAT", "VAT", "FormatValid"),
+        ("NationalBusinessID", "NUI", "FormatValid"),
+        ("Other", "OSS number (non-Union scheme)", "FormatValid"),
+    ]
+    with nothing_changes():
+        again = made | {"spec": made["spec"] | {"preferences": {"country": "XK", "taxRegistrations": written}}}
+        assert admin.put(US, again).done() == made
+
+
 def test_a_merge_patch_changes_what_it_names_inside_nested_objects(admin: Api) -> None:
     admin.post(ACCOUNTS, full()).done(201)
     changed = admin.patch(
@@ -125,6 +156,22 @@ def test_an_unknown_field_is_refused_by_its_path(admin: Api, spec: dict[str, Any
             {"preferences": {"taxRegistrations": [{"country": "DE", "number": "4111 1111 1111 1111"}]}},
             "taxRegistrations[0].number",
         ),
+        (
+            {"preferences": {"taxRegistrations": [{"country": "DE", "number": "DE136695976", "scheme": "USt"}]}},
+            "taxRegistrations[0].scheme",
+        ),
+        (
+            {
+                "preferences": {
+                    "taxRegistrations": [
+                        {"country": "JP", "number": "T7000012050002"},
+                        {"country": "JP", "number": "7000012050002"},
+                    ]
+                }
+            },
+            "taxRegistrations[1].number",
+        ),
+        ({"preferences": {"country": "EU"}}, "country"),
         ({"preferences": {"invoiceLanguage": "german"}}, "invoiceLanguage"),
         ({"preferences": {"eInvoicing": {"standard": "FAX"}}}, "eInvoicing.standard"),
         ({"preferences": {"eInvoicing": {"identifiers": {"leitwegId": 1}}}}, "eInvoicing.identifiers.leitwegId"),

@@ -23,9 +23,7 @@ ISSUERS = [("4", 13), ("4", 16), ("4", 19), ("51", 16), ("2221", 16), ("34", 15)
 SEPARATORS = ["", " ", "-", ".", "/", "_", "\u00a0", "\u2013", "\u2011", "\u2212", "\u200b", "\u2009", "\u00ad"]
 DIGITS = ["0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19"]
 WORDS = "pay by card ref. invoice 2026-11 of acme, please: (old) no #7 thanks\n\t".split(" ")
-TAX_NUMBERS = [
-    (country, rows[-1].valid_sample) for country, rows in data().jurisdictions.items() if rows[-1].valid_sample
-]
+TAX_NUMBERS = [(country, kind.valid_sample) for country, kinds in data().tax_numbers.items() for kind in kinds]
 TOKENS = ["cc-12345", "424242XXXXXX4242", "pm_1MtwBwLkdIwHu7ix28a3tqPa", "tok_visa", "seti_1Mm8s8LkdIwHu7ix0OXBfTRG"]
 
 
@@ -71,7 +69,8 @@ def test_every_card_number_is_found_and_none_comes_back() -> None:
             causes({"bacsDebit": {"accountToken": "tok", "mandateReference": text}}),
             causes({text: {}}),
             causes({"creditCard": {text: "x"}}),
-            Preferences(tax_registrations=(TaxRegistration("DE", text),)).causes(TODAY),
+            # no number of Austria has as many digits; an old card of 13 may be a German Steuernummer
+            Preferences(tax_registrations=(TaxRegistration("AT", text),)).causes(TODAY),
         ):
             assert found, text
             told = "".join(

@@ -52,6 +52,7 @@ def test_every_row_is_loaded() -> None:
         ("payment_methods.csv", files.methods),
         ("einvoice_standards.csv", files.standards),
         ("peppol_schemes.csv", files.peppol_schemes),
+        ("tax_numbers.csv", [number for numbers in files.tax_numbers.values() for number in numbers]),
     ]:
         assert len(rows_of(DATA / name)) - 1 == len(loaded), name
 
@@ -67,14 +68,12 @@ def test_the_files_are_loaded_once_and_cannot_be_altered() -> None:
 @pytest.mark.parametrize(
     ("file", "row", "column", "value"),
     [
-        ("jurisdictions.csv", 2, "country", "XK"),
+        ("jurisdictions.csv", 2, "country", "ZZ"),
         ("jurisdictions.csv", 3, "country", "AT"),
         ("jurisdictions.csv", 3, "country", ""),
         ("jurisdictions.csv", 4, "currency", "BGN"),
         ("jurisdictions.csv", 5, "effective_from", "01.01.2027"),
         ("jurisdictions.csv", 6, "group", "EUROPE"),
-        ("jurisdictions.csv", 7, "stdnum_module", "cz.nothing"),
-        ("jurisdictions.csv", 8, "canonical_regex", r"DK(\d{8}"),
         ("jurisdictions.csv", 9, "b2b_tax_id_required", "MAYBE"),
         ("jurisdictions.csv", 10, "einvoice_optional", "FINVOICE;FAX"),
         ("jurisdictions.csv", 11, "peppol_eas", "0002|9"),
@@ -127,6 +126,15 @@ def test_the_files_are_loaded_once_and_cannot_be_altered() -> None:
         ("peppol_schemes.csv", 5, "effective_to", "soon"),
         ("peppol_schemes.csv", 2, "registrable", "maybe"),
         ("sources.tsv", 2, "citation", ""),
+        ("tax_numbers.csv", 2, "country", "XI"),
+        ("tax_numbers.csv", 2, "scheme", "TIN"),
+        ("tax_numbers.csv", 2, "prefix", "at"),
+        ("tax_numbers.csv", 2, "form", r"U(\d{8}"),
+        ("tax_numbers.csv", 2, "check_digits", "at.nothing"),
+        ("tax_numbers.csv", 2, "valid_sample", "ATU13585626"),
+        ("tax_numbers.csv", 2, "invalid_sample", "ATU13585627"),
+        ("tax_numbers.csv", 2, "confidence", "high"),
+        ("tax_numbers.csv", 2, "sources", "NOWHERE"),
     ],
 )
 def test_a_broken_cell_is_refused_with_its_file_row_and_column(

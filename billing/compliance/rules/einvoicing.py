@@ -9,8 +9,8 @@ from billing.compliance.dataset import data
 from billing.compliance.einvoicing import ITALY
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity, error_if
-from billing.compliance.jurisdictions import Group
-from billing.compliance.mandates import EUROPEAN_UNION, Identifier, Kind, Mandate, Scope, Standard, Status
+from billing.compliance.jurisdictions import EUROPEAN_UNION, Group
+from billing.compliance.mandates import Identifier, Kind, Mandate, Scope, Standard, Status
 from billing.compliance.preferences import CustomerKind
 
 FIELD = "spec.preferences.eInvoicing"

@@ -1,6 +1,7 @@
 """Tax registrations: required where the customer's country says so, and well-formed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity, error_if
 from billing.compliance.jurisdictions import Group, Jurisdiction, TaxIdRequirement
 from billing.compliance.preferences import CustomerKind
-from billing.compliance.tax_registrations import Form, checked
+from billing.compliance.tax_registrations import CheckedRegistration, Form, TaxRegistration, checked
 
 FIELD = "spec.preferences.taxRegistrations"
 
@@ -33,25 +34,34 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
 
 
 def _malformed(facts: AccountFacts, on: date) -> Iterator[Finding]:
+    # a person may have a number of a kind that the data do not know
+    business = facts.preferences.customer_kind != CustomerKind.INDIVIDUAL
     for index, registration in enumerate(facts.preferences.tax_registrations):
-        row = data().jurisdiction(registration.country, on)
-        if row is None or checked(registration, on).form is not Form.INVALID:
+        found = checked(registration, on)
+        if found.form is not Form.INVALID or found.kind is None:
             continue
-        message = _("is no %(scheme)s of %(country)s: its form or check digits are wrong") % {
-            "scheme": row.tax_id_name,
-            "country": row.name,
-        }
-        # the schemes are those of businesses; a person may have a number of another kind
-        business = facts.preferences.customer_kind != CustomerKind.INDIVIDUAL
         yield Finding(
-            error_if(business and row.firm(Group.TAX)),
+            error_if(business and found.kind.firm),
             f"{FIELD}[{index}].number",
-            message,
-            f"tax.format.{row.country}",
-            row.effective_from,
-            row.confidence(Group.TAX),
-            ";".join(row.sources),
+            _why_malformed(registration, found, on),
+            f"tax.format.{found.country}",
+            found.kind.effective_from,
+            found.kind.confidence,
+            ";".join(found.kind.sources),
         )
+
+
+def _why_malformed(registration: TaxRegistration, found: CheckedRegistration, on: date) -> str:
+    row = data().jurisdiction(found.country, on)
+    names = {"name": found.name, "country": row.name if row else found.country, "scheme": found.scheme}
+    if not registration.scheme:
+        message = _("is no %(name)s of %(country)s, nor another number known there: its form or check digits are wrong")
+        return message % names
+    other = checked(replace(registration, scheme=""), on)
+    if other.form is Form.VALID:
+        message = _("is no %(scheme)s number of %(country)s but %(other_name)s: its scheme is %(other)s")
+        return message % (names | {"other_name": other.name, "other": other.scheme})
+    return _("is no %(scheme)s number of %(country)s: its form or check digits are wrong") % names
 
 
 def _required(row: Jurisdiction, severity: Severity, message: str) -> Finding:

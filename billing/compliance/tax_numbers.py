@@ -1,0 +1,119 @@
+"""The rows of `data/tax_numbers.csv`: every kind of tax number that is known of a country."""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from importlib import import_module
+
+from stdnum import luhn
+
+from billing.compliance.findings import Confidence
+from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
+from billing.compliance.table import Row
+
+COLUMNS = (
+    "country effective_from scheme name prefix form check_digits valid_sample invalid_sample confidence sources"
+).split()
+# digits and capitals in their order, for the check character of India's GST numbers
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Scheme(StrEnum):
+    """What a number stands for. `OTHER` is a tax office's own number, or one whose kind the form does not tell."""
+
+    VAT = "VAT"
+    GST = "GST"
+    NATIONAL_BUSINESS_ID = "NationalBusinessID"
+    PERSONAL_ID = "PersonalID"
+    OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class TaxNumber:
+    """A kind of number in a country, from `effective_from` on (None: since before the data were gathered).
+
+    `form` matches what follows `prefix`, without separators. Its group `checked` holds the part with the check digits
+    where that is not the whole, and its group `base` the part by which the registration is known.
+    """
+
+    country: str
+    effective_from: date | None
+    scheme: Scheme
+    name: str
+    prefix: str
+    form: re.Pattern[str]
+    checks: tuple[Callable[[str], bool], ...]
+    valid_sample: str
+    invalid_sample: str
+    confidence: Confidence
+    sources: tuple[str, ...]
+
+    @property
+    def firm(self) -> bool:
+        """Whether a wrong number may be refused, and not only warned of (compliance.md, finding 5)."""
+        return self.confidence is not Confidence.LOW
+
+    def base(self, number: str) -> str:
+        """Return the part of `number` by which the registration is known, or an empty text if it is another number.
+
+        `number` has no separators, and may come without the prefix.
+        """
+        found = self.form.fullmatch(number.removeprefix(self.prefix))
+        if not found:
+            return ""
+        groups = found.groupdict()
+        base = groups.get("base") or found[0]
+        checked = groups.get("checked") or base
+        return base if not self.checks or any(holds(checked) for holds in self.checks) else ""
+
+    def claims(self, number: str) -> bool:
+        """Return whether `number` has the prefix and the form, whatever its check digits."""
+        return bool(
+            self.prefix and number.startswith(self.prefix) and self.form.fullmatch(number.removeprefix(self.prefix))
+        )
+
+
+def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
+    """Return a validated row. Raises `BrokenData`, also where a sample is not judged as its column says."""
+    prefix = row.text("prefix")
+    if not re.fullmatch("[A-Z]{0,3}", prefix):
+        raise row.broken("prefix", f"{prefix!r} is no prefix of at most 3 capitals")
+    number = TaxNumber(
+        country=row.known("country", COUNTRIES | {EUROPEAN_UNION}),
+        effective_from=row.optional_day("effective_from"),
+        scheme=row.member("scheme", Scheme),
+        name=row.required("name"),
+        prefix=prefix,
+        form=_form(row),
+        checks=tuple(_check(row, name) for name in row.items("check_digits", "|")),
+        valid_sample=row.required("valid_sample"),
+        invalid_sample=row.text("invalid_sample"),
+        confidence=row.member("confidence", Confidence),
+        sources=row.items("sources", ";", sources),
+    )
+    if not number.base(number.valid_sample):
+        raise row.broken("valid_sample", "is not valid")
+    if number.base(number.invalid_sample):
+        raise row.broken("invalid_sample", "is valid")
+    return number
+
+
+def _form(row: Row) -> re.Pattern[str]:
+    try:
+        # digits of other scripts are turned into ASCII before, and match nothing here
+        return re.compile(row.required("form"), re.ASCII)
+    except re.error as error:
+        raise row.broken("form", str(error)) from error
+
+
+def _check(row: Row, name: str) -> Callable[[str], bool]:
+    """The check of a module of python-stdnum, or `luhn_mod_36`, which the library has for GSTIN of one kind only."""
+    if name == "luhn_mod_36":
+        return lambda number: luhn.is_valid(number, _ALPHABET)
+    try:
+        holds: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
+    except ImportError as error:
+        raise row.broken("check_digits", str(error)) from error
+    return holds
