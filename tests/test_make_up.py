@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -10,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ ACCOUNTS = "/apis/billing.milo.io/v1alpha1/billingaccounts"
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
 START_WITHIN = 60.0
 STOP_WITHIN = 20.0
+GIVE_UP_WITHIN = 150.0
 pytestmark = pytest.mark.slow
 
 
@@ -73,6 +75,12 @@ class Up:
         bearer = {"Authorization": f"Bearer {self.tokens()[person]}"}
         return httpx.Client(base_url=self.address("https"), headers=bearer, verify=trust, timeout=30)
 
+    def child(self, name: str) -> int:
+        """The process id of the running server, worker or beat; 0 while there is none."""
+        words = {"server": " milo.dev.server ", "worker": " milo.celery worker ", "beat": " milo.celery beat "}
+        running = [pid for pid, command in processes_of(self.folder).items() if words[name] in command]
+        return running[0] if running else 0
+
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(STOP_WITHIN)
@@ -100,16 +108,23 @@ def up(folder: Path, database: str = "", **environment: str) -> Iterator[Up]:
             process.wait(STOP_WITHIN)
 
 
-def processes_of(folder: Path) -> list[str]:
-    """The command lines of all processes that were started with this data folder."""
-    found = []
+def processes_of(folder: Path) -> dict[int, str]:
+    """The command lines of all processes that were started with this data folder, by process id."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"MILO_DATA_DIR={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
         except OSError:
             continue
     return found
+
+
+def eventually(condition: Callable[[], bool], log: Path) -> None:
+    end = time.monotonic() + START_WITHIN
+    while not condition():
+        assert time.monotonic() < end, log.read_text()[-3000:]
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +188,7 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_p
             assert names(viewer.get(ACCOUNTS)) == ["acme-corp-eu", "acme-corp-labs", "acme-corp-us"]
 
         assert first.stop(signal.SIGINT) == 0
-        assert processes_of(folder) == []
+        assert processes_of(folder) == {}
 
     with up(folder, database) as second:
         second.wait_until_ready()
@@ -181,7 +196,7 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_p
         with second.client("operator") as operator:
             assert operator.get(project).json()["spec"]["displayName"] == "Ours"
         assert second.stop(signal.SIGTERM) == 0
-    assert processes_of(folder) == []
+    assert processes_of(folder) == {}
 
 
 @pytest.fixture(scope="module")
@@ -246,18 +261,63 @@ def test_the_commands_of_a_guide_print_what_is_written_below_them(running: Up, g
 
 
 @pytest.mark.xdist_group("up")
-def test_the_worker_runs_with_beat_and_ends_everything_when_it_dies(running: Up) -> None:
-    log = running.folder / "logs" / "worker.log"
-    end = time.monotonic() + START_WITHIN
-    while "beat: Starting" not in log.read_text():
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.1)
-    workers = subprocess.run(["pgrep", "-f", f"celery.*{running.folder}"], capture_output=True, check=True, text=True)
-    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
-    assert running.process.wait(STOP_WITHIN) == 1
+def test_files_in_the_broker_folder_that_are_no_messages_end_nothing(running: Up) -> None:
+    broker, log = running.folder / "broker", running.folder / "logs" / "worker.log"
+    worker = running.child("worker")
+    no_task = {"body": "", "headers": {"task": "celery.accumulate"}, "properties": {"delivery_info": {}}}
+    contents = [b"", b"\xff\x00", b"[]", b"{}", json.dumps(no_task).encode()]
+    for number, content in enumerate(contents):
+        (broker / f"{number}_probe.celery.msg").write_bytes(content)
+    (broker / "0_folder.celery.msg").mkdir()
+    eventually(lambda: len(list((broker / "dead-letters").iterdir())) == len(contents) + 1, log)
+    assert log.read_text().count("dead_letter ") == len(contents) + 1
+    done = log.read_text().count("succeeded")
+    eventually(lambda: log.read_text().count("succeeded") > done, log)
+    assert running.child("worker") == worker
+
+
+@pytest.mark.xdist_group("up")
+@pytest.mark.parametrize("child", ["server", "worker", "beat"])
+def test_what_is_killed_is_started_again_and_all_works(running: Up, child: str) -> None:
+    log = running.folder / "logs" / f"{child}.log"
+    killed = running.child(child)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: running.child(child) not in (0, killed), running.output)
+    line = f"The {child} has ended (killed by SIGKILL) and is started again in 1 s; its log is {log}"
+    assert line in running.said()
+    with running.client("operator") as operator:
+        assert operator.get(ACCOUNTS).status_code == 200
+    worked = running.folder / "logs" / "worker.log"
+    done = worked.read_text().count("succeeded")
+    eventually(lambda: worked.read_text().count("succeeded") > done, worked)
+    assert running.process.poll() is None
+
+
+@pytest.mark.xdist_group("up")
+def test_the_worker_answers_remote_control(running: Up) -> None:
+    environment = {"PATH": os.environ["PATH"], "MILO_DATA_DIR": str(running.folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "celery", "-A", "milo.celery", "inspect", "ping", "--timeout", "10"]
+    for _time in range(2):
+        done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
+        assert "pong" in done.stdout, done.stderr
+    # the queue of each answer goes with the client that asked
+    replies = running.folder / "broker-control" / "reply.celery.pidbox.exchange"
+    assert json.loads(replies.read_text()) == []
+    assert list((running.folder / "broker").glob("*.reply.celery.pidbox.msg")) == []
+
+
+@pytest.mark.xdist_group("up")
+def test_a_worker_that_keeps_ending_ends_everything_with_the_reason_in_the_last_line(running: Up) -> None:
+    control = running.folder / "broker-control"
+    shutil.rmtree(control)
+    control.touch()
+    os.kill(running.child("worker"), signal.SIGKILL)
+    assert running.process.wait(GIVE_UP_WITHIN) == 1
     last = running.said().splitlines()[-1]
-    assert last == f"CommandError: The worker has stopped (exit status -9); its log is {log}"
-    assert processes_of(running.folder) == []
+    assert re.match(r"CommandError: The worker keeps ending: 6 times within \d+ s, at last exit status 1, ", last)
+    assert f"The broker's folder {control} cannot be used: [Errno 17] File exists" in last
+    assert last.endswith(f"its log is {running.folder / 'logs' / 'worker.log'}")
+    assert processes_of(running.folder) == {}
 
 
 def refusal(tmp_path: Path, **environment: str) -> str:
@@ -265,7 +325,7 @@ def refusal(tmp_path: Path, **environment: str) -> str:
     with up(tmp_path / "var", **environment) as milo:
         assert milo.process.wait(START_WITHIN) != 0
     (line,) = milo.said().splitlines()
-    assert processes_of(tmp_path / "var") == []
+    assert processes_of(tmp_path / "var") == {}
     return line
 
 

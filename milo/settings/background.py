@@ -8,18 +8,27 @@ from milo.settings.environment import DATA_DIR
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT = "milo.broker.transport:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(DATA_DIR / "broker"),
-        "data_folder_out": str(DATA_DIR / "broker"),
+        "folder": str(DATA_DIR / "broker"),
         "control_folder": str(DATA_DIR / "broker-control"),
     }
+# a message that ends its worker should not take others with it
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BEAT_SCHEDULER = "milo.beat:Scheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# a broker that is away is waited for; Celery would give up at the hundredth try
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BEAT_SCHEDULE = {
-    "validate-waiting-accounts": {"task": "billing.tasks.validate_waiting_accounts", "schedule": 60.0},
     # a task that waits for longer than to its next turn is not needed any more
+    "validate-waiting-accounts": {
+        "task": "billing.tasks.validate_waiting_accounts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},

@@ -119,7 +119,7 @@ class Installation:
 
     def start_worker(self) -> None:
         command = ["-m", "celery", "-A", "milo.celery", "worker", "--beat", "--concurrency", "1", "--loglevel", "INFO"]
-        schedule = ["--schedule", str(self.folder / "celerybeat-schedule")]
+        schedule = ["--schedule", str(self.folder / "beat-last-runs.json")]
         self.worker = self._start("worker", [sys.executable, *command, *schedule])
 
     def kill_worker(self) -> None:

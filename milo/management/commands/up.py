@@ -12,8 +12,9 @@ from django.db import DatabaseError, connections
 
 from milo.dev import database, people, samples
 from milo.dev.certificate import development_certificate
+from milo.dev.child import Died
 from milo.dev.kubeconfig import write_kubeconfig
-from milo.dev.processes import Died, Processes, Stopped
+from milo.dev.processes import Processes, Stopped
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         http, https = listen("MILO_HTTP_PORT", 8000), listen("MILO_HTTPS_PORT", 8443)
         try:
             self.prepare()
-            with Processes(settings.DATA_DIR / "logs") as processes:
+            with Processes(settings.DATA_DIR / "logs", self.stderr.write) as processes:
                 self.serve(processes, http, https)
         except (Stopped, KeyboardInterrupt):
             self.stdout.write("Milo has stopped.")
@@ -59,10 +60,10 @@ class Command(BaseCommand):
 
         listening = http.fileno(), https.fileno()
         server = ["-m", "milo.dev.server", *map(str, listening), str(certificate.server)]
+        # the sockets stay open here: a server that is started again finds them, and clients wait meanwhile
         processes.start("server", server, listening)
-        http.close()
-        https.close()
         processes.start("worker", worker_arguments())
+        processes.start("beat", beat_arguments())
         client = samples.Client(secure, certificate.authority, tokens["operator"])
         processes.wait_until(client.answers, START_SECONDS)
         for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
@@ -104,8 +105,12 @@ def listen(variable: str, default: int) -> socket.socket:
 
 
 def worker_arguments() -> list[str]:
-    """One worker with beat; alone, it has nobody to gossip with."""
-    schedule = str(settings.DATA_DIR / "celerybeat-schedule")
+    """One worker; alone, it has nobody to gossip with."""
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    worker = ["-m", "celery", "-A", "milo.celery", "worker", "--loglevel", "INFO", "--pool", "solo"]
-    return [*worker, "--beat", "--schedule", schedule, *quiet]
+    return ["-m", "celery", "-A", "milo.celery", "worker", "--loglevel", "INFO", "--pool", "solo", *quiet]
+
+
+def beat_arguments() -> list[str]:
+    """Beat, a process of its own: inside the worker it could end unnoticed."""
+    schedule = str(settings.DATA_DIR / "beat-last-runs.json")
+    return ["-m", "celery", "-A", "milo.celery", "beat", "--loglevel", "INFO", "--schedule", schedule]

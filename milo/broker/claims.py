@@ -1,0 +1,66 @@
+"""Messages that a consumer has taken and not acknowledged."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from milo.broker.files import lock
+
+ASIDE_SUFFIX = ".new"
+ASIDE_SECONDS = 3600
+
+
+class Claims:
+    """A folder of one consumer, locked while it lives. After kill -9 the lock is free, which the next consumer sees."""
+
+    def __init__(self, folder: Path) -> None:
+        self._all = folder
+        self._own = folder / str(uuid4())
+        self._lock: int | None = None
+
+    def path(self, tag: str) -> Path:
+        """Return where the message `tag` of this consumer lies."""
+        return self._own / tag
+
+    def open(self) -> None:
+        """Make the folder and lock it; again if somebody removed it."""
+        if self._lock is not None and self._own.is_dir():
+            return
+        self.close()
+        # locked before it appears, because an unlocked one is taken for a dead consumer's
+        aside = self._own.with_name(self._own.name + ASIDE_SUFFIX)
+        aside.mkdir(parents=True, exist_ok=True)
+        self._lock = lock(aside, wait=True)
+        aside.rename(self._own)
+
+    def close(self) -> None:
+        """Free the lock. What is here still is recovered by the next consumer."""
+        with suppress(OSError):
+            self._own.rmdir()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def of_the_dead(self) -> Iterator[Path]:
+        """Yield the messages of consumers that live no more; their folders go once nothing is in them."""
+        if not self._all.is_dir():
+            return
+        for folder in list(self._all.iterdir()):
+            try:
+                if folder.name.endswith(ASIDE_SUFFIX) and time.time() - folder.stat().st_ctime < ASIDE_SECONDS:
+                    continue
+                held = lock(folder, wait=False)
+            except OSError:
+                # no folder, or another consumer has just recovered it
+                continue
+            if held is None:
+                continue
+            try:
+                yield from list(folder.iterdir())
+                with suppress(OSError):
+                    folder.rmdir()
+            finally:
+                os.close(held)

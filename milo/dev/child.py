@@ -1,0 +1,120 @@
+"""One process of a running Milo, started again when it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+
+PAUSES_SECONDS = (1, 2, 4, 8, 16)
+"""Before each new start of a process that ends again and again; when they are used up, it is given up."""
+RAN_WELL_SECONDS = 60
+"""A process that lived for so long begins with the first pause again."""
+TAIL_BYTES = 4096
+
+
+class Died(Exception):
+    """A process keeps ending that should not. The message says which, why, and where its log is."""
+
+
+class Child:
+    """`python ARGUMENTS` with open `files`; what it says goes to `log`. `say` gets a line for each new start."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], files: Sequence[int], log: Path, say: Callable[[str], None]
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._arguments, self._files = arguments, files
+        self._say = say
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = self._next_start = 0.0
+        self._deaths: list[float] = []
+
+    def begin(self) -> None:
+        """Start it for the first time, with an empty log."""
+        self.log.unlink(missing_ok=True)
+        self._start()
+
+    def look_after(self) -> None:
+        """Notice that it ended, and start it again once its pause is over. Raises `Died` when it keeps ending."""
+        if self._process is None:
+            if time.monotonic() >= self._next_start:
+                self._start()
+        elif (status := self._process.poll()) is not None:
+            self._process = None
+            self._ended(self._reason(status))
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process:
+            self._process.terminate()
+
+    def end(self, seconds: float) -> None:
+        """Wait for its end, and kill it after so many seconds."""
+        if self._process:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0, seconds))
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> None:
+        environment = os.environ | {
+            "MILO_DATA_DIR": str(settings.DATA_DIR),
+            "PYTHONPATH": str(settings.BASE_DIR),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._started = time.monotonic()
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, *self._arguments],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=self._files,
+                    # Ctrl-C reaches the whole foreground group; these are stopped by us, in order
+                    start_new_session=True,
+                )
+        except OSError as error:
+            # no memory for one more process, say, or no room for its log
+            self._ended(str(error))
+
+    def _ended(self, reason: str) -> None:
+        now = time.monotonic()
+        if now - self._started >= RAN_WELL_SECONDS:
+            self._deaths.clear()
+        self._deaths.append(now)
+        if len(self._deaths) > len(PAUSES_SECONDS):
+            raise Died(
+                f"The {self.name} keeps ending: {len(self._deaths)} times within"
+                f" {now - self._deaths[0]:.0f} s, at last {reason}; its log is {self.log}"
+            )
+        pause = PAUSES_SECONDS[len(self._deaths) - 1]
+        self._next_start = now + pause
+        # whoever reads may have gone away, which ends nothing
+        with suppress(OSError):
+            self._say(f"The {self.name} has ended ({reason}) and is started again in {pause} s; its log is {self.log}")
+
+    def _reason(self, status: int) -> str:
+        """Say how it ended: the signal that killed it, or its exit status and its last words."""
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        words = self._last_words()
+        return f"exit status {status}, {words}" if words else f"exit status {status}"
+
+    def _last_words(self) -> str:
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
