@@ -63,6 +63,9 @@ class Spool:
                 # another consumer was quicker
                 continue
             except OSError as error:
+                if not os.access(self.folder, os.W_OK):
+                    raise
+                # tried again a minute later
                 self._immovable.add(name)
                 log.error("message_cannot_be_taken", message=name, error=str(error))
                 continue
@@ -126,6 +129,7 @@ class Spool:
         if time.monotonic() < self._next_upkeep:
             return
         self._next_upkeep = time.monotonic() + UPKEEP_SECONDS
+        self._immovable.clear()
         for path in self._claims.of_the_dead():
             self._failed(path)
         if not self.folder.is_dir():

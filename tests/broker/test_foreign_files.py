@@ -139,6 +139,24 @@ def test_a_name_as_long_as_names_can_be_is_put_aside_as_well(
     put_aside(broker, capsys)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes to folders of any mode")
+def test_a_folder_that_may_not_be_written_is_waited_for(broker: Broker) -> None:
+    broker.publish("kept")
+    bodies: list[Any] = []
+
+    def handle(body: Any, message: Any) -> None:
+        bodies.append(body)
+        message.ack()
+
+    with broker.consumer(handle) as connection:
+        broker.folder.chmod(0o555)
+        drain(connection)
+        assert bodies == []
+        broker.folder.chmod(0o755)
+        drain(connection)
+    assert bodies == ["kept"]
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "work.msg.bak", ".DS_Store", "msg", "x.other.msg", "x.work.MSG"])
 def test_a_file_that_is_not_of_the_queue_is_left_alone(broker: Broker, name: str) -> None:
     foreign = broker.drop(b"\x00\xffforeign", name)

@@ -17,7 +17,7 @@ from milo.dev.kubeconfig import write_kubeconfig
 from milo.dev.processes import Processes, Stopped
 
 HOST = "127.0.0.1"
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class Command(BaseCommand):
