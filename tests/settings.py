@@ -28,4 +28,4 @@ if not os.environ.get("TEST_DATABASE_URL"):
 _ledger = Path(tempfile.mkdtemp(prefix="milo-ledger-"))
 MILO_LEDGER_KEYS, MILO_LEDGER_HEADS = str(_ledger), str(_ledger / "heads.jsonl")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT = "memory://", None
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT = "memory://", ""
