@@ -13,7 +13,7 @@ from billing.models import ApprovalRequest
 from billing.services import approvals
 from milo.access import Actor
 from milo.errors import Invalid
-from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField
+from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, instant, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
@@ -26,10 +26,8 @@ class ProposalSerializer(serializers.Serializer[Any]):
     )
     hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
     project = StringField(max_length=63, required=False, help_text=gettext_lazy("With AssignUsage: the project."))
-    since = serializers.DateTimeField(
-        required=False, help_text=gettext_lazy("With AssignUsage: the first instant of the span.")
-    )
-    until = serializers.DateTimeField(
+    since = InstantField(required=False, help_text=gettext_lazy("With AssignUsage: the first instant of the span."))
+    until = InstantField(
         required=False, help_text=gettext_lazy("With AssignUsage: the end of the span, not included, in the past.")
     )
 

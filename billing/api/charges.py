@@ -15,7 +15,7 @@ from billing.payment_amounts import amount_text
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
 from milo.errors import Invalid
-from milo.kube.fields import ReferenceSerializer, StringField
+from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, instant, without_empty
 from milo.kube.models import ResourceQuerySet
@@ -33,7 +33,7 @@ class ChargeSpecSerializer(serializers.Serializer[Any]):
     currencyCode = StringField(
         source="currency_code", max_length=3, help_text=gettext_lazy("ISO 4217; that of the account.")
     )
-    dueDate = serializers.DateField(source="due_date", help_text=gettext_lazy("Calendar day on which it is due."))
+    dueDate = DayField(source="due_date", help_text=gettext_lazy("Calendar day on which it is due."))
     description = StringField(
         max_length=500, required=False, allow_blank=True, help_text=gettext_lazy("What it is for.")
     )
@@ -47,7 +47,7 @@ class ChargeStatusSerializer(serializers.Serializer[Any]):
 
 class SettleSpecSerializer(serializers.Serializer[Any]):
     reference = StringField(max_length=200, help_text=gettext_lazy("Reference of the settlement."))
-    settledAt = serializers.DateTimeField(
+    settledAt = InstantField(
         source="settled_at", required=False, help_text=gettext_lazy("When it was settled (UTC); default now.")
     )
 

@@ -14,16 +14,17 @@ from billing.models import BillingAccount
 from billing.services import past
 from milo.access import Actor
 from milo.errors import NotFound
+from milo.kube.fields import InstantField
 from milo.kube.kinds import Reading, kind_of
 from milo.kube.manifests import precise_instant, without_empty
 
 
 class InstantQuerySerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
+    at = InstantField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
 
 
 class BeforeQuerySerializer(serializers.Serializer[Any]):
-    before = serializers.DateTimeField(
+    before = InstantField(
         required=False, help_text=gettext_lazy("An instant (RFC 3339): only what happened before it; now by default.")
     )
 

@@ -10,16 +10,17 @@ from billing.api.examples import PAYMENT_SCHEDULE
 from billing.models import BillingAccount
 from billing.services.payment_schedules import ScheduledPayment, payment_schedule
 from milo.access import Actor
+from milo.kube.fields import CountField, DayField
 from milo.kube.kinds import Reading
 
 
 class ScheduleQuerySerializer(serializers.Serializer[Any]):
-    after = serializers.DateField(help_text=_("Invoices made strictly after this day, as 2026-01-31."))
-    count = serializers.IntegerField(help_text=_("How many invoices, 1 to 100."))
+    after = DayField(help_text=_("Invoices made strictly after this day, as 2026-01-31."))
+    count = CountField(help_text=_("How many invoices, 1 to 100."))
     amount = AmountField(
         required=False, help_text=_("Invoiced amount in the account's currency, for discount and interest.")
     )
-    paidOn = serializers.DateField(
+    paidOn = DayField(
         source="paid_on", required=False, help_text=_("Day of payment, for discount and interest of the amount.")
     )
 

@@ -12,6 +12,7 @@ from billing.access import USAGE_EVENTS
 from billing.api import usage_bodies
 from billing.services.usage_intake import Receipt, report
 from milo.errors import Conflict, Invalid
+from milo.kube import queries
 from milo.kube.endpoints import Endpoint, register
 from milo.kube.views import KubeView
 
@@ -120,6 +121,7 @@ class UsageEventsView(KubeView):
         """Take a batch; of a single event, what is wrong is a refusal."""
         # whoever may not is told so before what was sent is looked at
         self.actor.require("create", USAGE_EVENTS, None)
+        queries.check_names(request.GET, queries.OF_ACTS)
         sent = request._request
         encoding = sent.headers.get("Content-Encoding", "")
         # the stream, because Django bounds `body` for all addresses alike

@@ -14,7 +14,7 @@ from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
 from billing.services.usage_exports import bill_of, page
 from billing.usage.focus import Bill, row
-from milo.kube import objects
+from milo.kube import queries
 from milo.kube.negotiation import wants
 from milo.kube.revisions import in_thread
 from milo.kube.views import KubeView
@@ -36,7 +36,7 @@ class UsageFocusView(KubeView):
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         account: BillingAccount = self.row()
-        query = objects.validate(FocusQuerySerializer, request.GET.dict(), "query")
+        query = queries.read(FocusQuerySerializer, request.GET)
         period = query["period"]
         form = query.get("format") or ("parquet" if wants(PARQUET, request.headers.get("Accept", "")) else "csv")
         file: FocusFile = ParquetFile() if form == "parquet" else CsvFile()

@@ -11,6 +11,7 @@ from billing.models import BillingAccount
 from billing.services.usage_periods import close_month
 from billing.services.usage_reports import EARLIEST, LATEST, of_account
 from milo.access import Actor
+from milo.dates import parse_month
 from milo.kube.fields import StringField
 from milo.kube.kinds import Act, Reading
 from projects.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
@@ -40,7 +41,7 @@ class MonthField(serializers.Field[date, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> date:
         try:
-            month = date.fromisoformat(f"{data}-01")
+            month = parse_month(str(data))
         except ValueError:
             self.fail("form")
         if not EARLIEST <= month <= LATEST:

@@ -12,6 +12,8 @@ from milo.kube.views import KubeView
 
 
 class CollectionView(KubeView):
+    standard = True
+
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """List, or watch with `?watch=true`."""
         parameters = self.parameters

@@ -45,6 +45,7 @@ def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
 
 
 class NamespacesView(KubeView):
+    standard = True
     shape = NamespaceShape()
 
     @property

@@ -19,6 +19,8 @@ from milo.kube.views import KubeView
 
 
 class EventsView(KubeView):
+    standard = True
+
     kind = EventShape()
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:

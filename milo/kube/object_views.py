@@ -26,6 +26,8 @@ PATCHES = {
 
 
 class ObjectView(KubeView):
+    standard = True
+
     @property
     def allowed_methods(self) -> list[str]:
         """For the Allow header: DELETE is answered too, with the way to do without it."""

@@ -15,6 +15,13 @@ CHOICES = {"fieldValidation": VALIDATIONS, "includeObject": INCLUDES, "dryRun": 
 NUMBERS = ("limit", "timeoutSeconds", "resourceVersion")
 MAX_VERSION = 10**18
 EXACT, NOT_OLDER_THAN = MATCHES = ("Exact", "NotOlderThan")
+TEXTS = ("continue", "fieldManager", "fieldSelector", "labelSelector")
+SINGLE = (*FLAGS, *NUMBERS, *TEXTS, "fieldValidation", "includeObject", "resourceVersionMatch")
+# https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/, and what client-go sends by itself
+STANDARD = frozenset({*SINGLE, "dryRun", "gracePeriodSeconds", "orphanDependents", "pretty", "propagationPolicy"}) | {
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+    "timeout",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +32,20 @@ class Parameters:
 
     def check(self) -> None:
         """Refuse a value that is not understood, also of a parameter that this request has no use for."""
+        for name in SINGLE:
+            if len(self.query.getlist(name)) > 1:
+                raise Refused(_("%(name)s is given more than once") % {"name": name})
         for name in FLAGS:
             self.flag(name)
         for name in NUMBERS:
             self.number(name, 0)
         for name, choices in CHOICES.items():
             self.choice(name, choices, choices[0])
-        _ = self.match
+        bool(self.match)  # refuses, as the others do
+
+    def unknown(self) -> list[str]:
+        """The parameters that Kubernetes does not know either, which it ignores."""
+        return [name for name in self.query if name not in STANDARD]
 
     def flag(self, name: str) -> bool:
         value = self.query.get(name)

@@ -5,13 +5,15 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from milo.kube import objects, reading_tables
+from milo.kube import objects, queries, reading_tables
 from milo.kube.kinds import Act, Reading
 from milo.kube.negotiation import CSV, respond_csv, wants
 from milo.kube.views import KubeView
 
 
 class StatusView(KubeView):
+    standard = True
+
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Read the object through its status subresource; status is written by acts only."""
         return self.one(self.manifest())
@@ -25,6 +27,7 @@ class ActView(KubeView):
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         act: Act = self.of
         row = self.row()
+        queries.check_names(self.request.GET, queries.OF_ACTS)
         self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
         raw = self.request._request.body
         spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
@@ -43,7 +46,7 @@ class ReadingView(KubeView):
         row = self.row()
         if reading.act:
             self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=reading.act)
-        query = objects.validate(reading.parameters, self.request.GET.dict(), "query")
+        query = queries.read(reading.parameters, self.request.GET)
         value = reading.call(row, query, actor=self.actor)
         if wants(CSV, request.headers.get("Accept", "")):
             return respond_csv(reading_tables.rows(reading, value), f"{row.name}-{reading.name}")

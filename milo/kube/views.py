@@ -26,6 +26,7 @@ from milo.kube.status import MethodNotAllowed
 from milo.kube.throttle import RequestThrottle
 from milo.prepared import Given, Prepared
 
+_NAME_SHOWN, _WARNED = 80, 10
 _ORGANIZATION = Prepared(
     lambda: namespace_kind().model._default_manager.filter(name=Given("name")).values_list("pk", flat=True)
 )
@@ -46,6 +47,8 @@ class KubeView(APIView):
     """Of request bodies, besides `identity`."""
     name_sent = ""
     revision_shown = ""
+    # of the operations that Kubernetes defines, which ignore parameters that they do not know
+    standard: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -59,7 +62,12 @@ class KubeView(APIView):
             preconditions.refuse(request.headers)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """As DRF; a parameter that was ignored is named in a Warning header, which kubectl shows."""
         final = super().finalize_response(request, response, *args, **kwargs)
+        if self.standard and (unknown := self.parameters.unknown()):
+            ignored = (f'299 - "unknown query parameter {_quoted(name[:_NAME_SHOWN])} is ignored"' for name in unknown)
+            earlier = [final["Warning"]] if "Warning" in final else []
+            final["Warning"] = ", ".join([*earlier, *list(ignored)[:_WARNED]])
         return representations.finish(request._request, final, self.revision_shown)
 
     def perform_authentication(self, request: Request) -> None:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from billing.models import BillingAccountBinding
-from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField, StringListField
+from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField, StringListField
 from milo.kube.schemas import ConditionSerializer
 from projects.models import Organization, Project
 
@@ -50,10 +50,10 @@ class ProjectStatusSerializer(serializers.Serializer[Any]):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(
+    at = InstantField(
         required=False, help_text=_("An instant (RFC 3339): answer with who paid then, instead of the whole timeline.")
     )
-    asKnownAt = serializers.DateTimeField(
+    asKnownAt = InstantField(
         required=False,
         help_text=_("An instant (RFC 3339), with `at`: answer as the ledger knew it then, from its history."),
     )

@@ -14,6 +14,7 @@ from billing.services.usage_reports import GRANULARITIES, GROUPS, TOTAL, Line, U
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.errors import Cause, Invalid
+from milo.kube.fields import DayField, NamesField
 from milo.kube.kinds import Reading
 from milo.kube.manifests import without_empty
 from milo.kube.schemas import NothingSerializer
@@ -22,15 +23,16 @@ from projects.models import Organization, Project
 
 API_VERSION = "usage.milo.io/v1alpha1"
 _QUERY: dict[str, Any] = {
-    "from": serializers.DateField(
-        required=False, help_text=gettext_lazy("First day; default the first of this month.")
-    ),
-    "to": serializers.DateField(required=False, help_text=gettext_lazy("The day after the last; default tomorrow.")),
+    "from": DayField(required=False, help_text=gettext_lazy("First day; default the first of this month.")),
+    "to": DayField(required=False, help_text=gettext_lazy("The day after the last; default tomorrow.")),
     "granularity": serializers.ChoiceField(
         GRANULARITIES, required=False, default=TOTAL, help_text=gettext_lazy("A sum per day, per month, or in total.")
     ),
-    "groupBy": serializers.CharField(
-        required=False, help_text=gettext_lazy("What is told apart besides the unit: account, project, service, meter.")
+    "groupBy": NamesField(
+        required=False,
+        help_text=gettext_lazy(
+            "What is told apart besides the unit: account, project, service, meter; separated by commas, or repeated."
+        ),
     ),
     "timeZone": serializers.CharField(
         required=False,
@@ -96,15 +98,19 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+# files beside the zones: whatever the server's own clock is set to, and none at all
+_NO_PLACES = {"localtime", "Factory"}
+
+
 @cache
 def _zones() -> frozenset[str]:
     # looked up once, because that reads the files of all zones
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - _NO_PLACES
 
 
 def query_of(sent: dict[str, Any]) -> UsageQuery:
     """The query that the parameters ask. Raises `Invalid` for a group or a time zone that there is not."""
-    by = tuple(dict.fromkeys(name.strip() for name in sent.get("groupBy", "").split(",") if name.strip()))
+    by = tuple(sent.get("groupBy", ()))
     zone = sent.get("timeZone", "UTC")
     causes = []
     if unknown := [name for name in by if name not in GROUPS]:

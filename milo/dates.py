@@ -1,0 +1,34 @@
+"""Days and instants as people and programs write them: one form each, that of RFC 3339."""
+
+import re
+from datetime import UTC, date, datetime
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
+)
+
+
+def parse_day(text: str) -> date:
+    """Return the day of `text`, such as "2026-01-31". Raises ValueError for anything else, week dates included."""
+    if not DAY.fullmatch(text):
+        raise ValueError("must be a day such as 2026-01-31")
+    return date.fromisoformat(text)
+
+
+def parse_month(text: str) -> date:
+    """Return the first day of the month of `text`, such as "2026-01". Raises ValueError for anything else."""
+    return parse_day(f"{text}-01")
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the instant of `text`, such as "2026-01-31T12:00:00Z", in UTC; digits under a microsecond are dropped.
+
+    Raises ValueError for anything else, an instant without offset included.
+    """
+    if not INSTANT.fullmatch(text):
+        raise ValueError("must be an instant such as 2026-01-31T12:00:00Z")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar") from error
