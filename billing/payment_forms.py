@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from types import ModuleType
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -22,7 +23,7 @@ def anything(value: Any) -> str:
 
 
 def matching(pattern: str, message: Callable[[], str]) -> Form:
-    return lambda value: "" if re.fullmatch(pattern, value) else message()
+    return lambda value: "" if re.fullmatch(pattern, value, re.ASCII) else message()
 
 
 def digits(least: int, most: int) -> Form:
@@ -55,16 +56,21 @@ def vpa_token(value: str) -> str:
     return _("is an address to pay from and no token reference") if "@" in value else ""
 
 
+def _holds(module: ModuleType, value: str) -> bool:
+    """Whether a number is one of a module of python-stdnum, which would take digits of other scripts too."""
+    return value.isascii() and bool(module.is_valid(value))
+
+
 def remittance(value: str) -> str:
     creditor_reference = re.match(r"RF[0-9]{2}", value)
-    return _("has wrong check digits (ISO 11649)") if creditor_reference and not iso11649.is_valid(value) else ""
+    return _("has wrong check digits (ISO 11649)") if creditor_reference and not _holds(iso11649, value) else ""
 
 
 def qr_reference(value: str) -> str:
     compact = value.replace(" ", "")
     is_esr = re.fullmatch(r"[0-9]{27}", compact) and esr.is_valid(compact)
     wrong = _("must be 27 digits with a check digit, or a creditor reference (ISO 11649)")
-    return "" if is_esr or iso11649.is_valid(compact) else wrong
+    return "" if is_esr or _holds(iso11649, compact) else wrong
 
 
 def kid(value: str) -> str:
@@ -87,7 +93,7 @@ def clabe(value: str) -> str:
 
 
 def payer_tax_id(value: str) -> str:
-    return "" if cpf.is_valid(value) or cnpj.is_valid(value) else _("is no CPF or CNPJ")
+    return "" if _holds(cpf, value) or _holds(cnpj, value) else _("is no CPF or CNPJ")
 
 
 def day(value: str) -> str:
@@ -111,7 +117,7 @@ def country(value: str) -> str:
 
 
 def bic(value: str) -> str:
-    return "" if iso9362.is_valid(value) else _("is no BIC (ISO 9362)")
+    return "" if _holds(iso9362, value) else _("is no BIC (ISO 9362)")
 
 
 def confirmed(value: bool) -> str:

@@ -53,7 +53,9 @@ _LANGUAGES = {
     "INDONESIAN": "id", "KOREAN": "ko", "MALAY": "ms", "MAORI": "mi", "NORWEGIAN": "no", "PORTUGUESE": "pt",
     "SPANISH": "es", "SWEDISH": "sv", "THAI": "th", "TURKISH": "tr", "VIETNAMESE": "vi",
 }  # fmt: skip
-_CONDITION = re.compile(r"ANY|ANY_WITH_(SAFEGUARD|FILING|[A-Z]{2}_COPY|[A-Z]{2}_TERMINAL)|APPROVED_OFFSHORE|US_DPF\w*")
+_CONDITION = re.compile(
+    r"ANY|ANY_WITH_(SAFEGUARD|FILING|[A-Z]{2}_COPY|[A-Z]{2}_TERMINAL)|APPROVED_OFFSHORE|US_DPF[A-Z_]*"
+)
 
 
 def jurisdiction(
@@ -123,7 +125,7 @@ def _formats(row: Row, formats: Collection[str]) -> tuple[str, ...]:
 
 def _peppol_schemes(row: Row) -> tuple[str, ...]:
     schemes = row.items("peppol_eas", "|")
-    if wrong := [scheme for scheme in schemes if not re.fullmatch(r"\d{4}", scheme)]:
+    if wrong := [scheme for scheme in schemes if not re.fullmatch("[0-9]{4}", scheme)]:
         raise row.broken("peppol_eas", f"{wrong[0]!r} is no scheme of 4 digits")
     return schemes
 

@@ -60,7 +60,7 @@ class Row:
 
     def number_in(self, column: str, low: int, high: int) -> int:
         value = self.required(column)
-        if not value.isdecimal() or not low <= int(value) <= high:
+        if not (value.isascii() and value.isdecimal()) or not low <= int(value) <= high:
             raise self.broken(column, f"is no number from {low} to {high}")
         return int(value)
 

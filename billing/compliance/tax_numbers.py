@@ -76,11 +76,14 @@ class TaxNumber:
 
 
 def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
-    """Return a validated row. Raises `BrokenData`, also where a sample is not judged as its column says."""
+    """Return a validated row. Raises `BrokenData`.
+
+    The samples are judged by the tests alone: some modules read large tables at their first number.
+    """
     prefix = row.text("prefix")
     if not re.fullmatch("[A-Z]{0,3}", prefix):
         raise row.broken("prefix", f"{prefix!r} is no prefix of at most 3 capitals")
-    number = TaxNumber(
+    return TaxNumber(
         country=row.known("country", COUNTRIES | {EUROPEAN_UNION}),
         effective_from=row.optional_day("effective_from"),
         scheme=row.member("scheme", Scheme),
@@ -93,11 +96,6 @@ def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
         confidence=row.member("confidence", Confidence),
         sources=row.items("sources", ";", sources),
     )
-    if not number.base(number.valid_sample):
-        raise row.broken("valid_sample", "is not valid")
-    if number.base(number.invalid_sample):
-        raise row.broken("invalid_sample", "is valid")
-    return number
 
 
 def _form(row: Row) -> re.Pattern[str]:

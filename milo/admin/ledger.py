@@ -23,6 +23,10 @@ helpers.AdminForm = AdminForm  # type: ignore[misc]
 helpers.Fieldline = Fieldline  # type: ignore[misc]
 
 
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
 # simple-history reverts a row on POST even for those who may only view (traps.md)
 @method_decorator(require_safe, name="history_view")
 @method_decorator(require_safe, name="history_form_view")
@@ -67,14 +71,14 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         return ModelDelta(changes, [change.field for change in changes], before, after)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        if not object_id.isdecimal():
+        if not _is_key(object_id):
             raise Http404  # the library would ask the database for it
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        if not (object_id.isdecimal() and version_id.isdecimal()):
+        if not (_is_key(object_id) and _is_key(version_id)):
             raise Http404
         record = get_object_or_404(self.model.history, pk=version_id, id=object_id)
         return super().history_form_view(request, object_id, version_id, {"record": record})

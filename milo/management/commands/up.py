@@ -93,7 +93,7 @@ User         Role                          Password of the admin"""
 def listen(variable: str, default: int) -> socket.socket:
     """A listening socket of this machine at the port that the environment names. Raises `CommandError`."""
     named = os.environ.get(variable) or str(default)
-    if not named.isdecimal() or int(named) > 65535:
+    if not (named.isascii() and named.isdecimal()) or int(named) > 65535:
         raise CommandError(f"{variable} must be the number of a port, not {named}")
     try:
         return socket.create_server((HOST, int(named)))
