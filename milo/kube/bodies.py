@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 # also the byte order mark, which JSON forbids
 _JSON_BEGINS = ("{", "[", '"', "\ufeff")
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][-+]?\d{1,3})?")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][-+]?\d{1,3})?", re.ASCII)
 _CONSTANTS: dict[str, Any] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 
