@@ -12,7 +12,8 @@ os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
 os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
 
 from milo.settings import *  # noqa: F403
-from milo.settings import BASE_DIR, DATABASES
+from milo.settings import DATABASES
+from milo.settings.environment import BASE_DIR
 
 if not os.environ.get("TEST_DATABASE_URL"):
     # a file, because threads of one test must see one database

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -273,6 +274,64 @@ def test_files_in_the_broker_folder_that_are_no_messages_end_nothing(running: Up
     assert len(list(broker.glob("dead-letters/*"))) == len(contents) + 1
     done = log.read_text().count("succeeded")
     eventually(lambda: log.read_text().count("succeeded") > done, log)
+    assert running.child("worker") == worker
+
+
+def a_task(identifier: str) -> dict[str, Any]:
+    """The message of a task that does nothing, as Celery's protocol 2 has it."""
+    return {
+        "body": "W1tdLCB7fSwge31d",
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {
+            "task": "celery.accumulate",
+            "id": identifier,
+            "root_id": identifier,
+            "parent_id": None,
+            "group": None,
+            "argsrepr": "()",
+            "kwargsrepr": "{}",
+            "retries": 0,
+            "eta": None,
+            "expires": None,
+            "timelimit": [None, None],
+        },
+        "properties": {
+            "correlation_id": identifier,
+            "reply_to": identifier,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": "celery"},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": identifier,
+        },
+    }
+
+
+def damaged_tasks() -> Iterator[dict[str, Any]]:
+    """Tasks in which one field is missing, or has a value of another type."""
+    for place in ((), ("headers",), ("properties",), ("properties", "delivery_info")):
+        for field in reduce(dict.__getitem__, place, a_task("")):
+            for values in ([], [None], [5], ["x"], [[1]], [{"a": 1}], [True]):
+                task = a_task(str(uuid4()))
+                target = reduce(dict.__getitem__, place, task)
+                del target[field]
+                if values:
+                    (target[field],) = values
+                yield task
+
+
+@pytest.mark.xdist_group("up")
+def test_tasks_with_a_field_that_is_missing_or_of_another_type_end_nothing(running: Up) -> None:
+    broker, log = running.folder / "broker", running.folder / "logs" / "worker.log"
+    worker = running.child("worker")
+    for number, task in enumerate(damaged_tasks()):
+        (broker / f"{number}.new").write_text(json.dumps(task))
+        (broker / f"{number}.new").rename(broker / f"{number:03}_damaged.celery.msg")
+    (broker / "last.new").write_text(json.dumps(a_task("last")))
+    (broker / "last.new").rename(broker / "last.celery.msg")
+    eventually(lambda: "Task celery.accumulate[last] succeeded" in log.read_text(), log)
+    assert list(broker.glob("*_damaged.celery.msg")) == []
     assert running.child("worker") == worker
 
 
