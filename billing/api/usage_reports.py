@@ -9,7 +9,8 @@ from rest_framework import serializers
 
 from billing.models import BillingAccount
 from billing.services.usage_periods import close_month
-from billing.services.usage_reports import EARLIEST, LATEST, of_account
+from billing.services.usage_reports import of_account
+from billing.usage.times import EARLIEST, LATEST
 from milo.access import Actor
 from milo.dates import parse_month
 from milo.kube.fields import StringField

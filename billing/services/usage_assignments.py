@@ -22,6 +22,7 @@ from billing.models.usage_rollup import MONTH
 from billing.services import usage_locks, usage_sums, usage_times
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.usage.quantities import plain
+from billing.usage.times import EARLIEST, FIRST, LATEST
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -73,6 +74,9 @@ def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | Non
     since, until = (_instant(proposal.get(key)) for key in ("since", "until"))
     if since is None or until is None or since >= until:
         found.append(Cause(f"{FIELD}.until", _("since and until must be instants, until the later one")))
+    elif since < FIRST:
+        message = _("must lie between %(earliest)s and %(latest)s")
+        found.append(Cause(f"{FIELD}.since", message % {"earliest": EARLIEST, "latest": LATEST}))
     elif until > timezone.now():
         found.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
     return (Span(project, since, until) if project and since and until else None), found

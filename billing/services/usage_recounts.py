@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, Min, Q
+from django.db.models import Min, Q
 
 from billing.models import BillingAccount, UsageEvent, UsageRollup
 from billing.models.usage_partitions import next_month
@@ -39,17 +39,23 @@ def projects_of(account: BillingAccount | None) -> ProjectQuerySet:
 
 
 def chunks(project: Project, start: date | None = None, end: date | None = None) -> Iterator[Chunk]:
-    """The months of a project that have events or sums, from that of the day `start` to that of `end`, if given."""
-    events = UsageEvent.objects.filter(project=project).aggregate(first=Min("time"), last=Max("time"))
-    sums = UsageRollup.objects.filter(project=project).aggregate(first=Min("starts_on"), last=Max("starts_on"))
-    days = [at.astimezone(UTC).date() for at in events.values() if at] + [day for day in sums.values() if day]
-    if not days:
-        return
-    month = max([min(days), *([start] if start else [])]).replace(day=1)
-    last = min([max(days), *([end] if end else [])])
-    while month <= last:
+    """The months of a project that have events or sums, from that of the day `start` to that of `end`, if given.
+
+    Months without either are leapt over: events of an earlier version may lie millennia apart.
+    """
+    month = _used_from(project, start.replace(day=1) if start else date.min)
+    while month and (end is None or month <= end):
         yield Chunk(project, month)
-        month = next_month(month)
+        month = _used_from(project, next_month(month))
+
+
+def _used_from(project: Project, day: date) -> date | None:
+    """The first month from `day` on in which the project has events or sums."""
+    since = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    event = UsageEvent.objects.filter(project=project, time__gte=since).aggregate(at=Min("time"))["at"]
+    total = UsageRollup.objects.filter(project=project, starts_on__gte=day).aggregate(on=Min("starts_on"))["on"]
+    days = [event.astimezone(UTC).date()] if event else []
+    return min([*days, *([total] if total else [])]).replace(day=1) if event or total else None
 
 
 def verify(chunk: Chunk) -> dict[Of, Amount]:

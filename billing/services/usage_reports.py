@@ -21,6 +21,7 @@ from billing.models.quantity import ExactSum
 from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
 from billing.services import usage_sums
+from billing.usage.times import EARLIEST, LATEST
 from milo.errors import Cause, Invalid
 from milo.prepared import Given, Prepared
 from projects.models import Project
@@ -31,8 +32,6 @@ GROUPS = {"account": "account__name", "project": "project__name", "service": "me
 MAX_DAYS_OF_ZONE = 92
 MAX_DAYS = 3 * 366
 MAX_LINES = 50_000
-# days beyond which there are no months or time zones to reckon with
-EARLIEST, LATEST = date(1900, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

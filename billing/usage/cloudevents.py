@@ -15,6 +15,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from billing.usage.quantities import FORM
+from billing.usage.times import EARLIEST, END, FIRST, LATEST
 from billing.usage.units import MAX_LENGTH, instead, is_unit
 from milo import card_numbers
 from milo.errors import Cause
@@ -33,6 +34,7 @@ _DATA = frozenset({"service", "meter", "quantity", "unit", "dimensions", "correc
 _DIGITS = re.compile(r"\d(?:\D?\d){12}")
 # lazy, and made once: an intake reads 10,000 events and translates nothing unless one is rejected
 _IS_TIME = _("must be an RFC 3339 timestamp with its offset")
+_IN_RANGE = _("must lie between %(earliest)s and %(latest)s")
 _IS_SUBJECT = _("must be projects/NAME")
 _IS_NAME = _("must be letters, digits, . _ / -, at most 100 of them")
 _IS_QUANTITY = _("must be a decimal in a string: at most 20 digits, and 12 after the point")
@@ -104,9 +106,12 @@ def _time(event: dict[str, Any]) -> datetime:
     text = _named(event, "time", TIME, _IS_TIME)
     try:
         time = datetime.fromisoformat(text.upper())
-        return time if time.tzinfo is UTC else time.astimezone(UTC)
+        time = time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Rejected("time", _("is no instant of the calendar")) from error
+    if not FIRST <= time < END:
+        raise Rejected("time", _IN_RANGE % {"earliest": EARLIEST, "latest": LATEST})
+    return time
 
 
 def _dimensions(data: dict[str, Any]) -> dict[str, str]:

@@ -12,11 +12,16 @@ from billing.services.usage_corrections import overcorrected
 from billing.services.usage_recounts import Chunk
 from billing.services.usage_sums import Amount, Of
 from billing.usage.quantities import plain
+from billing.usage.times import EARLIEST, LATEST
+from milo.dates import parse_month
 
 
 def month(text: str) -> date:
-    """The first day of a month such as `2026-11`."""
-    return date.fromisoformat(f"{text}-01")
+    """The first day of a month such as `2026-11`. Raises ValueError for one in which no usage can lie."""
+    first = parse_month(text)
+    if not EARLIEST <= first < LATEST:
+        raise ValueError("no usage can lie there")
+    return first
 
 
 class Command(BaseCommand):
