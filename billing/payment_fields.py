@@ -6,7 +6,7 @@ number, no IBAN. Every name that `data/payment_methods.csv` requires or allows h
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -22,18 +22,24 @@ _SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
 _IBAN_LENGTHS = range(15, 35)
 
 
+def _never(value: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentField:
     """A field: its JSON `type` (string, integer, boolean; a `format` of date or decimal is a string) and its form.
 
-    `form` tells what is wrong with a value of that type, or nothing. What `holds_account_number` by its nature is
-    not searched for card numbers, of which one in ten would be one (compliance.md, "Card numbers").
+    `form` tells what is wrong with a value of that type, or nothing. A field that `holds_account_number` by its nature,
+    and a value that `is_number` of a kind of its own, are not searched for card numbers, of which one in ten would be
+    one (compliance.md, "Card numbers").
     """
 
     form: forms.Form = forms.anything
     type: type = str
     format: str = ""
     holds_account_number: bool = False
+    is_number: Callable[[str], bool] = _never
 
     def fault(self, value: Any) -> str:
         """What is wrong with a value of the manifest; empty where nothing is. The value is not repeated."""
@@ -42,7 +48,8 @@ class PaymentField:
         if isinstance(value, str):
             if len(value) > REFERENCE_LENGTH:
                 return _("is too long")
-            if not self.holds_account_number and (secret := secret_in(value)):
+            searched = not self.holds_account_number and not self.is_number(value)
+            if searched and (secret := secret_in(value)):
                 return secret
         return self.form(value)
 
@@ -89,7 +96,6 @@ FIELDS: Mapping[str, PaymentField] = MappingProxyType(
             [
                 "agreementReference",
                 "billingAgreementReference",
-                "boletoReference",
                 "confirmationNumber",
                 "creditApprovalReference",
                 "ddaReference",
@@ -126,6 +132,7 @@ FIELDS: Mapping[str, PaymentField] = MappingProxyType(
         ),
         "accountType": PaymentField(forms.one_of("checking", "savings")),
         "bic": PaymentField(forms.bic),
+        "boletoReference": PaymentField(is_number=forms.is_boleto),
         "bsbLast3": _LAST_3,
         "clabeVirtualReference": PaymentField(forms.clabe, holds_account_number=True),
         "debtorBankConfirmed": PaymentField(forms.confirmed, bool),
@@ -133,7 +140,7 @@ FIELDS: Mapping[str, PaymentField] = MappingProxyType(
         "expMonth": PaymentField(forms.between(1, 12), int),
         "expYear": PaymentField(forms.between(2000, 2099), int),
         "institutionNumber": _LAST_3,
-        "kidNumber": PaymentField(forms.kid),
+        "kidNumber": PaymentField(forms.kid, is_number=forms.valid(forms.kid)),
         "mandateMaxAmount": PaymentField(forms.amount, format="decimal"),
         "padAgreementType": PaymentField(forms.one_of("personal", "business")),
         "payerEmailMasked": PaymentField(
@@ -141,10 +148,15 @@ FIELDS: Mapping[str, PaymentField] = MappingProxyType(
         ),
         "payerTaxId": PaymentField(forms.payer_tax_id, holds_account_number=True),
         "pixTxid": PaymentField(forms.matching(r"[A-Za-z0-9]{26,35}", lambda: _("must be 26 to 35 letters or digits"))),
-        "qrReference": PaymentField(forms.qr_reference),
+        "qrReference": PaymentField(forms.qr_reference, is_number=forms.valid(forms.qr_reference)),
         "remittanceReference": PaymentField(forms.remittance),
         "sortCodeLast2": _LAST_2,
         "transitLast2": _LAST_2,
         "vpaToken": PaymentField(forms.vpa_token),
     }
 )
+
+NUMBERS = frozenset(
+    name for name, field in FIELDS.items() if field.holds_account_number or field.is_number is not _never
+)
+"""The fields that may hold a number of a kind of its own."""

@@ -34,6 +34,16 @@ def digits(least: int, most: int) -> Form:
     )
 
 
+def valid(form: Form) -> Callable[[str], bool]:
+    """Whether a value has a form, its check digits included."""
+    return lambda value: not form(value)
+
+
+def is_boleto(value: str) -> bool:
+    """Whether a value is the barcode of a boleto (44 digits) or the line that people type (47, of tributes 48)."""
+    return bool(re.fullmatch(r"[0-9. -]+", value)) and sum(map(str.isdecimal, value)) in (44, 47, 48)
+
+
 def one_of(*known: str) -> Form:
     return lambda value: "" if value in known else _("must be one of %(known)s") % {"known": ", ".join(known)}
 
@@ -62,7 +72,7 @@ def _holds(module: ModuleType, value: str) -> bool:
 
 
 def remittance(value: str) -> str:
-    creditor_reference = re.match(r"RF[0-9]{2}", value)
+    creditor_reference = re.match(r"RF[0-9]{2}", value, re.IGNORECASE)
     return _("has wrong check digits (ISO 11649)") if creditor_reference and not _holds(iso11649, value) else ""
 
 

@@ -25,9 +25,15 @@ __all__ = ["FIELD", "FIELDS", "REFERENCE_LENGTH", "causes", "expires_on", "expir
 
 FIELD = "spec.paymentProfile"
 EXPIRY_NOTICE = timedelta(days=30)
+# the bank's day may have begun before ours
+_AHEAD = timedelta(days=1)
+_SIGNED = ("mandateSignedDate", "authorizationDate")
 # shorter than REFERENCE_LENGTH and of fewer characters: Bacs 18; SEPA 35 of its own set (EPC217-08)
 _SEPA_MANDATE = re.compile(r"[A-Za-z0-9/?:().,'+ -]{1,35}")
 _MANDATES = {"bacsDebit": re.compile(r".{1,18}"), "sepaDebitCore": _SEPA_MANDATE, "sepaDebitB2b": _SEPA_MANDATE}
+# EPC implementation guidelines: of references, identifications and identifiers in ISO 20022 messages
+_SLASHES = re.compile(r"[/ ].*|.*[/ ]|.*//.*")
+_ISO_20022 = frozenset({"sepaDebitCore", "sepaDebitB2b"})
 
 
 @cache
@@ -44,7 +50,8 @@ def method_of(profile: Mapping[str, Any] | None) -> str:
 def causes(profile: dict[str, Any] | None, on: date | None = None) -> list[Cause]:
     """Every fault of a profile that is given: not exactly one known method, a field missing, unknown or malformed.
 
-    With a day `on`, also a card or mandate that has expired by then. No value is repeated in a message.
+    With a day `on`, also a card or mandate that has expired by then, or was signed later. No value is repeated in a
+    message.
     """
     if profile is None:
         return []
@@ -59,9 +66,19 @@ def causes(profile: dict[str, Any] | None, on: date | None = None) -> list[Cause
         return [Cause(path, _("must be an object"))]
     method = methods()[member]
     found = [*_unknown(method, details, path), *_missing(method, details, path), *_faults(method, details, path)]
-    if not found and on is not None and (end := expires_on(profile)) and end < on:
-        found.append(Cause(path, _("has expired on %(day)s; give another one") % {"day": end.isoformat()}))
+    if not found and on is not None:
+        found += _faults_of_the_day(profile, path, on)
     return found
+
+
+def _faults_of_the_day(profile: Mapping[str, Any], path: str, on: date) -> Iterator[Cause]:
+    """What is wrong with a well-formed profile on a day: it has expired, or its mandate is not signed yet."""
+    details = profile[method_of(profile)]
+    for name in _SIGNED:
+        if _is_given(details.get(name)) and date.fromisoformat(details[name]) > on + _AHEAD:
+            yield Cause(f"{path}.{name}", _("must not be in the future"))
+    if (end := expires_on(profile)) and end < on:
+        yield Cause(path, _("has expired on %(day)s; give another one") % {"day": end.isoformat()})
 
 
 def _unknown(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterator[Cause]:
@@ -99,6 +116,8 @@ def _faults(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterat
             yield Cause(where, fault)
         elif key == "mandateReference" and method.member in _MANDATES and not _MANDATES[method.member].fullmatch(value):
             yield Cause(where, _("is too long, or has a character that the scheme does not know"))
+        elif key == "mandateReference" and method.member in _ISO_20022 and _SLASHES.fullmatch(value):
+            yield Cause(where, _("must not begin or end with a slash or a blank, nor hold two slashes in a row"))
         elif key == "bankCountry" and method.countries is not None and value not in method.countries:
             yield Cause(where, _("is outside the scheme"), "FieldValueNotSupported")
     if (details.get("expMonth") is None) != (details.get("expYear") is None):

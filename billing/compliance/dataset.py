@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -13,8 +14,8 @@ from billing.compliance.jurisdiction_rows import COLUMNS as JURISDICTION_COLUMNS
 from billing.compliance.jurisdiction_rows import home_region, jurisdiction
 from billing.compliance.jurisdictions import EUROPEAN_UNION, Jurisdiction
 from billing.compliance.mandates import MANDATE_COLUMNS, STANDARD_COLUMNS, Mandate, Standard, mandate, standard
+from billing.compliance.payment_methods import AREA_COLUMNS, PaymentMethod, area_country, payment_methods
 from billing.compliance.payment_methods import COLUMNS as METHOD_COLUMNS
-from billing.compliance.payment_methods import PaymentMethod, payment_method
 from billing.compliance.peppol_schemes import COLUMNS as PEPPOL_COLUMNS
 from billing.compliance.peppol_schemes import PeppolScheme, peppol_scheme
 from billing.compliance.table import Row, read
@@ -101,11 +102,15 @@ def load(folder: Path) -> Dataset:
         ["country", "standard", "scope", "effective_from"],
         lambda row: mandate(row, sources, standards),
     )
+    members = read(
+        folder / "payment_areas.csv", AREA_COLUMNS, ["area", "country"], lambda row: area_country(row, sources)
+    )
+    areas = _by_date(members, lambda each: each.area)
     methods = read(
         folder / "payment_methods.csv",
         METHOD_COLUMNS,
         ["method", "effective_from"],
-        lambda row: payment_method(row, sources),
+        lambda row: tuple(payment_methods(row, sources, areas)),
     )
     schemes = read(folder / "peppol_schemes.csv", PEPPOL_COLUMNS, ["scheme"], lambda row: peppol_scheme(row, sources))
     tax_numbers: dict[str, list[TaxNumber]] = defaultdict(list)
@@ -123,7 +128,7 @@ def load(folder: Path) -> Dataset:
         jurisdictions=_by_date(jurisdictions, lambda each: each.country),
         regions=regions,
         mandates=_by_date(mandates, lambda each: each.country),
-        methods=_by_date(methods, lambda each: each.member),
+        methods=_by_date(chain.from_iterable(methods), lambda each: each.member),
         peppol_schemes=MappingProxyType({each.scheme: each for each in schemes}),
         tax_numbers=MappingProxyType({country: tuple(rows) for country, rows in tax_numbers.items()}),
     )

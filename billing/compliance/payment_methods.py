@@ -1,8 +1,8 @@
 """Payment methods, one dated row of `data/payment_methods.csv` each."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.compliance.findings import Confidence
@@ -14,6 +14,7 @@ COLUMNS = (
     "method effective_from family countries_payer countries_business_note currencies recurring "
     "required_reference_fields optional_display_fields forbidden_fields validation limits notes confidence source"
 ).split()
+AREA_COLUMNS = "area country effective_from confidence source".split()
 FAMILIES = (
     "bank_debit", "bank_redirect", "bank_transfer", "bill_presentment", "card", "paper", "terms", "voucher", "wallet"
 )  # fmt: skip
@@ -56,8 +57,42 @@ class PaymentMethod:
         return frozenset(name for group in self.required for name in group) | frozenset(self.optional)
 
 
-def payment_method(row: Row, sources: Collection[str]) -> PaymentMethod:
-    """A validated row; `sources` are the keys it may refer to. Raises `BrokenData`."""
+@dataclass(frozen=True, slots=True)
+class AreaCountry:
+    """A country or territory of an area whose payers a scheme debits, such as SEPA, and the day it took part first."""
+
+    area: str
+    country: str
+    effective_from: date | None
+
+
+def area_country(row: Row, sources: Collection[str]) -> AreaCountry:
+    """A validated row of `data/payment_areas.csv`. Raises `BrokenData`."""
+    row.member("confidence", Confidence)
+    row.items("source", ";", sources)
+    return AreaCountry(row.required("area"), row.known("country", COUNTRIES), row.optional_day("effective_from"))
+
+
+def payment_methods(
+    row: Row, sources: Collection[str], areas: Mapping[str, Iterable[AreaCountry]]
+) -> Iterator[PaymentMethod]:
+    """The method of a validated row, once for each day on which the countries of its area became more.
+
+    `sources` are the keys it may refer to. Raises `BrokenData`.
+    """
+    members = areas.get(row.required("countries_payer"))
+    method = _payment_method(row, sources, in_area=members is not None)
+    if members is None:
+        yield method
+        return
+    start = method.effective_from or date.min
+    days = {each.effective_from or date.min for each in members} | {start}
+    for day in sorted(day for day in days if day >= start):
+        countries = frozenset(each.country for each in members if (each.effective_from or date.min) <= day)
+        yield replace(method, effective_from=None if day == date.min else day, countries=countries)
+
+
+def _payment_method(row: Row, sources: Collection[str], *, in_area: bool) -> PaymentMethod:
     name, currencies = row.required("method"), row.required("currencies")
     if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
         raise row.broken("method", f"{name!r} is no name in snake case")
@@ -69,7 +104,7 @@ def payment_method(row: Row, sources: Collection[str]) -> PaymentMethod:
         member=_SPECIFIED.get(name, first + "".join(word.capitalize() for word in rest)),
         effective_from=row.optional_day("effective_from"),
         family=row.known("family", FAMILIES),
-        countries=None if countries == ANY else frozenset(row.items("countries_payer", "|", COUNTRIES)),
+        countries=None if countries == ANY or in_area else frozenset(row.items("countries_payer", "|", COUNTRIES)),
         currencies=listed,
         domestic_currency=currencies == DOMESTIC,
         recurring=_recurring(row),

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -12,6 +13,7 @@ from django_fsm import RETURN_VALUE, transition
 
 from billing.models.account_preferences import PREFERENCES_CONSTRAINTS, PreferencesColumns
 from billing.models.account_terms import TERMS_CONSTRAINTS, TermsColumns
+from billing.payment_fields import NUMBERS
 from billing.payment_terms import PaymentTerms
 from milo import audit
 from milo.clock import ledger_time
@@ -104,6 +106,10 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     }
     # one in ten tax numbers and virtual accounts would pass for a card number: `AccountSpec` searches them by field
     opaque_columns = frozenset({"payment_profile", "tax_registrations", "e_invoicing"})
+    unsearched_paths = re.compile(
+        r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
+        rf"|spec\.paymentProfile\.\w+\.({'|'.join(sorted(NUMBERS))})"
+    )
 
     class Meta:
         verbose_name = _("billing account")

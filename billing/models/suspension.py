@@ -1,3 +1,4 @@
+import re
 import uuid
 
 from django.db import models
@@ -45,6 +46,8 @@ class Suspension(models.Model):
     }
     # a copy of the account's
     opaque_columns = frozenset({"payment_profile"})
+    # `suspensions.resolve` searches the one by finer rules; the other is in the account's payment profile
+    unsearched_paths = re.compile(r"spec\.evidence\.(taxRegistrationNumber|methodReference)")
 
     class Meta:
         verbose_name = _("suspension")

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
+from billing.compliance.tax_registrations import Form, TaxRegistration, checked
 from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
@@ -133,6 +134,7 @@ def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: 
         for name, value in evidence.items()
         if len(value) > MAX_EVIDENCE_LENGTH
     ]
+    causes += _tax_number_causes(account, evidence.get("taxRegistrationNumber", ""))
     if asked.nothing_overdue and Charge.objects.filter(account=account).overdue(timezone.now().date()).exists():
         causes.append(Cause("spec.evidence", _("charges of the account are overdue still")))
     profile = account.payment_profile or {}
@@ -145,3 +147,12 @@ def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: 
     if asked.other_method and profile == suspension.payment_profile:
         causes.append(Cause("spec.evidence.methodReference", _("is the method that the account was suspended with")))
     return causes
+
+
+def _tax_number_causes(account: BillingAccount, number: str) -> list[Cause]:
+    """A cause where `number` holds a card number, unless it is a tax number of a country of the account."""
+    preferences, today = account.preferences, timezone.now().date()
+    countries = {preferences.country, *(each.country for each in preferences.tax_registrations)} - {""}
+    if any(checked(TaxRegistration(country, number), today).form is Form.VALID for country in sorted(countries)):
+        return []
+    return card_numbers.causes(number, "spec.evidence.taxRegistrationNumber")

@@ -6,10 +6,12 @@ When the act ends, and before it commits, the journals are told of every such ro
 (`milo.kube.changes` is one: it numbers the revisions in commit order).
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from milo import card_numbers, texts
 from milo.access import Actor
-from milo.errors import AlreadyExists, Invalid
+from milo.errors import AlreadyExists, Cause, Invalid
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class _Act:
     instants: dict[tuple[type[models.Model], Any], datetime | None] = field(default_factory=dict)
 
 
+ANNOTATIONS, LAST_APPLIED = "metadata.annotations", "kubectl.kubernetes.io/last-applied-configuration"
 Journal = Callable[[list[Entry]], None]
 M = TypeVar("M", bound=models.Model)
 _journals: list[Journal] = []
@@ -145,17 +148,38 @@ def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -
 def refuse_texts(row: models.Model, why: str = "") -> None:
     """Raise `Invalid` naming every text of `row` that holds a card number (compliance.md) or cannot be stored.
 
-    The model's `opaque_columns` are not searched for card numbers: its service searches them by finer rules, or
-    they repeat what another row holds.
+    Not searched for card numbers are the model's `opaque_columns`, which its service searches by finer rules or which
+    repeat what another row holds, and its `unsearched_paths`: a pattern of the paths in a manifest of what has check
+    digits of its own or is an id of another system, in the columns and in the copy that kubectl keeps of a manifest.
     """
     known: dict[str, str] = getattr(row, "manifest_paths", {})
     opaque: frozenset[str] = getattr(row, "opaque_columns", frozenset())
+    unsearched: re.Pattern[str] | None = getattr(row, "unsearched_paths", None)
     causes = texts.causes(why, "message") + card_numbers.causes(why, "message")
     for column in row._meta.concrete_fields:
         if isinstance(column, models.CharField | models.TextField | models.JSONField):
             value, path = getattr(row, column.attname), known.get(column.name, column.name)
             causes += texts.causes(value, path, getattr(column, "max_length", None))
             if column.name not in opaque:
-                causes += card_numbers.causes(value, path)
+                causes += _card_numbers(value, path, unsearched)
     if causes:
         raise Invalid.because(causes)
+
+
+def _card_numbers(value: Any, path: str, unsearched: re.Pattern[str] | None) -> list[Cause]:
+    copy = _last_applied(value) if path == ANNOTATIONS and unsearched else None
+    if copy is None:
+        return card_numbers.causes(value, path, unsearched)
+    others = {name: text for name, text in value.items() if name != LAST_APPLIED}
+    inside = [cause for name, part in copy.items() for cause in card_numbers.causes({name: part}, "", unsearched)]
+    found = card_numbers.causes(others, path, unsearched)
+    return found + [replace(cause, field=f"{path}.{LAST_APPLIED}") for cause in inside[:1]]
+
+
+def _last_applied(annotations: dict[str, Any]) -> dict[str, Any] | None:
+    """The manifest that kubectl keeps a copy of in an annotation; None where there is none."""
+    try:
+        copy = json.loads(annotations.get(LAST_APPLIED, ""))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return copy if isinstance(copy, dict) else None

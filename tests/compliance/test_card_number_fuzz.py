@@ -125,7 +125,8 @@ def test_ibans_and_account_numbers_pass_as_virtual_accounts_and_nowhere_else() -
 
 def test_every_method_but_those_of_virtual_accounts_and_tax_refuses_a_card_number_in_each_text() -> None:
     chance = random.Random(20261126)
-    exempt = {"virtualAccountReference", "virtualAccountNumberRef"}
+    # accounts; and a KID, whose check digit is the same
+    exempt = {"virtualAccountReference", "virtualAccountNumberRef", "kidNumber"}
     for member, method in methods().items():
         for field in method.fields - exempt:
             number = a_card_number(chance)

@@ -46,6 +46,7 @@ def test_every_row_is_loaded() -> None:
     assert len(files.jurisdictions) == 52
     assert sum(map(len, files.mandates.values())) == 73
     assert len(files.methods) == 60
+    assert len(rows_of(DATA / "payment_methods.csv")) == 61
     for name, loaded in [
         ("sources.tsv", files.sources),
         ("jurisdictions.csv", files.jurisdictions),
@@ -115,6 +116,9 @@ def test_the_files_are_loaded_once_and_cannot_be_altered() -> None:
         ("payment_methods.csv", 8, "optional_display_fields", "a;;b"),
         ("payment_methods.csv", 9, "confidence", "high"),
         ("payment_methods.csv", 10, "source", "NOWHERE"),
+        ("payment_areas.csv", 2, "country", "ZZ"),
+        ("payment_areas.csv", 2, "effective_from", "soon"),
+        ("payment_areas.csv", 2, "source", "NOWHERE"),
         ("einvoice_standards.csv", 2, "confidence", ""),
         ("einvoice_standards.csv", 7, "satisfied_by", "FAX"),
         ("einvoice_standards.csv", 7, "identifier", "faxNumber"),

@@ -297,3 +297,49 @@ def test_a_reference_holds_no_secret(text: str) -> None:
 )
 def test_an_iban_is_found_however_it_is_grouped(text: str) -> None:
     assert holds_iban(text)
+
+
+@pytest.mark.parametrize(
+    ("reference", "valid"),
+    [
+        ("M1", True),
+        ("M/1", True),
+        ("M-1/2026", True),
+        ("a'b(c)+d,e.f:g?h", True),
+        ("A" * 35, True),
+        ("A" * 36, False),
+        ("/M1", False),
+        ("M1/", False),
+        ("M//1", False),
+        ("//", False),
+        ("/", False),
+        (" M1", False),
+        ("M1 ", False),
+        ("M_1", False),
+        ("M\u00e41", False),
+        ("M1\n", False),
+    ],
+)
+@pytest.mark.parametrize("member", ["sepaDebitCore", "sepaDebitB2b"])
+def test_a_reference_of_a_sepa_mandate_follows_the_rules_of_iso_20022(member: str, reference: str, valid: bool) -> None:
+    given = profile(methods()[member], mandateReference=reference)
+    assert fields(given) == ([] if valid else [f"{PATH}.{member}.mandateReference"])
+
+
+SIGNED = [
+    (member, field)
+    for member in MEMBERS
+    for field in sorted(methods()[member].fields & {"mandateSignedDate", "authorizationDate"})
+]
+
+
+@pytest.mark.parametrize(("member", "field"), SIGNED)
+def test_nothing_is_signed_in_the_future(member: str, field: str) -> None:
+    def signed(day: str) -> list[str]:
+        return [cause.field for cause in causes(profile(methods()[member], **{field: day}), TODAY)]
+
+    assert signed("2099-01-01") == [f"{PATH}.{member}.{field}"]
+    assert signed((TODAY + timedelta(days=2)).isoformat()) == [f"{PATH}.{member}.{field}"]
+    # where the payer signs, the next day may have begun
+    assert signed((TODAY + timedelta(days=1)).isoformat()) == []
+    assert signed(TODAY.isoformat()) == []
