@@ -9,7 +9,7 @@ from rest_framework import serializers
 from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
-from billing.models import ApprovalRequest
+from billing.models import ApprovalRequest, BillingAccount
 from billing.services import approvals
 from milo.access import Actor
 from milo.errors import Invalid
@@ -125,6 +125,9 @@ class ApprovalRequestKind(Kind):
 
     def queryset(self) -> ResourceQuerySet[ApprovalRequest]:
         return ApprovalRequest.objects.select_related("organization", "account")
+
+    def lock(self, row: ApprovalRequest) -> None:
+        BillingAccount.objects.locked().get(pk=row.account_id)
 
     def spec(self, row: ApprovalRequest) -> dict[str, Any]:
         return {

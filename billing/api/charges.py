@@ -10,7 +10,7 @@ from rest_framework import serializers
 from billing.access import CHARGES
 from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
-from billing.models import Charge
+from billing.models import BillingAccount, Charge
 from billing.payment_amounts import amount_text
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
@@ -81,6 +81,9 @@ class ChargeKind(Kind):
 
     def queryset(self) -> ResourceQuerySet[Charge]:
         return Charge.objects.select_related("organization", "account")
+
+    def lock(self, row: Charge) -> None:
+        BillingAccount.objects.locked().get(pk=row.account_id)
 
     def spec(self, row: Charge) -> dict[str, Any]:
         return {

@@ -26,6 +26,7 @@ from milo.kube.kinds import Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from projects.api.history import responsibility
+from projects.models import Project
 
 GROUP = "billing.milo.io"
 
@@ -126,6 +127,9 @@ class BillingAccountBindingKind(Kind):
         shown = [column.name for column in BillingAccountBinding._meta.concrete_fields]
         shown += [f"{row}__name" for row in beside]
         return BillingAccountBinding.objects.select_related(*beside).only(*shown)
+
+    def lock(self, row: BillingAccountBinding) -> None:
+        Project.objects.locked().get(pk=row.project_id)
 
     def spec(self, row: BillingAccountBinding) -> dict[str, Any]:
         return {"projectRef": {"name": row.project.name}, "billingAccountRef": {"name": row.account.name}}

@@ -170,6 +170,10 @@ class Kind:
         """Call the service that makes the object; returns the row."""
         raise NotImplementedError
 
+    def lock(self, row: Any) -> None:
+        """Lock what `update` locks first until the transaction ends: the row, unless another one guards it."""
+        self.model._default_manager.locked().get(pk=row.pk)  # type: ignore[attr-defined]
+
     def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
         """Call the service that revises the object; it refuses a stale `resource_version` with `Conflict`."""
         raise NotImplementedError

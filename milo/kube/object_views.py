@@ -1,5 +1,7 @@
 """Single objects of every kind: read, replace, patch, apply."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
@@ -7,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo.errors import Conflict, NotFound
+from milo import audit
+from milo.errors import AlreadyExists, Conflict, NotFound
 from milo.kube import apply, bodies, objects, patches, preconditions
 from milo.kube.kinds import Kind
 from milo.kube.manifests import render
@@ -46,7 +49,7 @@ class ObjectView(KubeView):
         expected = sent.resource_version or matched
         if not expected:
             raise objects.missing_version()
-        return self._update(row, sent, expected)
+        return self.one(self.shown(self._write(row, sent, expected)), 200, sent.warnings)
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
@@ -61,35 +64,63 @@ class ObjectView(KubeView):
                 % {"type": kind_of_patch, "known": known}
             )
         patch = self.body()
-        for _attempt in range(PATCH_ATTEMPTS):
-            row = self.row("patch")
-            patched = apply_patch(render(self.kind, row), patch)
-            if response := self._patched(row, self._read(row, patched)):
-                return response
+        for attempt in range(PATCH_ATTEMPTS):
+            with self._turn(attempt):
+                row = self.row("patch")
+                sent = self._read(row, apply_patch(render(self.kind, row), patch))
+                written = self._patched(row, sent)
+            if written:
+                return self.one(self.shown(written), 200, sent.warnings)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _apply(self) -> HttpResponse:
         """Server-side apply; it makes the object where there is none."""
         manager, force = apply.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
         applied = self.body()
-        for _attempt in range(PATCH_ATTEMPTS):
+        for attempt in range(PATCH_ATTEMPTS):
             try:
-                row = self.row("patch")
+                self.row("patch")
             except NotFound:
                 preconditions.expected_version(self.request.headers, None)
                 merged = apply.apply(None, applied, manager, force=force, at=timezone.now())
-                return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
-            merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
-            if response := self._patched(row, self._read(row, merged, merged["metadata"]["managedFields"])):
-                return response
+                try:
+                    return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
+                except AlreadyExists:
+                    continue  # another apply made it meanwhile
+            with self._turn(attempt):
+                row = self.row("patch")
+                merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
+                sent = self._read(row, merged, merged["metadata"]["managedFields"])
+                written = self._patched(row, sent)
+            if written:
+                return self.one(self.shown(written), 200, sent.warnings)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
-    def _patched(self, row: Any, sent: objects.Sent) -> HttpResponse | None:
-        """Write what a patch made of `row`; None where another write came between and the patch is to be made anew."""
+    @contextmanager
+    def _turn(self, attempt: int) -> Iterator[None]:
+        """The context of one attempt at a patch, of which the last holds the lock from before it reads.
+
+        The others read without it, so that a patch which is slow to make keeps nobody waiting. Under contention they
+        can all come too late.
+        """
+        if attempt < PATCH_ATTEMPTS - 1:
+            yield
+            return
+        row = self.row("patch")
+        # the outermost act decides whether all is rolled back, so a dry run begins before it
+        with self.acting(), audit.act():
+            self.kind.lock(row)
+            yield
+
+    def _patched(self, row: Any, sent: objects.Sent) -> Any:
+        """Write what a patch made of `row`, and return the row as written.
+
+        None where another write came between, so that the patch is to be made anew.
+        """
         matched = preconditions.expected_version(self.request.headers, row.resource_version)
         expected = sent.resource_version if sent.resource_version is not None else matched
         try:
-            return self._update(row, sent, expected)
+            return self._write(row, sent, expected)
         except Conflict:
             if sent.resource_version != row.resource_version or matched is not None:
                 raise  # the client named the revision itself
@@ -119,7 +150,6 @@ class ObjectView(KubeView):
         objects.expect_uid(row, sent.uid)
         return sent
 
-    def _update(self, row: Any, sent: objects.Sent, resource_version: int | None) -> HttpResponse:
+    def _write(self, row: Any, sent: objects.Sent, resource_version: int | None) -> Any:
         with self.acting():
-            updated = self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
-        return self.one(self.shown(updated), 200, sent.warnings)
+            return self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
