@@ -159,6 +159,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             ),
         ]
         indexes = [
+            # projects are selected by the name of their payer, in whatever organization
+            models.Index(fields=["name"], name="account_by_name"),
             # the sweep looks for the few that wait among the many that are Ready
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
         ]

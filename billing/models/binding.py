@@ -35,6 +35,15 @@ def projects_paid_by(account: BillingAccount, at: datetime | None = None) -> Pro
     )
 
 
+def paid_by(account: str) -> Q:
+    """Return the condition that an account of this name pays for a project now; of the empty name, that nobody does."""
+    paying = BillingAccountBinding.objects.paying()
+    if not account:
+        return ~Q(pk__in=paying.values("project"))
+    # that it has not ended is what the index of an account's active bindings is about
+    return Q(pk__in=paying.filter(account__name=account, ended_at=None).values("project"))
+
+
 def unbound_projects() -> ProjectQuerySet:
     """Active projects for which nobody pays."""
     paying = BillingAccountBinding.objects.paying().filter(project=OuterRef("pk"))

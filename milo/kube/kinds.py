@@ -12,6 +12,12 @@ from milo.kube.metadata import Metadata
 from milo.kube.models import ResourceQuerySet
 from milo.prepared import Given, Prepared
 
+FieldColumn = str | Callable[[str], models.Q]
+"""How a selectable field is found in SQL: the ORM path of its text, or a function that makes a condition of a value.
+
+The function gets the empty text for objects that lack the field.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -97,7 +103,7 @@ class Kind:
     spec_serializer: ClassVar[Any]
     status_serializer: ClassVar[Any]
     columns: ClassVar[tuple[Column, ...]] = ()
-    field_selectors: ClassVar[Mapping[str, str]] = {}
+    field_selectors: ClassVar[Mapping[str, FieldColumn]] = {}
     acts: ClassVar[tuple[Act, ...]] = ()
     readings: ClassVar[tuple[Reading, ...]] = ()
     example: ClassVar[Mapping[str, Any]] = {"metadata": {"name": "example"}}

@@ -15,7 +15,7 @@ from django.db.models.lookups import Exact, GreaterThan, In, IsNull, LessThan, R
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
-from milo.kube.kinds import Kind
+from milo.kube.kinds import FieldColumn, Kind
 from milo.kube.names import is_label_value, is_qualified_name
 
 LENGTH_LIMIT = 4096
@@ -133,20 +133,23 @@ class LabelCompares:
 class FieldEquals:
     """The field at `path` of the manifest equals `value`; an absent field equals the empty text.
 
-    `column` is the ORM path of the text behind it, empty for a field that no object of the kind has.
+    `column` is what a kind declares for the field (see `FieldColumn`), empty for one that no object of the kind has.
     """
 
     path: str
-    column: str
+    column: FieldColumn
     value: str
     wanted: bool
 
     def condition(self) -> Q:
         if not self.column:
             return Q() if self.matches({}) else Q(pk__in=[])
-        equal = Q(**{self.column: self.value})
-        if not self.value:
-            equal |= Q(**{f"{self.column}__isnull": True})
+        if callable(self.column):
+            equal = self.column(self.value)
+        else:
+            equal = Q(**{self.column: self.value})
+            if not self.value:
+                equal |= Q(**{f"{self.column}__isnull": True})
         return equal if self.wanted else ~equal
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
@@ -228,7 +231,7 @@ def _integer(text: str) -> int:
 
 
 def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:
-    columns = {
+    columns: dict[str, FieldColumn] = {
         "metadata.name": "name",
         "metadata.namespace": f"{kind.organization_path}__name" if kind.namespaced else "",
         **kind.field_selectors,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount, BillingAccountBinding
+from billing.models.binding import paid_by
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -102,7 +103,11 @@ class ProjectKind(Kind):
         Column("Phase", lambda m: m["status"]["phase"]),
         Column("Display Name", lambda m: m["spec"].get("displayName", ""), wide=True),
     )
-    field_selectors = {"status.phase": "phase", "spec.organizationRef.name": "organization__name"}
+    field_selectors = {
+        "status.phase": "phase",
+        "spec.organizationRef.name": "organization__name",
+        "status.billingResponsibility.account": paid_by,
+    }
     example = PROJECT
     undeletable = gettext_lazy("a project is never deleted: POST to its subresource archive instead")
     readings = (BILLING_HISTORY, USAGE)

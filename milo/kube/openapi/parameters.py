@@ -52,7 +52,7 @@ INITIAL_EVENTS = _query(
     bool,
     "With watch: begin with the present state, and mark its end by a bookmark annotated k8s.io/initial-events-end.",
 )
-LABEL_SELECTOR = _query("labelSelector", str, "Objects whose labels match, for example `region=us,tier in (a,b)`.")
+LABEL_SELECTOR = _query("labelSelector", str, "Objects whose labels match, as `region=us,tier in (a,b),seats>5`.")
 DRY_RUN = OpenApiParameter("dryRun", str, enum=["All"], description="All: check and answer everything, change nothing.")
 FIELD_VALIDATION = OpenApiParameter(
     "fieldValidation",
