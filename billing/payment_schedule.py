@@ -1,7 +1,7 @@
 """When invoices are made and payable under given terms (compliance.md, "Conventions").
 
-Days are calendar dates in the calendar of the invoice, without a time zone. A business day is any but Saturday and
-Sunday: public holidays differ by place and bank and are out of scope.
+Days are calendar dates in the calendar of the invoice, without a time zone. A business day is any that is not of the
+weekend: public holidays differ by place and bank and are out of scope.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from billing.payment_terms import BusinessDayConvention, InvoiceFrequency, Payme
 
 _MONTHS = {InvoiceFrequency.MONTHLY: 1, InvoiceFrequency.QUARTERLY: 3, InvoiceFrequency.ANNUAL: 12}
 _SATURDAY = 5
+IsWeekend = Callable[[date], bool]
 _DAY = timedelta(days=1)
 # a period starts up to a year before, and a due date falls up to a year after, still inside the calendar
 _FIRST_YEAR, _LAST_YEAR = date.min.year + 1, date.max.year - 2
@@ -29,8 +30,16 @@ class ScheduledInvoice:
     payable_by: date
 
 
-def schedule(terms: PaymentTerms, after: date, count: int) -> list[ScheduledInvoice]:
+def saturday_or_sunday(day: date) -> bool:
+    return day.weekday() >= _SATURDAY
+
+
+def schedule(
+    terms: PaymentTerms, after: date, count: int, is_weekend: IsWeekend = saturday_or_sunday
+) -> list[ScheduledInvoice]:
     """The next `count` invoices made strictly after `after`; fewer where the calendar ends.
+
+    `is_weekend` says which days move what is due, by the business day convention.
 
     Raises ValueError where the terms lack net days, frequency or day, or the anchor month of
     quarterly and annual invoices (`PaymentTerms.anchored` gives one).
@@ -41,7 +50,7 @@ def schedule(terms: PaymentTerms, after: date, count: int) -> list[ScheduledInvo
     for day in islice(invoice_dates(terms, after), count):
         due = due_date(day, terms.net_days)
         start, end = invoice_period(terms, day)
-        found.append(ScheduledInvoice(day, start, end, due, payable_by(due, terms.business_day_convention)))
+        found.append(ScheduledInvoice(day, start, end, due, payable_by(due, terms.business_day_convention, is_weekend)))
     return found
 
 
@@ -73,9 +82,9 @@ def due_date(invoice_date: date, net_days: int) -> date:
     return invoice_date + timedelta(days=net_days)
 
 
-def payable_by(due: date, convention: str) -> date:
-    """The last day to pay what is nominally due on `due`; only a weekend moves it."""
-    return _CONVENTIONS[BusinessDayConvention(convention)](due)
+def payable_by(due: date, convention: str, is_weekend: IsWeekend = saturday_or_sunday) -> date:
+    """The last day to pay what is nominally due on `due`; only a weekend moves it, and no holiday."""
+    return _CONVENTIONS[BusinessDayConvention(convention)](due, is_weekend)
 
 
 def _rhythm(terms: PaymentTerms) -> tuple[int, int, int]:
@@ -93,25 +102,25 @@ def _month_start(month: int) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
-def _following(day: date) -> date:
-    while day.weekday() >= _SATURDAY:
+def _following(day: date, is_weekend: IsWeekend) -> date:
+    while is_weekend(day):
         day += _DAY
     return day
 
 
-def _preceding(day: date) -> date:
-    while day.weekday() >= _SATURDAY:
+def _preceding(day: date, is_weekend: IsWeekend) -> date:
+    while is_weekend(day):
         day -= _DAY
     return day
 
 
-def _modified_following(day: date) -> date:
-    moved = _following(day)
-    return moved if moved.month == day.month else _preceding(day)
+def _modified_following(day: date, is_weekend: IsWeekend) -> date:
+    moved = _following(day, is_weekend)
+    return moved if moved.month == day.month else _preceding(day, is_weekend)
 
 
-_CONVENTIONS: dict[BusinessDayConvention, Callable[[date], date]] = {
-    BusinessDayConvention.NONE: lambda day: day,
+_CONVENTIONS: dict[BusinessDayConvention, Callable[[date, IsWeekend], date]] = {
+    BusinessDayConvention.NONE: lambda day, _is_weekend: day,
     BusinessDayConvention.FOLLOWING: _following,
     BusinessDayConvention.MODIFIED_FOLLOWING: _modified_following,
     BusinessDayConvention.PRECEDING: _preceding,

@@ -86,7 +86,8 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
         source="business_day_convention",
         required=False,
         help_text=_(
-            "When a due date on a weekend is payable: NONE (the default), FOLLOWING, MODIFIED_FOLLOWING, PRECEDING."
+            "When a due date on a weekend of the account's country is payable: NONE (the default), FOLLOWING,"
+            " MODIFIED_FOLLOWING, PRECEDING. Holidays are not known."
         ),
     )
     earlyPaymentDiscount = EarlyPaymentDiscountSerializer(

@@ -21,11 +21,14 @@ from billing.compliance.peppol_schemes import PeppolScheme, peppol_scheme
 from billing.compliance.table import Row, read
 from billing.compliance.tax_numbers import COLUMNS as TAX_NUMBER_COLUMNS
 from billing.compliance.tax_numbers import TaxNumber, tax_number
+from billing.compliance.weekends import COLUMNS as WEEKEND_COLUMNS
+from billing.compliance.weekends import Weekend, weekend
 
 DATA = Path(__file__).with_name("data")
 SOURCE_COLUMNS = ("source", "citation")
 # a document for people: a format of invoices and no standard of e-invoices
 PDF = "PDF"
+SATURDAY_AND_SUNDAY = frozenset({5, 6})
 
 
 class Dated(Protocol):
@@ -53,6 +56,7 @@ class Dataset:
     methods: Mapping[str, tuple[PaymentMethod, ...]]
     peppol_schemes: Mapping[str, PeppolScheme]
     tax_numbers: Mapping[str, tuple[TaxNumber, ...]]
+    weekends: Mapping[str, tuple[Weekend, ...]]
 
     def jurisdiction(self, country: str, on: date) -> Jurisdiction | None:
         """The row of `country` (ISO 3166-1 alpha-2) in force on a day; None where none is known."""
@@ -61,6 +65,11 @@ class Dataset:
     def method(self, member: str, on: date) -> PaymentMethod | None:
         """The row of a method, by its field in the payment profile, in force on a day; None where none is known."""
         return _in_force(self.methods.get(member, ()), on)
+
+    def is_weekend(self, country: str, day: date) -> bool:
+        """Whether `day` is of the weekend that `country` had then: Saturday and Sunday where no other is known."""
+        row = _in_force(self.weekends.get(country, ()), day)
+        return day.weekday() in (row.days if row else SATURDAY_AND_SUNDAY)
 
     def tax_numbers_of(self, country: str, on: date) -> tuple[TaxNumber, ...]:
         """The kinds of tax number of a country on a day, as they are tried; the first is the country's default.
@@ -121,6 +130,9 @@ def load(folder: Path) -> Dataset:
         lambda row: tax_number(row, sources),
     ):
         tax_numbers[number.country].append(number)
+    weekends = read(
+        folder / "weekends.csv", WEEKEND_COLUMNS, ["country", "effective_from"], lambda row: weekend(row, sources)
+    )
     return Dataset(
         sources=MappingProxyType(sources),
         standards=MappingProxyType(standards),
@@ -131,6 +143,7 @@ def load(folder: Path) -> Dataset:
         methods=_by_date(chain.from_iterable(methods), lambda each: each.member),
         peppol_schemes=MappingProxyType({each.scheme: each for each in schemes}),
         tax_numbers=MappingProxyType({country: tuple(rows) for country, rows in tax_numbers.items()}),
+        weekends=_by_date(weekends, lambda each: each.country),
     )
 
 

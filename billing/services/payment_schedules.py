@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.compliance.dataset import data
 from billing.models import BillingAccount
 from billing.payment_amounts import Discount, LateInterest, discount, is_payable, late_interest
 from billing.payment_schedule import ScheduledInvoice, schedule
@@ -29,10 +31,11 @@ def payment_schedule(
 ) -> list[ScheduledPayment]:
     """The next `count` (1 to 100) invoices made strictly after a day, fewer where the calendar ends.
 
-    With `amount`, in the account's currency, each has its discount, unless `paid_on` is past the deadline; with
-    `paid_on` as well, the interest that is owed on that day. An account that was not activated yet is counted from
-    today. Raises `Invalid` for a count out of range, an amount that is not in whole minor units, `paid_on` without an
-    amount, and for an account whose terms, or whose currency, are not known yet.
+    Days to pay by follow the weekend of the account's country. With `amount`, in the account's currency, each has its
+    discount, unless `paid_on` is past the deadline; with `paid_on` as well, the interest that is owed on that day. An
+    account that was not activated yet is counted from today. Raises `Invalid` for a count out of range, an amount that
+    is not in whole minor units, `paid_on` without an amount, and for an account whose terms, or whose currency, are not
+    known yet.
     """
     terms = account.payment_terms.anchored((account.first_ready_at or timezone.now()).date())
     causes = terms.missing()
@@ -47,7 +50,7 @@ def payment_schedule(
         causes.append(Cause("query.amount", message % {"code": account.currency_code}))
     if causes:
         raise Invalid.because(causes)
-    invoices = schedule(terms, after, count)
+    invoices = schedule(terms, after, count, partial(data().is_weekend, account.country))
     if amount is None:
         return [ScheduledPayment(invoice) for invoice in invoices]
     early, late, code = terms.early_payment_discount, terms.late_payment_penalty, account.currency_code

@@ -53,6 +53,7 @@ def test_every_row_is_loaded() -> None:
         ("payment_methods.csv", files.methods),
         ("einvoice_standards.csv", files.standards),
         ("peppol_schemes.csv", files.peppol_schemes),
+        ("weekends.csv", [row for rows in files.weekends.values() for row in rows]),
         ("tax_numbers.csv", [number for numbers in files.tax_numbers.values() for number in numbers]),
     ]:
         assert len(rows_of(DATA / name)) - 1 == len(loaded), name
