@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from milo.access import TABLE, Actor
 from milo.errors import Invalid, Refused
 from milo.kube import objects
+from milo.kube.apiextensions import DefinitionShape
 from milo.kube.core import NamespaceShape
 from milo.kube.discovery import REVIEWS
 from milo.kube.endpoints import Endpoint, all_endpoints
@@ -29,6 +30,8 @@ from milo.kube.views import KubeView
 
 # both are read by whoever may read their organization
 CORE = (NamespaceShape(), EventShape())
+# whoever is known may read that there are none
+DEFINITIONS = DefinitionShape()
 # those of Kubernetes' cluster roles system:discovery and system:public-info-viewer
 NON_RESOURCE_RULES: list[dict[str, list[str]]] = [
     {
@@ -125,7 +128,9 @@ class SelfSubjectAccessReviewView(ReviewView):
         if (endpoint := _endpoint(group, resource)) is not None:
             return {"allowed": not subresource and _may_post(self.actor, verb, endpoint)}
         if any(resource == entry["name"] for entry in _reviews(group)):
-            return {"allowed": not subresource and verb == "create"}
+            return {"allowed": not subresource and verb == "create" and may_review(self.actor, resource)}
+        if resource == DEFINITIONS.plural and group in (DEFINITIONS.group, "*"):
+            return {"allowed": not subresource and verb in DEFINITIONS.verbs}
         return {"allowed": False, "reason": _("there is no such resource")}
 
 
@@ -144,6 +149,7 @@ class SelfSubjectRulesReviewView(ReviewView):
             for entry in found
             if may_review(self.actor, entry["name"])
         ]
+        rules.append(_rule(DEFINITIONS.verbs, DEFINITIONS.group, [DEFINITIONS.plural]))
         rules += [
             _rule(["create"], endpoint.group, [endpoint.plural])
             for endpoint in all_endpoints()
@@ -188,7 +194,7 @@ def _endpoint(group: str, resource: str) -> Endpoint | None:
 
 
 def _reviews(group: str) -> Iterable[dict[str, Any]]:
-    """The reviews of a group (`*`: of every group); whoever is known may ask them."""
+    """The reviews of a group (`*`: of every group)."""
     return chain.from_iterable(entries for of, entries in REVIEWS.items() if group in (of, "*"))
 
 

@@ -276,3 +276,16 @@ def test_nonsense_in_the_metadata_of_a_question_is_refused_though_nothing_keeps_
     answer = admin.post(path, body)
     answer.refused(400, "BadRequest")
     assert set(answer.causes()) == {field}
+
+
+def test_anybody_may_read_that_there_are_no_definitions(admin: Api) -> None:
+    for verb, allowed in (("get", True), ("list", True), ("watch", False), ("create", False)):
+        asked = {"group": "apiextensions.k8s.io", "resource": "customresourcedefinitions", "verb": verb}
+        sent = {"spec": {"resourceAttributes": asked}}
+        assert admin.post(CAN_I, sent).done(201)["status"]["allowed"] is allowed
+    rules = admin.post(RULES, {"spec": {"namespace": "acme-corp"}}).done(201)["status"]["resourceRules"]
+    assert {
+        "verbs": ["get", "list"],
+        "apiGroups": ["apiextensions.k8s.io"],
+        "resources": ["customresourcedefinitions"],
+    } in rules

@@ -96,3 +96,6 @@ def test_the_lists_of_what_one_may_do_say_the_same(proxy: Api, admin: Api) -> No
     for api, may in ((proxy, True), (admin, False)):
         found = api.post(rules, {"spec": {"namespace": "acme-corp"}}).done(201)["status"]["resourceRules"]
         assert ("tokenreviews" in {name for rule in found for name in rule["resources"]}) is may
+        for group in ("authentication.k8s.io", "*"):
+            asked = {"group": group, "resource": "tokenreviews", "verb": "create"}
+            assert api.post(CAN_I, {"spec": {"resourceAttributes": asked}}).done(201)["status"]["allowed"] is may
