@@ -14,7 +14,7 @@ from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
 from billing.compliance.table import Row
 
 COLUMNS = (
-    "country effective_from scheme name prefix form check_digits valid_sample invalid_sample confidence sources"
+    "country effective_from schemes name prefix form check_digits valid_sample invalid_sample confidence sources"
 ).split()
 # digits and capitals in their order, for the check character of India's GST numbers
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -34,13 +34,15 @@ class Scheme(StrEnum):
 class TaxNumber:
     """A kind of number in a country, from `effective_from` on (None: since before the data were gathered).
 
-    `form` matches what follows `prefix`, without separators. Its group `checked` holds the part with the check digits
-    where that is not the whole, and its group `base` the part by which the registration is known.
+    The first of `schemes` is what the number stands for; it may be given as one of the others too, as the business
+    number of Australia, under which GST is registered. `form` matches what follows `prefix`, without separators. Its
+    group `checked` holds the part with the check digits where that is not the whole, and its group `base` the part by
+    which the registration is known.
     """
 
     country: str
     effective_from: date | None
-    scheme: Scheme
+    schemes: tuple[Scheme, ...]
     name: str
     prefix: str
     form: re.Pattern[str]
@@ -49,6 +51,11 @@ class TaxNumber:
     invalid_sample: str
     confidence: Confidence
     sources: tuple[str, ...]
+
+    @property
+    def scheme(self) -> Scheme:
+        """What the number stands for where nothing else is said."""
+        return self.schemes[0]
 
     @property
     def firm(self) -> bool:
@@ -86,7 +93,7 @@ def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
     return TaxNumber(
         country=row.known("country", COUNTRIES | {EUROPEAN_UNION}),
         effective_from=row.optional_day("effective_from"),
-        scheme=row.member("scheme", Scheme),
+        schemes=_schemes(row),
         name=row.required("name"),
         prefix=prefix,
         form=_form(row),
@@ -96,6 +103,13 @@ def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
         confidence=row.member("confidence", Confidence),
         sources=row.items("sources", ";", sources),
     )
+
+
+def _schemes(row: Row) -> tuple[Scheme, ...]:
+    schemes = tuple(Scheme(name) for name in row.items("schemes", "|", [str(scheme) for scheme in Scheme]))
+    if not schemes:
+        raise row.broken("schemes", "is empty")
+    return schemes
 
 
 def _form(row: Row) -> re.Pattern[str]:

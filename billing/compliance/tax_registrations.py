@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from string import ascii_lowercase
 from typing import Any
 
@@ -80,14 +81,15 @@ def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
     no scheme at all, which is the caller's to refuse.
     """
     country, number = registration.country, _normalized(registration.country, registration.number)
-    kinds = data().tax_numbers_of(country, on)
+    kinds = _kinds(country, on)
     if not kinds or registration.scheme not in ("", *Scheme):
         return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
-    asked = [kind for kind in kinds if registration.scheme in ("", kind.scheme)]
+    asked = [kind for kind in kinds if registration.scheme in ("", *kind.schemes)]
     for kind in asked:
         prefixed = number.startswith(kind.prefix)
         if (prefixed or registration.scheme) and (base := kind.base(number)):
-            return CheckedRegistration(country, kind.scheme, kind.name, number, Form.VALID, base, kind)
+            scheme = registration.scheme or kind.scheme
+            return CheckedRegistration(country, scheme, kind.name, number, Form.VALID, base, kind)
     if registration.scheme in ("", Scheme.OTHER):
         for kind in kinds:
             if kind.prefix and not number.startswith(kind.prefix) and (base := kind.base(number)):
@@ -99,6 +101,11 @@ def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
     return CheckedRegistration(
         country, registration.scheme or judge.scheme, judge.name, number, Form.INVALID, number, judge
     )
+
+
+@lru_cache(maxsize=1_000)
+def _kinds(country: str, on: date) -> tuple[TaxNumber, ...]:
+    return data().tax_numbers_of(country, on)
 
 
 def _may_be_unlisted(scheme: str, asked: Sequence[TaxNumber], number: str, kinds: Sequence[TaxNumber]) -> bool:
@@ -113,8 +120,11 @@ def _normalized(country: str, text: str) -> str:
 
     Decomposed first: what is dropped may have kept a letter and its mark apart.
     """
-    kept = (character for character in unicodedata.normalize("NFKD", text) if not _is_dropped(character))
-    number = unicodedata.normalize("NFC", "".join(map(_plain, kept)))
+    if text.isascii() and text.isalnum():
+        number = text.upper()
+    else:
+        kept = (character for character in unicodedata.normalize("NFKD", text) if not _is_dropped(character))
+        number = unicodedata.normalize("NFC", "".join(map(_plain, kept)))
     prefix = _VAT_PREFIXES.get(country)
     return prefix + number.removeprefix(country) if prefix and number.startswith(country) else number
 

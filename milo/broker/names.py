@@ -8,7 +8,7 @@ from uuid import uuid4
 
 SUFFIX = ".msg"
 TIME_TO_LIVE_SECONDS = 24 * 3600.0
-_PATTERN = re.compile(r"([0-9]{20})_([0-9]{20})_([0-9]+)_([0-9a-f-]{36})")
+_PATTERN = re.compile(r"([0-9]{20})_([0-9]{20})_([0-9]+)_([0-9a-f-]{36})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ def test_every_country_with_rules_has_a_default_number_with_a_wrong_one_to_tell_
 def test_the_sample_of_a_kind_is_valid_under_its_scheme_and_kept_without_a_card_number_being_seen(
     kind: TaxNumber,
 ) -> None:
-    result = judged(kind.country, kind.valid_sample, kind.scheme)
-    assert (result.form, result.scheme) == (Form.VALID, kind.scheme)
+    for scheme in kind.schemes:
+        result = judged(kind.country, kind.valid_sample, scheme)
+        assert (result.form, result.scheme) == (Form.VALID, scheme)
     alone = judged(kind.country, kind.valid_sample)
     assert alone.form is Form.VALID
     assert alone.scheme == Scheme.VAT or kind.scheme != Scheme.VAT
@@ -229,6 +230,26 @@ def test_a_scheme_that_is_given_makes_a_vat_number_of_one_without_prefix() -> No
     result = judged("DE", "136695976", "VAT")
     assert (result.form, result.scheme, result.number) == (Form.VALID, "VAT", "136695976")
     assert judged("DE", "136695978", "VAT").form is Form.INVALID
+
+
+@pytest.mark.parametrize(
+    ("country", "number", "scheme"),
+    [
+        ("AU", "83914571673", "GST"),
+        ("SG", "197401143C", "GST"),
+        ("MX", "MAB9307148T4", "VAT"),
+        ("KR", "1168200276", "VAT"),
+        ("TW", "00501503", "VAT"),
+        ("TH", "0994000617721-00000", "VAT"),
+        ("JP", "7000012050002", "VAT"),
+    ],
+)
+def test_a_business_number_under_which_vat_is_registered_may_be_given_as_such(
+    country: str, number: str, scheme: str
+) -> None:
+    assert judged(country, number).scheme == Scheme.NATIONAL_BUSINESS_ID
+    result = judged(country, number, scheme)
+    assert (result.form, result.scheme) == (Form.VALID, scheme)
 
 
 def test_a_kind_that_the_data_lack_is_kept_under_the_scheme_that_is_given() -> None:
