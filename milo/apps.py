@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate, pre_migrate
 
+from milo import letter_case  # noqa: F401  teaches each connection to SQLite
 from milo.append_only import install_after_migrate, lift_before_migrate
 
 

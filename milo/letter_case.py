@@ -1,0 +1,41 @@
+"""Search regardless of case on SQLite, whose LIKE folds the letters of ASCII alone."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+
+
+def fold(text: str) -> str:
+    """`text` in capitals, letter by letter as PostgreSQL's UPPER: a letter whose capital is two, as ß, stays."""
+    if text.isascii():
+        return text.upper()
+    return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
+
+
+def like(pattern: str | None, text: Any, escape: str) -> bool | None:
+    """SQL's `text LIKE pattern ESCAPE escape` regardless of case; None where either is NULL."""
+    if pattern is None or text is None:
+        return None
+    return _compiled(pattern, escape).fullmatch(fold(str(text))) is not None
+
+
+@lru_cache(256)
+def _compiled(pattern: str, escape: str) -> re.Pattern[str]:
+    parts, letters = [], iter(pattern)
+    for letter in letters:
+        if letter == escape:
+            parts.append(re.escape(fold(next(letters, ""))))
+        else:
+            parts.append({"%": ".*", "_": "."}.get(letter) or re.escape(fold(letter)))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+@receiver(connection_created)
+def teach_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Replace the LIKE ... ESCAPE of SQLite, which is how Django writes each of its searches."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("like", 3, like, deterministic=True)
