@@ -6,7 +6,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from billing.models import ApprovalRequest, BillingAccount
+from billing.models import ApprovalRequest, BillingAccount, Hold
 from billing.reason_codes import ReasonCode
 from projects.models import Project
 
@@ -43,4 +43,7 @@ def _labels(context: dict[str, Any]) -> dict[str, str]:
     """What programs read as one word, in the words of people."""
     words = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Act, "act")}
     words["phase"] = (ApprovalRequest.Phase, "phase")
-    return {name: str(choices(context[key]).label) for name, (choices, key) in words.items() if context.get(key)}
+    labels = {name: str(choices(context[key]).label) for name, (choices, key) in words.items() if context.get(key)}
+    if hold := context.get("hold"):
+        labels["hold_type"] = str(Hold.Type(hold["type"]).label)
+    return labels

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from billing.admin.proposals import summary
 from billing.admin.wording import label
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
 from billing.payment_amounts import money_text
@@ -131,10 +132,20 @@ def _requests(account: BillingAccount) -> Panel:
     found, more = first(ApprovalRequest.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Approval requests"),
-        [_("Act"), _("Phase"), _("Requester"), _("Requested at"), _("Decider"), _("Decided at"), _("Comment")],
+        [
+            _("Act"),
+            _("Proposed change"),
+            _("Phase"),
+            _("Requester"),
+            _("Requested at"),
+            _("Decider"),
+            _("Decided at"),
+            _("Comment"),
+        ],
         [
             [
                 link(row, row.get_act_display()),
+                summary(row),
                 row.get_phase_display(),
                 row.requester,
                 instant(row.requested_at),

@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from billing.access import APPROVALS
-from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw, proposed
+from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw
+from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
-from billing.services import reviews
+from billing.services import approvals, reviews
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, link
 from milo.admin.site import Attention, request_actor
@@ -62,6 +63,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         "name",
         "act",
         "account_link",
+        "summary",
         "phase_badge",
         "requester",
         "requested_at",
@@ -111,6 +113,10 @@ class ApprovalRequestAdmin(LedgerAdmin):
     def account_link(self, row: ApprovalRequest) -> str:
         return link(row.account)
 
+    @admin.display(description=gettext_lazy("proposed change"))
+    def summary(self, row: ApprovalRequest) -> str:
+        return summary(row)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         shown = request.GET.get(INBOX, "")
         views = [("", gettext_lazy("All"), self.list_address())]
@@ -125,7 +131,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         """What the account has become since, while that still stands in the way of the decision."""
         if row.phase != ApprovalRequest.Phase.PENDING:
             return []
-        changed = reviews.difference(row.reviewed, reviews.reviewed(row.account))
+        changed = reviews.difference(row.reviewed, approvals.review_of(row.account, row))
         if not changed:
             return []
         return [
@@ -137,13 +143,14 @@ class ApprovalRequestAdmin(LedgerAdmin):
         ]
 
     def _proposal(self, row: ApprovalRequest) -> list[Panel]:
-        if not row.proposal:
+        fields = proposed(row)
+        if not fields:
             return []
         return [
             Panel(
                 _("What is proposed"),
                 [_("Field"), _("As reviewed"), _("Proposed")],
-                [[label(name), shown(before), shown(after)] for name, before, after in proposed(row)],
+                [[label(name), shown(before), shown(after)] for name, before, after in fields],
             )
         ]
 

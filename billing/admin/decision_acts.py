@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import APPROVALS
-from billing.admin.wording import label, readable
+from billing.admin.proposals import change
 from billing.models import ApprovalRequest
-from billing.payment_terms import FIELDS
 from billing.services import approvals, reviews
 from milo.access import Actor
 from milo.admin.actions import Facts
@@ -19,8 +18,6 @@ from milo.admin.forms import Paragraph
 from milo.admin.panels import instant, lines, link
 from milo.kube import changes
 from projects.admin.resources import SeenAction, SeenForm
-
-_TERMS = (*FIELDS, "earlyPaymentDiscount", "latePaymentPenalty")
 
 
 class ApproveForm(SeenForm):
@@ -35,26 +32,6 @@ class CommentForm(SeenForm):
     )
 
     paths = ApproveForm.paths
-
-
-def proposed(request: ApprovalRequest) -> list[tuple[str, Any, Any]]:
-    """What the request proposes: each field of the account, its value as reviewed and the one proposed.
-
-    Terms are replaced as a whole, so that a discount or penalty left out ends; the anchor month is kept.
-    """
-    terms = request.proposal.get("paymentTerms")
-    if not isinstance(terms, dict):
-        return [(name, request.reviewed.get(name), value) for name, value in request.proposal.items()]
-    ends = request.reviewed.keys() - {"anchorMonth"}
-    return [(name, request.reviewed.get(name), terms.get(name)) for name in _TERMS if name in terms or name in ends]
-
-
-def _change(request: ApprovalRequest) -> str:
-    return lines(
-        f"{label(name)}: {readable(before)} \N{RIGHTWARDS ARROW} {readable(after)}"
-        for name, before, after in proposed(request)
-        if before != after
-    )
 
 
 class Decision(SeenAction):
@@ -76,7 +53,7 @@ class Decision(SeenAction):
             (_("Billing account"), link(request.account)),
             (_("Requester"), request.requester),
             (_("Justification"), request.justification),
-            *([(_("What is proposed"), _change(request))] if request.proposal else []),
+            *([(_("What is proposed"), lines(change(request)))] if request.proposal else []),
             (_("Expires at"), instant(request.expires_at)),
         ]
 

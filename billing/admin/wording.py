@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from billing.models import BillingAccount, Suspension
+from billing.models import BillingAccount, Hold, Suspension
 from milo.admin.panels import lines
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -19,7 +19,9 @@ def label(name: str) -> str:
     """The name of a manifest's field or kind for people: that of the column it is kept in, else its words."""
     words = _WORDS.split(name)
     column = "_".join(words).lower()
-    for model in (BillingAccount, Suspension):
+    for model in (BillingAccount, Suspension, Hold):
+        if model._meta.model_name == column:
+            return str(capfirst(model._meta.verbose_name))
         for field in model._meta.concrete_fields:
             if field.name == column:
                 return str(capfirst(field.verbose_name))

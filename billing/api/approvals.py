@@ -63,7 +63,9 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     decider = serializers.CharField(required=False, help_text=gettext_lazy("Who decided."))
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
     comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
-    reviewed = serializers.DictField(help_text=gettext_lazy("The account as it was reviewed."))
+    reviewed = serializers.DictField(
+        help_text=gettext_lazy("The account as it was reviewed, with type and reason of the hold, or the usage.")
+    )
     reviewedHash = serializers.CharField(help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys."))
 
 
@@ -101,6 +103,7 @@ class ApprovalRequestKind(Kind):
         Column("Phase", lambda m: m["status"]["phase"]),
         Column("Requester", lambda m: m["status"]["requester"]),
         Column("Decider", lambda m: m["status"].get("decider", "")),
+        Column("Subject", lambda m: _subject(m), wide=True),
         Column("Expires", lambda m: m["status"]["expiresAt"], wide=True),
     )
     field_selectors = {
@@ -179,6 +182,14 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
     if pending:
         message = f"Waits until {instant(row.expires_at)} for a second person to decide"
     return condition("Approved", approved, row.decided_at or row.requested_at, row.phase, message, row.generation)
+
+
+def _subject(manifest: dict[str, Any]) -> str:
+    """What the act is about besides the account: the hold to release, or the project whose usage is assigned."""
+    if hold := manifest["status"].get("reviewed", {}).get("hold"):
+        return f"{hold['type']}: {hold['reason']}"
+    project: str = manifest["spec"].get("proposal", {}).get("project", "")
+    return project
 
 
 def _proposal(spec: dict[str, Any]) -> dict[str, Any]:

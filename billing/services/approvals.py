@@ -42,7 +42,7 @@ EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Act.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
     ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),
-    ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release),
+    ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
     ApprovalRequest.Act.ASSIGN_USAGE: Effect(
         usage_assignments.causes, usage_assignments.apply, usage_assignments.shows
     ),
@@ -110,12 +110,16 @@ def request_approval(
         return request
 
 
-def _reviewed(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+def review_of(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+    """Return all that a decision rests on as it is now: the account, and what the act shows besides.
+
+    A request is stale where this is not what it was reviewed with. Service and staff site both ask here.
+    """
     return reviews.reviewed(account) | EFFECTS[request.act].shows(account, request)
 
 
 def _review(request: ApprovalRequest, account: BillingAccount, now: datetime) -> None:
-    review = _reviewed(account, request)
+    review = review_of(account, request)
     request.renew(review, reviews.hash_of(review), now + timedelta(days=settings.MILO_APPROVAL_DAYS))
 
 
@@ -249,7 +253,7 @@ def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:
 
 
 def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
-    review = _reviewed(account, request)
+    review = review_of(account, request)
     if reviews.hash_of(review) == request.reviewed_hash:
         return
     changed = reviews.difference(request.reviewed, review)

@@ -1,5 +1,7 @@
 """Holds: set by one person with a reason, released by an approved request."""
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
@@ -28,9 +30,14 @@ def set_hold(account_id: int, *, type: str, reason: str, actor: Actor) -> Hold:
         return hold
 
 
-def _open_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
+def _named_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
     wanted = str(request.proposal.get("hold", ""))
-    return next((hold for hold in Hold.objects.open().filter(account=account) if str(hold.uid) == wanted), None)
+    return next((hold for hold in Hold.objects.filter(account=account) if str(hold.uid) == wanted), None)
+
+
+def _open_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
+    hold = _named_hold(account, request)
+    return hold if hold and hold.released_at is None else None
 
 
 def release_causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
@@ -38,6 +45,12 @@ def release_causes(account: BillingAccount, request: ApprovalRequest) -> list[Ca
     if _open_hold(account, request):
         return []
     return [Cause.not_found("spec.proposal.hold", _("must be the uid of an open hold of the account"))]
+
+
+def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+    """Return type and reason of the hold, for the approver: a uid alone says nothing."""
+    hold = _named_hold(account, request)
+    return {"hold": {"type": hold.type, "reason": hold.reason}} if hold else {}
 
 
 def apply_release(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:

@@ -63,7 +63,7 @@ def owe_closure(account: BillingAccount, request: ApprovalRequest) -> None:
 def owe_request(request: ApprovalRequest) -> None:
     """Owe the approvers word of a request that awaits their decision."""
     approvers = User.objects.filter(groups__name=FINANCE_APPROVER, is_active=True).exclude(email="")
-    context = {"act": request.act, "justification": request.justification, "requester": request.requester}
+    context = {"justification": request.justification, "requester": request.requester, **_asked(request)}
     addresses = approvers.values_list("email", flat=True)
     # staff read the platform's language, not the customer's
     language = settings.MILO_NOTICE_LANGUAGE
@@ -74,8 +74,18 @@ def owe_decision(request: ApprovalRequest) -> None:
     """Owe the requester and the billing-admins word of what was decided."""
     requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
     addresses = {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
-    context = {"act": request.act, "phase": request.phase, "comment": request.comment}
+    context = {"phase": request.phase, "comment": request.comment, **_asked(request)}
     _owe(Notice.About.DECIDED, request.account, request.uid, addresses, context)
+
+
+def _asked(request: ApprovalRequest) -> dict[str, Any]:
+    """The act, and what names its object in words: the hold of a release, the project and span of an assignment."""
+    asked: dict[str, Any] = {"act": request.act}
+    if "hold" in request.reviewed:
+        asked["hold"] = request.reviewed["hold"]
+    if request.act == ApprovalRequest.Act.ASSIGN_USAGE:
+        asked["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
+    return asked
 
 
 def owe_retention(about: Notice.About, account: BillingAccount, day: date, milestone: int) -> int:

@@ -1,0 +1,166 @@
+"""What a request is about stands in words wherever it is shown, and it is stale only where something changed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from billing.admin.proposals import proposed, summary
+from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
+from billing.notice_texts import render
+from billing.services.accounts import AccountSpec, revise
+from billing.services.approvals import EFFECTS
+from billing.services.holds import set_hold
+from billing.services.suspensions import resolve, suspend
+from projects.models import Project
+from tests import make
+from tests.admin.browser import errors, list_of, page_of, staff, submit
+from tests.admin.conftest import World
+from tests.usage import an_event, taken
+
+MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+STALE = "The account has changed since: the requester must renew the request"
+Act = ApprovalRequest.Act
+
+
+def revised(account: BillingAccount) -> None:
+    revise(account.pk, AccountSpec("Renamed", "USD", make.TERMS, make.CARD), actor=make.PLATFORM)
+
+
+def suspended(account: BillingAccount) -> None:
+    suspend(account.pk, reason_code="ManualReview", message="look", actor=make.PLATFORM)
+
+
+def archived(account: BillingAccount) -> None:
+    BillingAccount.objects.filter(pk=account.pk).update(phase="Archived", archived_at=timezone.now())
+
+
+def usage_arrived(account: BillingAccount) -> None:
+    taken(an_event(Project.objects.get(name="unpaid"), "16", time=MARCH + timedelta(hours=1)))
+
+
+def to_reactivate(account: BillingAccount) -> ApprovalRequest:
+    suspended(account)
+    uid = Suspension.objects.get().uid
+    resolve(account.pk, uid, evidence={"reviewer": "the desk", "note": "all is well"}, actor=make.PLATFORM)
+    return make.a_request(account, "Reactivate")
+
+
+def to_reopen(account: BillingAccount) -> ApprovalRequest:
+    return make.a_request(make.in_phase(account, "Closed"), "Reopen")
+
+
+def to_release(account: BillingAccount) -> ApprovalRequest:
+    hold = set_hold(account.pk, type="Dispute", reason="invoice 12 is disputed", actor=make.PLATFORM)
+    return make.a_request(account, "ReleaseHold", proposal={"hold": str(hold.uid)})
+
+
+def to_assign(account: BillingAccount) -> ApprovalRequest:
+    project = make.a_project(account.organization, "unpaid")
+    taken(an_event(project, "8", time=MARCH))
+    span = {"project": project.name, "since": str(MARCH), "until": str(APRIL)}
+    return make.a_request(account, "AssignUsage", proposal=span)
+
+
+Asks = Callable[[BillingAccount], ApprovalRequest]
+Changes = Callable[[BillingAccount], None]
+CASES: dict[str, tuple[Asks, Changes]] = {
+    Act.REACTIVATE: (to_reactivate, suspended),
+    Act.CLOSE: (lambda account: make.a_request(account, "Close"), revised),
+    Act.REOPEN: (to_reopen, archived),
+    Act.REVISE_TERMS: (make.a_request, suspended),
+    Act.RELEASE_HOLD: (to_release, revised),
+    Act.ASSIGN_USAGE: (to_assign, usage_arrived),
+}
+
+
+@pytest.fixture
+def approver(db: None) -> Client:
+    """Somebody who has not closed the account either."""
+    return staff("finance-approver", name="second-approver", email="approver@milo.example")
+
+
+def panels(client: Client, request: ApprovalRequest) -> dict[str, Any]:
+    return {panel.title: panel for panel in client.get(page_of(request)).context["panels"]}
+
+
+def test_every_act_that_needs_approval_has_its_case() -> None:
+    assert set(CASES) == set(EFFECTS) == set(Act.values)
+
+
+@pytest.mark.parametrize("act", CASES)
+def test_a_fresh_request_is_not_stale_and_can_be_approved(act: str, world: World, approver: Client) -> None:
+    request = CASES[act][0](world.us)
+    assert STALE not in panels(approver, request)
+    assert submit(approver, page_of(request, "approve")).status_code == 302
+    request.refresh_from_db()
+    assert request.phase == "Approved"
+
+
+@pytest.mark.parametrize("act", CASES)
+def test_a_request_about_what_has_changed_is_stale_on_the_page_and_for_the_service(
+    act: str, world: World, approver: Client
+) -> None:
+    asks, changes = CASES[act]
+    request = asks(world.us)
+    changes(world.us)
+    shown = panels(approver, request)[STALE]
+    assert shown.rows
+    refusal = errors(submit(approver, page_of(request, "approve")))["__all__"]
+    assert "has changed since it was reviewed" in refusal[0]
+    assert len(shown.rows) == len(refusal) - 1
+    request.refresh_from_db()
+    assert request.phase == "Pending"
+
+
+def test_whoever_decides_on_a_release_reads_type_and_reason_of_the_hold_and_no_uid(
+    world: World, approver: Client
+) -> None:
+    request = to_release(world.us)
+    words, uid = "Dispute: invoice 12 is disputed", request.proposal["hold"]
+    approve = approver.get(page_of(request, "approve")).content.decode()
+    pages = [approve, *(approver.get(page_of(row)).content.decode() for row in (request, world.us))]
+    pages.append(approver.get(list_of(ApprovalRequest)).content.decode())
+    for page in pages:
+        assert words in page
+    assert uid not in pages[0]
+    assert uid not in pages[1]
+    notice = Notice.objects.get(about="AwaitingDecision")
+    for language, word in (("en", "Hold: Dispute"), ("de", "Haltevermerk: Streitfall")):
+        text = render(notice.about, notice.context, account=world.us, language=language)
+        assert f"{word}: invoice 12 is disputed" in text.plain
+        assert f"{word}: invoice 12 is disputed" in text.html
+
+
+def test_a_released_hold_is_still_named_by_the_request_that_released_it(world: World, approver: Client) -> None:
+    request = to_release(world.us)
+    submit(approver, page_of(request, "approve"))
+    row = ["Hold", "Dispute: invoice 12 is disputed", "released"]
+    assert row in panels(approver, request)["What is proposed"].rows
+    # one that was decided before the hold stood in the review
+    request.refresh_from_db()
+    del request.reviewed["hold"]
+    assert proposed(request)[0][1] == "Dispute: invoice 12 is disputed"
+
+
+def test_the_notice_of_an_assignment_names_project_and_span(world: World, approver: Client) -> None:
+    to_assign(world.us)
+    notice = Notice.objects.get(about="AwaitingDecision")
+    text = render(notice.about, notice.context, account=world.us)
+    assert f"Usage of project unpaid from {MARCH} until {APRIL}" in text.plain
+
+
+def test_the_list_says_what_is_proposed_without_a_query(
+    world: World, approver: Client, django_assert_num_queries: Any
+) -> None:
+    make.a_request(world.us)
+    to_release(world.us)
+    page = approver.get(list_of(ApprovalRequest)).content.decode()
+    assert "Net days: 30 → 90" in page
+    assert "Hold: Dispute: invoice 12 is disputed → released" in page
+    requests = list(ApprovalRequest.objects.all())
+    with django_assert_num_queries(0):
+        assert all(summary(request) != "-" for request in requests)
