@@ -19,7 +19,7 @@ from milo.access import Actor
 from milo.admin.forms import ActForm
 from milo.admin.panels import address
 from milo.admin.site import request_actor
-from milo.errors import Refused
+from milo.errors import Conflict, Refused
 
 if TYPE_CHECKING:
     from milo.admin.read_only import ReadOnlyAdmin
@@ -130,12 +130,18 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             row = self.call(form.cleaned_data, actor=self.actor)
         except Refused as refusal:
             form.refuse(refusal)
+            if isinstance(refusal, Conflict):
+                self.look_again(form)
         except IntegrityError:
             # two people at once: the database kept the rule that the service had found kept
             form.add_error(None, _("Somebody else was faster, or the name is taken; look again."))
+            self.look_again(form)
         else:
             return self.finish(row)
         return self.form_invalid(form)
+
+    def look_again(self, form: ActForm) -> None:
+        """Prepare the form for another try after the object has changed; does nothing where no version was seen."""
 
     def finish(self, row: Any) -> HttpResponse:
         """The answer to an act that was done: a message, on the page of `row`."""

@@ -77,6 +77,11 @@ def version_of(row: models.Model) -> int:
     return newest.values_list("resource_version", flat=True).first() or 0
 
 
+def newest(row: models.Model, count: int) -> list[Change]:
+    """Return the `count` newest revisions of `row`, newest first; compacted ones are gone."""
+    return list(Change.objects.filter(uid=row.uid).order_by("-resource_version")[:count])  # type: ignore[attr-defined]
+
+
 def expect(row: models.Model, resource_version: int | None) -> None:
     """Raise `Conflict` where `row`, which the caller holds locked, has moved on from `resource_version`.
 

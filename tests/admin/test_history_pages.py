@@ -1,5 +1,6 @@
 """The history of a row: who, when, why, and what was different."""
 
+import re
 from typing import Any
 
 from django.test import Client
@@ -52,3 +53,12 @@ def test_a_past_version_is_shown_as_it_was_and_whose_it_is(world: World, operato
 def test_a_version_of_another_row_is_not_shown(world: World, operator: Client) -> None:
     foreign = world.second.history.earliest()
     assert operator.get(page_of(world.first, f"history/{foreign.pk}")).status_code == 404
+
+
+def test_a_past_version_of_an_account_leads_back_to_its_history_and_closes_nothing(
+    world: World, operator: Client
+) -> None:
+    page = operator.get(page_of(world.us, f"history/{world.us.history.earliest().pk}")).content.decode()
+    back = re.findall(r'<a[^>]*href="([^"]*)"[^>]*>\s*Back\s*<', page)
+    assert back == [page_of(world.us, "history")]
+    assert not re.search(r">\s*Close\s*<", page)

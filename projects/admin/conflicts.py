@@ -1,0 +1,86 @@
+"""What others changed while a form stood open: who, when, and each field before and after, in the form's own words."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext as _
+
+from milo.admin.forms import ActForm
+from milo.admin.panels import instant
+from milo.kube import changes
+from milo.kube.models import Change
+
+SHOWN = 10
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LONGEST = 200
+_NOTHING: dict[str, Any] = {}
+# what follows from the rest of the manifest
+_DERIVED = frozenset({"conditions", "reviewedHash"})
+_PARTS = ("labels", "annotations"), ("spec", "status")
+
+
+def changes_since(row: Any, version: int, form: ActForm) -> list[str]:
+    """Return a sentence for each revision of `row` after `version`, newest first, at most `SHOWN` of them."""
+    revisions = changes.newest(row, SHOWN + 1)
+    told = [_sentence(after, before, form) for after, before in pairwise(revisions) if after.resource_version > version]
+    if len(revisions) > SHOWN and revisions[-1].resource_version > version:
+        told.append(_("Earlier changes are in the history."))
+    return told
+
+
+def _sentence(revision: Change, before: Change, form: ActForm) -> str:
+    fields = [
+        f"{_label(path, form)}: {_value(was)} \N{RIGHTWARDS ARROW} {_value(now)}"
+        for path, was, now in _differences(before.manifest, revision.manifest)
+    ]
+    return _("%(who)s changed it at %(when)s UTC: %(what)s") % {
+        "who": revision.actor,
+        "when": instant(revision.at),
+        "what": "; ".join(fields) or revision.message or revision.reason,
+    }
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Each path of the manifest whose value is another one than before: the path, the value before, the one after."""
+    metadata, rest = _PARTS
+    for part in metadata:
+        was, now = before.get("metadata", _NOTHING).get(part), after.get("metadata", _NOTHING).get(part)
+        if was != now:
+            yield f"metadata.{part}", was, now
+    for part in rest:
+        yield from _within(part, before.get(part), after.get(part))
+
+
+def _within(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    if before == after:
+        return
+    if not any(isinstance(value, dict) for value in (before, after)):
+        yield path, before, after
+        return
+    before, after = (value if isinstance(value, dict) else _NOTHING for value in (before, after))
+    for name in sorted((before.keys() | after.keys()) - _DERIVED):
+        yield from _within(f"{path}.{name}", before.get(name), after.get(name))
+
+
+def _label(path: str, form: ActForm) -> str:
+    """The label of the form's own field of that path, else the path in words: `Payment profile - Card reference`."""
+    field = form.fields.get(form.paths.get(path, ""))
+    if field and field.label:
+        return str(field.label)
+    _part, *names = path.split(".")
+    return " - ".join(capfirst(" ".join(_WORDS.split(name)).lower()) for name in names)
+
+
+def _value(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "-"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_value(inner)}" for name, inner in sorted(value.items()))
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    return Truncator(str(value)).chars(_LONGEST)
