@@ -16,7 +16,8 @@ from milo.identity.tokens import issue_token
 from milo.kube.models import Change
 from projects.access import FINANCE_OPERATOR
 from projects.models import Membership, Organization
-from projects.services.organizations import OrganizationSpec, create_organization, grant
+from projects.services.memberships import grant
+from projects.services.organizations import OrganizationSpec, create_organization
 from projects.services.projects import ProjectSpec, create_project
 
 PLATFORM = Actor.system("benchmarks")

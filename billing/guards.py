@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from milo import append_only as guard
 
 ACCOUNT, BINDING = "billing_billingaccount", "billing_billingaccountbinding"
-ORGANIZATION, PROJECT = "projects_organization", "projects_project"
+ORGANIZATION, PROJECT, MEMBERSHIP = "projects_organization", "projects_project", "projects_membership"
 SUSPENSION, APPROVAL, HOLD, CHARGE = (f"billing_{name}" for name in ("suspension", "approvalrequest", "hold", "charge"))
 
 _NOT_OF_ONE_ORGANIZATION = (
@@ -232,6 +232,15 @@ def declare_guards() -> None:
         guard.no_replace(
             "charge_never_replaced", CHARGE, ["id"], ["uid"], ["organization_id", "name"], ["account_id", "external_id"]
         ),
+        guard.fixed_columns("membership_fixed", MEMBERSHIP, ["id", "user_id", "organization_id", "role"]),
+        # a role that nobody took would be gone without a trace
+        *guard.delete_only(
+            "membership_revoked_with_history",
+            MEMBERSHIP,
+            "EXISTS (SELECT 1 FROM projects_historicalmembership h WHERE h.id = OLD.id AND h.history_type = '-')",
+            "a role is revoked together with its history row only",
+        ),
+        guard.no_replace("membership_never_replaced", MEMBERSHIP, ["id"], ["user_id", "organization_id", "role"]),
         # a namespace that changed its name would take the ledger of its projects with it
         guard.fixed_columns("organization_identity_fixed", ORGANIZATION, ["id", "uid", "name", "created_at"]),
         guard.no_delete("organization_never_deleted", ORGANIZATION),

@@ -9,6 +9,8 @@ USAGE_REPORTER, CHARGE_REPORTER = "usage-reporter", "charge-reporter"
 PLATFORM_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR, USAGE_REPORTER, CHARGE_REPORTER)
 STAFF_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR)
 WRITE = ("create", "update", "patch")
+GRANT_ROLE, REVOKE_ROLE = "grantrole", "revokerole"
+ROLES = (GRANT_ROLE, REVOKE_ROLE)
 
 
 def declare_rules() -> None:
@@ -20,9 +22,9 @@ def declare_rules() -> None:
     )
     declare(
         [
-            Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE),
+            Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE, acts=ROLES),
             Rule(FINANCE_OPERATOR, PROJECTS, WRITE, acts=("archive",)),
-            Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), acts=ROLES, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, PROJECTS, WRITE, acts=("archive",), organization=True),
             Rule(Membership.Role.BILLING_USER, PROJECTS, WRITE, organization=True),
         ]

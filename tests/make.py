@@ -15,7 +15,8 @@ from billing.services.suspensions import suspend
 from milo.access import Actor
 from milo.identity.actors import actor_of
 from projects.models import Organization, Project
-from projects.services.organizations import OrganizationSpec, create_organization, grant
+from projects.services.memberships import grant
+from projects.services.organizations import OrganizationSpec, create_organization
 from projects.services.projects import ProjectSpec, create_project
 
 PLATFORM = Actor.system("tests")

@@ -12,7 +12,8 @@ from milo.identity.actors import actor_of
 from milo.kube.changes import version_of
 from milo.kube.metadata import Metadata
 from projects.models import Membership, Organization
-from projects.services.organizations import OrganizationSpec, create_organization, grant, revise_organization
+from projects.services.memberships import grant
+from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
 from tests import make
 from tests.ledger import (
     assert_history_explains,
@@ -129,7 +130,7 @@ def test_a_role_that_there_is_not_is_refused(organization: Organization) -> None
     person = make.a_person()
     with refused(Invalid) as refusal:
         grant(organization, person, "owner", actor=make.PLATFORM)
-    assert causes_of(refusal) == {"role": "FieldValueNotSupported"}
+    assert causes_of(refusal) == {"spec.role": "FieldValueNotSupported"}
 
 
 @pytest.mark.django_db(transaction=True)

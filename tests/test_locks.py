@@ -17,7 +17,8 @@ from billing.services.projects import archive_project
 from milo.errors import Invalid
 from milo.kube.metadata import Metadata
 from projects.models import Membership, Organization, Project
-from projects.services.organizations import OrganizationSpec, grant, revise_organization
+from projects.services.memberships import grant
+from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, create_project, revise_project
 from tests import make, verifiers
 from tests.interleaving import side_by_side, then

@@ -1,6 +1,6 @@
 """The one door through which rows are written: the row, its history and its revision, in one act."""
 
-from milo.audit.acts import Anonymous, Entry, act, dry_run, journal, refuse_texts, save_as, touch
+from milo.audit.acts import Anonymous, Entry, act, delete_as, dry_run, journal, refuse_texts, save_as, touch
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time
 
@@ -10,6 +10,7 @@ __all__ = [
     "History",
     "Provenance",
     "act",
+    "delete_as",
     "dry_run",
     "histories",
     "history",

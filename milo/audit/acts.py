@@ -113,25 +113,45 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "") -> M:
     holds a card number or cannot be stored, `AlreadyExists` where another act takes the
     name at the same moment, and `Anonymous` outside `act()` or without actor or reason.
     """
+    created = row._state.adding
+    with _answered_for(actor, row, reason, why):
+        refuse_texts(row, why)
+        try:
+            row.save()
+        except IntegrityError as error:
+            if _is_name_taken(error):
+                raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
+            raise
+    _note(row, Entry(row, actor, reason, why, created))
+    return row
+
+
+def delete_as(actor: Actor, row: models.Model, *, reason: str, why: str = "") -> None:
+    """Delete `row` in the name of `actor`; its last state stays as a history row of type `-`.
+
+    For rows that are shown as no resource: what the ledger names is never deleted. Raises `Invalid` where `why` holds
+    a card number or cannot be stored, and `Anonymous` outside `act()` or without actor or reason.
+    """
+    with _answered_for(actor, row, reason, why):
+        if causes := _why_causes(why):
+            raise Invalid.because(causes)
+        row.delete()
+
+
+@contextmanager
+def _answered_for(actor: Actor, row: models.Model, reason: str, why: str) -> Iterator[None]:
+    """The history row that is written inside names the actor and the reason."""
     if _current.get() is None:
         raise Anonymous("rows change inside milo.audit.act() only")
     if not actor.name or not reason:
         raise Anonymous("rows change in somebody's name and for a reason")
-    refuse_texts(row, why)
-    created = row._state.adding
     row._history_user = actor.name  # type: ignore[attr-defined]
     row._change_reason = f"{reason}: {why}" if why else reason  # type: ignore[attr-defined]
     try:
-        row.save()
-    except IntegrityError as error:
-        if _is_name_taken(error):
-            raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
-        raise
+        yield
     finally:
         # simple-history would give the next save the same author and reason
         del row._history_user, row._change_reason  # type: ignore[attr-defined]
-    _note(row, Entry(row, actor, reason, why, created))
-    return row
 
 
 def _is_name_taken(error: IntegrityError) -> bool:
@@ -145,6 +165,10 @@ def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -
     _note(row, Entry(row, actor, reason, why, created=False))
 
 
+def _why_causes(why: str) -> list[Cause]:
+    return texts.causes(why, "message") + card_numbers.causes(why, "message")
+
+
 def refuse_texts(row: models.Model, why: str = "") -> None:
     """Raise `Invalid` naming every text of `row` that holds a card number (compliance.md) or cannot be stored.
 
@@ -155,7 +179,7 @@ def refuse_texts(row: models.Model, why: str = "") -> None:
     known: dict[str, str] = getattr(row, "manifest_paths", {})
     opaque: frozenset[str] = getattr(row, "opaque_columns", frozenset())
     unsearched: re.Pattern[str] | None = getattr(row, "unsearched_paths", None)
-    causes = texts.causes(why, "message") + card_numbers.causes(why, "message")
+    causes = _why_causes(why)
     for column in row._meta.concrete_fields:
         if isinstance(column, models.CharField | models.TextField | models.JSONField):
             value, path = getattr(row, column.attname), known.get(column.name, column.name)

@@ -17,7 +17,7 @@ _histories: dict[type[models.Model], "History"] = {}
 
 def _refuse_anonymous(instance: models.Model, **kwargs: Any) -> None:
     if not hasattr(instance, "_history_user"):
-        raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
+        raise Anonymous(f"{instance._meta.label} is written through milo.audit only")
 
 
 class History(HistoricalRecords):  # type: ignore[misc]
@@ -37,10 +37,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
         return model
 
     def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
-        """By one statement that copies the row, unless it is gone; columns that nobody gives have their default."""
-        if history_type == "-":
-            super().create_historical_record(instance, history_type, using)
-            return
+        """By one statement that copies the row; columns that nobody gives have their default."""
         given = {
             "history_date": time_lines.ledger_time(instance),
             "history_type": history_type,
@@ -58,6 +55,14 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def function(self) -> str:
         """Return the name of PostgreSQL's function that writes a history row (milo/ledger/guards.py)."""
         return f"record_{self.cls._meta.model_name}"
+
+    def pre_delete(self, instance: models.Model, **kwargs: Any) -> None:
+        """Copy the row while it is there: a guard may ask for its last history row before it lets the row go."""
+        _refuse_anonymous(instance)
+        self.create_historical_record(instance, "-")
+
+    def post_delete(self, instance: models.Model, using: str | None = None, **kwargs: Any) -> None:
+        """Do nothing; `pre_delete` has written the history row."""
 
     @cached_property
     def given(self) -> "list[models.Field[Any, Any]]":
@@ -100,7 +105,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
 
 
 def _nobody(instance: models.Model, **kwargs: Any) -> str:
-    raise Anonymous(f"{instance._meta.label} is written through milo.audit.save_as only")
+    raise Anonymous(f"{instance._meta.label} is written through milo.audit only")
 
 
 def _set_author(row: Any, author: str) -> None:

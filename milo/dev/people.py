@@ -12,7 +12,7 @@ from milo.dev.files import write_secret
 from milo.identity.tokens import issue_token, token_of
 from projects.access import AUDITOR, FINANCE_APPROVER, FINANCE_OPERATOR
 from projects.models import Membership, Organization
-from projects.services.organizations import grant
+from projects.services.memberships import grant
 
 SETUP = Actor.system("development-setup")
 

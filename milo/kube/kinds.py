@@ -49,9 +49,9 @@ class Act:
 class Reading:
     """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
 
-    `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `act` names
-    the act whose right it takes. `table` gives the rows of the answer for a Table and for CSV, names of the columns
-    first; without it there is a row for each of `items`, in the columns of the `response`.
+    `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `verb` names
+    another verb or `act` the act whose right it takes. `table` gives the rows of the answer for a Table and for CSV,
+    names of the columns first; without it there is a row for each of `items`, in the columns of the `response`.
     """
 
     name: str
@@ -61,7 +61,18 @@ class Reading:
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
     act: str = ""
+    verb: str = "get"
     table: Callable[[dict[str, Any]], Iterable[Sequence[Any]]] | None = None
+
+    def whole(self, row: Any, query: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:
+        """Return the answer with the items of every page, for a file: whoever opens it sees no `metadata.continue`."""
+        asked = {name: value for name, value in query.items() if name != "limit"}
+        answer = page = self.call(row, asked, actor=actor)
+        while following := page.get("metadata", {}).get("continue"):
+            page = self.call(row, {**asked, "continue": following}, actor=actor)
+            answer["items"] += page["items"]
+        answer.pop("metadata", None)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,11 +209,11 @@ def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
     return verb == "create" and actor.may(verb, endpoint.resource, None)
 
 
-def _subresources(kind: Kind) -> dict[str, tuple[str, str]]:
-    """The verb by which each subresource of the kind is used, and the act of the access table that it takes."""
-    status = {} if kind in CORE else {"status": ("get", "")}
-    readings = {reading.name: ("get", reading.act) for reading in kind.readings}
-    return status | readings | {act.name: ("create", act.name) for act in kind.acts}
+def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
+    """The verb by which each subresource of the kind is used, and verb and act of the access table that it takes."""
+    status = {} if kind in CORE else {"status": ("get", "get", "")}
+    readings = {reading.name: ("get", reading.verb, reading.act) for reading in kind.readings}
+    return status | readings | {act.name: ("create", "create", act.name) for act in kind.acts}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:
@@ -233,9 +233,9 @@ def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[in
 
 def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collection[int]) -> bool:
     """What the access table says, for the platform and for any organization of `scope`."""
-    used_by, act = _subresources(kind).get(subresource, ("", "")) if subresource else (verb, "")
+    used_by, taken, act = _subresources(kind).get(subresource, ("", "", "")) if subresource else (verb, verb, "")
     # an act is created also where objects of the kind are not
     if verb != used_by or not (subresource or verb in kind.verbs):
         return False
     plural = namespace_kind().plural if kind in CORE else kind.plural
-    return any(actor.may(verb, plural, organization_id, act=act) for organization_id in (None, *scope))
+    return any(actor.may(taken, plural, organization_id, act=act) for organization_id in (None, *scope))

@@ -44,8 +44,8 @@ class ReadingView(KubeView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         reading: Reading = self.of
         row = self.row()
-        if reading.act:
-            self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=reading.act)
+        verb = "create" if reading.act else reading.verb
+        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=reading.act)
         query = queries.read(reading.parameters, self.request.GET)
         value = reading.call(row, query, actor=self.actor)
         if wants(CSV, request.headers.get("Accept", "")):

@@ -1,11 +1,91 @@
-"""Who holds which role in which organization; granted on the organization's page."""
+"""Who holds which role in which organization: granted on the organization's page, revoked on the role's own."""
+
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
 
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.forms import ActForm, Paragraph, Row, Select, Tick
 from milo.admin.ledger import LedgerAdmin
-from projects.access import ORGANIZATIONS
-from projects.models import Membership
+from milo.admin.panels import Panel, first, instant, link, list_address
+from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE
+from projects.models import Membership, Organization
+from projects.services.memberships import grant, is_last_billing_admin, members, revoke, role_changes
+
+_PATHS = {"spec.user": "user", "spec.role": "role", "spec.reason": "why", "message": "why"}
+
+
+class GrantForm(ActForm):
+    user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
+    role = Select(choices=Membership.Role.choices, label=gettext_lazy("Role"))
+    why = Paragraph(max_length=2000, required=False, label=gettext_lazy("Reason"))
+
+    paths = _PATHS
+
+
+class GrantRole(ServiceAction):
+    """On the page of an organization."""
+
+    name = "grant"
+    title = gettext_lazy("Grant role")
+    icon = "person_add"
+    verb, resource, act = "create", ORGANIZATIONS, GRANT_ROLE
+    form_class = GrantForm
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+        organization: Organization = self.row
+        grant(organization, **values, actor=actor)
+        return organization
+
+
+class RevokeForm(ActForm):
+    """Asks for a word on the last billing-admin only where this is about it."""
+
+    row: Membership
+    why = Paragraph(
+        max_length=2000, label=gettext_lazy("Reason"), help_text=gettext_lazy("It stays in the history for ever.")
+    )
+    allow_no_billing_admin = Tick(
+        required=False, label=gettext_lazy("The organization is to be left without an active billing admin")
+    )
+
+    paths = {**_PATHS, "spec.allowNoBillingAdmin": "allow_no_billing_admin"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_last_billing_admin(self.row):
+            del self.fields["allow_no_billing_admin"]
+
+
+class RevokeRole(ServiceAction):
+    name = "revoke"
+    title = gettext_lazy("Revoke role")
+    icon = "person_remove"
+    variant = ActionVariant.DANGER
+    verb, resource, act = "create", ORGANIZATIONS, REVOKE_ROLE
+    form_class = RevokeForm
+
+    def facts(self) -> Facts:
+        held: Membership = self.row
+        return [
+            (_("User"), held.user.get_username()),
+            (_("Role"), held.get_role_display()),
+            (_("Organization"), link(held.organization)),
+            (_("What will happen"), _("The next request of this person is answered without the role.")),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+        held: Membership = self.row
+        revoke(held.organization, held.user, held.role, **values, actor=actor)
+        return held.organization
 
 
 @admin.register(Membership)
@@ -18,3 +98,50 @@ class MembershipAdmin(LedgerAdmin):
     search_fields = ("user__username", "organization__name")
     ordering = ("organization__name", "user__username", "role")
     fieldsets = ((None, {"fields": ("user", "organization", "role")}),)
+    object_actions = (RevokeRole,)
+
+
+def role_panels(organization: Organization) -> list[Panel]:
+    """Who holds which role in the organization, and what was granted and revoked."""
+    return [_held(organization), _changes(organization)]
+
+
+def _held(organization: Organization) -> Panel:
+    found, more = first(members(organization))
+    return Panel(
+        _("Roles"),
+        [_("User"), _("Role"), _("Since"), _("Granted by")],
+        [
+            [
+                link(held, held.user.get_username()),
+                held.get_role_display(),
+                instant(held.granted_at),
+                held.granted_by,
+            ]
+            for held in found
+        ],
+        more=list_address(Membership, organization__id__exact=organization.pk) if more else "",
+    )
+
+
+def _changes(organization: Organization) -> Panel:
+    found, _more = first(role_changes(organization))
+    return Panel(
+        _("Roles granted and revoked"),
+        [_("When"), _("User"), _("Role"), _("Who"), _("Why")],
+        [
+            [
+                format_html('<a href="{}" class="text-link">{}</a>', _history_of(was), instant(was.history_date)),
+                was.user.get_username(),
+                was.get_role_display(),
+                was.history_user_id,
+                was.history_change_reason,
+            ]
+            for was in found
+        ],
+    )
+
+
+def _history_of(was: Any) -> str:
+    """The address of the history of a role, which stays when the role is revoked."""
+    return reverse("admin:projects_membership_history", args=[was.id])

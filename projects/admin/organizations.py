@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -14,14 +13,15 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
-from milo.admin.forms import ActForm, Row, Select, Text
+from milo.admin.forms import ActForm, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, link, list_address
 from projects.access import ORGANIZATIONS
+from projects.admin.memberships import GrantRole, role_panels
 from projects.admin.projects import CreateProject
 from projects.admin.resources import METADATA, SeenAction, SeenForm
-from projects.models import Membership, Organization, Project
-from projects.services.organizations import OrganizationSpec, create_organization, grant, revise_organization
+from projects.models import Organization, Project
+from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
 
 
 class OrganizationForm(ActForm):
@@ -72,24 +72,6 @@ class ReviseOrganization(SeenAction):
         )
 
 
-class GrantForm(ActForm):
-    user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
-    role = Select(choices=Membership.Role.choices, label=gettext_lazy("Role"))
-
-
-class GrantRole(ServiceAction):
-    name = "grant"
-    title = gettext_lazy("Grant role")
-    icon = "person_add"
-    verb, resource = "update", ORGANIZATIONS
-    form_class = GrantForm
-
-    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
-        grant(self.row, values["user"], values["role"], actor=actor)
-        organization: Organization = self.row
-        return organization
-
-
 class OrganizationAdmin(LedgerAdmin):
     resource = ORGANIZATIONS
     icon = "corporate_fare"
@@ -115,7 +97,7 @@ class OrganizationAdmin(LedgerAdmin):
         return count
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
-        return [self._projects(row), self._memberships(row), *super().panels(request, row)]
+        return [self._projects(row), *role_panels(row), *super().panels(request, row)]
 
     def _projects(self, row: Organization) -> Panel:
         found, more = first(row.projects.order_by("name"))
@@ -124,15 +106,6 @@ class OrganizationAdmin(LedgerAdmin):
             [_("Name"), _("Display name"), _("Phase")],
             [[link(project), project.display_name, project.get_phase_display()] for project in found],
             more=list_address(Project, organization__id__exact=row.pk) if more else "",
-        )
-
-    def _memberships(self, row: Organization) -> Panel:
-        found, more = first(row.memberships.select_related("user").order_by("user__username", "role"))
-        return Panel(
-            _("Roles"),
-            [_("User"), _("Role")],
-            [[link(held, held.user.get_username()), held.get_role_display()] for held in found],
-            more=list_address(Membership, organization__id__exact=row.pk) if more else "",
         )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -28,8 +28,10 @@ class SeenForm(ActForm):
 
     def renew(self, version: int) -> None:
         """Take `version` as seen when the form is sent again; what was typed stays."""
-        self.data = self.data.copy()
-        self.data["resource_version"] = str(version)
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["resource_version"] = str(version)
+        self.data = data
 
 
 class SeenAction(ServiceAction):
@@ -45,6 +47,8 @@ class SeenAction(ServiceAction):
         assert isinstance(form, SeenForm)
         # read before the changes, so that none is passed over that came meanwhile
         newest, seen = changes.version_of(self.row), form.cleaned_data.get("resource_version")
+        if newest == seen:
+            return
         for sentence in changes_since(self.row, seen, form) if seen is not None else []:
             form.add_error(None, sentence)
         form.add_error(None, _("What you typed is kept. Look at the changes; sending it again goes over them."))

@@ -20,6 +20,7 @@ from milo.prepared import Given, Prepared
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.examples import ORGANIZATION, PROJECT
 from projects.api.history import BILLING_HISTORY
+from projects.api.roles import ROLE_ACTS, ROLE_READINGS
 from projects.api.serializers import (
     OrganizationSpecSerializer,
     OrganizationStatusSerializer,
@@ -60,7 +61,8 @@ class OrganizationKind(Kind):
     )
     field_selectors = {"status.phase": "phase"}
     example = ORGANIZATION
-    readings = (UNASSIGNED,)
+    acts = ROLE_ACTS
+    readings = (UNASSIGNED, *ROLE_READINGS)
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
     def queryset(self) -> ResourceQuerySet[Organization]:

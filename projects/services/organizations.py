@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 
 from milo import audit
@@ -12,7 +11,7 @@ from milo.kube import changes
 from milo.kube.metadata import Metadata
 from milo.kube.names import CLUSTER_SCOPED_EVENTS, name_causes
 from projects.access import ORGANIZATIONS
-from projects.models import Membership, Organization
+from projects.models import Organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +65,3 @@ def revise_organization(
         organization.display_name = spec.display_name
         organization.generation += respecified
         return audit.save_as(actor, organization, reason="OrganizationRevised")
-
-
-def grant(organization: Organization, user: AbstractBaseUser, role: str, *, actor: Actor) -> Membership:
-    """Give `user` a role in the organization; repeating it changes nothing.
-
-    Raises `Forbidden`, and `Invalid` for a role that there is not.
-    """
-    actor.require("update", ORGANIZATIONS, organization.pk)
-    if role not in Membership.Role.values:
-        known = ", ".join(Membership.Role.values)
-        message = _("must be one of %(known)s") % {"known": known}
-        raise Invalid.because([Cause("role", message, "FieldValueNotSupported")])
-    with audit.act():
-        # two grants of one role at once would both find it not held
-        Organization.objects.locked().get(pk=organization.pk)
-        held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
-        if held:
-            return held
-        return audit.save_as(
-            actor, Membership(organization=organization, user_id=user.pk, role=role), reason="RoleGranted"
-        )

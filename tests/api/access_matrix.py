@@ -195,6 +195,14 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     ORGANIZATION: _object(WRITERS, SEE_NAMESPACES),
     f"{ORGANIZATION}/status": _read(SEE_NAMESPACES),
     f"{ORGANIZATION}/unassignedusage": {"GET": Case(200, READERS, SEE_NAMESPACES)},
+    f"{ORGANIZATION}/members": {"GET": Case(200, READERS, SEE_NAMESPACES)},
+    f"{ORGANIZATION}/rolehistory": {"GET": Case(200, READERS, SEE_NAMESPACES)},
+    f"{ORGANIZATION}/grantrole": _act(WRITERS, _spec(user=NOBODY, role=VIEWER), SEE_NAMESPACES),
+    f"{ORGANIZATION}/revokerole": _act(
+        WRITERS,
+        lambda prefix: {"spec": {"user": f"{prefix}-member", "role": VIEWER, "reason": "has left"}},
+        SEE_NAMESPACES,
+    ),
     f"{RESOURCES}/projects": {
         **_everywhere(),
         "POST": Case(201, BINDERS, SEE_NAMESPACES, others=422, missing=422, body=NEW_PROJECT),

@@ -47,6 +47,7 @@ def populate(prefix: str, operator: User) -> Organization:
     """An organization with one object of each kind, all named after `prefix`."""
     organization = make.an_organization(f"{prefix}-corp")
     account = make.a_ready_account(organization, f"{prefix}-account")
+    make.a_person(f"{prefix}-member", roles={organization: "billing-viewer"})
     make.a_ready_account(organization, f"{prefix}-spare")
     asked = make.a_ready_account(organization, f"{prefix}-asked")
     make.a_binding(make.a_project(organization, f"{prefix}-project"), account, f"{prefix}-binding")

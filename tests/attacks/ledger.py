@@ -17,7 +17,9 @@ from tests.attacks.machinery import (
     SQLITE,
     Attack,
     changes,
+    delete,
     deletions,
+    empty,
     insert,
     replacements,
     unique,
@@ -38,7 +40,7 @@ class World:
         self.superseded = make.a_binding(self.project, self.before)
         self.active = make.a_binding(self.project, self.payer)
         person = make.a_person(roles={self.organization: "billing-viewer"})
-        self.membership = Membership.objects.get(user=person)
+        self.membership, self.stranger = Membership.objects.get(user=person), make.a_person()
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
         connection.check_constraints()
 
@@ -211,11 +213,24 @@ ATTACKS: dict[str, list[Attack]] = {
     "membership_once": [
         Attack(
             lambda w: insert(w.membership),
+            lifting=("membership_never_replaced",),
             says=unique(
                 "projects_membership.user_id", "projects_membership.organization_id", "projects_membership.role"
             ),
         ),
     ],
-    "membership_known_role": [Attack(lambda w: update(w.membership, role="owner"))],
+    "membership_known_role": [Attack(lambda w: update(w.membership, role="owner"), lifting=("membership_fixed",))],
+    "membership_fixed": changes(
+        "membership",
+        id=1_000_000,
+        user_id=lambda w: w.stranger.pk,
+        organization=lambda w: w.other,
+        role="billing-admin",
+    ),
+    "membership_revoked_with_history": [Attack(lambda w: delete(w.membership))],
+    "membership_revoked_with_history_not_emptied": [
+        Attack(lambda w: empty(w.membership), says={SQLITE: "membership_revoked_with_history"})
+    ],
+    "membership_never_replaced": replacements("membership", ("id",), ("user_id", "organization_id", "role")),
     "kube_counter_single_row": [Attack(lambda w: Counter.objects.bulk_create([Counter(pk=2, value=0)]))],
 }

@@ -138,7 +138,7 @@ def _reading(view: ReadingView, method: str, path: str) -> Operation | None:
     return Operation(
         **about(kind, "read", "get", reading.name.capitalize()),
         summary=f"Read {reading.name} of a {kind.kind}",
-        description=f"{reading.description} {allowed(kind, 'get')}",
+        description=f"{reading.description} {allowed(kind, 'create' if reading.act else reading.verb, reading.act)}",
         parameters=(*place(kind), *([] if reading.parameters is NothingSerializer else [reading.parameters])),
         answer=reading.response,
         answer_example=reading.example,

@@ -77,6 +77,6 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
 def _notes(kind: Kind | None) -> Iterator[str]:
     if kind and kind.readings:
         for reading in kind.readings:
-            who = f"whoever may `{reading.act}`" if reading.act else "whoever may `get`"
+            who = f"whoever may `{reading.act}`" if reading.act else f"whoever may `{reading.verb}`"
             yield f"- `{reading.name}` is read by {who}"
         yield ""

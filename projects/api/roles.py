@@ -1,0 +1,161 @@
+"""Roles in an organization: the acts that grant and revoke them, and the readings of who holds and held them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from milo.access import Actor
+from milo.kube.fields import ChoiceField, StringField
+from milo.kube.kinds import Act, Reading
+from milo.kube.manifests import precise_instant, without_empty
+from milo.kube.schemas import NothingSerializer
+from projects.access import GRANT_ROLE, REVOKE_ROLE
+from projects.api import examples
+from projects.models import Membership, Organization
+from projects.services import memberships
+
+AT_MOST = 1000
+
+
+class GrantRoleSerializer(serializers.Serializer[Any]):
+    user = StringField(max_length=150, help_text=_("The name by which the person logs in."))
+    role = ChoiceField(Membership.Role.choices, help_text=_("billing-admin, billing-user or billing-viewer."))
+    reason = StringField(
+        source="why", max_length=2000, required=False, allow_blank=True, help_text=_("Why; kept in the history.")
+    )
+
+
+class RevokeRoleSerializer(serializers.Serializer[Any]):
+    user = GrantRoleSerializer._declared_fields["user"]
+    role = GrantRoleSerializer._declared_fields["role"]
+    reason = StringField(source="why", max_length=2000, help_text=_("Why; kept in the history."))
+    allowNoBillingAdmin = serializers.BooleanField(
+        source="allow_no_billing_admin",
+        required=False,
+        help_text=_("Say true where the organization is to be left without an active billing-admin."),
+    )
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    user = serializers.CharField(help_text=_("The name by which the person logs in."))
+    role = serializers.CharField(help_text=_("The role held."))
+    active = serializers.BooleanField(help_text=_("Whether the person can log in."))
+    grantedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which it has been held."))
+    grantedBy = serializers.CharField(help_text=_("Who granted it."))
+
+
+class MembersSerializer(serializers.Serializer[Any]):
+    items = MemberSerializer(many=True, help_text=_("By the names of the users; a line for each role."))
+
+
+class RoleChangeSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text=_("Instant (UTC) of the change."))
+    user = serializers.CharField(help_text=_("Whose role it is."))
+    role = serializers.CharField(help_text=_("The role."))
+    reason = serializers.CharField(help_text=_("RoleGranted or RoleRevoked."))
+    message = serializers.CharField(required=False, help_text=_("Why, for people."))
+    actor = serializers.CharField(help_text=_("Who did it."))
+    requestID = serializers.CharField(required=False, help_text=_("X-Request-ID of the request."))
+
+
+class RoleChangesSerializer(serializers.Serializer[Any]):
+    items = RoleChangeSerializer(many=True, help_text=_("Newest first, at most 1000."))
+
+
+def _grant(row: Organization, spec: dict[str, Any], *, actor: Actor) -> Organization:
+    memberships.grant(row, memberships.user_named(spec.pop("user")), **spec, actor=actor)
+    return row
+
+
+def _revoke(row: Organization, spec: dict[str, Any], *, actor: Actor) -> Organization:
+    memberships.revoke(row, memberships.user_named(spec.pop("user")), **spec, actor=actor)
+    return row
+
+
+def _members(row: Organization, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    return {
+        "items": [
+            {
+                "user": held.user.get_username(),
+                "role": held.role,
+                "active": held.user.is_active,
+                "grantedAt": precise_instant(held.granted_at),
+                "grantedBy": held.granted_by,
+            }
+            for held in memberships.members(row)
+        ]
+    }
+
+
+def _history(row: Organization, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    return {"items": [_change(was) for was in memberships.role_changes(row)[:AT_MOST]]}
+
+
+def _change(was: Any) -> dict[str, Any]:
+    reason, _colon, message = was.history_change_reason.partition(": ")
+    return without_empty(
+        {
+            "at": precise_instant(was.history_date),
+            "user": was.user.get_username(),
+            "role": was.role,
+            "reason": reason,
+            "message": message,
+            "actor": was.history_user_id,
+            "requestID": was.history_request_id,
+        }
+    )
+
+
+def _table(serializer: type[serializers.Serializer[Any]]) -> Any:
+    """The items of an answer as CSV, their fields in the order of `serializer`."""
+    names = list(serializer._declared_fields)
+
+    def rows(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
+        yield names
+        for item in answer["items"]:
+            yield [item.get(name, "") for name in names]
+
+    return rows
+
+
+ROLE_ACTS = (
+    Act(
+        GRANT_ROLE,
+        _grant,
+        GrantRoleSerializer,
+        _("Give a person a role in the organization; repeating it changes nothing."),
+        examples.GRANT_ROLE,
+    ),
+    Act(
+        REVOKE_ROLE,
+        _revoke,
+        RevokeRoleSerializer,
+        _("Take a role from a person, from their next request on."),
+        examples.REVOKE_ROLE,
+    ),
+)
+ROLE_READINGS = (
+    Reading(
+        "members",
+        _members,
+        NothingSerializer,
+        MembersSerializer,
+        _("Who holds which role in the organization, since when, and who granted it; also as CSV."),
+        examples.MEMBERS,
+        # who reports charges sees organizations, and not the people in them
+        verb="list",
+        table=_table(MemberSerializer),
+    ),
+    Reading(
+        "rolehistory",
+        _history,
+        NothingSerializer,
+        RoleChangesSerializer,
+        _("Every role that was granted or revoked: who, when, why; also as CSV."),
+        examples.ROLE_HISTORY,
+        verb="list",
+        table=_table(RoleChangeSerializer),
+    ),
+)

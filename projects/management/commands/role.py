@@ -1,0 +1,61 @@
+"""Grant, revoke and list the roles of people in an organization."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from milo.access import Actor
+from milo.errors import Refused
+from projects.models import Membership, Organization
+from projects.services.memberships import grant, members, revoke, user_named
+
+SHELL = Actor.system("shell")
+
+
+class Command(BaseCommand):
+    help = "Grant, revoke and list the roles of people in an organization."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        for act, text in (("grant", "give a user a role"), ("revoke", "take it, from the next request on")):
+            command = acts.add_parser(act, help=text)
+            command.add_argument("organization")
+            command.add_argument("user")
+            command.add_argument("role", choices=Membership.Role.values)
+            command.add_argument("--reason", default="", required=act == "revoke", help="why; kept in the history")
+            if act == "revoke":
+                command.add_argument(
+                    "--allow-no-billing-admin", action="store_true", help="also where no active one would be left"
+                )
+        acts.add_parser("list", help="the roles held: user, role, since, by whom").add_argument("organization")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = Organization.objects.filter(name=options["organization"]).first()
+        if organization is None:
+            raise CommandError(f"there is no organization {options['organization']}")
+        try:
+            getattr(self, f"_{options['act']}")(organization, options)
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _grant(self, organization: Organization, options: dict[str, Any]) -> None:
+        user = user_named(options["user"])
+        grant(organization, user, options["role"], why=options["reason"], actor=SHELL)
+        self.stdout.write(f"{user} is {options['role']} of {organization}")
+
+    def _revoke(self, organization: Organization, options: dict[str, Any]) -> None:
+        user = user_named(options["user"])
+        revoke(
+            organization,
+            user,
+            options["role"],
+            why=options["reason"],
+            allow_no_billing_admin=options["allow_no_billing_admin"],
+            actor=SHELL,
+        )
+        self.stdout.write(f"{user} is no longer {options['role']} of {organization}")
+
+    def _list(self, organization: Organization, options: dict[str, Any]) -> None:
+        for held in members(organization):
+            since = f"{held.granted_at.isoformat()}\t{held.granted_by}"
+            self.stdout.write(f"{held.user}\t{held.role}\t{since}")

@@ -1,0 +1,114 @@
+"""Roles in organizations: granted, revoked, and who held them when."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE
+from projects.models import Membership, Organization
+
+GRANTED, REVOKED = "RoleGranted", "RoleRevoked"
+
+
+def user_named(name: str) -> User:
+    """Return the user of that name. Raises `Invalid` where there is none."""
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise _no_user(name)
+    return user
+
+
+def grant(organization: Organization, user: AbstractBaseUser, role: str, *, why: str = "", actor: Actor) -> Membership:
+    """Give `user` a role in the organization, from their next request on; repeating it changes nothing.
+
+    `why` is a sentence for people, kept in the history. Raises `Forbidden`, and `Invalid` for an unknown role or a
+    deactivated user.
+    """
+    actor.require("create", ORGANIZATIONS, organization.pk, act=GRANT_ROLE)
+    _refuse_unknown(role)
+    if not user.is_active:
+        raise _no_user(user.get_username())
+    with audit.act():
+        # two grants of one role at once would both find it not held
+        Organization.objects.locked().get(pk=organization.pk)
+        held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
+        if held:
+            return held
+        membership = Membership(organization=organization, user_id=user.pk, role=role)
+        return audit.save_as(actor, membership, reason=GRANTED, why=why)
+
+
+def revoke(
+    organization: Organization,
+    user: AbstractBaseUser,
+    role: str,
+    *,
+    why: str,
+    allow_no_billing_admin: bool = False,
+    actor: Actor,
+) -> None:
+    """Take a role in the organization from `user`, active or not, from their next request on.
+
+    `why` is a sentence for people, kept in the history. Raises `Forbidden`, and `Invalid` without a reason, for a role
+    that the user does not hold, and where no active billing-admin would be left unless `allow_no_billing_admin`.
+    """
+    actor.require("create", ORGANIZATIONS, organization.pk, act=REVOKE_ROLE)
+    _refuse_unknown(role)
+    if not why.strip():
+        raise Invalid.because([Cause.required("spec.reason")])
+    with audit.act():
+        # two billing-admins who revoke each other at once would both find one left
+        Organization.objects.locked().get(pk=organization.pk)
+        held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
+        if held is None:
+            values = {"user": user.get_username(), "role": role, "organization": organization.name}
+            message = _("%(user)s does not hold %(role)s in %(organization)s") % values
+            raise Invalid.because([Cause.not_found("spec.role", message)])
+        if is_last_billing_admin(held) and not allow_no_billing_admin:
+            message = _(
+                "%(user)s is the last active billing-admin of %(organization)s: grant the role to somebody else first,"
+                " or say that none is to be left"
+            ) % {"user": user.get_username(), "organization": organization.name}
+            raise Invalid.because([Cause.required("spec.allowNoBillingAdmin", message)])
+        audit.delete_as(actor, held, reason=REVOKED, why=why)
+
+
+def is_last_billing_admin(membership: Membership) -> bool:
+    """Whether no active billing-admin would be left in the organization without this membership."""
+    if membership.role != Membership.Role.BILLING_ADMIN:
+        return False
+    admins = Membership.objects.filter(organization_id=membership.organization_id, role=membership.role)
+    return not admins.filter(user__is_active=True).exclude(pk=membership.pk).exists()
+
+
+def members(organization: Organization) -> QuerySet[Any]:
+    """Return the roles held in the organization, by user, each with `granted_at` (UTC) and `granted_by`."""
+    granted = Membership.history.filter(id=OuterRef("pk"), history_type="+")
+    held: QuerySet[Any] = organization.memberships.select_related("user").annotate(
+        granted_at=Subquery(granted.values("history_date")[:1]),
+        granted_by=Subquery(granted.values("history_user_id")[:1]),
+    )
+    return held.order_by("user__username", "role")
+
+
+def role_changes(organization: Organization) -> QuerySet[Any]:
+    """Return the history rows of roles in the organization, newest first, those of revoked roles included."""
+    changes: QuerySet[Any] = Membership.history.filter(organization_id=organization.pk)
+    return changes.select_related("user").order_by("-history_id")
+
+
+def _refuse_unknown(role: str) -> None:
+    if role not in Membership.Role.values:
+        known = ", ".join(Membership.Role.values)
+        message = _("must be one of %(known)s") % {"known": known}
+        raise Invalid.because([Cause("spec.role", message, "FieldValueNotSupported")])
+
+
+def _no_user(name: str) -> Invalid:
+    message = _("there is no active user %(name)s") % {"name": name}
+    return Invalid.because([Cause.not_found("spec.user", message)])
