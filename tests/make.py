@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, Suspension
 from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.approvals import approve, request_approval
@@ -101,3 +101,21 @@ def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
         BillingAccount.objects.filter(pk=account.pk).update(phase=phase)
     account.refresh_from_db()
     return account
+
+
+def delivered_at_once(account: BillingAccount, count: int) -> None:
+    """Notices of one suspension to `count` recipients, all delivered at the same instant."""
+    suspend(account.pk, reason_code="ManualReview", message="under review", actor=PLATFORM)
+    cause, now = Suspension.objects.filter(account=account).latest("pk").uid, timezone.now()
+    Notice.objects.bulk_create(
+        Notice(
+            about=Notice.About.SUSPENDED,
+            account=account,
+            cause_uid=cause,
+            subject_uid=account.uid,
+            recipient=f"contact-{number}@acme-corp.example",
+            phase=Notice.Phase.DELIVERED,
+            delivered_at=now,
+        )
+        for number in range(count)
+    )

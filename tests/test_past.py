@@ -12,6 +12,7 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services import past
 from billing.services.accounts import AccountSpec, revise
 from billing.services.projects import archive_project
+from billing.services.timeline import timeline
 from billing.tasks import inspect_ledger
 from milo.audit import act, save_as
 from milo.celery import app
@@ -92,7 +93,8 @@ def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(pro
     account = BillingAccount.objects.get(name="us")
     with asked_by("request-17"):
         make.an_approved(account, "Close")
-    told = past.happenings(account)
+    told, following = timeline(account)
+    assert following is None
     assert [(it.kind, it.reason) for it in reversed(told)][:2] == [
         ("BillingAccount", "BillingAccountOpened"),
         ("BillingAccount", "BillingAccountReady"),
@@ -107,7 +109,7 @@ def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(pro
     assert closed.changes["phase"] == ("Ready", "Closed")
     assert closed.request_id == "request-17"
     assert closed.approval == account.approval_requests.get().uid
-    assert [it.at for it in past.happenings(account, MARCH)] == [FEBRUARY, JANUARY, JANUARY]
+    assert [it.at for it in timeline(account, MARCH)[0]] == [FEBRUARY, JANUARY, JANUARY]
 
 
 def test_a_whole_ledger_has_no_break(project: Project) -> None:

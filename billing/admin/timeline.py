@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.dateparse import parse_datetime
@@ -9,10 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount
+from billing.services.timeline import Cursor
 from milo.admin.forms import ActForm, Instant
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
 from milo.admin.site import request_actor
+from milo.errors import Invalid
 from milo.kube.kinds import Reading, kind_of
 from milo.kube.negotiation import respond_csv
 
@@ -27,6 +30,17 @@ def _history() -> Reading:
 
 class TimelineForm(ActForm):
     before = Instant(required=False, label=gettext_lazy("Before"), help_text=gettext_lazy("An instant in UTC."))
+    # not sent with the form, so that another instant begins with its first page
+    cursor = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        try:
+            if values.get("cursor"):
+                Cursor.parse(values["cursor"])
+        except Invalid as refusal:
+            self.add_error("before", refusal.causes[0].message)
+        return values
 
 
 class Timeline(Report):
@@ -44,39 +58,35 @@ class Timeline(Report):
             raise Http404
         return found
 
-    def happened(self, values: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = _history().call(self.account(), values, actor=request_actor(self.request))
-        return found
-
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
         table = _history().table
         if "csv" in request.GET and form.is_valid() and table:
-            return respond_csv(table(self.happened(form.cleaned_data)), f"{self.account().name}-history")
+            whole = _history().whole(self.account(), _query(form.cleaned_data), actor=request_actor(request))
+            return respond_csv(table(whole), f"{self.account().name}-history")
         return super().get(request, *args, **kwargs)
 
     def back(self) -> str:
         return reverse("admin:billing_billingaccount_change", args=[self.account().pk])
 
     def table(self, values: dict[str, Any]) -> Panel:
-        before = values["before"]
-        items, following = _page(self.happened(values)["items"])
+        before = values["before"] and values["before"].isoformat()
+        page = _history().call(self.account(), {**_query(values), "limit": PER_PAGE}, actor=request_actor(self.request))
+        following = page.get("metadata", {}).get("continue", "")
         return Panel(
             str(self.account()),
             [_("When"), _("What"), _("Name"), _("Reason"), _("Message"), _("Who"), _("Changes")],
-            [_cells(item) for item in items],
-            following=following and self.query(before=following),
-            more=self.query(before=before and before.isoformat(), csv="1"),
+            [_cells(item) for item in page["items"]],
+            following=following and self.query(before=before, cursor=following),
+            more=self.query(before=before, csv="1"),
             more_title=_("CSV"),
         )
 
 
-def _page(items: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-    """The first of `items`, and the instant before which the next page begins: no instant is on two pages."""
-    if len(items) <= PER_PAGE:
-        return items, ""
-    last = items[PER_PAGE - 1]["at"]
-    return [item for item in items if item["at"] >= last], last
+def _query(values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the API's reading that the form asks for."""
+    asked = {"before": values["before"], "continue": values["cursor"]}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _cells(item: dict[str, Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from billing.api import examples
 from billing.models import BillingAccount
 from billing.services import past
+from billing.services.timeline import AT_MOST, Cursor, TimelineEvent, timeline
 from milo.access import Actor
 from milo.errors import NotFound
 from milo.kube.fields import InstantField
@@ -23,10 +24,26 @@ class InstantQuerySerializer(serializers.Serializer[Any]):
     at = InstantField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
 
 
-class BeforeQuerySerializer(serializers.Serializer[Any]):
-    before = InstantField(
+_OF_HISTORY: dict[str, Any] = {
+    "before": InstantField(
         required=False, help_text=gettext_lazy("An instant (RFC 3339): only what happened before it; now by default.")
-    )
+    ),
+    "limit": serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=AT_MOST,
+        help_text=gettext_lazy("Events of one page, at most 1000; a CSV has all of them."),
+    ),
+    "continue": serializers.CharField(
+        required=False,
+        max_length=400,
+        help_text=gettext_lazy("The metadata.continue of the page before, for the one that follows it."),
+    ),
+}
+# `continue` is a word of Python
+HistoryQuerySerializer: type[serializers.Serializer[Any]] = type(
+    "AccountHistoryQuerySerializer", (serializers.Serializer,), _OF_HISTORY
+)
 
 
 class AsOfSerializer(serializers.Serializer[Any]):
@@ -56,7 +73,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     after = serializers.JSONField(help_text=gettext_lazy("Its value from then on; null where it has none."))
 
 
-class HappeningSerializer(serializers.Serializer[Any]):
+class TimelineEventSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the event."))
     kind = serializers.CharField(help_text=gettext_lazy("What it happened to, as BillingAccount or Suspension."))
     name = serializers.CharField(help_text=gettext_lazy("Name of the object; the uid of one that has none."))
@@ -70,8 +87,16 @@ class HappeningSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True, required=False, help_text=gettext_lazy("What it changed."))
 
 
-class HappeningsSerializer(serializers.Serializer[Any]):
-    items = HappeningSerializer(many=True, help_text=gettext_lazy("Newest first, at most 1000."))
+PageSerializer: type[serializers.Serializer[Any]] = type(
+    "TimelinePageSerializer",
+    (serializers.Serializer,),
+    {"continue": serializers.CharField(help_text=gettext_lazy("The parameter continue of the next page."))},
+)
+
+
+class TimelineSerializer(serializers.Serializer[Any]):
+    metadata = PageSerializer(required=False, help_text=gettext_lazy("Left out on the last page."))
+    items = TimelineEventSerializer(many=True, help_text=gettext_lazy("Newest first, at most limit."))
 
 
 def _as_of(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -106,10 +131,13 @@ def _paid_for(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> di
 
 def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
-    return {"items": [_item(found) for found in past.happenings(row, query.get("before"), staff=staff)]}
+    after = Cursor.parse(query["continue"]) if "continue" in query else None
+    events, following = timeline(row, query.get("before"), after, limit=query.get("limit", AT_MOST), staff=staff)
+    metadata = {"metadata": {"continue": str(following)}} if following else {}
+    return metadata | {"items": [_item(event) for event in events]}
 
 
-def _item(found: past.Happening) -> dict[str, Any]:
+def _item(found: TimelineEvent) -> dict[str, Any]:
     changes = [
         {"field": name, "before": _plain(before), "after": _plain(after)}
         for name, (before, after) in found.changes.items()
@@ -173,8 +201,8 @@ PAID_FOR = Reading(
 HISTORY = Reading(
     "history",
     _history,
-    BeforeQuerySerializer,
-    HappeningsSerializer,
+    HistoryQuerySerializer,
+    TimelineSerializer,
     gettext_lazy("Everything that happened to the account: who, when, why, allowed by which approval; also as CSV."),
     examples.HISTORY,
     table=_history_table,

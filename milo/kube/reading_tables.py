@@ -32,7 +32,7 @@ def table(reading: Reading, value: dict[str, Any], version: str) -> dict[str, An
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",
-        "metadata": {},
+        "metadata": value.get("metadata", {}),
         "columnDefinitions": [_definition(name, found, index) for index, name in enumerate(names)],
         "rows": [{"cells": [_cell(cell) for cell in row]} for row in found],
     }

@@ -47,9 +47,10 @@ class ReadingView(KubeView):
         verb = "create" if reading.act else reading.verb
         self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=reading.act)
         query = queries.read(reading.parameters, self.request.GET)
-        value = reading.call(row, query, actor=self.actor)
         if wants(CSV, request.headers.get("Accept", "")):
-            return respond_csv(reading_tables.rows(reading, value), f"{row.name}-{reading.name}")
+            whole = reading.whole(row, query, actor=self.actor)
+            return respond_csv(reading_tables.rows(reading, whole), f"{row.name}-{reading.name}")
+        value = reading.call(row, query, actor=self.actor)
         if self.answer.shape == "Table":
             return self.answer.respond(reading_tables.table(reading, value, self.answer.version))
         return self.plain.respond(value)

@@ -1,6 +1,5 @@
 """Roles in an organization: the acts that grant and revoke them, and the readings of who holds and held them."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -108,18 +107,6 @@ def _change(was: Any) -> dict[str, Any]:
     )
 
 
-def _table(serializer: type[serializers.Serializer[Any]]) -> Any:
-    """The items of an answer as CSV, their fields in the order of `serializer`."""
-    names = list(serializer._declared_fields)
-
-    def rows(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
-        yield names
-        for item in answer["items"]:
-            yield [item.get(name, "") for name in names]
-
-    return rows
-
-
 ROLE_ACTS = (
     Act(
         GRANT_ROLE,
@@ -146,7 +133,6 @@ ROLE_READINGS = (
         examples.MEMBERS,
         # who reports charges sees organizations, and not the people in them
         verb="list",
-        table=_table(MemberSerializer),
     ),
     Reading(
         "rolehistory",
@@ -156,6 +142,5 @@ ROLE_READINGS = (
         _("Every role that was granted or revoked: who, when, why; also as CSV."),
         examples.ROLE_HISTORY,
         verb="list",
-        table=_table(RoleChangeSerializer),
     ),
 )

@@ -75,6 +75,33 @@ def test_its_pages_follow_one_another_and_leave_nothing_out(
     assert [row for page in pages for row in page] == whole
 
 
+def test_an_instant_with_more_events_than_a_page_is_read_to_its_end(
+    world: World, auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "PER_PAGE", 4)
+    monkeypatch.setattr("billing.api.past.AT_MOST", 5)
+    make.delivered_at_once(world.us, 11)
+    address = page_of(world.us, "timeline")
+    names, following, sizes = [], "?", []
+    while following:
+        (panel,) = auditor.get(address + following).context["panels"]
+        names += [(str(row[1]), str(row[2]), str(row[3])) for row in panel.rows]
+        sizes.append(len(panel.rows))
+        following = panel.following
+    assert set(sizes[:-1]) == {4}
+    assert len([name for name in names if name[0] == "Notice"]) == 11
+    rows = csv.DictReader(auditor.get(address, {"csv": "1"}).content.decode().splitlines())
+    assert [(row["kind"], row["name"], row["reason"]) for row in rows] == names
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30", "AAAA", "W10"])
+def test_a_cursor_that_no_page_gave_is_refused_on_the_form(cursor: str, world: World, auditor: Client) -> None:
+    page = auditor.get(page_of(world.us, "timeline"), {"cursor": cursor})
+    assert page.status_code == 200
+    assert page.context["panels"] == []
+    assert "is no token of this timeline" in page.content.decode()
+
+
 @pytest.mark.parametrize("key", ["0", "x", "1/2"])
 def test_there_is_none_of_no_account(key: str, world: World, auditor: Client) -> None:
     assert auditor.get(f"/admin/billing/billingaccount/{key}/timeline/").status_code == 404

@@ -71,3 +71,30 @@ def test_a_text_that_a_spreadsheet_would_take_for_a_formula_is_led_by_an_apostro
 def test_a_request_id_that_is_no_id_is_replaced(admin: Api) -> None:
     forged = admin.get(PROJECTS, X_Request_ID="x y" * 40).headers["X-Request-ID"]
     assert len(forged) == 36
+
+
+def test_the_history_of_an_account_comes_in_pages_and_as_csv_whole(
+    admin: Api, handover: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = BillingAccount.objects.get(name="us")
+    make.delivered_at_once(account, 9)
+    whole = admin.get(f"{US}/history").done()
+    assert "metadata" not in whole
+    items, following = [], ""
+    while True:
+        page = admin.get(f"{US}/history?limit=2{following}").done()
+        items += page["items"]
+        if "metadata" not in page:
+            break
+        assert len(page["items"]) == 2
+        following = f"&continue={page['metadata']['continue']}"
+    assert items == whole["items"]
+    monkeypatch.setattr("billing.api.past.AT_MOST", 4)
+    for query in ("", "?limit=2"):
+        rows = list(csv.DictReader(admin.get(f"{US}/history{query}", Accept="text/csv").raw.decode().splitlines()))
+        assert [(row["at"], row["name"]) for row in rows] == [(item["at"], item["name"]) for item in items]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "continue=x", "continue=", "before=yesterday"])
+def test_a_page_that_there_is_not_is_refused(admin: Api, handover: str, query: str) -> None:
+    admin.get(f"{US}/history?{query}").refused(422, "Invalid")

@@ -1,0 +1,169 @@
+"""The timeline of an account: everything that happened to it, newest first, in pages."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model, OuterRef, Q, Subquery
+from django.utils.translation import gettext as _
+
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
+from milo import audit
+from milo.errors import Cause, Invalid
+
+AT_MOST = 1000
+"""Events of one page."""
+HISTORIES: dict[type[Model], str] = {
+    BillingAccount: "id",
+    BillingAccountBinding: "account",
+    Suspension: "account",
+    Hold: "account",
+    ApprovalRequest: "account",
+    Charge: "account",
+}
+_NOTICES = len(HISTORIES)
+# the machinery of an object, which no reader of its history asks for
+_UNTOLD = {"managed_fields", "generation", "phase_since"}
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place of an event in a timeline: its instant (UTC), the number of its source, its id there.
+
+    One suspension may touch 10,000 projects at one instant, so that an instant alone is no place.
+    """
+
+    at: datetime
+    source: int
+    number: int
+
+    def __str__(self) -> str:
+        """Return the cursor as an opaque token, safe in a URL."""
+        text = json.dumps([self.at.isoformat(), self.source, self.number], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, token: str) -> "Cursor":
+        """Return the cursor of a token. Raises `Invalid` for one that no timeline gave."""
+        try:
+            at, source, number = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            cursor = cls(datetime.fromisoformat(at), source, number)
+            known = type(source) is type(number) is int and 0 <= source <= _NOTICES and 0 <= number <= _LARGEST
+            if not known or cursor.at.tzinfo is None:
+                raise ValueError(token)
+        except (binascii.Error, UnicodeError, RecursionError, TypeError, ValueError):
+            message = _("is no token of this timeline; begin again without it")
+            raise Invalid.because([Cause("query.continue", message)]) from None
+        return cursor
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One thing that happened to an account: `changes` are the columns that it changed, before and after."""
+
+    place: Cursor
+    kind: str
+    name: str
+    reason: str
+    message: str
+    actor: str
+    request_id: str
+    approval: UUID | None
+    changes: dict[str, tuple[Any, Any]]
+
+    @property
+    def at(self) -> datetime:
+        """The instant (UTC) of the event."""
+        return self.place.at
+
+
+def timeline(
+    account: BillingAccount,
+    before: datetime | None = None,
+    after: Cursor | None = None,
+    *,
+    limit: int = AT_MOST,
+    staff: bool = False,
+) -> tuple[list[TimelineEvent], Cursor | None]:
+    """Return what happened to `account`, newest first, at most `limit` events, and the cursor of the next page.
+
+    `before` (UTC) leaves out what happened then or later, `after` what the pages before had. The cursor is None where
+    nothing is left. Events are phases, revisions with their difference, suspensions, holds, approvals, charges,
+    bindings, and notices without who got them. `staff` are told the internal notes too.
+    """
+    found = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))
+    for source, (model, path) in enumerate(HISTORIES.items()):
+        wanted = Q(**{path: account.pk}) & _older(source, "history_date", "history_id", before, after)
+        found += _of_history(source, model, wanted, limit + 1, staff)
+    found.sort(key=lambda event: (event.at, -event.place.source, event.place.number), reverse=True)
+    page = found[:limit]
+    return page, page[-1].place if len(found) > limit else None
+
+
+def _older(source: int, time: str, key: str, before: datetime | None, after: Cursor | None) -> Q:
+    """The rows of a source that come after the cursor: older ones, and of its instant those that are left."""
+    older = Q(**{f"{time}__lt": before}) if before else Q()
+    if after is None:
+        return older
+    if source > after.source:
+        return older & Q(**{f"{time}__lte": after.at})
+    earlier = Q(**{f"{time}__lt": after.at})
+    if source == after.source:
+        earlier |= Q(**{time: after.at, f"{key}__lt": after.number})
+    return older & earlier
+
+
+def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: bool) -> Iterator[TimelineEvent]:
+    history = audit.histories()[model].model_of(model)._base_manager
+    previous = history.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
+    rows: list[Any] = list(
+        history.filter(wanted)
+        .annotate(previous=Subquery(previous.values("history_id")[:1]))
+        .order_by("-history_date", "-history_id")[:limit]
+    )
+    earlier = history.in_bulk([row.previous for row in rows if row.previous])
+    for row in rows:
+        reason, _colon, message = row.history_change_reason.partition(": ")
+        yield TimelineEvent(
+            Cursor(row.history_date, source, row.history_id),
+            model.__name__,
+            getattr(row, "name", str(getattr(row, "uid", ""))),
+            reason,
+            message,
+            row.history_user_id,
+            row.history_request_id,
+            row.history_approval,
+            _difference(model, earlier.get(row.previous), row, staff),
+        )
+
+
+def _difference(model: type[Model], before: Any, after: Any, staff: bool) -> dict[str, tuple[Any, Any]]:
+    untold = _UNTOLD if staff else _UNTOLD | {"internal_note"}
+    columns = (column for column in model._meta.concrete_fields if column.name not in untold)
+    if before is None:
+        return {}
+    values = ((column.name, getattr(before, column.attname), getattr(after, column.attname)) for column in columns)
+    return {name: (was, now) for name, was, now in values if was != now}
+
+
+def _of_notices(account: BillingAccount, wanted: Q, limit: int) -> Iterator[TimelineEvent]:
+    notices = Notice.objects.filter(wanted, account=account).exclude(delivered_at=None)
+    for notice in notices.order_by("-delivered_at", "-pk")[:limit]:
+        assert notice.delivered_at
+        yield TimelineEvent(
+            Cursor(notice.delivered_at, _NOTICES, notice.pk),
+            kind="Notice",
+            name=str(notice.uid),
+            reason="NoticeDelivered",
+            message=notice.about,
+            actor="system:deliveries",
+            request_id="",
+            approval=None,
+            changes={},
+        )
