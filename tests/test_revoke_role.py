@@ -1,5 +1,6 @@
 """Taking a role in an organization: by whoever may grant it, for a reason, and never the last by accident."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -40,7 +41,8 @@ def admin(organization: Organization) -> User:
 
 
 def taken(organization: Organization, user: User, role: str = "billing-user", **more: Any) -> None:
-    revoke(organization, user, role, **{"why": WHY, "actor": make.PLATFORM} | more)
+    sent: dict[str, Any] = {"why": WHY, "actor": make.PLATFORM}
+    revoke(organization, user, role, **sent | more)
 
 
 def test_a_revoked_role_counts_no_more_and_its_past_stays(organization: Organization, person: User) -> None:
@@ -175,6 +177,10 @@ def test_it_is_sealed_and_explained_as_all_history_is(organization: Organization
 def test_a_role_is_neither_changed_nor_taken_past_the_service(organization: Organization, person: User) -> None:
     held = Membership.objects.get(user=person)
     rows = Membership.objects.filter(pk=held.pk)
-    for write in (lambda: rows._raw_delete("default"), lambda: rows.update(role="billing-admin")):
+    writes: list[Callable[[], object]] = [
+        lambda: rows._raw_delete("default"),
+        lambda: rows.update(role="billing-admin"),
+    ]
+    for write in writes:
         with nothing_changes(), pytest.raises(DatabaseError, match="membership_"), transaction.atomic():
             write()

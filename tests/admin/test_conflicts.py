@@ -13,6 +13,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals import renew
 from milo.access import Actor
+from milo.admin.actions import ServiceAction
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.kube.models import Change
 from projects.admin import conflicts
@@ -89,7 +90,7 @@ CASES: dict[tuple[type, str], Case] = {
 }
 
 
-def actions() -> dict[tuple[type, str], type[SeenAction]]:
+def actions() -> dict[tuple[type, str], type[ServiceAction]]:
     return {
         (model, action.name): action
         for model, page in admin.site._registry.items()
