@@ -185,6 +185,7 @@ PAID_FOR = {
     ],
 }
 HISTORY = {
+    "metadata": {"continue": "WyIyMDI0LTAyLTE1VDA4OjAwOjAwLjAwMDAwMSswMDowMCIsMCw0Ml0"},
     "items": [
         {
             "at": "2024-02-15T08:00:00.000001Z",
@@ -195,5 +196,5 @@ HISTORY = {
             "requestID": "6f1c2f4a-8f39-4a7c-9f0a-3a3f1d0b7a55",
             "changes": [{"field": "net_days", "before": 30, "after": 45}],
         }
-    ]
+    ],
 }
