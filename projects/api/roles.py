@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from milo.access import Actor
-from milo.kube.fields import ChoiceField, StringField
+from milo.kube.fields import BooleanField, ChoiceField, StringField
 from milo.kube.kinds import Act, Reading
 from milo.kube.manifests import precise_instant, without_empty
 from milo.kube.schemas import NothingSerializer
@@ -30,7 +30,7 @@ class RevokeRoleSerializer(serializers.Serializer[Any]):
     user = GrantRoleSerializer._declared_fields["user"]
     role = GrantRoleSerializer._declared_fields["role"]
     reason = StringField(source="why", max_length=2000, help_text=_("Why; kept in the history."))
-    allowNoBillingAdmin = serializers.BooleanField(
+    allowNoBillingAdmin = BooleanField(
         source="allow_no_billing_admin",
         required=False,
         help_text=_("Say true where the organization is to be left without an active billing-admin."),

@@ -93,6 +93,11 @@ def test_the_last_billing_admin_is_kept_unless_said(admin: Api, acme: Organizati
         ("revokerole", {"user": "nobody-here", "role": "billing-user", "reason": "x"}, "spec.user"),
         ("revokerole", {"user": "acme-admin", "role": "billing-admin"}, "spec.reason"),
         ("revokerole", {"user": "acme-admin", "role": "billing-admin", "reason": ""}, "spec.reason"),
+        (
+            "revokerole",
+            {"user": "acme-admin", "role": "billing-admin", "reason": "x", "allowNoBillingAdmin": "true"},
+            "spec.allowNoBillingAdmin",
+        ),
     ],
 )
 def test_a_fault_is_named_at_its_field(admin: Api, act: str, sent: dict[str, str], field: str) -> None:
