@@ -1,5 +1,6 @@
 """E-mail addresses: which are taken, and the form in which mail goes to them."""
 
+import re
 from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from milo import idn
 from milo.errors import Cause
 
 LIMIT = 50
+_QUOTED = re.compile(r"""( of| in)? (['"]).*\2""", re.DOTALL)
 MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 octets, with its brackets
 
 
@@ -26,7 +28,9 @@ def to_ascii(address: str) -> str:
     try:
         sent = f"{local}@{idn.to_ascii(domain)}"
     except ValueError as error:
-        raise ValueError(_("has a domain that IDNA 2008 refuses: %(why)s") % {"why": error}) from error
+        # nothing is repeated of what may be a card number in the wrong place
+        why = _QUOTED.sub("", str(error))
+        raise ValueError(_("has a domain that IDNA 2008 refuses: %(why)s") % {"why": why}) from error
     try:
         validate_email(sent)
     except ValidationError as error:

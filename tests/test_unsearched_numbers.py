@@ -36,11 +36,13 @@ def spec(**given: Any) -> AccountSpec:
     return AccountSpec("Acme", "EUR", make.TERMS, make.CARD, **given)
 
 
-def a_charge(account: Any, external_id: str = "E-1", description: str = "", annotations: Any = None) -> Any:
+def a_charge(
+    account: Any, external_id: str = "E-1", description: str = "", annotations: Any = None, amount: str = "10.00"
+) -> Any:
     return report_charge(
         account.organization_id,
         account.name,
-        ChargeSpec(external_id, Decimal("10.00"), account.currency_code, TODAY, description),
+        ChargeSpec(external_id, Decimal(amount), account.currency_code, TODAY, description),
         metadata=Metadata(annotations=annotations or {}),
         actor=make.PLATFORM,
     )
@@ -52,6 +54,14 @@ def test_external_ids_of_charges_are_not_searched_and_their_descriptions_are() -
     with nothing_changes(), pytest.raises(Invalid) as refusal:
         a_charge(account, "E-2", f"card {CARD}")
     assert [cause.field for cause in refusal.value.causes] == ["spec.description"]
+
+
+@pytest.mark.parametrize("amount", [f"{CARD}.00", "41111111111111.11", "4111111111111111"])
+def test_an_amount_is_no_card_number_however_many_digits_it_has(amount: str) -> None:
+    account = make.a_ready_account(make.an_organization())
+    charge = a_charge(account, amount=amount, annotations=last_applied(amount=amount))
+    charge.refresh_from_db()
+    assert charge.amount == Decimal(amount)
 
 
 @pytest.mark.parametrize("text", [CREDITOR_REFERENCE, "RF18 5390 0754 7034", "paid by RF18 5390 0754 7034 in May"])

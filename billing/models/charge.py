@@ -42,8 +42,8 @@ class Charge(Resource):
         "description": "spec.description",
         "settlement_reference": "spec.reference",
     }
-    # an id of the reporting system: one in ten of 16 digits would pass for a card number
-    unsearched_paths = re.compile(r"spec\.externalId")
+    # an id of the reporting system, and a number: one in ten of 16 digits would pass for a card number
+    unsearched_paths = re.compile(r"spec\.(externalId|amount)")
 
     class Meta:
         verbose_name = _("charge")

@@ -89,7 +89,8 @@ def report_charge(
             description=spec.description,
         )
         metadata.put_on(charge)
-        return audit.save_as(actor, charge, reason="ChargeReported", why=money_text(spec.amount, spec.currency_code))
+        money = money_text(spec.amount, spec.currency_code)
+        return audit.save_as(actor, charge, reason="ChargeReported", why=money, generated=True)
 
 
 def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None = None, actor: Actor) -> Charge:
