@@ -134,6 +134,8 @@ class ObjectView(KubeView):
     def _read(self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None) -> objects.Sent:
         """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
         kind: Kind = self.kind
+        if objects.resets_managed_fields(manifest):
+            managed_fields = []
         if managed_fields is None and row.managed_fields and isinstance(manifest, dict):
             headers = self.request.headers
             manager = apply.field_manager(self.parameters.text("fieldManager"), headers.get("User-Agent", "unknown"))
