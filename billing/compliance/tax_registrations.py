@@ -53,7 +53,8 @@ class TaxRegistration:
 class CheckedRegistration:
     """A number as its authority writes it, with what is known of it.
 
-    `scheme` is empty where nothing is known of the country; `name` is what the number is called there (`USt-IdNr`).
+    `scheme` is empty where neither the manifest nor the form tells; `name` is what a number of a known form is called
+    there (`USt-IdNr`).
     `kind` is the row it was judged by. `base` is the number without what only marks it as one for VAT: a prefix, or
     Japan's T.
     """
@@ -98,9 +99,7 @@ def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
     if _may_be_unlisted(registration.scheme, asked, number, kinds):
         return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
     judge = asked[0] if asked else kinds[0]
-    return CheckedRegistration(
-        country, registration.scheme or judge.scheme, judge.name, number, Form.INVALID, number, judge
-    )
+    return CheckedRegistration(country, registration.scheme, "", number, Form.INVALID, number, judge)
 
 
 @lru_cache(maxsize=1_000)

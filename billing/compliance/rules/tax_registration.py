@@ -11,7 +11,8 @@ from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity, error_if
 from billing.compliance.jurisdictions import Group, Jurisdiction, TaxIdRequirement
 from billing.compliance.preferences import CustomerKind
-from billing.compliance.tax_registrations import CheckedRegistration, Form, TaxRegistration, checked
+from billing.compliance.tax_numbers import TaxNumber
+from billing.compliance.tax_registrations import Form, TaxRegistration, checked
 
 FIELD = "spec.preferences.taxRegistrations"
 
@@ -43,7 +44,7 @@ def _malformed(facts: AccountFacts, on: date) -> Iterator[Finding]:
         yield Finding(
             error_if(business and found.kind.firm),
             f"{FIELD}[{index}].number",
-            _why_malformed(registration, found, on),
+            _why_malformed(registration, found.kind, on),
             f"tax.format.{found.country}",
             found.kind.effective_from,
             found.kind.confidence,
@@ -51,9 +52,9 @@ def _malformed(facts: AccountFacts, on: date) -> Iterator[Finding]:
         )
 
 
-def _why_malformed(registration: TaxRegistration, found: CheckedRegistration, on: date) -> str:
-    row = data().jurisdiction(found.country, on)
-    names = {"name": found.name, "country": row.name if row else found.country, "scheme": found.scheme}
+def _why_malformed(registration: TaxRegistration, kind: TaxNumber, on: date) -> str:
+    country, row = registration.country, data().jurisdiction(registration.country, on)
+    names = {"name": kind.name, "country": row.name if row else country, "scheme": registration.scheme}
     if not registration.scheme:
         message = _("is no %(name)s of %(country)s, nor another number known there: its form or check digits are wrong")
         return message % names
