@@ -157,6 +157,18 @@ def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) ->
     known: dict[str, Any] = {"labels": "{}", "annotations": "{}", "managed_fields": "[]", "generation": 1}
     known |= {"settled_at": None, "history_approval": None, "history_date": "2026-01-01", "history_type": "+"}
     with closing(sqlite3.connect(file)) as database, database:
+        # constraints of the account hold for it, of which the discount is the one that compares the column
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        for table, of in (
+            ("projects_organization", {}),
+            ("billing_billingaccount", {"discount_percent": "2.5", "penalty_percent": None}),
+        ):
+            kinds = {row[1]: row[2] for row in database.execute(f"PRAGMA table_info({table})")}
+            filled = {name: 1 if "int" in kind else "{}" if kind == "text" else "" for name, kind in kinds.items()}
+            filled |= {"id": 1, "organization_id": 1} | of if "organization_id" in kinds else {"id": 1}
+            marks = ", ".join("?" * len(filled))
+            database.execute(f"INSERT INTO {table} ({', '.join(filled)}) VALUES ({marks})", [*filled.values()])
+        database.execute("PRAGMA ignore_check_constraints = OFF")
         names = [row[1] for row in database.execute("PRAGMA table_info(billing_historicalcharge)")]
         for number, amount in enumerate(STORED):
             columns = dict.fromkeys(names, "") | known | {"history_id": number, "id": number, "amount": amount}
@@ -166,3 +178,5 @@ def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) ->
     with closing(sqlite3.connect(file)) as database:
         kept = database.execute("SELECT amount, typeof(amount) FROM billing_historicalcharge ORDER BY history_id")
         assert kept.fetchall() == [(text, "text") for text in STORED.values()]
+        (discount,) = database.execute("SELECT discount_percent FROM billing_billingaccount").fetchone()
+        assert discount == "2.5000"
