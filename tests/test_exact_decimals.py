@@ -164,7 +164,9 @@ def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) ->
             ("billing_billingaccount", {"discount_percent": "2.5", "penalty_percent": None}),
         ):
             kinds = {row[1]: row[2] for row in database.execute(f"PRAGMA table_info({table})")}
-            filled = {name: 1 if "int" in kind else "{}" if kind == "text" else "" for name, kind in kinds.items()}
+            filled: dict[str, Any] = {
+                name: 1 if "int" in kind else "{}" if kind == "text" else "" for name, kind in kinds.items()
+            }
             filled |= {"id": 1, "organization_id": 1} | of if "organization_id" in kinds else {"id": 1}
             marks = ", ".join("?" * len(filled))
             database.execute(f"INSERT INTO {table} ({', '.join(filled)}) VALUES ({marks})", [*filled.values()])
