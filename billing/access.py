@@ -26,11 +26,11 @@ def declare_rules() -> None:
     declare(
         [
             Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold", "closeusage")),
-            Rule(FINANCE_OPERATOR, APPROVALS, ("create",), acts=ASK),
+            Rule(FINANCE_OPERATOR, APPROVALS, WRITE, acts=ASK),
             Rule(FINANCE_OPERATOR, NOTICES, acts=("requeue",)),
             Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
-            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, ("create",), acts=ASK, organization=True),
-            Rule(CHARGE_REPORTER, CHARGES, (*READ, "create"), acts=("settle",)),
+            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, WRITE, acts=ASK, organization=True),
+            Rule(CHARGE_REPORTER, CHARGES, (*READ, *WRITE), acts=("settle",)),
             Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
             Rule(USAGE_REPORTER, USAGE_EVENTS, ("create",)),
             Rule(FINANCE_OPERATOR, BINDINGS, WRITE),

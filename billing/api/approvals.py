@@ -12,11 +12,11 @@ from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services import approvals
 from milo.access import Actor
-from milo.errors import Invalid
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, instant, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
+from milo.kube.objects import refuse_other_spec
 from milo.kube.schemas import ConditionSerializer, NothingSerializer
 
 
@@ -94,7 +94,7 @@ class ApprovalRequestKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "ApprovalRequest", APPROVALS, "approvalrequest"
     short_names = ("apr",)
     description = gettext_lazy("An act on an account that takes effect only when a second person approves it.")
-    verbs = ("get", "list", "watch", "create")
+    fixed_spec = True
     model = ApprovalRequest
     spec_serializer, status_serializer = ApprovalRequestSpecSerializer, ApprovalRequestStatusSerializer
     columns = (
@@ -156,6 +156,11 @@ class ApprovalRequestKind(Kind):
             }
         )
 
+    def normalized(self, spec: dict[str, Any], row: ApprovalRequest | None) -> dict[str, Any]:
+        account, proposal = spec["billing_account_ref"]["name"], _proposal(spec.get("proposal", {}))
+        kept = {"act": spec["act"], "justification": spec["justification"], "proposal": proposal}
+        return {"billingAccountRef": {"name": account}, **kept}
+
     def create(self, body: Body, *, actor: Actor) -> ApprovalRequest:
         assert body.organization_id
         spec = body.spec
@@ -171,7 +176,8 @@ class ApprovalRequestKind(Kind):
         )
 
     def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
-        raise Invalid(_("an approval request cannot be changed: withdraw it and ask again"))
+        refuse_other_spec(self, row, body.spec, _("is fixed; ask for it by another approval request"))
+        return approvals.relabel_request(row.pk, body.metadata, actor=actor, resource_version=resource_version)
 
 
 def _approved(row: ApprovalRequest) -> dict[str, Any]:

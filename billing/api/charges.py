@@ -12,13 +12,13 @@ from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
 from billing.models import BillingAccount, Charge
 from billing.payment_amounts import amount_text
-from billing.services.charges import ChargeSpec, report_charge, settle_charge
+from billing.services.charges import ChargeSpec, relabel_charge, report_charge, settle_charge
 from milo.access import Actor
-from milo.errors import Invalid
 from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
 from milo.kube.manifests import condition, instant, without_empty
 from milo.kube.models import ResourceQuerySet
+from milo.kube.objects import refuse_other_spec
 from milo.kube.schemas import ConditionSerializer
 
 
@@ -56,7 +56,7 @@ class SettleSpecSerializer(serializers.Serializer[Any]):
 class ChargeKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "Charge", CHARGES, "charge"
     description = gettext_lazy("An outstanding charge as an outside billing system reports it.")
-    verbs = ("get", "list", "watch", "create")
+    fixed_spec = True
     model = Charge
     spec_serializer, status_serializer = ChargeSpecSerializer, ChargeStatusSerializer
     columns = (
@@ -107,6 +107,10 @@ class ChargeKind(Kind):
             }
         )
 
+    def normalized(self, spec: dict[str, Any], row: Charge | None) -> dict[str, Any]:
+        account = BillingAccount(name=spec.pop("billing_account_ref")["name"])
+        return self.spec(Charge(account=account, **spec))
+
     def create(self, body: Body, *, actor: Actor) -> Charge:
         assert body.organization_id
         spec = dict(body.spec)
@@ -116,7 +120,8 @@ class ChargeKind(Kind):
         )
 
     def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Charge:
-        raise Invalid(_("a charge cannot be changed: report its settlement"))
+        refuse_other_spec(self, row, body.spec, _("is fixed; settle this charge and report another one"))
+        return relabel_charge(row.pk, body.metadata, actor=actor, resource_version=resource_version)
 
 
 def _plain(amount: Decimal) -> str:

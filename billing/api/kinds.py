@@ -1,7 +1,9 @@
 """Billing accounts and bindings as Kubernetes kinds."""
 
+from dataclasses import replace
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,13 +20,13 @@ from billing.api.serializers import (
 )
 from billing.api.usage_reports import CLOSE_USAGE, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.services.accounts import ACCOUNT_FIELD, AccountSpec, open_account, revise
-from billing.services.bindings import PROJECT_FIELD, bind, relabel
+from billing.services.accounts import AccountSpec, open_account, revise
+from billing.services.bindings import bind, relabel
 from milo.access import Actor
-from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
+from milo.kube.objects import refuse_other_spec
 from projects.api.history import responsibility
 from projects.models import Project
 
@@ -76,6 +78,14 @@ class BillingAccountKind(Kind):
         }
         return status | {"retention": _retention(row)} if row.closed_at else status
 
+    def normalized(self, spec: dict[str, Any], row: BillingAccount | None) -> dict[str, Any]:
+        stored = AccountSpec(**spec).normalised(timezone.now().date())
+        if row is not None:
+            stored = replace(stored, payment_terms=row.anchored(stored.payment_terms))
+        account = BillingAccount()
+        stored.put_on(account)
+        return self.spec(account)
+
     def create(self, body: Body, *, actor: Actor) -> BillingAccount:
         assert body.organization_id
         return open_account(body.organization_id, body.name, AccountSpec(**body.spec), body.metadata, actor=actor)
@@ -119,6 +129,7 @@ class BillingAccountBindingKind(Kind):
         "spec.billingAccountRef.name": "account__name",
     }
     example = BINDING
+    fixed_spec = True
     undeletable = gettext_lazy("a binding is never deleted: create a new binding, which supersedes it")
 
     def queryset(self) -> ResourceQuerySet[BillingAccountBinding]:
@@ -145,6 +156,10 @@ class BillingAccountBindingKind(Kind):
             "billingResponsibility": without_empty(responsibility(row)),
         }
 
+    def normalized(self, spec: dict[str, Any], row: BillingAccountBinding | None) -> dict[str, Any]:
+        project, account = spec["project_ref"]["name"], spec["billing_account_ref"]["name"]
+        return {"projectRef": {"name": project}, "billingAccountRef": {"name": account}}
+
     def create(self, body: Body, *, actor: Actor) -> BillingAccountBinding:
         assert body.organization_id
         project, account = body.spec["project_ref"]["name"], body.spec["billing_account_ref"]["name"]
@@ -153,12 +168,5 @@ class BillingAccountBindingKind(Kind):
     def update(
         self, row: BillingAccountBinding, body: Body, *, actor: Actor, resource_version: int | None
     ) -> BillingAccountBinding:
-        sent = {
-            PROJECT_FIELD: body.spec["project_ref"]["name"],
-            ACCOUNT_FIELD: body.spec["billing_account_ref"]["name"],
-        }
-        held = {PROJECT_FIELD: row.project.name, ACCOUNT_FIELD: row.account.name}
-        message = _("is fixed; create a new binding, which supersedes this one")
-        if causes := [Cause(field, message) for field in sent if sent[field] != held[field]]:
-            raise Invalid.because(causes)
+        refuse_other_spec(self, row, body.spec, _("is fixed; create a new binding, which supersedes this one"))
         return relabel(row.pk, body.metadata, actor=actor, resource_version=resource_version)

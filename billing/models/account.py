@@ -88,7 +88,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             "phase_message",
             "labels",
             "annotations",
-        )
+        ),
+        unrecorded=("managed_fields",),
     )
     objects = BillingAccountQuerySet.as_manager()
 

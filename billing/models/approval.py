@@ -77,7 +77,9 @@ class ApprovalRequest(PhaseLoading, Resource):
     comment = models.TextField(_("comment"), blank=True)
 
     history = audit.history(
-        personal=("justification", "comment", "reviewed", "labels", "annotations"), time_line="account"
+        personal=("justification", "comment", "reviewed", "labels", "annotations"),
+        unrecorded=("managed_fields",),
+        time_line="account",
     )
     objects = ApprovalRequestQuerySet.as_manager()
 

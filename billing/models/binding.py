@@ -75,7 +75,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
     end_reason = models.CharField(_("end reason"), max_length=60, blank=True, editable=False)
 
-    history = audit.history(personal=("labels", "annotations"))
+    history = audit.history(personal=("labels", "annotations"), unrecorded=("managed_fields",))
     objects = BillingAccountBindingQuerySet.as_manager()
 
     class Meta:

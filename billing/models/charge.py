@@ -34,7 +34,7 @@ class Charge(Resource):
     settlement_reference = models.CharField(_("settlement reference"), max_length=200, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
-    history = audit.history(personal=("description", "labels", "annotations"))
+    history = audit.history(personal=("description", "labels", "annotations"), unrecorded=("managed_fields",))
     objects = ChargeQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

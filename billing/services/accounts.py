@@ -18,7 +18,7 @@ from billing.verifiers import VerifierUnavailable, verify
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid, Refused, Unavailable
-from milo.kube import changes
+from milo.kube import changes, managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from projects.models import Organization
@@ -93,9 +93,11 @@ def revise(
         spec = replace(spec, payment_terms=account.anchored(spec.payment_terms))
         if causes := (metadata.causes() if metadata else []) + _revision_causes(account, before, spec, today):
             raise Invalid.because(causes)
-        relabelled = metadata is not None and metadata.put_on(account)
-        if spec == before and not relabelled:
-            return account
+        fixed = spec != before or (metadata is not None and metadata.relabels(account))
+        changed = metadata is not None and metadata.put_on(account)
+        if not fixed:
+            # finalizers are for programs, which must be able to leave a closed account too
+            return _save(account, actor) if changed else managers.record(account, actor=actor)
         if account.phase in BillingAccount.READ_ONLY:
             raise Invalid(_("billing account %(name)s is closed and cannot be changed") % {"name": account.name})
         spec.put_on(account)
@@ -103,11 +105,15 @@ def revise(
         account.generation += spec != before
         if account.first_ready_at and spec.payment_profile != before.payment_profile:
             _verify_or_refuse(account)
-        audit.save_as(actor, account, reason="BillingAccountRevised")
+        _save(account, actor)
         assessments.announce(account)
         if not account.first_ready_at:
             validate_locked(account, actor)
         return account
+
+
+def _save(account: BillingAccount, actor: Actor) -> BillingAccount:
+    return audit.save_as(actor, account, reason="BillingAccountRevised")
 
 
 def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec, today: date) -> list[Cause]:

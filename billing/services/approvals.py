@@ -16,6 +16,7 @@ from billing.services import accounts, closures, holds, notices, reactivations, 
 from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
+from milo.kube import managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
 
@@ -142,7 +143,7 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
             raise Invalid.because(causes, _("this cannot take effect now"))
         request.approve(actor.name, audit.ledger_time(account), comment, editor)
         audit.save_as(actor, request, reason="Approved", why=comment)
-        with provenance.allowed_by(request.uid):
+        with provenance.allowed_by(request.uid), managers.writing_as(f"approvalrequest/{request.name}"):
             effect.apply(account, request, actor=actor)
         notices.owe_decision(request)
         return request
@@ -194,6 +195,21 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
         _refuse_decided(request)
         _review(request, account, audit.ledger_time(account))
         return audit.save_as(actor, request, reason="ApprovalRenewed")
+
+
+def relabel_request(
+    request_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
+) -> ApprovalRequest:
+    """Change the metadata of a request, whatever its phase; what is asked for, and who decided, is fixed.
+
+    What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    """
+    with audit.act():
+        _account, request = _lock(request_id)
+        actor.require("update", APPROVALS, request.organization_id)
+        return managers.relabel(
+            request, metadata, reason="ApprovalRelabelled", actor=actor, resource_version=resource_version
+        )
 
 
 def expire_overdue() -> int:

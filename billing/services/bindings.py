@@ -13,7 +13,7 @@ from milo import audit
 from milo.access import Actor
 from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Invalid
-from milo.kube import changes
+from milo.kube import managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from milo.prepared import Given, Prepared
@@ -152,7 +152,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
 def relabel(
     binding_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
 ) -> BillingAccountBinding:
-    """Change labels and annotations of a binding, the only part that is not its identity.
+    """Change the metadata of a binding, the only part that is not its identity.
 
     What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
@@ -161,9 +161,6 @@ def relabel(
         Project.objects.locked().get(bindings=binding_id)
         binding = BillingAccountBinding.objects.get(pk=binding_id)
         actor.require("update", BINDINGS, binding.organization_id)
-        changes.expect(binding, resource_version)
-        if causes := metadata.causes():
-            raise Invalid.because(causes)
-        if metadata.put_on(binding):
-            audit.save_as(actor, binding, reason="BindingRelabelled")
-        return binding
+        return managers.relabel(
+            binding, metadata, reason="BindingRelabelled", actor=actor, resource_version=resource_version
+        )

@@ -14,6 +14,7 @@ from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Invalid
+from milo.kube import managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 
@@ -93,6 +94,26 @@ def report_charge(
         return audit.save_as(actor, charge, reason="ChargeReported", why=money, generated=True)
 
 
+def relabel_charge(charge_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None) -> Charge:
+    """Change the metadata of a charge, the only part that stays open once it is reported.
+
+    What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    """
+    with audit.act():
+        charge = _lock(charge_id)
+        actor.require("update", CHARGES, charge.organization_id)
+        return managers.relabel(
+            charge, metadata, reason="ChargeRelabelled", actor=actor, resource_version=resource_version
+        )
+
+
+def _lock(charge_id: int) -> Charge:
+    account_id = Charge.objects.values_list("account_id", flat=True).get(pk=charge_id)
+    # whatever writes a charge holds its account
+    BillingAccount.objects.locked().get(pk=account_id)
+    return Charge.objects.get(pk=charge_id)
+
+
 def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None = None, actor: Actor) -> Charge:
     """Record that a charge is settled; a repeat with the same reference changes nothing.
 
@@ -100,10 +121,7 @@ def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None
     `Conflict` for a second settlement with another one.
     """
     with audit.act():
-        found = Charge.objects.get(pk=charge_id)
-        # whatever writes a charge holds its account
-        BillingAccount.objects.locked().get(pk=found.account_id)
-        charge = Charge.objects.get(pk=charge_id)
+        charge = _lock(charge_id)
         actor.require("create", CHARGES, charge.organization_id, act="settle")
         if not reference.strip():
             raise Invalid.because([Cause.required("spec.reference")])

@@ -1,6 +1,17 @@
 """The one door through which rows are written: the row, its history and its revision, in one act."""
 
-from milo.audit.acts import Anonymous, Entry, act, delete_as, dry_run, journal, refuse_texts, save_as, touch
+from milo.audit.acts import (
+    Anonymous,
+    Entry,
+    act,
+    before_save,
+    delete_as,
+    dry_run,
+    journal,
+    refuse_texts,
+    save_as,
+    touch,
+)
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time
 
@@ -10,6 +21,7 @@ __all__ = [
     "History",
     "Provenance",
     "act",
+    "before_save",
     "delete_as",
     "dry_run",
     "histories",

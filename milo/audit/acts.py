@@ -44,6 +44,7 @@ ANNOTATIONS, LAST_APPLIED = "metadata.annotations", "kubectl.kubernetes.io/last-
 Journal = Callable[[list[Entry]], None]
 M = TypeVar("M", bound=models.Model)
 _journals: list[Journal] = []
+_preparations: list[Callable[[models.Model], None]] = []
 _current: ContextVar[_Act | None] = ContextVar("milo_act", default=None)
 _dry_run: ContextVar[bool] = ContextVar("milo_dry_run", default=False)
 
@@ -55,6 +56,12 @@ class Anonymous(Exception):
 def journal(function: Journal) -> Journal:
     """Register `function` to be told, inside the transaction, of every row an act has changed."""
     _journals.append(function)
+    return function
+
+
+def before_save(function: Callable[[models.Model], None]) -> Callable[[models.Model], None]:
+    """Register `function` to be given every row that `save_as` is about to write; it may set columns of the row."""
+    _preparations.append(function)
     return function
 
 
@@ -116,6 +123,8 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
     """
     created = row._state.adding
     with _answered_for(actor, row, reason, why):
+        for prepare in _preparations:
+            prepare(row)
         refuse_texts(row, "" if generated else why)
         try:
             row.save()
@@ -176,12 +185,16 @@ def refuse_texts(row: models.Model, why: str = "") -> None:
     Not searched for card numbers are the model's `opaque_columns`, which its service searches by finer rules or which
     repeat what another row holds, and its `unsearched_paths`: a pattern of the paths in a manifest of what has check
     digits of its own or is an id of another system, in the columns and in the copy that kubectl keeps of a manifest.
+    Its `derived_columns` repeat what other columns hold, and are looked at only where those have no fault.
     """
     known: dict[str, str] = getattr(row, "manifest_paths", {})
     opaque: frozenset[str] = getattr(row, "opaque_columns", frozenset())
     unsearched: re.Pattern[str] | None = getattr(row, "unsearched_paths", None)
+    derived: frozenset[str] = getattr(row, "derived_columns", frozenset())
     causes = _why_causes(why)
-    for column in row._meta.concrete_fields:
+    for column in sorted(row._meta.concrete_fields, key=lambda column: column.name in derived):
+        if column.name in derived and causes:
+            continue
         if isinstance(column, models.CharField | models.TextField | models.JSONField):
             value, path = getattr(row, column.attname), known.get(column.name, column.name)
             causes += texts.causes(value, path, getattr(column, "max_length", None))

@@ -8,7 +8,7 @@ class KubeConfig(AppConfig):
     verbose_name = "Change log"
 
     def ready(self) -> None:
-        from milo.kube import changes, guards  # noqa: F401  registers the journal that numbers revisions
+        from milo.kube import changes, guards, managers  # noqa: F401  they register what each write does besides
         from milo.kube.models import Change
         from milo.ledger import tables
 

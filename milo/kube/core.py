@@ -1,20 +1,28 @@
 """The core group: organizations as namespaces."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 
-from milo.errors import NotFound
+from milo.access import Actor
+from milo.errors import Cause, Invalid, NotFound
 from milo.kube import list_options, lists, objects, selectors, watching
+from milo.kube.collection_views import CollectionView
 from milo.kube.core_schemas import NamespaceStatusSerializer
-from milo.kube.kinds import Column, Kind, namespace_kind
+from milo.kube.kinds import Body, Column, Kind, namespace_kind
+from milo.kube.manifests import without_empty
+from milo.kube.metadata import Metadata
+from milo.kube.object_views import ObjectView
 from milo.kube.schemas import NothingSerializer
-from milo.kube.status import MethodNotAllowed
-from milo.kube.tables import shape_list, shape_one
-from milo.kube.views import KubeView
+from milo.kube.tables import shape_list
+
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class NamespaceShape(Kind):
@@ -24,7 +32,6 @@ class NamespaceShape(Kind):
     namespaced = False
     description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
     spec_serializer, status_serializer = NothingSerializer, NamespaceStatusSerializer
-    verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create")
     columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
@@ -32,27 +39,55 @@ class NamespaceShape(Kind):
         return "v1"
 
     @property
+    def undeletable(self) -> str | Promise:  # type: ignore[override]
+        return namespace_kind().undeletable
+
+    @property
     def example(self) -> Mapping[str, Any]:  # type: ignore[override]
         return {**namespace_kind().example, "spec": {}, "status": {"phase": "Active"}}
+
+    def normalized(self, spec: dict[str, Any], row: Any | None) -> dict[str, Any]:
+        return {}
+
+    def create(self, body: Body, *, actor: Actor) -> Any:
+        """Make the object of the namespace kind that has this name."""
+        return namespace_kind().create(replace(body, metadata=_own(body)), actor=actor)
+
+    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
+        """Change the metadata of the object that the namespace is; its spec has no place here and stays."""
+        kind = namespace_kind()
+        spec = objects.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
+        kept = replace(body, metadata=_own(body), spec=spec)
+        return kind.update(row, kept, actor=actor, resource_version=resource_version)
+
+
+def _own(body: Body) -> Metadata:
+    """The metadata less the label that every namespace shows. Raises `Invalid` where it names another namespace."""
+    labels = dict(body.metadata.labels)
+    if labels.pop(NAME_LABEL, body.name) != body.name:
+        raise Invalid.because([Cause("metadata.labels", _("%(key)s is fixed to the name") % {"key": NAME_LABEL})])
+    return replace(body.metadata, labels=labels)
 
 
 def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
     """The namespace that an organization is, from its manifest."""
     metadata = organization["metadata"]
-    labels = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": metadata["name"]}
+    labels = {**metadata.get("labels", {}), NAME_LABEL: metadata["name"]}
     metadata = {**metadata, "labels": labels}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
 
 
-class NamespacesView(KubeView):
-    standard = True
+class NamespacesView(CollectionView):
     shape = NamespaceShape()
 
     @property
     def kind(self) -> Kind:
         return namespace_kind()
 
-    def get(self, request: Request) -> HttpResponseBase:
+    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return namespace_manifest(manifest)
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         parameters = self.parameters
         selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
         if parameters.flag("watch"):
@@ -69,35 +104,20 @@ class NamespacesView(KubeView):
         shaped = shape_list(self.shape, manifests, metadata, self.answer, parameters.include_object)
         return self.answer.respond(shaped)
 
-    def post(self, request: Request) -> HttpResponse:
-        """`kubectl create namespace`: makes the object of the namespace kind that has this name."""
-        mode = self.parameters.field_validation
-        sent = objects.read(self.shape, self.body(), namespace="", organization_id=None, field_validation=mode)
-        with self.acting():
-            row = self.kind.create(sent.body, actor=self.actor)
-        made = namespace_manifest(self.shown(row))
-        self.revision_shown = made["metadata"]["resourceVersion"]
-        return self.answer.respond(made, 201)
 
+class NamespaceView(ObjectView):
+    shape = NamespaceShape()
 
-class NamespaceView(NamespacesView):
-    http_method_names = ["get", "head"]
+    @property
+    def kind(self) -> Kind:
+        return namespace_kind()
 
-    def get(self, request: Request, name: str) -> HttpResponse:  # type: ignore[override]
-        manifest = namespace_manifest(self.manifest())
-        self.revision_shown = manifest["metadata"]["resourceVersion"]
-        return self.answer.respond(shape_one(self.shape, manifest, self.answer, self.parameters.include_object))
+    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return namespace_manifest(manifest)
 
-    def manifest(self) -> dict[str, Any]:
+    def admit(self, organization_id: int | None) -> None:
         try:
-            return super().manifest()
+            super().admit(organization_id)
         except NotFound as missing:
             # kubectl asks for the namespace after any 404, and shows this answer instead
             raise NotFound(f'namespaces "{self.kwargs["name"]}" not found') from missing
-
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """DELETE is refused in the words of the object that the namespace shows."""
-        if request.method == "DELETE":
-            self.manifest()
-            raise MethodNotAllowed(str(self.kind.undeletable))
-        return super().http_method_not_allowed(request, *args, **kwargs)

@@ -25,7 +25,7 @@ CORE: list[dict[str, Any]] = [
         "singularName": "namespace",
         "namespaced": False,
         "kind": "Namespace",
-        "verbs": ["get", "list", "watch", "create"],
+        "verbs": ["get", "list", "watch", "create", "update", "patch"],
         "shortNames": ["ns"],
     },
     {

@@ -102,6 +102,8 @@ class Kind:
     description: ClassVar[str | Promise] = ""
     undeletable: ClassVar[str | Promise]
     """What to do instead of DELETE: nothing that the ledger names is ever deleted."""
+    fixed_spec: ClassVar[bool] = False
+    """Whether the spec stays for ever as it was created; labels and the like may change."""
     is_namespace: ClassVar[bool] = False
     """Whether an object of this kind is also shown as the namespace of its name."""
 
@@ -181,6 +183,13 @@ class Kind:
         raise NotImplementedError
 
     def status(self, row: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def normalized(self, spec: dict[str, Any], row: Any | None) -> dict[str, Any]:
+        """Return the `spec` of the manifest that is shown once a validated spec replaces that of `row` (None: creates).
+
+        Values have the form in which they are stored: comparing what is sent with what is shown compares these.
+        """
         raise NotImplementedError
 
     def create(self, body: Body, *, actor: Actor) -> Any:

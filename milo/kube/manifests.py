@@ -47,6 +47,8 @@ def render(kind: Kind, row: Any, resource_version: int | None = None) -> dict[st
         "creationTimestamp": instant(row.created_at),
         "labels": dict(row.labels),
         "annotations": dict(row.annotations),
+        "finalizers": list(row.finalizers),
+        "ownerReferences": list(row.owner_references),
         "managedFields": list(row.managed_fields),
     }
     return {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     _TextField = models.TextField[dict[str, Any], dict[str, Any]]
 else:
     _TextField = models.TextField
+
+
+EMPTY_LIST = Value([], models.JSONField())
+"""Default of the columns that an upgrade adds."""
 
 
 class ResourceQuerySet(models.QuerySet[M]):
@@ -49,10 +53,27 @@ class Resource(models.Model):
     labels = models.JSONField(_("labels"), default=dict, blank=True)
     annotations = models.JSONField(_("annotations"), default=dict, blank=True)
     managed_fields = models.JSONField(_("managed fields"), default=list, blank=True, editable=False)
+    finalizers = models.JSONField(_("finalizers"), default=list, db_default=EMPTY_LIST, blank=True, editable=False)
+    owner_references = models.JSONField(
+        _("owner references"), default=list, db_default=EMPTY_LIST, blank=True, editable=False
+    )
     generation = models.PositiveIntegerField(_("generation"), default=1, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
-    manifest_paths = {"name": "metadata.name", "labels": "metadata.labels", "annotations": "metadata.annotations"}
+    managers_stated = False
+    """Whether the write at work has said who manages which field; of this instance, and no column."""
+    managers_changed = False
+    """Whether that differs from what the database has."""
+
+    manifest_paths = {
+        "name": "metadata.name",
+        "labels": "metadata.labels",
+        "annotations": "metadata.annotations",
+        "finalizers": "metadata.finalizers",
+        "owner_references": "metadata.ownerReferences",
+        "managed_fields": "metadata.managedFields",
+    }
+    derived_columns = frozenset({"managed_fields"})
 
     class Meta:
         abstract = True

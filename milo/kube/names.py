@@ -1,7 +1,8 @@
 """Names, labels and annotations of objects, as Kubernetes restricts them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 CLUSTER_SCOPED_EVENTS = "default"
 """The namespace in which kubectl looks for events of objects that have none."""
 SIZE_LIMIT = 256 * 1024
+FINALIZERS_LIMIT = OWNERS_LIMIT = 100
 
 
 def generated_name(stem: str) -> str:
@@ -60,4 +62,46 @@ def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -
         # Kubernetes bounds annotations so; labels it bounds by the size of the request, which patches add up
         if sum(len(key) + len(value) for key, value in pairs.items()) > SIZE_LIMIT:
             causes.append(Cause(f"metadata.{where}", _("may hold at most 256 KiB"), "FieldValueTooLong"))
+    return causes
+
+
+def finalizer_causes(finalizers: Sequence[str]) -> list[Cause]:
+    """Every fault of the finalizers of an object: each a qualified name, none twice, at most 100.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/
+    """
+    where = "metadata.finalizers"
+    if len(finalizers) > FINALIZERS_LIMIT:
+        message = _("may hold at most %(limit)d entries") % {"limit": FINALIZERS_LIMIT}
+        return [Cause(where, message, "FieldValueTooMany")]
+    causes = [
+        Cause(f"{where}[{index}]", _("%(key)r is not a qualified name") % {"key": name[:80]})
+        for index, name in enumerate(finalizers)
+        if not is_qualified_name(name)
+    ]
+    if len(set(finalizers)) < len(finalizers):
+        causes.append(Cause(where, _("names one twice"), "FieldValueDuplicate"))
+    return causes
+
+
+def owner_reference_causes(references: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """Every fault of the owner references of an object; whether there are such owners is not asked.
+
+    As ValidateOwnerReferences of Kubernetes: all four names are given, no owner is named twice, one is the controller.
+    """
+    where = "metadata.ownerReferences"
+    if len(references) > OWNERS_LIMIT:
+        message = _("may hold at most %(limit)d entries") % {"limit": OWNERS_LIMIT}
+        return [Cause(where, message, "FieldValueTooMany")]
+    causes = [
+        Cause.required(f"{where}[{index}].{name}")
+        for index, reference in enumerate(references)
+        for name in ("apiVersion", "kind", "name", "uid")
+        if not reference.get(name)
+    ]
+    uids = [reference.get("uid") for reference in references]
+    if len(set(uids)) < len(uids):
+        causes.append(Cause(where, _("names one twice"), "FieldValueDuplicate"))
+    if sum(bool(reference.get("controller")) for reference in references) > 1:
+        causes.append(Cause(where, _("may name one controller only")))
     return causes

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
@@ -11,8 +12,7 @@ from rest_framework.request import Request
 
 from milo import audit
 from milo.errors import AlreadyExists, Conflict, NotFound
-from milo.kube import apply, bodies, objects, patches, preconditions
-from milo.kube.kinds import Kind
+from milo.kube import apply, bodies, managers, objects, patches, preconditions
 from milo.kube.manifests import render
 from milo.kube.status import MethodNotAllowed, UnsupportedMediaType
 from milo.kube.views import KubeView
@@ -67,7 +67,7 @@ class ObjectView(KubeView):
         for attempt in range(PATCH_ATTEMPTS):
             with self._turn(attempt):
                 row = self.row("patch")
-                sent = self._read(row, apply_patch(render(self.kind, row), patch))
+                sent = self._read(row, apply_patch(self.live(row), patch))
                 written = self._patched(row, sent)
             if written:
                 return self.one(self.shown(written), 200, sent.warnings)
@@ -75,26 +75,31 @@ class ObjectView(KubeView):
 
     def _apply(self) -> HttpResponse:
         """Server-side apply; it makes the object where there is none."""
-        manager, force = apply.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
+        manager, force = managers.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
         applied = self.body()
         for attempt in range(PATCH_ATTEMPTS):
             try:
                 self.row("patch")
             except NotFound:
                 preconditions.expected_version(self.request.headers, None)
-                merged = apply.apply(None, applied, manager, force=force, at=timezone.now())
+                merged = self._applied(None, applied, manager, force)
                 try:
                     return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
                 except AlreadyExists:
                     continue  # another apply made it meanwhile
             with self._turn(attempt):
                 row = self.row("patch")
-                merged = apply.apply(render(self.kind, row), applied, manager, force=force, at=timezone.now())
+                merged = self._applied(row, applied, manager, force)
                 sent = self._read(row, merged, merged["metadata"]["managedFields"])
                 written = self._patched(row, sent)
             if written:
                 return self.one(self.shown(written), 200, sent.warnings)
         raise Conflict(_("the object is changing too quickly; please try again"))
+
+    def _applied(self, row: Any | None, applied: Any, manager: str, force: bool) -> dict[str, Any]:
+        live = None if row is None else self.live(row)
+        stored = partial(objects.normalized, self.shape, row=row)
+        return apply.apply(live, applied, manager, force=force, at=timezone.now(), stored=stored)
 
     @contextmanager
     def _turn(self, attempt: int) -> Iterator[None]:
@@ -131,27 +136,25 @@ class ObjectView(KubeView):
         self.row()
         raise MethodNotAllowed(self.kind.undeletable)
 
+    def live(self, row: Any) -> dict[str, Any]:
+        """The manifest of `row` that a patch is made to."""
+        return self.presented(render(self.kind, row))
+
     def _read(self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None) -> objects.Sent:
         """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
-        kind: Kind = self.kind
-        if objects.resets_managed_fields(manifest):
-            managed_fields = []
-        if managed_fields is None and row.managed_fields and isinstance(manifest, dict):
-            headers = self.request.headers
-            manager = apply.field_manager(self.parameters.text("fieldManager"), headers.get("User-Agent", "unknown"))
-            managed_fields = apply.updated(render(kind, row), manifest, manager, at=timezone.now())
         sent = objects.read(
-            kind,
+            self.shape,
             manifest,
             namespace=self.namespace,
-            organization_id=kind.organization(row).pk,
+            organization_id=self.kind.organization(row).pk,
             name=row.name,
             field_validation=self.parameters.field_validation,
-            managed_fields=managed_fields,
         )
         objects.expect_uid(row, sent.uid)
-        return sent
+        if managed_fields is None:
+            managed_fields = self.managed(self.live(row), objects.normalized(self.shape, manifest, row))
+        return sent.managed_by(managed_fields)
 
     def _write(self, row: Any, sent: objects.Sent, resource_version: int | None) -> Any:
         with self.acting():
-            return self.kind.update(row, sent.body, actor=self.actor, resource_version=resource_version)
+            return self.shape.update(row, sent.body, actor=self.actor, resource_version=resource_version)

@@ -1,7 +1,7 @@
 """Manifests as users send them: read, checked against the kind, and turned into a `Body` for its service."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -9,16 +9,16 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from milo.errors import Cause, Conflict, Invalid, Refused
+from milo.kube.field_sets import differing, leaves
 from milo.kube.kinds import Body, Kind
+from milo.kube.manifests import without_empty
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
-from milo.kube.schemas import ObjectMetaSerializer
+from milo.kube.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-_METADATA = frozenset(ObjectMetaSerializer().fields)
 # the types of these are checked where they are read
 _READ = frozenset({"name", "namespace", "labels", "annotations"})
-_NOT_KEPT = frozenset({"finalizers", "ownerReferences"})
 _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
 
@@ -31,6 +31,11 @@ class Sent:
     uid: str
     warnings: tuple[str, ...]
 
+    def managed_by(self, managed_fields: list[dict[str, Any]]) -> "Sent":
+        """The same, which says who manages which field."""
+        body = replace(self.body, metadata=replace(self.body.metadata, managed_fields=managed_fields))
+        return replace(self, body=body)
+
 
 def read(
     kind: Kind,
@@ -40,7 +45,6 @@ def read(
     organization_id: int | None,
     name: str = "",
     field_validation: str = "Strict",
-    managed_fields: list[dict[str, Any]] | None = None,
 ) -> Sent:
     """Check a manifest against its kind and address.
 
@@ -56,16 +60,31 @@ def read(
     if unknown and field_validation == "Strict":
         raise _strict(unknown)
     warnings = _listed(unknown) if field_validation == "Warn" else []
-    warnings += [f"metadata.{field} is not kept" for field in sorted(_NOT_KEPT & metadata.keys())]
     _check_address(kind, metadata, namespace, name)
+    _check_types(metadata)
     body = Body(
         name=name or _name(metadata),
         organization_id=organization_id,
-        metadata=Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations"), managed_fields),
+        metadata=_metadata(metadata),
         spec=validate(kind.spec_serializer, spec, "spec"),
     )
-    _check_types(metadata)
     return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+
+
+def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> dict[str, Any]:
+    """Return the manifest as it would be shown once it has replaced `row`; with its spec as sent where it is refused.
+
+    Fields that nobody knows are gone from the spec.
+    """
+    spec = manifest.get("spec")
+    reader = kind.spec_serializer(data=_without_null(spec) if spec is not None else {})
+    if not reader.is_valid():
+        return {**manifest, "apiVersion": kind.api_version}
+    return {
+        **manifest,
+        "apiVersion": kind.api_version,
+        "spec": without_empty(kind.normalized(dict(reader.validated_data), row)),
+    }
 
 
 def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:
@@ -73,7 +92,7 @@ def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Seria
     _object(manifest, "status")
     return [
         *sorted(manifest.keys() - _ENVELOPE),
-        *(f"metadata.{key}" for key in sorted(_object(manifest, "metadata").keys() - _METADATA)),
+        *sorted(_unknown(_known(ObjectMetaSerializer), _object(manifest, "metadata"), "metadata")),
         *_unknown(_known(serializer), _without_null(_object(manifest, "spec")), "spec"),
     ]
 
@@ -135,7 +154,10 @@ def _check_types(metadata: dict[str, Any]) -> None:
         return
     reader = ObjectMetaSerializer(data=_without_null(metadata))
     if not reader.is_valid():
-        raise Refused(_("metadata has fields of the wrong type"), _causes(reader.errors, "metadata"))
+        causes = list(_causes(reader.errors, "metadata"))
+        if all(cause.reason == "FieldValueRequired" for cause in causes):
+            raise Invalid.because(causes)
+        raise Refused(_("metadata has fields of the wrong type"), causes)
 
 
 def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
@@ -161,6 +183,16 @@ def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
     if not all(isinstance(value, str) for value in pairs.values()):
         raise Refused(_("the values of metadata.%(key)s must be strings") % {"key": key})
     return pairs
+
+
+def _metadata(metadata: dict[str, Any]) -> Metadata:
+    known = list(map(str, _known(OwnerReferenceSerializer).fields))
+    references = [
+        {name: reference[name] for name in known if reference.get(name) is not None}
+        for reference in metadata.get("ownerReferences") or []
+    ]
+    finalizers = list(metadata.get("finalizers") or [])
+    return Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations"), finalizers, references)
 
 
 def _version(metadata: dict[str, Any]) -> int | None:
@@ -220,6 +252,14 @@ def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: st
     return dict(reader.validated_data)
 
 
+def refuse_other_spec(kind: Kind, row: Any, spec: dict[str, Any], message: str) -> None:
+    """Raise `Invalid` with a cause for each field where a validated spec differs from that of `row`, which is fixed."""
+    held: dict[str, Any] = {"spec": without_empty(kind.spec(row))}
+    sent: dict[str, Any] = {"spec": without_empty(kind.normalized(dict(spec), row))}
+    if different := differing({*leaves(held), *leaves(sent)}, held, sent):
+        raise Invalid.because([Cause(".".join(path), message) for path in sorted(different)])
+
+
 def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> dict[str, Any]:
     """The `spec` of an act's body, `{"spec": {...}}`; an empty body is an empty spec. Refuses unknown fields."""
     if not isinstance(manifest, dict):
@@ -230,7 +270,7 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
         raise _strict(unknown)
     _check_types(metadata)
     # nothing keeps it, and so nothing else would look at it
-    causes = Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations")).causes()
+    causes = _metadata(metadata).causes()
     if metadata.get("name") is not None:
         causes += name_causes(metadata["name"])
     if causes:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from milo.kube.fields import IntegerField
+from milo.kube.fields import BooleanField, IntegerField
 from milo.kube.names import DNS_LABEL, PART
 
 NAME = {"type": "string", "pattern": f"^{DNS_LABEL.pattern}$", "maxLength": 63}
@@ -71,6 +71,17 @@ class PatchSerializer(serializers.Serializer[Any]):
     """What shall differ (JSON merge patch, RFC 7386): a field that is null is removed, a list is replaced whole."""
 
 
+class OwnerReferenceSerializer(serializers.Serializer[Any]):
+    """An object, here or elsewhere, that another depends on (metav1.OwnerReference)."""
+
+    apiVersion = TextField(help_text="API group and version of the owner.")
+    kind = TextField(help_text="Kind of the owner.")
+    name = TextField(help_text="Name of the owner.")
+    uid = TextField(help_text="Identity of the owner.")
+    controller = BooleanField(required=False, help_text="Whether the owner is the controller of the object.")
+    blockOwnerDeletion = BooleanField(required=False, help_text="Whether the owner shall wait for the object.")
+
+
 class ObjectMetaSerializer(serializers.Serializer[Any]):
     """Metadata of an object. Users write the name, labels and annotations; the rest is the server's."""
 
@@ -103,9 +114,13 @@ class ObjectMetaSerializer(serializers.Serializer[Any]):
     )
     deletionTimestamp = serializers.DateTimeField(required=False, help_text="Not kept: nothing is deleted.")
     deletionGracePeriodSeconds = IntegerField(required=False, help_text="Not kept: nothing is deleted.")
-    finalizers = serializers.ListField(child=TextField(), required=False, help_text="Not kept: nothing is deleted.")
-    ownerReferences = serializers.ListField(
-        child=serializers.DictField(), required=False, help_text="Not kept: nothing is deleted."
+    finalizers = serializers.ListField(
+        child=TextField(),
+        required=False,
+        help_text="Programs that want to act before the object is deleted; kept for them, though nothing is deleted.",
+    )
+    ownerReferences = OwnerReferenceSerializer(
+        many=True, required=False, help_text="Objects that this one depends on; kept, though nothing is deleted."
     )
     selfLink = TextField(required=False, help_text="Not kept.")
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NoReturn
 
 import orjson
 from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 from milo import audit
 from milo.access import Actor
 from milo.errors import Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, list_options, objects, preconditions, protobuf, representations, tables
+from milo.kube import bodies, changes, list_options, managers, objects, preconditions, protobuf, representations, tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
@@ -108,13 +109,23 @@ class KubeView(APIView):
         return {**super().default_response_headers, **headers}
 
     @property
+    def shape(self) -> Kind:
+        """How the objects look here: as their kind, unless they are shown as another."""
+        kind: Kind = self.kind
+        return kind
+
+    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """The manifest of the kind as it looks in this shape."""
+        return manifest
+
+    @property
     def namespace(self) -> str:
         return str(self.kwargs.get("namespace", ""))
 
     def details(self) -> dict[str, Any]:
         """`details` of a Status about the object of this request."""
         name = getattr(self, "kwargs", {}).get("name") or self.name_sent
-        known = {"name": name, "group": self.kind.group, "kind": self.kind.kind}
+        known = {"name": name, "group": self.shape.group, "kind": self.shape.kind}
         return {key: value for key, value in known.items() if value}
 
     def body(self) -> Any:
@@ -158,7 +169,7 @@ class KubeView(APIView):
         kind: Kind = self.kind
         row = kind.row.first(name=self.kwargs["name"], namespace=self.namespace)
         organization_id = kind.organization(row).pk if row else None
-        self._admit(organization_id)
+        self.admit(organization_id)
         if verb not in kind.verbs:
             raise MethodNotAllowed(_("%(what)s cannot be changed by %(verb)s") % {"what": kind.plural, "verb": verb})
         self.actor.require(verb, kind.plural, organization_id)
@@ -172,18 +183,18 @@ class KubeView(APIView):
             return render(kind, self.row())
         found = kind.named.ask(name=self.kwargs["name"], namespace=self.namespace)
         organization_id, text = found[0] if found else (None, "")
-        self._admit(organization_id)
+        self.admit(organization_id)
         manifest: dict[str, Any] = orjson.loads(text)
         return manifest
 
-    def _admit(self, organization_id: int | None) -> None:
+    def admit(self, organization_id: int | None) -> None:
         """Raise `NotFound` unless there is an object, of this organization, and the actor may know of it."""
         if organization_id is None or not self.actor.may("get", self.kind.plural, organization_id):
             raise NotFound(f'{self.kind.plural}.{self.kind.group} "{self.kwargs["name"]}" not found')
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
         """An object in the shape asked for."""
-        shaped = tables.shape_one(self.kind, manifest, self.answer, self.parameters.include_object)
+        shaped = tables.shape_one(self.shape, self.presented(manifest), self.answer, self.parameters.include_object)
         response = self.answer.respond(shaped, status)
         self.revision_shown = manifest["metadata"]["resourceVersion"]
         if warnings:
@@ -202,19 +213,27 @@ class KubeView(APIView):
             # whoever may not is told so before what was sent is looked at
             self.actor.require("create", kind.plural, organization_id)
         sent = objects.read(
-            kind,
+            self.shape,
             manifest,
             namespace=self.namespace,
             organization_id=organization_id,
             name=name,
             field_validation=self.parameters.field_validation,
-            managed_fields=managed_fields,
         )
         if sent.resource_version:
             raise Refused(_("resourceVersion should not be set on objects to be created"))
+        if managed_fields is None:
+            managed_fields = self.managed(None, objects.normalized(self.shape, manifest))
+        sent = sent.managed_by(managed_fields)
         with self.acting():
-            row = kind.create(sent.body, actor=self.actor)
+            row = self.shape.create(sent.body, actor=self.actor)
         return self.one(self.shown(row), 201, sent.warnings)
+
+    def managed(self, live: dict[str, Any] | None, new: dict[str, Any]) -> list[dict[str, Any]]:
+        """The managedFields once this request has written `new` over `live`."""
+        client = self.request.headers.get("User-Agent", "")
+        manager = managers.field_manager(self.parameters.text("fieldManager"), client)
+        return managers.updated(live, new, manager, at=timezone.now())
 
     def shown(self, row: Any) -> dict[str, Any]:
         """The manifest of a row after a service returned it."""

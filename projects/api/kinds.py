@@ -81,6 +81,9 @@ class OrganizationKind(Kind):
             "conditions": [condition("Ready", True, row.created_at, "OrganizationActive", message, row.generation)],
         }
 
+    def normalized(self, spec: dict[str, Any], row: Organization | None) -> dict[str, Any]:
+        return self.spec(Organization(**spec))
+
     def create(self, body: Body, *, actor: Actor) -> Organization:
         return create_organization(body.name, OrganizationSpec(**body.spec), body.metadata, actor=actor)
 
@@ -154,6 +157,10 @@ class ProjectKind(Kind):
             "billingResponsibility": paying
             and {"account": paying.account.name, "establishedAt": precise_instant(paying.established_at)},
         }
+
+    def normalized(self, spec: dict[str, Any], row: Project | None) -> dict[str, Any]:
+        owner = Organization(name=spec.pop("organization_ref")["name"])
+        return self.spec(Project(organization=owner, **spec))
 
     def create(self, body: Body, *, actor: Actor) -> Project:
         reference = body.spec.pop("organization_ref")["name"]

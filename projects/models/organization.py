@@ -17,7 +17,9 @@ class Organization(PhaseLoading, Resource):
     display_name = models.CharField(_("display name"), max_length=200, blank=True)
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
 
-    history = audit.history(personal=("display_name", "labels", "annotations"), organization="name")
+    history = audit.history(
+        personal=("display_name", "labels", "annotations"), unrecorded=("managed_fields",), organization="name"
+    )
     objects = ResourceQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {"display_name": "spec.displayName"}

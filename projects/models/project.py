@@ -39,7 +39,9 @@ class Project(PhaseLoading, Resource):
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
     phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
 
-    history = audit.history(personal=("display_name", "contact_email_addresses", "labels", "annotations"))
+    history = audit.history(
+        personal=("display_name", "contact_email_addresses", "labels", "annotations"), unrecorded=("managed_fields",)
+    )
     objects = ProjectQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

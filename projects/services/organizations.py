@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
-from milo.kube import changes
+from milo.kube import changes, managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import CLUSTER_SCOPED_EVENTS, name_causes
 from projects.access import ORGANIZATIONS
@@ -61,7 +61,7 @@ def revise_organization(
         respecified = spec.display_name != organization.display_name
         relabelled = metadata is not None and metadata.put_on(organization)
         if not respecified and not relabelled:
-            return organization
+            return managers.record(organization, actor=actor)
         organization.display_name = spec.display_name
         organization.generation += respecified
         return audit.save_as(actor, organization, reason="OrganizationRevised")

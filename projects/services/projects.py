@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from milo import audit, email_addresses
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
-from milo.kube import changes
+from milo.kube import changes, managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from projects.access import PROJECTS
@@ -66,10 +66,12 @@ def revise_project(
         if causes := spec.causes() + (metadata.causes() if metadata else []):
             raise Invalid.because(causes)
         before = ProjectSpec(project.display_name, project.contact_email_addresses)
-        relabelled = metadata is not None and metadata.put_on(project)
-        if spec == before and not relabelled:
-            return project
-        if project.phase == Project.Phase.ARCHIVED:
+        fixed = spec != before or (metadata is not None and metadata.relabels(project))
+        changed = metadata is not None and metadata.put_on(project)
+        if not fixed and not changed:
+            return managers.record(project, actor=actor)
+        # finalizers are for programs, which must be able to leave
+        if fixed and project.phase == Project.Phase.ARCHIVED:
             raise Invalid(_("project %(name)s is archived and cannot be changed") % {"name": project.name})
         project.display_name = spec.display_name
         project.contact_email_addresses = spec.contact_email_addresses

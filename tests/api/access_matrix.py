@@ -121,13 +121,6 @@ def _object(writers: frozenset[str], readers: frozenset[str] = READERS) -> dict[
     }
 
 
-def _immutable(readers: frozenset[str]) -> dict[str, Case]:
-    refused = {
-        method: Case(405, readers, readers, body=lambda _prefix: LABELS) for method in ("PATCH", "PUT", "DELETE")
-    }
-    return {"GET": Case(200, readers, readers), **refused}
-
-
 def _read(readers: frozenset[str] = READERS, query: str = "") -> dict[str, Case]:
     return {"GET": Case(200, readers, readers, query=query)}
 
@@ -184,7 +177,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
         "GET": Case(200, READERS, others=403),
         "POST": Case(201, frozenset({OPERATOR}), others=403, body=lambda _prefix: NEW_NAMESPACE),
     },
-    "api/v1/namespaces/<str:name>": {**_read(SEE_NAMESPACES), "DELETE": Case(405, SEE_NAMESPACES, SEE_NAMESPACES)},
+    "api/v1/namespaces/<str:name>": _object(WRITERS, SEE_NAMESPACES),
     "api/v1/events": {"GET": Case(200, CHARGE_READERS, others=403)},
     "api/v1/namespaces/<str:namespace>/events": _read(SEE_NAMESPACES),
     "api/v1/namespaces/<str:namespace>/events/<str:name>": _read(READERS),
@@ -242,7 +235,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{BINDING}/status": _read(),
     f"{INSIDE}/approvalrequests": _collection(NEW_REQUEST, WRITERS),
     f"{BILLING}/approvalrequests": _everywhere(),
-    REQUEST: _immutable(READERS),
+    REQUEST: _object(WRITERS),
     f"{REQUEST}/status": _read(),
     f"{REQUEST}/approve": _act(frozenset({APPROVER}), COMMENT),
     f"{REQUEST}/reject": _act(frozenset({APPROVER}), COMMENT),
@@ -251,7 +244,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{REQUEST}/renew": _act(frozenset({OPERATOR}), _spec()),
     f"{INSIDE}/charges": _collection(NEW_CHARGE, frozenset({CHARGES}), CHARGE_READERS),
     f"{BILLING}/charges": _everywhere(CHARGE_READERS),
-    CHARGE: _immutable(CHARGE_READERS),
+    CHARGE: _object(frozenset({CHARGES}), CHARGE_READERS),
     f"{CHARGE}/status": _read(CHARGE_READERS),
     f"{CHARGE}/settle": _act(frozenset({CHARGES}), _spec(reference="paid"), CHARGE_READERS),
 }

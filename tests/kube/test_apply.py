@@ -1,3 +1,4 @@
+import json
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milo.errors import Cause, Conflict, Invalid, Refused
-from milo.kube.apply import MANAGERS_LIMIT, apply, field_manager, updated
+from milo.kube.apply import LAST_APPLIED, apply
+from milo.kube.managers import MANAGERS_LIMIT, updated
 
 NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -207,11 +209,6 @@ def test_an_ordinary_write_that_changes_nothing_owned_leaves_the_owners_as_they_
     assert updated(live, with_status, "kubectl-edit", at=LATER) == live["metadata"]["managedFields"]
 
 
-def test_nothing_is_tracked_before_the_first_apply() -> None:
-    assert updated(None, manifest(currencyCode="USD"), "curl", at=NOW) == []
-    assert updated(stored(currencyCode="USD"), manifest(currencyCode="EUR"), "curl", at=NOW) == []
-
-
 def test_the_number_of_managers_is_bounded() -> None:
     live = applied(None, manifest(currencyCode="USD"))
     for number in range(MANAGERS_LIMIT - 1):
@@ -230,14 +227,108 @@ def test_the_number_of_managers_is_bounded() -> None:
     assert owners(live)[("kubectl", "Apply")] == {"f:spec": {"f:currencyCode": {}}}
 
 
-def test_the_manager_is_the_parameter_or_the_first_word_of_the_user_agent() -> None:
-    assert field_manager("kubectl") == "kubectl"
-    assert field_manager("", "kubectl/v1.34.0 (linux/amd64)") == "kubectl"
-    assert field_manager("mine", "kubectl/v1.34.0") == "mine"
-    for name in ("", "x" * 129, "a\nb", "a\0b"):
-        with pytest.raises(Invalid) as refusal:
-            field_manager(name)
-        assert [cause.field for cause in refusal.value.causes] == ["fieldManager"]
+def test_values_are_compared_as_they_are_stored() -> None:
+    def trimmed(sent: Manifest) -> Manifest:
+        return {**sent, "spec": {key: value.strip() for key, value in sent.get("spec", {}).items()}}
+
+    live = trimmed(apply(None, manifest(displayName="One "), "kubectl", force=False, at=NOW, stored=trimmed))
+    again = apply(live, manifest(displayName="One "), "kubectl", force=False, at=LATER, stored=trimmed)
+    assert again["metadata"] == live["metadata"]
+    other = apply(live, manifest(displayName=" One"), "terraform", force=False, at=LATER, stored=trimmed)
+    assert set(owners(other)) == {("kubectl", "Apply"), ("terraform", "Apply")}
+
+
+def with_lists(finalizers: list[str] | None = None, owned_by: list[str] | None = None) -> Manifest:
+    sent = manifest()
+    if finalizers is not None:
+        sent["metadata"]["finalizers"] = finalizers
+    if owned_by is not None:
+        sent["metadata"]["ownerReferences"] = [
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": f"name-of-{uid}", "uid": uid} for uid in owned_by
+        ]
+    return sent
+
+
+def test_each_finalizer_and_each_owner_is_a_field_of_its_own() -> None:
+    live = applied(None, with_lists(["a.example/x"], ["1"]))
+    both = applied(live, with_lists(["b.example/y"], ["2"]), "terraform")
+    assert both["metadata"]["finalizers"] == ["a.example/x", "b.example/y"]
+    assert [each["uid"] for each in both["metadata"]["ownerReferences"]] == ["1", "2"]
+    assert owners(both)[("terraform", "Apply")] == {
+        "f:metadata": {
+            "f:finalizers": {'v:"b.example/y"': {}},
+            "f:ownerReferences": {'k:{"uid":"2"}': {}},
+        }
+    }
+    left = applied(both, with_lists([], []))
+    assert left["metadata"]["finalizers"] == ["b.example/y"]
+    assert [each["uid"] for each in left["metadata"]["ownerReferences"]] == ["2"]
+
+
+def test_a_finalizer_that_both_apply_goes_with_the_last_of_them() -> None:
+    both = applied(applied(None, with_lists(["a.example/x"])), with_lists(["a.example/x"]), "terraform")
+    one = applied(both, with_lists())
+    assert one["metadata"]["finalizers"] == ["a.example/x"]
+    assert "finalizers" not in applied(one, with_lists(), "terraform")["metadata"]
+
+
+def test_an_owner_that_another_describes_otherwise_is_a_conflict_that_names_it() -> None:
+    live = applied(None, with_lists(owned_by=["1"]))
+    other = with_lists(owned_by=["1"])
+    other["metadata"]["ownerReferences"][0]["controller"] = True
+    with pytest.raises(Conflict) as refusal:
+        applied(live, other, "terraform")
+    assert [cause.field for cause in refusal.value.causes] == ['.metadata.ownerReferences[uid="1"]']
+    taken = applied(live, other, "terraform", force=True)
+    assert taken["metadata"]["ownerReferences"] == other["metadata"]["ownerReferences"]
+
+
+def applied_client_side(*, before: Manifest | None = None, last: Manifest, **live_spec: Any) -> Manifest:
+    """An object that kubectl keeps by client-side apply, and has applied as `last`."""
+    live = stored(**live_spec)
+    live["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(last)}
+    live["metadata"]["managedFields"] = updated(before, live, "kubectl-client-side-apply", at=NOW)
+    return live
+
+
+def test_kubectl_that_goes_over_to_server_side_apply_is_no_conflict_with_itself() -> None:
+    last = manifest(currencyCode="USD", displayName="One")
+    live = applied_client_side(last=last, currencyCode="USD", displayName="One")
+    new = manifest(currencyCode="USD", displayName="Two")
+    result = applied(live, new)
+    assert result["spec"]["displayName"] == "Two"
+    # who goes back finds what was applied last
+    assert json.loads(result["metadata"]["annotations"][LAST_APPLIED]) == new
+    # another tool has nothing to do with what kubectl wrote
+    with pytest.raises(Conflict, match="kubectl-client-side-apply"):
+        applied(live, new, "argocd")
+
+
+def test_what_somebody_changed_after_kubectl_applied_it_is_a_conflict_all_the_same() -> None:
+    before = applied_client_side(last=manifest(currencyCode="USD", displayName="One"), currencyCode="USD")
+    before["spec"]["displayName"] = "One"
+    live = deepcopy(before)
+    live["spec"]["displayName"] = "Agreed otherwise"
+    live["metadata"]["managedFields"] = updated(before, live, "approvalrequest/terms", at=LATER)
+    with pytest.raises(Conflict) as refusal:
+        applied(live, manifest(currencyCode="EUR", displayName="One"))
+    assert [cause.field for cause in refusal.value.causes] == [".spec.displayName"]
+
+
+def test_the_annotation_of_client_side_apply_stays_where_it_says_the_same() -> None:
+    last = manifest(currencyCode="USD")
+    last["metadata"]["annotations"] = {}
+    live = applied_client_side(last=last, currencyCode="USD")
+    result = applied(live, manifest(currencyCode="USD"))
+    assert result["metadata"]["annotations"] == live["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', '{"spec": 5}', '{"metadata": []}'])
+def test_an_annotation_that_is_no_manifest_allows_nothing(text: str) -> None:
+    live = applied_client_side(last=manifest(), currencyCode="USD")
+    live["metadata"]["annotations"][LAST_APPLIED] = text
+    with pytest.raises(Conflict):
+        applied(live, manifest(currencyCode="EUR"))
 
 
 values = st.recursive(

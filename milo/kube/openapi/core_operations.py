@@ -19,7 +19,7 @@ from milo.kube.discovery_schemas import (
 from milo.kube.event_views import EventsView, EventView
 from milo.kube.events import EventShape, told
 from milo.kube.kinds import all_kinds, namespace_kind
-from milo.kube.openapi import manifests, parameters
+from milo.kube.openapi import kind_operations, manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE
 from milo.kube.reviews import ReviewView
@@ -80,7 +80,10 @@ def _namespaces(view: NamespacesView, method: str, path: str) -> Operation:
 
 
 @operation.register
-def _namespace(view: NamespaceView, method: str, path: str) -> Operation:
+def _namespace(view: NamespaceView, method: str, path: str) -> Operation | None:
+    describe = {"PUT": kind_operations.replace, "PATCH": kind_operations.patch}.get(method)
+    if method != "GET":
+        return describe(NAMESPACE, namespace_kind()) if describe else None
     return Operation(
         **about(NAMESPACE, "read", "get"),
         summary="Read a namespace: an organization",

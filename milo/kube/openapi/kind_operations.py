@@ -10,7 +10,6 @@ from milo.kube.schemas import NothingSerializer, PatchSerializer
 from milo.kube.subresources import ActView, ReadingView, StatusView
 
 MERGE_PATCH = "application/merge-patch+json"
-VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
 
 
 @operation.register
@@ -49,9 +48,11 @@ def _collection(view: CollectionView, method: str, path: str) -> Operation:
 @operation.register
 def _object(view: ObjectView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
-    describe = {"get": _read, "update": _replace, "patch": _patch}.get(VERBS.get(method, ""))
-    # kubectl validates by the PATCH of a kind, whether objects can be changed or not
-    return describe(kind) if describe and VERBS[method] in (*kind.verbs, "patch") else None
+    if method == "GET":
+        return _read(kind)
+    # DELETE is always refused
+    describe = {"PUT": replace, "PATCH": patch}.get(method)
+    return describe(kind, kind) if describe else None
 
 
 def _read(kind: Kind) -> Operation:
@@ -67,11 +68,12 @@ def _read(kind: Kind) -> Operation:
     )
 
 
-def _replace(kind: Kind) -> Operation:
+def replace(kind: Kind, owner: Kind) -> Operation:
+    """PUT of an object of a kind, which is one of `owner` to the access table."""
     return Operation(
         **about(kind, "replace", "put"),
         summary=f"Replace a {kind.kind}",
-        description=f"metadata.resourceVersion or If-Match says which revision. {allowed(kind, 'update')}",
+        description=f"metadata.resourceVersion or If-Match says which revision. {allowed(owner, 'update')}",
         parameters=(*place(kind), *parameters.OF_WRITE, parameters.IF_MATCH),
         body=manifests.manifest(kind),
         body_example=manifests.example_sent(kind, version="42"),
@@ -81,22 +83,21 @@ def _replace(kind: Kind) -> Operation:
     )
 
 
-def _patch(kind: Kind) -> Operation:
-    possible = "patch" in kind.verbs
-    stays = "What is not sent stays as it is." if possible else str(kind.undeletable)
+def patch(kind: Kind, owner: Kind) -> Operation:
+    """PATCH of an object of a kind, which is one of `owner` to the access table."""
+    stays = "What is not sent stays as it is. Server-side apply makes an object that there is not."
     return Operation(
         **about(kind, "patch", "patch"),
-        summary=f"Change a part of a {kind.kind}" if possible else f"Refuse to change a {kind.kind}",
-        description=f"{stays} Server-side apply makes an object that there is not. {allowed(kind, 'patch')}",
+        summary=f"Change a part of a {kind.kind}",
+        description=f"{stays} {allowed(owner, 'patch')}",
         parameters=(*place(kind), *parameters.OF_WRITE, parameters.FORCE, parameters.IF_MATCH),
         body=PatchSerializer,
         body_example={"metadata": {"labels": {"region": "us"}}},
         body_type=MERGE_PATCH,
         answer=manifests.manifest(kind),
         answer_example=manifests.example(kind),
-        status=200 if possible else 201,
         makes=True,
-        refuses=OF_WRITE if possible else (*OF_WRITE, 405),
+        refuses=OF_WRITE,
     )
 
 

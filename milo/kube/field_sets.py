@@ -1,0 +1,162 @@
+"""Sets of fields: paths inside a manifest, and their form in `metadata.managedFields` (FieldsV1).
+
+Only spec, labels, annotations, finalizers and owner references have owners. A list is one field, but for the two lists
+of the metadata to which several programs add: each finalizer, and each owner reference by its uid, is a field of its
+own, as in Kubernetes. `keyed` shows these two as objects by key, and `listed` as lists again.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+Path = tuple[str, ...]
+Manifest = dict[str, Any]
+
+FINALIZERS, OWNER_REFERENCES = ("metadata", "finalizers"), ("metadata", "ownerReferences")
+_ROOTS = (("spec",), ("metadata", "labels"), ("metadata", "annotations"), FINALIZERS, OWNER_REFERENCES)
+
+
+def keyed(manifest: Manifest) -> Manifest:
+    """The manifest with its finalizers and owner references by key; lists of another form stay lists."""
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict):
+        return manifest
+    items: dict[str, Any] = {}
+    finalizers, references = metadata.get("finalizers"), metadata.get("ownerReferences")
+    if isinstance(finalizers, list) and all(isinstance(name, str) for name in finalizers):
+        items["finalizers"] = {name: name for name in finalizers}
+    if isinstance(references, list) and all(_uid(reference) for reference in references):
+        # inside a list of one, so that a reference is one field and is replaced whole
+        items["ownerReferences"] = {_uid(reference): [reference] for reference in references}
+    return {**manifest, "metadata": {**metadata, **items}}
+
+
+def listed(manifest: Manifest) -> Manifest:
+    """The manifest that `keyed` was given."""
+    metadata = dict(manifest.get("metadata") or {})
+    if isinstance(metadata.get("finalizers"), dict):
+        metadata["finalizers"] = list(metadata["finalizers"])
+    if isinstance(metadata.get("ownerReferences"), dict):
+        metadata["ownerReferences"] = list(chain.from_iterable(metadata["ownerReferences"].values()))
+    return {**manifest, "metadata": metadata}
+
+
+def _uid(reference: Any) -> str:
+    uid = reference.get("uid") if isinstance(reference, dict) else None
+    return uid if isinstance(uid, str) else ""
+
+
+def leaves(manifest: Manifest) -> Iterator[Path]:
+    """The paths of all scalars, lists and empty objects of a keyed manifest that can have owners."""
+    for root in _ROOTS:
+        value = value_at(manifest, root)
+        if isinstance(value, dict):
+            yield from _leaves_below(value, root)
+
+
+def _leaves_below(value: dict[str, Any], path: Path) -> Iterator[Path]:
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            yield from _leaves_below(item, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def value_at(manifest: Any, path: Path) -> Any:
+    """The value at `path` of a keyed manifest; None for what is absent or empty, which is the same to the API."""
+    for key in path:
+        manifest = manifest.get(key) if isinstance(manifest, dict) else None
+    return None if manifest in ("", [], {}) else manifest
+
+
+def differing(paths: Iterable[Path], one: Manifest, other: Manifest) -> frozenset[Path]:
+    """Those of `paths` where two keyed manifests differ."""
+    return frozenset(path for path in paths if value_at(one, path) != value_at(other, path))
+
+
+def unowned(paths: Iterable[Path], owned: Iterable[frozenset[Path]]) -> list[Path]:
+    """Those of `paths` of which nobody owns the field itself or one below it."""
+    held = {path[:length] for path in chain.from_iterable(owned) for length in range(1, len(path) + 1)}
+    return [path for path in paths if path not in held]
+
+
+def without(manifest: Manifest, paths: Iterable[Path]) -> Manifest:
+    """A keyed manifest less the fields at `paths`, and less the objects that this leaves empty."""
+    return _without(manifest, _tree(paths))
+
+
+def _without(value: Manifest, fields: dict[str, Any]) -> Manifest:
+    kept = {}
+    for key, item in value.items():
+        below = fields.get(key)
+        if below is None:
+            kept[key] = item
+        elif isinstance(item, dict) and item:
+            if remaining := _without(item, below):
+                kept[key] = remaining
+        elif below:
+            kept[key] = item
+    return kept
+
+
+def _tree(paths: Iterable[Path]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path in sorted(paths):
+        node = tree
+        for key in path:
+            node = node.setdefault(key, {})
+    return tree
+
+
+def encode(paths: Iterable[Path]) -> dict[str, Any]:
+    """FieldsV1: `{"f:spec": {"f:currencyCode": {}}}`."""
+    return _encoded(_tree(paths), ())
+
+
+def _encoded(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    return {_element(key, path): _encoded(below, (*path, key)) for key, below in tree.items()}
+
+
+def _element(key: str, within: Path) -> str:
+    if within == FINALIZERS:
+        return f"v:{json.dumps(key)}"
+    if within == OWNER_REFERENCES:
+        return f"k:{json.dumps({'uid': key}, separators=(',', ':'))}"
+    return f"f:{key}"
+
+
+def decode(fields: dict[str, Any], path: Path = ()) -> Iterator[Path]:
+    """The paths of FieldsV1 that can have owners. Raises `ValueError` for what is no FieldsV1."""
+    for element, below in fields.items():
+        if not isinstance(below, dict):
+            raise ValueError(f"{element} has no set of fields below it")
+        # an object may be owned itself, beside its fields; here it comes and goes with them
+        if element == ".":
+            continue
+        here = (*path, _key(element))
+        if path != OWNER_REFERENCES and any(key != "." for key in below):
+            yield from decode(below, here)
+        elif any(here[: len(root)] == root and len(here) > len(root) for root in _ROOTS):
+            yield here
+
+
+def _key(element: str) -> str:
+    form, _colon, rest = element.partition(":")
+    if form == "f":
+        return rest
+    value = json.loads(rest)
+    key = value.get("uid") if form == "k" and isinstance(value, dict) else value if form == "v" else None
+    if not isinstance(key, str):
+        raise ValueError(f"{element} names no field")
+    return key
+
+
+def readable(path: Path) -> str:
+    """The path as `kubectl` shows it in a conflict: `.spec.currencyCode`, `.metadata.finalizers[="x"]`."""
+    if path[:2] == FINALIZERS:
+        return f".metadata.finalizers[={json.dumps(path[2])}]"
+    if path[:2] == OWNER_REFERENCES:
+        return f".metadata.ownerReferences[uid={json.dumps(path[2])}]"
+    return "." + ".".join(path)
