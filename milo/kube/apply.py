@@ -26,7 +26,7 @@ from milo.kube.field_sets import (
     value_at,
     without,
 )
-from milo.kube.managers import APPLY, MANAGERS_LIMIT, Owner, Stored, owners_of
+from milo.kube.managers import APPLY, MANAGERS_LIMIT, Owner, Stored, entries, owners_of
 from milo.kube.manifests import instant
 from milo.kube.patches import merge_patch
 
@@ -73,7 +73,7 @@ def apply(
     if len(kept) >= MANAGERS_LIMIT:
         raise Invalid(_("an object may have at most %(limit)s field managers") % {"limit": MANAGERS_LIMIT})
     result = listed(_with_last_applied(merged, intent) if manager == KUBECTL else merged)
-    return {**result, "metadata": {**result["metadata"], "managedFields": [owner.entry() for owner in [*kept, me]]}}
+    return {**result, "metadata": {**result["metadata"], "managedFields": entries([*kept, me])}}
 
 
 def _intent(applied: Any) -> Manifest:

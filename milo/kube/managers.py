@@ -92,8 +92,8 @@ def owners_of(live: Manifest | None) -> list[Owner]:
     """Who manages the fields of an object; where nobody was recorded yet, `before-first-apply` manages all of them."""
     if live is None:
         return []
-    if entries := live["metadata"].get("managedFields"):
-        return [Owner.of_entry(entry) for entry in entries]
+    if recorded := live["metadata"].get("managedFields"):
+        return [Owner.of_entry(entry) for entry in recorded]
     everything, created = frozenset(leaves(keyed(live))), live["metadata"].get("creationTimestamp", "")
     return [Owner(BEFORE_FIRST_APPLY, UPDATE, live["apiVersion"], created, everything)] if everything else []
 
@@ -115,13 +115,19 @@ def updated(live: Manifest | None, new: Manifest, manager: str, *, at: datetime)
     changed = differing(leaves(after), before, after)
     kept = [replace(owner, paths=owner.paths - differing(owner.paths, before, after)) for owner in owners]
     if not changed and kept == owners:
-        return _recorded(live) if owners is present else [owner.entry() for owner in bounded(owners)]
+        return _recorded(live) if owners is present else entries(bounded(owners))
     me = Owner(manager, UPDATE, str(new.get("apiVersion", "")), instant(at), changed)
     mine = next((owner.paths for owner in kept if owner.identity == me.identity), frozenset())
     others = [owner for owner in kept if owner.paths and owner.identity != me.identity]
     if changed or mine:
         others.append(replace(me, paths=changed | mine))
-    return [owner.entry() for owner in bounded(others)]
+    return entries(bounded(others))
+
+
+def entries(owners: list[Owner]) -> list[dict[str, Any]]:
+    """The managedFields that name the owners, in the order of Kubernetes."""
+    ordered = sorted(owners, key=lambda owner: (owner.operation, owner.time, owner.manager, owner.api_version))
+    return [owner.entry() for owner in ordered]
 
 
 def _recorded(live: Manifest | None) -> list[dict[str, Any]]:
@@ -135,11 +141,11 @@ def _same(owners: list[Owner], others: list[Owner]) -> bool:
 
 def _sent(new: Manifest) -> list[Owner] | None:
     """The managers that a manifest names; empty where it forgets them all, None where it says nothing that counts."""
-    entries = new.get("metadata", {}).get("managedFields")
-    if entries in ([], [{}]):
+    sent = new.get("metadata", {}).get("managedFields")
+    if sent in ([], [{}]):
         return []
     try:
-        owners = {owner.identity: owner for owner in map(Owner.of_entry, entries or [])}
+        owners = {owner.identity: owner for owner in map(Owner.of_entry, sent or [])}
     except (ValueError, AttributeError, TypeError):
         return None
     return list(owners.values()) or None

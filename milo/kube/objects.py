@@ -76,15 +76,11 @@ def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> 
 
     Fields that nobody knows are gone from the spec.
     """
-    spec = manifest.get("spec")
+    spec, named = manifest.get("spec"), {**manifest, "apiVersion": kind.api_version}
     reader = kind.spec_serializer(data=_without_null(spec) if spec is not None else {})
     if not reader.is_valid():
-        return {**manifest, "apiVersion": kind.api_version}
-    return {
-        **manifest,
-        "apiVersion": kind.api_version,
-        "spec": without_empty(kind.normalized(dict(reader.validated_data), row)),
-    }
+        return named
+    return {**named, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
 
 
 def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:

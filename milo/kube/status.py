@@ -160,7 +160,8 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
     if invalid:
         causes = causes or (Cause("status", refused.message),)
         if "name" in details:
-            message = f'{details["kind"]}.{details["group"]} "{details["name"]}" is invalid: {message}'
+            kind = f"{details['kind']}.{details.get('group', '')}".rstrip(".")
+            message = f'{kind} "{details["name"]}" is invalid: {message}'
     details = details | getattr(refused, "details", {})
     return failure(refused.reason, message, causes=causes, details=details, metadata=getattr(refused, "metadata", None))
 

@@ -61,7 +61,7 @@ def test_the_core_group_lists_namespaces_and_events(admin: Api) -> None:
     listed = admin.get("/api/v1").done()
     assert [entry["name"] for entry in listed["resources"]] == ["namespaces", "events"]
     assert [entry["verbs"] for entry in listed["resources"]] == [
-        ["get", "list", "watch", "create"],
+        ["get", "list", "watch", "create", "update", "patch"],
         ["get", "list", "watch"],
     ]
 

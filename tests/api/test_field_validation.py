@@ -58,14 +58,6 @@ def test_unknown_fields_are_found_everywhere(admin: Api, manifest: object) -> No
         assert "unknown field" in admin.post(PROJECTS, manifest).refused(400, "BadRequest")["message"]
 
 
-def test_metadata_that_is_not_kept_is_warned_of(admin: Api) -> None:
-    manifest = a_project()
-    manifest["metadata"]["finalizers"] = ["example.com/hold"]
-    answer = admin.post(PROJECTS, manifest)
-    assert "finalizers" not in answer.done(201)["metadata"]
-    assert answer.headers["Warning"] == '299 - "metadata.finalizers is not kept"'
-
-
 @pytest.mark.parametrize("name", ["spec\nX-Evil: 1", "a\rb", "ä", "a\\b", 'a"b', "\u2028", "x" * 10_000])
 def test_a_warning_carries_any_name_of_a_field_safely(admin: Api, name: str) -> None:
     answer = admin.post(f"{ACCOUNTS}?fieldValidation=Warn", an_account(**{name: "x"}))

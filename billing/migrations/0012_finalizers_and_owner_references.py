@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0009_binding_ended_of_account'),
+        ('billing', '0011_exact_decimals'),
     ]
 
     operations = [
