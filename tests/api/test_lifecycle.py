@@ -120,7 +120,9 @@ def test_a_request_is_rejected_with_a_comment_and_cannot_be_changed(
     name = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)["metadata"]["name"]
     with nothing_changes():
         approver.post(f"{REQUESTS}/{name}/reject", {}).refused(422, "Invalid")
-        admin.patch(f"{REQUESTS}/{name}", {"spec": {"justification": "other"}}).refused(405, "MethodNotAllowed")
+        changed = admin.patch(f"{REQUESTS}/{name}", {"spec": {"justification": "other"}})
+        changed.refused(422, "Invalid")
+    assert changed.causes() == {"spec.justification": "is fixed; ask for it by another approval request"}
     approver.post(f"{REQUESTS}/{name}/reject", {"spec": {"comment": "too long"}}).done()
     assert ApprovalRequest.objects.get().comment == "too long"
 

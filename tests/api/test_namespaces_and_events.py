@@ -56,7 +56,7 @@ def test_namespaces_are_selected_like_their_organizations(
 
 
 def test_a_namespace_is_made_as_an_organization_and_not_deleted(operator: Api, acme: Organization) -> None:
-    operator.post("/api/v1/namespaces", {"kind": "Namespace"}).refused(400, "BadRequest")
+    operator.post("/api/v1/namespaces", {"kind": "Namespace"}).refused(422, "Invalid")
     sent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}}
     assert operator.post("/api/v1/namespaces", sent).done(201)["kind"] == "Namespace"
     assert Organization.objects.filter(name="made").exists()
