@@ -74,6 +74,8 @@ class Resource(models.Model):
         "managed_fields": "metadata.managedFields",
     }
     derived_columns = frozenset({"managed_fields"})
+    # no part of what the first version sealed
+    later_columns = frozenset({"finalizers", "owner_references"})
 
     class Meta:
         abstract = True

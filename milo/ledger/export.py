@@ -22,7 +22,7 @@ from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
 from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import instant
-from milo.ledger.shapes import Shape, Shapes, follow
+from milo.ledger.shapes import Shape, Shapes, follow, unstated
 from milo.ledger.tables import Table, all_tables
 
 AT_ONCE = 500
@@ -108,9 +108,9 @@ def _spans(first: int, last: int) -> dict[str, list[_Span]]:
                     spans[name].append(_Span(part["after"], part["through"], shapes.get(name)))
         if seal.number >= last and shapes.keys() >= spans.keys():
             break
-    for name, own in spans.items():
-        for span in own:
-            span.shape = span.shape or shapes.get(name)
+    for table in all_tables():
+        for span in spans.get(table.name, []):
+            span.shape = span.shape or unstated(table, shapes.get(table.name))
     return spans
 
 

@@ -1,7 +1,7 @@
 """Which columns the rows of a table had when they were sealed: a later version adds some, and the leaves stay.
 
 A seal states the shape of a table where it is not that of the seal before, and a digest of it always. What was sealed
-before seals said so has the shape that was stated first.
+before seals said so has the shape that was stated first, less the columns that came later (`unstated`).
 """
 
 import hashlib
@@ -51,6 +51,17 @@ def statement(table: Table, before: dict[str, Any] | None) -> dict[str, Any]:
 def stated(part: dict[str, Any]) -> Shape | None:
     """The shape that a seal states of a table, if it states one."""
     return Shape(tuple(part["columns"]), tuple(part["personal"])) if "columns" in part else None
+
+
+def unstated(table: Table, first: Shape | None) -> Shape:
+    """The shape of rows that were sealed before seals said so: the one stated `first`, or the present one.
+
+    Without the `later_columns` of the model, which came when seals stated columns already: an upgrade may skip the
+    versions between.
+    """
+    shape = first or shape_of(table)
+    later: frozenset[str] = getattr(table.recorded, "later_columns", frozenset())
+    return Shape(tuple(column for column in shape.columns if column not in later), shape.personal)
 
 
 def follow(seals: Iterable[Seal], shapes: Shapes) -> Iterator[Seal]:

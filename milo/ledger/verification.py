@@ -13,7 +13,7 @@ from milo.ledger import keys, processes
 from milo.ledger.comparison import Fault, Live, Piece, Seals
 from milo.ledger.models import Seal
 from milo.ledger.seals import header, sealed_through
-from milo.ledger.shapes import Shapes, follow
+from milo.ledger.shapes import Shapes, follow, unstated
 from milo.ledger.tables import all_tables
 
 PIECE = 25_000
@@ -65,8 +65,10 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
 def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Piece]:
     """What is to be compared; the chain is followed meanwhile, and its faults go into the report."""
     rows, stated_first = Counter[str](), Shapes()
-    for piece in list(_seals(report, since, heads, rows, stated_first)):
-        yield replace(piece, shapes=stated_first | piece.shapes)
+    pieces = list(_seals(report, since, heads, rows, stated_first))
+    before = {table.name: unstated(table, stated_first.get(table.name)) for table in all_tables()}
+    for piece in pieces:
+        yield replace(piece, shapes=before | piece.shapes)
     for table in all_tables():
         if table.recorded:
             yield Live(table.name, report.seals, rows[table.name])

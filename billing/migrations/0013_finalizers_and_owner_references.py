@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0011_exact_decimals'),
+        ('billing', '0012_account_by_name'),
     ]
 
     operations = [
