@@ -103,8 +103,8 @@ def updated(live: Manifest | None, new: Manifest, manager: str, *, at: datetime)
 
     `new` is compared as it is, so it must be what will be stored. The manager takes over the fields that it changes;
     fields that are gone have no owner. The managedFields of `new` count, so that clients can hand fields over, unless
-    nothing can be read from them; `[]` and `[{}]` forget all managers, until the next write. Raises `Invalid` for more
-    than 50 managers.
+    nothing can be read from them; `[{}]` forgets all managers, until the next write. An empty list says nothing, so
+    that no client clears what it does not know. Raises `Invalid` for more than 50 managers.
     """
     sent = _sent(new)
     if sent == []:
@@ -142,7 +142,7 @@ def _same(owners: list[Owner], others: list[Owner]) -> bool:
 def _sent(new: Manifest) -> list[Owner] | None:
     """The managers that a manifest names; empty where it forgets them all, None where it says nothing that counts."""
     sent = new.get("metadata", {}).get("managedFields")
-    if sent in ([], [{}]):
+    if sent == [{}]:
         return []
     try:
         owners = {owner.identity: owner for owner in map(Owner.of_entry, sent or [])}

@@ -204,15 +204,6 @@ def _name(metadata: dict[str, Any]) -> str:
     raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
 
 
-def resets_managed_fields(manifest: Any) -> bool:
-    """Return whether a manifest forgets who manages which field: by a list of one empty entry, as in Kubernetes.
-
-    https://kubernetes.io/docs/reference/using-api/server-side-apply/#clearing-managedfields
-    """
-    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
-    return isinstance(metadata, dict) and metadata.get("managedFields") == [{}]
-
-
 def name_of(manifest: Any) -> str:
     """The name that a manifest claims, for the details of a refusal; empty where it has none."""
     metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
