@@ -44,13 +44,15 @@ class Actor:
     """Who acts: a person (`user:operator`) or a named part of the platform (`system:validation-sweep`).
 
     `organizations` maps an organization's primary key to the roles held there. `scopes`, where there are any, are the
-    resources (plural) that may be changed; reading is as the roles say.
+    resources (plural) that may be changed; reading is as the roles say. `credential` names what the actor was
+    authenticated by (`token:12`, `identity:7`); it gives no right, and actors who differ in it alone are equal.
     """
 
     name: str
     roles: frozenset[str] = frozenset()
     organizations: Mapping[int, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     scopes: frozenset[str] | None = None
+    credential: str = field(default="", compare=False)
 
     @classmethod
     def system(cls, name: str) -> "Actor":

@@ -1,6 +1,8 @@
 """`manage.py token`: issue, list, revoke."""
 
+from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -32,6 +34,26 @@ def test_a_token_is_issued_listed_without_its_secret_and_revoked_at_once() -> No
     said("revoke", str(token.pk))
     client.get(ORGANIZATIONS).refused(401, "Unauthorized")
     assert "revoked" in said("list")
+
+
+def test_no_token_admits_for_longer_than_the_longest_lifetime(settings: Any) -> None:
+    settings.MILO_TOKEN_LONGEST_DAYS = 30
+    make.a_person("robot")
+    with pytest.raises(CommandError, match="30 days"):
+        said("issue", "robot", "--days", "31")
+    assert not ServiceToken.objects.exists()
+    said("issue", "robot", "--days", "30")
+    said("issue", "robot")
+    for token in ServiceToken.objects.all():
+        assert token.expires_at
+        assert token.expires_at - token.created_at == pytest.approx(timedelta(days=30), abs=timedelta(seconds=5))
+
+
+def test_an_installation_may_set_no_longest_lifetime(settings: Any) -> None:
+    settings.MILO_TOKEN_LONGEST_DAYS = 0
+    make.a_person("robot")
+    said("issue", "robot")
+    assert ServiceToken.objects.get().expires_at is None
 
 
 def test_what_does_not_exist_is_said_in_a_line() -> None:

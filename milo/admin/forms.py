@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.db import models
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
@@ -88,6 +89,12 @@ class Tick(forms.BooleanField):
 
 class Select(forms.ChoiceField):
     widget = UnfoldAdminSelectWidget
+
+
+class Choices(forms.MultipleChoiceField):
+    """Any number of a few."""
+
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
 
 
 class InstantInput(UnfoldAdminTextInputWidget):

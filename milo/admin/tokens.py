@@ -13,22 +13,40 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Instant, Row, Text
+from milo.admin.forms import ActForm, Choices, Instant, Row, Text, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import address
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token, revoke_token
+from milo.identity.tokens import issue_token, revoke_token, scope_choices
 
 
 class IssueForm(ActForm):
     user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
     description = Text(max_length=200, label=gettext_lazy("Description"), help_text=gettext_lazy("What it is for."))
     expires_at = Instant(
-        required=False, label=gettext_lazy("Expires at"), help_text=gettext_lazy("UTC; empty for no end.")
+        required=False,
+        label=gettext_lazy("Expires at"),
+        help_text=gettext_lazy("UTC; empty for the latest that is allowed."),
+    )
+    read_only = Tick(required=False, label=gettext_lazy("Read only"))
+    scopes = Choices(
+        required=False,
+        initial=[],
+        choices=lambda: [(name, name) for name in scope_choices()],
+        label=gettext_lazy("Scopes"),
+        help_text=gettext_lazy("What it may change, as far as its user may; none ticked for all of that."),
     )
 
-    paths = {"description": "description", "expiresAt": "expires_at"}
+    paths = {"description": "description", "expiresAt": "expires_at", "scopes": "scopes"}
+
+    def clean(self) -> dict[str, Any]:
+        """Make the scopes one value: None for no bound, an empty list for a token that only reads."""
+        values = super().clean() or {}
+        scopes, read_only = values.get("scopes"), values.pop("read_only", False)
+        if scopes and read_only:
+            self.add_error("scopes", _("A token that only reads has no scopes."))
+        return {**values, "scopes": scopes or ([] if read_only else None)}
 
 
 class IssueToken(ServiceAction):
@@ -97,6 +115,7 @@ class ServiceTokenAdmin(LedgerAdmin):
                     "user",
                     "description",
                     "hint",
+                    "allowed",
                     "created_at",
                     "expires_at",
                     "last_used_at",
@@ -107,6 +126,12 @@ class ServiceTokenAdmin(LedgerAdmin):
     )
     list_actions = (IssueToken,)
     object_actions = (RevokeToken,)
+
+    @admin.display(description=gettext_lazy("scopes"))
+    def allowed(self, token: ServiceToken) -> str:
+        if token.scopes is None:
+            return _("all that its user may change")
+        return ", ".join(token.scopes) or _("none: it only reads")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceToken]:
         return super().get_queryset(request).select_related("user")

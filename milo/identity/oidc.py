@@ -1,6 +1,6 @@
 """Bearer tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 7519, RFC 7517); off unless configured."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -64,7 +64,7 @@ def admit(token: str, by: Provider) -> tuple[User, Actor]:
     actor = actor_of(user)
     given = claims.get(by.groups_claim)
     roles = {by.groups[name] for name in given if name in by.groups} if isinstance(given, list) else set()
-    return user, Actor(actor.name, actor.roles | roles, actor.organizations)
+    return user, replace(actor, roles=actor.roles | roles, credential=f"user:{user.pk}")
 
 
 def _claims(token: str, by: Provider) -> dict[str, Any]:

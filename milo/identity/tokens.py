@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,14 +30,14 @@ def issue_token(
 ) -> tuple[ServiceToken, str]:
     """Issue a bearer token for `user`; returns its row and the secret, which cannot be had again.
 
-    `expires_at` is an instant in UTC, None for no end. `scopes` are the resources (plural) that it may change as far as
-    its user may: none of them makes it read-only, None sets no bound. Raises `Forbidden`, and `Invalid` for an end in
-    the past and for a scope that the access table does not know.
+    `expires_at` is an instant in UTC, None for the latest that MILO_TOKEN_LONGEST_DAYS allows. `scopes` are the
+    resources (plural) that it may change as far as its user may: none of them makes it read-only, None sets no bound.
+    Raises `Forbidden`, and `Invalid` for an end in the past or beyond the latest, and for a scope that the access table
+    does not know.
     """
     actor.require("create", TOKENS, None)
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid.because([Cause("expiresAt", _("is in the past"))])
-    if unknown := sorted(set(scopes or ()) - {rule.resource for rule in TABLE}):
+    expires_at = _end(expires_at)
+    if unknown := sorted(set(scopes or ()) - set(scope_choices())):
         raise Invalid.because([Cause("scopes", _("%(scope)s is not a resource") % {"scope": ", ".join(unknown)[:200]})])
     secret = new_secret()
     token = ServiceToken(
@@ -50,6 +51,29 @@ def issue_token(
     with audit.act():
         audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)
     return token, secret
+
+
+def longest_days() -> int | None:
+    """Return for how many days a new token may admit at most; None where there is no bound."""
+    return settings.MILO_TOKEN_LONGEST_DAYS or None
+
+
+def scope_choices() -> list[str]:
+    """Return the resources (plural) that a token may be bound to change."""
+    return sorted({rule.resource for rule in TABLE})
+
+
+def _end(asked: datetime | None) -> datetime | None:
+    now, days = timezone.now(), longest_days()
+    latest = now + timedelta(days=days) if days else None
+    if asked is None:
+        return latest
+    if asked <= now:
+        raise Invalid.because([Cause("expiresAt", _("is in the past"))])
+    # forms and commands count from when they were read, a moment before
+    if latest and asked > latest + timedelta(minutes=1):
+        raise Invalid.because([Cause("expiresAt", _("is later than %(days)s days from now") % {"days": days})])
+    return asked
 
 
 def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
@@ -98,4 +122,5 @@ def admit(secret: str) -> tuple[User, Actor] | None:
         ServiceToken.objects.filter(pk=pk).update(last_used_at=timezone.now())
     user = User.from_db(None, _OF_USER, of_user)
     found = actor_with(user, (row[-len(HELD) :] for row in rows))
-    return user, found if scopes is None else replace(found, scopes=frozenset(scopes))
+    bound = None if scopes is None else frozenset(scopes)
+    return user, replace(found, scopes=bound, credential=f"token:{pk}")

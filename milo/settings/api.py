@@ -41,8 +41,10 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
-# of one bearer token in one process; 0 does not bound them
+# of one service token, or one person of the provider, in one process; 0 does not bound them
 MILO_REQUESTS_PER_MINUTE = number("MILO_REQUESTS_PER_MINUTE", 6000)
+# for how long a new service token may admit; 0 does not bound it
+MILO_TOKEN_LONGEST_DAYS = number("MILO_TOKEN_LONGEST_DAYS", 365)
 
 # fields of milo.identity.oidc.Provider as JSON, for example
 # {"issuer": "https://id.example", "audience": "milo", "jwks_url": "https://id.example/keys",

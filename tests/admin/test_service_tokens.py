@@ -32,7 +32,7 @@ def test_the_secret_is_shown_once_and_admits_its_person(world: World, root: Clie
     token = token_of(secret)
     assert token
     assert token.user == world.membership.user
-    assert (token.description, token.expires_at) == ("deploys", None)
+    assert (token.description, token.scopes) == ("deploys", None)
     shown = [list_of(ServiceToken), page_of(token), page_of(token, "history")]
     shown.append(page_of(token, f"history/{token.history.latest().pk}"))
     for address in shown:
@@ -42,15 +42,57 @@ def test_the_secret_is_shown_once_and_admits_its_person(world: World, root: Clie
 
 
 def test_a_token_ends_at_the_instant_in_utc_that_was_typed(world: World, root: Client) -> None:
-    year = timezone.now().year + 1
-    issued(world, root, expires_at=f"{year}-05-01T12:30")
-    assert ServiceToken.objects.get(description="deploys").expires_at == datetime(year, 5, 1, 12, 30, tzinfo=UTC)
+    day = (timezone.now() + timedelta(days=90)).date()
+    issued(world, root, expires_at=f"{day}T12:30")
+    end = datetime(day.year, day.month, day.day, 12, 30, tzinfo=UTC)
+    assert ServiceToken.objects.get(description="deploys").expires_at == end
 
 
 def test_an_end_in_the_past_is_refused_at_its_field(world: World, root: Client) -> None:
     yesterday = timezone.now() - timedelta(days=1)
     page = issued(world, root, expires_at=yesterday.strftime("%Y-%m-%dT%H:%M"))
     assert list(errors(page)) == ["__all__", "expires_at"]
+    assert not ServiceToken.objects.filter(description="deploys").exists()
+
+
+def test_an_end_beyond_the_longest_lifetime_is_refused_at_its_field(world: World, root: Client, settings: Any) -> None:
+    settings.MILO_TOKEN_LONGEST_DAYS = 30
+    page = issued(world, root, expires_at=(timezone.now() + timedelta(days=31)).strftime("%Y-%m-%dT%H:%M"))
+    assert "30 days" in str(errors(page)["expires_at"])
+    assert not ServiceToken.objects.filter(description="deploys").exists()
+
+
+def test_a_token_without_an_end_has_the_longest_lifetime(world: World, root: Client, settings: Any) -> None:
+    settings.MILO_TOKEN_LONGEST_DAYS = 30
+    issued(world, root)
+    token = ServiceToken.objects.get(description="deploys")
+    assert token.expires_at
+    assert token.expires_at - token.created_at == pytest.approx(timedelta(days=30), abs=timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(
+    ("answers", "scopes"),
+    [
+        ({}, None),
+        ({"read_only": "on"}, []),
+        ({"scopes": ["projects", "billingaccounts"]}, ["billingaccounts", "projects"]),
+    ],
+)
+def test_a_token_is_bound_to_the_scopes_that_were_ticked(
+    world: World, root: Client, answers: dict[str, Any], scopes: list[str] | None
+) -> None:
+    issued(world, root, **answers)
+    token = ServiceToken.objects.get(description="deploys")
+    assert token.scopes == scopes
+    shown = root.get(page_of(token)).content.decode()
+    assert (", ".join(scopes) if scopes else "reads" if scopes == [] else "all that its user may change") in shown
+
+
+@pytest.mark.parametrize("answers", [{"scopes": ["everything"]}, {"read_only": "on", "scopes": ["projects"]}])
+def test_scopes_that_make_no_sense_are_refused_at_their_field(
+    world: World, root: Client, answers: dict[str, Any]
+) -> None:
+    assert "scopes" in errors(issued(world, root, **answers))
     assert not ServiceToken.objects.filter(description="deploys").exists()
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from projects.models import Organization
+from tests import make
 from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 
 
@@ -28,6 +29,26 @@ def test_a_token_that_asks_too_much_is_told_when_to_come_back(admin: Api, viewer
         refused.refused(429, "TooManyRequests")
     assert refused.headers["Retry-After"] == "30"
     viewer.get(ORGANIZATIONS).done()
+
+
+SPELLINGS = ("Bearer {}", "bEaReR {}", "BEARER  {}", "bearer   {} ", "bearer {}\t")
+
+
+@pytest.mark.parametrize("first", SPELLINGS)
+def test_a_token_is_one_however_its_header_is_spelled(admin: Api, acme: Organization, first: str) -> None:
+    for spelling in (first, *SPELLINGS[:2]):
+        Api().get(ORGANIZATIONS, authorization=spelling.format(admin.secret)).done()
+    for spelling in SPELLINGS:
+        Api().get(ORGANIZATIONS, authorization=spelling.format(admin.secret)).refused(429, "TooManyRequests")
+
+
+def test_two_tokens_of_one_person_count_apart(acme: Organization) -> None:
+    person = make.a_person(roles={acme: "billing-viewer"})
+    one, other = Api.of(person), Api.of(person)
+    for _request in range(3):
+        one.get(ORGANIZATIONS).done()
+    one.get(ORGANIZATIONS).refused(429, "TooManyRequests")
+    other.get(ORGANIZATIONS).done()
 
 
 def test_an_address_that_guesses_tokens_is_stopped(admin: Api) -> None:

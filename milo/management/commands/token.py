@@ -23,7 +23,7 @@ class Command(BaseCommand):
         issue = acts.add_parser("issue", help="print a new bearer secret, which cannot be had again")
         issue.add_argument("username", help="the user it stands for")
         issue.add_argument("--description", default="", help="what it is for")
-        issue.add_argument("--days", type=int, help="how long it is valid; without an end where not given")
+        issue.add_argument("--days", type=int, help="how long it is valid; as long as is allowed where not given")
         issue.add_argument("--scope", action="append", help="a resource (plural) it may change; repeat for more")
         issue.add_argument("--read-only", action="store_true", help="it may change nothing")
         listing = acts.add_parser("list", help="the tokens there are: id, beginning, user, end, last use")
