@@ -4,13 +4,20 @@ import os
 from typing import Any
 
 from celery import Celery, signals
+from django.conf import settings
 
-from milo import provenance
+from milo import logs, provenance
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
 app = Celery("milo")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logs(**kwargs: Any) -> None:
+    """Log as the server does; Celery would take over the standard library's loggers."""
+    logs.configure(settings.LOGGING)
 
 
 @signals.task_prerun.connect  # type: ignore[untyped-decorator]

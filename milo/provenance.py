@@ -1,16 +1,12 @@
 """Where a change comes from: the request that asked for it, and the approval that allowed it."""
 
-import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from structlog.contextvars import bound_contextvars
 
-HEADER = "X-Request-ID"
-_ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("milo_request_id", default="")
 _approval: ContextVar[uuid.UUID | None] = ContextVar("milo_approval", default=None)
 
@@ -27,10 +23,11 @@ def approval() -> uuid.UUID | None:
 
 @contextmanager
 def asked_by(request: str) -> Iterator[None]:
-    """History rows written inside carry this id of a request, of at most 64 characters."""
+    """History rows and log lines written inside carry this id of a request, of at most 64 characters."""
     token = _request_id.set(request)
     try:
-        yield
+        with bound_contextvars(request_id=request):
+            yield
     finally:
         _request_id.reset(token)
 
@@ -43,18 +40,3 @@ def allowed_by(request: uuid.UUID) -> Iterator[None]:
         yield
     finally:
         _approval.reset(token)
-
-
-class RequestIdMiddleware:
-    """Gives each request an id, its client's own where that is 1 to 64 letters, digits, dots, colons, dashes or
-    underscores, and answers with it, so that a line of the history leads to the lines of a log."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get(HEADER, "")
-        with asked_by(given if _ACCEPTED.fullmatch(given) else str(uuid.uuid4())):
-            response = self.get_response(request)
-            response[HEADER] = request_id()
-        return response

@@ -67,4 +67,4 @@ def test_a_file_that_cannot_be_written_does_not_end_beat(tmp_path: Path, capsys:
     scheduler = started(tmp_path)
     scheduler.sync()
     assert set(scheduler.schedule) == TASKS
-    assert "beat_schedule_not_written" in capsys.readouterr().out
+    assert "beat_schedule_not_written" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from milo.admin.actions import ServiceAction
+from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Panel, badge, list_address, pairs
 from milo.admin.reports import Report
 from milo.admin.site import Attention, request_actor
@@ -23,7 +24,7 @@ from milo.admin.site import Attention, request_actor
 @method_decorator(require_safe, name="changelist_view")
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(NamedLookups, ModelAdmin):
     """Read-only pages of one kind. `resource` is its plural in the access table, which alone decides who sees it."""
 
     resource: ClassVar[str]

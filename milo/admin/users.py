@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from milo import email_addresses
+from milo.admin.lookups import NamedLookups
 from milo.admin.panels import lines
 
 admin.site.unregister(User)
@@ -31,7 +32,7 @@ class _UserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Users are never deleted or renamed: the history names them."""
 
     form = _UserForm

@@ -25,6 +25,8 @@ def _server(certificate: str | None = None) -> Server:
         lifespan="off",
         proxy_headers=False,
         server_header=False,
+        # the settings say what is logged, and how
+        log_config=None,
         ssl_certfile=certificate,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -58,7 +58,7 @@ def parse(raw: bytes, content_type: str) -> Any:
     if kind == "application/json" and text.strip() and not text.lstrip().startswith(_JSON_BEGINS):
         read = _yaml
     value = read(text)
-    _bound(value)
+    check_bounds(value)
     return value
 
 
@@ -84,8 +84,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _bound(value: Any) -> None:
-    """Refuse what could not be stored as JSON: too deep, a lone surrogate, NUL, a number beyond 64 bits."""
+def check_bounds(value: Any) -> None:
+    """Refuse what could not be stored as JSON: deeper than 32, a lone surrogate, NUL, a number beyond 64 bits."""
     level = [value]
     for _depth in range(MAX_DEPTH + 1):
         level = [

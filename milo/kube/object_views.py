@@ -67,7 +67,9 @@ class ObjectView(KubeView):
         for attempt in range(PATCH_ATTEMPTS):
             with self._turn(attempt):
                 row = self.row("patch")
-                sent = self._read(row, apply_patch(self.live(row), patch))
+                patched = apply_patch(self.live(row), patch)
+                patches.check_bounds(patched)
+                sent = self._read(row, patched)
                 written = self._patched(row, sent)
             if written:
                 return self.one(self.shown(written), 200, sent.warnings)
@@ -90,6 +92,7 @@ class ObjectView(KubeView):
             with self._turn(attempt):
                 row = self.row("patch")
                 merged = self._applied(row, applied, manager, force)
+                patches.check_bounds(merged)
                 sent = self._read(row, merged, merged["metadata"]["managedFields"])
                 written = self._patched(row, sent)
             if written:

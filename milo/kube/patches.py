@@ -1,6 +1,7 @@
 """Patches of manifests: what comes out of applying one; the target stays as it was.
 
 Targets and patches are JSON values as `milo.kube.bodies.parse` gives them, so their size and nesting are bounded.
+`check_bounds` bounds what a patch makes of them.
 """
 
 from copy import deepcopy
@@ -12,6 +13,7 @@ from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
 from milo.errors import Cause, Invalid, Refused
+from milo.kube import bodies
 from milo.kube.status import UnsupportedMediaType
 
 OPERATIONS_LIMIT = 1000
@@ -54,7 +56,7 @@ def json_patch(target: Any, operations: Any) -> Any:
     """JSON patch, RFC 6902: all operations, or none.
 
     Raises `Refused` (BadRequest) for a malformed patch or more than `OPERATIONS_LIMIT` operations, and `Invalid` where
-    a `test` fails, a path leads nowhere, or copies make the result larger than `SIZE_LIMIT` bytes.
+    a `test` fails, a path leads nowhere or deeper than a body may, or copies make the result too large.
     """
     if isinstance(operations, list) and len(operations) > OPERATIONS_LIMIT:
         raise Refused(_("a JSON patch may have at most %(limit)s operations") % {"limit": OPERATIONS_LIMIT})
@@ -68,17 +70,31 @@ def json_patch(target: Any, operations: Any) -> Any:
     return result
 
 
+def check_bounds(result: Any) -> None:
+    """Raise `Invalid` where a patch made more of an object than a body may hold: 32 levels, `SIZE_LIMIT` bytes."""
+    try:
+        bodies.check_bounds(result)
+    except Refused as error:
+        raise Invalid.because([Cause("patch", error.message)]) from error
+    if _size(result) > SIZE_LIMIT:
+        raise Invalid.because([Cause("patch", _("the patch makes the object too large"))])
+
+
 def _operate(document: Any, operation: dict[str, Any]) -> Any:
+    if len(JsonPointer(operation["path"]).parts) > bodies.MAX_DEPTH:
+        raise _invalid(operation, _("the patch nests the object too deeply"))
     try:
         result = JsonPatch([operation]).apply(document, in_place=True)
+    except RecursionError as error:
+        raise _invalid(operation, _("the patch nests the object too deeply")) from error
     except InvalidJsonPatch as error:
         raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": str(error)[:200]}) from error
     except (JsonPatchException, JsonPointerException) as error:
         message = _("the JSON patch cannot be applied: %(op)s %(path)s failed")
         raise _invalid(operation, message % {"op": operation["op"], "path": operation["path"][:200]}) from error
-    # a copy doubles what it copies into, so a short patch could fill the memory
-    if operation["op"] == "copy" and _size(result) > SIZE_LIMIT:
-        raise _invalid(operation, _("the JSON patch makes the object too large"))
+    # a copy doubles what it copies into, so a short patch could fill the memory; moves nest without end
+    if operation["op"] in ("copy", "move") and _size(result) > SIZE_LIMIT:
+        raise _invalid(operation, _("the patch makes the object too large"))
     return result
 
 

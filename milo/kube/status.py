@@ -8,11 +8,13 @@ import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions
 
 from milo.errors import Cause, Refused
+from milo.provenance import request_id
 
 log = structlog.get_logger(__name__)
 CODES = {
@@ -166,6 +168,11 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
     return failure(refused.reason, message, causes=causes, details=details, metadata=getattr(refused, "metadata", None))
 
 
+def internal_error() -> str:
+    """Say that something broke, and which request id leads to its traceback in the log."""
+    return _("an internal error occurred; the log tells more of it by the request id %(id)s") % {"id": request_id()}
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's EXCEPTION_HANDLER: everything a view raises becomes a Status; a bug becomes a 500 that leaks nothing."""
     details: dict[str, Any] = getattr(context.get("view"), "details", dict)()
@@ -181,11 +188,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return respond(failure("BadRequest", _("the request is not acceptable: %(why)s") % {"why": error}))
     if isinstance(error, IntegrityError):
         # a race that the constraint stopped: the same request will now meet the kind refusal
-        log.warning("integrity_error", error=str(error))
+        # PostgreSQL repeats the row below the first line
+        log.warning("integrity_error", error=str(error).partition("\n")[0])
         message = _("another change was made at the same time; please try again")
         return respond(failure("Conflict", message, details=details))
     log.exception("unhandled_error", exc_info=error)
-    return respond(failure("InternalError", _("an internal error occurred"), details=details))
+    return respond(failure("InternalError", internal_error(), details=details))
 
 
 def _of_drf(error: exceptions.APIException, details: dict[str, Any]) -> HttpResponse:
@@ -213,5 +221,5 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: a Status on API paths, a page elsewhere."""
     if request.path.startswith(API_PREFIXES):
-        return respond(failure("InternalError", _("an internal error occurred")))
-    return defaults.server_error(request)
+        return respond(failure("InternalError", internal_error()))
+    return HttpResponse(render_to_string("milo/server_error.html", {"message": internal_error()}), status=500)

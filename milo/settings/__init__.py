@@ -9,6 +9,7 @@ from milo.settings.api import *
 from milo.settings.background import *
 from milo.settings.databases import *
 from milo.settings.environment import BASE_DIR, DATA_DIR, json_object, secret_key
+from milo.settings.logs import *
 from milo.settings.mail import *
 from milo.settings.policies import *
 from milo.settings.staff_site import *
@@ -50,7 +51,7 @@ INSTALLED_APPS = [
     "billing",
 ]
 MIDDLEWARE = [
-    "milo.provenance.RequestIdMiddleware",
+    "milo.requests.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,6 +1,7 @@
 """`?at=` and `?asKnownAt=`, an account as of an instant, its projects then, and its history."""
 
 import csv
+import uuid
 from datetime import datetime, timedelta
 
 import pytest
@@ -49,9 +50,9 @@ def test_an_account_is_told_as_of_an_instant(admin: Api, handover: str) -> None:
 def test_the_history_of_an_account_names_the_request_that_changed_it(admin: Api, handover: str) -> None:
     patch = {"metadata": {"labels": {"tier": "gold"}}}
     answer = admin.patch(US, patch, X_Request_ID="request-17")
-    assert answer.headers["X-Request-ID"] == "request-17"
+    assert answer.headers["X-Request-ID"] == "client:request-17"
     newest = admin.get(f"{US}/history").done()["items"][0]
-    assert newest["requestID"] == "request-17"
+    assert newest["requestID"] == "client:request-17"
     assert newest["changes"] == [{"field": "labels", "before": {}, "after": {"tier": "gold"}}]
     table = admin.get(f"{US}/history", Accept="text/csv").raw.decode()
     assert table.splitlines()[0] == "at,kind,name,reason,message,actor,requestID,approval,changes"
@@ -68,9 +69,15 @@ def test_a_text_that_a_spreadsheet_would_take_for_a_formula_is_led_by_an_apostro
     assert newest["message"] == f"'{text}"
 
 
-def test_a_request_id_that_is_no_id_is_replaced(admin: Api) -> None:
-    forged = admin.get(PROJECTS, X_Request_ID="x y" * 40).headers["X-Request-ID"]
-    assert len(forged) == 36
+@pytest.mark.parametrize("forged", ["x y" * 40, "a" * 58, "4111-1111-1111-1111", "card:4111111111111111"])
+def test_a_request_id_that_is_no_id_is_replaced(admin: Api, forged: str) -> None:
+    named = admin.get(PROJECTS, X_Request_ID=forged).headers["X-Request-ID"]
+    assert str(uuid.UUID(named)) == named
+
+
+def test_a_client_cannot_pass_for_a_background_task(admin: Api) -> None:
+    named = admin.get(PROJECTS, X_Request_ID=f"task:{uuid.uuid4()}").headers["X-Request-ID"]
+    assert named.startswith("client:task:")
 
 
 def test_the_history_of_an_account_comes_in_pages_and_as_csv_whole(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from milo.broker import dead_letters
 from milo.broker.files import MAX_BYTES
 from tests.broker.queues import Broker, a_message, drain
+from tests.broker.unprivileged import as_nobody
 
 pytestmark = pytest.mark.once
 
@@ -79,7 +80,7 @@ def put_aside(broker: Broker, capsys: pytest.CaptureFixture[str]) -> tuple[Path,
     assert broker.drain() == ["before", "after"]
     (letter,) = broker.dead_letters()
     assert broker.waiting() == broker.unacknowledged() == []
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "dead_letter" in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "dead_letter" in line]
     return letter, line
 
 
@@ -125,11 +126,15 @@ def test_a_file_larger_than_any_message_is_not_read(broker: Broker, capsys: pyte
     assert "larger than" in line
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads files of any mode")
-def test_a_file_that_may_not_be_read_is_put_aside(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
-    broker.drop(json.dumps(a_message()).encode()).chmod(0)
-    _letter, line = put_aside(broker, capsys)
-    assert "Permission denied" in line
+def test_a_file_that_may_not_be_read_is_put_aside(capsys: pytest.CaptureFixture[str]) -> None:
+    def act(folder: Path) -> None:
+        assert os.geteuid() != 0
+        broker = Broker(folder)
+        broker.drop(json.dumps(a_message()).encode()).chmod(0)
+        _letter, line = put_aside(broker, capsys)
+        assert "Permission denied" in line
+
+    as_nobody(act)
 
 
 def test_a_name_as_long_as_names_can_be_is_put_aside_as_well(
@@ -139,22 +144,26 @@ def test_a_name_as_long_as_names_can_be_is_put_aside_as_well(
     put_aside(broker, capsys)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes to folders of any mode")
-def test_a_folder_that_may_not_be_written_is_waited_for(broker: Broker) -> None:
-    broker.publish("kept")
-    bodies: list[Any] = []
+def test_a_folder_that_may_not_be_written_is_waited_for() -> None:
+    def act(folder: Path) -> None:
+        assert os.geteuid() != 0
+        broker = Broker(folder)
+        broker.publish("kept")
+        bodies: list[Any] = []
 
-    def handle(body: Any, message: Any) -> None:
-        bodies.append(body)
-        message.ack()
+        def handle(body: Any, message: Any) -> None:
+            bodies.append(body)
+            message.ack()
 
-    with broker.consumer(handle) as connection:
-        broker.folder.chmod(0o555)
-        drain(connection)
-        assert bodies == []
-        broker.folder.chmod(0o755)
-        drain(connection)
-    assert bodies == ["kept"]
+        with broker.consumer(handle) as connection:
+            broker.folder.chmod(0o555)
+            drain(connection)
+            assert bodies == []
+            broker.folder.chmod(0o755)
+            drain(connection)
+        assert bodies == ["kept"]
+
+    as_nobody(act)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "work.msg.bak", ".DS_Store", "msg", "x.other.msg", "x.work.MSG"])

@@ -1,0 +1,61 @@
+"""Answers 500 to what escapes every other handler, and leaves one traceback of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from milo.kube.status import failure, internal_error
+from milo.provenance import asked_by
+from milo.requests import HEADER, SCOPE_KEY, request_id_for
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+_NAME = HEADER.lower().encode()
+
+log = structlog.get_logger(__name__)
+
+
+class Faults:
+    """ASGI middleware, the outermost: names each request, and answers with the name whatever happens inside."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+            return
+        sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == _NAME), "")
+        request_id = request_id_for(sent)
+        answer = _Answer(send, request_id)
+        with asked_by(request_id):
+            try:
+                await self.application({**scope, SCOPE_KEY: request_id}, receive, answer.send)
+            except Exception:
+                # an answer that has begun cannot be taken back: the server closes the connection
+                log.exception("unhandled_error")
+                if not answer.begun:
+                    await answer.refuse()
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self._request_id = send, request_id
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
+            message = {**message, "headers": [*headers, (_NAME, self._request_id.encode())]}
+        await self._send(message)
+
+    async def refuse(self) -> None:
+        body = orjson.dumps(failure("InternalError", internal_error()))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})

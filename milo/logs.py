@@ -1,0 +1,75 @@
+"""Log lines of structlog and of the standard library in one form: with the id of the request, without local variables.
+
+`rich`, where it can be imported, makes structlog print every local variable of a traceback: tokens, password hashes.
+"""
+
+import logging.config
+import re
+import sys
+from collections.abc import MutableMapping
+from traceback import format_exception
+from typing import Any, TextIO
+
+import structlog
+
+from milo import card_numbers
+
+# PostgreSQL repeats the whole row that broke a constraint
+_ROW = re.compile(r"^DETAIL:.*?(?=^(?:HINT|CONTEXT|QUERY|LINE \d+):|^$|\Z)", re.MULTILINE | re.DOTALL)
+_DIGITS = re.compile(r"\d")
+Event = MutableMapping[str, Any]
+
+
+def configure(standard_library: dict[str, Any]) -> None:
+    """Configure both libraries; for the setting LOGGING_CONFIG, which gets the setting LOGGING."""
+    structlog.configure(
+        processors=[*_COMMON, _RENDERER],
+        # standard error of the moment: standard output is for what commands answer
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+    )
+    logging.config.dictConfig(standard_library)
+
+
+def formatter() -> logging.Formatter:
+    """The form of structlog's lines for the standard library's, for the setting LOGGING."""
+    cleaned = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_COMMON, processors=[cleaned, _RENDERER])
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """A handler that writes to the standard error of the moment."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def only_tracebacks() -> Any:
+    """A filter for Django's lines about answers: those without an exception only repeat what the request line says."""
+    return lambda record: bool(record.exc_info)
+
+
+def without_card_numbers(_logger: Any, _method: str, event: Event) -> Event:
+    """Blank the digits of each text that holds a card number."""
+    for key, value in event.items():
+        if isinstance(value, str) and card_numbers.found_in(value):
+            event[key] = _DIGITS.sub("*", value)
+    return event
+
+
+def _plain_traceback(out: TextIO, error: Any) -> None:
+    text = _ROW.sub("DETAIL: (left out)\n", "".join(format_exception(*error)))
+    lines = (_DIGITS.sub("*", line) if card_numbers.found_in(line) else line for line in text.splitlines())
+    out.write("\n" + "\n".join(lines))
+
+
+_COMMON: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper("iso", utc=True),
+    without_card_numbers,
+]
+_RENDERER = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=_plain_traceback)
