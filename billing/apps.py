@@ -8,11 +8,12 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import access, checks, guards  # noqa: F401  the checks register themselves
-        from billing.services import continuity
+        from billing.services import continuity, sealed
         from milo.ledger import inspections
 
         access.declare_rules()
         guards.declare_guards()
+        sealed.seal_tables()
         from billing.api import approvals, charges, event_types, kinds, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
 
         inspections.register(

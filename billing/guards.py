@@ -35,7 +35,14 @@ _PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudo
 _PURGED = f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.pseudonymised_on IS NOT NULL)"
 _HELD = f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.account_id = NEW.id AND h.released_at IS NULL)"
 _OPEN_SUSPENSION = f"EXISTS (SELECT 1 FROM {SUSPENSION} s WHERE s.account_id = NEW.id AND s.resolved_at IS NULL)"
-NOTICE = "billing_notice"
+NOTICE, OUTCOME = "billing_notice", "billing_noticeoutcome"
+_NOTICE_FIXED = "id uid about channel account_id project_id cause_uid subject_uid language created_at".split()
+_NOTICE_CHANGED = (
+    " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _NOTICE_FIXED)
+    + " OR NEW.recipient IS DISTINCT FROM OLD.recipient"
+    f" AND NOT (NEW.recipient = 'purged-' || CAST(OLD.id AS TEXT) || '@milo.invalid' AND {_PURGED})"
+    f" OR NEW.context IS DISTINCT FROM OLD.context AND NOT (CAST(NEW.context AS TEXT) = '{{}}' AND {_PURGED})"
+)
 METER, INTAKE, KEY, EVENT = (f"billing_usage{noun}" for noun in ("meter", "intake", "key", "event"))
 ROLLUP, CLOSING, ASSIGNMENT = (f"billing_usage{noun}" for noun in ("rollup", "closing", "assignment"))
 _CLOSED = (
@@ -258,6 +265,13 @@ def declare_guards() -> None:
         # what was owed to whom, and when it was delivered, is proof that people were told
         guard.no_delete("notice_never_deleted", NOTICE),
         guard.no_replace("notice_never_replaced", NOTICE, ["id"], ["uid"]),
+        guard.refuse(
+            "notice_identity_fixed", NOTICE, "UPDATE", _NOTICE_CHANGED, "what is owed to whom cannot be changed"
+        ),
+        guard.fixed_columns(
+            "notice_delivered_fixed", NOTICE, ["phase", "delivered_at"], once="OLD.phase = 'Delivered'"
+        ),
+        *_as_written("notice_outcome", OUTCOME, ["id"]),
         *_as_written("usage_meter", METER, ["id"], ["service", "name"]),
         *_as_written("usage_intake", INTAKE, ["id"]),
         *_as_written("usage_key", KEY, ["key"]),

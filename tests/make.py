@@ -1,17 +1,26 @@
 """Things that tests need, made through the services."""
 
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, Suspension
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Notice,
+    Suspension,
+    UsageAssignment,
+)
 from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.approvals import approve, request_approval
 from billing.services.bindings import bind
 from billing.services.suspensions import suspend
+from milo import audit
 from milo.access import Actor
 from milo.identity.actors import actor_of
 from projects.models import Organization, Project
@@ -101,6 +110,22 @@ def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
         BillingAccount.objects.filter(pk=account.pk).update(phase=phase)
     account.refresh_from_db()
     return account
+
+
+def an_assignment(
+    project: Project, request: ApprovalRequest, *, starts_at: datetime, ends_at: datetime
+) -> UsageAssignment:
+    """A span of usage of `project` that the request has given to its account, whether or not there is any."""
+    assignment = UsageAssignment(
+        project=project,
+        account=request.account,
+        request=request,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        assigned_at=timezone.now(),
+    )
+    with audit.act():
+        return audit.save_as(PLATFORM, assignment, reason="UsageAssigned")
 
 
 def delivered_at_once(account: BillingAccount, count: int) -> None:

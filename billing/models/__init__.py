@@ -3,7 +3,7 @@ from billing.models.approval import ApprovalRequest
 from billing.models.binding import BillingAccountBinding
 from billing.models.charge import Charge
 from billing.models.hold import Hold
-from billing.models.notice import Announcement, Notice
+from billing.models.notice import Announcement, Notice, NoticeOutcome
 from billing.models.suspension import Suspension
 from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
 from billing.models.usage_period import UsageAssignment, UsageClosing
@@ -17,6 +17,7 @@ __all__ = [
     "Charge",
     "Hold",
     "Notice",
+    "NoticeOutcome",
     "Suspension",
     "UsageAssignment",
     "UsageClosing",

@@ -90,6 +90,26 @@ class Notice(models.Model):
         return f"{self.about} {self.recipient}"
 
 
+class NoticeOutcome(models.Model):
+    """What became of a notice: delivered, given up, or owed again. Rows are only ever added, and sealed.
+
+    The notice has the state that its newest outcome says, Pending without one.
+    """
+
+    notice = models.ForeignKey(Notice, models.PROTECT, related_name="outcomes")
+    phase = models.CharField(_("phase"), max_length=10, choices=Notice.Phase.choices)
+    at = models.DateTimeField(_("at"))
+    attempts = models.PositiveSmallIntegerField(_("attempts"))
+    actor = models.CharField(_("by"), max_length=200)
+
+    class Meta:
+        verbose_name = _("outcome of a notice")
+        verbose_name_plural = _("outcomes of notices")
+
+    def __str__(self) -> str:
+        return f"{self.notice_id} {self.phase}"
+
+
 class Announcement(models.Model):
     """Revisions and events owed to the projects of an account whose standing changed, written in the background."""
 

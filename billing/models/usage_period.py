@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
+from milo import audit
 
 
 class UsageClosing(models.Model):
@@ -17,6 +18,8 @@ class UsageClosing(models.Model):
     closed_at = models.DateTimeField(_("closed at"))
     closed_by = models.CharField(_("closed by"), max_length=200)
     reason = models.TextField(_("reason"))
+
+    history = audit.history(personal=("reason",), organization="account__organization__name", time_line="account")
 
     class Meta:
         verbose_name = _("usage closing")
@@ -39,6 +42,8 @@ class UsageAssignment(models.Model):
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"), help_text=_("Not included."))
     assigned_at = models.DateTimeField(_("assigned at"))
+
+    history = audit.history(organization="account__organization__name", time_line="account")
 
     class Meta:
         verbose_name = _("usage assignment")

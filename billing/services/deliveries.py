@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from billing.access import NOTICES
-from billing.models import Announcement, BillingAccount, Notice
+from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from milo import audit, email_addresses
@@ -150,7 +150,15 @@ def _give_up(notice: Notice, why: str) -> None:
 def _record(notice: Notice, **columns: Any) -> bool:
     """Note an attempt, unless a purge or another worker has taken the notice out of our hands meanwhile."""
     ours = Notice.objects.filter(pk=notice.pk, phase=Notice.Phase.PENDING, claimed_until=notice.claimed_until)
-    return bool(ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns))
+    with transaction.atomic():
+        if not ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns):
+            return False
+        if "phase" in columns:
+            at = columns.get("delivered_at") or timezone.now()
+            NoticeOutcome.objects.create(
+                notice=notice, phase=columns["phase"], at=at, attempts=notice.attempts + 1, actor=DELIVERER.name
+            )
+        return True
 
 
 def requeue(notice_id: int, *, actor: Actor) -> Notice:
@@ -163,7 +171,8 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
         if notice is None:
             raise NotFound("there is no such undeliverable notice")
         notice.phase, notice.attempts, notice.due_at = Notice.Phase.PENDING, 0, timezone.now()
-        notice.save()
+        notice.save(update_fields=["phase", "attempts", "due_at"])
+        NoticeOutcome.objects.create(notice=notice, phase=notice.phase, at=timezone.now(), attempts=0, actor=actor.name)
         return notice
 
 

@@ -10,13 +10,14 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.models import Announcement, BillingAccount, Notice
+from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.services import archival, bundles, retention
 from billing.services.pseudonyms import PERSONAL, PURGED, pseudonym, redact
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import redactions
+from milo.ledger.rows import purged_address
 
 log = structlog.get_logger(__name__)
 PURGER = Actor.system("retention")
@@ -49,7 +50,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
             for row in model._default_manager.filter(account_id=account.pk).order_by("pk").iterator():
                 if _pseudonymise(row):
                     audit.save_as(actor, row, reason="PersonalDataPurged")
-        _pseudonymise_notices(account)
+        _pseudonymise_notices(account, actor)
     bundles.delete_strays(account)
     return account
 
@@ -82,12 +83,18 @@ def _pseudonymise(row: Model) -> bool:
     return changed
 
 
-def _pseudonymise_notices(account: BillingAccount) -> None:
+def _pseudonymise_notices(account: BillingAccount, actor: Actor) -> None:
     """No notice says to whom it went, and none that is owed still goes out."""
     owed = Notice.objects.filter(account=account)
-    owed.filter(phase=Notice.Phase.PENDING).update(phase=Notice.Phase.DEAD, claimed_until=None)
+    pending, dead = owed.filter(phase=Notice.Phase.PENDING).select_for_update(of=("self",)), Notice.Phase.DEAD
+    NoticeOutcome.objects.bulk_create(
+        NoticeOutcome(notice=notice, phase=dead, at=timezone.now(), attempts=notice.attempts, actor=actor.name)
+        for notice in pending
+    )
+    owed.filter(phase=Notice.Phase.PENDING).update(phase=dead, claimed_until=None)
     # one address a row, or two receipts of one cause would be the same
-    address = Concat(Value("purged-"), Cast("pk", CharField()), Value("@milo.invalid"))
+    before, after = purged_address("|").split("|")
+    address = Concat(Value(before), Cast("pk", CharField()), Value(after))
     owed.update(recipient=address, context={})
     owed.exclude(last_error="").update(last_error=PURGED)
     Announcement.objects.filter(account=account).exclude(message="").update(message="")

@@ -12,7 +12,17 @@ from uuid import UUID
 from django.db.models import Model, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Charge,
+    Hold,
+    Notice,
+    Suspension,
+    UsageAssignment,
+    UsageClosing,
+)
 from milo import audit
 from milo.errors import Cause, Invalid
 
@@ -25,6 +35,8 @@ HISTORIES: dict[type[Model], str] = {
     Hold: "account",
     ApprovalRequest: "account",
     Charge: "account",
+    UsageClosing: "account",
+    UsageAssignment: "account",
 }
 _NOTICES = len(HISTORIES)
 # the machinery of an object, which no reader of its history asks for
@@ -95,7 +107,8 @@ def timeline(
 
     `before` (UTC) leaves out what happened then or later, `after` what the pages before had. The cursor is None where
     nothing is left. Events are phases, revisions with their difference, suspensions, holds, approvals, charges,
-    bindings, and notices without who got them. `staff` are told the internal notes too.
+    bindings, closed months and assignments of usage, and notices without who got them. `staff` are told the internal
+    notes too.
     """
     found = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))
     for source, (model, path) in enumerate(HISTORIES.items()):

@@ -36,6 +36,7 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
             raise Invalid.because(causes)
         opens_on = next_month(month)
         closing = UsageClosing(account=account, opens_on=opens_on, closed_at=at, closed_by=actor.name, reason=reason)
-        audit.save_as(actor, closing, reason="UsageClosed", why=reason)
-        audit.touch(actor, account, reason="UsageClosed", why=f"{month:%Y-%m}: {reason}")
+        why = f"{month:%Y-%m}: {reason}"
+        audit.save_as(actor, closing, reason="UsageClosed", why=why)
+        audit.touch(actor, account, reason="UsageClosed", why=why)
         return closing

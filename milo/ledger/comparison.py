@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from milo.ledger.live import difference
 from milo.ledger.models import Seal
+from milo.ledger.proofs import proof_of
 from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import sealed_through
 from milo.ledger.shapes import Gone, Shape, Shapes, follow
@@ -71,7 +72,23 @@ class Live:
         return [Fault(self.seal, found.table, found.row, found.message)] if found else []
 
 
-Piece = Seals | Live
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What the proof of that name compares with sealed rows, after the seal of that number."""
+
+    proof: str
+    seal: int
+    rows: int = 0
+
+    def faults(self) -> list[Fault]:
+        """The first fault of each table."""
+        first: dict[str, Fault] = {}
+        for found in proof_of(self.proof).differences():
+            first.setdefault(found.table, Fault(self.seal, found.table, found.row, found.message))
+        return list(first.values())
+
+
+Piece = Seals | Live | Proven
 
 
 class _Stream:

@@ -13,10 +13,10 @@ AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A live row that its newest history row does not explain."""
+    """A row that what was sealed does not explain; `row` is None where its key is no number."""
 
     table: str
-    row: int
+    row: int | None
     message: str
 
 

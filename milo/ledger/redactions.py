@@ -30,7 +30,7 @@ def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
     """
     done = 0
     for table in all_tables():
-        if not table.personal or not any(column.name == "uid" for column in table.model._meta.concrete_fields):
+        if not table.personal or not table.subject_path:
             continue
         for rows in _rows(table, subjects):
             Redaction.objects.bulk_create(_redaction(table, row, actor, why) for row in rows)
@@ -43,7 +43,7 @@ def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
 
 
 def _rows(table: Table, subjects: Collection[UUID]) -> Iterator[list[Row]]:
-    rows = table.model._base_manager.filter(uid__in=subjects).order_by("pk")
+    rows = table.model._base_manager.filter(**{f"{table.subject_path}__in": subjects}).order_by("pk")
     keys = list(rows.values_list("pk", flat=True))
     for start in range(0, len(keys), AT_ONCE):
         wanted = keys[start : start + AT_ONCE]

@@ -61,13 +61,13 @@ class Reader:
         if gone := sorted(set(self._shape.columns) - set(current.columns)):
             raise Gone(f"the column {self._name}.{gone[0]} is gone, which was sealed")
         self._make_salts = make_salts
-        fields = list(table.model._meta.concrete_fields)
+        fields = table.columns
         self._names = [str(field.column) for field in fields]
         self._key = self._names.index(table.key)
-        self._has_uid = "uid" in self._names
+        subject = _subject_of(table)
         self._converters = [(str(field.column), made) for field in fields if (made := _converter(field))]
-        secret = _salt_of(table, self._has_uid) if self._shape.personal else "NULL"
-        self._selected = [*map(_expression, fields), secret]
+        secret = _salt_of(subject) if self._shape.personal else "NULL"
+        self._selected = [*map(_expression, fields), subject, secret]
 
     def __call__(self, after: int, through: int, where: str = "", *parameters: Any) -> Iterator[Row]:
         """The rows whose key is above `after` and at most `through`, in the order of their keys."""
@@ -115,13 +115,13 @@ class Reader:
                 ": "
             )
         key, secret = values[self._key], values[-1]
-        row = Row(key, columns["uid"] if self._has_uid else f"{table}:{key}", b"", columns, {})
+        row = Row(key, values[-2], b"", columns, {})
         if not self._is_current:
             columns = row.columns = {name: columns[name] for name in self._shape.columns}
         gone = redacted.get(key, {})
         for name in self._shape.personal:
             value = columns[name]
-            empty = value == PURGED or (not value and value in _EMPTY)
+            empty = value == PURGED or (not value and value in _EMPTY) or value == purged_address(key)
             if name in gone and (empty or self.table.kept_for):
                 # what is not empty stays for as long as its table keeps it
                 columns[name] = {"sha256": gone[name]}
@@ -135,6 +135,11 @@ class Reader:
                 columns[name] = {"sha256": personal_digest(salt, value)}
         row.leaf = leaf_of(table, columns)
         return row
+
+
+def purged_address(key: Any) -> str:
+    """Return what stands in the place of the address that the row of this key was sent to."""
+    return f"purged-{key}@milo.invalid"
 
 
 def leaf_of(table: str, columns: dict[str, Any]) -> bytes:
@@ -154,14 +159,26 @@ def salts(subjects: set[str]) -> dict[str, bytes]:
     return {subject: bytes(key) for subject, key in Salt.objects.filter(subject__in=subjects).values_list()}
 
 
-def _salt_of(table: Table, has_uid: bool) -> str:
-    """The salt of a row, looked up by its subject in a query of its own, which no plan turns into a join of tables."""
-    key, uid = f"sealed.{connection.ops.quote_name(table.key)}", "sealed.uid"
+def _subject_of(table: Table) -> str:
+    """The SQL of what the salts of a row belong to."""
+    quote = connection.ops.quote_name
+    if not table.subject_path:
+        return f"'{table.name}:' || sealed.{quote(table.key)}"
+    uid = "sealed.uid"
+    if table.subject:
+        column: Any = table.model._meta.get_field(table.subject)
+        parent = column.related_model._meta
+        uid = (
+            f"(SELECT parent.uid FROM {quote(parent.db_table)} AS parent"
+            f" WHERE parent.{quote(parent.pk.column)} = sealed.{quote(column.column)})"
+        )
     if connection.vendor == "postgresql":
-        uid = f"{uid}::text"
-    else:
-        uid = " || '-' || ".join(f"substr({uid}, {start}, {long})" for start, long in _UUID_PARTS)
-    subject = uid if has_uid else f"'{table.name}:' || {key}"
+        return f"{uid}::text"
+    return " || '-' || ".join(f"substr({uid}, {start}, {long})" for start, long in _UUID_PARTS)
+
+
+def _salt_of(subject: str) -> str:
+    """The salt of a row, looked up by its subject in a query of its own, which no plan turns into a join of tables."""
     return f'(SELECT salt."key" FROM {Salt._meta.db_table} AS salt WHERE salt.subject = {subject})'
 
 

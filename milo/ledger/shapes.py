@@ -36,7 +36,7 @@ class Gone(Exception):
 
 def shape_of(table: Table) -> Shape:
     """The shape that a table has in this version."""
-    columns = [str(column.column) for column in table.model._meta.concrete_fields]
+    columns = [str(column.column) for column in table.columns]
     return Shape(tuple(sorted(columns + [MESSAGE] * table.history)), tuple(sorted(table.personal)))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from django.db import models
 
@@ -19,7 +20,9 @@ class Table:
     """A table whose rows are only ever added, in the order of a key that is a number.
 
     `organization` is the ORM path to the name of the organization that a row belongs to, or empty. `kept_for` says
-    for how long a row stays at least, and is None where it stays for ever.
+    for how long a row stays at least, and is None where it stays for ever. `unsealed` are columns that change once the
+    row is written. `subject` is the foreign key to the row whose UID the salts of the personal values belong to, where
+    that is not the row itself: they are destroyed together.
     """
 
     model: type[models.Model]
@@ -28,6 +31,20 @@ class Table:
     kept_for: Callable[[], timedelta] | None = None
     recorded: type[models.Model] | None = None
     unrecorded: tuple[str, ...] = ()
+    unsealed: tuple[str, ...] = ()
+    subject: str = ""
+
+    @property
+    def columns(self) -> "list[models.Field[Any, Any]]":
+        """The columns that are sealed."""
+        return [column for column in self.model._meta.concrete_fields if column.column not in self.unsealed]
+
+    @property
+    def subject_path(self) -> str:
+        """The ORM path to the UID that the salts belong to; empty where a row has a salt of its own."""
+        if self.subject:
+            return f"{self.subject}__uid"
+        return "uid" if any(column.name == "uid" for column in self.columns) else ""
 
     @property
     def name(self) -> str:

@@ -10,8 +10,9 @@ from datetime import datetime
 from django.db import connection
 
 from milo.ledger import keys, processes
-from milo.ledger.comparison import Fault, Live, Piece, Seals
+from milo.ledger.comparison import Fault, Live, Piece, Proven, Seals
 from milo.ledger.models import Seal
+from milo.ledger.proofs import proofs
 from milo.ledger.seals import header, sealed_through
 from milo.ledger.shapes import Shapes, follow, unstated
 from milo.ledger.tables import all_tables
@@ -39,7 +40,8 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
 
     The chain of seals is always followed from its beginning, and compared with `heads`, digests by number from outside
     the database; without those nobody can tell that its end is missing. Live rows are compared with their newest
-    history row, since the past alone is sealed. `progress` is told how many rows were read, of how many. Memory stays
+    history row, since the past alone is sealed, and what applications prove beside that (`milo.ledger.proofs`).
+    `progress` is told how many rows were read, of how many. Memory stays
     constant. Changes nothing.
     """
     report = Report()
@@ -72,6 +74,8 @@ def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Pi
     for table in all_tables():
         if table.recorded:
             yield Live(table.name, report.seals, rows[table.name])
+    for proof in proofs():
+        yield Proven(proof.name, report.seals)
 
 
 def _seals(

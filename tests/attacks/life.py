@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from billing.models import BillingAccount, Notice, Suspension
+from billing.models import BillingAccount, Notice, NoticeOutcome, Suspension
 from billing.reason_codes import EVIDENCE
 from billing.services.approvals import request_approval
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
@@ -48,6 +48,9 @@ class World:
         )
         settle_charge(self.settled.pk, reference="bank-1", actor=make.PLATFORM)
         self.notice = Notice.objects.earliest("pk")
+        self.outcome = NoticeOutcome.objects.create(
+            notice=Notice.objects.latest("pk"), phase="Dead", at=timezone.now(), attempts=6, actor="system:test"
+        )
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
         connection.check_constraints()
 
@@ -62,6 +65,10 @@ class World:
 
 def _now(_world: World) -> Any:
     return timezone.now()
+
+
+def _deliver(w: World) -> int:
+    return update(w.notice, phase="Delivered", delivered_at=timezone.now())
 
 
 def _earlier(column: str) -> Any:
@@ -249,6 +256,33 @@ ATTACKS: dict[str, list[Attack]] = {
     "charge_settled_with_reference": changes("charge", settled_at=_now, settlement_reference="bank-3"),
     "notice_never_deleted": deletions("notice"),
     "notice_never_replaced": replacements("notice", ("id",), ("uid",)),
+    "notice_identity_fixed": [
+        *changes(
+            "notice",
+            id=1_000_000,
+            uid=uuid.uuid4(),
+            about="Closed",
+            channel="letter",
+            account=lambda w: w.closed,
+            project_id=29_999,
+            cause_uid=uuid.uuid4(),
+            subject_uid=uuid.uuid4(),
+            language="fr",
+            created_at=lambda w: timezone.now() - HOUR,
+            recipient="somebody@acme-corp.example",
+            context={},
+        ),
+        Attack(lambda w: update(w.notice, recipient=f"purged-{w.notice.pk}@milo.invalid")),
+    ],
+    "notice_delivered_fixed": [
+        Attack(lambda w: (_deliver(w), update(w.notice, delivered_at=timezone.now() - HOUR))),
+        Attack(lambda w: (_deliver(w), update(w.notice, phase="Pending", delivered_at=None))),
+    ],
+    "notice_outcome_never_changed": changes(
+        "outcome", phase="Delivered", actor="user:nobody", attempts=1, at=lambda w: timezone.now() - HOUR
+    ),
+    "notice_outcome_never_deleted": deletions("outcome"),
+    "notice_outcome_never_replaced": replacements("outcome", ("id",)),
     "notice_owed_once": [
         Attack(
             lambda w: insert(w.notice),

@@ -1,7 +1,7 @@
 """Attacks on the past: history rows, the change log, seals, and what redaction has left."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -9,6 +9,7 @@ from django.db import connection, models
 from django.db.models import F
 from django.utils import timezone
 
+from billing.services.usage_periods import close_month
 from milo.identity.tokens import issue_token
 from milo.kube.models import Change, Counter
 from milo.ledger import redactions, seals
@@ -31,6 +32,13 @@ class World(life.World):
         issue_token(make.a_person(roles={self.organization: "billing-viewer"}), actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
         LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
+        close_month(self.ready.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)
+        make.an_assignment(
+            self.gone,
+            make.a_request(self.ready),
+            starts_at=timezone.now() - 2 * HOUR,
+            ends_at=timezone.now() - HOUR,
+        )
         redactions.redact([self.gone.uid], actor=make.PLATFORM, why="retention")
         seals.seal()
         connection.check_constraints()

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from billing.models import UsageAssignment, UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
+from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
 from billing.services.usage_periods import close_month
 from tests import make
 from tests.attacks.machinery import SQLITE, Attack, changes, execute, unique
@@ -30,13 +30,8 @@ class World:
         self.closing = close_month(self.account.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)
         request, self.request = (make.a_request(each) for each in (self.account, make.a_ready_account(organization)))
         now = timezone.now()
-        self.assignment = UsageAssignment.objects.create(
-            project=self.other,
-            account=self.account,
-            request=request,
-            starts_at=now - timedelta(hours=2),
-            ends_at=now - timedelta(hours=1),
-            assigned_at=now,
+        self.assignment = make.an_assignment(
+            self.other, request, starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1)
         )
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
         connection.check_constraints()
