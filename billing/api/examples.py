@@ -44,7 +44,15 @@ ACCOUNT: dict[str, Any] = {
                 "message": "",
             },
         ],
-        "taxRegistrations": [{"country": "US", "scheme": "EIN", "number": "911144442", "form": "FormatValid"}],
+        "taxRegistrations": [
+            {
+                "country": "US",
+                "scheme": "NationalBusinessID",
+                "name": "EIN",
+                "number": "911144442",
+                "form": "FormatValid",
+            }
+        ],
         "linkedProjectsCount": 8,
     },
 }

@@ -13,7 +13,7 @@ import orjson
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from milo.errors import Cause, Conflict, Invalid, Refused
+from milo.errors import Cause, Conflict, Refused
 from milo.kube.field_sets import (
     Manifest,
     Path,
@@ -26,7 +26,7 @@ from milo.kube.field_sets import (
     value_at,
     without,
 )
-from milo.kube.managers import APPLY, MANAGERS_LIMIT, Owner, Stored, entries, owners_of
+from milo.kube.managers import APPLY, MANAGERS_LIMIT, Owner, Stored, entries, owners_of, too_many
 from milo.kube.manifests import instant
 from milo.kube.patches import merge_patch
 
@@ -71,7 +71,7 @@ def apply(
     if mine and mine.paths == wanted and not differing(wanted, before, after):
         me = mine
     if len(kept) >= MANAGERS_LIMIT:
-        raise Invalid(_("an object may have at most %(limit)s field managers") % {"limit": MANAGERS_LIMIT})
+        raise too_many()
     result = listed(_with_last_applied(merged, intent) if manager == KUBECTL else merged)
     return {**result, "metadata": {**result["metadata"], "managedFields": entries([*kept, me])}}
 

@@ -161,9 +161,15 @@ def bounded(owners: list[Owner]) -> list[Owner]:
     applying = [owner for owner in owners if owner.operation == APPLY]
     updates = [owner for owner in owners if owner.operation == UPDATE]
     if not updates or len(applying) >= MANAGERS_LIMIT:
-        raise Invalid(_("an object may have at most %(limit)s field managers") % {"limit": MANAGERS_LIMIT})
+        raise too_many()
     ancient = replace(updates[-1], manager=ANCIENT_CHANGES, paths=frozenset().union(*(o.paths for o in updates)))
     return [*applying, ancient]
+
+
+def too_many() -> Invalid:
+    """Return the refusal of a manager more than an object may have."""
+    message = _("an object may have at most %(limit)s field managers") % {"limit": MANAGERS_LIMIT}
+    return Invalid.because([Cause("metadata.managedFields", message, "FieldValueTooMany")])
 
 
 @contextmanager

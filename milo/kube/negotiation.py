@@ -42,7 +42,10 @@ class Answer:
         return not self.shape and not self.yaml
 
     def respond(self, value: dict[str, Any], status: int = 200) -> HttpResponse:
-        body = yaml.safe_dump(value, sort_keys=False).encode() if self.yaml else orjson.dumps(value)
+        body = orjson.dumps(value)
+        if self.yaml:
+            # YAML of the JSON, and so of every value that JSON can have: PyYAML knows no enumeration and no date's text
+            body = yaml.safe_dump(orjson.loads(body), sort_keys=False).encode()
         return HttpResponse(body, content_type=self.content_type, status=status)
 
 

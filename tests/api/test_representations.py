@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import orjson
 import pytest
+import yaml
 from django.test import TestCase
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from projects.models import Organization
 from tests import make
 from tests.api.access_matrix import AUDITOR, DELEGATOR, OPERATOR, ROUTES, USAGE
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
+from tests.api.examples import ACCOUNT_YAML
 from tests.api.test_authorization_matrix import OWN, address, populate
 
 FORMS = {
@@ -132,6 +134,25 @@ class EveryAddress(TestCase):
     def test_a_refusal_is_indented_too(self) -> None:
         assert self.api.get(f"{PROJECTS}/nothing", user_agent="curl/8").raw.startswith(b'{\n  "kind": "Status"')
         assert b"\n" not in self.api.get(f"{PROJECTS}/nothing", user_agent="kubectl/v1.37.1").raw
+
+
+def test_yaml_says_what_json_says(admin: Api, operator: Api, acme: Organization) -> None:
+    """Of numbers of every scheme too, whose names are an enumeration."""
+    numbers = [
+        {"country": "DE", "number": "DE136695976"},
+        {"country": "DE", "number": "18181508155"},
+        {"country": "AU", "number": "83914571673", "scheme": "GST"},
+        {"country": "FR", "number": "732829320"},
+        {"country": "IT", "number": "RSSMRA85T10A562S"},
+    ]
+    made = yaml.safe_load(ACCOUNT_YAML)
+    made["spec"]["preferences"] = {"taxRegistrations": numbers}
+    admin.post(ACCOUNTS, made | {"metadata": {"name": "us"}}).done(201)
+    for path in (f"{ACCOUNTS}/us", ACCOUNTS, f"{ACCOUNTS}/us/status", f"{ACCOUNTS}/us/history"):
+        assert yaml.safe_load(admin.get(path, accept="application/yaml").raw) == admin.get(path).json
+    suspension = {"spec": {"reasonCode": "PaymentPastDue", "message": "overdue"}}
+    answer = operator.post(f"{ACCOUNTS}/us/suspend", suspension, accept="application/yaml")
+    assert (answer.code, yaml.safe_load(answer.raw)) == (200, admin.get(f"{ACCOUNTS}/us").json)
 
 
 @pytest.fixture

@@ -213,8 +213,9 @@ def test_the_number_of_managers_is_bounded() -> None:
     live = applied(None, manifest(currencyCode="USD"))
     for number in range(MANAGERS_LIMIT - 1):
         live = applied(live, manifest(currencyCode="USD"), f"manager-{number}")
-    with pytest.raises(Invalid, match=str(MANAGERS_LIMIT)):
+    with pytest.raises(Invalid, match=str(MANAGERS_LIMIT)) as refusal:
         applied(live, manifest(currencyCode="USD"), "one-too-many")
+    assert [cause.field for cause in refusal.value.causes] == ["metadata.managedFields"]
     live = applied(None, manifest(currencyCode="USD"))
     for number in range(MANAGERS_LIMIT + 5):
         new = deepcopy(live)

@@ -126,8 +126,9 @@ def test_no_more_managers_than_fifty_are_taken() -> None:
     new["metadata"]["managedFields"] = [
         GOOD | {"operation": "Apply", "manager": f"manager-{number}"} for number in range(MANAGERS_LIMIT + 1)
     ]
-    with pytest.raises(Invalid, match=str(MANAGERS_LIMIT)):
+    with pytest.raises(Invalid, match=str(MANAGERS_LIMIT)) as refusal:
         updated(live, new, "curl", at=LATER)
+    assert [cause.field for cause in refusal.value.causes] == ["metadata.managedFields"]
 
 
 def test_the_manager_is_the_parameter_or_the_first_word_of_the_user_agent() -> None:
