@@ -26,10 +26,16 @@ class UsageMeter(models.Model):
 
 
 class UsageIntake(models.Model):
-    """One request of a reporter: who answers for its events, and when they arrived."""
+    """One request of a reporter: who answers for its events, and when they arrived.
+
+    `digest` is that of its `events` accepted (`billing.usage.digests`), and is sealed. It is empty where a process of
+    a version without digests has written the row.
+    """
 
     reporter = models.CharField(_("reporter"), max_length=200)
     received_at = models.DateTimeField(_("received at"), db_index=True)
+    events = models.PositiveIntegerField(_("events"), default=0, db_default=0)
+    digest = models.CharField(_("digest"), max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("usage intake")

@@ -1,7 +1,7 @@
 """What of billing is sealed beside its histories, and what is proved by sealed rows."""
 
-from billing.models import Notice, NoticeOutcome
-from billing.services import notice_proofs
+from billing.models import Notice, NoticeOutcome, UsageIntake, UsageMeter
+from billing.services import notice_proofs, usage_proofs
 from milo.ledger import proofs
 from milo.ledger.tables import Table, register
 
@@ -9,7 +9,7 @@ _DELIVERY = ("phase", "due_at", "claimed_until", "attempts", "delivered_at", "la
 
 
 def seal_tables() -> None:
-    """Have notices sealed as they are owed, and what became of them."""
+    """Have notices sealed as they are owed and what became of them, and intakes of usage with their digests."""
     register(
         Table(
             Notice,
@@ -20,4 +20,7 @@ def seal_tables() -> None:
         )
     )
     register(Table(NoticeOutcome, organization="notice__account__organization__name"))
+    register(Table(UsageIntake))
+    register(Table(UsageMeter))
     proofs.register(proofs.Proof("notices", notice_proofs.differences))
+    proofs.register(proofs.Proof("usage", usage_proofs.differences))

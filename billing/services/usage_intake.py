@@ -14,6 +14,7 @@ from billing.access import USAGE_EVENTS
 from billing.models import UsageIntake, UsageMeter
 from billing.services import usage_locks, usage_staging, usage_sums, usage_times
 from billing.services.usage_staging import Staged
+from billing.usage import digests
 from billing.usage.cloudevents import Fact, Rejected, read
 from milo import audit
 from milo.access import Actor
@@ -135,7 +136,7 @@ def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter
 
 def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     usage_locks.share(row.project_id for row in staged)
-    intake = UsageIntake.objects.create(reporter=actor.name, received_at=usage_times.arrival())
+    intake = UsageIntake(usage_staging.reserve_intake(), actor.name, usage_times.arrival())
     usage_staging.stage(staged)
     if any(row.fact.corrects for row in staged):
         # again, because what is dropped may have been corrected as well
@@ -152,6 +153,13 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
                 batch.repeat(key)
             else:
                 batch.reject(key, "id", _("is known with other content"), "Conflict")
+    lines = [
+        digests.line(key, row.fact.content, row.project_id, row.meter_id, row.fact.instant)
+        for row in staged
+        if (key := row.fact.key) in batch.facts
+    ]
+    intake.events, intake.digest = len(lines), digests.digest(lines)
+    intake.save(force_insert=True)
     usage_staging.record_events(intake)
     arrived = connection.ops.adapt_datetimefield_value(intake.received_at)
     usage_sums.add_counted(usage_staging.ARRIVING, [arrived])

@@ -63,7 +63,7 @@ def verify(chunk: Chunk) -> dict[Of, Amount]:
 
     Reads one moment, while intakes go on.
     """
-    with _one_moment():
+    with one_moment():
         return _missing(chunk)
 
 
@@ -105,7 +105,8 @@ def _missing(chunk: Chunk) -> dict[Of, Amount]:
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def one_moment() -> Iterator[None]:
+    """Read inside what one moment has, while intakes go on (PostgreSQL's repeatable read)."""
     with transaction.atomic():
         # within a test's transaction there is no other moment to see
         if connection.vendor == "postgresql" and len(connection.savepoint_ids) == 0:

@@ -10,7 +10,7 @@ from billing.usage.cloudevents import Fact
 
 STAGED = "usage_staged"
 COLUMNS = "key, content, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
-KEY, EVENT = UsageKey._meta.db_table, UsageEvent._meta.db_table
+INTAKE, KEY, EVENT = (model._meta.db_table for model in (UsageIntake, UsageKey, UsageEvent))
 _TYPES = {
     "postgresql": "key uuid, content uuid, time timestamptz, project_id bigint, meter_id bigint, quantity numeric,"
     " corrects uuid, source text, event_id text, type text, dimensions jsonb) ON COMMIT DELETE ROWS",
@@ -27,6 +27,21 @@ class Staged(NamedTuple):
     fact: Fact
     project_id: int
     meter_id: int
+
+
+def reserve_intake() -> int:
+    """Return the key of a new intake, whose row is written once its digest is known.
+
+    On PostgreSQL the table is locked first, as an INSERT locks it before it takes a key: sealing waits for whoever
+    holds this lock, and a key below the newest that nobody holds is one that nobody will use any more.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"LOCK TABLE {INTAKE} IN ROW EXCLUSIVE MODE")
+            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [INTAKE])
+        else:
+            cursor.execute("SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = %s", [INTAKE])
+        return int(cursor.fetchone()[0])
 
 
 def stage(rows: Sequence[Staged]) -> None:

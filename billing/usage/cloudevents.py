@@ -15,6 +15,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 from stdnum import imei
 
+from billing.usage import digests
 from billing.usage.quantities import FORM
 from billing.usage.times import EARLIEST, END, FIRST, LATEST
 from billing.usage.units import MAX_LENGTH, instead, is_unit
@@ -87,6 +88,16 @@ def _digest(text: str) -> str:
 def key_of(source: str, id: str) -> str:
     """What stands for (source, id), which CloudEvents wants to be unique."""
     return _digest(f"{source}\n{id}")
+
+
+def text_of(type: str, service: str, meter: str, unit: str, dimensions: str) -> str:
+    """What was measured, as one text; `dimensions` are JSON with sorted keys."""
+    return f"{type}\n{service}\n{meter}\n{unit}\n{dimensions}"
+
+
+def content_of(instant: str, project: str, quantity: str, corrects: str | None, text: str) -> str:
+    """What stands for all that an event says beside (source, id); `text` as `text_of` makes it."""
+    return _digest(f"{instant}\n{project}\n{quantity}\n{corrects}\n{text}")
 
 
 def _text(event: dict[str, Any], name: str, path: str = "") -> str:
@@ -185,7 +196,7 @@ def _measured(said: dict[str, Any]) -> _Measured:
     if not is_unit(unit):
         raise Rejected("data.unit", _no_unit(unit))
     dimensions = orjson.dumps(_dimensions(said), option=orjson.OPT_SORT_KEYS).decode()
-    text = "\n".join((type_, service, meter, unit, dimensions))
+    text = text_of(type_, service, meter, unit, dimensions)
     _refuse_card_numbers(text, said.get("dimensions") or {})
     return _Measured(type_, service, meter, unit, dimensions, text)
 
@@ -223,8 +234,7 @@ def read(event: Any) -> Fact:
     corrects = _corrects(data, key) if "corrects" in data else None
     if quantity[0] == "-" and corrects is None:
         raise Rejected("data.quantity", _("only a correction may be negative"))
-    # as str() writes it, in a fifth of the time
-    instant = orjson.dumps(time).decode()[1:-1].replace("T", " ")
+    instant = digests.instant(time)
     return Fact(
         source,
         id,
@@ -238,7 +248,7 @@ def read(event: Any) -> Fact:
         measured.dimensions,
         corrects,
         key,
-        _digest(f"{instant}\n{project}\n{quantity}\n{corrects}\n{measured.text}"),
+        content_of(instant, project, quantity, corrects, measured.text),
         instant,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import BillingAccount, UsageMeter
-from billing.services import usage_recounts
+from billing.services import usage_proofs, usage_recounts
 from billing.services.usage_corrections import overcorrected
 from billing.services.usage_recounts import Chunk
 from billing.services.usage_sums import Amount, Of
@@ -27,7 +27,8 @@ def month(text: str) -> date:
 class Command(BaseCommand):
     help = (
         "Compare the sums of usage with a recount of the events (verify), or make them that recount (rebuild), month by"
-        " month of each project in the order of their names; verify also names events that are corrected below zero."
+        " month of each project in the order of their names; verify also names events that are corrected below zero"
+        " and, where it is not bounded, those that are not as they were reported."
         " Exit status 1 where sums differ and were not made right, or where such an event is. A run that was stopped"
         " goes on with --after."
     )
@@ -50,11 +51,26 @@ class Command(BaseCommand):
                 below += self._below_zero(chunk) if options["what"] == "verify" else 0
             done += 1
             self.stdout.write(f"{done}/{total} {project.name}")
+        altered = self._altered() if options["what"] == "verify" and not self._bounded(options) else 0
         faults = [f"{wrong} of {months} months of projects differ from their events"] if wrong else []
         faults += [f"events corrected below zero: {below}"] if below else []
+        faults += [f"not as they were reported: {altered}"] if altered else []
         if faults:
             raise CommandError("; ".join(faults))
         self.stdout.write(f"{months} months of projects are the recount of their events")
+
+    @staticmethod
+    def _bounded(options: dict[str, Any]) -> bool:
+        return any(options[name] for name in ("account", "start", "end", "after"))
+
+    def _altered(self) -> int:
+        """How many intakes and events are not as they were reported, each told."""
+        found = 0
+        for difference in usage_proofs.differences():
+            found += 1
+            where = f"intake {difference.row} " if difference.row is not None else ""
+            self.stdout.write(f"  {where}{difference.message}")
+        return found
 
     def _account(self, named: str | None) -> BillingAccount | None:
         if not named:
