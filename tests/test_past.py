@@ -105,11 +105,11 @@ def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(pro
         ("ApprovalRequest", "ApprovalRequested"),
         ("ApprovalRequest", "Approved"),
     }
-    closed = next(it for it in told if it.kind == "BillingAccount" and "phase" in it.changes and it.at == APRIL)
+    closed = next(it for it in told if it.kind == "BillingAccount" and "phase" in it.changes and it.at >= APRIL)
     assert closed.changes["phase"] == ("Ready", "Closed")
     assert closed.request_id == "request-17"
     assert closed.approval == account.approval_requests.get().uid
-    assert [it.at for it in timeline(account, MARCH)[0]] == [FEBRUARY, JANUARY, JANUARY]
+    assert [it.at for it in timeline(account, MARCH)[0]] == [FEBRUARY, JANUARY + MICROSECOND, JANUARY]
 
 
 def test_a_whole_ledger_has_no_break(project: Project) -> None:

@@ -11,7 +11,6 @@ from billing.services import usage_moves
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from milo import audit
 from milo.access import Actor
-from milo.clock import ledger_time
 from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube import managers
 from milo.kube.metadata import Metadata
@@ -76,7 +75,7 @@ def bind(
         assert payer
         if any(found.name == name for found in present if found.organization_id == organization_id):
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
-        at = ledger_time(active.established_at if active else _last_instant(payee))
+        at = audit.ledger_time(active or payee, after=active.established_at if active else _last_instant(payee))
         binding = BillingAccountBinding(
             name=name,
             organization_id=organization_id,
@@ -142,7 +141,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     if active is None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)
-    at = ledger_time(active.established_at)
+    at = audit.ledger_time(active, after=active.established_at)
     active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
     with usage_moves.following(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")

@@ -34,10 +34,22 @@ class Entry:
     created: bool
 
 
+Key = tuple[type[models.Model], Any]
+
+
+@dataclass(slots=True)
+class Instants:
+    """The instant of an act; the newest one of each time line by its head; the last one written of each row."""
+
+    at: datetime | None = None
+    newest: dict[Key, datetime | None] = field(default_factory=dict)
+    written: dict[Key, datetime] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _Act:
-    entries: dict[tuple[type[models.Model], Any], Entry] = field(default_factory=dict)
-    instants: dict[tuple[type[models.Model], Any], datetime | None] = field(default_factory=dict)
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    instants: Instants = field(default_factory=Instants)
 
 
 ANNOTATIONS, LAST_APPLIED = "metadata.annotations", "kubectl.kubernetes.io/last-applied-configuration"
@@ -85,8 +97,8 @@ def act() -> Iterator[None]:
             transaction.set_rollback(True)
 
 
-def instants() -> dict[tuple[type[models.Model], Any], datetime | None] | None:
-    """Return the newest instant that the present act knows of each time line, by its head; None outside an act."""
+def instants() -> Instants | None:
+    """Return what the present act knows of times; None outside an act."""
     current = _current.get()
     return current.instants if current else None
 

@@ -39,7 +39,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
         """By one statement that copies the row; columns that nobody gives have their default."""
         given = {
-            "history_date": time_lines.ledger_time(instance),
+            "history_date": time_lines.history_time(instance),
             "history_type": history_type,
             "history_user_id": self.get_history_user(instance),
             "history_change_reason": self.get_change_reason_for_object(instance, history_type, using),

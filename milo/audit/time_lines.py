@@ -5,7 +5,7 @@ Whoever writes to it holds the lock of its head, so the newest instant that is r
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, models
@@ -20,6 +20,7 @@ class _Member(NamedTuple):
     foreign_key: str
 
 
+_STEP = timedelta(microseconds=1)
 _members: dict[type[models.Model], _Member] = {}
 
 
@@ -28,19 +29,35 @@ def register(model: type[models.Model], table: Callable[[], str], foreign_key: s
     _members[model] = _Member(table, foreign_key)
 
 
-def ledger_time(row: models.Model) -> datetime:
-    """Return the instant (UTC) of a change of `row`: now, or 1 microsecond after the newest of its time line.
+def ledger_time(row: models.Model, after: datetime | None = None) -> datetime:
+    """Return the instant (UTC) at which the present act changes `row`.
 
-    Call it once the head of the time line is locked. Within one act each instant is later than the one before. Outside
-    an act, where nothing is written, it is the clock's.
+    It is the act's: now, or 1 microsecond after `after` and after the newest instant of the time line of `row`. Call it
+    once the head of the time line is locked. Outside an act, where nothing is written, it is the clock's.
     """
     given = instants()
     if given is None:
-        return clock.ledger_time()
+        return clock.ledger_time(after)
     head = _head_of(row)
-    if head not in given:
-        given[head] = _newest(*head)
-    at = given[head] = clock.ledger_time(max((at for at in given.values() if at), default=None))
+    if head not in given.newest:
+        given.newest[head] = _newest(*head)
+    floor = max((at for at in (given.newest[head], after) if at), default=None)
+    if given.at is None or (floor and given.at <= floor):
+        given.at = clock.ledger_time(floor)
+    return given.at
+
+
+def history_time(row: models.Model) -> datetime:
+    """Return the instant (UTC) of the next history row of `row`.
+
+    All history rows of an act have one instant, so that nobody is told half of it; a second one of the same row comes 1
+    microsecond later.
+    """
+    at, given = ledger_time(row), instants()
+    if given is None:
+        return at
+    key = type(row), row.pk
+    at = given.written[key] = max(at, given.written.get(key, at - _STEP) + _STEP)
     return at
 
 
