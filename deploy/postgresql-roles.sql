@@ -25,9 +25,10 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_appli
 
 -- sums that fell to nothing, revisions below the watermark of compaction, salts of purged values: guards say which
 GRANT DELETE ON billing_usagerollup, kube_change, ledger_salt TO milo_application;
--- sessions that have ended, attempts to log in that no longer count, and roles that a person no longer has
+-- sessions that have ended, attempts to log in that no longer count, and roles and identities that a person no longer has
 GRANT DELETE ON django_session, axes_accessattempt, axes_accessattemptexpiration, axes_accesslog, axes_accessfailurelog,
-    auth_user_groups, auth_user_user_permissions, projects_membership TO milo_application;
+    auth_user_groups, auth_user_user_permissions, projects_membership, identity_identity
+    TO milo_application;
 
 -- all of the owner's rights that it may use: a month's partition of the usage events
 GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;

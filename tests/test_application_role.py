@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from billing.models import BillingAccount, usage_partitions
 from billing.services.projects import archive_project
 from milo.celery import app
-from milo.identity.models import ServiceToken
+from milo.identity.models import Identity, ServiceToken
 from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
 from milo.ledger.verification import verify
@@ -39,6 +39,9 @@ COMMANDS = (
     ("access_table",),
     ("archive", "verify"),
     ("compliance", "check", "--organization", "acme-corp"),
+    ("identity", "link", "robot", "1234", "--issuer", "https://id.example", "--reason", "has come"),
+    ("identity", "list"),
+    ("identity", "unlink", "{identity}", "--reason", "has left"),
     ("ledger", "seal"),
     ("ledger", "verify"),
     ("ledger", "continuity"),
@@ -102,7 +105,9 @@ def test_every_command_but_those_of_the_owner_runs_by_the_role_of_the_applicatio
     make.a_person("robot")
     for command, *arguments in COMMANDS:
         token = ServiceToken.objects.order_by("pk").values_list("pk", flat=True).first()
-        call_command(command, *(each.format(folder=tmp_path, token=token) for each in arguments))
+        identity = Identity.objects.values_list("pk", flat=True).first()
+        known = {"folder": tmp_path, "token": token, "identity": identity}
+        call_command(command, *(each.format(**known) for each in arguments))
     assert (tmp_path / "bundle.zip").exists()
 
 

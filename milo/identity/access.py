@@ -1,8 +1,8 @@
-"""Rows of the access table for service tokens and for whoever may ask whose they are."""
+"""Rows of the access table for service tokens, identities, and for whoever may ask whose a token is."""
 
 from milo.access import Rule, declare
 
-TOKENS, TOKEN_REVIEWS = "servicetokens", "tokenreviews"
+TOKENS, TOKEN_REVIEWS, IDENTITIES = "servicetokens", "tokenreviews", "identities"
 PLATFORM_ADMIN = "platform-admin"
 # as the cluster role system:auth-delegator of Kubernetes: for services that are sent tokens, and may do nothing else
 AUTH_DELEGATOR = "auth-delegator"
@@ -12,6 +12,7 @@ def declare_rules() -> None:
     declare(
         [
             Rule(PLATFORM_ADMIN, TOKENS, ("get", "list", "create", "delete")),
+            Rule(PLATFORM_ADMIN, IDENTITIES, ("get", "list", "create", "delete")),
             Rule(AUTH_DELEGATOR, TOKEN_REVIEWS, ("create",)),
         ]
     )

@@ -14,7 +14,12 @@ class IdentityConfig(AppConfig):
         from milo.identity import access
 
         access.declare_rules()
-        from milo.identity import checks  # noqa: F401  registers the check of the settings
+        from milo.identity import (
+            checks,  # noqa: F401  registers the check of the settings
+            guards,
+        )
+
+        guards.declare_guards()
 
         post_migrate.connect(make_role_groups, sender=self, dispatch_uid="milo.identity.role_groups")
 

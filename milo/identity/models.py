@@ -1,4 +1,4 @@
-"""Service tokens: bearer secrets of people and programs, of which only a digest is kept."""
+"""What stands for a user: service tokens, of which only a digest is kept, and identities at a provider."""
 
 import hashlib
 import secrets
@@ -60,3 +60,28 @@ class ServiceToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hint}… ({self.user})"
+
+
+class Identity(models.Model):
+    """A person at an OpenID Connect provider. The provider never gives a subject of its issuer to another person."""
+
+    # ids of another system, which may look like any number
+    opaque_columns = frozenset({"issuer", "subject"})
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="identities")
+    issuer = models.CharField(_("issuer"), max_length=255, editable=False)
+    subject = models.CharField(_("subject"), max_length=255, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    history = audit.history(organization="")
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = [
+            # two people, or one person twice, would act for one who came in once
+            models.UniqueConstraint(fields=["issuer", "subject"], name="identity_is_one_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.issuer})"

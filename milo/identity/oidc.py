@@ -6,25 +6,26 @@ from typing import Any
 
 import jwt
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from rest_framework.exceptions import AuthenticationFailed
 
 from milo.access import Actor
 from milo.identity.actors import actor_of
+from milo.identity.identities import LONGEST, is_subject, person_of
 from milo.identity.signing_keys import SigningKeys
 
 # a secret that both sides know, or none at all, would let anybody make tokens
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 REQUIRED = ("exp", "iss", "aud", "sub")
+LONGEST_TOKEN = 16384
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """The setting MILO_OIDC. `groups` maps a value of the groups claim to a role across the platform.
 
-    `username_claim` must be one that the provider alone sets: it names the row of the user here, so whoever could
-    choose it could choose to be somebody else.
+    A person is the issuer with the claim `sub`. `username_claim` names the user row that is made when a person comes
+    for the first time; afterwards it decides nothing.
     """
 
     issuer: str
@@ -50,24 +51,42 @@ def admit(token: str, by: Provider) -> tuple[User, Actor]:
     """The person that `token` stands for, with the roles of the groups claim beside those held here.
 
     A person unknown here gets a row without a password, so that the ledger can name them and roles can be granted.
-    Raises `AuthenticationFailed` for a token that is not of this provider, audience and moment, and for a user who is
-    disabled here; `Unavailable` where the provider's keys cannot be had.
+    Raises `AuthenticationFailed` for a token that is not of this provider, audience and moment, for claims that are not
+    of the form that OpenID Connect gives them, for a name that another person has, and for a user who is disabled here;
+    `Unavailable` where the provider's keys cannot be had.
     """
-    claims = _claims(token, by)
-    username = claims.get(by.username_claim)
-    if not isinstance(username, str) or not 0 < len(username) <= 150 or not username.isprintable():
+    return person_in(claims_of(token, by), by)
+
+
+def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
+    """As `admit`, of claims whose signature was verified."""
+    subject, name = claims["sub"], claims.get(by.username_claim)
+    if not is_subject(subject):
+        raise AuthenticationFailed("the token has no usable claim sub")
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST or not name.isprintable():
         raise AuthenticationFailed(f"the token has no usable claim {by.username_claim}")
-    # without a password that could be used
-    user, _created = User.objects.get_or_create(username=username, defaults={"password": make_password(None)})
-    if not user.is_active:
+    roles = _roles(claims, by)
+    identity = person_of(by.issuer, subject, name)
+    if not identity.user.is_active:
         raise AuthenticationFailed("the user is disabled")
-    actor = actor_of(user)
-    given = claims.get(by.groups_claim)
-    roles = {by.groups[name] for name in given if name in by.groups} if isinstance(given, list) else set()
-    return user, replace(actor, roles=actor.roles | roles, credential=f"user:{user.pk}")
+    actor = actor_of(identity.user)
+    return identity.user, replace(actor, roles=actor.roles | roles, credential=f"identity:{identity.pk}")
 
 
-def _claims(token: str, by: Provider) -> dict[str, Any]:
+def _roles(claims: dict[str, Any], by: Provider) -> set[str]:
+    groups = claims.get(by.groups_claim, [])
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise AuthenticationFailed(f"the claim {by.groups_claim} is no list of texts")
+    return {by.groups[group] for group in groups if group in by.groups}
+
+
+def claims_of(token: str, by: Provider) -> dict[str, Any]:
+    """Return the claims of a token that the provider signed for us and for now.
+
+    Raises `AuthenticationFailed`, `Unavailable` where the provider's keys cannot be had.
+    """
+    if len(token) > LONGEST_TOKEN:
+        raise AuthenticationFailed("the token is too long")
     try:
         key = _keys(by.jwks_url).of(jwt.get_unverified_header(token).get("kid"))
         claims: dict[str, Any] = jwt.decode(
@@ -80,5 +99,6 @@ def _claims(token: str, by: Provider) -> dict[str, Any]:
             options={"require": list(REQUIRED)},
         )
         return claims
-    except (jwt.PyJWTError, TypeError, ValueError) as error:
+    except (jwt.PyJWTError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        # whoever sends a token makes its header, and the provider's users fill in many a claim
         raise AuthenticationFailed("the token is not valid") from error

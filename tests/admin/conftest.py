@@ -18,7 +18,8 @@ from billing.models import (
 )
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.holds import set_hold
-from milo.identity.models import ServiceToken
+from milo.identity.identities import link
+from milo.identity.models import Identity, ServiceToken
 from milo.identity.tokens import issue_token
 from projects.models import Membership, Organization, Project
 from tests import make
@@ -37,6 +38,7 @@ class World:
     second: BillingAccountBinding
     membership: Membership
     token: ServiceToken
+    identity: Identity
 
 
 @pytest.fixture
@@ -50,7 +52,8 @@ def world(db: None) -> World:
     first.refresh_from_db()
     person = make.a_person("acme-admin", roles={organization: "billing-admin"})
     token, _secret = issue_token(person, description="pipeline", actor=make.PLATFORM)
-    return World(organization, project, us, eu, first, second, Membership.objects.get(), token)
+    identity = link(person, "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
+    return World(organization, project, us, eu, first, second, Membership.objects.get(), token, identity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def addresses(world: World) -> list[str]:
         "billingaccountbinding": world.first.pk,
         "membership": world.membership.pk,
         "servicetoken": world.token.pk,
+        "identity": world.identity.pk,
         "user": User.objects.earliest("pk").pk,
     }
     found = []

@@ -53,4 +53,8 @@ def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
         "/admin/projects/project/",
     }
     assert links(staff("auditor")) == ledger
-    assert links(superuser()) == ledger | {"/admin/auth/user/", "/admin/identity/servicetoken/"}
+    assert links(superuser()) == ledger | {
+        "/admin/auth/user/",
+        "/admin/identity/identity/",
+        "/admin/identity/servicetoken/",
+    }

@@ -6,6 +6,9 @@ from milo.kube.models import Change
 from projects.models import Organization
 from tests import make
 from tests.api.client import Api
+from tests.api.oidc import clock, jwks_url, keys, published, sign
+
+__all__ = ["clock", "jwks_url", "keys", "published", "sign"]
 
 
 @pytest.fixture

@@ -2,106 +2,17 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import User
 
-from milo.identity import oidc
+from milo.identity.identities import link
 from projects.models import Organization
 from tests import make
 from tests.api.client import ORGANIZATIONS, Api
-
-ISSUER, AUDIENCE = "https://id.example", "milo"
-Sign = Callable[..., Api]
-
-
-@pytest.fixture(scope="module")
-def keys() -> dict[str, rsa.RSAPrivateKey]:
-    return {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("ours", "foreign")}
-
-
-@dataclass
-class Published:
-    """What the provider answers to whoever asks for its keys: the key under this id, unless there is a `body`."""
-
-    public: dict[str, Any]
-    key_id: str = "key-1"
-    body: bytes = b""
-    asked: int = 0
-
-    def answer(self) -> bytes:
-        self.asked += 1
-        key = {**self.public, "kid": self.key_id, "use": "sig", "alg": "RS256"}
-        return self.body or json.dumps({"keys": [key]}).encode()
-
-
-@pytest.fixture
-def published(keys: dict[str, rsa.RSAPrivateKey]) -> Published:
-    return Published(json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(keys["ours"].public_key())))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that have gone by, to be moved on."""
-    gone_by = [1000.0]
-    monkeypatch.setattr("milo.identity.signing_keys.monotonic", lambda: gone_by[0])
-    return gone_by
-
-
-@pytest.fixture
-def jwks_url(published: Published) -> Iterator[str]:
-    class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(published.answer())
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Keys)
-    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/keys"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def sign(db: None, settings: Any, jwks_url: str, keys: dict[str, rsa.RSAPrivateKey]) -> Sign:
-    """A client with a token that the provider might have issued; what is given changes it."""
-    settings.MILO_OIDC = {
-        "issuer": ISSUER,
-        "audience": AUDIENCE,
-        "jwks_url": jwks_url,
-        "username_claim": "preferred_username",
-        "groups": {"finance": "finance-operator"},
-    }
-    oidc._keys.cache_clear()
-
-    def signed(
-        key: str = "ours", headers: dict[str, Any] | None = None, algorithm: str = "RS256", **claims: Any
-    ) -> Api:
-        given = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": "1234",
-            "preferred_username": "federated",
-            "exp": time.time() + 300,
-            **claims,
-        }
-        kept = {name: value for name, value in given.items() if value is not None}
-        named = {"kid": "key-1"} if headers is None else headers
-        signers: dict[str, Any] = {"RS256": keys[key], "HS256": "a secret of thirty-two bytes, shared", "none": None}
-        return Api(jwt.encode(kept, signers[algorithm], algorithm=algorithm, headers=named))
-
-    return signed
+from tests.api.oidc import ISSUER, Published, Sign
 
 
 def test_groups_of_the_token_are_roles_and_the_person_is_known_from_then_on(sign: Sign) -> None:
@@ -115,7 +26,8 @@ def test_groups_of_the_token_are_roles_and_the_person_is_known_from_then_on(sign
 
 def test_roles_granted_here_count_beside_those_of_the_token(sign: Sign) -> None:
     organization: Organization = make.an_organization("acme-corp")
-    make.a_person("federated", roles={organization: "billing-viewer"})
+    person = make.a_person("federated", roles={organization: "billing-viewer"})
+    link(person, ISSUER, "1234", why="she has come to the provider", actor=make.PLATFORM)
     assert sign().get(ORGANIZATIONS).names() == ["acme-corp"]
 
 
@@ -149,7 +61,8 @@ def test_a_clock_that_is_a_little_off_is_forgiven(sign: Sign) -> None:
 
 
 def test_a_disabled_person_is_refused(sign: Sign) -> None:
-    make.a_person("federated", is_active=False)
+    sign(groups=["finance"]).get(ORGANIZATIONS).done()
+    User.objects.update(is_active=False)
     sign(groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")
 
 

@@ -30,7 +30,7 @@ def replace(row: models.Model, *kept: str) -> None:
     """INSERT OR REPLACE a copy of `row` that shares only the columns `kept`; PostgreSQL knows plain INSERT alone."""
     table = row._meta.db_table
     fresh: dict[str, Any] = {"id": 1_000_000, "uid": uuid.uuid4(), "supersedes_id": None} | {
-        column: make.a_name("copy") for column in ("name", "external_id", "act")
+        column: make.a_name("copy") for column in ("name", "external_id", "act", "issuer", "subject")
     }
     columns = list(row._meta.concrete_fields)
     changed = [column for column in columns if column.attname in fresh and column.attname not in kept]

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from billing.services.usage_periods import close_month
+from milo.identity.identities import link
 from milo.identity.tokens import issue_token
 from milo.kube.models import Change, Counter
 from milo.ledger import redactions, seals
@@ -30,6 +31,7 @@ class World(life.World):
         super().__init__()
         make.a_binding(make.a_project(self.organization), self.ready)
         issue_token(make.a_person(roles={self.organization: "billing-viewer"}), actor=make.PLATFORM)
+        link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
         LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
         close_month(self.ready.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)

@@ -1,0 +1,121 @@
+"""Who a subject of an OpenID Connect provider is here: known, seen for the first time, linked, unlinked."""
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import AuthenticationFailed
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause, Forbidden, Invalid, NotFound, Refused
+from milo.identity import names
+from milo.identity.access import IDENTITIES
+from milo.identity.actors import actor_of
+from milo.identity.models import Identity
+
+PROVIDER = Actor.system("oidc")
+LONGEST = 255
+
+
+def is_subject(subject: object) -> bool:
+    """Return whether this can be a subject: 1 to 255 ASCII characters (OpenID Connect Core 1.0, section 2)."""
+    return isinstance(subject, str) and 0 < len(subject) <= LONGEST and subject.isascii() and subject.isprintable()
+
+
+def person_of(issuer: str, subject: str, name: str) -> Identity:
+    """Return the identity, with its user, of a subject that the provider vouches for.
+
+    A subject that is not known gets a user row of the name, without a password. Raises `AuthenticationFailed` where the
+    name is no name, or is another person's or looks like it: a platform-admin may link the two.
+    """
+    return _known(issuer, subject) or _first_seen(issuer, subject, name)
+
+
+def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Identity:
+    """Let a subject of the provider stand for `user`, from its next request on; repeating it changes nothing.
+
+    `why` is a sentence for people, kept in the history. Raises `Forbidden`, also for a user with more rights than the
+    actor has, and `Invalid` without a reason, for what is no subject, and for one that stands for another user.
+    """
+    actor.require("create", IDENTITIES, None)
+    _refuse_more_rights(user, actor)
+    causes = [Cause.required("reason")] if not why.strip() else []
+    causes += [Cause("subject", _("has 1 to 255 ASCII characters"))] if not is_subject(subject) else []
+    causes += [Cause("issuer", _("has 1 to 255 ASCII characters"))] if not is_subject(issuer) else []
+    if causes:
+        raise Invalid.because(causes)
+    with audit.act():
+        _lock_names()
+        if known := _known(issuer, subject):
+            if known.user_id == user.pk:
+                return known
+            message = _("stands for %(user)s already: unlink it first") % {"user": known.user.get_username()}
+            raise Invalid.because([Cause("subject", message)])
+        identity = Identity(user=user, issuer=issuer, subject=subject)
+        return audit.save_as(actor, identity, reason="IdentityLinked", why=why)
+
+
+def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
+    """Let a subject stand for nobody: its next request is refused while another person has its name.
+
+    Raises `Forbidden`, also for a user with more rights than the actor has, `NotFound`, and `Invalid` without a reason.
+    """
+    actor.require("delete", IDENTITIES, None)
+    if not why.strip():
+        raise Invalid.because([Cause.required("reason")])
+    with audit.act():
+        identity = (
+            Identity.objects.select_for_update(of=("self",)).select_related("user").filter(pk=identity_id).first()
+        )
+        if identity is None:
+            raise NotFound("there is no such identity")
+        _refuse_more_rights(identity.user, actor)
+        audit.delete_as(actor, identity, reason="IdentityUnlinked", why=why)
+
+
+def taken_name(name: str) -> str | None:
+    """Return the name of the user whom a normalized name belongs to or looks like; None where there is none."""
+    mine = names.looks(name)
+    others = User.objects.values_list("username", flat=True).iterator()
+    return next((other for other in others if mine & names.looks(other)), None)
+
+
+def _known(issuer: str, subject: str) -> Identity | None:
+    return Identity.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
+
+
+def _first_seen(issuer: str, subject: str, claimed: str) -> Identity:
+    name = names.normalize(claimed)
+    if why := names.fault(name):
+        raise AuthenticationFailed(_("the name that the token claims %(why)s") % {"why": why})
+    with audit.act():
+        _lock_names()
+        if known := _known(issuer, subject):
+            return known
+        if taken_name(name):
+            raise AuthenticationFailed(
+                _("the name %(name)s is another person's here, or looks like it: a platform-admin may link %(subject)s")
+                % {"name": name, "subject": subject}
+            )
+        try:
+            user = audit.save_as(PROVIDER, User(username=name, password=make_password(None)), reason="PersonFirstSeen")
+        except Refused as refusal:
+            raise AuthenticationFailed(refusal.message) from refusal
+        return audit.save_as(PROVIDER, Identity(user=user, issuer=issuer, subject=subject), reason="IdentityFirstSeen")
+
+
+def _lock_names() -> None:
+    """Have new people come one by one: each name is compared with all others."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(x'6e616d65'::int, 0)")
+
+
+def _refuse_more_rights(user: User, actor: Actor) -> None:
+    """Who could link a subject to anybody could act as anybody."""
+    if actor.is_system:
+        return
+    acting = User.objects.filter(username=actor.name.removeprefix("user:"), is_superuser=True)
+    if (user.is_superuser and not acting.exists()) or not actor_of(user).roles <= actor.roles:
+        raise Forbidden(_("%(user)s has more rights than you have") % {"user": user.get_username()})

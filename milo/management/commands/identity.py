@@ -1,0 +1,60 @@
+"""List, link and unlink identities at the OpenID Connect provider."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from milo.access import Actor
+from milo.errors import Refused
+from milo.identity import oidc
+from milo.identity.identities import link, unlink
+from milo.identity.models import Identity
+
+SHELL = Actor.system("shell")
+
+
+class Command(BaseCommand):
+    help = "List, link and unlink the subjects of the OpenID Connect provider that stand for users."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        linking = acts.add_parser("link", help="let a subject stand for a user there is")
+        linking.add_argument("username", help="the user it is to stand for")
+        linking.add_argument("subject", help="the claim sub of the person's tokens")
+        linking.add_argument("--issuer", help="the claim iss; that of MILO_OIDC where not given")
+        linking.add_argument("--reason", required=True, help="why; it stays in the history")
+        unlinking = acts.add_parser("unlink", help="let a subject stand for nobody")
+        unlinking.add_argument("id", type=int, help="as the list shows it")
+        unlinking.add_argument("--reason", required=True, help="why; it stays in the history")
+        listing = acts.add_parser("list", help="the identities there are: id, user, subject, issuer, since when")
+        listing.add_argument("username", nargs="?", help="of this user only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['act']}")(options)
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _link(self, options: dict[str, Any]) -> None:
+        user = User.objects.filter(username=options["username"]).first()
+        if user is None:
+            raise CommandError(f"there is no user {options['username']}")
+        provider = oidc.provider()
+        issuer = options["issuer"] or (provider.issuer if provider else None)
+        if not issuer:
+            raise CommandError("there is no provider in MILO_OIDC: name the issuer with --issuer")
+        identity = link(user, issuer, options["subject"], why=options["reason"], actor=SHELL)
+        self.stdout.write(f"{identity.subject} of {identity.issuer} stands for {user.get_username()}")
+
+    def _unlink(self, options: dict[str, Any]) -> None:
+        unlink(options["id"], why=options["reason"], actor=SHELL)
+        self.stdout.write(f"identity {options['id']} stands for nobody")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        identities = Identity.objects.select_related("user").order_by("pk")
+        if options["username"]:
+            identities = identities.filter(user__username=options["username"])
+        for identity in identities:
+            facts = (identity.pk, identity.user.get_username(), identity.subject, identity.issuer, identity.created_at)
+            self.stdout.write("\t".join(map(str, facts)))
