@@ -5,20 +5,17 @@ the list of electronic address schemes (EAS) of EN 16931 has.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from importlib import import_module
 
+from billing.compliance.check_digits import Check, check_named
 from billing.compliance.findings import Confidence
 from billing.compliance.table import Row
 
 COLUMNS = "scheme name pattern stdnum_module example effective_to registrable confidence source".split()
 # Peppol Policy for use of Identifiers: what a scheme may hold that says nothing of its form
 _ANY = re.compile("[A-Z0-9][A-Z0-9._~-]{0,49}", re.IGNORECASE | re.ASCII)
-_LITHUANIAN_WEIGHTS = (range(1, 9), (3, 4, 5, 6, 7, 8, 9, 1))
-
-Check = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ def peppol_scheme(row: Row, sources: Collection[str]) -> PeppolScheme:
         scheme=row.required("scheme"),
         name=row.required("name"),
         form=_form(row),
-        checks=tuple(_check(row, name) for name in row.items("stdnum_module", ";")),
+        checks=tuple(check_named(row, "stdnum_module", name) for name in row.items("stdnum_module", ";")),
         example=row.text("example"),
         effective_to=row.optional_day("effective_to"),
         registrable=row.known("registrable", ("Y", "N")) == "Y",
@@ -90,29 +87,3 @@ def _form(row: Row) -> re.Pattern[str] | None:
         return re.compile(pattern, re.IGNORECASE | re.ASCII) if pattern else None
     except re.error as error:
         raise row.broken("pattern", str(error)) from error
-
-
-def _check(row: Row, name: str) -> Check:
-    """The check digits that a name stands for: a module of python-stdnum, or one of ours that it does not have."""
-    if name in _CHECKS:
-        return _CHECKS[name]
-    if not re.fullmatch(r"[a-z0-9_]+(\.[a-z_]+)?", name):
-        raise row.broken("stdnum_module", f"{name!r} is no module")
-    try:
-        return import_module(f"stdnum.{name}").is_valid  # type: ignore[no-any-return]
-    except ImportError as error:
-        raise row.broken("stdnum_module", str(error)) from error
-
-
-def _is_legal_entity_code(number: str) -> bool:
-    """Whether the last of 9 digits is the check digit of a Lithuanian legal entity: weighted sum modulo 11."""
-    digits = [int(digit) for digit in number]
-    rests = [sum(map(int.__mul__, digits[:8], weights)) % 11 for weights in _LITHUANIAN_WEIGHTS]
-    return digits[8] == (rests[0] if rests[0] < 10 else rests[1] % 10)
-
-
-def _is_multiple_of_11(number: str) -> bool:
-    return int(number) % 11 == 0
-
-
-_CHECKS: Mapping[str, Check] = {"lt.code": _is_legal_entity_code, "sk.dic": _is_multiple_of_11}

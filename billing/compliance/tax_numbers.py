@@ -1,14 +1,12 @@
 """The rows of `data/tax_numbers.csv`: every kind of tax number that is known of a country."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from importlib import import_module
 
-from stdnum import luhn
-
+from billing.compliance.check_digits import Check, check_named
 from billing.compliance.findings import Confidence
 from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
 from billing.compliance.table import Row
@@ -16,8 +14,6 @@ from billing.compliance.table import Row
 COLUMNS = (
     "country effective_from schemes name prefix form check_digits valid_sample invalid_sample confidence sources"
 ).split()
-# digits and capitals in their order, for the check character of India's GST numbers
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Scheme(StrEnum):
@@ -46,7 +42,7 @@ class TaxNumber:
     name: str
     prefix: str
     form: re.Pattern[str]
-    checks: tuple[Callable[[str], bool], ...]
+    checks: tuple[Check, ...]
     valid_sample: str
     invalid_sample: str
     confidence: Confidence
@@ -97,7 +93,7 @@ def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
         name=row.required("name"),
         prefix=prefix,
         form=_form(row),
-        checks=tuple(_check(row, name) for name in row.items("check_digits", "|")),
+        checks=tuple(check_named(row, "check_digits", name) for name in row.items("check_digits", "|")),
         valid_sample=row.required("valid_sample"),
         invalid_sample=row.text("invalid_sample"),
         confidence=row.member("confidence", Confidence),
@@ -118,14 +114,3 @@ def _form(row: Row) -> re.Pattern[str]:
         return re.compile(row.required("form"), re.ASCII)
     except re.error as error:
         raise row.broken("form", str(error)) from error
-
-
-def _check(row: Row, name: str) -> Callable[[str], bool]:
-    """The check of a module of python-stdnum, or `luhn_mod_36`, which the library has for GSTIN of one kind only."""
-    if name == "luhn_mod_36":
-        return lambda number: luhn.is_valid(number, _ALPHABET)
-    try:
-        holds: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
-    except ImportError as error:
-        raise row.broken("check_digits", str(error)) from error
-    return holds

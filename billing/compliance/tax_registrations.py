@@ -69,8 +69,11 @@ class CheckedRegistration:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What two registrations have in common if they are one, however they are written."""
-        return self.country, self.base
+        """What two registrations have in common if they are one, however they are written.
+
+        A number of the European Union's one-stop shop is one, whichever member it is given with.
+        """
+        return self.kind.country if self.kind else self.country, self.base
 
 
 def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:

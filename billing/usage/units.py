@@ -18,7 +18,7 @@ _WORD = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[A-Za-z_]+")
 _SIZE_NAMES = {"kilo": "k", "mega": "M", "giga": "G", "tera": "T", "peta": "P", "exa": "E"}
 _BINARY_NAMES = {"kibi": "Ki", "mebi": "Mi", "gibi": "Gi", "tebi": "Ti"}
 _MEANT = {
-    **{f"{size}B": f"{size}By" for size in ("", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti")},
+    **{f"{size}B": f"{size}By" for size in ("", *"kMGTPEZY", "Ki", "Mi", "Gi", "Ti")},
     **{f"{size}b": f"{size}bit" for size in ("", "k", "M", "G", "T")},
     **{f"{name}byte": f"{size}By" for name, size in {**_SIZE_NAMES, **_BINARY_NAMES}.items()},
     **{f"{name}bit": f"{size}bit" for name, size in {**_SIZE_NAMES, **_BINARY_NAMES}.items()},
@@ -31,6 +31,10 @@ _MEANT = {
     "KW": "kW",
     "kwh": "kW.h",
     "byte": "By",
+    "octet": "By",
+    "\u00b0C": "Cel",
+    "pcs": "{piece}",
+    "sms": "{sms}",
     "watt": "W",
     "joule": "J",
     "ampere": "A",
@@ -61,7 +65,7 @@ _MEANT = {
     "IOPS": "{operation}/s",
 }
 # what is measured over hours, or each second, is often written as one word: kWh, GBh, vCPUh; MBps, Gbps
-_JOINED = re.compile(r"(.+?)(h|ps)")
+_JOINED = re.compile(r"(.+?)(hr?|H|ps)")
 _THING = re.compile(r"[a-z]?[A-Z]{2,}")
 _PER, _TIMES = re.compile(r"\s+per\s+"), re.compile(r"[ -]|(?<=[A-Za-z}])[*\u00b7\u00d7\u22c5](?=[A-Za-z{])")
 
@@ -116,18 +120,23 @@ def instead(code: str) -> str | None:
 
 
 def _meant(word: str) -> str:
-    one = word if word.endswith("ss") else word.removesuffix("s")
-    for known in (word, one):
+    one = _singular(word)
+    # symbols differ by case; names of more than three letters do not
+    for known in (word, one, _singular(word.lower()) if len(word) > 3 else one):
         if _is_symbol(known):
             return known
         if known in _MEANT:
             return _MEANT[known]
     if (joined := _JOINED.fullmatch(word) or _JOINED.fullmatch(one)) and (measured := _measured(joined[1])):
-        return f"{measured}.h" if joined[2] == "h" else f"{measured}/s"
+        return f"{measured}/s" if joined[2] == "ps" else f"{measured}.h"
     if len(word) < 3 or not word[0].isalpha() or word.endswith("iB"):
         return word
     # an annotation names one of what it counts
     return f"{{{one[:-2] + 'y' if one.endswith('ie') else one}}}"
+
+
+def _singular(word: str) -> str:
+    return word if word.endswith("ss") else word.removesuffix("s")
 
 
 def _measured(head: str) -> str:

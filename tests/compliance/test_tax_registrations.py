@@ -159,9 +159,17 @@ def test_what_is_not_firm_among_the_countries_with_rules_is_what_the_data_say() 
         ("PE", "20512333797", "NationalBusinessID", "RUC", "20512333797"),
         ("RS", "101134702", "VAT", "PIB", "101134702"),
         ("XK", "810000000", "NationalBusinessID", "NUI", "810000000"),
+        ("HR", "33392005961", "NationalBusinessID", "OIB without HR", "33392005961"),
+        ("GR", "094259216", "NationalBusinessID", "AFM without EL", "094259216"),
+        ("LT", "304971164", "NationalBusinessID", "Juridinio asmens kodas", "304971164"),
+        ("SI", "50223054", "NationalBusinessID", "Davcna stevilka", "50223054"),
+        ("SK", "2022749619", "NationalBusinessID", "DIC", "2022749619"),
+        ("SK", "710319/2745", "PersonalID", "Rodne cislo", "7103192745"),
+        ("IE", "123456", "NationalBusinessID", "CRO number", "123456"),
+        ("LU", "2025 2400 000", "NationalBusinessID", "Matricule nationale", "20252400000"),
+        ("CA", "123026635 RD 0001", "NationalBusinessID", "BN program account", "123026635RD0001"),
         # the prefix claims the registration: nothing is added
         ("DE", "136 695 976", "Other", "USt-IdNr without DE", "136695976"),
-        ("GR", "094259216", "Other", "AFM without EL", "094259216"),
         ("AT", "U13585627", "Other", "UID without AT", "U13585627"),
         ("GB", "980 7806 84", "Other", "VAT without GB", "980780684"),
         ("FR", "40 303 265 045", "Other", "TVA (SIREN inside) without FR", "40303265045"),
@@ -257,7 +265,7 @@ def test_a_kind_that_the_data_lack_is_kept_under_the_scheme_that_is_given() -> N
     for country, number, scheme in [
         ("DE", "HRB 86891", "Other"),
         ("US", "078-05-1120", "PersonalID"),
-        ("HR", "080123456", "NationalBusinessID"),
+        ("AE", "CN-1234567", "NationalBusinessID"),
     ]:
         result = judged(country, number, scheme)
         assert (result.form, result.scheme) == (Form.UNKNOWN, scheme)
@@ -414,3 +422,17 @@ def test_a_number_of_another_country_does_not_stand_for_the_customers_own() -> N
     (finding,) = found("tax.", account, on=date(2026, 1, 1))
     assert finding.cause().reason == "FieldValueRequired"
     assert "rule tax.required.PL" in finding.cause().message
+
+
+def test_a_number_of_the_one_stop_shop_is_one_whichever_member_it_is_given_with() -> None:
+    registrations = tuple(TaxRegistration(country, "EU372041333") for country in ("EE", "EU", "IE"))
+    causes = Preferences(tax_registrations=registrations).causes(TODAY)
+    assert [cause.field.rpartition("[")[2] for cause in causes] == ["1].number", "2].number"]
+
+
+@pytest.mark.parametrize(("number", "told"), [("HRB 123456", True), ("DE136695978", False)])
+def test_who_has_a_number_of_an_unknown_kind_is_told_its_scheme(number: str, told: bool) -> None:
+    (finding,) = found("tax.", facts("DE", tax_registrations=(TaxRegistration("DE", number),)))
+    assert ("scheme Other" in finding.message) is told
+    given = facts("DE", tax_registrations=(TaxRegistration("DE", number, "Other"),))
+    assert (found("tax.", given) == []) is told

@@ -11,7 +11,7 @@ from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity, error_if
 from billing.compliance.jurisdictions import Group, Jurisdiction, TaxIdRequirement
 from billing.compliance.preferences import CustomerKind
-from billing.compliance.tax_numbers import TaxNumber
+from billing.compliance.tax_numbers import Scheme, TaxNumber
 from billing.compliance.tax_registrations import Form, TaxRegistration, checked
 
 FIELD = "spec.preferences.taxRegistrations"
@@ -55,14 +55,17 @@ def _malformed(facts: AccountFacts, on: date) -> Iterator[Finding]:
 def _why_malformed(registration: TaxRegistration, kind: TaxNumber, on: date) -> str:
     country, row = registration.country, data().jurisdiction(registration.country, on)
     names = {"name": kind.name, "country": row.name if row else country, "scheme": registration.scheme}
-    if not registration.scheme:
+    if registration.scheme:
+        other = checked(replace(registration, scheme=""), on)
+        if other.form is Form.VALID:
+            message = _("is no %(scheme)s number of %(country)s but %(other_name)s: its scheme is %(other)s")
+            return message % (names | {"other_name": other.name, "other": other.scheme})
+        message = _("is no %(scheme)s number of %(country)s: its form or check digits are wrong")
+    else:
         message = _("is no %(name)s of %(country)s, nor another number known there: its form or check digits are wrong")
+    if checked(replace(registration, scheme=Scheme.OTHER), on).form is Form.INVALID:
         return message % names
-    other = checked(replace(registration, scheme=""), on)
-    if other.form is Form.VALID:
-        message = _("is no %(scheme)s number of %(country)s but %(other_name)s: its scheme is %(other)s")
-        return message % (names | {"other_name": other.name, "other": other.scheme})
-    return _("is no %(scheme)s number of %(country)s: its form or check digits are wrong") % names
+    return _("%(fault)s; a number of a kind that is not known here has scheme Other") % {"fault": message % names}
 
 
 def _required(row: Jurisdiction, severity: Severity, message: str) -> Finding:
