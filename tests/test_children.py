@@ -66,9 +66,11 @@ def test_pauses_grow() -> None:
 
 
 @pytest.mark.usefixtures("brief")
-@pytest.mark.parametrize(("number", "name"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGTERM, "SIGTERM"), (signal.SIGRTMIN + 5, "signal 39")]
+)
 def test_a_process_that_is_killed_is_started_again(
-    processes: Processes, said: list[str], tmp_path: Path, number: signal.Signals, name: str
+    processes: Processes, said: list[str], tmp_path: Path, number: int, name: str
 ) -> None:
     processes.start("worker", program(tmp_path, SLEEP))
     processes.wait_until(waiting_for(lambda: len(starts(tmp_path)) == 1), 60)

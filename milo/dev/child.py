@@ -106,7 +106,7 @@ class Child:
     def _reason(self, status: int) -> str:
         """Say how it ended: the signal that killed it, or its exit status and its last words."""
         if status < 0:
-            return f"killed by {signal.Signals(-status).name}"
+            return f"killed by {_signal_name(-status)}"
         words = self._last_words()
         return f"exit status {status}, {words}" if words else f"exit status {status}"
 
@@ -118,3 +118,11 @@ class Child:
         except OSError:
             return ""
         return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+
+
+def _signal_name(number: int) -> str:
+    """Return the name of a signal, such as "SIGKILL"; of most real-time signals, which have none, "signal 40"."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
