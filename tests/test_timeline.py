@@ -1,6 +1,6 @@
 """The timeline of an account in pages: nothing twice, nothing left out, whatever happened at one instant."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -82,7 +82,12 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
     "token",
     ["", "x", "\u00e9", "W10", "bnVsbA", "WyJ4IiwwLDBd", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwwLDBd"]
     + [str(Cursor(INSTANT, source, number)) for source, number in ((-1, 0), (99, 0), (0, -1), (0, 2**63), (True, 0))]
-    + ["WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsMCxbXV0", "W1tbW1tbW1tbW1tb" * 2000],
+    + ["WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsMCxbXV0", "W1tbW1tbW1tbW1tb" * 2000]
+    # an offset that leads out of the calendar
+    + [
+        str(Cursor(edge.replace(tzinfo=timezone(timedelta(hours=hours))), 0, 0))
+        for edge, hours in ((datetime.min, 14), (datetime.max, -14))
+    ],
 )
 def test_a_token_that_no_page_gave_is_refused(token: str) -> None:
     with refused(Invalid) as caught:

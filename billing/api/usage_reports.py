@@ -45,8 +45,9 @@ class MonthField(serializers.Field[date, Any, str, Any]):
             month = parse_month(str(data))
         except ValueError:
             self.fail("form")
-        if not EARLIEST <= month <= LATEST:
-            self.fail("form")
+        if not EARLIEST <= month < LATEST:
+            message = _("must lie between %(earliest)s and %(latest)s")
+            raise serializers.ValidationError(message % {"earliest": EARLIEST, "latest": LATEST})
         return month
 
     def to_representation(self, value: date) -> str:

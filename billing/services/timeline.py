@@ -24,6 +24,7 @@ from billing.models import (
     UsageClosing,
 )
 from milo import audit
+from milo.dates import parse_instant
 from milo.errors import Cause, Invalid
 
 AT_MOST = 1000
@@ -65,14 +66,12 @@ class Cursor:
         """Return the cursor of a token. Raises `Invalid` for one that no timeline gave."""
         try:
             at, source, number = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            cursor = cls(datetime.fromisoformat(at), source, number)
-            known = type(source) is type(number) is int and 0 <= source <= _NOTICES and 0 <= number <= _LARGEST
-            if not known or cursor.at.tzinfo is None:
+            if not (type(source) is type(number) is int and 0 <= source <= _NOTICES and 0 <= number <= _LARGEST):
                 raise ValueError(token)
+            return cls(parse_instant(at), source, number)
         except (binascii.Error, UnicodeError, RecursionError, TypeError, ValueError):
             message = _("is no token of this timeline; begin again without it")
             raise Invalid.because([Cause("query.continue", message)]) from None
-        return cursor
 
 
 @dataclass(frozen=True, slots=True)
