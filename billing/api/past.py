@@ -15,7 +15,7 @@ from billing.services import past
 from billing.services.timeline import AT_MOST, Cursor, TimelineEvent, timeline
 from milo.access import Actor
 from milo.errors import NotFound
-from milo.kube.fields import InstantField
+from milo.kube.fields import CountField, InstantField
 from milo.kube.kinds import Reading, kind_of
 from milo.kube.manifests import precise_instant, without_empty
 
@@ -28,7 +28,7 @@ _OF_HISTORY: dict[str, Any] = {
     "before": InstantField(
         required=False, help_text=gettext_lazy("An instant (RFC 3339): only what happened before it; now by default.")
     ),
-    "limit": serializers.IntegerField(
+    "limit": CountField(
         required=False,
         min_value=1,
         max_value=AT_MOST,

@@ -1,5 +1,6 @@
 """The query parameters that the Kubernetes API conventions name, checked."""
 
+import re
 from dataclasses import dataclass
 
 from django.http import QueryDict
@@ -22,6 +23,8 @@ STANDARD = frozenset({*SINGLE, "dryRun", "gracePeriodSeconds", "orphanDependents
     "ignoreStoreReadErrorWithClusterBreakingPotential",
     "timeout",
 }
+_SPELLINGS = {name.lower(): name for name in STANDARD}
+_NO_LETTER = re.compile("[^a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class Parameters:
     def unknown(self) -> list[str]:
         """The parameters that Kubernetes does not know either, which it ignores."""
         return [name for name in self.query if name not in STANDARD]
+
+    def refuse_misspelt(self) -> None:
+        """Raise `Invalid` for one of Kubernetes' names in another spelling: a misspelt dryRun must not write."""
+        causes = [
+            Cause(f"query.{name}", _("is unknown; %(known)s is meant") % {"known": known}, "FieldValueNotSupported")
+            for name in self.unknown()
+            if (known := _SPELLINGS.get(_NO_LETTER.sub("", name.lower())))
+        ]
+        if causes:
+            raise Invalid.because(causes)
 
     def flag(self, name: str) -> bool:
         value = self.query.get(name)

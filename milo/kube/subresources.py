@@ -41,6 +41,9 @@ class ReadingView(KubeView):
 
     of: ClassVar[Any] = None
 
+    def check_parameters(self) -> None:
+        """Leave it to `queries.read`: a limit or continue here is the reading's own."""
+
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         reading: Reading = self.of
         row = self.row()

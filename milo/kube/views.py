@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -56,11 +56,17 @@ class KubeView(APIView):
         if "\x00" in "".join(map(str, kwargs.values())):
             # PostgreSQL has no such text, and so no object has such a name
             raise NotFound(_("the server could not find the requested resource"))
-        self.parameters.check()
+        self.check_parameters()
         if request.method not in ("GET", "HEAD"):
             bodies.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
         if request.method == "POST":
             preconditions.refuse(request.headers)
+
+    def check_parameters(self) -> None:
+        """Refuse values of Kubernetes' own parameters that are not understood, also where nothing reads them."""
+        self.parameters.check()
+        if self.standard and self.request.method not in SAFE_METHODS:
+            self.parameters.refuse_misspelt()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """As DRF; a parameter that was ignored is named in a Warning header, which kubectl shows."""

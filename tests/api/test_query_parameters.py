@@ -97,8 +97,9 @@ def test_a_file_of_usage_is_as_strict(staff: Api) -> None:
     for query in ("period=2026-01&from=2026-01-01", "period=2026-01&period=2026-02", "period=202601", "period=2026-1"):
         answer = staff.get(f"{path}?{query}")
         answer.refused(422, "Invalid")
-    for month in ("2026-W1", "2026W01", "", "2026-13", "1899-12", "9999-12"):
+    for month in ("2026-W1", "2026W01", "", "2026-13", "1899-12", "9000-01", "9999-12"):
         staff.get(f"{path}?period={month}").refused(422, "Invalid")
+    assert "between 1900-01-01 and 9000-01-01" in staff.get(f"{path}?period=9000-01").causes()["query.period"]
 
 
 def test_groups_may_be_repeated_or_separated_by_commas(staff: Api) -> None:
@@ -130,6 +131,26 @@ def test_lists_and_objects_ignore_as_kubernetes_does_what_they_do_not_know_and_w
         answer = staff.get(f"{path}?labelselector=tier%3Dx")
         answer.done()
         assert answer.headers["Warning"] == '299 - "unknown query parameter labelselector is ignored"'
+
+
+@pytest.mark.parametrize("spelling", ["dryrun", "DryRun", "dry_run", "dry-run"])
+def test_a_misspelt_dry_run_of_an_object_writes_nothing(staff: Api, spelling: str) -> None:
+    body = staff.get(f"{ACCOUNTS}/us").done()
+    body["spec"]["displayName"] = "Renamed"
+    new = {**body, "metadata": {"name": "new"}, "status": {}}
+    patch = {"spec": body["spec"]}
+    query = f"{spelling}=All"
+    with nothing_changes():
+        for answer in (
+            staff.post(f"{ACCOUNTS}?{query}", new),
+            staff.put(f"{ACCOUNTS}/us?{query}", body),
+            staff.patch(f"{ACCOUNTS}/us?{query}", patch),
+        ):
+            answer.refused(422, "Invalid")
+            assert answer.causes() == {f"query.{spelling}": "is unknown; dryRun is meant"}
+    answer = staff.patch(f"{ACCOUNTS}/us?source=ci", patch)
+    assert answer.done()["spec"]["displayName"] == "Renamed"
+    assert answer.headers["Warning"] == '299 - "unknown query parameter source is ignored"'
 
 
 @pytest.mark.parametrize("name", ["labelSelector", "fieldSelector", "limit", "resourceVersion", "watch", "continue"])
