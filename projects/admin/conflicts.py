@@ -36,7 +36,7 @@ def _sentence(revision: Change, before: Change, form: ActForm) -> str:
         f"{_label(path, form)}: {_value(was)} \N{RIGHTWARDS ARROW} {_value(now)}"
         for path, was, now in _differences(before.manifest, revision.manifest)
     ]
-    return _("%(who)s changed it at %(when)s UTC: %(what)s") % {
+    return _("%(who)s changed it at %(when)s: %(what)s") % {
         "who": revision.actor,
         "when": instant(revision.at),
         "what": "; ".join(fields) or revision.message or revision.reason,
