@@ -19,6 +19,7 @@ from projects.models import Membership, Organization
 from projects.services.memberships import grant, members, revoke, role_changes
 from tests import make
 from tests.ledger import causes_of, member, nobody_in, nothing_changes, refused, staff, tally
+from tests.tamper import guards_off
 from tests.threads import at_once
 
 WHY = "has left the department"
@@ -172,6 +173,18 @@ def test_it_is_sealed_and_explained_as_all_history_is(organization: Organization
     assert seal() > 0
     assert difference(table_of("projects_historicalmembership")) is None
     assert verify().faults == []
+
+
+def test_the_past_of_a_role_stays_readable_after_its_person_was_deleted(
+    organization: Organization, person: User
+) -> None:
+    taken(organization, person)
+    number = person.pk
+    # nothing of Milo deletes people, and the application's role may not
+    with guards_off():
+        person.delete()
+    assert [change.username for change in role_changes(organization)] == [f"#{number}"] * 2
+    assert str(role_changes(organization)[0].instance) == f"#{number} billing-user acme-corp"
 
 
 def test_a_role_is_neither_changed_nor_taken_past_the_service(organization: Organization, person: User) -> None:

@@ -1,1 +1,1 @@
-from projects.admin import memberships, organizations, projects  # noqa: F401  registers the pages
+from projects.admin import memberships, organizations, people, projects  # noqa: F401  registers the pages

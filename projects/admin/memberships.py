@@ -132,7 +132,7 @@ def _changes(organization: Organization) -> Panel:
         [
             [
                 format_html('<a href="{}" class="text-link">{}</a>', _history_of(was), instant(was.history_date)),
-                was.user.get_username(),
+                was.username,
                 was.get_role_display(),
                 was.history_user_id,
                 was.history_change_reason,

@@ -97,7 +97,7 @@ def _change(was: Any) -> dict[str, Any]:
     return without_empty(
         {
             "at": precise_instant(was.history_date),
-            "user": was.user.get_username(),
+            "user": was.username,
             "role": was.role,
             "reason": reason,
             "message": message,

@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -34,4 +35,8 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} {self.role} {self.organization}"
+        try:
+            return f"{self.user} {self.role} {self.organization}"
+        except ObjectDoesNotExist:
+            # a revoked role of a person whom the owner of the database has deleted since
+            return f"#{self.user_id} {self.role} {self.organization}"

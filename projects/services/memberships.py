@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext as _
 
 from milo import audit
@@ -86,6 +87,13 @@ def is_last_billing_admin(membership: Membership) -> bool:
     return not admins.filter(user__is_active=True).exclude(pk=membership.pk).exists()
 
 
+def without_billing_admin(user: User) -> QuerySet[Organization]:
+    """Return the organizations in which `user` holds billing-admin and no active person does, by name."""
+    admins = Membership.objects.filter(role=Membership.Role.BILLING_ADMIN)
+    held = Organization.objects.filter(pk__in=admins.filter(user=user).values("organization"))
+    return held.exclude(pk__in=admins.filter(user__is_active=True).values("organization")).order_by("name")
+
+
 def members(organization: Organization) -> QuerySet[Any]:
     """Return the roles held in the organization, by user, each with `granted_at` (UTC) and `granted_by`."""
     granted = Membership.history.filter(id=OuterRef("pk"), history_type="+")
@@ -97,9 +105,13 @@ def members(organization: Organization) -> QuerySet[Any]:
 
 
 def role_changes(organization: Organization) -> QuerySet[Any]:
-    """Return the history rows of roles in the organization, newest first, those of revoked roles included."""
-    changes: QuerySet[Any] = Membership.history.filter(organization_id=organization.pk)
-    return changes.select_related("user").order_by("-history_id")
+    """Return the history rows of roles in the organization, newest first, those of revoked roles included.
+
+    Each has the `username` of the person; "#" and the number of one whom the owner of the database has deleted since.
+    """
+    number = Concat(Value("#"), Cast("user_id", CharField()))
+    changes: QuerySet[Any] = Membership.history.annotate(username=Coalesce("user__username", number))
+    return changes.filter(organization_id=organization.pk).order_by("-history_id")
 
 
 def _refuse_unknown(role: str) -> None:

@@ -69,3 +69,18 @@ def test_no_page_offers_permissions_of_django(root: Client) -> None:
     person = make.a_person()
     assert "user_permissions" not in root.get(page_of(person)).content.decode()
     assert buttons(root.get(list_of(User))) == set()
+
+
+def test_whoever_deactivates_the_last_billing_admin_is_told_so(root: Client) -> None:
+    alone, shared = make.an_organization(), make.an_organization()
+    make.a_person(roles={shared: "billing-admin"})
+    person = make.a_person(roles={alone: "billing-admin", shared: "billing-admin"})
+    page = sent(root.get(page_of(person)))
+    del page["is_active"]
+    told = [str(message) for message in root.post(page_of(person), page, follow=True).context["messages"]]
+    person.refresh_from_db()
+    assert not person.is_active
+    assert f"No active billing-admin is left in {alone}: grant the role to somebody else." in told
+    assert not any(shared.name in message for message in told)
+    again = root.post(page_of(person), page, follow=True)
+    assert not any("No active" in str(message) for message in again.context["messages"])

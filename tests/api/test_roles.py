@@ -38,7 +38,7 @@ def test_a_role_is_granted_and_revoked_and_both_are_read_with_who_and_why(admin:
         "reason": "RoleRevoked",
         "message": "=has left",
         "actor": "user:acme-admin",
-        "requestID": "request-17",
+        "requestID": "client:request-17",
     }
     rows = list(csv.DictReader(admin.get(f"{ACME}/rolehistory", Accept="text/csv").raw.decode().splitlines()))
     assert [(row["user"], row["reason"], row["message"]) for row in rows] == [

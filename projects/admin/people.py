@@ -1,0 +1,27 @@
+"""The page of a person, which says what becomes of the organizations of one who is deactivated."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from milo.admin.users import UserAdmin
+from projects.services.memberships import without_billing_admin
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    """Warns of each organization that is left without an active billing-admin."""
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.is_active or "is_active" not in form.changed_data:
+            return
+        if organizations := without_billing_admin(obj):
+            names = ", ".join(organization.name for organization in organizations)
+            message = _("No active billing-admin is left in %(organizations)s: grant the role to somebody else.")
+            messages.warning(request, message % {"organizations": names})
