@@ -10,13 +10,13 @@ from django.core.files.storage import InMemoryStorage, storages
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
-from billing.services.approvals import approve
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from projects.models import Organization
 from tests import make
+from tests.make import approve
 
 SECRETS = (
     "Erika Example,ATU13585627,erika@example.org,her invoice,do not call,desk 9,room 4,who owns it,agreed with".split(

@@ -10,12 +10,13 @@ import pytest
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import approve, request_approval
+from billing.services.approvals import request_approval
 from billing.services.suspensions import suspend
 from milo.access import Actor
 from milo.errors import Refused
 from projects.models import Organization
 from tests import make
+from tests.make import approve
 from tests.threads import Outcome, races
 
 ROUNDS = int(os.environ.get("MILO_RACES", "20"))

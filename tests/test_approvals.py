@@ -11,13 +11,14 @@ from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.payment_terms import PaymentTerms
 from billing.services import notices
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import StaleReview, approve, expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals import StaleReview, expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from projects.models import Organization
 from tests import make
 from tests.ledger import causes_of, member, nothing_changes, refused, staff, steps
+from tests.make import approve
 
 OPERATOR = Actor("user:operator", frozenset({"finance-operator"}))
 REQUESTER, APPROVER = make.REQUESTER, make.APPROVER

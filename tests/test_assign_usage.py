@@ -8,12 +8,13 @@ import pytest
 from django.utils import timezone
 
 from billing.models import UsageAssignment
-from billing.services.approvals import StaleReview, approve, renew
+from billing.services.approvals import StaleReview, renew
 from billing.services.usage_assignments import unassigned
 from billing.services.usage_periods import close_month
 from milo.errors import Forbidden, Invalid
 from tests import make
 from tests.ledger import causes_of, refused, revisions
+from tests.make import approve
 from tests.threads import at_once
 from tests.usage import a_correction, an_event, assert_rollup_is_a_recount, paid, rollup, taken
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing.models import BillingAccount, Hold
-from billing.services.approvals import approve, request_approval
+from billing.services.approvals import request_approval
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.closures import blockers
 from billing.services.holds import set_hold
@@ -14,6 +14,7 @@ from milo.errors import Forbidden, Invalid
 from projects.models import Organization
 from tests import make
 from tests.ledger import member, nothing_changes, refused, staff
+from tests.make import approve
 
 OPERATOR = staff("finance-operator")
 pytestmark = pytest.mark.django_db

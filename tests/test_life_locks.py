@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import approve, reject
+from billing.services.approvals import reject
 from billing.services.archival import archive
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.deliveries import announce_owed, deliver_due, requeue
@@ -29,6 +29,7 @@ from projects.services.projects import ProjectSpec, revise_project
 from tests import make
 from tests.interleaving import side_by_side, then
 from tests.ledger import assert_watchers_see, tally
+from tests.make import approve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SPEC = ChargeSpec("invoice-17", Decimal("10.00"), "USD", date(2026, 1, 1))

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
 from billing.reason_codes import EVIDENCE
 from billing.services.accounts import AccountSpec, open_account, revise
-from billing.services.approvals import approve, expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals import expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.bindings import bind
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.deliveries import announce_owed, deliver_due, message_id
@@ -29,6 +29,7 @@ from billing.services.suspensions import resolve, suspend
 from milo.errors import Refused
 from projects.models import Project
 from tests import make
+from tests.make import approve
 
 INVOICES = ["invoices@example.org"]
 # one a category, each with evidence that anybody can give

@@ -16,13 +16,13 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
 from billing.payment_terms import LatePaymentPenalty, PaymentTerms
 from billing.services.accounts import AccountSpec, open_account, revise, validate
-from billing.services.approvals import approve, request_approval
+from billing.services.approvals import request_approval
 from milo.errors import Invalid
 from projects.models import Organization
 from tests import make
 from tests.clock import clock
 from tests.ledger import assert_history_explains, assert_watchers_see, causes_of, refused, shown
-from tests.make import APPROVER, REQUESTER
+from tests.make import APPROVER, REQUESTER, approve
 
 pytestmark = pytest.mark.django_db
 __all__ = ["clock"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Hold, Suspension
 from billing.services import past
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import approve, reject
+from billing.services.approvals import reject
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from milo import audit
@@ -23,6 +23,7 @@ from milo.ledger.tables import all_tables
 from tests import make
 from tests.attacks.machinery import SQLITE, execute
 from tests.ledger import nothing_changes
+from tests.make import approve
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

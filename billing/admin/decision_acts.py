@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -10,17 +11,20 @@ from unfold.enums import ActionVariant
 
 from billing.access import APPROVALS
 from billing.admin.proposals import change
+from billing.admin.wording import label, readable
 from billing.models import ApprovalRequest
 from billing.services import approvals, reviews
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
 from milo.admin.panels import instant, lines, link
-from milo.kube import changes
 from projects.admin.resources import SeenAction, SeenForm
 
 
 class ApproveForm(SeenForm):
+    """Carries the hash of the review that the page shows, too."""
+
+    reviewed_hash = forms.CharField(max_length=64, widget=forms.HiddenInput)
     comment = Paragraph(max_length=2000, required=False, label=gettext_lazy("Comment"))
 
     paths = {"spec.comment": "comment", "message": "comment"}
@@ -61,7 +65,6 @@ class Decision(SeenAction):
         return _("%(name)s: %(phase)s.") % {"name": row.name, "phase": row.get_phase_display()}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
-        changes.expect(self.row, values["resource_version"])
         return type(self).decide(self.row.pk, comment=values["comment"], actor=actor)
 
 
@@ -71,8 +74,18 @@ class Approve(Decision):
     icon = "check"
     variant = ActionVariant.PRIMARY
     act = "approve"
-    decide = staticmethod(approvals.approve)
     form_class = ApproveForm
+
+    def seen(self) -> dict[str, Any]:
+        return {**super().seen(), "reviewed_hash": self.row.reviewed_hash}
+
+    def facts(self) -> Facts:
+        reviewed = sorted(f"{label(name)}: {readable(value)}" for name, value in self.row.reviewed.items())
+        return [*super().facts(), (_("The account as reviewed"), lines(reviewed))]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
+        hashed, comment = values["reviewed_hash"], values["comment"]
+        return approvals.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
@@ -116,5 +129,4 @@ class Renew(OwnRequest):
         return [*super().facts(), (_("What will happen"), will)]
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
-        changes.expect(self.row, values["resource_version"])
         return approvals.renew(self.row.pk, actor=actor)

@@ -15,7 +15,6 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Row, Text
 from milo.admin.panels import instant, lines, link
-from milo.kube import changes
 from projects.access import PROJECTS
 from projects.admin.resources import SeenAction, SeenForm
 from projects.models import Project
@@ -84,8 +83,6 @@ class BindProject(SeenAction):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
         project: Project = self.row
-        # who pays may have changed since the preview was read
-        changes.expect(project, values["resource_version"])
         bind(project.organization_id, values["name"], project.name, values["account"].name, actor=actor)
         return project
 

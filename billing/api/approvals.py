@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.access import APPROVALS
-from billing.api.examples import APPROVAL_REQUEST, COMMENT
+from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services import approvals
@@ -66,7 +66,9 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     reviewed = serializers.DictField(
         help_text=gettext_lazy("The account as it was reviewed, with type and reason of the hold, or the usage.")
     )
-    reviewedHash = serializers.CharField(help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys."))
+    reviewedHash = serializers.CharField(
+        help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys; approve takes it.")
+    )
 
 
 class CommentSerializer(serializers.Serializer[Any]):
@@ -78,15 +80,17 @@ class CommentSerializer(serializers.Serializer[Any]):
     )
 
 
-def _act(name: str, description: Any) -> Act:
-    decide = getattr(approvals, name)
-    return Act(
-        name,
-        lambda row, spec, *, actor: decide(row.pk, comment=spec.get("comment", ""), actor=actor),
-        CommentSerializer,
-        description,
-        COMMENT,
+class ApproveSerializer(CommentSerializer):
+    reviewedHash = StringField(
+        source="reviewed_hash",
+        max_length=64,
+        help_text=gettext_lazy("status.reviewedHash of the request as the approver has read it."),
     )
+
+
+def _act(name: str, description: Any, serializer: Any = CommentSerializer, example: Any = COMMENT) -> Act:
+    decide = getattr(approvals, name)
+    return Act(name, lambda row, spec, *, actor: decide(row.pk, **spec, actor=actor), serializer, description, example)
 
 
 @register
@@ -115,7 +119,12 @@ class ApprovalRequestKind(Kind):
     example = APPROVAL_REQUEST
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
     acts = (
-        _act("approve", gettext_lazy("Agree; the act takes effect in the same transaction.")),
+        _act(
+            "approve",
+            gettext_lazy("Agree to what was reviewed; the act takes effect in the same transaction."),
+            ApproveSerializer,
+            APPROVE,
+        ),
         _act("reject", gettext_lazy("Refuse, with a comment.")),
         _act("withdraw", gettext_lazy("Take one's own request back, with a comment.")),
         Act(

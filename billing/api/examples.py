@@ -131,6 +131,7 @@ RESOLVE_SUSPENSION = {
 }
 HOLD = {"type": "LegalHold", "reason": "Request of the legal department, case 2024-17."}
 COMMENT = {"comment": "Checked against the contract."}
+APPROVE = {**COMMENT, "reviewedHash": APPROVAL_REQUEST["status"]["reviewedHash"]}
 SETTLE = {"reference": "settlement-2024-001", "settledAt": "2024-02-10T09:00:00Z"}
 SUSPEND_PREVIEW = {
     "projects": ["webapp-frontend"],

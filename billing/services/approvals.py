@@ -124,12 +124,13 @@ def _review(request: ApprovalRequest, account: BillingAccount, now: datetime) ->
     request.renew(review, reviews.hash_of(review), now + timedelta(days=settings.MILO_APPROVAL_DAYS))
 
 
-def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
+def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Actor) -> ApprovalRequest:
     """Approve a request; it takes effect in the same transaction, or nothing happens.
 
-    Raises `Forbidden` without the right, and to the requester and whoever last changed the account (superusers
-    included); `Conflict` where the request is decided or expired; `StaleReview` where the account has changed since,
-    with the difference; `Invalid` where its act could not take effect now.
+    `reviewed_hash` is that of the review on which the approver decides (`status.reviewedHash`). Raises `Forbidden`
+    without the right, and to the requester and whoever last changed the account (superusers included); `Conflict`
+    where the request is decided or expired; `StaleReview` where the request stands for another review by now, and
+    where the account has changed since, with the difference; `Invalid` where its act could not take effect now.
     """
     with audit.act():
         account, request = _lock(request_id)
@@ -137,6 +138,7 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
         _refuse_decided(request)
         editor = reviews.last_editor(account)
         _refuse_own(request, editor, actor)
+        _refuse_unseen(request, reviewed_hash)
         _refuse_stale(request, account)
         effect = EFFECTS[request.act]
         if causes := effect.causes(account, request):
@@ -149,7 +151,7 @@ def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequ
         return request
 
 
-def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
+def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
     """Refuse a request; it stays for ever with the comment.
 
     Raises `Forbidden`, `Conflict` where it is decided or expired, `Invalid` without a comment.
@@ -164,7 +166,7 @@ def reject(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
         return _decided(request, account, "Rejected", comment, actor)
 
 
-def withdraw(request_id: int, *, comment: str, actor: Actor) -> ApprovalRequest:
+def withdraw(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
     """Take one's own request back; it stays for ever with the comment.
 
     Raises `Forbidden` for anybody but the requester, `Conflict` where it is decided or expired, `Invalid` without a
@@ -266,6 +268,12 @@ def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:
         raise Forbidden(_("you asked for this; a second person must approve it"))
     if actor.name == editor:
         raise Forbidden(_("you last changed the account; another person must approve this"))
+
+
+def _refuse_unseen(request: ApprovalRequest, reviewed_hash: str) -> None:
+    if reviewed_hash != request.reviewed_hash:
+        message = _("the review of %(name)s is not the one of this reviewedHash: look at status.reviewed again")
+        raise StaleReview(message % {"name": request.name}, [Cause("spec.reviewedHash", _("is not the present one"))])
 
 
 def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:

@@ -1,6 +1,7 @@
 """The service action: a button, a page with a form, and one service called as the person who is logged in."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
@@ -93,13 +94,21 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         if not admin.has_view_permission(request):
             raise PermissionDenied
         if object_id := kwargs.get("object_id"):
-            self.row = admin.get_object(request, unquote(object_id))
+            self.row = self.load(unquote(object_id))
             if self.row is None:
                 raise Http404
         self.actor = request_actor(request)
         if not self.allowed(self.actor, admin.organization_id(self.row) if self.row else None):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
+
+    def load(self, object_id: str) -> Any:
+        """The object of the page; None where there is none."""
+        return self.admin.get_object(self.request, object_id)
+
+    def acting(self, values: dict[str, Any]) -> AbstractContextManager[None]:
+        """The context in which `call` is made with the form's values, inside a dry run where it is one."""
+        return nullcontext()
 
     @property
     def submit_variant(self) -> str:
@@ -122,12 +131,13 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     def form_valid(self, form: ActForm) -> HttpResponse:
         try:
             if self.previews and "confirm" not in self.request.POST:
-                with audit.dry_run():
+                with audit.dry_run(), self.acting(form.cleaned_data):
                     self.call(form.cleaned_data, actor=self.actor)
                 return self.render_to_response(
                     self.get_context_data(form=form, preview=self.preview(form.cleaned_data))
                 )
-            row = self.call(form.cleaned_data, actor=self.actor)
+            with self.acting(form.cleaned_data):
+                row = self.call(form.cleaned_data, actor=self.actor)
         except Refused as refusal:
             form.refuse(refusal)
             if isinstance(refusal, Conflict):

@@ -5,14 +5,14 @@ whichever representation the client has read, so only the revision counts here.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
 from milo.kube.status import PreconditionFailed
 
-HEADERS = ("If-Match", "If-None-Match")
+IF_MATCH, IF_NONE_MATCH = HEADERS = ("If-Match", "If-None-Match")
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _LIST = re.compile(rf"\s*(?:\*|{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*)\s*")
 _REVISION = re.compile(r'"([0-9]{1,18})(?:-[0-9a-f]+(?:-gzip)?)?"')
@@ -33,11 +33,14 @@ def expected_version(headers: Mapping[str, str], version: int | None) -> int | N
     return None if matched is None else version
 
 
-def refuse(headers: Mapping[str, str]) -> None:
-    """Raise `Refused` (BadRequest) where a request has preconditions that nothing would look at."""
+def refuse(headers: Mapping[str, str], honoured: Collection[str] = ()) -> None:
+    """Raise `Refused` (BadRequest) where a POST has preconditions that nothing would look at.
+
+    `honoured` are those at which the view looks.
+    """
     for name in HEADERS:
-        if name in headers:
-            message = _("%(header)s is for GET, PUT and PATCH; a POST has no revision to compare")
+        if name in headers and name not in honoured:
+            message = _("%(header)s is not for this POST, which has no revision to compare it with")
             raise Refused(message % {"header": name})
 
 

@@ -1,13 +1,17 @@
 """Subresources of every kind: its status, its acts and its readings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from milo.kube import objects, queries, reading_tables
+from milo import audit
+from milo.kube import changes, objects, preconditions, queries, reading_tables
 from milo.kube.kinds import Act, Reading
 from milo.kube.negotiation import CSV, respond_csv, wants
+from milo.kube.preconditions import IF_MATCH
 from milo.kube.views import KubeView
 
 
@@ -23,6 +27,7 @@ class ActView(KubeView):
     """POST of `{"spec": {...}}` to an act of the object."""
 
     of: ClassVar[Any] = None
+    preconditions = (IF_MATCH,)
 
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         act: Act = self.of
@@ -31,9 +36,21 @@ class ActView(KubeView):
         self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
         raw = self.request._request.body
         spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
-        with self.acting():
+        # the outermost act decides whether all is rolled back, so a dry run begins before it
+        with self.acting(), self._as_seen(row):
             done = act.call(row, spec, actor=self.actor)
         return self.one(self.shown(done))
+
+    @contextmanager
+    def _as_seen(self, row: Any) -> Iterator[None]:
+        """With If-Match, hold the lock of the object from before its revision is compared until the act is done."""
+        if IF_MATCH not in self.request.headers:
+            yield
+            return
+        with audit.act():
+            self.kind.lock(row)
+            preconditions.expected_version(self.request.headers, changes.version_of(row))
+            yield
 
 
 class ReadingView(KubeView):

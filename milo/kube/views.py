@@ -46,6 +46,8 @@ class KubeView(APIView):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     content_encodings: ClassVar[tuple[str, ...]] = ()
     """Of request bodies, besides `identity`."""
+    preconditions: ClassVar[tuple[str, ...]] = ()
+    """Headers of a POST that say which revision the client has seen."""
     name_sent = ""
     revision_shown = ""
     # of the operations that Kubernetes defines, which ignore parameters that they do not know
@@ -60,7 +62,7 @@ class KubeView(APIView):
         if request.method not in ("GET", "HEAD"):
             bodies.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
         if request.method == "POST":
-            preconditions.refuse(request.headers)
+            preconditions.refuse(request.headers, self.preconditions)
 
     def check_parameters(self) -> None:
         """Refuse values of Kubernetes' own parameters that are not understood, also where nothing reads them."""

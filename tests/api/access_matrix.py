@@ -237,7 +237,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{BILLING}/approvalrequests": _everywhere(),
     REQUEST: _object(WRITERS),
     f"{REQUEST}/status": _read(),
-    f"{REQUEST}/approve": _act(frozenset({APPROVER}), COMMENT),
+    f"{REQUEST}/approve": _act(frozenset({APPROVER}), _spec(comment="as agreed", reviewedHash="")),
     f"{REQUEST}/reject": _act(frozenset({APPROVER}), COMMENT),
     # a request is its requester's, whatever the roles: here the operator's
     f"{REQUEST}/withdraw": _act(frozenset({OPERATOR}), COMMENT),

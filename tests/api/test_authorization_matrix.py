@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import TestCase
 from django.urls import URLResolver, get_resolver
 
-from billing.models import Suspension
+from billing.models import ApprovalRequest, Suspension
 from billing.services.approvals import request_approval
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import suspend
@@ -150,18 +150,27 @@ class AuthorizationMatrix(TestCase):
         return self.send(api, method, address(route, prefix), case, prefix)
 
     def send(self, api: Api, method: str, path: str, case: Case, prefix: str) -> Answer:
-        body: Any = case.body(prefix) if case.body else None
+        body = body_of(path, case, prefix)
         if method == "PUT":
             body = self.as_read(path.replace(f"{MISSING}-", f"{OWN}-"))
-        if path.endswith("/resolvesuspension"):
-            opened = Suspension.objects.filter(account__name=f"{prefix}-suspended").first()
-            body["spec"]["suspension"] = str(opened.uid if opened else uuid4())
         query = "&".join(filter(None, ["" if method in ("GET", "WATCH") else "dryRun=All", case.query]))
         answer = api.call(method.replace("WATCH", "GET"), f"{path}?{query}", body)
         return answer
 
     def as_read(self, path: str) -> Any:
         return self.people[OPERATOR].get(path).json
+
+
+def body_of(path: str, case: Case, prefix: str) -> Any:
+    """The body that is sent to `path`, about the objects of `prefix`."""
+    body: Any = case.body(prefix) if case.body else None
+    if path.endswith("/resolvesuspension"):
+        opened = Suspension.objects.filter(account__name=f"{prefix}-suspended").first()
+        body["spec"]["suspension"] = str(opened.uid if opened else uuid4())
+    if path.endswith("/approve"):
+        request = ApprovalRequest.objects.filter(name=f"{prefix}-request").first()
+        body["spec"]["reviewedHash"] = request.reviewed_hash if request else "0"
+    return body
 
 
 def targeted() -> Iterator[tuple[str, str, Case]]:

@@ -10,7 +10,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals import expire_overdue
 from projects.models import Organization
 from tests import make
-from tests.api.client import BILLING, Api, nothing_changes
+from tests.api.client import ACCOUNTS, BILLING, Api, nothing_changes
 
 REQUESTS = f"{BILLING}/namespaces/acme-corp/approvalrequests"
 TERMS = {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}
@@ -59,7 +59,14 @@ def decide(act: str, admin: Api, approver: Api) -> dict[str, Any]:
         assert expire_overdue() == 1
         return admin.get(f"{REQUESTS}/longer").done()
     decider = admin if act == "withdraw" else approver
-    return decider.post(f"{REQUESTS}/longer/{act}", COMMENT).done()
+    return decider.post(f"{REQUESTS}/longer/{act}", decision(act, comment="seen")).done()
+
+
+def decision(act: str, **spec: str) -> dict[str, Any]:
+    """The body of an act, about the request as it is now."""
+    if act == "approve":
+        spec["reviewedHash"] = ApprovalRequest.objects.get().reviewed_hash
+    return {"spec": spec}
 
 
 def test_a_pending_request_is_neither_approved_nor_not(pending: dict[str, Any]) -> None:
@@ -92,7 +99,7 @@ def test_who_decides_a_decided_request_comes_too_late(
 ) -> None:
     phase = decide(act, admin, approver)["status"]["phase"]
     who = approver if late in ("approve", "reject") else admin
-    for body in ({}, {} if late == "renew" else COMMENT):
+    for body in (decision(late), decision(late) if late == "renew" else decision(late, comment="seen")):
         with nothing_changes():
             status = who.post(f"{REQUESTS}/longer/{late}", body).refused(409, "Conflict")
         assert status["message"] == f"request longer is {phase} already"
@@ -105,5 +112,28 @@ def test_who_decides_after_its_time_comes_too_late(
     overdue()
     who = approver if late in ("approve", "reject") else admin
     with nothing_changes():
-        status = who.post(f"{REQUESTS}/longer/{late}", {}).refused(409, "Conflict")
+        status = who.post(f"{REQUESTS}/longer/{late}", decision(late)).refused(409, "Conflict")
     assert status["message"] == "request longer has expired; ask again"
+
+
+def test_an_approval_names_what_was_reviewed(admin: Api, approver: Api, pending: dict[str, Any]) -> None:
+    path, seen = f"{REQUESTS}/longer/approve", pending["status"]["reviewedHash"]
+    with nothing_changes():
+        for body in ({}, COMMENT, {"spec": {"reviewedHash": ""}}, {"spec": {"reviewedHash": None}}):
+            answer = approver.post(path, body)
+            answer.refused(422, "Invalid")
+            assert "spec.reviewedHash" in answer.causes()
+        approver.post(path, {"spec": {"reviewedHash": seen[::-1]}}).refused(409, "Conflict")
+    assert approver.post(path, {"spec": {"reviewedHash": seen}}).done()["status"]["phase"] == "Approved"
+
+
+def test_a_renewed_request_is_not_approved_by_the_hash_of_before(
+    admin: Api, approver: Api, pending: dict[str, Any]
+) -> None:
+    admin.patch(f"{ACCOUNTS}/us", {"spec": {"displayName": "Other than reviewed"}}).done()
+    renewed = admin.post(f"{REQUESTS}/longer/renew").done()
+    assert renewed["status"]["reviewedHash"] != pending["status"]["reviewedHash"]
+    body = {"spec": {"reviewedHash": pending["status"]["reviewedHash"]}}
+    with nothing_changes():
+        status = approver.post(f"{REQUESTS}/longer/approve", body).refused(409, "Conflict")
+    assert "look at status.reviewed again" in status["message"]

@@ -95,7 +95,8 @@ def test_an_account_comes_back_by_evidence_and_a_second_person(
     name = request["metadata"]["name"]
     with nothing_changes():
         admin.post(f"{REQUESTS}/{name}/approve", {}).refused(403, "Forbidden")
-    decided = approver.post(f"{REQUESTS}/{name}/approve", {"spec": {"comment": "paid"}}).done()
+    decision = {"comment": "paid", "reviewedHash": request["status"]["reviewedHash"]}
+    decided = approver.post(f"{REQUESTS}/{name}/approve", {"spec": decision}).done()
     assert (decided["status"]["phase"], decided["status"]["decider"]) == ("Approved", "user:approver")
     assert operator.get(US).done()["status"]["phase"] == "Ready"
 
@@ -104,10 +105,11 @@ def test_what_has_changed_since_the_request_stands_in_the_message_too(
     operator: Api, admin: Api, approver: Api, account: BillingAccount
 ) -> None:
     terms = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
-    name = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)["metadata"]["name"]
+    request = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)
+    name, seen = request["metadata"]["name"], request["status"]["reviewedHash"]
     operator.patch(US, {"spec": {"displayName": "Ours"}}).done()
     with nothing_changes():
-        status = approver.post(f"{REQUESTS}/{name}/approve", {}).refused(409, "Conflict")
+        status = approver.post(f"{REQUESTS}/{name}/approve", {"spec": {"reviewedHash": seen}}).refused(409, "Conflict")
     # kubectl prints the message alone
     assert "reviewed.displayName: was " in status["message"]
     assert ", is Ours" in status["message"]

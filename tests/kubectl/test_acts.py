@@ -52,8 +52,11 @@ def test_wait_tells_an_approved_request_from_a_rejected_and_a_pending_one(
         )
         if act:
             path = f"/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/approvalrequests/longer-{account}/{act}"
-            approver("create", "--raw", path, "-f-", stdin='{"spec": {"comment": "seen"}}')
-            late = approver.refused("create", "--raw", path, "-f-", stdin='{"spec": {"comment": "seen"}}')
+            read = "-o=jsonpath={.status.reviewedHash}"
+            seen = {"reviewedHash": approver("get", "apr", f"longer-{account}", read)} if act == "approve" else {}
+            decision = json.dumps({"spec": {"comment": "seen", **seen}})
+            approver("create", "--raw", path, "-f-", stdin=decision)
+            late = approver.refused("create", "--raw", path, "-f-", stdin=decision)
             assert late.startswith("Error from server (Conflict): ")
             assert "already" in late
     met = {

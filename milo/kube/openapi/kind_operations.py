@@ -123,12 +123,12 @@ def _act(view: ActView, method: str, path: str) -> Operation | None:
         **about(kind, act.name, "post"),
         summary=f"{act.name.capitalize()} a {kind.kind}",
         description=f"{act.description} {allowed(kind, 'create', act.name)}",
-        parameters=(*place(kind), parameters.DRY_RUN, parameters.INCLUDE_OBJECT),
+        parameters=(*place(kind), parameters.DRY_RUN, parameters.INCLUDE_OBJECT, parameters.IF_MATCH),
         body=manifests.body(kind, act),
         body_example={"spec": dict(act.example)},
         answer=manifests.manifest(kind),
         answer_example=manifests.example(kind),
-        refuses=OF_CREATE,
+        refuses=OF_WRITE,
     )
 
 
