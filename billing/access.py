@@ -16,7 +16,7 @@ ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
 APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
 USAGE_EVENTS = "usageevents"
 KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
-ASK = ("withdraw", "renew")
+ASK = ("withdraw", "renew", "takeover")
 
 
 def declare_rules() -> None:

@@ -199,7 +199,7 @@ def declare_guards() -> None:
         _fixed_until_purge(
             "approval_decision_fixed",
             APPROVAL,
-            "phase decider decided_at last_editor reviewed_hash expires_at".split(),
+            "phase decider decided_at taken_over_by last_editor editors reviewed_hash expires_at".split(),
             "comment reviewed".split(),
             once="OLD.phase <> 'Pending'",
         ),

@@ -85,7 +85,7 @@ def test_a_closed_account_is_reopened_to_the_phase_before(account: BillingAccoun
     suspend(account.pk, reason_code="ManualReview", message="under review", actor=OPERATOR)
     approve(ask(account).pk, actor=APPROVER)
     request = ask(account, "Reopen")
-    with refused(Forbidden, "you last changed the account"):
+    with refused(Forbidden, "you changed the account since its last approval"):
         approve(request.pk, actor=APPROVER)
     approve(request.pk, actor=Actor("user:second-approver", APPROVER.roles))
     account.refresh_from_db()
@@ -140,26 +140,26 @@ def test_whoever_last_changed_the_account_never_approves(account: BillingAccount
     editor = Actor("user:editor", frozenset({"finance-operator", "finance-approver"}))
     renamed(account, editor)
     request = ask(account)
-    with refused(Forbidden, "you last changed the account"):
+    with refused(Forbidden, "you changed the account since its last approval"):
         approve(request.pk, actor=editor)
-    assert approve(request.pk, actor=APPROVER).last_editor == "user:editor"
+    assert approve(request.pk, actor=APPROVER).editors == "\nuser:editor\n"
 
 
 def test_whoever_resolved_the_suspension_never_approves_the_reactivation(account: BillingAccount) -> None:
     resolver = Actor(OPERATOR.name, frozenset({"finance-operator", "finance-approver"}))
     request = ask(resolved(account), "Reactivate")
-    with refused(Forbidden, "you last changed the account"):
+    with refused(Forbidden, "you changed the account since its last approval"):
         approve(request.pk, actor=resolver)
 
 
 def test_the_database_keeps_four_eyes_when_the_service_is_bypassed(account: BillingAccount) -> None:
     request = ask(account)
-    for decider in (request.requester, "user:editor"):
+    for decider in (request.requester, "user:heir", "user:last", "user:one", "user:two"):
         with nothing_changes(), pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE billing_approvalrequest SET phase = 'Approved', decider = %s, decided_at = requested_at,"
-                " last_editor = 'user:editor' WHERE id = %s",
-                [decider, request.pk],
+                " taken_over_by = 'user:heir', last_editor = 'user:last', editors = %s WHERE id = %s",
+                [decider, "\nuser:one\n\nuser:two\n", request.pk],
             )
 
 

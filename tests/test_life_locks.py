@@ -98,7 +98,7 @@ def test_a_charge_is_settled_once(account: BillingAccount) -> None:
 def test_a_request_is_decided_once(account: BillingAccount) -> None:
     request = make.a_request(account)
     refusal = partial(reject, request.pk, comment="no", actor=make.APPROVER)
-    assert isinstance(then(partial(approve, request.pk, actor=make.APPROVER), refusal), Invalid)
+    assert isinstance(then(partial(approve, request.pk, actor=make.APPROVER), refusal), Conflict)
     request.refresh_from_db()
     assert request.phase == "Approved"
 

@@ -1,6 +1,6 @@
 """Random sequences of all acts by random actors: whatever is done, and in whatever order, the rules hold."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -93,7 +93,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.accounts = [self.an_opened_account() for _ in range(2)]
         self.projects = [self.a_project(number) for number in range(3)]
         self.payers: dict[int, int] = {}
-        self.editors = {account.pk: make.PLATFORM.name for account in self.accounts}
+        self.editors: dict[int, set[str]] = defaultdict(set)
         self.edits: Counter[int] = Counter()
         self.reviewed: dict[int, int] = {}
         self.owed: Counter[tuple[str, UUID, UUID, str]] = Counter()
@@ -118,7 +118,7 @@ class Lifecycle(RuleBasedStateMachine):
         return result
 
     def edited(self, account: int, person: str) -> None:
-        self.editors[account] = person
+        self.editors[account].add(person)
         self.edits[account] += 1
 
     def owe(self, about: str, account: BillingAccount, cause: UUID, *addresses: str) -> None:
@@ -271,7 +271,8 @@ class Lifecycle(RuleBasedStateMachine):
         actor = self.people[who]
         if not self.act(f"approve {request.act}", lambda: approve(request.pk, comment="agreed", actor=actor)):
             return
-        assert actor.name not in (request.requester, self.editors[account.pk])
+        assert actor.name not in {request.requester, *self.editors[account.pk]}
+        self.editors[account.pk].clear()
         assert "finance-approver" in ROLES[who]
         assert self.reviewed[request.pk] == self.edits[account.pk]
         after = BillingAccount.objects.get(pk=account.pk)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from billing.access import APPROVALS
-from billing.admin.decision_acts import Approve, Reject, Renew, Withdraw
+from billing.admin.decision_acts import Approve, Reject, Renew, TakeOver, Withdraw, requester_of
 from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
@@ -91,7 +91,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
                     "account_link",
                     "phase_badge",
                     "justification",
-                    "requester",
+                    "asked_by",
                     "requested_at",
                     "expires_at",
                     "decider",
@@ -103,7 +103,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         ),
         METADATA,
     )
-    object_actions = (Approve, Reject, Renew, Withdraw)
+    object_actions = (Approve, Reject, Renew, Withdraw, TakeOver)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
         requests: QuerySet[ApprovalRequest] = super().get_queryset(request)
@@ -112,6 +112,10 @@ class ApprovalRequestAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: ApprovalRequest) -> str:
         return link(row.account)
+
+    @admin.display(description=gettext_lazy("requester"))
+    def asked_by(self, row: ApprovalRequest) -> str:
+        return requester_of(row)
 
     @admin.display(description=gettext_lazy("proposed change"))
     def summary(self, row: ApprovalRequest) -> str:

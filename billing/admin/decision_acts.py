@@ -18,7 +18,20 @@ from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
 from milo.admin.panels import instant, lines, link
+from milo.identity.actors import is_deactivated
 from projects.admin.resources import SeenAction, SeenForm
+
+
+def requester_of(request: ApprovalRequest) -> str:
+    """Who asked, who took the request over, and whether the one who stands by it is deactivated."""
+    told = [request.requester]
+    if request.taken_over_by:
+        told.append(_("taken over by %(person)s") % {"person": request.taken_over_by})
+    if request.phase == ApprovalRequest.Phase.PENDING and is_deactivated(request.owner):
+        told.append(
+            _("%(person)s is deactivated: another person must take the request over") % {"person": request.owner}
+        )
+    return lines(told)
 
 
 class ApproveForm(SeenForm):
@@ -55,7 +68,7 @@ class Decision(SeenAction):
             (_("Request"), link(request)),
             (_("Act"), request.get_act_display()),
             (_("Billing account"), link(request.account)),
-            (_("Requester"), request.requester),
+            (_("Requester"), requester_of(request)),
             (_("Justification"), request.justification),
             *([(_("What is proposed"), lines(change(request)))] if request.proposal else []),
             (_("Expires at"), instant(request.expires_at)),
@@ -89,7 +102,7 @@ class Approve(Decision):
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
-        return actor.name not in (row.requester, reviews.last_editor(row.account))
+        return actor.name not in {row.requester, row.taken_over_by, *reviews.editors(row.account)}
 
 
 class Reject(Decision):
@@ -106,7 +119,25 @@ class OwnRequest(Decision):
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
-        return actor.name == row.requester
+        return actor.name == row.owner
+
+
+class TakeOver(Decision):
+    """For anybody who may ask, once the person who stands by the request is deactivated."""
+
+    name = "takeover"
+    title = gettext_lazy("Take over")
+    icon = "move_up"
+    act = "takeover"
+    decide = staticmethod(approvals.takeover)
+
+    @classmethod
+    def offered(cls, row: ApprovalRequest) -> bool:
+        return super().offered(row) and is_deactivated(row.owner)
+
+    def facts(self) -> Facts:
+        will = _("You stand by the request from now on: you may renew or withdraw it, and never approve it.")
+        return [*super().facts(), (_("What will happen"), will)]
 
 
 class Withdraw(OwnRequest):

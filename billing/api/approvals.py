@@ -58,6 +58,10 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
         ),
     )
     requester = serializers.CharField(help_text=gettext_lazy("Who asks; never the one who approves."))
+    takenOverBy = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("Who stands by the request since its requester was deactivated; never approves it."),
+    )
     requestedAt = serializers.DateTimeField(help_text=gettext_lazy("When it was asked (UTC)."))
     expiresAt = serializers.DateTimeField(help_text=gettext_lazy("When the request expires undecided (UTC)."))
     decider = serializers.CharField(required=False, help_text=gettext_lazy("Who decided."))
@@ -117,6 +121,8 @@ class ApprovalRequestKind(Kind):
         "status.requester": "requester",
     }
     example = APPROVAL_REQUEST
+    # that a requester was deactivated shows at once, no revision says so
+    live = True
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
     acts = (
         _act(
@@ -127,6 +133,7 @@ class ApprovalRequestKind(Kind):
         ),
         _act("reject", gettext_lazy("Refuse, with a comment.")),
         _act("withdraw", gettext_lazy("Take one's own request back, with a comment.")),
+        _act("takeover", gettext_lazy("Stand by the request of a person who is deactivated, and never approve it.")),
         Act(
             "renew",
             lambda row, spec, *, actor: approvals.renew(row.pk, actor=actor),
@@ -136,7 +143,7 @@ class ApprovalRequestKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[ApprovalRequest]:
-        return ApprovalRequest.objects.select_related("organization", "account")
+        return ApprovalRequest.objects.select_related("organization", "account").with_deactivated()
 
     def lock(self, row: ApprovalRequest) -> None:
         BillingAccount.objects.locked().get(pk=row.account_id)
@@ -155,6 +162,7 @@ class ApprovalRequestKind(Kind):
                 "phase": row.phase,
                 "conditions": [_approved(row)],
                 "requester": row.requester,
+                "takenOverBy": row.taken_over_by,
                 "requestedAt": instant(row.requested_at),
                 "expiresAt": instant(row.expires_at),
                 "decider": row.decider,
@@ -193,10 +201,15 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
     """The condition `Approved`, by which `kubectl wait` tells what was decided from what is pending."""
     pending = row.phase == ApprovalRequest.Phase.PENDING
     approved = None if pending else row.phase == ApprovalRequest.Phase.APPROVED
-    message = row.comment
+    reason, message = row.phase, row.comment
     if pending:
         message = f"Waits until {instant(row.expires_at)} for a second person to decide"
-    return condition("Approved", approved, row.decided_at or row.requested_at, row.phase, message, row.generation)
+    if pending and row.owner_deactivated:  # type: ignore[attr-defined]
+        reason, message = (
+            "RequesterDeactivated",
+            f"{row.owner} is deactivated: another person must take the request over",
+        )
+    return condition("Approved", approved, row.decided_at or row.requested_at, reason, message, row.generation)
 
 
 def _subject(manifest: dict[str, Any]) -> str:

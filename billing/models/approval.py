@@ -1,17 +1,22 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Case, F, OuterRef, Q, Subquery, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Concat, Replace
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_fsm import transition
 
 from billing.models.account import BillingAccount
-from billing.models.suspension import Suspension
+from billing.models.edits import REVIEWED, edits
 from milo import audit
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+
+_NAME_BETWEEN_LINE_FEEDS: Any = Concat(Value("\n"), F("decider"), Value("\n"))
 
 
 class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
@@ -23,21 +28,29 @@ class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
         """Pending requests whose time ran out before the instant `at` (UTC), or before now."""
         return self.pending().filter(expires_at__lte=at or timezone.now())
 
+    def approved(self) -> "ApprovalRequestQuerySet":
+        """Requests to which a second person agreed."""
+        return self.filter(phase=ApprovalRequest.Phase.APPROVED)
+
+    def with_deactivated(self) -> "ApprovalRequestQuerySet":
+        """Requests annotated with `owner_deactivated`: whether the person who stands by it cannot log in any more."""
+        person = Case(When(taken_over_by="", then=F("requester")), default=F("taken_over_by"))
+        gone = User.objects.filter(is_active=False).annotate(actor=Concat(Value("user:"), F("username")))
+        return self.annotate(stands_by=person).annotate(
+            owner_deactivated=Exists(gone.filter(actor=OuterRef("stands_by")))
+        )
+
     def awaiting(self, person: str) -> "ApprovalRequestQuerySet":
-        """Requests that `person` (an actor's name) could approve now: asked for, and last edited, by somebody else."""
-        account = BillingAccount.history.filter(id=OuterRef("account")).order_by("-history_date", "-history_id")
-        reason = Suspension.history.filter(account=OuterRef("account")).order_by("-history_date", "-history_id")
-        waiting = self.pending().filter(expires_at__gt=timezone.now()).exclude(requester=person)
-        return waiting.annotate(
-            account_edited_at=Subquery(account.values("history_date")[:1]),
-            suspension_edited_at=Subquery(reason.values("history_date")[:1]),
-            editor=Case(
-                When(
-                    suspension_edited_at__gt=F("account_edited_at"), then=Subquery(reason.values("history_user_id")[:1])
-                ),
-                default=Subquery(account.values("history_user_id")[:1]),
-            ),
-        ).exclude(editor=person)
+        """Requests that `person` (an actor's name) could approve now.
+
+        They are asked for, taken over, and edited since the last approval, by others, of whom the one who stands by it
+        is not deactivated.
+        """
+        waiting = self.pending().filter(expires_at__gt=timezone.now())
+        waiting = waiting.exclude(requester=person).exclude(taken_over_by=person).with_deactivated()
+        edited = [edits(model, OuterRef("account"), ApprovalRequest.objects.approved()) for model in REVIEWED]
+        own = [~Exists(rows.filter(history_user_id=person)) for rows in edited]
+        return waiting.filter(*own, Q(owner_deactivated=False))
 
 
 class ApprovalRequest(PhaseLoading, Resource):
@@ -71,7 +84,18 @@ class ApprovalRequest(PhaseLoading, Resource):
     requested_at = models.DateTimeField(_("requested at"), editable=False)
     expires_at = models.DateTimeField(_("expires at"), editable=False)
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.PENDING, editable=False)
+    taken_over_by = models.CharField(
+        _("taken over by"), max_length=200, blank=True, default="", db_default="", editable=False
+    )
     last_editor = models.CharField(_("last editor of what was approved"), max_length=200, blank=True, editable=False)
+    editors = models.TextField(
+        _("editors of what was approved"),
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("Everybody who changed it since the approval before: each name between two line feeds."),
+    )
     decider = models.CharField(_("decider"), max_length=200, blank=True, editable=False)
     decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
     comment = models.TextField(_("comment"), blank=True)
@@ -106,7 +130,13 @@ class ApprovalRequest(PhaseLoading, Resource):
             ),
             # four eyes, whatever the code above forgets
             models.CheckConstraint(
-                condition=~Q(phase="Approved") | (~Q(decider=F("requester")) & ~Q(decider=F("last_editor"))),
+                condition=~Q(phase="Approved")
+                | (
+                    ~Q(decider=F("requester"))
+                    & ~Q(decider=F("taken_over_by"))
+                    & ~Q(decider=F("last_editor"))
+                    & Q(editors=Replace("editors", _NAME_BETWEEN_LINE_FEEDS, Value("")))
+                ),
                 name="approval_four_eyes",
             ),
             # a decision that nobody answers for
@@ -121,9 +151,9 @@ class ApprovalRequest(PhaseLoading, Resource):
         ]
 
     @transition("phase", source=Phase.PENDING, target=Phase.APPROVED)
-    def approve(self, decider: str, at: datetime, comment: str, last_editor: str) -> None:
-        """A second person agrees."""
-        self.last_editor = last_editor
+    def approve(self, decider: str, at: datetime, comment: str, editors: Collection[str]) -> None:
+        """A second person agrees, who is none of the `editors`."""
+        self.editors = "".join(f"\n{name}\n" for name in sorted(editors))
         self._decided(decider, at, comment)
 
     @transition("phase", source=Phase.PENDING, target=Phase.REJECTED)
@@ -144,6 +174,15 @@ class ApprovalRequest(PhaseLoading, Resource):
     def renew(self, reviewed: dict[str, Any], reviewed_hash: str, expires_at: datetime) -> None:
         """The requester stands by the request for the account as it is now."""
         self.reviewed, self.reviewed_hash, self.expires_at = reviewed, reviewed_hash, expires_at
+
+    @property
+    def owner(self) -> str:
+        """Return who stands by the request: the requester, or whoever took it over."""
+        return self.taken_over_by or self.requester
+
+    def take_over(self, person: str) -> None:
+        """Another person stands by the request of one who is deactivated."""
+        self.taken_over_by = person
 
     def _decided(self, decider: str, at: datetime, comment: str) -> None:
         self.decider, self.decided_at, self.comment = decider, at, comment

@@ -1,6 +1,6 @@
 """Approval requests: what moves money or responsibility takes effect only when a second person agrees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from billing.services import accounts, closures, holds, notices, reactivations, 
 from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
+from milo.identity.actors import is_deactivated
 from milo.kube import managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
@@ -128,22 +129,24 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
     """Approve a request; it takes effect in the same transaction, or nothing happens.
 
     `reviewed_hash` is that of the review on which the approver decides (`status.reviewedHash`). Raises `Forbidden`
-    without the right, and to the requester and whoever last changed the account (superusers included); `Conflict`
-    where the request is decided or expired; `StaleReview` where the request stands for another review by now, and
-    where the account has changed since, with the difference; `Invalid` where its act could not take effect now.
+    without the right, and to who asked, took it over, or changed the account since its last approval (superusers
+    included); `Conflict` where the request is decided or expired, or who stands by it is deactivated; `StaleReview`
+    where the request stands for another review by now, and where the account has changed since, with the difference;
+    `Invalid` where its act could not take effect now.
     """
     with audit.act():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="approve")
         _refuse_decided(request)
-        editor = reviews.last_editor(account)
-        _refuse_own(request, editor, actor)
+        editors = reviews.editors(account)
+        _refuse_own(request, editors, actor)
+        _refuse_abandoned(request)
         _refuse_unseen(request, reviewed_hash)
         _refuse_stale(request, account)
         effect = EFFECTS[request.act]
         if causes := effect.causes(account, request):
             raise Invalid.because(causes, _("this cannot take effect now"))
-        request.approve(actor.name, audit.ledger_time(account), comment, editor)
+        request.approve(actor.name, audit.ledger_time(account), comment, editors)
         audit.save_as(actor, request, reason="Approved", why=comment)
         with provenance.allowed_by(request.uid), managers.writing_as(f"approvalrequest/{request.name}"):
             effect.apply(account, request, actor=actor)
@@ -175,8 +178,8 @@ def withdraw(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
     with audit.act():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="withdraw")
-        if actor.name != request.requester:
-            raise Forbidden(_("only %(requester)s can withdraw this request") % {"requester": request.requester})
+        if actor.name != request.owner:
+            raise Forbidden(_("only %(requester)s can withdraw this request") % {"requester": request.owner})
         _refuse_decided(request)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
@@ -192,8 +195,8 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
     with audit.act():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="renew")
-        if actor.name != request.requester:
-            raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.requester})
+        if actor.name != request.owner:
+            raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.owner})
         _refuse_decided(request)
         _review(request, account, audit.ledger_time(account))
         return audit.save_as(actor, request, reason="ApprovalRenewed")
@@ -212,6 +215,23 @@ def relabel_request(
         return managers.relabel(
             request, metadata, reason="ApprovalRelabelled", actor=actor, resource_version=resource_version
         )
+
+
+def takeover(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
+    """Stand by the pending request of a person who is deactivated, so that it can be approved, renewed or withdrawn.
+
+    Whoever takes it over never approves it. Raises `Forbidden`, and `Conflict` where it is decided or expired, or where
+    the person who stands by it is active.
+    """
+    with audit.act():
+        _account, request = _lock(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="takeover")
+        _refuse_decided(request)
+        if not is_deactivated(request.owner):
+            message = _("%(person)s, who stands by this request, is active and can renew or withdraw it")
+            raise Conflict(message % {"person": request.owner})
+        request.take_over(actor.name)
+        return audit.save_as(actor, request, reason="ApprovalTakenOver", why=comment)
 
 
 def expire_overdue() -> int:
@@ -263,11 +283,17 @@ def _refuse_decided(request: ApprovalRequest) -> None:
         raise Conflict(_("request %(name)s has expired; ask again") % {"name": request.name})
 
 
-def _refuse_own(request: ApprovalRequest, editor: str, actor: Actor) -> None:
-    if actor.name == request.requester:
+def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
+    if actor.name in (request.requester, request.taken_over_by):
         raise Forbidden(_("you asked for this; a second person must approve it"))
-    if actor.name == editor:
-        raise Forbidden(_("you last changed the account; another person must approve this"))
+    if actor.name in editors:
+        raise Forbidden(_("you changed the account since its last approval; another person must approve this"))
+
+
+def _refuse_abandoned(request: ApprovalRequest) -> None:
+    if is_deactivated(request.owner):
+        message = _("%(person)s, who stands by this request, is deactivated: another person must take it over first")
+        raise Conflict(message % {"person": request.owner})
 
 
 def _refuse_unseen(request: ApprovalRequest, reviewed_hash: str) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from billing.models import BillingAccount, Suspension
+from billing.models import ApprovalRequest, BillingAccount, Suspension
+from billing.models.edits import REVIEWED, edits
 
 
 def reviewed(account: BillingAccount) -> dict[str, Any]:
@@ -43,10 +44,11 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str,
     ]
 
 
-def last_editor(account: BillingAccount) -> str:
-    """Who last changed what an approval of this account would rest on: the account or one of its suspensions."""
-    newest = account.history.order_by("-history_date", "-history_id").first()
-    suspension = Suspension.history.filter(account_id=account.pk).order_by("-history_date", "-history_id").first()
-    rows = [row for row in (newest, suspension) if row is not None]
-    editor: str = max(rows, key=lambda row: row.history_date).history_user_id if rows else ""
-    return editor
+def editors(account: BillingAccount) -> frozenset[str]:
+    """Return everybody who changed what an approval of this account rests on since its last approval.
+
+    That are the columns that `reviewed` reads; labels, annotations and what the platform does by itself change none.
+    """
+    approved = ApprovalRequest.objects.approved()
+    rows = (edits(model, account.pk, approved) for model in REVIEWED)
+    return frozenset(name for found in rows for name in found.values_list("history_user_id", flat=True))

@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from milo.access import Actor
 from milo.identity.access import PLATFORM_ADMIN
 
+PERSON = "user:"
+"""With what the name of an actor begins that is a person."""
 HELD = ("memberships__organization_id", "memberships__role", "groups__name")
 """What a user holds, in one query: a row for each pair of a membership and a group, None where there is none."""
 
@@ -15,6 +17,11 @@ HELD = ("memberships__organization_id", "memberships__role", "groups__name")
 def actor_of(user: User) -> Actor:
     """The actor that `user` is at this moment; roles are never cached, so that none outlives its grant."""
     return actor_with(user, User.objects.filter(pk=user.pk).values_list(*HELD))
+
+
+def is_deactivated(name: str) -> bool:
+    """Whether the actor of that name is a person who may not log in any more; who is unknown here is not."""
+    return User.objects.filter(username=name.removeprefix(PERSON), is_active=False).exists()
 
 
 def actor_with(user: User, held: Iterable[tuple[int | None, str, str | None]]) -> Actor:
@@ -32,7 +39,7 @@ def actor_with(user: User, held: Iterable[tuple[int | None, str, str | None]]) -
     if user.is_superuser:
         roles |= {PLATFORM_ADMIN, "finance-operator", "finance-approver", "auditor"}
     return Actor(
-        f"user:{user.get_username()}",
+        f"{PERSON}{user.get_username()}",
         frozenset(roles),
         {pk: frozenset(names) for pk, names in organizations.items()},
     )

@@ -28,7 +28,7 @@ from tests.admin.conftest import World
 from tests.ledger import nothing_changes
 
 OTHER = Actor.system("somebody-else")
-OWNER = "user:root"
+OWNER, LEAVER = "user:root", "user:leaver"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Case:
 
 def a_request(world: World) -> ApprovalRequest:
     return make.a_request(world.us, "Close", actor=Actor(OWNER, frozenset({"finance-operator"})))
+
+
+def of_one_who_left(world: World) -> ApprovalRequest:
+    make.a_person("leaver", is_active=False)
+    return make.a_request(world.us, "Close", actor=Actor(LEAVER, frozenset({"finance-operator"})))
 
 
 def renewed(request: ApprovalRequest) -> None:
@@ -88,6 +93,7 @@ CASES: dict[tuple[type, str], Case] = {
         (ApprovalRequest, act): Case(a_request, renewed, "Generation: 1 → 2", who=OWNER, answers=answers)
         for act, answers in (("approve", DECISION), ("reject", DECISION), ("withdraw", DECISION), ("renew", {}))
     },
+    (ApprovalRequest, "takeover"): Case(of_one_who_left, renewed, "Generation: 1 → 2", who=LEAVER, answers=DECISION),
 }
 
 

@@ -68,7 +68,7 @@ def test_who_last_changed_the_account_cannot_approve(world: World) -> None:
     assert offered(browser(person), request) == {"reject"}
     with nothing_changes():
         page = submit(browser(person), page_of(request, "approve"))
-    assert "you last changed the account" in errors(page)["__all__"][0]
+    assert "you changed the account since its last approval" in errors(page)["__all__"][0]
 
 
 @pytest.mark.parametrize("act", ["withdraw", "renew"])

@@ -241,6 +241,8 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{REQUEST}/reject": _act(frozenset({APPROVER}), COMMENT),
     # a request is its requester's, whatever the roles: here the operator's
     f"{REQUEST}/withdraw": _act(frozenset({OPERATOR}), COMMENT),
+    # who asked is active, and so nobody may take it over
+    f"{REQUEST}/takeover": {"POST": Case(409, WRITERS, body=COMMENT)},
     f"{REQUEST}/renew": _act(frozenset({OPERATOR}), _spec()),
     f"{INSIDE}/charges": _collection(NEW_CHARGE, frozenset({CHARGES}), CHARGE_READERS),
     f"{BILLING}/charges": _everywhere(CHARGE_READERS),

@@ -146,7 +146,9 @@ ATTACKS: dict[str, list[Attack]] = {
             decider="user:nobody",
             decided_at=_earlier("decided_at"),
             comment="changed",
+            taken_over_by="user:nobody",
             last_editor="user:nobody",
+            editors="\nuser:nobody\n",
             reviewed={},
             reviewed_hash="0",
             expires_at=_earlier("expires_at"),
@@ -182,6 +184,24 @@ ATTACKS: dict[str, list[Attack]] = {
                 phase="Approved",
                 decider="user:editor",
                 last_editor="user:editor",
+                decided_at=timezone.now(),
+            )
+        ),
+        Attack(
+            lambda w: update(
+                w.pending,
+                phase="Approved",
+                decider="user:editor",
+                editors="\nuser:another\n\nuser:editor\n",
+                decided_at=timezone.now(),
+            )
+        ),
+        Attack(
+            lambda w: update(
+                w.pending,
+                phase="Approved",
+                decider="user:heir",
+                taken_over_by="user:heir",
                 decided_at=timezone.now(),
             )
         ),

@@ -24,8 +24,8 @@ token never has more than its user, and less where it has scopes. Verbs are thos
 subresource of that name, for example `POST .../projects/website/archive`. Status and readings (GET subresources) are
 read by whoever may `get` the object, unless the list below each table says otherwise.
 
-Nobody deletes anything that the ledger names, and four eyes are not a role: whoever asked for an approval, or last
-changed the account, cannot approve it, superusers included. A superuser has `platform-admin`, `finance-operator`,
+Nobody deletes anything that the ledger names, and four eyes are not a role: who asked for an approval, took the
+request over, or changed the account since its last approval, cannot approve it, superusers included. A superuser has `platform-admin`, `finance-operator`,
 `finance-approver` and `auditor`.
 """
 
