@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0014_proof'),
+        ('billing', '0015_usage_digests'),
         ('projects', '0002_provenance'),
     ]
 
