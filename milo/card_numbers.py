@@ -23,10 +23,12 @@ _MACHINE_MADE = re.compile(
     r"(?![0-9a-z])",
     re.IGNORECASE,
 )
+_BETWEEN_IDS = re.compile(f"({_MACHINE_MADE.pattern})", re.IGNORECASE)
 # an ISO 11649 creditor reference in one piece or in groups of 4, as it is printed; its check digits are its own
 _CREDITOR_REFERENCE = re.compile(
     r"(?<![0-9A-Za-z])RF[0-9]{2}(?:[0-9A-Z]{1,21}|(?: [0-9A-Z]{4}){0,5}(?: [0-9A-Z]{1,4})?)(?![0-9A-Za-z])"
 )
+_DIGIT = re.compile(r"\d")
 _RUN = re.compile(rf"\d+(?:{_SEPARATORS}\d+)*")
 # nobody sees them: format and control characters, marks drawn over the character before
 _UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
@@ -76,6 +78,19 @@ def found_in(text: str) -> bool:
         return False
     seen = _CREDITOR_REFERENCE.sub(_without_reference, _MACHINE_MADE.sub("~", _as_seen(text)))
     return any(_holds(run) for run in _RUN.findall(seen))
+
+
+def masked(text: str) -> str:
+    """Return `text` with a star for each digit of the runs that hold a card number; ids and the rest stay readable."""
+    if not found_in(text):
+        return text
+    pieces = _BETWEEN_IDS.split(_as_seen(text))
+    pieces[::2] = [_RUN.sub(_stars, piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _stars(run: re.Match[str]) -> str:
+    return _DIGIT.sub("*", run[0]) if _holds(run[0]) else run[0]
 
 
 def _without_reference(match: re.Match[str]) -> str:

@@ -16,7 +16,6 @@ from milo import card_numbers
 
 # PostgreSQL repeats the whole row that broke a constraint
 _ROW = re.compile(r"^DETAIL:.*?(?=^(?:HINT|CONTEXT|QUERY|LINE \d+):|^$|\Z)", re.MULTILINE | re.DOTALL)
-_DIGITS = re.compile(r"\d")
 Event = MutableMapping[str, Any]
 
 
@@ -53,17 +52,16 @@ def only_tracebacks() -> Any:
 
 
 def without_card_numbers(_logger: Any, _method: str, event: Event) -> Event:
-    """Blank the digits of each text that holds a card number."""
+    """Mask the card numbers of each text."""
     for key, value in event.items():
-        if isinstance(value, str) and card_numbers.found_in(value):
-            event[key] = _DIGITS.sub("*", value)
+        if isinstance(value, str):
+            event[key] = card_numbers.masked(value)
     return event
 
 
 def _plain_traceback(out: TextIO, error: Any) -> None:
     text = _ROW.sub("DETAIL: (left out)\n", "".join(format_exception(*error)))
-    lines = (_DIGITS.sub("*", line) if card_numbers.found_in(line) else line for line in text.splitlines())
-    out.write("\n" + "\n".join(lines))
+    out.write("\n" + "\n".join(map(card_numbers.masked, text.splitlines())))
 
 
 _COMMON: list[Any] = [

@@ -19,6 +19,7 @@ from milo.asgi import application
 from milo.celery import app
 from milo.handler import OneHopHandler
 from milo.kube.views import KubeView
+from milo.logs import without_card_numbers
 from tests import make
 from tests.api.client import Api
 
@@ -142,3 +143,12 @@ def test_the_line_of_a_request_has_the_path_where_it_is_ours_and_never_the_query
     assert "4111" not in logged
     assert "secret" not in logged
     assert "?" not in logged
+
+
+def test_a_card_number_in_a_line_is_masked_and_the_rest_of_the_line_stays() -> None:
+    line = "Task pay[5ba77aa7-34ba-45f3-b600-13797e784e99] at 10:30: 4111 1111 1111 1111"
+    assert without_card_numbers(None, "", {"event": line})["event"] == f"{line[:-19]}**** **** **** ****"
+    # a duration may look like one, and so may the digits of an id, by which a task is found in the log
+    done = "Task 00000000-0000-4000-8000-00000000000a succeeded in "
+    logged = without_card_numbers(None, "", {"event": f"{done}0.081571761535672378s: 3"})["event"]
+    assert logged == f"{done}*.******************s: 3"

@@ -63,6 +63,8 @@ def test_every_card_number_is_found_and_none_comes_back() -> None:
         beside = chance.choice(["", "", a_uuid(chance)])
         text = among_words(f"{written(number, chance)} {beside}".strip(), chance)
         assert card_numbers.found_in(text), text
+        assert not card_numbers.found_in(masked := card_numbers.masked(text)), text
+        assert number not in masked
         for found in (
             card_numbers.causes({"note": [text]}, "spec"),
             causes({"creditCard": {"cardReference": text}}),
@@ -97,6 +99,7 @@ def test_what_holds_no_card_number_passes() -> None:
     for _round in range(HALF):
         text = chance.choice(NO_CARD_NUMBERS)(chance)
         assert not card_numbers.found_in(text), text
+        assert card_numbers.masked(text) == text
         assert causes({"creditCard": {"cardReference": text.strip()}}) == [] or text.isdigit(), text
 
 
