@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -46,6 +46,15 @@ class StaffSite(UnfoldAdminSite):
         return super().has_permission(request) and any(
             model_admin.has_module_permission(request) for model_admin in self._registry.values()
         )
+
+    def get_urls(self) -> list[Any]:
+        from milo.admin.sessions import SessionsView  # the site of the settings, which is made from this module
+
+        own = [
+            path("sessions/", self.admin_view(SessionsView.as_view()), name="sessions"),
+            path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
+        ]
+        return [*own, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {"attention": self.attention(request), **(extra_context or {})})

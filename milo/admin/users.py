@@ -8,6 +8,8 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -45,14 +47,19 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     fieldsets = (
         (None, {"fields": ("username", "password", "email", "first_name", "last_name")}),
         (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        (_("Times"), {"fields": ("last_login", "date_joined")}),
+        (_("Times"), {"fields": ("last_login", "date_joined", "sessions")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "sessions")
     filter_horizontal = ()
 
     @admin.display(description=_("platform roles"))
     def roles(self, user: User) -> str:
         return lines(group.name for group in user.groups.all())
+
+    @admin.display(description=_("sessions"))
+    def sessions(self, user: User) -> str:
+        address = reverse("admin:sessions_of", args=[user.pk])
+        return format_html('<a href="{}" class="text-link">{}</a>', address, _("where they are logged in"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")

@@ -3,6 +3,10 @@
 from datetime import timedelta
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from milo.settings.environment import number
 
 # a person at one address who fails too often waits; the API has tokens instead of passwords
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -16,6 +20,10 @@ AXES_LOCKOUT_CALLABLE = "milo.admin.lockout.locked_out"
 AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+# a session that is not used ends, and each ends after a working day
+MILO_SESSION_IDLE_MINUTES = number("MILO_SESSION_IDLE_MINUTES", 30)
+MILO_SESSION_HOURS = number("MILO_SESSION_HOURS", 12)
+SESSION_COOKIE_AGE = MILO_SESSION_HOURS * 3600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -32,6 +40,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("milo/admin.css")],
     "SCRIPTS": [lambda request: static("milo/admin.js")],
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
+    "ACCOUNT": {"navigation": [{"title": _("My sessions"), "link": reverse_lazy("admin:sessions")}]},
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254.604)",

@@ -43,6 +43,7 @@ def addresses(world: World) -> list[str]:
         if route.startswith("admin/"):
             model = route.split("/")[2] if route.count("/") > 2 else ""
             key = str(keys.get(model, 1))
+            route = route.replace("<int:user_id>", str(keys["user"]))
             for placeholder in ("<path:object_id>", "<path:content_type_id>", "<id>", "([^/]+)"):
                 route = route.replace(placeholder, key)
             route = route.replace("(?P<url>.*)", "nowhere/")

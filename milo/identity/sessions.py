@@ -1,0 +1,105 @@
+"""Sessions of the staff site: they end when idle or old, and are listed and ended by their digest."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+log = structlog.get_logger(__name__)
+STARTED, USED, ADDRESS = "milo_started", "milo_used", "milo_address"
+# a write per request would make every read a write
+USE_RECORDED_EVERY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSession:
+    """A session of a person. `id` is a digest of its key, which would let whoever reads it take the session over."""
+
+    id: str
+    started_at: datetime
+    used_at: datetime
+    address: str
+
+
+def start(request: HttpRequest, **kwargs: Any) -> None:
+    """Receiver of `user_logged_in`."""
+    now = timezone.now().timestamp()
+    address = request.META.get("REMOTE_ADDR", "")
+    request.session.update({STARTED: now, USED: now, ADDRESS: address})
+
+
+class SessionAgeMiddleware:
+    """Ends a session that was idle for MILO_SESSION_IDLE_MINUTES, or is MILO_SESSION_HOURS old."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # a client without the cookie, as one of the API, has no session to ask the database for
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
+            self._age(request)
+        return self.get_response(request)
+
+    def _age(self, request: HttpRequest) -> None:
+        now = timezone.now().timestamp()
+        if _has_ended(request.session, now):
+            logout(request)
+        elif now - request.session[USED] > min(USE_RECORDED_EVERY_SECONDS, settings.MILO_SESSION_IDLE_MINUTES * 6):
+            request.session[USED] = now
+
+
+def _has_ended(session: Any, now: float) -> bool:
+    """Whether a session is idle or old; one from before sessions had an age is both."""
+    idle, age = now - session.get(USED, 0), now - session.get(STARTED, 0)
+    return bool(idle > settings.MILO_SESSION_IDLE_MINUTES * 60 or age > settings.MILO_SESSION_HOURS * 3600)
+
+
+def digest(key: str | None) -> str:
+    """Return the id by which a session is named."""
+    return hashlib.sha256((key or "").encode()).hexdigest()
+
+
+def sessions_of(user: User) -> list[StaffSession]:
+    """Return the sessions in which a person is logged in, the one used last first."""
+    found = [
+        StaffSession(digest(key), _instant(data[STARTED]), _instant(data[USED]), data.get(ADDRESS, ""))
+        for key, data in _open(user)
+    ]
+    return sorted(found, key=lambda session: session.used_at, reverse=True)
+
+
+def end(user: User, *ids: str, by: User) -> int:
+    """End those of a person's sessions that `ids` names, all where it names none; return how many.
+
+    The next request of each is answered with the page to log in.
+    """
+    keys = [key for key, _data in _open(user) if not ids or digest(key) in ids]
+    count, _tables = Session.objects.filter(session_key__in=keys).delete()
+    log.info("sessions_ended", user=user.get_username(), by=by.get_username(), count=count)
+    return count
+
+
+def _open(user: User) -> Iterator[tuple[str, dict[str, Any]]]:
+    now = timezone.now()
+    for session in Session.objects.filter(expire_date__gt=now).iterator():
+        data = session.get_decoded()
+        if data.get(SESSION_KEY) == str(user.pk) and not _has_ended(data, now.timestamp()):
+            yield session.session_key, data
+
+
+def _instant(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+user_logged_in.connect(start, dispatch_uid="milo.identity.sessions")

@@ -1,0 +1,129 @@
+"""Sessions of the staff site end by themselves, are listed, and can be ended."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from tests import make
+from tests.admin.browser import browser, page_of, superuser
+
+HOME, SESSIONS = "/admin/", "/admin/sessions/"
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    return make.a_person("operator", groups=("finance-operator",), is_staff=True)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Move the clock of the sessions on, by minutes from now."""
+    now = timezone.now()
+
+    def move(minutes: float) -> None:
+        monkeypatch.setattr("milo.identity.sessions.timezone.now", lambda: now + timedelta(minutes=minutes))
+
+    move(0)
+    return move
+
+
+def is_in(client: Client) -> bool:
+    return client.get(HOME).status_code == 200
+
+
+def test_an_idle_session_ends_and_its_row_goes(person: User, later: Any) -> None:
+    client = browser(person)
+    later(29)
+    assert is_in(client)
+    later(60)
+    answer = client.get(HOME)
+    assert answer.headers["Location"].startswith("/admin/login/")
+    assert not Session.objects.exists()
+    later(29)
+    assert not is_in(client)
+
+
+def test_a_session_that_is_used_ends_after_twelve_hours(person: User, later: Any) -> None:
+    client = browser(person)
+    for minutes in range(0, 12 * 60, 25):
+        later(minutes)
+        assert is_in(client), minutes
+    later(12 * 60 + 1)
+    assert not is_in(client)
+
+
+def test_the_settings_say_how_long(person: User, later: Any, settings: Any) -> None:
+    settings.MILO_SESSION_IDLE_MINUTES, settings.MILO_SESSION_HOURS = 5, 1
+    idle, used = browser(person), browser(person)
+    for minutes in range(0, 60, 4):
+        later(minutes)
+        assert is_in(used)
+    later(61)
+    assert not is_in(used)
+    assert not is_in(idle)
+
+
+def test_a_form_that_is_posted_too_late_does_nothing(person: User, later: Any) -> None:
+    client, other = browser(person), browser(person)
+    later(31)
+    client.post(SESSIONS)
+    later(0)
+    assert is_in(other)
+
+
+def test_a_session_from_before_sessions_had_an_age_ends(person: User) -> None:
+    client = browser(person)
+    session = client.session
+    del session["milo_started"], session["milo_used"]
+    session.save()
+    assert not is_in(client)
+
+
+def test_requests_close_together_do_not_write_each(person: User, later: Any) -> None:
+    client = browser(person)
+    before = Session.objects.get().session_data
+    assert is_in(client)
+    assert Session.objects.get().session_data == before
+    later(2)
+    assert is_in(client)
+    assert Session.objects.get().session_data != before
+
+
+def test_a_person_sees_their_own_sessions_without_keys_and_ends_one_or_all_others(person: User) -> None:
+    here, there, elsewhere, foreign = browser(person), browser(person), browser(person), browser(make.a_person())
+    page = here.get(SESSIONS)
+    assert len(page.context["sessions"]) == 3
+    for key in Session.objects.values_list("session_key", flat=True):
+        assert key not in page.content.decode()
+    there_id = there.get(SESSIONS).context["present"]
+    here.post(SESSIONS, {"id": there_id})
+    assert [is_in(client) for client in (here, there, elsewhere)] == [True, False, True]
+    here.post(SESSIONS)
+    assert [is_in(client) for client in (here, elsewhere)] == [True, False]
+    assert "_auth_user_id" in foreign.session
+
+
+def test_nobody_but_a_superuser_sees_or_ends_the_sessions_of_another(person: User) -> None:
+    client, other = browser(person), make.a_person("auditor", groups=("auditor",), is_staff=True)
+    theirs = browser(other)
+    their_id = theirs.get(SESSIONS).context["present"]
+    address = f"{SESSIONS}{other.pk}/"
+    assert client.get(address).status_code == client.post(address).status_code == 403
+    client.post(SESSIONS, {"id": their_id})
+    assert is_in(theirs)
+
+
+def test_a_superuser_ends_all_sessions_of_a_person(person: User) -> None:
+    root, clients = superuser(), [browser(person), browser(person)]
+    address = f"{SESSIONS}{person.pk}/"
+    assert address in root.get(page_of(person)).content.decode()
+    assert len(root.get(address).context["sessions"]) == 2
+    root.post(address)
+    assert [is_in(client) for client in clients] == [False, False]
+    assert is_in(root)
+    assert root.get(f"{SESSIONS}4711/").status_code == 404
