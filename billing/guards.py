@@ -213,7 +213,7 @@ def declare_guards() -> None:
             ["account_id", "act", "phase"],
         ),
         _fixed_until_purge(
-            "hold_identity_fixed", HOLD, "id uid account_id type set_at set_by".split(), "reason".split()
+            "hold_identity_fixed", HOLD, "id uid account_id type set_at set_by".split(), "message reason".split()
         ),
         _fixed_until_purge(
             "hold_release_fixed",

@@ -1,8 +1,12 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate, pre_migrate
 
-from milo import letter_case  # noqa: F401  teaches each connection to SQLite
+from milo import (
+    data_folder,
+    letter_case,  # noqa: F401  teaches each connection to SQLite
+)
 from milo.append_only import install_after_migrate, lift_before_migrate
 
 
@@ -11,6 +15,7 @@ class MiloConfig(AppConfig):
     verbose_name = "Milo"
 
     def ready(self) -> None:
+        data_folder.close(settings.DATA_DIR)
         pre_migrate.connect(lift_before_migrate, dispatch_uid="milo.append_only")
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
 

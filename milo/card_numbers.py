@@ -30,8 +30,24 @@ _CREDITOR_REFERENCE = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(rf"\d+(?:{_SEPARATORS}\d+)*")
+# two blanks, a comma and a blank: between the numbers of a list too, so only numbers of a brand count
+_WIDE_SEPARATORS = r"[\s.,\-_/\u00b7\u2022\u2212]{1,3}"
+# with `+` for `*` the search would be quadratic in the length of a run
+_WIDE_RUN = re.compile(rf"\d+(?:{_WIDE_SEPARATORS}\d+)*")
+# ISO/IEC 7812: the numbers that the brands issue, by their first digits and their length
+_ISSUED = re.compile(
+    r"4\d{12}|4\d{15}|4\d{18}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11,16}|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d)\d{12,15}|62\d{14,17}"
+    r"|(?:5018|5020|5038|5[68]\d\d|6304|67\d\d)\d{9,15}"
+)
+# in the place of what has been found: no text that is searched has it, because nobody sees it
+_FOUND = "\x00"
+_PADDING = 4
+"""A number is padded into a digest where the rest of it has so few different characters."""
 # nobody sees them: format and control characters, marks drawn over the character before
 _UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
+# letters and symbols by category, and drawn as nothing
+_FILLERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def _as_seen(text: str) -> str:
@@ -45,39 +61,70 @@ def _seen(text: str) -> Iterator[str]:
         category = unicodedata.category(character)
         if category == "Pd":
             yield "-"
-        elif category not in _UNSEEN or character.isspace():
+        elif character not in _FILLERS and (category not in _UNSEEN or character.isspace()):
             yield character
 
 
 def _holds(run: str) -> bool:
-    """Whether a stretch of whole groups of `run` is a card number, so that a neighbour number hides none.
-
-    Linear in the length of `run`: an annotation may have 256 KiB of digits.
-    """
+    """Whether a stretch of whole groups of `run` is a card number, so that a neighbour number hides none."""
     groups = re.split(_SEPARATORS, run)
-    borders = [0, *accumulate(map(len, groups))]
+    return any(_passing("".join(groups), [0, *accumulate(map(len, groups))]))
+
+
+def _holds_issued(run: str) -> bool:
+    """As `_holds`, of groups that are further apart: only a number that some brand issues."""
+    groups = re.split(_WIDE_SEPARATORS, run)
+    return any(map(_ISSUED.fullmatch, _passing(_ascii("".join(groups)), [0, *accumulate(map(len, groups))])))
+
+
+def _is_padded(digest: str) -> bool:
+    """Whether a text of hexadecimal digits is a card number with something before or behind it.
+
+    1 of 10,000 random ones is taken for such a text.
+    """
+    runs = [run for run in re.findall("[0-9]+", digest) if len(run) >= _SHORTEST]
+    for run in runs:
+        for number in _passing(run, list(range(len(run) + 1))):
+            if _ISSUED.fullmatch(number) and (number == run or len(set(digest.replace(number, ""))) <= _PADDING):
+                return True
+    return False
+
+
+def _ascii(digits: str) -> str:
+    return "".join(str(int(digit)) for digit in digits)
+
+
+def _passing(digits: str, borders: list[int]) -> Iterator[str]:
+    """The stretches of 13 to 19 digits from border to border that pass the Luhn check.
+
+    Linear in the length of `digits`: an annotation may have 256 KiB of them.
+    """
     # Luhn sums up to each position, with the digits at even (odd) positions doubled
     sums: tuple[list[int], list[int]] = ([0], [0])
-    for position, digit in enumerate(map(int, "".join(groups))):
+    for position, digit in enumerate(map(int, digits)):
         doubled = sum(divmod(2 * digit, 10))
         sums[position % 2].append(sums[position % 2][-1] + doubled)
         sums[1 - position % 2].append(sums[1 - position % 2][-1] + digit)
-    return any(
-        (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0
-        for end in borders
-        for start in borders[bisect_left(borders, end - _LONGEST) : bisect_right(borders, end - _SHORTEST)]
-    )
+    for end in borders:
+        for start in borders[bisect_left(borders, end - _LONGEST) : bisect_right(borders, end - _SHORTEST)]:
+            if (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0:
+                yield digits[start:end]
 
 
 def found_in(text: str) -> bool:
     """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check.
 
-    UUIDs, digests in hexadecimal and creditor references with right check digits are passed over.
+    Groups that are further apart (two blanks, a comma) count where some brand issues such a number. UUIDs, digests in
+    hexadecimal that are no padded card number, and creditor references with right check digits are passed over.
     """
     if len(text) < _SHORTEST and text.isascii():
         return False
-    seen = _CREDITOR_REFERENCE.sub(_without_reference, _MACHINE_MADE.sub("~", _as_seen(text)))
-    return any(_holds(run) for run in _RUN.findall(seen))
+    seen = _CREDITOR_REFERENCE.sub(_without_reference, _MACHINE_MADE.sub(_without_digest, _as_seen(text)))
+    return _FOUND in seen or any(map(_holds, _RUN.findall(seen))) or any(map(_holds_issued, _WIDE_RUN.findall(seen)))
+
+
+def _without_digest(match: re.Match[str]) -> str:
+    return _FOUND if "-" not in match[0] and _is_padded(match[0]) else "~"
 
 
 def masked(text: str) -> str:

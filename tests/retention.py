@@ -81,7 +81,7 @@ def a_closed_account(organization: Organization) -> BillingAccount:
         invoice_email_addresses=["erika@example.org"],
         preferences=Preferences("", "individual", (TaxRegistration("AT", "ATU13585627"),)),
     )
-    hold = set_hold(account.pk, type="Dispute", reason="who owns it", actor=make.PLATFORM)
+    hold = set_hold(account.pk, type="Dispute", message="who owns it", actor=make.PLATFORM)
     make.an_approved(account, "ReleaseHold", proposal={"hold": str(hold.uid)})
     project = make.a_project(organization, "frontend", contact_email_addresses=["erika@example.org"])
     make.a_binding(project, account)

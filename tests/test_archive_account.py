@@ -173,7 +173,7 @@ def test_what_changes_while_the_bundle_is_written_is_not_archived_without(
 
     def write_and_hold(account: BillingAccount) -> str:
         digest = write(account)
-        set_hold(account.pk, type="LegalHold", reason="case 4", actor=make.PLATFORM)
+        set_hold(account.pk, type="LegalHold", message="case 4", actor=make.PLATFORM)
         return digest
 
     with monkeypatch.context() as meanwhile:
@@ -182,7 +182,7 @@ def test_what_changes_while_the_bundle_is_written_is_not_archived_without(
             archive(closed.pk, actor=ARCHIVIST)
     assert BillingAccount.objects.get(pk=closed.pk).phase == "Closed"
     assert archive_accounts() == 1
-    assert [row["reason"] for row in lines(closed, "holds")] == ["who owns it", "case 4"]
+    assert [row["message"] for row in lines(closed, "holds")] == ["who owns it", "case 4"]
 
 
 def test_a_storage_that_keeps_something_else_is_noticed_before_the_transition(

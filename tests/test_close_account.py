@@ -36,7 +36,7 @@ def test_every_blocker_is_listed_at_once_with_what_removes_it(
     make.a_binding(make.a_project(organization, "frontend"), account, "frontend-us")
     charge = ChargeSpec("invoice-17", Decimal("10.00"), "USD", date(2026, 12, 31))
     report_charge(organization.pk, "us", charge, name="invoice-17", actor=staff("charge-reporter"))
-    hold = set_hold(account.pk, type="Dispute", reason="who owns it", actor=OPERATOR)
+    hold = set_hold(account.pk, type="Dispute", message="who owns it", actor=OPERATOR)
     terms = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
     request = request_approval(
         organization.pk, "us", "ReviseTerms", justification="deal", proposal=terms, actor=make.REQUESTER
@@ -64,7 +64,7 @@ def test_a_project_bound_after_the_request_keeps_the_account_open(
 
 
 def test_a_hold_is_released_by_a_second_person(account: BillingAccount) -> None:
-    hold = set_hold(account.pk, type="LegalHold", reason="case 4", actor=OPERATOR)
+    hold = set_hold(account.pk, type="LegalHold", message="case 4", actor=OPERATOR)
     with refused(Invalid, "uid of an open hold"):
         request_approval(
             account.organization_id,
@@ -82,9 +82,9 @@ def test_a_hold_is_released_by_a_second_person(account: BillingAccount) -> None:
 
 def test_a_hold_needs_a_type_a_reason_and_the_right(account: BillingAccount) -> None:
     with refused(Invalid):
-        set_hold(account.pk, type="Whim", reason="", actor=OPERATOR)
+        set_hold(account.pk, type="Whim", message="", actor=OPERATOR)
     with refused(Forbidden):
-        set_hold(account.pk, type="Dispute", reason="mine", actor=member(account.organization_id, "billing-admin"))
+        set_hold(account.pk, type="Dispute", message="mine", actor=member(account.organization_id, "billing-admin"))
 
 
 def test_listing_the_blockers_changes_nothing(account: BillingAccount) -> None:

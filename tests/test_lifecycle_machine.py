@@ -339,7 +339,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.hold_one(self.an_account(account), who, type)
 
     def hold_one(self, payer: BillingAccount, who: str, type: str) -> None:
-        self.act("hold", lambda: set_hold(payer.pk, type=type, reason="why", actor=self.people[who]))
+        self.act("hold", lambda: set_hold(payer.pk, type=type, message="why", actor=self.people[who]))
 
     @rule()
     def run_the_tasks(self) -> None:

@@ -150,7 +150,7 @@ def test_no_notice_that_is_owed_goes_to_a_purged_recipient(archived: BillingAcco
 
 
 def test_a_hold_beats_the_purge_until_the_day_after_its_release(archived: BillingAccount, clock: Any) -> None:
-    hold = set_hold(archived.pk, type="LegalHold", reason="case 4", actor=make.PLATFORM)
+    hold = set_hold(archived.pk, type="LegalHold", message="case 4", actor=make.PLATFORM)
     clock(PURGE_DAY)
     assert purge_accounts() == 0
     account = BillingAccount.objects.get(pk=archived.pk)
@@ -292,7 +292,7 @@ def test_a_purge_happens_once(archived: BillingAccount, clock: Any, guard: str, 
 
 
 def test_the_database_refuses_a_purge_while_a_hold_is_open(archived: BillingAccount) -> None:
-    set_hold(archived.pk, type="LegalHold", reason="case 4", actor=make.PLATFORM)
+    set_hold(archived.pk, type="LegalHold", message="case 4", actor=make.PLATFORM)
     with nothing_changes(), pytest.raises(IntegrityError, match="account_pseudonymised_while_held"):
         change(ACCOUNT, archived, pseudonymised_on=PURGE_DAY)
 
@@ -333,7 +333,7 @@ def test_the_plan_says_what_will_happen_when(closed: BillingAccount, clock: Any)
     archive_accounts()
     assert plan()[0] | {"phase": "", "due": ""} == row | {"phase": "", "archiveOn": ""}
     assert plan("--as-of", PURGE_DAY)[0]["due"] == "Purge"
-    set_hold(closed.pk, type="LegalHold", reason="case 4", actor=make.PLATFORM)
+    set_hold(closed.pk, type="LegalHold", message="case 4", actor=make.PLATFORM)
     assert {key: plan("--as-of", PURGE_DAY)[0][key] for key in ("purgeOn", "holds", "due")} == {
         "purgeOn": "",
         "holds": "LegalHold",

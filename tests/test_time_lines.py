@@ -79,7 +79,7 @@ def resolve_review(account: BillingAccount) -> None:
 ACTS: list[Callable[[BillingAccount], object]] = [
     lambda account: rename(account, "first"),
     lambda account: suspend(account.pk, reason_code="ManualReview", message="under review", actor=OTHER),
-    lambda account: set_hold(account.pk, type="Dispute", reason="a dispute", actor=OTHER),
+    lambda account: set_hold(account.pk, type="Dispute", message="a dispute", actor=OTHER),
     resolve_review,
     lambda account: reject(make.a_request(account, "Reactivate").pk, comment="not now", actor=make.APPROVER),
     lambda account: rename(account, "second"),

@@ -62,7 +62,7 @@ def test_what_happens_meanwhile_moves_no_page(account: BillingAccount, monkeypat
     whole, _following = timeline(account)
     first, after = timeline(account, limit=3)
     monkeypatch.undo()
-    set_hold(account.pk, type="Dispute", reason="an invoice is disputed", actor=make.PLATFORM)
+    set_hold(account.pk, type="Dispute", message="an invoice is disputed", actor=make.PLATFORM)
     assert len(timeline(account)[0]) == len(whole) + 1
     rest, _following = timeline(account, after=after)
     assert first + rest == whole

@@ -94,11 +94,19 @@ def _holds(account: BillingAccount) -> Panel:
     found, more = first(Hold.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Holds"),
-        [_("Type"), _("Reason"), _("Set"), _("Released"), _("Reason of the release")],
+        [
+            _("Type"),
+            _("Message for customers"),
+            _("Internal note"),
+            _("Set"),
+            _("Released"),
+            _("Reason of the release"),
+        ],
         [
             [
                 link(row, row.get_type_display()),
-                row.reason,
+                row.message or "-",
+                row.reason or "-",
                 lines([instant(row.set_at), row.set_by]),
                 lines([instant(row.released_at), row.released_by]) if row.released_at else "-",
                 row.release_reason or "-",

@@ -19,9 +19,20 @@ from milo.admin.panels import link
 
 class HoldForm(ActForm):
     type = Select(choices=[("", ""), *Hold.Type.choices], label=gettext_lazy("Type"))
-    reason = Paragraph(max_length=2000, label=gettext_lazy("Reason"))
+    message = Paragraph(
+        max_length=2000,
+        required=False,
+        label=gettext_lazy("Message for customers"),
+        help_text=gettext_lazy("Shown with the hold in the API, in notices and in requests for its release."),
+    )
+    reason = Paragraph(
+        max_length=2000,
+        required=False,
+        label=gettext_lazy("Internal note"),
+        help_text=gettext_lazy("Customers never see it."),
+    )
 
-    paths = {"spec.type": "type", "spec.reason": "reason", "message": "reason"}
+    paths = {"spec.type": "type", "spec.message": "message", "message": "message", "spec.internalNote": "reason"}
 
 
 class SetHold(ServiceAction):
@@ -69,6 +80,7 @@ class HoldAdmin(LedgerAdmin):
                 "fields": (
                     "account_link",
                     "type",
+                    "message",
                     "reason",
                     "set_at",
                     "set_by",

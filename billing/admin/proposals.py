@@ -24,7 +24,8 @@ def proposed(request: ApprovalRequest) -> list[Field]:
     A request for the release of a hold that was reviewed without the hold shows the hold as it is now.
     """
     if request.act == ApprovalRequest.Act.RELEASE_HOLD:
-        return _release(request.reviewed if "hold" in request.reviewed else holds.shows(request.account, request))
+        review = request.reviewed if "hold" in request.reviewed else holds.shows(request.account, request)
+        return _release(review, holds.note_of(request.account, request))
     terms = request.proposal.get("paymentTerms")
     if not isinstance(terms, dict):
         return [(name, request.reviewed.get(name), value) for name, value in request.proposal.items()]
@@ -32,11 +33,12 @@ def proposed(request: ApprovalRequest) -> list[Field]:
     return [(name, request.reviewed.get(name), terms.get(name)) for name in _TERMS if name in terms or name in ends]
 
 
-def _release(review: dict[str, Any]) -> list[Field]:
+def _release(review: dict[str, Any], note: str = "") -> list[Field]:
     hold = review.get("hold")
     if not hold:
         return []
-    return [("hold", f"{Hold.Type(hold['type']).label}: {hold['reason']}", _("released"))]
+    words = (str(Hold.Type(hold["type"]).label), hold.get("message"), note)
+    return [("hold", ": ".join(filter(None, words)), _("released"))]
 
 
 def change(request: ApprovalRequest) -> list[str]:

@@ -43,7 +43,10 @@ class ReleaseForm(RequestForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         held = Hold.objects.open().filter(account=self.row).order_by("pk")
-        choices = [(str(hold.uid), f"{hold.get_type_display()}: {hold.reason}") for hold in held]
+        choices = [
+            (str(hold.uid), ": ".join(filter(None, (hold.get_type_display(), hold.message, hold.reason))))
+            for hold in held
+        ]
         self.fields["hold"].choices = choices  # type: ignore[attr-defined]
 
 

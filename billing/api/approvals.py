@@ -10,7 +10,7 @@ from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import approvals
+from billing.services import approvals, reviews
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
@@ -68,7 +68,7 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
     comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
     reviewed = serializers.DictField(
-        help_text=gettext_lazy("The account as it was reviewed, with type and reason of the hold, or the usage.")
+        help_text=gettext_lazy("The account as it was reviewed, with type and message of the hold, or the usage.")
     )
     reviewedHash = serializers.CharField(
         help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys; approve takes it.")
@@ -168,7 +168,7 @@ class ApprovalRequestKind(Kind):
                 "decider": row.decider,
                 "decidedAt": row.decided_at and instant(row.decided_at),
                 "comment": row.comment,
-                "reviewed": dict(row.reviewed),
+                "reviewed": dict(reviews.public(row.reviewed)),
                 "reviewedHash": row.reviewed_hash,
             }
         )
@@ -215,7 +215,7 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
 def _subject(manifest: dict[str, Any]) -> str:
     """What the act is about besides the account: the hold to release, or the project whose usage is assigned."""
     if hold := manifest["status"].get("reviewed", {}).get("hold"):
-        return f"{hold['type']}: {hold['reason']}"
+        return ": ".join(filter(None, (hold["type"], hold.get("message"))))
     project: str = manifest["spec"].get("proposal", {}).get("project", "")
     return project
 

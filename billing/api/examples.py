@@ -129,7 +129,11 @@ RESOLVE_SUSPENSION = {
     "suspension": "5d0a5f0e-6a0b-4c0e-8f4a-2b9d3c1e7a66",
     "evidence": {"settlementReference": "settlement-2024-001"},
 }
-HOLD = {"type": "LegalHold", "reason": "Request of the legal department, case 2024-17."}
+HOLD = {
+    "type": "LegalHold",
+    "message": "The account is kept as it is for a legal reason.",
+    "internalNote": "Request of the legal department, case 2024-17.",
+}
 COMMENT = {"comment": "Checked against the contract."}
 APPROVE = {**COMMENT, "reviewedHash": APPROVAL_REQUEST["status"]["reviewedHash"]}
 SETTLE = {"reference": "settlement-2024-001", "settledAt": "2024-02-10T09:00:00Z"}
@@ -150,6 +154,17 @@ CLOSURE_CHECKLIST = {
             "who": "billing-user of the organization",
         }
     ],
+}
+HOLDS = {
+    "items": [
+        {
+            "uid": "c1e0c7c0-6f0a-4c36-9b8b-6b1f7b0a5f10",
+            "type": "LegalHold",
+            "message": "The account is kept as it is for a legal reason.",
+            "setAt": "2024-02-15T08:00:00.000001Z",
+            "setBy": "user:operator",
+        }
+    ]
 }
 SUSPENSIONS = {
     "items": [

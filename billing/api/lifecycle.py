@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from billing.api import examples
 from billing.api.payment_schedules import PAYMENT_SCHEDULE_READING
-from billing.models import BillingAccount, Suspension
+from billing.models import BillingAccount, Hold, Suspension
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import closures, holds, suspensions
 from milo.access import Actor
@@ -41,7 +41,16 @@ class ResolveSpecSerializer(serializers.Serializer[Any]):
 
 class HoldSpecSerializer(serializers.Serializer[Any]):
     type = ChoiceField(["LegalHold", "Dispute"], help_text=_("LegalHold or Dispute."))
-    reason = StringField(max_length=2000, help_text=_("Why the account is held."))
+    message = StringField(
+        max_length=2000, required=False, allow_blank=True, help_text=_("Why the account is held, as customers read it.")
+    )
+    internalNote = StringField(
+        source="reason",
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text=_("For staff only; customers never see it."),
+    )
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
@@ -87,6 +96,21 @@ class SuspensionSerializer(serializers.Serializer[Any]):
     )
     resolvedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) when it was resolved."))
     resolvedBy = serializers.CharField(required=False, help_text=_("Who resolved it."))
+
+
+class HoldSerializer(serializers.Serializer[Any]):
+    uid = serializers.UUIDField(help_text=_("Names the hold in a request for its release."))
+    type = ChoiceField(["LegalHold", "Dispute"], help_text=_("LegalHold or Dispute."))
+    message = serializers.CharField(required=False, help_text=_("Why the account is held, as customers read it."))
+    internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
+    setAt = serializers.DateTimeField(help_text=_("Instant (UTC) since which the account is held."))
+    setBy = serializers.CharField(help_text=_("Who set the hold."))
+    releasedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) of the release."))
+    releasedBy = serializers.CharField(required=False, help_text=_("Who approved the release."))
+
+
+class HoldsSerializer(serializers.Serializer[Any]):
+    items = HoldSerializer(many=True, help_text=_("Oldest first."))
 
 
 class SuspensionsSerializer(serializers.Serializer[Any]):
@@ -145,6 +169,26 @@ def _suspension(row: Suspension, staff: bool) -> dict[str, Any]:
     )
 
 
+def _holds(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    staff = holds.may_read_notes(row, actor)
+    return {"items": [_shown_hold(hold, staff) for hold in Hold.objects.filter(account=row).order_by("pk")]}
+
+
+def _shown_hold(row: Hold, staff: bool) -> dict[str, Any]:
+    return without_empty(
+        {
+            "uid": str(row.uid),
+            "type": row.type,
+            "message": row.message,
+            "internalNote": row.reason if staff else "",
+            "setAt": precise_instant(row.set_at),
+            "setBy": row.set_by,
+            "releasedAt": row.released_at and precise_instant(row.released_at),
+            "releasedBy": row.released_by,
+        }
+    )
+
+
 ACCOUNT_ACTS = (
     Act(
         "suspend",
@@ -194,6 +238,14 @@ ACCOUNT_READINGS = (
         SuspensionsSerializer,
         _("Every suspension: who, when, why, and what resolved it."),
         examples.SUSPENSIONS,
+    ),
+    Reading(
+        "holds",
+        _holds,
+        NothingSerializer,
+        HoldsSerializer,
+        _("Every hold: who, when, why, and when it was released."),
+        examples.HOLDS,
     ),
     PAYMENT_SCHEDULE_READING,
 )

@@ -23,7 +23,9 @@ class Hold(models.Model):
     uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="holds")
     type = models.CharField(_("type"), max_length=20, choices=Type.choices)
-    reason = models.TextField(_("reason"))
+    message = models.TextField(_("message for customers"), blank=True, db_default="")
+    # once shown to customers too, which a text about a legal hold must not be
+    reason = models.TextField(_("internal note"), blank=True, help_text=_("Customers never see it."))
     set_at = models.DateTimeField(_("set at"))
     set_by = models.CharField(_("set by"), max_length=200)
     release_reason = models.TextField(_("reason of the release"), blank=True)
@@ -31,11 +33,13 @@ class Hold(models.Model):
     released_by = models.CharField(_("released by"), max_length=200, blank=True)
 
     history = audit.history(
-        personal=("reason", "release_reason"), organization="account__organization__name", time_line="account"
+        personal=("message", "reason", "release_reason"),
+        organization="account__organization__name",
+        time_line="account",
     )
     objects = HoldQuerySet.as_manager()
 
-    manifest_paths = {"reason": "spec.reason", "release_reason": "spec.reason"}
+    manifest_paths = {"message": "spec.message", "reason": "spec.internalNote", "release_reason": "spec.justification"}
 
     class Meta:
         verbose_name = _("hold")
@@ -48,6 +52,11 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(condition=Q(type__in=["LegalHold", "Dispute"]), name="hold_known_type"),
         ]
+
+    @property
+    def described(self) -> str:
+        """What customers read of it: the type, and the message where there is one."""
+        return f"{self.type}: {self.message}" if self.message else str(self.type)
 
     def __str__(self) -> str:
         return f"{self.type} ({self.account})"

@@ -68,7 +68,7 @@ def _charges(account: BillingAccount) -> list[Blocker]:
 
 def _holds(account: BillingAccount) -> list[Blocker]:
     return [
-        Blocker("Hold", str(hold.uid), f"{hold.type}: {hold.reason}", _("request its release"), "finance-operator")
+        Blocker("Hold", str(hold.uid), hold.described, _("request its release"), "finance-operator")
         for hold in Hold.objects.filter(account=account).open().order_by("pk")[:LISTED]
     ]
 

@@ -25,7 +25,7 @@ PERSONAL: dict[type[Model], tuple[str, ...]] = {
     Suspension: ("message", "internal_note", "evidence"),
     ApprovalRequest: ("justification", "comment", "reviewed", *_METADATA),
     Charge: ("description", *_METADATA),
-    Hold: ("reason", "release_reason"),
+    Hold: ("message", "reason", "release_reason"),
     Notice: ("recipient", "context", "last_error"),
     UsageRollup: (),
 }

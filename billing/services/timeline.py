@@ -23,6 +23,7 @@ from billing.models import (
     UsageAssignment,
     UsageClosing,
 )
+from billing.services import reviews
 from milo import audit
 from milo.dates import parse_instant
 from milo.errors import Cause, Invalid
@@ -42,6 +43,8 @@ HISTORIES: dict[type[Model], str] = {
 _NOTICES = len(HISTORIES)
 # the machinery of an object, which no reader of its history asks for
 _UNTOLD = {"managed_fields", "generation", "phase_since"}
+# what only staff are told
+_INTERNAL: dict[type[Model], set[str]] = {Suspension: {"internal_note"}, Hold: {"reason"}}
 _LARGEST = 2**63 - 1
 
 
@@ -142,6 +145,9 @@ def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: b
     earlier = history.in_bulk([row.previous for row in rows if row.previous])
     for row in rows:
         reason, _colon, message = row.history_change_reason.partition(": ")
+        if model is Hold and reason == "HoldSet":
+            # earlier versions wrote the internal note there
+            message = row.instance.described
         yield TimelineEvent(
             Cursor(row.history_date, source, row.history_id),
             model.__name__,
@@ -156,12 +162,19 @@ def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: b
 
 
 def _difference(model: type[Model], before: Any, after: Any, staff: bool) -> dict[str, tuple[Any, Any]]:
-    untold = _UNTOLD if staff else _UNTOLD | {"internal_note"}
+    untold = _UNTOLD if staff else _UNTOLD | _INTERNAL.get(model, set())
     columns = (column for column in model._meta.concrete_fields if column.name not in untold)
     if before is None:
         return {}
-    values = ((column.name, getattr(before, column.attname), getattr(after, column.attname)) for column in columns)
+    values = (
+        (column.name, *(_told(getattr(row, column.attname), column.name) for row in (before, after)))
+        for column in columns
+    )
     return {name: (was, now) for name, was, now in values if was != now}
+
+
+def _told(value: Any, column: str) -> Any:
+    return reviews.public(value) if column == "reviewed" else value
 
 
 def _of_notices(account: BillingAccount, wanted: Q, limit: int) -> Iterator[TimelineEvent]:

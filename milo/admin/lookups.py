@@ -1,6 +1,6 @@
 """What the address of a staff list may ask: the lookups of its filters, and the fields that its search names."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -11,13 +11,11 @@ _LOOKUPS = ("", "__exact", "__id__exact", "__in", "__isnull", "__isempty")
 class NamedLookups:
     """A mixin for every ModelAdmin of the site, before Django's: it would let any field be asked by any lookup."""
 
-    list_filter: ClassVar[Any]
-    search_fields: ClassVar[Any]
-
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Whether `list_filter` names the field of a lookup, or `search_fields` names it and it must be equal."""
-        filtered = {name for item in self.list_filter for name in _parameters(item)}
-        searched = {name.lstrip("^=@") for name in self.search_fields}
+        admin: Any = self
+        filtered = {name for item in admin.list_filter for name in _parameters(item)}
+        searched = {name.lstrip("^=@") for name in admin.search_fields}
         return lookup in filtered | searched | {f"{name}__exact" for name in searched}
 
 

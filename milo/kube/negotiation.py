@@ -1,10 +1,7 @@
 """What the client wants back: an object, a Table, or metadata only; in JSON or YAML."""
 
-import csv
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import orjson
@@ -16,10 +13,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from milo.kube.status import NotAcceptable
+from milo.spreadsheets import csv_text
 
 CSV = "text/csv"
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -88,22 +84,6 @@ def wants(media_type: str, accept: str) -> bool:
     items = [_parameters(item) for item in accept.split(",")]
     kind, parameters = max(items, key=lambda item: _quality(item[1]))
     return kind == media_type and _quality(parameters) > 0
-
-
-def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as CSV (RFC 4180).
-
-    What a spreadsheet would take for a formula, and is no number, has an apostrophe before it: customers write texts
-    that finance opens (https://owasp.org/www-community/attacks/CSV_Injection).
-    """
-    text = StringIO()
-    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
-    return text.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    is_formula = isinstance(cell, str) and cell.startswith(_FORMULAS) and not _NUMBER.fullmatch(cell)
-    return f"'{cell}" if is_formula else cell
 
 
 def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:

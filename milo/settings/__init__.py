@@ -83,7 +83,11 @@ TEMPLATES = [
 ]
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        # whatever serves them reads them, as another user too
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
     "archive": {
         "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
         "OPTIONS": json_object("MILO_ARCHIVE_OPTIONS"),

@@ -12,6 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from milo import idn
 
+# whoever else has an account on the machine reads nothing of what these processes write
+os.umask(0o077)
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(os.environ.get("MILO_DATA_DIR") or BASE_DIR / "var").absolute()
 

@@ -70,7 +70,7 @@ class Life:
 @pytest.fixture
 def life(world: World) -> Life:
     account = make.in_phase(world.us, "Suspended")
-    hold = set_hold(account.pk, type="Dispute", reason="invoice 12 is disputed", actor=make.PLATFORM)
+    hold = set_hold(account.pk, type="Dispute", message="invoice 12 is disputed", actor=make.PLATFORM)
     spec = ChargeSpec("inv-12", Decimal("12.50"), "USD", date(2026, 1, 31))
     charge = report_charge(account.organization_id, account.name, spec, actor=make.PLATFORM)
     return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get())

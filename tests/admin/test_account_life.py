@@ -72,9 +72,9 @@ def test_a_closed_account_has_no_checklist_and_a_free_one_says_so(world: World, 
 
 
 def test_holds_charges_and_requests_are_listed(life: Life, world: World, operator: Client) -> None:
-    [[hold, reason, _set, released, _why]] = cells(operator, world.us, "Holds")
+    [[hold, message, _note, _set, released, _why]] = cells(operator, world.us, "Holds")
     assert page_of(life.hold) in hold
-    assert (reason, released) == ("invoice 12 is disputed", "-")
+    assert (message, released) == ("invoice 12 is disputed", "-")
     settle_charge(life.charge.pk, reference="wire 7", actor=make.PLATFORM)
     [[charge, amount, due, settled, reference]] = cells(operator, world.us, "Charges")
     assert page_of(life.charge) in charge

@@ -28,7 +28,7 @@ def test_every_page_and_act_opens_and_none_runs_a_script_that_somebody_typed(wor
         spec = AccountSpec(SCRIPT, account.currency_code, make.TERMS, {"creditCard": {"cardReference": SCRIPT}})
         revise(account.pk, spec, metadata, actor=make.PLATFORM)
     suspend(world.us.pk, reason_code="Chargeback", message=SCRIPT, internal_note=SCRIPT, actor=make.PLATFORM)
-    set_hold(world.us.pk, type="LegalHold", reason=SCRIPT, actor=make.PLATFORM)
+    set_hold(world.us.pk, type="LegalHold", message=SCRIPT, actor=make.PLATFORM)
     client: Client = superuser()
     shown = 0
     for address in [*every_page(), *every_act(), "/admin/login/"]:

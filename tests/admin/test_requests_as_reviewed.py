@@ -54,7 +54,7 @@ def to_reopen(account: BillingAccount) -> ApprovalRequest:
 
 
 def to_release(account: BillingAccount) -> ApprovalRequest:
-    hold = set_hold(account.pk, type="Dispute", reason="invoice 12 is disputed", actor=make.PLATFORM)
+    hold = set_hold(account.pk, type="Dispute", message="invoice 12 is disputed", actor=make.PLATFORM)
     return make.a_request(account, "ReleaseHold", proposal={"hold": str(hold.uid)})
 
 

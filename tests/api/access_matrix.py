@@ -213,12 +213,13 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{ACCOUNT}/resolvesuspension": _act(
         frozenset({OPERATOR}), _spec(suspension="", evidence={"reviewer": "jo", "note": "cleared"})
     ),
-    f"{ACCOUNT}/hold": _act(frozenset({OPERATOR}), _spec(type="Dispute", reason="an invoice is disputed")),
+    f"{ACCOUNT}/hold": _act(frozenset({OPERATOR}), _spec(type="Dispute", message="an invoice is disputed")),
     f"{ACCOUNT}/suspendpreview": {
         "GET": Case(200, frozenset({OPERATOR}), query="reasonCode=ManualReview&message=x"),
     },
     f"{ACCOUNT}/closurechecklist": _read(),
     f"{ACCOUNT}/suspensions": _read(),
+    f"{ACCOUNT}/holds": _read(),
     f"{ACCOUNT}/usage": _read(),
     f"{ACCOUNT}/asof": _read(),
     f"{ACCOUNT}/projects": _read(),

@@ -51,7 +51,7 @@ ADDRESSES = {
     "unassignedusage": f"{ORGANIZATIONS}/acme-corp/unassignedusage",
     **{
         name: f"{ACCOUNTS}/us/{name}"
-        for name in ("closurechecklist", "suspensions", "usage", "asof", "projects", "history")
+        for name in ("closurechecklist", "suspensions", "holds", "usage", "asof", "projects", "history")
     },
 }
 

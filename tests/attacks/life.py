@@ -34,7 +34,7 @@ class World:
             self.organization.pk, self.ready.name, "Close", justification="agreed", actor=make.REQUESTER
         )
         self.hold, self.released = (
-            set_hold(self.ready.pk, type="LegalHold", reason="a court asks", actor=make.PLATFORM) for _ in range(2)
+            set_hold(self.ready.pk, type="LegalHold", message="a court asks", actor=make.PLATFORM) for _ in range(2)
         )
         self.decided = make.an_approved(self.ready, "ReleaseHold", proposal={"hold": str(self.released.uid)})
         self.charge, self.settled = (

@@ -18,7 +18,7 @@ def test_get_raw_is_for_people_to_read(admin: Kubectl, acme: Acme) -> None:
 
 
 def test_an_act_by_raw_takes_yaml(operator: Kubectl, acme: Acme) -> None:
-    act = "spec:\n  type: Dispute\n  reason: an invoice is disputed\n"
+    act = "spec:\n  type: Dispute\n  message: an invoice is disputed\n"
     assert json.loads(operator("create", "--raw", f"{ACCOUNT}/hold", "-f", "-", stdin=act))["kind"] == "BillingAccount"
     assert "Dispute" in operator("get", "--raw", f"{ACCOUNT}/closurechecklist")
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing.services.retention import Planned, plan
-from milo.kube.negotiation import csv_text
+from milo.spreadsheets import csv_text
 
 HEADER = ("organization", "account", "phase", "archiveOn", "purgeOn", "holds", "due")
 
