@@ -27,7 +27,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_appli
 GRANT DELETE ON billing_usagerollup, kube_change, ledger_salt TO milo_application;
 -- sessions that have ended, attempts to log in that no longer count, and roles and identities that a person no longer has
 GRANT DELETE ON django_session, axes_accessattempt, axes_accessattemptexpiration, axes_accesslog, axes_accessfailurelog,
-    auth_user_groups, auth_user_user_permissions, projects_membership, identity_identity
+    auth_user_groups, auth_user_user_permissions, projects_membership, identity_identity, otp_totp_totpdevice
     TO milo_application;
 
 -- all of the owner's rights that it may use: a month's partition of the usage events

@@ -51,6 +51,7 @@ COMMANDS = (
     ("role", "grant", "acme-corp", "robot", "billing-user"),
     ("role", "list", "acme-corp"),
     ("role", "revoke", "acme-corp", "robot", "billing-user", "--reason", "is retired"),
+    ("second_factor", "reset", "robot", "--reason", "has lost it"),
     ("token", "issue", "robot"),
     ("token", "list"),
     ("token", "revoke", "{token}"),

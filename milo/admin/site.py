@@ -1,18 +1,23 @@
 """The staff site: who may enter, what the side bar offers, and what needs attention on the home page."""
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
 
 from milo.access import Actor
 from milo.identity.actors import actor_of
+from milo.identity.second_factor import is_missing
 
 
 def request_actor(request: HttpRequest) -> Actor:
@@ -47,11 +52,33 @@ class StaffSite(UnfoldAdminSite):
             model_admin.has_module_permission(request) for model_admin in self._registry.values()
         )
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """As Django's, once the second factor is given where one is asked for."""
+        open_to_staff = super().admin_view(view, cacheable)
+
+        @wraps(open_to_staff)
+        def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            leaving = request.resolver_match and request.resolver_match.url_name == "logout"
+            if not leaving and self.has_permission(request) and is_missing(request, request_actor(request)):
+                return redirect_to_login(request.get_full_path(), reverse("admin:second_factor"))
+            return open_to_staff(request, *args, **kwargs)
+
+        return asking
+
     def get_urls(self) -> list[Any]:
-        from milo.admin.sessions import SessionsView  # the site of the settings, which is made from this module
+        # the site of the settings is made from this module
+        from milo.admin.second_factor import ResetView, SecondFactorView
+        from milo.admin.sessions import SessionsView
 
         own = [
             path("sessions/", self.admin_view(SessionsView.as_view()), name="sessions"),
+            # whoever has logged in by password alone must get here
+            path("second-factor/", never_cache(csrf_protect(SecondFactorView.as_view())), name="second_factor"),
+            path(
+                "second-factor/<int:user_id>/reset/",
+                self.admin_view(ResetView.as_view()),
+                name="second_factor_reset",
+            ),
             path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
         ]
         return [*own, *super().get_urls()]

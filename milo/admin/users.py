@@ -47,9 +47,9 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     fieldsets = (
         (None, {"fields": ("username", "password", "email", "first_name", "last_name")}),
         (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        (_("Times"), {"fields": ("last_login", "date_joined", "sessions")}),
+        (_("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
     )
-    readonly_fields = ("last_login", "date_joined", "sessions")
+    readonly_fields = ("last_login", "date_joined", "sessions", "second_factor")
     filter_horizontal = ()
 
     @admin.display(description=_("platform roles"))
@@ -60,6 +60,11 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     def sessions(self, user: User) -> str:
         address = reverse("admin:sessions_of", args=[user.pk])
         return format_html('<a href="{}" class="text-link">{}</a>', address, _("where they are logged in"))
+
+    @admin.display(description=_("second factor"))
+    def second_factor(self, user: User) -> str:
+        address = reverse("admin:second_factor_reset", args=[user.pk])
+        return format_html('<a href="{}" class="text-link">{}</a>', address, _("reset it"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")

@@ -17,6 +17,7 @@ class IdentityConfig(AppConfig):
         from milo.identity import (
             checks,  # noqa: F401  registers the check of the settings
             guards,
+            second_factor,  # noqa: F401  asks whoever has one
             sessions,  # noqa: F401  gives each session its age
         )
 

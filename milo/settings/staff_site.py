@@ -1,5 +1,6 @@
 """The staff site: how it looks, and who may try to log in."""
 
+import os
 from datetime import timedelta
 
 from django.templatetags.static import static
@@ -20,6 +21,10 @@ AXES_LOCKOUT_CALLABLE = "milo.admin.lockout.locked_out"
 AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+# a one-time password after the log-in: for all staff, for approvers; who has set up an authenticator is asked anyway
+MILO_SECOND_FACTOR_STAFF = os.environ.get("MILO_SECOND_FACTOR_STAFF") == "1"
+MILO_SECOND_FACTOR_APPROVERS = os.environ.get("MILO_SECOND_FACTOR_APPROVERS") == "1"
+OTP_TOTP_ISSUER = "Milo Billing Accounts"
 # a session that is not used ends, and each ends after a working day
 MILO_SESSION_IDLE_MINUTES = number("MILO_SESSION_IDLE_MINUTES", 30)
 MILO_SESSION_HOURS = number("MILO_SESSION_HOURS", 12)
@@ -40,7 +45,12 @@ UNFOLD = {
     "STYLES": [lambda request: static("milo/admin.css")],
     "SCRIPTS": [lambda request: static("milo/admin.js")],
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
-    "ACCOUNT": {"navigation": [{"title": _("My sessions"), "link": reverse_lazy("admin:sessions")}]},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My sessions"), "link": reverse_lazy("admin:sessions")},
+            {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
+        ]
+    },
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254.604)",

@@ -1,0 +1,143 @@
+"""The second factor of the staff site: a one-time password (TOTP, RFC 6238) of an authenticator, by django-otp."""
+
+import smtplib
+from math import ceil
+from typing import Any
+
+import django_otp
+import structlog
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.core.mail import send_mail
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp.util import random_hex
+
+from milo.access import TABLE, Actor
+from milo.errors import Cause, Forbidden, Invalid
+from milo.identity import sessions
+
+log = structlog.get_logger(__name__)
+HAS_DEVICE, NEW_KEY = "milo_second_factor", "milo_second_factor_key"
+
+
+def note_device(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Receiver of `user_logged_in`: whoever has a second factor is asked for it, required or not."""
+    request.session[HAS_DEVICE] = device_of(user) is not None
+
+
+def is_missing(request: HttpRequest, actor: Actor) -> bool:
+    """Return whether the person who is logged in has yet to give a second factor in this session."""
+    verified: bool = request.user.is_verified()  # type: ignore[union-attr]  # django-otp's middleware gives it
+    return not verified and (request.session.get(HAS_DEVICE, False) or is_required(actor))
+
+
+def is_required(actor: Actor) -> bool:
+    """Return whether the settings ask this member of staff for a second factor."""
+    if settings.MILO_SECOND_FACTOR_STAFF:
+        return True
+    approvers = {rule.role for rule in TABLE if "approve" in rule.acts}
+    return bool(settings.MILO_SECOND_FACTOR_APPROVERS and actor.roles & approvers)
+
+
+def device_of(user: User) -> TOTPDevice | None:
+    """Return the authenticator that a person has set up."""
+    return TOTPDevice.objects.filter(user=user, confirmed=True).first()
+
+
+def new_device(request: HttpRequest) -> TOTPDevice:
+    """Return the authenticator that the person may set up; its key waits in the session until a password proves it."""
+    key = request.session.setdefault(NEW_KEY, random_hex(20))
+    return TOTPDevice(user=request.user, key=key, name="authenticator", confirmed=True)
+
+
+def set_up(request: HttpRequest, password: str) -> bool:
+    """Keep the new authenticator if `password` is one of it, and end the person's other sessions.
+
+    Nobody replaces an authenticator that is set up: whoever knew the log-in password alone could.
+    """
+    user, device = request.user, new_device(request)
+    assert isinstance(user, User)
+    with transaction.atomic():
+        # two at once would both find none
+        User.objects.select_for_update().get(pk=user.pk)
+        if device_of(user):
+            return False
+        device.save()
+        if not device.verify_token(password):
+            transaction.set_rollback(True)
+            return False
+    del request.session[NEW_KEY]
+    _admit(request, device)
+    others = [session.id for session in sessions.sessions_of(user)]
+    present = sessions.digest(request.session.session_key)
+    if ended := [session for session in others if session != present]:
+        sessions.end(user, *ended, by=user)
+    log.info("second_factor_set_up", user=user.get_username())
+    return True
+
+
+def verify(request: HttpRequest, password: str) -> int | None:
+    """Admit the session by a one-time password; return the seconds to wait before another try, None where it is right.
+
+    After each wrong one the wait doubles, in all sessions of the person.
+    """
+    user = request.user
+    assert isinstance(user, User)
+    device = device_of(user)
+    if device is None:
+        return 0
+    if django_otp.verify_token(user, device.persistent_id, password):
+        _admit(request, device)
+        return None
+    log.warning("second_factor_refused", user=user.get_username())
+    device.refresh_from_db()
+    _allowed, why = device.verify_is_allowed()
+    until = (why or {}).get("locked_until")
+    return ceil((until - timezone.now()).total_seconds()) if until else 0
+
+
+def _admit(request: HttpRequest, device: TOTPDevice) -> None:
+    django_otp.login(request, device)
+    # whoever had the key of the session before must not have it now
+    request.session.cycle_key()
+
+
+def reset(user: User, *, why: str, by: User | None) -> None:
+    """Take the authenticator from a person who has lost it, end their sessions and tell them by mail.
+
+    `by` is a superuser and another person; None for the command line. Raises `Forbidden`, `Invalid` without a reason.
+    """
+    if by is not None and (by == user or not by.is_superuser):
+        raise Forbidden(_("another person, a superuser, resets a second factor"))
+    if not why.strip():
+        raise Invalid.because([Cause.required("reason")])
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user).delete()
+        if by is not None:
+            person = User.objects.filter(pk=user.pk)
+            LogEntry.objects.log_actions(by.pk, person, CHANGE, f"SecondFactorReset: {why}", single_object=True)
+    sessions.end(user, by=by or user)
+    log.warning("second_factor_reset", user=user.get_username(), by=by.get_username() if by else "system:shell")
+    _tell(user)
+
+
+def _tell(user: User) -> None:
+    text = _("The second factor of %(user)s was reset. If you did not ask for it, tell your administrator at once.")
+    try:
+        send_mail(
+            _("Your second factor was reset"),
+            text % {"user": user.get_username()},
+            None,
+            [user.email] * bool(user.email),
+        )
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("second_factor_mail_failed", user=user.get_username(), error=str(error))
+
+
+user_logged_in.connect(note_device, dispatch_uid="milo.identity.second_factor")
