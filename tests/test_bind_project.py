@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
-from billing.services.bindings import PROJECT_FIELD, bind, relabel
+from billing.services.bindings import PROJECT_FIELD, bind, relabel_binding
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
@@ -248,14 +248,14 @@ def test_nobody_else_binds_projects(project: Project, account: BillingAccount, a
 def test_labels_are_all_of_a_binding_that_can_be_changed(project: Project, account: BillingAccount) -> None:
     binding = make.a_binding(project, account)
     read = version_of(binding)
-    relabel(binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM, resource_version=read)
+    relabel_binding(binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM, resource_version=read)
     assert_history_explains(binding)
     assert_watchers_see(binding)
     with refused(Conflict):
-        relabel(binding.pk, Metadata({"tier": "lead"}), actor=make.PLATFORM, resource_version=read)
+        relabel_binding(binding.pk, Metadata({"tier": "lead"}), actor=make.PLATFORM, resource_version=read)
     with refused(Invalid):
-        relabel(binding.pk, Metadata({"a b": "c"}), actor=make.PLATFORM)
+        relabel_binding(binding.pk, Metadata({"a b": "c"}), actor=make.PLATFORM)
     with refused(Forbidden):
-        relabel(binding.pk, Metadata(), actor=member(project.organization_id, "billing-viewer"))
+        relabel_binding(binding.pk, Metadata(), actor=member(project.organization_id, "billing-viewer"))
     with nothing_changes():
-        relabel(binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)
+        relabel_binding(binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)

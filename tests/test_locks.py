@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, revise, validate
-from billing.services.bindings import bind, relabel
+from billing.services.bindings import bind, relabel_binding
 from billing.services.projects import archive_project
 from milo.errors import Invalid
 from milo.kube.metadata import Metadata
@@ -150,7 +150,7 @@ def test_a_bind_keeps_the_labels_that_the_present_binding_was_given(
     project: Project, account: BillingAccount, other: BillingAccount
 ) -> None:
     binding = make.a_binding(project, account)
-    label = partial(relabel, binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)
+    label = partial(relabel_binding, binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)
     assert isinstance(then(label, binding_of(project, other)), BillingAccountBinding)
     binding.refresh_from_db()
     assert (binding.phase, binding.labels) == ("Superseded", {"tier": "gold"})
@@ -161,7 +161,7 @@ def test_labels_wait_for_a_bind_and_keep_its_end(
     project: Project, account: BillingAccount, other: BillingAccount
 ) -> None:
     binding = make.a_binding(project, account)
-    label = partial(relabel, binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)
+    label = partial(relabel_binding, binding.pk, Metadata({"tier": "gold"}), actor=make.PLATFORM)
     assert isinstance(then(binding_of(project, other), label), BillingAccountBinding)
     binding.refresh_from_db()
     assert (binding.phase, binding.labels) == ("Superseded", {"tier": "gold"})

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, revise
-from billing.services.bindings import relabel
+from billing.services.bindings import relabel_binding
 from billing.services.projects import archive_project
 from milo import audit
 from milo.errors import Invalid
@@ -142,7 +142,7 @@ class Office:
 
     def relabel(self, project: Project, number: int) -> object:
         binding = BillingAccountBinding.objects.filter(project=project).order_by("?").first()
-        return binding and relabel(binding.pk, Metadata({"number": str(number)}), actor=make.PLATFORM)
+        return binding and relabel_binding(binding.pk, Metadata({"number": str(number)}), actor=make.PLATFORM)
 
     def rename_account(self, account: BillingAccount, number: int) -> BillingAccount:
         spec = replace(AccountSpec.of(account), display_name=f"Renamed {number}")

@@ -25,8 +25,10 @@ WARNING = (
     "ValidationPostponed",
 )
 NORMAL = (
+    "ApprovalRelabelled",
     "ApprovalRenewed",
     "ApprovalRequested",
+    "ApprovalTakenOver",
     "ApprovalWithdrawn",
     "Approved",
     "BillingAccountArchived",
@@ -38,6 +40,7 @@ NORMAL = (
     "BillingAccountReopened",
     "BillingAccountRevised",
     "BindingRelabelled",
+    "ChargeRelabelled",
     "ChargeReported",
     "ChargeSettled",
     "Ended",

@@ -21,7 +21,7 @@ from billing.api.serializers import (
 from billing.api.usage_reports import CLOSE_USAGE, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, open_account, revise
-from billing.services.bindings import bind, relabel
+from billing.services.bindings import bind, relabel_binding
 from milo.access import Actor
 from milo.kube.kinds import Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant, without_empty
@@ -169,4 +169,4 @@ class BillingAccountBindingKind(Kind):
         self, row: BillingAccountBinding, body: Body, *, actor: Actor, resource_version: int | None
     ) -> BillingAccountBinding:
         refuse_other_spec(self, row, body.spec, _("is fixed; create a new binding, which supersedes this one"))
-        return relabel(row.pk, body.metadata, actor=actor, resource_version=resource_version)
+        return relabel_binding(row.pk, body.metadata, actor=actor, resource_version=resource_version)

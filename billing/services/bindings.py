@@ -148,7 +148,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     audit.touch(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")
 
 
-def relabel(
+def relabel_binding(
     binding_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
 ) -> BillingAccountBinding:
     """Change the metadata of a binding, the only part that is not its identity.

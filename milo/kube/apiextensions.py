@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseBase
 from rest_framework.request import Request
 
 from milo.errors import NotFound, Refused
-from milo.kube import changes, list_options, selectors
+from milo.kube import changes, list_options, selectors, watching
 from milo.kube.core import NamespaceShape
 from milo.kube.kinds import Column
 from milo.kube.tables import shape_list
@@ -25,7 +25,7 @@ class DefinitionShape(NamespaceShape):
     group, version, kind = GROUP, VERSION, "CustomResourceDefinition"
     categories = ("api-extensions",)
     plural, singular, short_names = PLURAL, "customresourcedefinition", ("crd", "crds")
-    verbs = ("get", "list")
+    verbs = ("get", "list", "watch")
     columns: ClassVar[tuple[Column, ...]] = ()
 
     @property
@@ -39,9 +39,11 @@ class DefinitionsView(KubeView):
     kind = DefinitionShape()
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """List."""
+        """List, or watch with ?watch=true."""
         parameters = self.parameters
-        selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        if parameters.flag("watch"):
+            return watching.respond_empty(self, selection)
         at = list_options.version_to_show(parameters)
         if parameters.text("continue"):
             raise Refused("the continue token is not valid")

@@ -34,6 +34,22 @@ def respond(
     return StreamingHttpResponse(watch.lines(), content_type=view.answer.content_type)
 
 
+def respond_empty(view: "KubeView", selection: Selection) -> StreamingHttpResponse:
+    """The answer to `?watch=true` of a kind that has no objects: bookmarks where they are asked for.
+
+    Clients that find the kind, as kopf does, watch it for as long as they run.
+    """
+    rendered = renderer(view.kind, view.answer, view.parameters.include_object)
+    rows = namespace_kind().model._default_manager.none()
+
+    def scope() -> frozenset[str]:
+        actor_now(view)
+        return frozenset()
+
+    watch = Watch(view.kind, rows, selection, scope, rendered, **options(view.parameters))
+    return StreamingHttpResponse(watch.lines(), content_type=view.answer.content_type)
+
+
 def options(parameters: Parameters) -> dict[str, Any]:
     """What the query parameters ask of a `Watch`. Raises `Invalid` where they contradict each other."""
     list_options.check_watch(parameters)

@@ -130,11 +130,13 @@ def test_what_is_not_understood_is_not_allowed(admin: Api, attributes: dict[str,
     assert answer.code == 400 or answer.done(201)["status"]["allowed"] is False
 
 
-def test_namespaces_and_events_are_judged_as_their_organization(admin: Api, acme: Organization) -> None:
+def test_namespaces_and_events_are_judged_as_their_organization(admin: Api, viewer: Api, acme: Organization) -> None:
     assert can(admin, "get", "namespaces", "acme-corp", group="")
     assert can(admin, "list", "events", "acme-corp", group="")
     assert not can(admin, "create", "namespaces", group="")
-    assert not can(admin, "update", "namespaces", "acme-corp", group="")
+    for api in (admin, viewer):
+        answer = api.patch("/api/v1/namespaces/acme-corp", {"metadata": {"labels": {"team": "blue"}}})
+        assert can(api, "patch", "namespaces", "acme-corp", group="") is (answer.code == 200) is (api is admin)
 
 
 def rules(api: Api, namespace: str) -> dict[str, set[str]]:
@@ -279,13 +281,13 @@ def test_nonsense_in_the_metadata_of_a_question_is_refused_though_nothing_keeps_
 
 
 def test_anybody_may_read_that_there_are_no_definitions(admin: Api) -> None:
-    for verb, allowed in (("get", True), ("list", True), ("watch", False), ("create", False)):
+    for verb, allowed in (("get", True), ("list", True), ("watch", True), ("create", False)):
         asked = {"group": "apiextensions.k8s.io", "resource": "customresourcedefinitions", "verb": verb}
         sent = {"spec": {"resourceAttributes": asked}}
         assert admin.post(CAN_I, sent).done(201)["status"]["allowed"] is allowed
     rules = admin.post(RULES, {"spec": {"namespace": "acme-corp"}}).done(201)["status"]["resourceRules"]
     assert {
-        "verbs": ["get", "list"],
+        "verbs": ["get", "list", "watch"],
         "apiGroups": ["apiextensions.k8s.io"],
         "resources": ["customresourcedefinitions"],
     } in rules

@@ -28,3 +28,4 @@ def test_there_are_no_custom_resource_definitions(admin: Kubectl, acme: Acme) ->
     assert json.loads(admin("get", "crds", "-o=json"))["items"] == []
     assert 'customresourcedefinitions.apiextensions.k8s.io "x" not found' in admin.refused("get", "crd", "x")
     assert "customresourcedefinitions" in admin("api-resources", "--api-group=apiextensions.k8s.io")
+    assert admin("get", "crd", "--watch", "--request-timeout=2s") == ""
