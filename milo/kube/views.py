@@ -113,7 +113,7 @@ class KubeView(APIView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """What an answer says depends on who asks and in which form; nobody else may keep it."""
-        headers = {"Vary": "Accept, Accept-Encoding, Authorization", "Cache-Control": "no-cache, private"}
+        headers = {"Vary": "Accept, Accept-Encoding, Authorization", "Cache-Control": "no-store"}
         return {**super().default_response_headers, **headers}
 
     @property
