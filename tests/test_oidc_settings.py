@@ -24,6 +24,15 @@ def test_no_provider_and_a_whole_one_pass(settings: Any, given: dict[str, Any]) 
         ({"audience": ""}, "audience"),
         ({"groups": {"finance": "finance-wizard"}}, "finance-wizard"),
         ({"groups": {"finance": "billing-admin"}}, "billing-admin"),
+        ({"client_id": "milo"}, "go together"),
+        (
+            {"client_id": "milo", "authorization_url": "https://id.example/a", "token_url": "http://id.example/t"},
+            "token",
+        ),
+        (
+            {"client_id": "milo", "authorization_url": "http://id.example/a", "token_url": "https://id.example/t"},
+            "auth",
+        ),
         ({"algorithms": ["none"]}, "algorithms"),
     ],
 )

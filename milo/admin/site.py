@@ -1,8 +1,9 @@
 """The staff site: who may enter, what the side bar offers, and what needs attention on the home page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -16,6 +17,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
 
 from milo.access import Actor
+from milo.identity import oidc
 from milo.identity.actors import actor_of
 from milo.identity.second_factor import is_missing
 
@@ -26,6 +28,9 @@ def request_actor(request: HttpRequest) -> Actor:
         user, actor = request.user, Actor("anonymous")
         if isinstance(user, User) and user.is_active and user.is_staff:
             actor = actor_of(user)
+            # of the groups in the token of a log-in by the provider
+            if of_groups := request.session.get("milo_oidc_roles"):
+                actor = replace(actor, roles=actor.roles | set(of_groups))
         request.milo_actor = actor  # type: ignore[attr-defined]
     known: Actor = request.milo_actor  # type: ignore[attr-defined]
     return known
@@ -43,6 +48,7 @@ class Attention:
 class StaffSite(UnfoldAdminSite):
     """Open to active staff who may list something on it; a person without such a role sees nothing at all."""
 
+    login_template = "milo/login.html"
     index_template = "milo/home.html"
     index_title = _("Overview")
     enable_nav_sidebar = True
@@ -67,10 +73,13 @@ class StaffSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         # the site of the settings is made from this module
+        from milo.admin.oidc import begin_log_in, finish_log_in
         from milo.admin.second_factor import ResetView, SecondFactorView
         from milo.admin.sessions import SessionsView
 
         own = [
+            path("oidc/login/", begin_log_in, name="oidc_login"),
+            path("oidc/callback/", finish_log_in, name="oidc_callback"),
             path("sessions/", self.admin_view(SessionsView.as_view()), name="sessions"),
             # whoever has logged in by password alone must get here
             path("second-factor/", never_cache(csrf_protect(SecondFactorView.as_view())), name="second_factor"),
@@ -82,6 +91,14 @@ class StaffSite(UnfoldAdminSite):
             path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
         ]
         return [*own, *super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """As Django's, with the way to the identity provider where it opens the staff site."""
+        by, context = oidc.provider(), dict(extra_context or {})
+        if by and by.opens_staff_site:
+            wanted = urlencode({"next": request.GET.get("next", "")})
+            context["oidc_address"] = f"{reverse('admin:oidc_login')}?{wanted}"
+        return super().login(request, context)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {"attention": self.attention(request), **(extra_context or {})})

@@ -26,10 +26,15 @@ def _faults() -> Iterator[str]:
         return
     if provider is None:
         return
-    address = urlsplit(provider.jwks_url)
-    if address.scheme != "https" and address.hostname not in LOOPBACK:
-        # whoever stands in between would put in a key of their own
-        yield "jwks_url must begin with https://"
+    staff_site = (provider.client_id, provider.authorization_url, provider.token_url)
+    if any(staff_site) and not all(staff_site):
+        yield "client_id, authorization_url and token_url go together"
+    for name in ("jwks_url", "authorization_url", "token_url"):
+        url = getattr(provider, name)
+        address = urlsplit(url)
+        if (url or name == "jwks_url") and address.scheme != "https" and address.hostname not in LOOPBACK:
+            # whoever stands in between would put in a key, or take a code, of their own
+            yield f"{name} must begin with https://"
     if not provider.issuer or not provider.audience:
         yield "issuer and audience must be given"
     known = {rule.role for rule in TABLE if not rule.organization}

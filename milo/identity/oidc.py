@@ -25,7 +25,8 @@ class Provider:
     """The setting MILO_OIDC. `groups` maps a value of the groups claim to a role across the platform.
 
     A person is the issuer with the claim `sub`. `username_claim` names the user row that is made when a person comes
-    for the first time; afterwards it decides nothing.
+    for the first time; afterwards it decides nothing. With `client_id`, `authorization_url` and `token_url` people may
+    log in to the staff site by the provider, whose ID tokens are for the client.
     """
 
     issuer: str
@@ -35,6 +36,14 @@ class Provider:
     groups_claim: str = "groups"
     groups: dict[str, str] = field(default_factory=dict)
     clock_skew_seconds: int = 60
+    client_id: str = ""
+    client_secret: str = ""
+    authorization_url: str = ""
+    token_url: str = ""
+
+    @property
+    def opens_staff_site(self) -> bool:
+        return bool(self.client_id and self.authorization_url and self.token_url)
 
 
 def provider() -> Provider | None:
@@ -65,7 +74,7 @@ def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
         raise AuthenticationFailed("the token has no usable claim sub")
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST or not name.isprintable():
         raise AuthenticationFailed(f"the token has no usable claim {by.username_claim}")
-    roles = _roles(claims, by)
+    roles = roles_of(claims, by)
     identity = person_of(by.issuer, subject, name)
     if not identity.user.is_active:
         raise AuthenticationFailed("the user is disabled")
@@ -73,7 +82,8 @@ def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
     return identity.user, replace(actor, roles=actor.roles | roles, credential=f"identity:{identity.pk}")
 
 
-def _roles(claims: dict[str, Any], by: Provider) -> set[str]:
+def roles_of(claims: dict[str, Any], by: Provider) -> set[str]:
+    """Return the roles across the platform of the groups claim. Raises `AuthenticationFailed` for a malformed one."""
     groups = claims.get(by.groups_claim, [])
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
         raise AuthenticationFailed(f"the claim {by.groups_claim} is no list of texts")

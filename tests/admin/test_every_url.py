@@ -14,7 +14,14 @@ from tests.admin.conftest import World
 from tests.ledger import nothing_changes
 
 # what shows nothing of the ledger, by design
-OPEN = {"/admin/login/", "/admin/jsi18n/", "/admin/logout/", "/admin/second-factor/"}
+OPEN = {
+    "/admin/login/",
+    "/admin/jsi18n/",
+    "/admin/logout/",
+    "/admin/second-factor/",
+    "/admin/oidc/login/",
+    "/admin/oidc/callback/",
+}
 
 
 def urls(patterns: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

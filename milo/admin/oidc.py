@@ -1,0 +1,60 @@
+"""The two pages of a log-in by the OpenID Connect provider: the way there, and the way back."""
+
+import structlog
+from django.contrib import messages
+from django.contrib.auth import login
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from rest_framework.exceptions import AuthenticationFailed
+
+from milo.errors import Unavailable
+from milo.identity import code_flow, oidc
+
+log = structlog.get_logger(__name__)
+ROLES = "milo_oidc_roles"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@require_safe
+@never_cache
+def begin_log_in(request: HttpRequest) -> HttpResponseRedirect:
+    """Send the browser to the provider."""
+    return HttpResponseRedirect(code_flow.begin(request, _provider(), _callback(request), request.GET.get("next", "")))
+
+
+@require_safe
+@never_cache
+def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
+    """Log in the person that the provider vouches for, if they are staff here.
+
+    Roles of the groups in the token hold as long as the session.
+    """
+    by = _provider()
+    try:
+        claims, wanted = code_flow.finish(request, by, _callback(request))
+        user, _actor = oidc.person_in(claims, by)
+        if not user.is_staff:
+            raise AuthenticationFailed("the person is not staff here")
+    except (AuthenticationFailed, Unavailable) as refusal:
+        log.warning("oidc_log_in_refused", error=str(refusal))
+        messages.error(request, _("The log-in by your organization failed: %(why)s") % {"why": refusal})
+        return HttpResponseRedirect(reverse("admin:login"))
+    login(request, user, backend=BACKEND)
+    request.session[ROLES] = sorted(oidc.roles_of(claims, by))
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    return HttpResponseRedirect(wanted if safe else reverse("admin:index"))
+
+
+def _provider() -> oidc.Provider:
+    by = oidc.provider()
+    if by is None or not by.opens_staff_site:
+        raise Http404
+    return by
+
+
+def _callback(request: HttpRequest) -> str:
+    return request.build_absolute_uri(reverse("admin:oidc_callback"))
