@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
+from milo.admin.site import request_actor
 from milo.identity import sessions
 
 
@@ -32,7 +33,7 @@ class SessionsView(TemplateView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         others = [session.id for session in sessions.sessions_of(self.person) if session.id != self.present]
         ids = [request.POST["id"]] if "id" in request.POST else others
-        count = sessions.end(self.person, *ids, by=self.asking) if ids else 0
+        count = sessions.end(self.person, *ids, by=request_actor(request).name) if ids else 0
         messages.success(request, _("Sessions ended: %(count)d") % {"count": count})
         return HttpResponseRedirect(request.path)
 

@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Forbidden, Invalid, NotFound, Refused
-from milo.identity import names
+from milo.identity import names, sessions
 from milo.identity.access import IDENTITIES
 from milo.identity.actors import actor_of
 from milo.identity.models import Identity
@@ -57,7 +57,7 @@ def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Id
 
 
 def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
-    """Let a subject stand for nobody: its next request is refused while another person has its name.
+    """Let a subject stand for nobody, and end the user's sessions: its next request is refused while its name is taken.
 
     Raises `Forbidden`, also for a user with more rights than the actor has, `NotFound`, and `Invalid` without a reason.
     """
@@ -72,6 +72,8 @@ def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
             raise NotFound("there is no such identity")
         _refuse_more_rights(identity.user, actor)
         audit.delete_as(actor, identity, reason="IdentityUnlinked", why=why)
+        # one of them may be a log-in by this subject
+        sessions.end(identity.user, by=actor.name)
 
 
 def taken_name(name: str) -> str | None:

@@ -77,7 +77,7 @@ def set_up(request: HttpRequest, password: str) -> bool:
     others = [session.id for session in sessions.sessions_of(user)]
     present = sessions.digest(request.session.session_key)
     if ended := [session for session in others if session != present]:
-        sessions.end(user, *ended, by=user)
+        sessions.end(user, *ended, by=f"user:{user.get_username()}")
     log.info("second_factor_set_up", user=user.get_username())
     return True
 
@@ -122,8 +122,9 @@ def reset(user: User, *, why: str, by: User | None) -> None:
         if by is not None:
             person = User.objects.filter(pk=user.pk)
             LogEntry.objects.log_actions(by.pk, person, CHANGE, f"SecondFactorReset: {why}", single_object=True)
-    sessions.end(user, by=by or user)
-    log.warning("second_factor_reset", user=user.get_username(), by=by.get_username() if by else "system:shell")
+    author = f"user:{by.get_username()}" if by else "system:shell"
+    sessions.end(user, by=author)
+    log.warning("second_factor_reset", user=user.get_username(), by=author)
     _tell(user)
 
 

@@ -79,14 +79,15 @@ def sessions_of(user: User) -> list[StaffSession]:
     return sorted(found, key=lambda session: session.used_at, reverse=True)
 
 
-def end(user: User, *ids: str, by: User) -> int:
+def end(user: User, *ids: str, by: str) -> int:
     """End those of a person's sessions that `ids` names, all where it names none; return how many.
 
+    `by` is the name of the actor, for the log.
     The next request of each is answered with the page to log in.
     """
     keys = [key for key, _data in _open(user) if not ids or digest(key) in ids]
     count, _tables = Session.objects.filter(session_key__in=keys).delete()
-    log.info("sessions_ended", user=user.get_username(), by=by.get_username(), count=count)
+    log.info("sessions_ended", user=user.get_username(), by=by, count=count)
     return count
 
 

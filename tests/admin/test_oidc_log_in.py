@@ -18,7 +18,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from milo.identity import oidc
-from milo.identity.identities import link
+from milo.identity.identities import link, unlink
+from milo.identity.models import Identity
 from tests import make
 
 HOME, BEGIN, ISSUER = "/admin/", "/admin/oidc/login/", "https://id.example"
@@ -237,6 +238,15 @@ def test_a_refusal_of_the_provider_and_one_that_is_away_are_told_on_the_page_to_
     settings.MILO_OIDC["token_url"] = "http://127.0.0.1:1/token"
     assert come_back(client, answer) == "/admin/login/"
     assert not is_in(client)
+
+
+def test_a_subject_that_is_unlinked_is_out_at_once(clerk: User, provider: Provider) -> None:
+    client = Client()
+    come_back(client, begun(client, provider))
+    assert is_in(client)
+    unlink(Identity.objects.get().pk, why="has left", actor=make.PLATFORM)
+    assert not is_in(client)
+    assert come_back(client, begun(client, provider)) == "/admin/login/"
 
 
 def test_the_second_factor_is_asked_for_all_the_same(clerk: User, provider: Provider, settings: Any) -> None:
