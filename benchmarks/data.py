@@ -12,6 +12,7 @@ from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.bindings import bind
 from milo.access import Actor
+from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token
 from milo.kube.models import Change
 from projects.access import FINANCE_OPERATOR
@@ -75,7 +76,7 @@ def make(accounts: int) -> Data:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     made = ACCOUNTS + elsewhere * ACCOUNTS_ELSEWHERE
-    return Data(issue_token(admin, actor=PLATFORM)[1], issue_token(operator, actor=PLATFORM)[1], made)
+    return Data(issue_token(admin, actor=actor_of(admin))[1], issue_token(operator, actor=actor_of(operator))[1], made)
 
 
 def a_large_payer(projects: int) -> BillingAccount:

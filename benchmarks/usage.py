@@ -10,10 +10,10 @@ import orjson
 from django.contrib.auth.models import Group, User
 
 from benchmarks.contest import Contestant, Request, hold
-from benchmarks.data import PLATFORM
 from benchmarks.report import Report
 from benchmarks.servers import Client
 from benchmarks.stage import Stage
+from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token
 from projects.access import USAGE_REPORTER
 
@@ -31,7 +31,7 @@ STAGED = "CREATE TEMPORARY TABLE staged (LIKE usage_floor) ON COMMIT DELETE ROWS
 def _token() -> str:
     reporter = User.objects.create_user("meter")
     reporter.groups.add(Group.objects.get_or_create(name=USAGE_REPORTER)[0])
-    return issue_token(reporter, actor=PLATFORM)[1]
+    return issue_token(reporter, actor=actor_of(reporter))[1]
 
 
 def _event(number: int) -> dict[str, object]:

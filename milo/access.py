@@ -46,6 +46,7 @@ class Actor:
     `organizations` maps an organization's primary key to the roles held there. `scopes`, where there are any, are the
     resources (plural) that may be changed; reading is as the roles say. `credential` names what the actor was
     authenticated by (`token:12`, `identity:7`); it gives no right, and actors who differ in it alone are equal.
+    `maker` is the actor who made the credential, where that is somebody else.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Actor:
     organizations: Mapping[int, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     scopes: frozenset[str] | None = None
     credential: str = field(default="", compare=False)
+    maker: str = field(default="", compare=False)
 
     @classmethod
     def system(cls, name: str) -> "Actor":

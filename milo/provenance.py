@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from structlog.contextvars import bound_contextvars
 
 _request_id: ContextVar[str] = ContextVar("milo_request_id", default="")
+_credential: ContextVar[tuple[str, str]] = ContextVar("milo_credential", default=("", ""))
 _approval: ContextVar[uuid.UUID | None] = ContextVar("milo_approval", default=None)
 
 
@@ -19,6 +20,26 @@ def request_id() -> str:
 def approval() -> uuid.UUID | None:
     """The uid of the approval request whose effect is being applied."""
     return _approval.get()
+
+
+def credential() -> str:
+    """The credential by which the author of the present write is here, such as `token:12`; empty for none."""
+    return _credential.get()[0]
+
+
+def credential_maker() -> str:
+    """Who made that credential, where it was somebody other than the author."""
+    return _credential.get()[1]
+
+
+@contextmanager
+def by_credential(credential: str, maker: str) -> Iterator[None]:
+    """History rows written inside name this credential and who made it."""
+    token = _credential.set((credential, maker))
+    try:
+        yield
+    finally:
+        _credential.reset(token)
 
 
 @contextmanager

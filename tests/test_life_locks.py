@@ -23,7 +23,7 @@ from billing.services.purges import purge
 from billing.services.suspensions import resolve, suspend
 from milo.errors import Conflict, Invalid, NotFound
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token, revoke_token
+from milo.identity.tokens import revoke_token
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make
@@ -174,7 +174,7 @@ def test_a_hold_comes_before_the_purge(account: BillingAccount, days: Callable[[
 
 
 def test_a_token_is_revoked_once() -> None:
-    token, _secret = issue_token(make.a_person(), actor=make.PLATFORM)
+    token, _secret = make.a_token(make.a_person())
     revocation = partial(revoke_token, token.pk, actor=make.PLATFORM)
     assert isinstance(then(revocation, revocation), ServiceToken)
     assert token.history.count() == 2

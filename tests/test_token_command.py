@@ -5,10 +5,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 
 from milo.identity.models import ServiceToken
-from tests import make
 from tests.api.client import ORGANIZATIONS, Api
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,8 @@ def said(*arguments: str) -> str:
 
 
 def test_a_token_is_issued_listed_without_its_secret_and_revoked_at_once() -> None:
-    make.a_person("robot", groups=("auditor",))
+    said("service-user", "robot")
+    User.objects.get().groups.add(Group.objects.get(name="auditor"))
     secret = said("issue", "robot", "--description", "nightly report", "--days", "30").strip()
     client = Api(secret)
     client.get(ORGANIZATIONS).done()
@@ -38,7 +39,7 @@ def test_a_token_is_issued_listed_without_its_secret_and_revoked_at_once() -> No
 
 def test_no_token_admits_for_longer_than_the_longest_lifetime(settings: Any) -> None:
     settings.MILO_TOKEN_LONGEST_DAYS = 30
-    make.a_person("robot")
+    said("service-user", "robot")
     with pytest.raises(CommandError, match="30 days"):
         said("issue", "robot", "--days", "31")
     assert not ServiceToken.objects.exists()
@@ -51,7 +52,7 @@ def test_no_token_admits_for_longer_than_the_longest_lifetime(settings: Any) -> 
 
 def test_an_installation_may_set_no_longest_lifetime(settings: Any) -> None:
     settings.MILO_TOKEN_LONGEST_DAYS = 0
-    make.a_person("robot")
+    said("service-user", "robot")
     said("issue", "robot")
     assert ServiceToken.objects.get().expires_at is None
 
@@ -61,7 +62,7 @@ def test_what_does_not_exist_is_said_in_a_line() -> None:
         said("issue", "nobody")
     with pytest.raises(CommandError, match="no such token"):
         said("revoke", "4711")
-    make.a_person("robot")
+    said("service-user", "robot")
     with pytest.raises(CommandError):
         said("issue", "robot", "--days", "-1")
     assert not ServiceToken.objects.exists()

@@ -92,7 +92,8 @@ def _query(values: dict[str, Any]) -> dict[str, Any]:
 def _cells(item: dict[str, Any]) -> list[Any]:
     at = parse_datetime(item["at"])
     changes = (f"{each['field']}: {each['before']} → {each['after']}" for each in item.get("changes", ()))
-    what = (item["kind"], item["name"], item["reason"], item.get("message", "-"), item["actor"])
+    who = [item["actor"], item.get("credential", ""), item.get("credentialMaker", "")]
+    what = (item["kind"], item["name"], item["reason"], item.get("message", "-"), lines(filter(None, who)))
     return [instant(at), *what, lines(changes)]
 
 

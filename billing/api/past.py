@@ -81,6 +81,12 @@ class TimelineEventSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(required=False, help_text=gettext_lazy("Why, for people."))
     actor = serializers.CharField(help_text=gettext_lazy("Who did it."))
     requestID = serializers.CharField(required=False, help_text=gettext_lazy("X-Request-ID of the request."))
+    credential = serializers.CharField(
+        required=False, help_text=gettext_lazy("By what the actor was here, such as `token:12`; for staff.")
+    )
+    credentialMaker = serializers.CharField(
+        required=False, help_text=gettext_lazy("Who made that credential, where it was somebody else; for staff.")
+    )
     approval = serializers.UUIDField(
         required=False, help_text=gettext_lazy("The uid of the approval request that allowed it.")
     )
@@ -134,10 +140,12 @@ def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dic
     after = Cursor.parse(query["continue"]) if "continue" in query else None
     events, following = timeline(row, query.get("before"), after, limit=query.get("limit", AT_MOST), staff=staff)
     metadata = {"metadata": {"continue": str(following)}} if following else {}
-    return metadata | {"items": [_item(event) for event in events]}
+    # how customers' people log in is for the platform's, auditors included
+    platform = actor.may("get", "billingaccounts", None)
+    return metadata | {"items": [_item(event, platform) for event in events]}
 
 
-def _item(found: TimelineEvent) -> dict[str, Any]:
+def _item(found: TimelineEvent, platform: bool) -> dict[str, Any]:
     changes = [
         {"field": name, "before": _plain(before), "after": _plain(after)}
         for name, (before, after) in found.changes.items()
@@ -151,6 +159,8 @@ def _item(found: TimelineEvent) -> dict[str, Any]:
             "message": found.message,
             "actor": found.actor,
             "requestID": found.request_id,
+            "credential": found.credential if platform else "",
+            "credentialMaker": found.credential_maker if platform else "",
             "approval": found.approval and str(found.approval),
             "changes": changes,
         }
@@ -174,7 +184,18 @@ def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
 
 
 def _history_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
-    names = ("at", "kind", "name", "reason", "message", "actor", "requestID", "approval")
+    names = (
+        "at",
+        "kind",
+        "name",
+        "reason",
+        "message",
+        "actor",
+        "requestID",
+        "credential",
+        "credentialMaker",
+        "approval",
+    )
     yield (*names, "changes")
     for item in answer["items"]:
         changed = (f"{each['field']}: {each['before']} -> {each['after']}" for each in item.get("changes", ()))

@@ -17,6 +17,7 @@ from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
 from milo.identity.actors import is_deactivated
+from milo.identity.service_users import is_service
 from milo.kube import managers
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name, name_causes
@@ -139,6 +140,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         actor.require("create", APPROVALS, request.organization_id, act="approve")
         _refuse_decided(request)
         editors = reviews.editors(account)
+        _refuse_credential(request, editors, actor)
         _refuse_own(request, editors, actor)
         _refuse_abandoned(request)
         _refuse_unseen(request, reviewed_hash)
@@ -163,6 +165,7 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="reject")
         _refuse_decided(request)
+        _refuse_credential(request, reviews.editors(account), actor)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
         request.reject(actor.name, audit.ledger_time(account), comment)
@@ -288,6 +291,15 @@ def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor
         raise Forbidden(_("you asked for this; a second person must approve it"))
     if actor.name in editors:
         raise Forbidden(_("you changed the account since its last approval; another person must approve this"))
+
+
+def _refuse_credential(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
+    """Raise `Forbidden` where whoever asks or has edited could have sent this decision in the name of another."""
+    if is_service(actor):
+        raise Forbidden(_("a person must decide this, %(name)s is a service user") % {"name": actor.name})
+    if actor.maker and actor.maker in {request.requester, request.taken_over_by, *editors}:
+        message = _("%(maker)s, who asks for this or has changed the account, made the credential that you act by")
+        raise Forbidden(message % {"maker": actor.maker})
 
 
 def _refuse_abandoned(request: ApprovalRequest) -> None:

@@ -88,6 +88,8 @@ class TimelineEvent:
     message: str
     actor: str
     request_id: str
+    credential: str
+    credential_maker: str
     approval: UUID | None
     changes: dict[str, tuple[Any, Any]]
 
@@ -156,6 +158,8 @@ def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: b
             message,
             row.history_user_id,
             row.history_request_id,
+            row.history_credential,
+            row.history_credential_maker,
             row.history_approval,
             _difference(model, earlier.get(row.previous), row, staff),
         )
@@ -189,6 +193,8 @@ def _of_notices(account: BillingAccount, wanted: Q, limit: int) -> Iterator[Time
             message=notice.about,
             actor="system:deliveries",
             request_id="",
+            credential="",
+            credential_maker="",
             approval=None,
             changes={},
         )

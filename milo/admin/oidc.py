@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import AuthenticationFailed
 
+from milo.admin.site import LINKER
 from milo.errors import Unavailable
 from milo.identity import code_flow, oidc
 
@@ -36,7 +37,7 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
     by = _provider()
     try:
         claims, wanted = code_flow.finish(request, by, _callback(request))
-        user, _actor = oidc.person_in(claims, by)
+        user, actor = oidc.person_in(claims, by)
         if not user.is_staff:
             raise AuthenticationFailed("the person is not staff here")
     except (AuthenticationFailed, Unavailable) as refusal:
@@ -44,6 +45,7 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
         messages.error(request, _("The log-in by your organization failed: %(why)s") % {"why": refusal})
         return HttpResponseRedirect(reverse("admin:login"))
     login(request, user, backend=BACKEND)
+    request.session[LINKER] = actor.maker
     request.session[ROLES] = sorted(oidc.roles_of(claims, by))
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
     return HttpResponseRedirect(wanted if safe else reverse("admin:index"))

@@ -19,7 +19,10 @@ from unfold.sites import UnfoldAdminSite
 from milo.access import Actor
 from milo.identity import oidc
 from milo.identity.actors import actor_of
+from milo.identity.passwords import maker_of
 from milo.identity.second_factor import is_missing
+
+CREDENTIAL, LINKER = "session", "milo_identity_linker"
 
 
 def request_actor(request: HttpRequest) -> Actor:
@@ -27,13 +30,22 @@ def request_actor(request: HttpRequest) -> Actor:
     if not hasattr(request, "milo_actor"):
         user, actor = request.user, Actor("anonymous")
         if isinstance(user, User) and user.is_active and user.is_staff:
-            actor = actor_of(user)
+            actor = replace(actor_of(user), credential=CREDENTIAL, maker=_maker_of_session(request, user))
             # of the groups in the token of a log-in by the provider
             if of_groups := request.session.get("milo_oidc_roles"):
                 actor = replace(actor, roles=actor.roles | set(of_groups))
         request.milo_actor = actor  # type: ignore[attr-defined]
     known: Actor = request.milo_actor  # type: ignore[attr-defined]
     return known
+
+
+def _maker_of_session(request: HttpRequest, user: User) -> str:
+    """Who linked the identity by which the person logged in, or requested the link by which they set their password.
+
+    A decision, and a token that is issued here, are of that one too.
+    """
+    linker = request.session.get(LINKER)
+    return maker_of(user) if linker is None else linker
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,16 @@ class StaffSite(UnfoldAdminSite):
     def get_urls(self) -> list[Any]:
         # the site of the settings is made from this module
         from milo.admin.oidc import begin_log_in, finish_log_in
+        from milo.admin.password_links import PasswordPage
         from milo.admin.second_factor import ResetView, SecondFactorView
         from milo.admin.sessions import SessionsView
+        from milo.admin.tokens import IssueOwnToken
+        from milo.identity.models import ServiceToken
+
+        own_token = self.admin_view(IssueOwnToken.as_view(model_admin=self.get_model_admin(ServiceToken)))
+        password = PasswordPage.as_view(
+            extra_context={"site_header": self.site_header, "title": _("Set your password")}
+        )
 
         own = [
             path("oidc/login/", begin_log_in, name="oidc_login"),
@@ -88,6 +108,8 @@ class StaffSite(UnfoldAdminSite):
                 self.admin_view(ResetView.as_view()),
                 name="second_factor_reset",
             ),
+            path("password-link/<uidb64>/<token>/", password, name="password_link"),
+            path("own-token/", own_token, name="own_token"),
             path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
         ]
         return [*own, *super().get_urls()]

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.generic import FormView
 from unfold.enums import ActionVariant
 
 from milo.access import Actor
@@ -16,13 +18,15 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Choices, Instant, Row, Text, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import address
+from milo.admin.site import request_actor
 from milo.identity.access import TOKENS
-from milo.identity.models import ServiceToken
+from milo.identity.models import ServiceToken, ServiceUser
+from milo.identity.service_users import create_service_user
 from milo.identity.tokens import issue_token, revoke_token, scope_choices
 
 
 class IssueForm(ActForm):
-    user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
+    user = Row(User.objects.none(), label=gettext_lazy("User"), help_text=gettext_lazy("Yourself or a service user."))
     description = Text(max_length=200, label=gettext_lazy("Description"), help_text=gettext_lazy("What it is for."))
     expires_at = Instant(
         required=False,
@@ -57,9 +61,29 @@ class IssueToken(ServiceAction):
     verb, resource = "create", TOKENS
     form_class = IssueForm
 
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        form.fields["user"].queryset = self._users()
+        return form
+
+    def _users(self) -> QuerySet[User]:
+        """Those whose tokens this person may issue; the service has the last word."""
+        users = User.objects.filter(is_active=True).order_by("username")
+        whose = Q(username=self.request.user.get_username())
+        if self.actor.may("create", TOKENS, None):
+            whose |= Q(service_user__isnull=False)
+        return users.filter(whose)
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "user": self.request.user.pk}
+
     def call(self, values: dict[str, Any], *, actor: Actor) -> ServiceToken:
         token, self.secret = issue_token(**values, actor=actor)
         return token
+
+    def back(self, row: ServiceToken) -> str:
+        """The page to go on to once the secret was read."""
+        return address(row)
 
     def finish(self, row: ServiceToken) -> HttpResponse:
         response = self.response_class(
@@ -71,11 +95,31 @@ class IssueToken(ServiceAction):
                 "opts": self.admin.opts,
                 "original": row,
                 "secret": self.secret,
-                "back": address(row),
+                "back": self.back(row),
             },
         )
         add_never_cache_headers(response)
         return response
+
+
+class IssueOwnToken(IssueToken):
+    """For oneself alone, and so for everybody on the staff site, who need not see the tokens of others."""
+
+    name = "own-token"
+    title = gettext_lazy("Issue a token for yourself")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.actor = request_actor(request)
+        return FormView.dispatch(self, request, *args, **kwargs)
+
+    def _users(self) -> QuerySet[User]:
+        return super()._users().filter(username=self.request.user.get_username())
+
+    def back(self, row: ServiceToken | None = None) -> str:
+        return reverse("admin:index")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**{"back": self.back(), **kwargs})
 
 
 class RevokeToken(ServiceAction):
@@ -97,6 +141,28 @@ class RevokeToken(ServiceAction):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ServiceToken:
         return revoke_token(self.row.pk, actor=actor)
+
+
+class ServiceUserForm(ActForm):
+    username = Text(max_length=150, label=gettext_lazy("Name"))
+    description = Text(max_length=200, label=gettext_lazy("Description"), help_text=gettext_lazy("What it is for."))
+
+    paths = {"username": "username"}
+
+
+class CreateServiceUser(ServiceAction):
+    name = "create-service-user"
+    title = gettext_lazy("Create a service user")
+    icon = "smart_toy"
+    verb, resource = "create", TOKENS
+    form_class = ServiceUserForm
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> ServiceUser:
+        return create_service_user(values["username"], description=values["description"], actor=actor)
+
+    def finish(self, row: ServiceUser) -> HttpResponse:
+        messages.success(self.request, _("%(name)s is a service user; it has no role yet.") % {"name": row})
+        return HttpResponseRedirect(self.admin.list_address())
 
 
 @admin.register(ServiceToken)
@@ -124,7 +190,7 @@ class ServiceTokenAdmin(LedgerAdmin):
             },
         ),
     )
-    list_actions = (IssueToken,)
+    list_actions = (IssueToken, CreateServiceUser)
     object_actions = (RevokeToken,)
 
     @admin.display(description=gettext_lazy("scopes"))

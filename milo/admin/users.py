@@ -1,23 +1,31 @@
 """People who log in, with their platform roles (groups); for superusers alone."""
 
-from typing import Any
+from typing import Any, NoReturn
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.forms import UserChangeForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from milo import email_addresses
+from milo.admin.forms import Text, Tick
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import lines
+from milo.admin.password_links import ask_for_password
+from milo.admin.site import request_actor
+from milo.errors import Refused
+from milo.identity.models import ServiceUser
 
 admin.site.unregister(User)
 # the roles are those of the access table, made by migrate
@@ -25,6 +33,27 @@ admin.site.unregister(Group)
 
 
 class _UserForm(UserChangeForm):
+    send_password_link = Tick(
+        required=False,
+        label=_("Send a link by which the person sets a password"),
+        help_text=_("By mail; it is good once, and ends the links before it."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # whoever sets the password of another person could act as that person
+        del self.fields["password"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to let a service user in."""
+        values = super().clean() or {}
+        service = ServiceUser.objects.filter(user_id=self.instance.pk).exists()
+        if service and (values.get("is_staff") or values.get("is_superuser") or values.get("send_password_link")):
+            raise ValidationError(gettext("a service user has no password and is neither staff nor superuser"))
+        if values.get("send_password_link") and not values.get("email"):
+            self.add_error("email", gettext("is needed for the link by which the person sets a password"))
+        return values
+
     def clean_email(self) -> str:
         """Refuse an address that no notice could be sent to."""
         email: str = self.cleaned_data["email"]
@@ -33,24 +62,63 @@ class _UserForm(UserChangeForm):
         return email
 
 
+class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A person who sets their own password, by the link of a mail."""
+
+    email = Text(label=_("E-mail address"))
+
+    class Meta:
+        model = User
+        fields = ("username", "email")
+        widgets = {"username": UnfoldAdminTextInputWidget}
+
+    clean_email = _UserForm.clean_email
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.set_unusable_password()
+        user: User = super().save(commit)
+        return user
+
+
 @admin.register(User)
 class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Users are never deleted or renamed: the history names them."""
 
     form = _UserForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    add_form = _NewUserForm
+    add_fieldsets = ((None, {"fields": ("username", "email")}),)
     icon = "person"
     actions = None
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     fieldsets = (
-        (None, {"fields": ("username", "password", "email", "first_name", "last_name")}),
+        (None, {"fields": ("username", "email", "first_name", "last_name", "send_password_link")}),
         (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         (_("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
     )
     readonly_fields = ("last_login", "date_joined", "sessions", "second_factor")
     filter_horizontal = ()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """As Django; a new person is sent the link to set a password, and another one where that was asked for."""
+        super().save_related(request, form, formsets, change)
+        if not change or form.cleaned_data.get("send_password_link"):
+            # an act is a transaction of its own, and this page is in one
+            transaction.on_commit(lambda: self._send_link(request, form.instance))
+
+    def _send_link(self, request: HttpRequest, user: User) -> None:
+        try:
+            ask_for_password(request, user, actor=request_actor(request))
+        except Refused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(
+                request, gettext("A link to set a password was sent to %(address)s.") % {"address": user.email}
+            )
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> NoReturn:
+        """Refuse: a person sets their own password."""
+        raise PermissionDenied
 
     @admin.display(description=_("platform roles"))
     def roles(self, user: User) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 
-from milo import card_numbers, texts
+from milo import card_numbers, provenance, texts
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
 
@@ -162,7 +162,7 @@ def delete_as(actor: Actor, row: models.Model, *, reason: str, why: str = "") ->
 
 @contextmanager
 def _answered_for(actor: Actor, row: models.Model, reason: str, why: str) -> Iterator[None]:
-    """The history row that is written inside names the actor and the reason."""
+    """The history row that is written inside names the actor, by which credential they are here, and the reason."""
     if _current.get() is None:
         raise Anonymous("rows change inside milo.audit.act() only")
     if not actor.name or not reason:
@@ -170,7 +170,8 @@ def _answered_for(actor: Actor, row: models.Model, reason: str, why: str) -> Ite
     row._history_user = actor.name  # type: ignore[attr-defined]
     row._change_reason = f"{reason}: {why}" if why else reason  # type: ignore[attr-defined]
     try:
-        yield
+        with provenance.by_credential(actor.credential, actor.maker):
+            yield
     finally:
         # simple-history would give the next save the same author and reason
         del row._history_user, row._change_reason  # type: ignore[attr-defined]

@@ -117,6 +117,10 @@ class Provenance(models.Model):
 
     history_request_id = models.CharField(max_length=64, blank=True, default=provenance.request_id)
     history_approval = models.UUIDField(null=True, default=provenance.approval)
+    history_credential = models.CharField(max_length=64, blank=True, default=provenance.credential, db_default="")
+    history_credential_maker = models.CharField(
+        max_length=200, blank=True, default=provenance.credential_maker, db_default=""
+    )
 
     class Meta:
         abstract = True

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 
 from milo.access import Actor
 from milo.dev.files import write_secret
+from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token, token_of
 from projects.access import AUDITOR, FINANCE_APPROVER, FINANCE_OPERATOR
 from projects.models import Membership, Organization
@@ -64,7 +65,7 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
                 user.save()
         known = token_of(tokens.get(person.name, ""))
         if known is None or known.user != user:
-            tokens[person.name] = issue_token(user, description="make up", actor=SETUP)[1]
+            tokens[person.name] = issue_token(user, description="make up", actor=actor_of(user))[1]
     write_secret(passwords_path, json.dumps(passwords, indent=2))
     write_secret(tokens_path, json.dumps(tokens, indent=2))
     return passwords, tokens

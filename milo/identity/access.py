@@ -2,7 +2,7 @@
 
 from milo.access import Rule, declare
 
-TOKENS, TOKEN_REVIEWS, IDENTITIES = "servicetokens", "tokenreviews", "identities"
+TOKENS, TOKEN_REVIEWS, IDENTITIES, PASSWORD_LINKS = "servicetokens", "tokenreviews", "identities", "passwordlinks"
 PLATFORM_ADMIN = "platform-admin"
 # as the cluster role system:auth-delegator of Kubernetes: for services that are sent tokens, and may do nothing else
 AUTH_DELEGATOR = "auth-delegator"
@@ -12,6 +12,7 @@ def declare_rules() -> None:
     declare(
         [
             Rule(PLATFORM_ADMIN, TOKENS, ("get", "list", "create", "delete")),
+            Rule(PLATFORM_ADMIN, PASSWORD_LINKS, ("create",)),
             Rule(PLATFORM_ADMIN, IDENTITIES, ("get", "list", "create", "delete")),
             Rule(AUTH_DELEGATOR, TOKEN_REVIEWS, ("create",)),
         ]

@@ -11,17 +11,15 @@ class IdentityConfig(AppConfig):
     verbose_name = _("Access")
 
     def ready(self) -> None:
-        from milo.identity import access
+        from milo.identity import access, guards
 
         access.declare_rules()
+        guards.declare_guards()
         from milo.identity import (
             checks,  # noqa: F401  registers the check of the settings
-            guards,
             second_factor,  # noqa: F401  asks whoever has one
             sessions,  # noqa: F401  gives each session its age
         )
-
-        guards.declare_guards()
 
         post_migrate.connect(make_role_groups, sender=self, dispatch_uid="milo.identity.role_groups")
 

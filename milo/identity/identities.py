@@ -76,6 +76,13 @@ def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
         sessions.end(identity.user, by=actor.name)
 
 
+def linker_of(identity: Identity) -> str:
+    """Return who linked the subject to its person; empty where it came by itself."""
+    linked = Identity.history.filter(id=identity.pk, history_type="+").order_by("history_id")
+    author: str = linked.values_list("history_user_id", flat=True)[0]
+    return "" if author == PROVIDER.name else author
+
+
 def taken_name(name: str) -> str | None:
     """Return the name of the user whom a normalized name belongs to or looks like; None where there is none."""
     mine = names.looks(name)

@@ -25,6 +25,44 @@ def new_secret() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
+class ServiceUser(models.Model):
+    """The mark of a user that is a program: it has no password, never enters the staff site, and decides nothing.
+
+    A row of its own, written with the user and never deleted: a role can be taken away and given to a person, whose
+    tokens others could then issue.
+    """
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="service_user")
+    description = models.CharField(_("description"), max_length=200, blank=True)
+
+    history = audit.history(personal=("description",), organization="")
+
+    class Meta:
+        verbose_name = _("service user")
+        verbose_name_plural = _("service users")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class PasswordLink(models.Model):
+    """That somebody asked a person to set their password, and when the person did; the link itself is kept nowhere."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="password_links")
+    requested_by = models.CharField(_("requested by"), max_length=200)
+    requested_at = models.DateTimeField(_("requested at"), default=timezone.now)
+    used_at = models.DateTimeField(_("used at"), null=True)
+
+    history = audit.history(organization="")
+
+    class Meta:
+        verbose_name = _("password link")
+        verbose_name_plural = _("password links")
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.requested_by})"
+
+
 class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
     def valid(self) -> "ServiceTokenQuerySet":
         """Tokens that admit: not revoked, not expired, of a user who is active."""

@@ -11,7 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from milo.access import Actor
 from milo.identity.actors import actor_of
-from milo.identity.identities import LONGEST, is_subject, person_of
+from milo.identity.identities import LONGEST, is_subject, linker_of, person_of
 from milo.identity.signing_keys import SigningKeys
 
 # a secret that both sides know, or none at all, would let anybody make tokens
@@ -79,7 +79,8 @@ def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
     if not identity.user.is_active:
         raise AuthenticationFailed("the user is disabled")
     actor = actor_of(identity.user)
-    return identity.user, replace(actor, roles=actor.roles | roles, credential=f"identity:{identity.pk}")
+    maker = linker_of(identity)
+    return identity.user, replace(actor, roles=actor.roles | roles, credential=f"identity:{identity.pk}", maker=maker)
 
 
 def roles_of(claims: dict[str, Any], by: Provider) -> set[str]:

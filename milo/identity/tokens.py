@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import TABLE, Actor
-from milo.errors import Cause, Invalid, NotFound
+from milo.errors import Cause, Forbidden, Invalid, NotFound
 from milo.identity.access import TOKENS
-from milo.identity.actors import HELD, actor_with
-from milo.identity.models import ServiceToken, digest, new_secret
+from milo.identity.actors import HELD, PERSON, actor_of, actor_with
+from milo.identity.letters import tell_of_token
+from milo.identity.models import ServiceToken, ServiceUser, digest, new_secret
 from milo.prepared import Given, Prepared
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -32,10 +34,12 @@ def issue_token(
 
     `expires_at` is an instant in UTC, None for the latest that MILO_TOKEN_LONGEST_DAYS allows. `scopes` are the
     resources (plural) that it may change as far as its user may: none of them makes it read-only, None sets no bound.
-    Raises `Forbidden`, and `Invalid` for an end in the past or beyond the latest, and for a scope that the access table
-    does not know.
+    Everybody issues tokens for themselves; whoever may create tokens does for a service user who has no role that the
+    issuer lacks, and for nobody else: the secret of another person's token would make one person two. The person is
+    told by mail. Raises `Forbidden`, and `Invalid` for an end in the past or beyond the latest, and for a scope that
+    the access table does not know.
     """
-    actor.require("create", TOKENS, None)
+    _require_own_or_service(user, actor)
     expires_at = _end(expires_at)
     if unknown := sorted(set(scopes or ()) - set(scope_choices())):
         raise Invalid.because([Cause("scopes", _("%(scope)s is not a resource") % {"scope": ", ".join(unknown)[:200]})])
@@ -50,7 +54,26 @@ def issue_token(
     )
     with audit.act():
         audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)
+        tell_of_token(user, description=description, issuer=actor.name)
     return token, secret
+
+
+def _require_own_or_service(user: User, actor: Actor) -> None:
+    own = actor_of(user)
+    if actor.name == own.name:
+        return
+    actor.require("create", TOKENS, None)
+    if not ServiceUser.objects.filter(user=user).exists():
+        message = _("%(user)s is a person, who issues their own tokens; others issue those of service users")
+        raise Forbidden(message % {"user": user.get_username()})
+    if actor.is_system:
+        return
+    more = own.roles - actor.roles
+    for organization, roles in own.organizations.items():
+        more |= roles - actor.organizations.get(organization, frozenset())
+    if more:
+        message = _("%(user)s has roles that you lack: %(roles)s")
+        raise Forbidden(message % {"user": user.get_username(), "roles": ", ".join(sorted(more))})
 
 
 def longest_days() -> int | None:
@@ -77,13 +100,14 @@ def _end(asked: datetime | None) -> datetime | None:
 
 
 def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
-    """Revoke a token: the next request with it is refused. Repeating it changes nothing.
+    """Revoke a token, one's own without any right: the next request with it is refused. Repeating it changes nothing.
 
     Raises `Forbidden`, `NotFound`.
     """
-    actor.require("delete", TOKENS, None)
     with audit.act():
-        token = ServiceToken.objects.select_for_update().filter(pk=token_id).first()
+        token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").filter(pk=token_id).first()
+        if token is None or f"{PERSON}{token.user.get_username()}" != actor.name:
+            actor.require("delete", TOKENS, None)
         if token is None:
             raise NotFound("there is no such token")
         if token.revoked_at is None:
@@ -97,12 +121,19 @@ def token_of(secret: str) -> ServiceToken | None:
     return ServiceToken.objects.valid().select_related("user").filter(digest=digest(secret)).first()
 
 
-_OF_TOKEN = ("pk", "scopes", "last_used_at")
+def _when_issued(column: str) -> Subquery:
+    """What the history says of the issuing of the token."""
+    issued = ServiceToken.history.filter(id=OuterRef("pk"), history_type="+").order_by("history_id")
+    return Subquery(issued.values(column)[:1])
+
+
+_OF_TOKEN = ("pk", "scopes", "last_used_at", "issuer", "maker")
 _OF_USER = [column.attname for column in User._meta.concrete_fields]
 _ADMITTING = Prepared(
     lambda: (
         ServiceToken.objects.valid()
         .filter(digest=Given("digest"))
+        .annotate(issuer=_when_issued("history_user_id"), maker=_when_issued("history_credential_maker"))
         .values_list(*_OF_TOKEN, *(f"user__{name}" for name in (*_OF_USER, *HELD)))
     )
 )
@@ -117,10 +148,12 @@ def admit(secret: str) -> tuple[User, Actor] | None:
     rows = _ADMITTING.ask(digest=digest(secret))
     if not rows:
         return None
-    (pk, scopes, last_used_at), of_user = rows[0][: len(_OF_TOKEN)], rows[0][len(_OF_TOKEN) : -len(HELD)]
+    (pk, scopes, last_used_at, issuer, maker), of_user = rows[0][: len(_OF_TOKEN)], rows[0][len(_OF_TOKEN) : -len(HELD)]
     if last_used_at is None or last_used_at < timezone.now() - USE_RECORDED_EVERY:
         ServiceToken.objects.filter(pk=pk).update(last_used_at=timezone.now())
     user = User.from_db(None, _OF_USER, of_user)
     found = actor_with(user, (row[-len(HELD) :] for row in rows))
     bound = None if scopes is None else frozenset(scopes)
-    return user, replace(found, scopes=bound, credential=f"token:{pk}")
+    if issuer != found.name:
+        maker = issuer
+    return user, replace(found, scopes=bound, credential=f"token:{pk}", maker=maker or "")

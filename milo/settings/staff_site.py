@@ -32,6 +32,7 @@ SESSION_COOKIE_AGE = MILO_SESSION_HOURS * 3600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "milo.identity.passwords.ToldOfPassword"},
 ]
 
 UNFOLD = {
@@ -47,6 +48,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
     "ACCOUNT": {
         "navigation": [
+            {"title": _("Issue a token for yourself"), "link": reverse_lazy("admin:own_token")},
             {"title": _("My sessions"), "link": reverse_lazy("admin:sessions")},
             {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
         ]

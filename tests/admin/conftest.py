@@ -20,7 +20,6 @@ from billing.services.charges import ChargeSpec, report_charge
 from billing.services.holds import set_hold
 from milo.identity.identities import link
 from milo.identity.models import Identity, ServiceToken
-from milo.identity.tokens import issue_token
 from projects.models import Membership, Organization, Project
 from tests import make
 from tests.admin.browser import staff
@@ -51,7 +50,7 @@ def world(db: None) -> World:
     second = make.a_binding(project, eu, "second")
     first.refresh_from_db()
     person = make.a_person("acme-admin", roles={organization: "billing-admin"})
-    token, _secret = issue_token(person, description="pipeline", actor=make.PLATFORM)
+    token, _secret = make.a_token(person, description="pipeline")
     identity = link(person, "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
     return World(organization, project, us, eu, first, second, Membership.objects.get(), token, identity)
 

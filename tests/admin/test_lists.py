@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.projects import archive_project
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token
 from projects.models import Membership, Organization, Project
 from tests import make
 from tests.admin.browser import list_of, page_of, superuser
@@ -96,7 +95,7 @@ def a_membership() -> None:
 
 
 def a_token() -> None:
-    issue_token(make.a_person(), actor=make.PLATFORM)
+    make.a_token(make.a_person())
 
 
 def a_member_of_staff() -> None:

@@ -7,12 +7,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from milo.identity.models import ServiceToken, digest
+from milo.identity.models import ServiceToken, ServiceUser, digest
+from milo.identity.service_users import create_service_user
 from milo.identity.tokens import token_of
-from tests.admin.browser import buttons, errors, list_of, page_of, submit, superuser
+from tests import make
+from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
 from tests.admin.conftest import World
+from tests.ledger import nothing_changes
 
-ISSUE = "/admin/identity/servicetoken/issue/"
+ISSUE, OWN = "/admin/identity/servicetoken/issue/", "/admin/own-token/"
+CREATE = "/admin/identity/servicetoken/create-service-user/"
 
 
 @pytest.fixture
@@ -21,7 +25,8 @@ def root(db: None) -> Client:
 
 
 def issued(world: World, root: Client, **answers: Any) -> Any:
-    return submit(root, ISSUE, user=world.membership.user_id, description="deploys", **answers)
+    robot = ServiceUser.objects.first() or create_service_user("robot", actor=make.PLATFORM)
+    return submit(root, ISSUE, user=robot.pk, **{"description": "deploys", **answers})
 
 
 def test_the_secret_is_shown_once_and_admits_its_person(world: World, root: Client) -> None:
@@ -31,7 +36,7 @@ def test_the_secret_is_shown_once_and_admits_its_person(world: World, root: Clie
     assert "no-store" in page.headers["Cache-Control"]
     token = token_of(secret)
     assert token
-    assert token.user == world.membership.user
+    assert token.user.username == "robot"
     assert (token.description, token.scopes) == ("deploys", None)
     shown = [list_of(ServiceToken), page_of(token), page_of(token, "history")]
     shown.append(page_of(token, f"history/{token.history.latest().pk}"))
@@ -97,7 +102,7 @@ def test_scopes_that_make_no_sense_are_refused_at_their_field(
 
 
 def test_a_card_number_is_no_description(world: World, root: Client) -> None:
-    page = submit(root, ISSUE, user=world.membership.user_id, description="4111111111111111")
+    page = issued(world, root, description="4111111111111111")
     assert "description" in errors(page)
     assert ServiceToken.objects.count() == 1
 
@@ -119,3 +124,30 @@ def test_the_staff_of_finance_neither_see_nor_issue_nor_revoke_tokens(world: Wor
     world.token.refresh_from_db()
     assert ServiceToken.objects.get() == world.token
     assert world.token.revoked_at is None
+
+
+def test_everybody_on_the_staff_site_issues_tokens_for_themselves_alone(world: World) -> None:
+    approver = make.a_person("approver", groups=("finance-approver",), is_staff=True)
+    client = browser(approver)
+    assert OWN in client.get("/admin/").content.decode()
+    page = submit(client, OWN, description="my laptop")
+    token = token_of(page.context["secret"])
+    assert token
+    assert token.user == approver
+    for other in (world.membership.user, create_service_user("robot", actor=make.PLATFORM).user):
+        with nothing_changes():
+            refusal = client.post(OWN, {"user": other.pk, "description": "forged"})
+        assert "user" in errors(refusal)
+    assert client.get(page_of(token)).status_code == 403
+
+
+def test_nobody_issues_a_token_for_another_person_by_a_forged_post(world: World, root: Client) -> None:
+    with nothing_changes():
+        page = root.post(ISSUE, {"user": world.membership.user_id, "description": "forged"})
+    assert "user" in errors(page)
+
+
+def test_a_service_user_is_made_without_a_password(world: World, root: Client) -> None:
+    assert submit(root, CREATE, username="robot", description="reports").status_code == 302
+    assert not ServiceUser.objects.get().user.has_usable_password()
+    assert "username" in errors(submit(root, CREATE, username="no name", description="reports"))

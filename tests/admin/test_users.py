@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import Permission, User
+from django.core import mail
 from django.test import Client, RequestFactory
 
 from milo.access import TABLE
 from milo.identity.actors import actor_of
+from milo.identity.models import PasswordLink
+from milo.identity.service_users import create_service_user
 from tests import make
-from tests.admin.browser import browser, buttons, list_of, page_of, superuser
+from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
 
 
 @pytest.fixture
@@ -24,11 +27,82 @@ def sent(page: Any, **answers: Any) -> dict[str, Any]:
     return {**shown, **answers}
 
 
-def test_a_person_is_made_and_may_log_in(root: Client) -> None:
+def address_in(letter: Any) -> str:
+    """The address of the link in a mail."""
+    link: str = next(line for line in letter.body.splitlines() if line.startswith("http"))
+    return link.removeprefix("http://testserver")
+
+
+def set_password(address: str, password: str) -> Any:
+    """What a person does who has got the mail, in a browser of their own."""
+    client = Client()
+    form = client.get(address, follow=True)
+    return client.post(form.request["PATH_INFO"], {"new_password1": password, "new_password2": password})
+
+
+def test_a_person_is_made_and_sets_their_own_password(root: Client, django_capture_on_commit_callbacks: Any) -> None:
     password = "correct horse battery"
-    answers = {"username": "approver", "password1": password, "password2": password, "usable_password": "true"}
-    assert root.post(list_of(User, "add"), answers).status_code == 302
+    answers = {"username": "approver", "email": "approver@example.org"}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert root.post(list_of(User, "add"), answers).status_code == 302
+    assert not User.objects.get(username="approver").has_usable_password()
+    set_password(address_in(mail.outbox[-1]), password)
     assert authenticate(RequestFactory().post("/admin/login/"), username="approver", password=password)
+
+
+def test_a_link_is_good_once_and_a_new_one_ends_it(root: Client, django_capture_on_commit_callbacks: Any) -> None:
+    person = make.a_person("approver", email="approver@example.org")
+    page = sent(root.get(page_of(person)), send_password_link="on")
+    for _time in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert root.post(page_of(person), page).status_code == 302
+    older, newer = (address_in(letter) for letter in mail.outbox)
+    set_password(older, "an older password")
+    with django_capture_on_commit_callbacks(execute=True):
+        set_password(newer, "the newer password")
+    set_password(newer, "yet another password")
+    person.refresh_from_db()
+    assert person.check_password("the newer password")
+    assert "was changed" in mail.outbox[-1].subject
+    asked, used = PasswordLink.objects.order_by("pk")
+    assert (asked.used_at, asked.requested_by) == (None, used.requested_by)
+    assert used.used_at
+
+
+def test_nobody_sets_the_password_of_another_person(root: Client) -> None:
+    person = make.a_person("approver")
+    answers = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+    assert root.get(page_of(person, "password")).status_code == 403
+    assert root.post(page_of(person, "password"), answers).status_code == 403
+    assert "password1" not in root.get(list_of(User, "add")).content.decode()
+    root.post(list_of(User, "add"), {"username": "other", "email": "other@example.org", **answers})
+    assert not User.objects.get(username="other").has_usable_password()
+    before = person.password
+    root.post(page_of(person), sent(root.get(page_of(person)), password="md5$a$b"))
+    person.refresh_from_db()
+    assert person.password == before
+
+
+def test_a_password_set_by_the_link_of_the_requester_decides_nothing_of_theirs(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    asker = make.a_person("asker", is_staff=True, is_superuser=True)
+    approver = make.a_person("approver", groups=("finance-approver",), is_staff=True, email="a@example.org")
+    request = make.a_request(make.a_ready_account(make.an_organization()), actor=actor_of(asker))
+    client = browser(asker)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page_of(approver), sent(client.get(page_of(approver)), send_password_link="on"))
+    set_password(address_in(mail.outbox[-1]), "correct horse battery")
+    page = submit(browser(User.objects.get(pk=approver.pk)), page_of(request, "approve"))
+    assert "made the credential that you act by" in errors(page)["__all__"][0]
+
+
+def test_a_service_user_is_let_in_by_no_form(root: Client) -> None:
+    robot = create_service_user("robot", actor=make.PLATFORM).user
+    for answer in ({"is_staff": "on"}, {"is_superuser": "on"}, {"send_password_link": "on", "email": "r@example.org"}):
+        assert root.post(page_of(robot), sent(root.get(page_of(robot)), **answer)).status_code == 200
+    robot.refresh_from_db()
+    assert (robot.is_staff, robot.is_superuser) == (False, False)
 
 
 def test_every_platform_role_of_the_access_table_can_be_given(root: Client) -> None:

@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.test.client import ClientHandler
 
-from milo.identity.tokens import issue_token
 from tests import make
 from tests.ledger import nothing_changes as nothing_changes
 
@@ -91,7 +90,7 @@ class Api:
     @classmethod
     def of(cls, person: User, **token: Any) -> "Api":
         """A client with a new token of `person`."""
-        return cls(issue_token(person, actor=make.PLATFORM, **token)[1])
+        return cls(make.a_token(person, **token)[1])
 
     def call(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **headers: str

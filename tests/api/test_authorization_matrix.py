@@ -15,7 +15,7 @@ from billing.services.approvals import request_approval
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
-from milo.identity.tokens import issue_token, revoke_token
+from milo.identity.tokens import revoke_token
 from milo.kube.models import Change
 from projects.models import Organization
 from tests import make
@@ -72,7 +72,7 @@ class AuthorizationMatrix(TestCase):
         cls.people = {NOBODY: Api.of(make.a_person(NOBODY)), OPERATOR: Api.of(operator)}
         cls.people |= {role: Api.of(make.a_person(role, groups=(role,))) for role in PLATFORM_ROLES if role != OPERATOR}
         cls.people |= {role: Api.of(make.a_person(role, roles={own: role})) for role in ORGANIZATION_ROLES}
-        token, secret = issue_token(make.a_person(groups=(OPERATOR, "auditor")), actor=make.PLATFORM)
+        token, secret = make.a_token(make.a_person(groups=(OPERATOR, "auditor")))
         revoke_token(token.pk, actor=make.PLATFORM)
         cls.refused = {"anonymous": Api(), "revoked": Api(secret)}
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from milo.asgi import application
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token, revoke_token
+from milo.identity.tokens import revoke_token
 from projects.models import Organization
 from tests import make
 from tests.api.client import (
@@ -454,7 +454,7 @@ def test_a_reference_that_is_no_card_number_passes(admin: Api, acme: Organizatio
 
 def test_a_token_that_no_longer_admits_is_refused_at_the_next_request(acme: Organization) -> None:
     person = make.a_person("jo", roles={acme: "billing-admin"})
-    token, secret = issue_token(person, actor=make.PLATFORM)
+    token, secret = make.a_token(person)
     api = Api(secret)
     api.get(ACCOUNTS).done()
     revoke_token(token.pk, actor=make.PLATFORM)

@@ -55,7 +55,10 @@ def test_the_history_of_an_account_names_the_request_that_changed_it(admin: Api,
     assert newest["requestID"] == "client:request-17"
     assert newest["changes"] == [{"field": "labels", "before": {}, "after": {"tier": "gold"}}]
     table = admin.get(f"{US}/history", Accept="text/csv").raw.decode()
-    assert table.splitlines()[0] == "at,kind,name,reason,message,actor,requestID,approval,changes"
+    assert (
+        table.splitlines()[0]
+        == "at,kind,name,reason,message,actor,requestID,credential,credentialMaker,approval,changes"
+    )
     assert "request-17" in table.splitlines()[1]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from milo.identity.tokens import issue_token, revoke_token
+from milo.identity.tokens import revoke_token
 from projects.models import Organization
 from tests import make
 from tests.api.access_matrix import DELEGATOR
@@ -38,12 +38,12 @@ def test_a_token_is_told_as_its_owner_would_be(proxy: Api, admin: Api) -> None:
 
 def test_what_no_longer_admits_admits_nobody_here(proxy: Api, acme: Organization) -> None:
     person = make.a_person("leaver", roles={acme: "billing-viewer"})
-    revoked, secret = issue_token(person, actor=make.PLATFORM)
+    revoked, secret = make.a_token(person)
     revoke_token(revoked.pk, actor=make.PLATFORM)
-    ending, expired = issue_token(person, expires_at=timezone.now() + timedelta(hours=1), actor=make.PLATFORM)
+    ending, expired = make.a_token(person, expires_at=timezone.now() + timedelta(hours=1))
     type(ending).objects.filter(pk=ending.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     disabled = make.a_person("disabled", is_active=False)
-    of_disabled = issue_token(disabled, actor=make.PLATFORM)[1]
+    of_disabled = make.a_token(disabled)[1]
     for token in (secret, expired, of_disabled, "milo_unknown", "x", "a.b.c"):
         status = proxy.post(REVIEWS, review(token=token)).done(201)["status"]
         assert status == {"authenticated": False, "error": "the token is unknown, expired or revoked"}

@@ -4,7 +4,6 @@ import pytest
 
 from milo.errors import Invalid
 from milo.identity.models import ServiceToken
-from milo.identity.tokens import issue_token
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
@@ -32,5 +31,5 @@ def test_a_scoped_token_changes_what_it_names_and_no_more_than_its_user_may(acme
 def test_a_scope_that_is_no_resource_is_refused(acme: Organization) -> None:
     robot = make.a_person("robot")
     with pytest.raises(Invalid):
-        issue_token(robot, scopes=["everything"], actor=make.PLATFORM)
+        make.a_token(robot, scopes=["everything"])
     assert not ServiceToken.objects.filter(user=robot).exists()

@@ -1,12 +1,18 @@
-"""Attacks on who a subject of the identity provider stands for."""
+"""Attacks on who a subject of the identity provider stands for, who is a program, and who asked for a password."""
 
 from datetime import timedelta
+from typing import Any
 
+from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import F
 
 from milo.identity.identities import link
+from milo.identity.models import PasswordLink, ServiceUser
+from milo.identity.passwords import request_link, set_by_link
+from milo.identity.service_users import create_service_user
 from tests import make
-from tests.attacks.machinery import Attack, changes, replacements
+from tests.attacks.machinery import A_KEY, SQLITE, Attack, changes, execute, replacements
 
 ISSUER = "https://id.example"
 
@@ -19,6 +25,30 @@ class World:
         self.identity, self.other = (
             link(make.a_person(), ISSUER, subject, why="first log-in", actor=make.PLATFORM) for subject in ("1", "2")
         )
+        self.robot = create_service_user("robot", actor=make.PLATFORM)
+        person = make.a_person(email="person@example.org")
+        request_link(person, actor=make.PLATFORM)
+        set_by_link(person, "correct horse battery")
+        self.link = PasswordLink.objects.get()
+
+
+def change(set_to: str, table: str) -> Attack:
+    return Attack(lambda w: execute(f"UPDATE {table} SET {set_to}"))
+
+
+def let_in(**columns: Any) -> Attack:
+    return Attack(lambda w: User.objects.filter(pk=w.robot.pk).update(**columns))
+
+
+def again(table: str, key: str) -> Attack:
+    """INSERT OR REPLACE each row by itself; PostgreSQL knows plain INSERT alone."""
+    verb = "INSERT OR REPLACE" if connection.vendor == SQLITE else "INSERT"
+    return Attack(lambda w: execute(f"{verb} INTO {table} SELECT * FROM {table} WHERE {key} > 0"), says=A_KEY)
+
+
+def gone(table: str) -> list[Attack]:
+    every = f"DELETE FROM {table}" if connection.vendor == SQLITE else f"TRUNCATE {table} CASCADE"
+    return [Attack(lambda w: execute(f"DELETE FROM {table}")), Attack(lambda w: execute(every))]
 
 
 ATTACKS: dict[str, list[Attack]] = {
@@ -31,4 +61,25 @@ ATTACKS: dict[str, list[Attack]] = {
         created_at=F("created_at") - timedelta(hours=1),
     ),
     "identity_never_replaced": replacements("identity", ("id",), ("issuer", "subject")),
+    "service_user_fixed": [change("user_id = (SELECT max(id) FROM auth_user)", "identity_serviceuser")],
+    "service_user_never_deleted": gone("identity_serviceuser"),
+    "service_user_never_replaced": [again("identity_serviceuser", "user_id")],
+    "service_user_never_logs_in": [
+        let_in(is_staff=True),
+        let_in(is_superuser=True),
+        let_in(password="md5$a$b"),
+    ],
+    "service_user_made_of_nobody": [
+        Attack(lambda w: ServiceUser.objects.bulk_create([ServiceUser(user=w.link.user)])),
+    ],
+    "password_link_fixed": changes(
+        "link",
+        id=1_000_000,
+        user=lambda w: w.stranger,
+        requested_by="user:nobody",
+        requested_at=F("requested_at") - timedelta(hours=1),
+    ),
+    "password_link_used_once": changes("link", used_at=None),
+    "password_link_never_deleted": gone("identity_passwordlink"),
+    "password_link_never_replaced": [again("identity_passwordlink", "id")],
 }

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from billing.services.usage_periods import close_month
 from milo.identity.identities import link
-from milo.identity.tokens import issue_token
+from milo.identity.passwords import request_link
+from milo.identity.service_users import create_service_user
 from milo.kube.models import Change, Counter
 from milo.ledger import redactions, seals
 from milo.ledger.models import Redaction, Salt, Seal
@@ -30,8 +31,10 @@ class World(life.World):
     def __init__(self) -> None:
         super().__init__()
         make.a_binding(make.a_project(self.organization), self.ready)
-        issue_token(make.a_person(roles={self.organization: "billing-viewer"}), actor=make.PLATFORM)
+        make.a_token(make.a_person(roles={self.organization: "billing-viewer"}))
         link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
+        create_service_user("robot", actor=make.PLATFORM)
+        request_link(make.a_person(email="person@example.org"), actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
         LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
         close_month(self.ready.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)

@@ -21,7 +21,6 @@ from django.db.models import Sum
 
 from benchmarks.servers import Server, serve
 from billing.models import UsageEvent, UsageKey, UsageRollup
-from milo.identity.tokens import issue_token
 from projects.access import USAGE_REPORTER
 from tests import make
 from tests.usage import an_event
@@ -128,7 +127,7 @@ def test_a_batch_in_which_the_server_was_killed_is_whole_after_a_repeat_and_coun
     projects = [make.a_project(account.organization) for _number in range(20)]
     for project in projects:
         make.a_binding(project, account)
-    token = issue_token(make.a_person("meter", groups=(USAGE_REPORTER,)), actor=make.PLATFORM)[1]
+    token = make.a_token(make.a_person("meter", groups=(USAGE_REPORTER,)))[1]
     interrupted, rolled_back = 0, 0
     with watching() as is_open, ExitStack() as stack:
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from milo.access import Actor
 from milo.errors import Refused
 from milo.identity.models import ServiceToken
+from milo.identity.service_users import create_service_user
 from milo.identity.tokens import issue_token, revoke_token
 
 SHELL = Actor.system("shell")
@@ -21,11 +22,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         issue = acts.add_parser("issue", help="print a new bearer secret, which cannot be had again")
-        issue.add_argument("username", help="the user it stands for")
+        issue.add_argument("username", help="the service user it stands for; people issue their own")
         issue.add_argument("--description", default="", help="what it is for")
         issue.add_argument("--days", type=int, help="how long it is valid; as long as is allowed where not given")
         issue.add_argument("--scope", action="append", help="a resource (plural) it may change; repeat for more")
         issue.add_argument("--read-only", action="store_true", help="it may change nothing")
+        service_user = acts.add_parser("service-user", help="create a user that is a program, without a password")
+        service_user.add_argument("username", help="its name")
+        service_user.add_argument("--description", default="", help="what it is for")
         listing = acts.add_parser("list", help="the tokens there are: id, beginning, user, end, last use")
         listing.add_argument("username", nargs="?", help="of this user only")
         revoke = acts.add_parser("revoke", help="refuse a token from the next request on")
@@ -33,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['act']}")(options)
+            getattr(self, f"_{options['act'].replace('-', '_')}")(options)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 
@@ -47,6 +51,10 @@ class Command(BaseCommand):
             user, description=options["description"], expires_at=ends, scopes=scopes, actor=SHELL
         )
         self.stdout.write(secret)
+
+    def _service_user(self, options: dict[str, Any]) -> None:
+        created = create_service_user(options["username"], description=options["description"], actor=SHELL)
+        self.stdout.write(f"{created} is a service user; give it its roles, then issue a token")
 
     def _list(self, options: dict[str, Any]) -> None:
         tokens = ServiceToken.objects.select_related("user").order_by("pk")

@@ -1,0 +1,95 @@
+"""Passwords are set by the person alone: by a link that is good once, or where they know the one before."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause, Invalid
+from milo.identity.access import PASSWORD_LINKS
+from milo.identity.actors import actor_of
+from milo.identity.letters import tell
+from milo.identity.models import PasswordLink, ServiceUser
+
+
+class LinkTokens(PasswordResetTokenGenerator):
+    """Django's tokens of password resets, of the newest link that was not used yet: a new one ends those before."""
+
+    key_salt = "milo.identity.passwords"
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}{_open_link(user)}"
+
+    def check_token(self, user: Any, token: str | None) -> bool:
+        """Whether the token sets the password of `user` now."""
+        return bool(user and _open_link(user) and super().check_token(user, token))
+
+
+TOKENS_OF_LINKS = LinkTokens()
+
+
+def _open_link(user: User) -> int | None:
+    newest = PasswordLink.objects.filter(user=user).order_by("-pk").first()
+    return newest.pk if newest and newest.used_at is None else None
+
+
+def request_link(user: User, *, actor: Actor) -> tuple[str, str]:
+    """Record that `actor` asks `user` to set a password; returns the key of the user and the token of the link.
+
+    The two belong into a mail to the person and nowhere else. Raises `Forbidden`, and `Invalid` for a service user and
+    for a person without an e-mail address.
+    """
+    actor.require("create", PASSWORD_LINKS, None)
+    if ServiceUser.objects.filter(user=user).exists():
+        raise Invalid.because([Cause("user", _("is a service user, which has no password"))])
+    if not user.email:
+        raise Invalid.because([Cause("email", _("is needed for the link by which the person sets a password"))])
+    with audit.act():
+        audit.save_as(actor, PasswordLink(user=user, requested_by=actor.name), reason="PasswordLinkRequested")
+    return urlsafe_base64_encode(force_bytes(user.pk)), TOKENS_OF_LINKS.make_token(user)
+
+
+def send_link(user: User, address: str, *, sender: str) -> None:
+    """Mail `user` the address at which they set their password."""
+    text = _(
+        "%(sender)s asks you to set your password in Milo. This address is good once, for %(days)s days:\n%(address)s"
+    )
+    tell(user, _("Set your password in Milo"), text % {"sender": sender, "days": 3, "address": address})
+
+
+def set_by_link(user: User, password: str) -> None:
+    """Set the password of a person who came by their link, which is used up."""
+    with audit.act():
+        link = PasswordLink.objects.select_for_update().get(pk=_open_link(user) or 0)
+        link.used_at = timezone.now()
+        audit.save_as(actor_of(user), link, reason="PasswordLinkUsed")
+        user.set_password(password)
+        audit.save_as(actor_of(user), user, reason="PasswordSet")
+
+
+def maker_of(user: User) -> str:
+    """Return who requested the link by which the present password was set; empty where nobody else did."""
+    used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk").first()
+    return used.requested_by if used else ""
+
+
+class ToldOfPassword:
+    """A password validator that refuses nothing: it tells each person by mail that their password was changed."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Accept the password."""
+
+    def get_help_text(self) -> str:
+        """Say nothing."""
+        return ""
+
+    def password_changed(self, password: str, user: User) -> None:
+        """Mail the person."""
+        text = _("Your password in Milo was changed. Where it was not you, tell the platform's administrators at once.")
+        tell(user, _("Your password in Milo was changed"), text)

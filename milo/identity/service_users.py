@@ -1,0 +1,37 @@
+"""Users that are programs."""
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from milo import audit
+from milo.access import Actor
+from milo.errors import AlreadyExists, Cause, Invalid
+from milo.identity.access import TOKENS
+from milo.identity.actors import PERSON
+from milo.identity.models import ServiceUser
+
+
+def is_service(actor: Actor) -> bool:
+    """Whether the actor is a program, which decides nothing."""
+    return ServiceUser.objects.filter(user__username=actor.name.removeprefix(PERSON)).exists()
+
+
+def create_service_user(username: str, *, description: str = "", actor: Actor) -> ServiceUser:
+    """Create a user that is a program: without a password, without the staff site, without a role yet.
+
+    Raises `Forbidden`, `Invalid` for a name that is none, and `AlreadyExists`: no person becomes a program.
+    """
+    actor.require("create", TOKENS, None)
+    user = User(username=username, password=make_password(None))
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise Invalid.because([Cause("username", "; ".join(error.messages))]) from error
+    with audit.act():
+        if User.objects.filter(username=username).exists():
+            raise AlreadyExists(_("user %(name)s already exists") % {"name": username})
+        audit.save_as(actor, user, reason="ServiceUserCreated", why=description)
+        service_user = ServiceUser(user=user, description=description)
+        return audit.save_as(actor, service_user, reason="ServiceUserCreated", why=description)
