@@ -15,6 +15,7 @@ from billing.services.approvals import reject
 from milo.access import Actor
 from milo.errors import AlreadyExists, Forbidden, Invalid
 from milo.identity.actors import actor_of
+from milo.identity.identities import link, linker_of
 from milo.identity.models import ServiceUser
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import admit, issue_token, revoke_token
@@ -147,3 +148,8 @@ def test_the_token_stands_in_the_history_row(robot: User, account: BillingAccoun
         newest_event = history.call(account, {}, actor=reader)["items"][0]
         assert newest_event.get("credential") == shown
         assert newest_event.get("credentialMaker") == (shown and ADMIN.name)
+
+
+def test_an_identity_is_of_whoever_linked_it() -> None:
+    linked = link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=ADMIN)
+    assert linker_of(linked) == ADMIN.name
