@@ -44,7 +44,8 @@ def edits(model: type[models.Model], account: Any, approvals: QuerySet[Any]) -> 
     rows = history.filter(**{owner: account}).exclude(history_user_id__startswith="system:")
     rows = rows.annotate(previous=Subquery(previous.values("history_id")[:1]))
     rows = rows.annotate(approved_at=Subquery(approved.values("decided_at")[:1]))
-    since: QuerySet[Any] = rows.filter(~Exists(unchanged), Q(approved_at=None) | Q(history_date__gt=F("approved_at")))
+    # the rows of an approval have its instant, and all before it an earlier one
+    since: QuerySet[Any] = rows.filter(~Exists(unchanged), Q(approved_at=None) | Q(history_date__gte=F("approved_at")))
     return since
 
 
