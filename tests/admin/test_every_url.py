@@ -15,6 +15,7 @@ from tests.ledger import nothing_changes
 
 # what shows nothing of the ledger, by design
 OPEN = {
+    "/admin/password-link/MQ/forged/",
     "/admin/login/",
     "/admin/jsi18n/",
     "/admin/logout/",
@@ -50,7 +51,7 @@ def addresses(world: World) -> list[str]:
         if route.startswith("admin/"):
             model = route.split("/")[2] if route.count("/") > 2 else ""
             key = str(keys.get(model, 1))
-            route = route.replace("<int:user_id>", str(keys["user"]))
+            route = route.replace("<int:user_id>", str(keys["user"])).replace("<uidb64>/<token>", "MQ/forged")
             for placeholder in ("<path:object_id>", "<path:content_type_id>", "<id>", "([^/]+)"):
                 route = route.replace(placeholder, key)
             route = route.replace("(?P<url>.*)", "nowhere/")
@@ -79,3 +80,13 @@ def test_strangers_are_refused_everywhere(world: World, who: str) -> None:
                 assert b"acme" not in answer.content, (method, address)
                 if who == "nobody" and answer.status_code == 302:
                     assert answer.headers["Location"].startswith(("/admin/login/", "/admin/")), (method, address)
+
+
+def test_a_forged_link_sets_no_password(world: World) -> None:
+    answers = {"new_password1": "correct horse battery", "new_password2": "correct horse battery"}
+    for key in ("MQ", "forged", "LTE"):
+        for token in ("forged", "set-password"):
+            client = Client()
+            with nothing_changes():
+                assert b"new_password1" not in client.get(f"/admin/password-link/{key}/{token}/").content
+                assert client.post(f"/admin/password-link/{key}/{token}/", answers).status_code == 200
