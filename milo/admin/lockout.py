@@ -2,11 +2,33 @@
 
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+
+
+class AttemptHandler(AxesDatabaseHandler):
+    """Keep name, address, time and count of failed log-ins; for the setting AXES_HANDLER.
+
+    The library would keep browser, path and parameters too, which are what a client likes to send.
+    """
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **signal: Any
+    ) -> None:
+        if request is None:
+            return super().user_login_failed(sender, credentials, request, **signal)
+        sent = request.GET, request.POST
+        request.GET, request.POST = QueryDict(), QueryDict()  # type: ignore[assignment]
+        request.axes_user_agent = request.axes_path_info = request.axes_http_accept = ""  # type: ignore[attr-defined]
+        try:
+            # the library finds the name by the credentials
+            return super().user_login_failed(sender, credentials, request, **signal)
+        finally:
+            request.GET, request.POST = sent  # type: ignore[assignment]
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

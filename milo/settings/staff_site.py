@@ -18,6 +18,7 @@ AXES_RESET_ON_SUCCESS = True
 # nobody keeps a person out by going on
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "milo.admin.lockout.locked_out"
+AXES_HANDLER = "milo.admin.lockout.AttemptHandler"
 AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False

@@ -1,13 +1,17 @@
 """Logging in to the staff site: who guesses passwords is stopped, and keeps nobody else out."""
 
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
@@ -107,5 +111,32 @@ def test_what_was_typed_is_not_kept_unless_it_is_the_name_of_a_person(operator: 
     assert "hunter2" not in kept
 
 
+def test_a_failure_keeps_neither_browser_nor_path_nor_parameters(
+    operator: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With values planted wherever a client can put some; the second failure goes into the row of the first."""
+    for times in (1, 2):
+        planted = Client(headers={"user-agent": f"planted-{times}", "accept": "text/planted"})
+        typed = {"username": "operator", "password": "planted", "next": "/planted", "planted": "4111111111111111"}
+        answer = planted.post(f"{reverse('admin:login')}?planted=4111111111111111", typed)
+        assert answer.status_code == 200
+        assert answer.context["form"].data["planted"] == "4111111111111111"
+        attempt = AccessAttempt.objects.get()
+        assert (attempt.username, attempt.ip_address, attempt.failures_since_start) == ("operator", "127.0.0.1", times)
+        kept = (attempt.user_agent, attempt.path_info, attempt.http_accept, attempt.get_data, attempt.post_data)
+        assert [text.replace("-", "").strip() for text in kept] == [""] * 5
+    assert "planted" not in caplog.text
+
+
 def test_a_name_that_no_database_keeps_is_refused_as_any_other(operator: User) -> None:
     assert log_in("oper\x00ator", PASSWORD).status_code == 200
+
+
+def test_an_upgrade_forgets_what_earlier_versions_kept_of_failures(db: None) -> None:
+    sent = {"user_agent": "4111111111111111", "http_accept": "a", "path_info": "a", "username": "operator"}
+    AccessAttempt.objects.create(**sent, get_data="a", post_data="a", failures_since_start=1)
+    AccessLog.objects.create(**sent)
+    migration = import_module("milo.identity.migrations.0005_forget_failed_log_ins")
+    migration.forget(apps, SimpleNamespace(connection=connection))
+    assert not AccessAttempt.objects.exists()
+    assert not AccessLog.objects.exists()
