@@ -22,3 +22,11 @@ def test_the_docs_show_everything_from_files_of_this_server_alone(client: Client
 def test_strangers_may_read_the_docs_and_learn_nothing_of_any_object(client: Client) -> None:
     assert client.get("/apis/docs").status_code == 200
     assert client.get("/apis/billing.milo.io/v1alpha1/billingaccounts").status_code == 401
+
+
+def test_the_docs_run_scripts_of_this_server_alone(client: Client) -> None:
+    for address in ("/apis/docs", "/apis/docs?script="):
+        policy = client.get(address)["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "frame-ancestors 'none'" in policy

@@ -22,13 +22,13 @@ class AttemptHandler(AxesDatabaseHandler):
         if request is None:
             return super().user_login_failed(sender, credentials, request, **signal)
         sent = request.GET, request.POST
-        request.GET, request.POST = QueryDict(), QueryDict()  # type: ignore[assignment]
+        request.GET, request.POST = QueryDict(), QueryDict()
         request.axes_user_agent = request.axes_path_info = request.axes_http_accept = ""  # type: ignore[attr-defined]
         try:
             # the library finds the name by the credentials
             return super().user_login_failed(sender, credentials, request, **signal)
         finally:
-            request.GET, request.POST = sent  # type: ignore[assignment]
+            request.GET, request.POST = sent
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

@@ -91,3 +91,33 @@ def test_an_operator_suspends_and_asks_and_an_approver_decides(login: Login) -> 
     approver.get_by_role("button", name="Approve").click()
     expect(approver.get_by_text("Approved", exact=True).first).to_be_visible()
     assert BillingAccount.objects.get().net_days == 90
+
+
+def test_the_docs_of_the_api_work_under_their_content_security_policy(chromium: Browser, live: Live) -> None:
+    context = chromium.new_context(base_url=live.url, ignore_https_errors=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.add_init_script(
+        "window.violations = [];"
+        "addEventListener('securitypolicyviolation', it => violations.push(`${it.violatedDirective} ${it.blockedURI}`))"
+    )
+    answer = page.goto("/apis/docs")
+    assert answer
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    expect(page.get_by_text("Milo Billing Accounts").first).to_be_visible(timeout=30_000)
+    operation = page.locator(".opblock", has_text="/version").first
+    operation.locator("button").first.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table")).to_contain_text("gitVersion", timeout=10_000)
+    assert page.evaluate("window.violations") == []
+    assert complaints == []
+    # the policy is at work: a script that somebody smuggled in does not run
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.smuggled = 1'}))"
+    )
+    assert page.evaluate("window.smuggled") is None
+    assert page.evaluate("window.violations").__len__() == 1
+    context.close()

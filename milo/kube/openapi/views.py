@@ -13,6 +13,19 @@ from milo.kube.openapi.documents import ALL, SWAGGER, Document, documents
 from milo.kube.views import KubeView
 
 ROOT = "/openapi/v3"
+# Swagger UI sets styles of elements and has its pictures in its style sheet
+DOCS_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -72,3 +85,7 @@ class DocsView(SpectacularSwaggerSplitView):
     # no OPTIONS
     metadata_class = None
     url = f"{ROOT}/{ALL}"
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return super().default_response_headers | {"Content-Security-Policy": DOCS_POLICY}
