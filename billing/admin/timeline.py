@@ -15,7 +15,7 @@ from milo.admin.forms import ActForm, Instant
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
 from milo.admin.site import request_actor
-from milo.errors import Invalid
+from milo.errors import Refused
 from milo.kube.kinds import Reading, kind_of
 from milo.kube.negotiation import respond_csv
 
@@ -38,8 +38,9 @@ class TimelineForm(ActForm):
         try:
             if values.get("cursor"):
                 Cursor.parse(values["cursor"])
-        except Invalid as refusal:
-            self.add_error("before", refusal.causes[0].message)
+        except Refused as refusal:
+            message = refusal.causes[0].message if refusal.causes else refusal.message
+            self.add_error("before", message)
         return values
 
 

@@ -1,8 +1,5 @@
 """The timeline of an account: everything that happened to it, newest first, in pages."""
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +21,7 @@ from billing.models import (
     UsageClosing,
 )
 from billing.services import reviews
-from milo import audit
-from milo.dates import parse_instant
+from milo import audit, continue_tokens
 from milo.errors import Cause, Invalid
 
 AT_MOST = 1000
@@ -45,7 +41,6 @@ _NOTICES = len(HISTORIES)
 _UNTOLD = {"managed_fields", "generation", "phase_since"}
 # what only staff are told
 _INTERNAL: dict[type[Model], set[str]] = {Suspension: {"internal_note"}, Hold: {"reason"}}
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +56,20 @@ class Cursor:
 
     def __str__(self) -> str:
         """Return the cursor as an opaque token, safe in a URL."""
-        text = json.dumps([self.at.isoformat(), self.source, self.number], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return continue_tokens.seal([self.at.isoformat(), self.source, self.number], "timeline")
 
     @classmethod
     def parse(cls, token: str) -> "Cursor":
-        """Return the cursor of a token. Raises `Invalid` for one that no timeline gave."""
+        """Return the cursor of a token.
+
+        Raises `Invalid` for one that no timeline gave, `Unreadable` (Expired) where its key is no longer in use.
+        """
         try:
-            at, source, number = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            if not (type(source) is type(number) is int and 0 <= source <= _NOTICES and 0 <= number <= _LARGEST):
-                raise ValueError(token)
-            return cls(parse_instant(at), source, number)
-        except (binascii.Error, UnicodeError, RecursionError, TypeError, ValueError):
+            at, source, number = continue_tokens.unseal(token, "timeline")
+        except continue_tokens.Malformed:
             message = _("is no token of this timeline; begin again without it")
             raise Invalid.because([Cause("query.continue", message)]) from None
+        return cls(datetime.fromisoformat(at), source, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.core import signing
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from milo.errors import Refused
+from milo import continue_tokens
 from milo.kube import changes
 from milo.kube.kinds import Kind
 from milo.kube.manifests import render
@@ -31,20 +30,13 @@ class Position:
     live: bool = False
 
     def token(self, kind: Kind) -> str:
-        return signing.dumps([self.version, self.live, *self.key], salt=_salt(kind))
+        return continue_tokens.seal([self.version, self.live, *self.key], f"list {kind.resource}")
 
     @classmethod
     def of_token(cls, token: str, kind: Kind) -> "Position":
-        """Raises `Refused` (BadRequest) for a token that was not given out for a list of `kind`."""
-        try:
-            version, live, *key = signing.loads(token, salt=_salt(kind))
-        except signing.BadSignature as error:
-            raise Refused(_("the continue token is not valid")) from error
+        """Raises `Malformed` or `Unreadable` for a token that was not given out for a list of `kind`."""
+        version, live, *key = continue_tokens.unseal(token, f"list {kind.resource}")
         return cls(version, tuple(key), live)
-
-
-def _salt(kind: Kind) -> str:
-    return f"list {kind.resource}"
 
 
 def _key_columns(kind: Kind) -> tuple[str, ...]:
@@ -73,7 +65,7 @@ def page(
 
     With `raw`, what is only to be sent on stays JSON text (`orjson.Fragment`). With `token`, what has changed since
     the list began is shown as it was then; with `at`, everything is shown as it was at that revision. Raises `Expired`
-    where the change log no longer reaches back to that, `Refused` for a token that is none.
+    where the change log no longer reaches back to that, `Malformed` or `Unreadable` for a token that is none.
     """
     columns = _key_columns(kind)
     limit = min(limit or MAX_LIMIT, MAX_LIMIT)

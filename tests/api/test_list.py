@@ -5,6 +5,7 @@ import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from projects.models import Organization
 from tests import make
@@ -106,6 +107,20 @@ def test_a_continue_token_shows_nobody_what_they_may_not_see(
     make.a_ready_account(other, "theirs")
     given = admin.get(f"{ACCOUNTS}?limit=1").done()["metadata"]["continue"]
     assert stranger.get(f"{ALL_ACCOUNTS}?continue={given}").names() == ["theirs"]
+
+
+def test_a_continue_token_of_a_key_that_is_gone_has_expired_and_of_a_fallback_goes_on(
+    admin: Api, accounts: list[str], settings: Settings
+) -> None:
+    first = admin.get(f"{ACCOUNTS}?limit=1").done()
+    page = f"{ACCOUNTS}?continue={first['metadata']['continue']}"
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    assert admin.get(page).names() == accounts[1:]
+    settings.SECRET_KEY_FALLBACKS = []
+    status = admin.get(page).refused(410, "Expired")
+    # where the list stopped cannot be read: a token would begin anew, and repeat the first page
+    assert status["metadata"] == {}
+    assert "start the list again" in status["message"]
 
 
 @pytest.mark.parametrize("limit", ["abc", "-1", "1.5", "1e3", "٣", "0x1", "9" * 19, "%00", "+1"])

@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime, timedelta
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from billing.models import BillingAccount
 from billing.services.approvals import withdraw
@@ -103,6 +104,12 @@ def test_the_history_of_an_account_comes_in_pages_and_as_csv_whole(
     for query in ("", "?limit=2"):
         rows = list(csv.DictReader(admin.get(f"{US}/history{query}", Accept="text/csv").raw.decode().splitlines()))
         assert [(row["at"], row["name"]) for row in rows] == [(item["at"], item["name"]) for item in items]
+
+
+def test_a_page_of_a_key_that_is_gone_has_expired(admin: Api, handover: str, settings: Settings) -> None:
+    token = admin.get(f"{US}/history?limit=1").done()["metadata"]["continue"]
+    settings.SECRET_KEY = "another"
+    admin.get(f"{US}/history?limit=1&continue={token}").refused(410, "Expired")
 
 
 @pytest.mark.parametrize(
