@@ -136,7 +136,7 @@ def test_an_upgrade_forgets_what_earlier_versions_kept_of_failures(db: None) -> 
     sent = {"user_agent": "4111111111111111", "http_accept": "a", "path_info": "a", "username": "operator"}
     AccessAttempt.objects.create(**sent, get_data="a", post_data="a", failures_since_start=1)
     AccessLog.objects.create(**sent)
-    migration = import_module("milo.identity.migrations.0005_forget_failed_log_ins")
+    migration = import_module("milo.identity.migrations.0006_forget_failed_log_ins")
     migration.forget(apps, SimpleNamespace(connection=connection))
     assert not AccessAttempt.objects.exists()
     assert not AccessLog.objects.exists()

@@ -14,7 +14,7 @@ def forget(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0004_identities"),
+        ("identity", "0005_credentials"),
         ("axes", "0010_accessattemptexpiration"),
     ]
 
