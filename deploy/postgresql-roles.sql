@@ -50,7 +50,7 @@ END $$;
 
 -- what is written once
 REVOKE UPDATE ON billing_noticeoutcome, billing_usageassignment, billing_usageclosing, billing_usageevent, billing_usageintake, billing_usagekey,
-    billing_usagemeter, django_admin_log, kube_change, ledger_redaction, ledger_salt FROM milo_application;
+    billing_usagemeter, django_admin_log, identity_login, kube_change, ledger_redaction, ledger_salt FROM milo_application;
 -- a seal is changed once, when its head has been handed over
 REVOKE UPDATE ON ledger_seal FROM milo_application;
 GRANT UPDATE (handed_over_at) ON ledger_seal TO milo_application;

@@ -1,6 +1,7 @@
 """History rows of django-simple-history: who, when, why and by what right, copied from the row by the database."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
@@ -39,10 +40,11 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
         """By one statement that copies the row; columns that nobody gives have their default."""
         given = {
-            "history_date": time_lines.history_time(instance),
+            "history_date": self.instant(instance),
             "history_type": history_type,
             "history_user_id": self.get_history_user(instance),
             "history_change_reason": self.get_change_reason_for_object(instance, history_type, using),
+            **self.digests_of(instance),
         }
         values = [given[column.name] if column.name in given else column.get_default() for column in self.given]
         prepared = [
@@ -51,10 +53,22 @@ class History(HistoricalRecords):  # type: ignore[misc]
         with connection.cursor() as cursor:
             cursor.execute(self._statement, [*prepared, instance.pk])
 
+    def instant(self, instance: models.Model) -> datetime:
+        """Return the instant (UTC) of a change, whose act has locked the time line."""
+        return time_lines.history_time(instance)
+
+    def digests_of(self, instance: models.Model) -> dict[str, str]:
+        """Return columns of the history row that stand for what is not copied."""
+        return {}
+
     @property
     def function(self) -> str:
         """Return the name of PostgreSQL's function that writes a history row (milo/ledger/guards.py)."""
         return f"record_{self.cls._meta.model_name}"
+
+    def pre_save(self, instance: models.Model, **kwargs: Any) -> None:
+        """Refuse what nobody answers for, when nothing is written yet."""
+        _refuse_anonymous(instance)
 
     def pre_delete(self, instance: models.Model, **kwargs: Any) -> None:
         """Copy the row while it is there: a guard may ask for its last history row before it lets the row go."""
@@ -99,7 +113,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
         super().finalize(sender, **kwargs)
         if self.cls is sender:
-            models.signals.pre_save.connect(_refuse_anonymous, sender=sender, weak=False)
+            models.signals.pre_save.connect(self.pre_save, sender=sender, weak=False)
             _histories[sender] = self
             time_lines.register(sender, lambda: self.model_of(sender)._meta.db_table, self.time_line)
 
@@ -132,21 +146,26 @@ def history(
     unrecorded: tuple[str, ...] = (),
     organization: str = "organization__name",
     time_line: str = "",
+    kind: type[History] = History,
+    bases: Sequence[type[models.Model]] = (),
+    **options: Any,
 ) -> History:
     """The history of a model: who (a plain column, so that no deleted user empties it), when, why, and by what right.
 
     `personal` are the columns that are purged at the end of their retention, `unrecorded` those that change without
     a history row, `organization` the ORM path to the name of the organization that owns a row, or empty. `time_line`
-    is the foreign key to the row whose time line the history is part of, where that is not the row itself.
+    is the foreign key to the row whose time line the history is part of, where that is not the row itself. `kind`,
+    `bases` and `options` are for models of libraries (`milo.audit.libraries`).
     """
-    records = History(
-        bases=[PhaseLoading, Provenance],
+    records = kind(
+        bases=[*bases, PhaseLoading, Provenance],
         get_user=_nobody,
         history_id_field=models.BigAutoField(),
         history_user_id_field=models.CharField(max_length=200),
         history_user_getter=lambda row: row.history_user_id,
         history_user_setter=_set_author,
         history_change_reason_field=models.TextField(),
+        **options,
     )
     records.personal, records.unrecorded = personal, unrecorded
     records.organization, records.time_line = organization, time_line

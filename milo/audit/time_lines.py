@@ -61,6 +61,11 @@ def history_time(row: models.Model) -> datetime:
     return at
 
 
+def next_time(row: models.Model) -> datetime:
+    """Return the instant (UTC) of a change of `row`, in an act or not; the row is locked, because it was written."""
+    return clock.ledger_time(_newest(*_head_of(row)))
+
+
 def _head_of(row: models.Model) -> tuple[type[models.Model], Any]:
     member = _members.get(type(row))
     if member is None or not member.foreign_key:

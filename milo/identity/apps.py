@@ -11,10 +11,15 @@ class IdentityConfig(AppConfig):
     verbose_name = _("Access")
 
     def ready(self) -> None:
-        from milo.identity import access, guards
+        from milo.identity import access, guards, histories, log_ins
+        from milo.identity.models import LogIn
+        from milo.ledger import proofs, tables
 
         access.declare_rules()
         guards.declare_guards()
+        log_ins.connect()
+        tables.register(tables.Table(LogIn, personal=("name", "address")))
+        proofs.register(proofs.Proof("passwords", histories.passwords))
         from milo.identity import (
             checks,  # noqa: F401  registers the check of the settings
             second_factor,  # noqa: F401  asks whoever has one
@@ -29,6 +34,10 @@ def make_role_groups(using: str, **kwargs: Any) -> None:
     from django.contrib.auth.models import Group
 
     from milo.access import TABLE
+    from milo.audit.authors import working
 
-    roles = sorted({rule.role for rule in TABLE if not rule.organization})
-    Group.objects.using(using).bulk_create([Group(name=role) for role in roles], ignore_conflicts=True)
+    roles = {rule.role for rule in TABLE if not rule.organization}
+    known = set(Group.objects.using(using).values_list("name", flat=True))
+    with working(lambda: "system:migrate"):
+        for role in sorted(roles - known):
+            Group.objects.using(using).create(name=role)

@@ -2,7 +2,9 @@
 
 from milo import append_only as guard
 
-IDENTITY, SERVICE_USER, PASSWORD_LINK = (f"identity_{name}" for name in ("identity", "serviceuser", "passwordlink"))
+IDENTITY, SERVICE_USER, PASSWORD_LINK, LOG_IN = (
+    f"identity_{name}" for name in ("identity", "serviceuser", "passwordlink", "login")
+)
 USER = "auth_user"
 _LOGS_IN = "{row}.is_staff OR {row}.is_superuser OR {row}.password NOT LIKE '!%'"
 
@@ -37,4 +39,7 @@ def declare_guards() -> None:
         guard.fixed_columns("password_link_used_once", PASSWORD_LINK, ["used_at"], once="OLD.used_at IS NOT NULL"),
         guard.no_delete("password_link_never_deleted", PASSWORD_LINK),
         guard.no_replace("password_link_never_replaced", PASSWORD_LINK, ["id"]),
+        guard.refuse("log_in_never_changed", LOG_IN, "UPDATE", "TRUE", "rows stay as they were written"),
+        guard.no_delete("log_in_never_deleted", LOG_IN),
+        guard.no_replace("log_in_never_replaced", LOG_IN, ["id"]),
     )

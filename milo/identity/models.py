@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from milo import audit
+from milo import audit, provenance
+from milo.identity import histories
 
 PREFIX = "milo_"
 
@@ -126,3 +127,33 @@ class Identity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.issuer})"
+
+
+class LogIn(models.Model):
+    """An attempt to log in to the staff site. Rows are only ever added, and sealed.
+
+    `name` is empty where there is no such user, because what was typed may be a password. `address` is that of the
+    network: of IPv4 the first 24 bits, of IPv6 the first 48.
+    """
+
+    class Outcome(models.TextChoices):
+        SUCCEEDED = "Succeeded", _("Succeeded")
+        FAILED = "Failed", _("Failed")
+        LOCKED_OUT = "LockedOut", _("Locked out")
+        LOGGED_OUT = "LoggedOut", _("Logged out")
+
+    name = models.CharField(_("user"), max_length=150, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    address = models.CharField(_("network"), max_length=50, blank=True)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    request_id = models.CharField(_("request"), max_length=64, blank=True, default=provenance.request_id)
+
+    class Meta:
+        verbose_name = _("log-in")
+        verbose_name_plural = _("log-ins")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.outcome}"
+
+
+histories.register()

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "milo.identity.sessions.SessionAgeMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "milo.identity.middleware.AuthorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "milo.admin.content_security.ContentSecurityMiddleware",

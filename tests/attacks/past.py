@@ -5,12 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Permission
 from django.db import connection, models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from billing.services.usage_periods import close_month
 from milo.identity.identities import link
+from milo.identity.models import LogIn
 from milo.identity.passwords import request_link
 from milo.identity.service_users import create_service_user
 from milo.kube.models import Change, Counter
@@ -36,6 +38,11 @@ class World(life.World):
         create_service_user("robot", actor=make.PLATFORM)
         request_link(make.a_person(email="person@example.org"), actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
+        self.person = make.a_person(groups=("auditor",))
+        permission = Permission.objects.earliest("pk")
+        self.person.user_permissions.add(permission)
+        self.person.groups.get().permissions.add(permission)
+        LogIn.objects.create(name=self.person.username, outcome=LogIn.Outcome.SUCCEEDED)
         LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
         close_month(self.ready.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)
         make.an_assignment(
@@ -62,7 +69,7 @@ def rewrite(column: "models.Field[Any, Any]") -> Attack:
     others: dict[type[models.Field[Any, Any]], Any] = {
         models.DateTimeField: timezone.now() - HOUR,
         models.DateField: timezone.now().date(),
-        models.BooleanField: True,
+        models.BooleanField: Q(**{column.attname: False}),
         models.JSONField: {"forged": "yes"},
         models.UUIDField: uuid.uuid4(),
         models.DecimalField: 7,
@@ -166,6 +173,9 @@ ATTACKS: dict[str, list[Attack]] = {
     "admin_log_never_changed": columns(LogEntry),
     "admin_log_never_deleted": emptied(LogEntry),
     "admin_log_never_replaced": [again(LogEntry)],
+    "log_in_never_changed": columns(LogIn),
+    "log_in_never_deleted": emptied(LogIn),
+    "log_in_never_replaced": [again(LogIn)],
     "salt_fixed": [
         Attack(lambda w: Salt.objects.update(key=b"forged")),
         Attack(lambda w: update(Salt, subject="x")),

@@ -1,0 +1,125 @@
+"""History of people: users, the roles that they hold across the platform, and these roles.
+
+Django writes these rows by itself, so each save is recorded by signals: in the name of whoever is at work, with a
+reason made of what changed. When somebody last logged in is not recorded here (`milo.identity.log_ins` has log-ins).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import simple_history
+from django.contrib.auth.models import Group, Permission, User
+from django.db import models
+from django.db.models.signals import m2m_changed
+
+from milo import audit
+from milo.audit.libraries import LibraryHistory
+from milo.ledger.live import Difference
+
+APP = "milo.identity"
+UNRECORDED = ("password", "last_login")
+GRANTS = {User.groups.through: "PlatformRole", User.user_permissions.through: "Permission"}
+_AT_ONCE = 500
+
+
+class PasswordMark(models.Model):
+    """The SHA-256 of the password as it is encoded, by which one that was replaced is noticed.
+
+    Nothing can be guessed from it: the encoded form has a random salt of 128 bits, which it hides as well.
+    """
+
+    password_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+
+
+def mark_of(user: User) -> str:
+    """Return what stands for a user's encoded password in the history."""
+    return hashlib.sha256(user.password.encode()).hexdigest()
+
+
+class _UserHistory(LibraryHistory):
+    def digests_of(self, instance: Any) -> dict[str, str]:
+        return {"password_sha256": mark_of(instance)}
+
+    def reason(self, before: User | None, after: User) -> str:
+        if before is None:
+            return "UserCreated"
+        names = [column.name for column in User._meta.concrete_fields if column.name != "last_login"]
+        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        if changed == ["password"]:
+            # Django forgets the password before it saves a stronger hash of the same one
+            return "PasswordSet" if getattr(after, "_password", None) else "PasswordRehashed"
+        words = {
+            "is_superuser": ("SuperuserRevoked", "SuperuserGranted"),
+            "is_staff": ("StaffRevoked", "StaffGranted"),
+            "is_active": ("UserDeactivated", "UserActivated"),
+        }
+        word = next((both[getattr(after, name)] for name, both in words.items() if name in changed), "UserChanged")
+        return f"{word}: {', '.join(changed)}" if changed else ""
+
+
+class _GroupHistory(LibraryHistory):
+    def reason(self, before: Group | None, after: Group) -> str:
+        if before is None:
+            return "PlatformRoleCreated"
+        return "PlatformRoleRenamed" if before.name != after.name else ""
+
+
+def register() -> None:
+    """Keep the history of users, of platform roles, and of who holds which."""
+    _register(
+        User,
+        kind=_UserHistory,
+        bases=[PasswordMark],
+        personal=("email", "first_name", "last_name"),
+        unrecorded=UNRECORDED,
+        excluded_fields=list(UNRECORDED),
+    )
+    _register(Group, kind=_GroupHistory)
+    for through in (*GRANTS, Group.permissions.through):
+        _register(through, kind=LibraryHistory)
+        m2m_changed.connect(_granted, sender=through, dispatch_uid=f"milo.identity.{through.__name__}")
+
+
+def _register(model: type[models.Model], **config: Any) -> None:
+    simple_history.register(
+        model, app=APP, records_class=lambda **given: audit.history(organization="", **given), **config
+    )
+
+
+def _granted(
+    sender: Any, instance: models.Model, action: str, reverse: bool, pk_set: set[int] | None, **kwargs: Any
+) -> None:
+    """Record each role that is given, and before it goes each that is taken away."""
+    if action not in ("post_add", "pre_remove", "pre_clear"):
+        return
+    ends = [column for column in sender._meta.concrete_fields if isinstance(column, models.ForeignKey)]
+    own = next(column for column in ends if isinstance(instance, column.related_model))
+    (other,) = (column for column in ends if column is not own)
+    rows = sender._base_manager.filter(**{own.attname: instance.pk}).select_related()
+    if pk_set is not None:
+        rows = rows.filter(**{f"{other.attname}__in": pk_set})
+    given, records = action == "post_add", audit.histories()[sender]
+    assert isinstance(records, LibraryHistory)
+    for row in rows.order_by("pk"):
+        held = getattr(row, ends[-1].name)
+        name = held.codename if isinstance(held, Permission) else held.name
+        word = GRANTS.get(sender, "PermissionOfRole")
+        records.record(row, "+" if given else "-", f"{word}{'Granted' if given else 'Revoked'}: {name}")
+
+
+def passwords() -> Iterator[Difference]:
+    """Yield each user whose password is not the one that the newest history row stands for."""
+    past = audit.histories()[User].model_of(User)._base_manager
+    users = User.objects.order_by("pk").only("pk", "password")
+    after = 0
+    while batch := list(users.filter(pk__gt=after)[:_AT_ONCE]):
+        after = batch[-1].pk
+        rows = past.filter(id__in=[user.pk for user in batch]).order_by("history_id")
+        marks = dict(rows.values_list("id", "password_sha256"))
+        for user in batch:
+            if marks.get(user.pk) != mark_of(user):
+                yield Difference(User._meta.db_table, user.pk, "has a password that nobody is known to have set")
