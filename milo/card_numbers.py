@@ -132,12 +132,22 @@ def masked(text: str) -> str:
     if not found_in(text):
         return text
     pieces = _BETWEEN_IDS.split(_as_seen(text))
-    pieces[::2] = [_RUN.sub(_stars, piece) for piece in pieces[::2]]
+    pieces[::2] = [_WIDE_RUN.sub(_wide_stars, _RUN.sub(_stars, piece)) for piece in pieces[::2]]
+    pieces[1::2] = [_DIGIT.sub("*", id) if "-" not in id and _is_padded(id) else id for id in pieces[1::2]]
     return "".join(pieces)
+
+
+def excerpt(text: str, length: int) -> str:
+    """Return the first `length` characters of `text` for a message: masked first, for half a number looks like none."""
+    return masked(text)[:length]
 
 
 def _stars(run: re.Match[str]) -> str:
     return _DIGIT.sub("*", run[0]) if _holds(run[0]) else run[0]
+
+
+def _wide_stars(run: re.Match[str]) -> str:
+    return _DIGIT.sub("*", run[0]) if _holds_issued(run[0]) else run[0]
 
 
 def _without_reference(match: re.Match[str]) -> str:

@@ -144,3 +144,20 @@ def test_the_longest_annotation_is_read_in_a_moment(text: str) -> None:
     begun = time.process_time()
     assert not card_numbers.found_in(text)
     assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [VISA, "4111  1111  1111  1111", "4111, 1111, 1111, 1111", "ab4111111111111111" + "c" * 46, f"{VISA}{'a' * 16}",
+     "\uff14" + "\uff11" * 15, "4111\u31641111\uffa01111\u28001111", f"{VISA}, {VISA}"],
+)  # fmt: skip
+def test_what_is_found_is_masked_and_found_no_more(text: str) -> None:
+    shown = card_numbers.masked(f"not {text} found")
+    assert "4111" not in shown
+    assert "1111" not in shown
+    assert not card_numbers.found_in(shown)
+    assert shown.startswith("not ")
+
+
+def test_an_excerpt_is_masked_before_it_is_cut() -> None:
+    assert card_numbers.excerpt(f"{'a' * 70}{VISA}", 80) == "a" * 70 + "*" * 10

@@ -205,6 +205,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "21 dimensions": ({"data": {"dimensions": {f"d{n}": "" for n in range(21)}}}, "data.dimensions"),
     "a card number": ({"data": {"dimensions": {"note": "4111 1111 1111 1111"}}}, ""),
     "a card number that nobody sees": ({"data": {"dimensions": {"note": UNSEEN.join("4111111111111111")}}}, ""),
+    "a card number in the source": ({"source": "//meter.example/4111111111111111"}, "source"),
+    "a card number in groups in the id": ({"id": "4111 1111 1111 1111"}, "id"),
+    "a card number in the type": ({"type": "4111-1111-1111-1111"}, ""),
+    "a card number in the name of a dimension": ({"data": {"dimensions": {"4111111111111111": "x"}}}, ""),
+    "a card number in the source that is corrected": (
+        {"data": {"corrects": {"source": "//4111111111111111", "id": "a"}}},
+        "data.corrects.source",
+    ),
     "a correction of itself": (
         {"id": "own", "data": {"corrects": {"source": "//meter.example/1", "id": "own"}}},
         "data.corrects",
@@ -226,6 +234,27 @@ def test_a_bad_event_is_rejected_with_the_field_at_fault_and_never_spoils_its_ba
     assert told == expected
     assert receipt.accepted == 1
     assert paid(rollup(), payer) == 7
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"4111 1111 1111 1111": "x"}, {"A" * 70 + "4111111111111111": "x"}, {"data": {"4111111111111111": "x"}},
+        {"data": {"unit": "4111111111111111"}}, {"data": {"dimensions": {"4111 1111 1111 1111": "x"}}},
+        {"data": {"dimensions": {"4111111111111111": 5}}}, {"source": "//4111111111111111"},
+    ],
+)  # fmt: skip
+def test_a_rejection_repeats_no_card_number(project: Any, changed: dict[str, Any]) -> None:
+    [rejection] = report([an_event(project, **changed)], actor=REPORTER).rejections
+    assert "4111" not in f"{rejection.cause}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["urn:imei:490154203237518", "//sim.example/8949222222222222225", "//4f9c1111-1111-4111-8111-111111111111"],
+)
+def test_a_device_reports_by_its_own_number(project: Any, payer: Any, source: str) -> None:
+    taken(an_event(project, source=source, id="4111111111111111"))
 
 
 def test_what_can_be_said_is_taken(project: Any, payer: Any) -> None:

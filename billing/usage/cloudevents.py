@@ -20,6 +20,7 @@ from billing.usage.quantities import FORM
 from billing.usage.times import EARLIEST, END, FIRST, LATEST
 from billing.usage.units import MAX_LENGTH, instead, is_unit
 from milo import card_numbers
+from milo.card_numbers import excerpt
 from milo.errors import Cause
 
 MAX_TEXT, MAX_DIMENSIONS = 200, 20
@@ -40,6 +41,8 @@ _ID_NAMES = frozenset(
 _NAME_WORDS = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # 15 digits, of which those behind 34 and 37 are cards
 _IMEI = re.compile("(?!3[47])[0-9]{15}")
+# an IMEI, or an ICCID (ITU-T E.118: 89, and no brand issues cards behind it)
+_DEVICE = re.compile("(?<![0-9])(?:(?!3[47])[0-9]{15}|89[0-9]{16,18})(?![0-9])")
 _DIGITS = re.compile(r"\d(?:\D?\d){12}")
 # lazy, and made once: an intake reads 10,000 events and translates nothing unless one is rejected
 _IS_TIME = _("must be an RFC 3339 timestamp with its offset")
@@ -53,8 +56,9 @@ class Rejected(Exception):
     """An event that is not taken, and why; the other events of its batch are."""
 
     def __init__(self, field: str, message: Any, reason: str = "FieldValueInvalid") -> None:
-        self.cause = Cause(field, str(message), reason)
-        super().__init__(f"{field}: {message}")
+        # names and values that were sent are repeated in both
+        self.cause = Cause(excerpt(field, MAX_TEXT), card_numbers.masked(str(message)), reason)
+        super().__init__(f"{self.cause.field}: {self.cause.message}")
 
 
 @dataclass(slots=True)
@@ -153,7 +157,9 @@ def _corrects(data: dict[str, Any], own: str) -> str | None:
         return None
     if type(named) is not dict or set(named) != {"source", "id"}:
         raise Rejected("data.corrects", _("must name the source and the id of the event that is corrected"))
-    key = key_of(_text(named, "source", "data.corrects."), _text(named, "id", "data.corrects."))
+    source, id = _text(named, "source", "data.corrects."), _text(named, "id", "data.corrects.")
+    _refuse_in_key(source, id, "data.corrects.")
+    key = key_of(source, id)
     if key == own:
         raise Rejected("data.corrects", _("an event does not correct itself"))
     return key
@@ -165,7 +171,7 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
     if not _KNOWN.issuperset(event):
         for name in event.keys() - _KNOWN:
             if not EXTENSION.fullmatch(name) or name == "data_base64":
-                raise Rejected(name[:80], _("is no attribute of a usage event"), "FieldValueNotSupported")
+                raise Rejected(excerpt(name, 80), _("is no attribute of a usage event"), "FieldValueNotSupported")
     if event.get("datacontenttype", "application/json") != "application/json":
         raise Rejected("datacontenttype", _("must be application/json"), "FieldValueNotSupported")
     data = event.get("data")
@@ -174,7 +180,8 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
             "data", _("must be an object"), "FieldValueRequired" if data is None else "FieldValueTypeInvalid"
         )
     if not _DATA.issuperset(data):
-        raise Rejected(f"data.{min(data.keys() - _DATA)[:80]}", _("unknown field"), "FieldValueNotSupported")
+        name = excerpt(min(data.keys() - _DATA), 80)
+        raise Rejected(f"data.{name}", _("unknown field"), "FieldValueNotSupported")
     return data
 
 
@@ -213,6 +220,7 @@ def read(event: Any) -> Fact:
         raise Rejected("", _("must be an object"), "FieldValueTypeInvalid")
     data = _data(event)
     source, id = _text(event, "source"), _text(event, "id")
+    _refuse_in_key(source, id)
     time = _time(event)
     project = _named(event, "subject", SUBJECT, _IS_SUBJECT).removeprefix("projects/")
     quantity = _named(data, "quantity", FORM, _IS_QUANTITY, "data.")
@@ -254,7 +262,7 @@ def read(event: Any) -> Fact:
 
 
 def _no_unit(unit: str) -> str:
-    shown = unit[:MAX_LENGTH]
+    shown = excerpt(unit, MAX_LENGTH)
     if (meant := instead(unit)) is not None:
         return _("%(unit)s is not what UCUM calls it: write %(meant)s") % {"unit": shown, "meant": meant}
     return _("%(unit)s is no unit of UCUM, such as By, h or {request}") % {"unit": shown}
@@ -274,6 +282,20 @@ def _refuse_card_numbers(text: str, dimensions: dict[str, str]) -> None:
     searched += [value for name, value in dimensions.items() if not _is_id(name, value)]
     if any(map(card_numbers.found_in, searched)):
         raise Rejected("", _("holds what looks like a card number"))
+
+
+def _refuse_in_key(source: str, id: str, path: str = "") -> None:
+    """Raise `Rejected` for a card number in a source, or in an id with blanks, as no system writes its ids."""
+    if _holds_card_number(source):
+        raise Rejected(f"{path}source", _("holds what looks like a card number"))
+    if len(id.split()) > 1 and card_numbers.found_in(id):
+        raise Rejected(f"{path}id", _("holds what looks like a card number"))
+
+
+@lru_cache(1024)
+def _holds_card_number(source: str) -> bool:
+    """Whether a source holds one; devices report by their own numbers, whose check digit is that of cards."""
+    return card_numbers.found_in(_DEVICE.sub("~", source))
 
 
 def _is_id(name: str, value: str) -> bool:

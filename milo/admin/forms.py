@@ -18,6 +18,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from milo.admin.masking import MaskedErrors
 from milo.errors import Cause, Refused
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -29,7 +30,7 @@ class ActForm(forms.Form):
     paths: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, row: models.Model | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
         self.row = row
 
     def refuse(self, refusal: Refused) -> None:

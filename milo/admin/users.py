@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 from milo import email_addresses
 from milo.admin.forms import Text, Tick
 from milo.admin.lookups import NamedLookups
+from milo.admin.masking import MaskedErrors
 from milo.admin.panels import lines
 from milo.admin.password_links import ask_for_password
 from milo.admin.site import request_actor
@@ -40,7 +41,7 @@ class _UserForm(UserChangeForm):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
         # whoever sets the password of another person could act as that person
         del self.fields["password"]
 

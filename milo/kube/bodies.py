@@ -9,6 +9,7 @@ import orjson
 import yaml
 from django.utils.translation import gettext as _
 
+from milo.card_numbers import excerpt
 from milo.errors import Refused
 from milo.kube.status import UnsupportedContentCoding, UnsupportedMediaType
 
@@ -75,7 +76,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise Refused(_('strict decoding error: duplicate field "%(key)s"') % {"key": key[:80]})
+            raise Refused(_('strict decoding error: duplicate field "%(key)s"') % {"key": excerpt(key, 80)})
         found[key] = value
     return found
 
@@ -138,7 +139,7 @@ class _Tree:
                 raise Refused(_("the keys of the YAML body must be strings"))
             name = value if isinstance(value, str) else json.dumps(value)
             if name in parent:
-                raise Refused(_('strict decoding error: duplicate field "%(key)s"') % {"key": name[:80]})
+                raise Refused(_('strict decoding error: duplicate field "%(key)s"') % {"key": excerpt(name, 80)})
             self.keys[-1] = name
             return
         else:

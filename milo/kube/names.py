@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 
+from milo.card_numbers import excerpt
 from milo.errors import Cause
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -48,13 +49,16 @@ def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
     """
     causes = [
-        Cause(f"metadata.{where}", _("%(key)r is not a qualified name") % {"key": key[:80]})
+        Cause(f"metadata.{where}", _("%(key)r is not a qualified name") % {"key": excerpt(key, 80)})
         for where, pairs in (("labels", labels), ("annotations", annotations))
         for key in pairs
         if not is_qualified_name(key)
     ]
     causes += [
-        Cause("metadata.labels", _("the value of %(key)r is not a valid label value") % {"key": key[:80]})
+        Cause(
+            "metadata.labels",
+            _("the value of %(key)r is not a valid label value") % {"key": excerpt(key, 80)},
+        )
         for key, value in labels.items()
         if not is_label_value(value)
     ]
@@ -75,7 +79,7 @@ def finalizer_causes(finalizers: Sequence[str]) -> list[Cause]:
         message = _("may hold at most %(limit)d entries") % {"limit": FINALIZERS_LIMIT}
         return [Cause(where, message, "FieldValueTooMany")]
     causes = [
-        Cause(f"{where}[{index}]", _("%(key)r is not a qualified name") % {"key": name[:80]})
+        Cause(f"{where}[{index}]", _("%(key)r is not a qualified name") % {"key": excerpt(name, 80)})
         for index, name in enumerate(finalizers)
         if not is_qualified_name(name)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from milo.card_numbers import excerpt
 from milo.errors import Cause, Conflict, Invalid, Refused
 from milo.kube.field_sets import differing, leaves
 from milo.kube.kinds import Body, Kind
@@ -106,7 +107,7 @@ def _strict(unknown: list[str]) -> Refused:
 
 def _listed(unknown: list[str]) -> list[str]:
     """The unknown fields as kubectl shows them; a header and a message hold only so many."""
-    listed = [f'unknown field "{field[:_FIELD_SHOWN]}"' for field in unknown[:_FIELDS_LISTED]]
+    listed = [f'unknown field "{excerpt(field, _FIELD_SHOWN)}"' for field in unknown[:_FIELDS_LISTED]]
     more = len(unknown) - len(listed)
     return [*listed, f"{more} more unknown fields"] if more else listed
 
@@ -135,12 +136,12 @@ def _check_address(kind: Kind, metadata: dict[str, Any], namespace: str, name: s
     if sent and sent != namespace:
         raise Refused(
             _("the namespace of the object (%(sent)s) does not match the request's (%(namespace)s)")
-            % {"sent": sent[:80], "namespace": namespace or _("none")}
+            % {"sent": excerpt(sent, 80), "namespace": namespace or _("none")}
         )
     if name and _text(metadata, "name") not in ("", name):
         raise Refused(
             _("the name of the object (%(sent)s) does not match the name on the URL (%(name)s)")
-            % {"sent": _text(metadata, "name")[:80], "name": name}
+            % {"sent": excerpt(_text(metadata, "name"), 80), "name": name}
         )
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
+from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid, Refused
 from milo.kube import bodies
 from milo.kube.status import UnsupportedMediaType
@@ -40,7 +41,7 @@ def strategic_merge_patch(target: Any, patch: Any) -> Any:
     """
     if directive := _directive(patch):
         message = _("strategic merge patch directive %(directive)s is not supported; lists are replaced whole")
-        raise UnsupportedMediaType(message % {"directive": directive[:80]})
+        raise UnsupportedMediaType(message % {"directive": excerpt(directive, 80)})
     return merge_patch(target, patch)
 
 
@@ -63,7 +64,7 @@ def json_patch(target: Any, operations: Any) -> Any:
     try:
         JsonPatch(operations)
     except (JsonPatchException, JsonPointerException) as error:
-        raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": str(error)[:200]}) from error
+        raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": excerpt(str(error), 200)}) from error
     result = deepcopy(target)
     for operation in operations:
         result = _operate(result, operation)
@@ -88,10 +89,10 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
     except RecursionError as error:
         raise _invalid(operation, _("the patch nests the object too deeply")) from error
     except InvalidJsonPatch as error:
-        raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": str(error)[:200]}) from error
+        raise Refused(_("the JSON patch is malformed: %(why)s") % {"why": excerpt(str(error), 200)}) from error
     except (JsonPatchException, JsonPointerException) as error:
         message = _("the JSON patch cannot be applied: %(op)s %(path)s failed")
-        raise _invalid(operation, message % {"op": operation["op"], "path": operation["path"][:200]}) from error
+        raise _invalid(operation, message % {"op": operation["op"], "path": excerpt(operation["path"], 200)}) from error
     # a copy doubles what it copies into, so a short patch could fill the memory; moves nest without end
     if operation["op"] in ("copy", "move") and _size(result) > SIZE_LIMIT:
         raise _invalid(operation, _("the patch makes the object too large"))
@@ -101,7 +102,7 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
 def _invalid(operation: dict[str, Any], message: str) -> Invalid:
     """The refusal of one operation, which names the field that it is about as all refusals do."""
     field = ".".join(JsonPointer(operation["path"]).parts)
-    return Invalid.because([Cause(field[:200] or "patch", message)])
+    return Invalid.because([Cause(excerpt(field, 200) or "patch", message)])
 
 
 def _size(value: Any) -> int:

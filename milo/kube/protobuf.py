@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from milo.card_numbers import excerpt
 from milo.errors import Refused
 from milo.kube.status import UnsupportedMediaType
 
@@ -51,7 +52,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     spec = _SPECS.get((api_version, kind))
     if spec is None or "contentEncoding" in envelope or envelope.get("contentType", MEDIA_TYPE) != MEDIA_TYPE:
         message = _("%(kind)s is not understood as protobuf; use application/json")
-        raise UnsupportedMediaType(message % {"kind": f"{api_version} {kind}"[:80]})
+        raise UnsupportedMediaType(message % {"kind": excerpt(f"{api_version} {kind}", 80)})
     content = _message(envelope.get("raw", b""), {1: ("metadata", _METADATA), **spec})
     return {"apiVersion": api_version, "kind": kind, **content}
 

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube import objects
 from milo.kube.fields import NamesField
@@ -56,7 +57,7 @@ def _unknown(sent: QueryDict, known: Collection[str]) -> Iterator[Cause]:
     message = _("is unknown; known here: %(known)s") % {"known": names or _("none")}
     for name in sent:
         if name not in known and name not in ALWAYS:
-            yield Cause(f"query.{name[:_SHOWN]}", message, "FieldValueNotSupported")
+            yield Cause(f"query.{excerpt(name, _SHOWN)}", message, "FieldValueNotSupported")
 
 
 @cache

@@ -14,6 +14,7 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact, GreaterThan, In, IsNull, LessThan, Regex
 from django.utils.translation import gettext as _
 
+from milo.card_numbers import excerpt
 from milo.errors import Refused
 from milo.kube.kinds import FieldColumn, Kind
 from milo.kube.names import is_label_value, is_qualified_name
@@ -200,7 +201,7 @@ def _label_requirements(text: str) -> Iterator[Requirement]:
     while more:
         found = _LABEL_REQUIREMENT.match(text, position)
         if found is None:
-            raise Refused(_('invalid label selector at "%(text)s"') % {"text": text[position:][:80]})
+            raise Refused(_('invalid label selector at "%(text)s"') % {"text": excerpt(text[position:], 80)})
         yield _label_requirement(found)
         position, more = found.end(), found["end"] == ","
 
@@ -208,7 +209,7 @@ def _label_requirements(text: str) -> Iterator[Requirement]:
 def _label_requirement(found: "re.Match[str]") -> Requirement:
     key = found["key"] or found["absent"]
     if not is_qualified_name(key):
-        raise Refused(_('invalid label selector: "%(key)s" is not a label key') % {"key": key[:80]})
+        raise Refused(_('invalid label selector: "%(key)s" is not a label key') % {"key": excerpt(key, 80)})
     if found["sign"] in (">", "<"):
         return LabelCompares(key, _integer(found["value"]), above=found["sign"] == ">")
     if found["sign"]:
@@ -220,13 +221,13 @@ def _label_requirement(found: "re.Match[str]") -> Requirement:
         return LabelExists(key, wanted=found["absent"] is None)
     for value in values:
         if not is_label_value(value):
-            raise Refused(_('invalid label selector: "%(value)s" is not a label value') % {"value": value[:80]})
+            raise Refused(_('invalid label selector: "%(value)s" is not a label value') % {"value": excerpt(value, 80)})
     return LabelIn(key, values, wanted=found["sign"] in ("=", "==") or found["word"] == "in")
 
 
 def _integer(text: str) -> int:
     if not re.fullmatch(_DIGITS, text) or int(text) >= _INT64:
-        raise Refused(_('invalid label selector: "%(value)s" is not an integer') % {"value": text[:80]})
+        raise Refused(_('invalid label selector: "%(value)s" is not an integer') % {"value": excerpt(text, 80)})
     return int(text)
 
 
@@ -239,11 +240,11 @@ def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:
     for term in _FIELD_TERM.findall(text):
         found = _FIELD_REQUIREMENT.fullmatch(term)
         if found is None or "\0" in term:
-            raise Refused(_('invalid field selector "%(term)s"') % {"term": term[:80].replace("\0", "")})
+            raise Refused(_('invalid field selector "%(term)s"') % {"term": excerpt(term, 80).replace("\0", "")})
         path = found["path"]
         if path not in columns:
             message = _('field "%(path)s" of %(resource)s is not selectable; selectable are %(fields)s')
             fields = ", ".join(sorted(columns))
-            raise Refused(message % {"path": path[:80], "resource": kind.resource, "fields": fields})
+            raise Refused(message % {"path": excerpt(path, 80), "resource": kind.resource, "fields": fields})
         value = re.sub(r"\\(.)", r"\1", found["value"])
         yield FieldEquals(path, columns[path], value, wanted=found["sign"] != "!=")

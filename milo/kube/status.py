@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions
 
+from milo import card_numbers
+from milo.card_numbers import excerpt
 from milo.errors import Cause, Refused
 from milo.provenance import request_id
 
@@ -78,7 +80,7 @@ class UnsupportedContentCoding(UnsupportedMediaType):
     def __init__(self, encoding: str, known: Iterable[str]) -> None:
         accepted = ", ".join(known)
         message = _("a body of Content-Encoding %(encoding)s is not understood; use %(known)s")
-        super().__init__(message % {"encoding": encoding[:80], "known": accepted})
+        super().__init__(message % {"encoding": excerpt(encoding, 80), "known": accepted})
         # RFC 9110, 12.5.3: so a client can tell it from a type that is not understood
         self.headers = {"Accept-Encoding": accepted}
 
@@ -117,8 +119,11 @@ def failure(
     details: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A Status of failure; `details` holds name, group, kind and uid where they are known."""
-    full = dict(details or {})
+    """A Status of failure; `details` holds name, group, kind and uid where they are known.
+
+    What was sent is often repeated in it (names, paths, unknown fields): card numbers are masked.
+    """
+    full = {name: card_numbers.masked(it) if isinstance(it, str) else it for name, it in (details or {}).items()}
     if listed := [_shown(cause) for cause in causes]:
         full["causes"] = listed
     return {
@@ -126,7 +131,7 @@ def failure(
         "apiVersion": "v1",
         "metadata": metadata or {},
         "status": "Failure",
-        "message": message,
+        "message": card_numbers.masked(message),
         "reason": reason,
         **({"details": full} if full else {}),
         "code": CODES[reason],
@@ -134,8 +139,8 @@ def failure(
 
 
 def _shown(cause: Cause) -> dict[str, str]:
-    field = {"field": cause.field} if cause.field else {}
-    return {"reason": cause.reason, "message": cause.message, **field}
+    field = {"field": card_numbers.masked(cause.field)} if cause.field else {}
+    return {"reason": cause.reason, "message": card_numbers.masked(cause.message), **field}
 
 
 def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -14,8 +14,9 @@ from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from milo import audit
+from milo import audit, card_numbers
 from milo.access import Actor
+from milo.card_numbers import excerpt
 from milo.errors import Forbidden, NotFound, Refused
 from milo.kube import bodies, changes, list_options, managers, objects, preconditions, protobuf, representations, tables
 from milo.kube.kinds import Kind, namespace_kind
@@ -74,7 +75,9 @@ class KubeView(APIView):
         """As DRF; a parameter that was ignored is named in a Warning header, which kubectl shows."""
         final = super().finalize_response(request, response, *args, **kwargs)
         if self.standard and (unknown := self.parameters.unknown()):
-            ignored = (f'299 - "unknown query parameter {_quoted(name[:_NAME_SHOWN])} is ignored"' for name in unknown)
+            ignored = (
+                f'299 - "unknown query parameter {_quoted(excerpt(name, _NAME_SHOWN))} is ignored"' for name in unknown
+            )
             earlier = [final["Warning"]] if "Warning" in final else []
             final["Warning"] = ", ".join([*earlier, *list(ignored)[:_WARNED]])
         return representations.finish(request._request, final, self.revision_shown)
@@ -250,5 +253,7 @@ class KubeView(APIView):
 
 
 def _quoted(text: str) -> str:
-    printable = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)
+    printable = "".join(
+        letter if letter.isascii() and letter.isprintable() else "?" for letter in card_numbers.masked(text)
+    )
     return printable.replace("\\", "\\\\").replace('"', '\\"')

@@ -22,6 +22,7 @@ AXES_HANDLER = "milo.admin.lockout.AttemptHandler"
 AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+MESSAGE_STORAGE = "milo.admin.masking.MaskedMessages"
 # a one-time password after the log-in: for all staff, for approvers; who has set up an authenticator is asked anyway
 MILO_SECOND_FACTOR_STAFF = os.environ.get("MILO_SECOND_FACTOR_STAFF") == "1"
 MILO_SECOND_FACTOR_APPROVERS = os.environ.get("MILO_SECOND_FACTOR_APPROVERS") == "1"

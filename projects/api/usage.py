@@ -13,6 +13,7 @@ from billing.services.usage_assignments import unassigned
 from billing.services.usage_reports import GRANULARITIES, GROUPS, TOTAL, Line, UsageQuery, of_project
 from billing.usage.quantities import plain
 from milo.access import Actor
+from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube.fields import DayField, NamesField
 from milo.kube.kinds import Reading
@@ -113,7 +114,10 @@ def query_of(sent: dict[str, Any]) -> UsageQuery:
     zone = sent.get("timeZone", "UTC")
     causes = []
     if unknown := [name for name in by if name not in GROUPS]:
-        message = _("%(name)s is none of %(known)s") % {"name": unknown[0][:80], "known": ", ".join(GROUPS)}
+        message = _("%(name)s is none of %(known)s") % {
+            "name": excerpt(unknown[0], 80),
+            "known": ", ".join(GROUPS),
+        }
         causes.append(Cause("query.groupBy", message, "FieldValueNotSupported"))
     if zone not in _zones():
         causes.append(Cause("query.timeZone", _("is no IANA time zone"), "FieldValueNotSupported"))

@@ -1,0 +1,66 @@
+"""Forms and messages of the staff site repeat what was typed, and no card number."""
+
+from html import unescape
+
+import pytest
+from django import forms
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+from django.test import Client
+from django.utils.safestring import SafeString, mark_safe
+
+from milo.admin.forms import ActForm
+from milo.admin.masking import MaskedMessages
+from milo.errors import Cause, Invalid
+from tests.admin.browser import page_of, superuser
+
+NUMBER = "4111111111111111"
+
+
+class ColorForm(ActForm):
+    paths = {"spec.color": "color"}
+    color = forms.ChoiceField(choices=[("red", "red")])
+
+
+def test_a_form_repeats_no_card_number_of_its_own_or_of_a_refusal() -> None:
+    form = ColorForm({"color": NUMBER})
+    assert not form.is_valid()
+    form.refuse(Invalid.because([Cause("spec.color", f"{NUMBER} is none"), Cause(f"spec.{NUMBER}", "is unknown")]))
+    assert len(form.errors["color"]) == 2
+    for shown in (str(form.errors), str(form["color"].errors), *form.errors["color"], *form.non_field_errors()):
+        assert "4111" not in shown
+        assert "*" * 16 in shown or NUMBER not in shown
+    assert ["red" in message for message in ColorForm({"color": "blue"}).errors["color"]] == [False]
+    assert "blue" in ColorForm({"color": "blue"}).errors["color"][0]
+
+
+@pytest.mark.django_db
+def test_what_is_not_there_is_told_without_the_number_that_was_asked_for() -> None:
+    client = superuser()
+    for model in ("auth/user", "billing/billingaccount"):
+        answer = client.get(f"/admin/{model}/{NUMBER}/change/", follow=True)
+        assert NUMBER not in unescape(answer.content.decode())
+
+
+@pytest.mark.django_db
+def test_the_form_of_a_person_repeats_no_number() -> None:
+    client: Client = superuser()
+    person = User.objects.get()
+    answer = client.post(page_of(person), {"username": person.username, "groups": NUMBER, "email": NUMBER})
+    assert answer.status_code == 200
+    errors = answer.context["adminform"].form.errors
+    assert "groups" in errors
+    assert NUMBER not in str(errors)
+
+
+def test_a_message_that_is_masked_is_no_markup() -> None:
+    request = HttpRequest()
+    request.session = SessionBase()
+    storage = MaskedMessages(request)
+    storage.add(20, mark_safe("<b>fine</b>"))
+    storage.add(20, mark_safe(f"\uff1cscript\uff1e {NUMBER}"))
+    plain, masked = (each.message for each in storage)
+    assert isinstance(plain, SafeString)
+    assert not isinstance(masked, SafeString)
+    assert NUMBER not in masked
