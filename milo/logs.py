@@ -15,7 +15,7 @@ import structlog
 from milo import card_numbers
 
 # PostgreSQL repeats the whole row that broke a constraint
-_ROW = re.compile(r"^DETAIL:.*?(?=^(?:HINT|CONTEXT|QUERY|LINE \d+):|^$|\Z)", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^DETAIL:.*?(?=^(?:HINT|CONTEXT|QUERY|LINE [0-9]+):|^$|\Z)", re.MULTILINE | re.DOTALL)
 Event = MutableMapping[str, Any]
 
 
