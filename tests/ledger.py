@@ -15,6 +15,7 @@ from billing.models import BillingAccountBinding
 from milo import audit
 from milo.access import Actor
 from milo.errors import Refused
+from milo.identity.models import LogIn
 from milo.kube.kinds import kind_of
 from milo.kube.models import Change
 from projects.models import Project
@@ -26,11 +27,11 @@ LEDGER_APPS = ("kube", "projects", "billing", "ledger")
 def _selections() -> dict[str, str]:
     """By label of each model, the SQL of its rows; when a token was last used is no part of the ledger.
 
-    Nor are people, whom tests make where they need one, and their history.
+    Nor are people, whom tests make and log in where they need one, and their history.
     """
     people = {
         records.model_of(model) for model, records in audit.histories().items() if model._meta.app_label == "auth"
-    }
+    } | {LogIn}
     return {
         model._meta.label: "SELECT {} FROM {} ORDER BY {}".format(
             ", ".join(f'"{column.column}"' for column in model._meta.concrete_fields if column.name != "last_used_at"),
