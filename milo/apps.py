@@ -26,6 +26,6 @@ class StaffSiteConfig(AdminConfig):
     def ready(self) -> None:
         super().ready()
         # not in milo.admin itself, which is imported to make the site that they register with
-        from milo.admin import guards, identities, second_factor, tokens, users  # noqa: F401
+        from milo.admin import guards, identities, log_ins, second_factor, tokens, users  # noqa: F401
 
         guards.declare_guards()

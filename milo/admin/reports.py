@@ -23,6 +23,7 @@ class Report(TemplateView):
     name: ClassVar[str]
     title: ClassVar[str | Promise]
     icon: ClassVar[str]
+    in_side_bar: ClassVar[bool] = False
     form_class: ClassVar[type[ActForm]]
 
     template_name = "milo/report.html"
@@ -72,7 +73,16 @@ class Report(TemplateView):
         return f"?{urlencode({key: value for key, value in values.items() if value})}"
 
     @classmethod
+    def address(cls, admin: "ReadOnlyAdmin") -> str:
+        """The address of the report."""
+        return reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}")
+
+    @classmethod
     def button(cls, admin: "ReadOnlyAdmin") -> dict[str, Any]:
         """The button as unfold draws it in the header of the list."""
-        path = reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}")
-        return {"title": cls.title, "icon": cls.icon, "variant": ActionVariant.DEFAULT, "path": path}
+        return {"title": cls.title, "icon": cls.icon, "variant": ActionVariant.DEFAULT, "path": cls.address(admin)}
+
+    @classmethod
+    def item(cls, admin: "ReadOnlyAdmin") -> dict[str, Any]:
+        """The entry in the side bar, for a report that has one (`in_side_bar`)."""
+        return {"title": cls.title, "icon": cls.icon, "link": cls.address(admin)}

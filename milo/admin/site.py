@@ -143,7 +143,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {"items": [{"title": _("Overview"), "icon": "home", "link": reverse("admin:index")}]}
     ]
     for app in admin.site.get_app_list(request):
-        items = [_item(request, model, admin.site.get_model_admin(model["model"])) for model in app["models"]]
+        items = []
+        for model in app["models"]:
+            model_admin = admin.site.get_model_admin(model["model"])
+            items.append(_item(request, model, model_admin))
+            reports = [report for report in getattr(model_admin, "list_reports", ()) if report.in_side_bar]
+            items += [report.item(model_admin) for report in reports]
         groups.append({"title": app["name"], "separator": True, "items": items})
     return groups
 

@@ -82,6 +82,7 @@ def every_page() -> list[str]:
     pages = ["/admin/", "/admin/search/?s=a&extended=1"]
     for model, model_admin in admin.site._registry.items():
         pages += [list_of(model), f"{list_of(model)}?q=a"]
+        pages += [list_of(model, report.name) for report in getattr(model_admin, "list_reports", ())]
         if row := model._default_manager.first():
             pages.append(page_of(row))
             if not isinstance(model_admin, ReadOnlyAdmin) or model_admin.show_history:

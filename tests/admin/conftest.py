@@ -19,7 +19,7 @@ from billing.models import (
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.holds import set_hold
 from milo.identity.identities import link
-from milo.identity.models import Identity, ServiceToken
+from milo.identity.models import Identity, LogIn, ServiceToken
 from projects.models import Membership, Organization, Project
 from tests import make
 from tests.admin.browser import staff
@@ -38,6 +38,7 @@ class World:
     membership: Membership
     token: ServiceToken
     identity: Identity
+    log_in: LogIn
 
 
 @pytest.fixture
@@ -52,7 +53,8 @@ def world(db: None) -> World:
     person = make.a_person("acme-admin", roles={organization: "billing-admin"})
     token, _secret = make.a_token(person, description="pipeline")
     identity = link(person, "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
-    return World(organization, project, us, eu, first, second, Membership.objects.get(), token, identity)
+    log_in = LogIn.objects.create(name="acme-admin", outcome=LogIn.Outcome.FAILED, address="192.0.2.0/24")
+    return World(organization, project, us, eu, first, second, Membership.objects.get(), token, identity, log_in)
 
 
 @dataclass(frozen=True, slots=True)

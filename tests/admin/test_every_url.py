@@ -44,6 +44,7 @@ def addresses(world: World) -> list[str]:
         "membership": world.membership.pk,
         "servicetoken": world.token.pk,
         "identity": world.identity.pk,
+        "login": world.log_in.pk,
         "user": User.objects.earliest("pk").pk,
     }
     found = []

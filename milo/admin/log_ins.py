@@ -1,0 +1,75 @@
+"""Log-ins, and changes to people, their roles and credentials, for those who audit; nothing is changed here."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from milo.admin.forms import ActForm, Text
+from milo.admin.panels import Panel, badge, instant
+from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.reports import Report
+from milo.identity.access import LOG_INS
+from milo.identity.changes import changes
+from milo.identity.models import LogIn
+
+ON_A_PAGE = 50
+_LAST_PAGE = 10_000
+_COLORS = {"Succeeded": "success", "Failed": "warning", "LockedOut": "danger"}
+
+
+class ChangesForm(ActForm):
+    person = Text(
+        required=False,
+        max_length=150,
+        label=gettext_lazy("User name"),
+        help_text=gettext_lazy("Empty for all people and roles."),
+    )
+    page = forms.IntegerField(required=False, min_value=1, max_value=_LAST_PAGE, widget=forms.HiddenInput)
+
+
+class PeopleChanges(Report):
+    """Who was made what by whom: users, platform roles, tokens, identities and links for passwords, newest first."""
+
+    name = "people-changes"
+    title = gettext_lazy("Changes to people and roles")
+    icon = "manage_history"
+    in_side_bar = True
+    form_class = ChangesForm
+
+    def table(self, values: dict[str, Any]) -> Panel:
+        page, person = values["page"] or 1, values["person"]
+        found = changes((page - 1) * ON_A_PAGE, ON_A_PAGE + 1, username=person)
+        more = len(found) > ON_A_PAGE and page < _LAST_PAGE
+        return Panel(
+            _("Newest first"),
+            [_("When"), _("Who"), _("Why"), _("User"), _("Platform role")],
+            [
+                [instant(change.at), change.author, change.reason, change.person or "-", change.role or "-"]
+                for change in found[:ON_A_PAGE]
+            ],
+            following=self.query(person=person, page=page + 1) if more else "",
+        )
+
+
+@admin.register(LogIn)
+class LogInAdmin(ReadOnlyAdmin):
+    resource = LOG_INS
+    icon = "login"
+    list_display = ("at", "user_name", "outcome_badge", "address")
+    list_filter = (("outcome", ChoicesDropdownFilter),)
+    search_fields = ("name", "request_id")
+    ordering = ("-at", "-pk")
+    fieldsets = ((None, {"fields": ("at", "user_name", "outcome_badge", "address", "request_id")}),)
+    list_reports = (PeopleChanges,)
+
+    @admin.display(description=gettext_lazy("user"), ordering="name")
+    def user_name(self, row: LogIn) -> str:
+        return row.name or "-"
+
+    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    def outcome_badge(self, row: LogIn) -> str:
+        return badge(row.get_outcome_display(), _COLORS.get(row.outcome, ""))
