@@ -16,6 +16,7 @@ from tests import make
 from tests.admin.browser import staff as logged_in
 from tests.admin.browser import superuser
 from tests.ledger import nothing_changes, refused
+from tests.tamper import guards_off
 from tests.test_notices import Mailbox, mailbox
 
 __all__ = ["mailbox"]
@@ -35,7 +36,7 @@ SENT = {
 REFUSED = {
     "rechnüng@example.org": "may have ASCII letters only before the @: mail to others (SMTPUTF8) is not sent",
     "用户@example.org": "may have ASCII letters only before the @: mail to others (SMTPUTF8) is not sent",
-    "a@☃.example": "has a domain that IDNA 2008 refuses: Codepoint U+2603 at position 1 of '☃' not allowed",
+    "a@☃.example": "has a domain that IDNA 2008 refuses: Codepoint U+2603 at position 1 not allowed",
     "a@xn--strasse-oqa.example": "has a domain that IDNA 2008 refuses",
     "a@ü..example": "has a domain that IDNA 2008 refuses: Empty Label",
     f"a@{'ü' * 64}.example": "has a domain that IDNA 2008 refuses: Label too long",
@@ -98,7 +99,9 @@ def test_a_notice_whose_address_was_taken_before_says_why_it_cannot_go_out(mailb
         make.an_organization(), "us", invoice_email_addresses=["a@example.org"]
     )
     suspend(account.pk, reason_code="ManualReview", message="under review", actor=make.PLATFORM)
-    Notice.objects.update(recipient="rechnüng@example.org")
+    with guards_off():
+        # as a version before took it
+        Notice.objects.update(recipient="rechnüng@example.org")
     assert deliver_notices() == 0
     assert "SMTPUTF8" in Notice.objects.get().last_error
     assert mailbox.messages == []

@@ -80,9 +80,9 @@ def test_holds_charges_and_requests_are_listed(life: Life, world: World, operato
     assert page_of(life.charge) in charge
     assert (amount, due, reference) == ("12.50 USD", "2026-01-31", "wire 7")
     assert settled != "-"
-    [[request, phase, requester, *_rest]] = cells(operator, world.us, "Approval requests")
+    [[request, proposed, phase, requester, *_rest]] = cells(operator, world.us, "Approval requests")
     assert page_of(life.request) in request
-    assert (phase, requester) == ("Pending", "user:requester")
+    assert (proposed, phase, requester) == ("Net days: 30 → 90", "Pending", "user:requester")
 
 
 @pytest.mark.parametrize("kind", [Charge, Hold, Suspension, Notice])

@@ -17,7 +17,7 @@ from tests.ledger import nothing_changes
 
 def undeliverable(notice: Notice) -> Notice:
     notice.phase, notice.attempts, notice.last_error = Notice.Phase.DEAD, 6, "550 no such mailbox"
-    notice.save()
+    notice.save(update_fields=["phase", "attempts", "last_error"])
     return notice
 
 

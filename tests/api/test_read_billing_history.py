@@ -92,11 +92,12 @@ def test_it_can_be_read_in_yaml(admin: Api, acme: Organization) -> None:
     assert b"project: webapp\n" in answer.raw
 
 
-def test_it_has_no_table(admin: Api, acme: Organization) -> None:
+def test_it_is_a_table_where_asked(admin: Api, acme: Organization) -> None:
     make.a_project(acme, "webapp")
-    answer = admin.get(HISTORY, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.done()["items"] == []
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    answer = admin.get(HISTORY, accept=table)
+    assert answer.headers["Content-Type"] == table
+    assert (answer.done()["kind"], answer.done()["rows"]) == ("Table", [])
 
 
 def test_a_stranger_finds_no_such_project(stranger: Api, timeline: list[dict[str, Any]]) -> None:

@@ -48,7 +48,7 @@ ADDRESSES = {
     "suspendpreview": f"{ACCOUNTS}/us/suspendpreview?reasonCode=ManualReview&message=x",
     "paymentschedule": f"{ACCOUNTS}/us/paymentschedule?after=2026-01-31&count=2",
     "billinghistory": f"{PROJECTS}/web/billinghistory",
-    "unassignedusage": f"{ORGANIZATIONS}/acme-corp/unassignedusage",
+    **{name: f"{ORGANIZATIONS}/acme-corp/{name}" for name in ("unassignedusage", "members", "rolehistory")},
     **{
         name: f"{ACCOUNTS}/us/{name}"
         for name in ("closurechecklist", "suspensions", "holds", "usage", "asof", "projects", "history")
