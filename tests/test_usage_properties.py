@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.models import UsageEvent, UsageKey
+from billing.models import UsageEvent, UsageIntake, UsageKey
 from billing.services.projects import archive_project
 from billing.services.usage_intake import report
 from billing.services.usage_periods import close_month
@@ -135,19 +135,22 @@ def clock() -> Iterator[list[datetime]]:
 def test_what_arrives_after_a_month_was_closed_is_billed_in_the_first_open_one(clock: list[datetime]) -> None:
     ledger = Ledger()
     project, account = ledger.projects[0], ledger.accounts[0]
-    make.a_binding(project, account)
-    early, late = (an_event(project, quantity, time=BEGINNING) for quantity in ("1", "2"))
+    # the clock stands still, so that the binding comes 1 microsecond after the project that it is of
+    bound_at = make.a_binding(project, account).established_at
+    early, late = (an_event(project, quantity, time=bound_at) for quantity in ("1", "2"))
     clock[0] += timedelta(days=31)
     assert report([early], actor=REPORTER).accepted == 1
     with refused(Invalid):
         close_month(account.pk, clock[0].date(), reason="too early", actor=make.PLATFORM)
     with refused(Invalid):
         close_month(account.pk, BEGINNING.date(), reason=" ", actor=make.PLATFORM)
-    close_month(account.pk, BEGINNING.date(), reason="invoiced", actor=make.PLATFORM)
+    closing = close_month(account.pk, BEGINNING.date(), reason="invoiced", actor=make.PLATFORM)
     with refused(Invalid):
         close_month(account.pk, BEGINNING.date(), reason="again", actor=make.PLATFORM)
     # no clock runs between the closing and this
     assert report([late], actor=REPORTER).accepted == 1
-    billed = {key[5].isoformat(): row for key, row in rollup(granularity="month").items()}
-    assert billed == {"2026-05-01": (Decimal(1), 1), "2026-06-01": (Decimal(2), 1)}
+    before, after = UsageIntake.objects.order_by("pk").values_list("received_at", flat=True)
+    assert before < closing.closed_at < after
+    billed = {(key[0], key[5].isoformat()): row for key, row in rollup(granularity="month").items()}
+    assert billed == {(account.pk, "2026-05-01"): (Decimal(1), 1), (account.pk, "2026-06-01"): (Decimal(2), 1)}
     assert_rollup_is_a_recount()

@@ -74,8 +74,8 @@ def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the
     now = [BEGINNING]
     with mock.patch.object(timezone, "now", side_effect=lambda: now[0]):
         project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
-        make.a_binding(project, account)
-        taken(an_event(project, "2.50", time=BEGINNING))
+        bound_at = make.a_binding(project, account).established_at
+        taken(an_event(project, "2.50", time=bound_at))
         now[0] += timedelta(days=14)
         close_month(account.pk, BEGINNING.date(), reason="invoiced", actor=make.PLATFORM)
         reported = export(viewer, "2026-05")
@@ -84,7 +84,7 @@ def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the
         assert reported[0]["BillingPeriodEnd"] == "2026-06-01T00:00:00Z"
         assert (reported[0]["BillingAccountId"], reported[0]["BillingCurrency"]) == ("acme-corp/us", "USD")
         assert {reported[0][name] for name in COLUMNS if name.endswith("Cost")} == {""}
-        taken(an_event(project, "4", time=BEGINNING), an_event(project, "1", time=now[0]))
+        taken(an_event(project, "4", time=bound_at), an_event(project, "1", time=now[0]))
         assert export(viewer, "2026-05") == reported
         assert sorted(told(export(viewer, "2026-06"))) == [
             ("2026-05-20T00:00:00Z", "Correction", "4", "Seconds", "compute", "webapp"),
@@ -132,8 +132,8 @@ def billed(acme: Organization) -> str:
     now = [BEGINNING]
     with mock.patch.object(timezone, "now", side_effect=lambda: now[0]):
         project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
-        make.a_binding(project, account)
-        taken(event := an_event(project, "2.5", time=BEGINNING))
+        bound_at = make.a_binding(project, account).established_at
+        taken(event := an_event(project, "2.5", time=bound_at))
         now[0] += timedelta(days=14)
         close_month(account.pk, BEGINNING.date(), reason="invoiced", actor=make.PLATFORM)
         taken(a_correction(event, "-1.25"), an_event(project, "3", time=now[0]))
