@@ -1,6 +1,6 @@
 """Many patches of one object at once, none of which says which revision it is about: each of them is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ def label_by_apply(client: httpx.Client, path: str, of: dict[str, Any], number: 
     return client.patch(f"{path}?fieldManager=writer-{number}", json=manifest, headers=headers).status_code
 
 
-def codes(calls: list[Callable[[], int]]) -> set[Any]:
+def codes(calls: Sequence[Callable[[], int]]) -> set[Any]:
     return set(at_once(calls))
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.compliance.check import Drift
 from billing.models import BillingAccount
 from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
-from milo.kube.negotiation import csv_text
+from milo.spreadsheets import csv_text
 from projects.models import Organization
 
 HEADER = "organization account since rule field message confidence source".split()
