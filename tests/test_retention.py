@@ -3,6 +3,7 @@
 import csv
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,7 +22,9 @@ from billing.tasks import announce_retention, archive_accounts, purge_accounts
 from milo import audit
 from milo.errors import Invalid, NotFound
 from milo.ledger import seals
-from milo.ledger.models import Salt
+from milo.ledger.models import Salt, Seal
+from milo.ledger.rows import Reader
+from milo.ledger.shapes import unstated
 from milo.ledger.verification import verify
 from tests import make, tamper
 from tests.ledger import assert_history_explains, everything, nothing_changes, refused, steps
@@ -121,6 +124,28 @@ def test_what_was_sealed_is_proven_without_the_personal_data_that_have_gone(
         tamper.alter(redacted, net_days=90)
     (fault,) = verify().faults
     assert (fault.row, fault.message) == (redacted.pk, "was altered")
+
+
+def test_what_the_first_version_sealed_is_proven_after_a_purge(
+    archived: BillingAccount, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its seals state no columns, and its leaves have none of those that came later."""
+    with monkeypatch.context() as first_version:
+        first_version.setattr(seals, "statement", lambda table, before: {})
+        first_version.setattr(seals, "Reader", lambda table, salts: Reader(table, salts, unstated(table, None)))
+        assert seals.seal() > 0
+    (sealed,) = Seal.objects.all()
+    assert [part for part in sealed.tables.values() if "columns" in part] == []
+    assert verify().faults == []
+    clock(PURGE_DAY)
+    assert purge_accounts() == 1
+    assert verify().faults == []
+    seals.seal()
+    assert verify().faults == []
+    for past in (archived.history.earliest("pk"), archived.holds.get().history.earliest("pk")):
+        with tamper.guards_off():
+            tamper.alter(past, uid=uuid4())
+        assert (past._meta.db_table, past.pk) in [(fault.table, fault.row) for fault in verify().faults]
 
 
 def test_the_ledger_stands_after_a_purge(archived: BillingAccount, clock: Any) -> None:

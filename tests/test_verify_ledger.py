@@ -17,6 +17,8 @@ from milo import append_only
 from milo.kube.models import Change
 from milo.ledger import processes, seals, verification
 from milo.ledger.models import Inspection, Salt, Seal
+from milo.ledger.shapes import Shape, shape_of, unstated
+from milo.ledger.tables import all_tables, table_of
 from milo.ledger.verification import verify
 from tests import make, tamper
 from tests.database import as_owner
@@ -236,10 +238,15 @@ def test_compaction_past_the_retention_is_no_tampering(accounts: list[BillingAcc
     assert faults() == []
 
 
+def first_version() -> Any:
+    """What the first version sealed, and the `tables` that it sealed, with their columns."""
+    return json.loads((Path(__file__).parent / "sealed_before.json").read_text())
+
+
 @pytest.fixture
 def sealed_before(settings: Any, tmp_path: Path) -> None:
     """What the first version sealed: texts beyond ASCII, a fraction in a label, an account that was redacted since."""
-    was = json.loads((Path(__file__).parent / "sealed_before.json").read_text())
+    was = first_version()
     settings.MILO_LEDGER_KEYS = str(tmp_path)
     (tmp_path / "earlier.pub").write_text(was["key"])
     with tamper.guards_off():
@@ -252,10 +259,20 @@ def sealed_before(settings: Any, tmp_path: Path) -> None:
 
 def test_what_the_first_version_sealed_still_verifies(sealed_before: None) -> None:
     report = verify()
-    assert (report.faults, report.rows, report.unsealed) == ([], 20, 0)
+    since = [table for table in all_tables() if table.name not in first_version()["tables"]]
+    unsealed = sum(table.model._base_manager.count() for table in since)
+    assert (report.faults, report.rows, report.unsealed) == ([], 20, unsealed)
     with tamper.guards_off():
         tamper.alter(rows()[0], net_days=90)
     assert faults() == [(PAST._meta.db_table, rows()[0].pk)]
+
+
+@pytest.mark.parametrize("name", first_version()["tables"])
+def test_each_column_that_the_first_version_did_not_seal_is_named_as_later(name: str) -> None:
+    """On a failure here: name the new column in `later_columns` of its model."""
+    sealed, table = first_version()["tables"][name], table_of(name)
+    first = Shape(tuple(sealed["columns"]), tuple(sealed["personal"]))
+    assert unstated(table, None) == unstated(table, shape_of(table)) == unstated(table, first) == first
 
 
 def test_rows_sealed_before_an_upgrade_added_a_column_still_verify_and_newer_ones_with_it(

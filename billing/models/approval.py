@@ -114,6 +114,8 @@ class ApprovalRequest(PhaseLoading, Resource):
     }
     # a copy of the account's
     opaque_columns = frozenset({"reviewed"})
+    # no part of what the first version sealed
+    later_columns = Resource.later_columns | {"editors", "taken_over_by"}
 
     class Meta:
         verbose_name = _("approval request")

@@ -39,6 +39,8 @@ class Hold(models.Model):
     )
     objects = HoldQuerySet.as_manager()
 
+    # no part of what the first version sealed
+    later_columns = frozenset({"message"})
     manifest_paths = {"message": "spec.message", "reason": "spec.internalNote", "release_reason": "spec.justification"}
 
     class Meta:

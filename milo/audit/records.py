@@ -136,6 +136,9 @@ class Provenance(models.Model):
         max_length=200, blank=True, default=provenance.credential_maker, db_default=""
     )
 
+    # no part of what the first version sealed (milo/ledger/shapes.py)
+    later_columns = frozenset({"history_credential", "history_credential_maker"})
+
     class Meta:
         abstract = True
 

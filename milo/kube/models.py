@@ -74,7 +74,7 @@ class Resource(models.Model):
         "managed_fields": "metadata.managedFields",
     }
     derived_columns = frozenset({"managed_fields"})
-    # no part of what the first version sealed
+    # no part of what the first version sealed (milo/ledger/shapes.py)
     later_columns = frozenset({"finalizers", "owner_references"})
 
     class Meta:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import models
+
 from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
 from milo.ledger.tables import MESSAGE, Table
@@ -56,12 +58,19 @@ def stated(part: dict[str, Any]) -> Shape | None:
 def unstated(table: Table, first: Shape | None) -> Shape:
     """The shape of rows that were sealed before seals said so: the one stated `first`, or the present one.
 
-    Without the `later_columns` of the model, which came when seals stated columns already: an upgrade may skip the
-    versions between.
+    Without the `later_columns` of the model and of its history, which came when seals stated columns already: an
+    upgrade may skip the versions between.
     """
     shape = first or shape_of(table)
-    later: frozenset[str] = getattr(table.recorded, "later_columns", frozenset())
-    return Shape(tuple(column for column in shape.columns if column not in later), shape.personal)
+    later = _later_columns(table.model) | _later_columns(table.recorded)
+    columns, personal = (
+        tuple(name for name in names if name not in later) for names in (shape.columns, shape.personal)
+    )
+    return Shape(columns, personal)
+
+
+def _later_columns(model: type[models.Model] | None) -> frozenset[str]:
+    return getattr(model, "later_columns", frozenset())
 
 
 def follow(seals: Iterable[Seal], shapes: Shapes) -> Iterator[Seal]:
