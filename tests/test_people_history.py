@@ -1,5 +1,6 @@
 """Users, platform roles and log-ins are sealed history with an author and a reason, by whichever door they change."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db.models import Model
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from milo import audit
 from milo.identity.models import LogIn
@@ -113,6 +115,23 @@ def test_commands_of_django_are_recorded() -> None:
     assert steps(User.objects.get(username="chief")) == [("system:shell", "UserCreated")]
 
 
+def test_an_authenticator_is_history_without_its_key_and_its_use_is_no_change(person: User) -> None:
+    device = TOTPDevice.objects.create(user=person, name="authenticator")
+    device.verify_token("000000")
+    device.key = "ab" * 20
+    device.save()
+    device.delete()
+    rows = past(TOTPDevice).order_by("history_id")
+    assert list(rows.values_list("history_user_id", "history_change_reason")) == [
+        ("system:shell", "SecondFactorSetUp"),
+        ("system:shell", "SecondFactorChanged: key"),
+        ("system:shell", "TOTPDeviceDeleted"),
+    ]
+    assert [row.key_sha256 for row in rows][1:] == [hashlib.sha256(device.key.encode()).hexdigest()] * 2
+    for row in rows.values():
+        assert not any(device.key in str(value) for value in row.values())
+
+
 def test_a_log_in_is_recorded_and_is_no_change_of_the_user(person: User, client: Client) -> None:
     answer = client.post(LOG_IN, {"username": "robin", "password": PASSWORD}, REMOTE_ADDR="192.0.2.77")
     assert answer.status_code == 302
@@ -159,6 +178,10 @@ TAMPERING: dict[str, Callable[[User], object]] = {
     "roles renamed": lambda user: Group.objects.filter(name="auditor").update(name="finance-auditor"),
     "added": lambda user: User.objects.bulk_create([User(username="forged", is_superuser=True)]),
     "history altered": lambda user: past(User).filter(id=user.pk).update(history_user_id="user:nobody"),
+    "another authenticator": lambda user: TOTPDevice.objects.update(key="ab" * 20),
+    "authenticator removed": lambda user: TOTPDevice.objects.all()._raw_delete("default"),
+    "authenticator added": lambda user: TOTPDevice.objects.bulk_create([TOTPDevice(user=user, key="cd" * 20)]),
+    "authenticator of another": lambda user: TOTPDevice.objects.update(user=User.objects.create_user("other")),
     "log-in removed": lambda user: LogIn.objects.all()._raw_delete("default"),
     "log-in altered": lambda user: LogIn.objects.update(outcome="Failed"),
 }
@@ -167,6 +190,7 @@ TAMPERING: dict[str, Callable[[User], object]] = {
 @pytest.mark.parametrize("name", TAMPERING)
 def test_what_was_done_to_people_is_found(name: str, person: User, client: Client) -> None:
     client.post(LOG_IN, {"username": "robin", "password": PASSWORD})
+    TOTPDevice.objects.create(user=person, name="authenticator")
     seals.seal()
     assert verify().faults == []
     with tamper.guards_off():

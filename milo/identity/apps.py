@@ -20,6 +20,7 @@ class IdentityConfig(AppConfig):
         log_ins.connect()
         tables.register(tables.Table(LogIn, personal=("name", "address")))
         proofs.register(proofs.Proof("passwords", histories.passwords))
+        proofs.register(proofs.Proof("second-factors", histories.second_factors))
         from milo.identity import (
             checks,  # noqa: F401  registers the check of the settings
             second_factor,  # noqa: F401  asks whoever has one

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group, User
 from django.db.models import F, Model, QuerySet, Value
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from milo import audit
 from milo.identity.models import Identity, PasswordLink, ServiceToken, ServiceUser
@@ -17,7 +18,7 @@ _SOURCES: dict[type[Model], tuple[F | Value, F | Value]] = {
     User.groups.through: (F("user_id"), F("group_id")),
     User.user_permissions.through: (F("user_id"), _NOBODY),
     Group.permissions.through: (_NOBODY, F("group_id")),
-    **{model: (F("user_id"), _NOBODY) for model in (ServiceUser, ServiceToken, Identity, PasswordLink)},
+    **{model: (F("user_id"), _NOBODY) for model in (TOTPDevice, ServiceUser, ServiceToken, Identity, PasswordLink)},
 }
 
 

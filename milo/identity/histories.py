@@ -1,17 +1,18 @@
-"""History of people: users, the roles that they hold across the platform, and these roles.
+"""History of people: users, their second factors, the roles that they hold across the platform, and these roles.
 
 Django writes these rows by itself, so each save is recorded by signals: in the name of whoever is at work, with a
 reason made of what changed. When somebody last logged in is not recorded here (`milo.identity.log_ins` has log-ins).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import simple_history
 from django.contrib.auth.models import Group, Permission, User
 from django.db import models
 from django.db.models.signals import m2m_changed
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from milo import audit
 from milo.audit.libraries import LibraryHistory
@@ -19,6 +20,15 @@ from milo.ledger.live import Difference
 
 APP = "milo.identity"
 UNRECORDED = ("password", "last_login")
+# the key, and what each one-time password that is tried moves
+UNRECORDED_OF_FACTOR = (
+    "key",
+    "drift",
+    "last_t",
+    "last_used_at",
+    "throttling_failure_count",
+    "throttling_failure_timestamp",
+)
 GRANTS = {User.groups.through: "PlatformRole", User.user_permissions.through: "Permission"}
 _AT_ONCE = 500
 
@@ -35,9 +45,23 @@ class PasswordMark(models.Model):
         abstract = True
 
 
+class KeyMark(models.Model):
+    """The SHA-256 of an authenticator's key, 160 random bits, by which one that was replaced is noticed."""
+
+    key_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+
+
 def mark_of(user: User) -> str:
     """Return what stands for a user's encoded password in the history."""
     return hashlib.sha256(user.password.encode()).hexdigest()
+
+
+def mark_of_key(device: TOTPDevice) -> str:
+    """Return what stands for an authenticator's key in the history."""
+    return hashlib.sha256(device.key.encode()).hexdigest()
 
 
 class _UserHistory(LibraryHistory):
@@ -61,6 +85,19 @@ class _UserHistory(LibraryHistory):
         return f"{word}: {', '.join(changed)}" if changed else ""
 
 
+class _FactorHistory(LibraryHistory):
+    def digests_of(self, instance: Any) -> dict[str, str]:
+        return {"key_sha256": mark_of_key(instance)}
+
+    def reason(self, before: TOTPDevice | None, after: TOTPDevice) -> str:
+        if before is None:
+            return "SecondFactorSetUp"
+        moving = UNRECORDED_OF_FACTOR[1:]
+        names = [column.name for column in TOTPDevice._meta.concrete_fields if column.name not in moving]
+        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        return f"SecondFactorChanged: {', '.join(changed)}" if changed else ""
+
+
 class _GroupHistory(LibraryHistory):
     def reason(self, before: Group | None, after: Group) -> str:
         if before is None:
@@ -69,7 +106,7 @@ class _GroupHistory(LibraryHistory):
 
 
 def register() -> None:
-    """Keep the history of users, of platform roles, and of who holds which."""
+    """Keep the history of users, of their second factors, of platform roles, and of who holds which."""
     _register(
         User,
         kind=_UserHistory,
@@ -77,6 +114,13 @@ def register() -> None:
         personal=("email", "first_name", "last_name"),
         unrecorded=UNRECORDED,
         excluded_fields=list(UNRECORDED),
+    )
+    _register(
+        TOTPDevice,
+        kind=_FactorHistory,
+        bases=[KeyMark],
+        unrecorded=UNRECORDED_OF_FACTOR,
+        excluded_fields=list(UNRECORDED_OF_FACTOR),
     )
     _register(Group, kind=_GroupHistory)
     for through in (*GRANTS, Group.permissions.through):
@@ -113,13 +157,26 @@ def _granted(
 
 def passwords() -> Iterator[Difference]:
     """Yield each user whose password is not the one that the newest history row stands for."""
-    past = audit.histories()[User].model_of(User)._base_manager
-    users = User.objects.order_by("pk").only("pk", "password")
+    yield from _unmarked(
+        User, "password", "password_sha256", mark_of, "has a password that nobody is known to have set"
+    )
+
+
+def second_factors() -> Iterator[Difference]:
+    """Yield each authenticator whose key is not the one that the newest history row stands for."""
+    yield from _unmarked(TOTPDevice, "key", "key_sha256", mark_of_key, "has a key that nobody set up")
+
+
+def _unmarked(
+    model: type[models.Model], secret: str, mark: str, marked: Callable[[Any], str], message: str
+) -> Iterator[Difference]:
+    past = audit.histories()[model].model_of(model)._base_manager
+    rows = model._base_manager.order_by("pk").only("pk", secret)
     after = 0
-    while batch := list(users.filter(pk__gt=after)[:_AT_ONCE]):
+    while batch := list(rows.filter(pk__gt=after)[:_AT_ONCE]):
         after = batch[-1].pk
-        rows = past.filter(id__in=[user.pk for user in batch]).order_by("history_id")
-        marks = dict(rows.values_list("id", "password_sha256"))
-        for user in batch:
-            if marks.get(user.pk) != mark_of(user):
-                yield Difference(User._meta.db_table, user.pk, "has a password that nobody is known to have set")
+        known = past.filter(id__in=[row.pk for row in batch]).order_by("history_id")
+        marks = dict(known.values_list("id", mark))
+        for row in batch:
+            if marks.get(row.pk) != marked(row):
+                yield Difference(model._meta.db_table, row.pk, message)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 
+from milo import audit
 from milo.access import TABLE, Actor
 from milo.errors import Cause, Forbidden, Invalid
 from milo.identity import sessions
@@ -111,18 +112,20 @@ def _admit(request: HttpRequest, device: TOTPDevice) -> None:
 def reset(user: User, *, why: str, by: User | None) -> None:
     """Take the authenticator from a person who has lost it, end their sessions and tell them by mail.
 
-    `by` is a superuser and another person; None for the command line. Raises `Forbidden`, `Invalid` without a reason.
+    `by` is a superuser and another person; None for the command line. Raises `Forbidden`, `Invalid` without a reason,
+    or with a card number in it.
     """
     if by is not None and (by == user or not by.is_superuser):
         raise Forbidden(_("another person, a superuser, resets a second factor"))
     if not why.strip():
         raise Invalid.because([Cause.required("reason")])
-    with transaction.atomic():
-        TOTPDevice.objects.filter(user=user).delete()
+    author = f"user:{by.get_username()}" if by else "system:shell"
+    with audit.act():
+        for device in TOTPDevice.objects.filter(user=user):
+            audit.delete_as(Actor(author), device, reason="SecondFactorReset", why=why)
         if by is not None:
             person = User.objects.filter(pk=user.pk)
             LogEntry.objects.log_actions(by.pk, person, CHANGE, f"SecondFactorReset: {why}", single_object=True)
-    author = f"user:{by.get_username()}" if by else "system:shell"
     sessions.end(user, by=author)
     log.warning("second_factor_reset", user=user.get_username(), by=author)
     _tell(user)

@@ -12,6 +12,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.models import Hold
+from milo import audit
 from milo.errors import Forbidden, Invalid
 from milo.identity.second_factor import reset
 from tests import make
@@ -176,7 +177,7 @@ def test_no_address_elsewhere_is_led_to(approver: User) -> None:
 def test_a_superuser_resets_that_of_another_who_is_told_by_mail(approver: User, mailoutbox: list[Any]) -> None:
     client = browser(approver)
     set_up(client)
-    root = superuser()
+    root = browser(make.a_person("root", is_staff=True, is_superuser=True))
     address = f"{FACTOR}{approver.pk}/reset/"
     assert address in root.get(page_of(approver)).content.decode()
     assert root.post(address, {"why": " "}).status_code == 200
@@ -187,6 +188,11 @@ def test_a_superuser_resets_that_of_another_who_is_told_by_mail(approver: User, 
     assert [mail.to for mail in mailoutbox] == [["approver@acme-corp.example"]]
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.change_message) == (str(approver.pk), "SecondFactorReset: has lost it")
+    past = audit.histories()[TOTPDevice].model_of(TOTPDevice)._base_manager.order_by("history_id")
+    assert list(past.values_list("user_id", "history_user_id", "history_change_reason")) == [
+        (approver.pk, "user:approver", "SecondFactorSetUp"),
+        (approver.pk, "user:root", "SecondFactorReset: has lost it"),
+    ]
 
 
 def test_nobody_resets_their_own_and_nobody_but_a_superuser_that_of_another(approver: User) -> None:

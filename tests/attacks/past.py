@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.services.usage_periods import close_month
 from milo.identity.identities import link
@@ -39,6 +40,7 @@ class World(life.World):
         request_link(make.a_person(email="person@example.org"), actor=make.PLATFORM)
         self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
         self.person = make.a_person(groups=("auditor",))
+        TOTPDevice.objects.create(user=self.person, name="authenticator")
         permission = Permission.objects.earliest("pk")
         self.person.user_permissions.add(permission)
         self.person.groups.get().permissions.add(permission)
