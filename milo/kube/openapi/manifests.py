@@ -19,18 +19,20 @@ def gvk(kind: str, api_version: str) -> dict[str, str]:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _fixed(value: str) -> Any:
+def _fixed(value: str, required: bool) -> Any:
     # a default although it is required, so that generated clients fill it in
     schema = {"type": "string", "enum": [value], "default": value}
-    return extend_schema_field(schema)(type("FixedField", (TextField,), {}))(help_text=f"{value}.")
+    return extend_schema_field(schema)(type("FixedField", (TextField,), {}))(required=required, help_text=f"{value}.")
 
 
-def envelope(kind: str, api_version: str, description: str, **fields: Callable[[], Any]) -> Serializer:
-    """The serializer of an object with apiVersion, kind and `fields`, in this order."""
+def envelope(
+    kind: str, api_version: str, description: str, *, typed: bool = True, **fields: Callable[[], Any]
+) -> Serializer:
+    """Return the serializer of an object with apiVersion, kind (left out where not `typed`) and `fields`, in order."""
     declared = {
         "__doc__": description,
-        "apiVersion": _fixed(api_version),
-        "kind": _fixed(kind),
+        "apiVersion": _fixed(api_version, typed),
+        "kind": _fixed(kind, typed),
         **{key: make() for key, make in fields.items()},
     }
     return known(type(f"{kind}Serializer", (serializers.Serializer,), declared), kind, api_version)
@@ -91,6 +93,8 @@ def review(view: Any) -> Serializer:
         view.review,
         view.api_version,
         view.question,
+        # the address says them: kinds of core may leave both out
+        typed=False,
         metadata=lambda: ObjectMetaSerializer(required=False, help_text="Empty: a review is stored nowhere."),
         spec=lambda: view.spec_serializer(required=False, help_text="The question."),
         status=lambda: view.status_serializer(read_only=True, help_text="The answer."),
