@@ -17,6 +17,7 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services import past
 from billing.services.bindings import bind
 from milo import append_only
+from milo.audit import histories
 from milo.ledger import seals
 from milo.ledger.verification import verify
 from projects.models import Organization, Project
@@ -82,16 +83,19 @@ def _guards(stage: Stage) -> str:
     # accounts that pay for nothing yet, which take turns
     turns = ((project, f"account-{account}") for account in itertools.cycle((901, 903)) for project in range(400))
     times: dict[bool, list[float]] = {True: [], False: []}
+    # a bind writes history by them, guarded or not
+    writers = {records.function for records in histories().values()}
+    guards = [guard for guard in append_only.all_guards() if guard.name not in writers]
     for guarded in [True, False] * stage.rounds:
-        append_only.lift(connection, append_only.all_guards())
+        append_only.lift(connection, guards)
         if guarded:
-            append_only.install(connection, append_only.all_guards())
+            append_only.install(connection, guards)
         for _ in range(40):
             project, account = next(turns)
             begun = time.perf_counter()
             bind(organization.pk, f"guarded-{next(_names)}", f"project-{project}", account, actor=PLATFORM)
             times[guarded].append(time.perf_counter() - begun)
-    append_only.install(connection, append_only.all_guards())
+    append_only.install(connection, guards)
     with_guards, without = (sorted(times[guarded])[len(times[guarded]) // 2] for guarded in (True, False))
     return f"{with_guards * 1000:.1f} ms and {without * 1000:.1f} ms: {100 * (with_guards / without - 1):+.0f}%"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -107,7 +108,7 @@ def empty(test_case: TransactionTestCase) -> None:
     with as_owner(), transaction.atomic(), connection.cursor() as cursor, _unguarded(cursor):
         for table in sorted(tables):
             cursor.execute(f"DELETE FROM {table}")
-    make_role_groups(connection.alias)
+    make_role_groups(connection.alias, apps)
 
 
 @contextmanager

@@ -30,13 +30,18 @@ class IdentityConfig(AppConfig):
         post_migrate.connect(make_role_groups, sender=self, dispatch_uid="milo.identity.role_groups")
 
 
-def make_role_groups(using: str, **kwargs: Any) -> None:
-    """Make a group of each platform role of the access table, so that people can be given it."""
+def make_role_groups(using: str, apps: Any, **kwargs: Any) -> None:
+    """Make a group of each platform role of the access table, so that people can be given it.
+
+    A migration to an older version, where groups have no history yet, makes none.
+    """
     from django.contrib.auth.models import Group
 
     from milo.access import TABLE
     from milo.audit.authors import working
 
+    if "historicalgroup" not in apps.all_models["identity"]:
+        return
     roles = {rule.role for rule in TABLE if not rule.organization}
     known = set(Group.objects.using(using).values_list("name", flat=True))
     with working(lambda: "system:migrate"):

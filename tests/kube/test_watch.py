@@ -283,9 +283,14 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
             await client.take(1)
             return await client.take(1)
 
+    def watched() -> int:
+        return sum(len(them) for each in feed._feeds.values() for them in each._subscriptions.values())
+
     async def scenario() -> None:
         watchers = [asyncio.create_task(one()) for _ in range(50)]
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(30):
+            while watched() < 50:
+                await asyncio.sleep(0.05)
         assert len(feed._feeds) == 1
         before = len(polls)
         await asyncio.sleep(1)
