@@ -7,6 +7,7 @@ from billing.models import BillingAccount
 from milo import append_only
 from projects.models import Organization
 from tests import make
+from tests.database import as_owner
 from tests.threads import at_once
 
 
@@ -16,7 +17,7 @@ def test_flush_leaves_an_empty_database_with_its_guards(time: str) -> None:
     assert not BillingAccount.objects.exists()
     assert append_only.missing(connection) == []
     account = make.a_ready_account(make.an_organization())
-    with pytest.raises(IntegrityError, match="account_never_deleted"), connection.cursor() as cursor:
+    with as_owner(), pytest.raises(IntegrityError, match="account_never_deleted"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM billing_billingaccount")
     assert BillingAccount.objects.get() == account
 
