@@ -14,7 +14,7 @@ class BillingConfig(AppConfig):
         access.declare_rules()
         guards.declare_guards()
         sealed.seal_tables()
-        from billing.api import approvals, charges, event_types, kinds, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
+        from billing.api import approvals, charges, event_types, kinds, projects, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
 
         inspections.register(
             inspections.Check(

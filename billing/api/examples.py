@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from projects.api.examples import PROJECT
+
 ACCOUNT: dict[str, Any] = {
     "metadata": {"name": "acme-corp-us", "namespace": "acme-corp", "labels": {"region": "us"}},
     "spec": {
@@ -221,4 +223,8 @@ HISTORY = {
             "changes": [{"field": "net_days", "before": 30, "after": 45}],
         }
     ],
+}
+BILLED_PROJECT: dict[str, Any] = PROJECT | {
+    "status": PROJECT["status"]
+    | {"billingResponsibility": {"account": "acme-corp-us", "establishedAt": "2024-01-15T14:22:05.000001Z"}}
 }

@@ -209,8 +209,15 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(kind: type[Kind]) -> type[Kind]:
-    """Class decorator: make a kind known to the library."""
+    """Class decorator: make a kind known to the library.
+
+    An application extends a kind of another one by registering a subclass, which takes its place. Raises `ValueError`
+    where the resource is that of a kind that this one does not extend.
+    """
     instance = kind()
+    present = _kinds.get(instance.resource)
+    if present is not None and not isinstance(instance, type(present)):
+        raise ValueError(f"{instance.resource} is already {type(present).__qualname__}")
     _kinds[instance.resource] = instance
     return kind
 

@@ -51,7 +51,6 @@ PROJECT: dict[str, Any] = {
     "status": {
         "phase": "Active",
         "conditions": [{**_READY, "reason": "ProjectActive", "message": "Project is active"}],
-        "billingResponsibility": {"account": "acme-corp-us", "establishedAt": "2024-01-15T14:22:05.000001Z"},
     },
 }
 BILLING_HISTORY: dict[str, Any] = {

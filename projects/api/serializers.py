@@ -36,17 +36,9 @@ class ProjectSpecSerializer(serializers.Serializer[Any]):
     )
 
 
-class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
-    account = serializers.CharField(help_text=_("Name of the billing account that pays for the project."))
-    establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) since which it pays."))
-
-
 class ProjectStatusSerializer(serializers.Serializer[Any]):
     phase = ChoiceField(Project.Phase.choices, help_text=_("Active or Archived."))
     conditions = ConditionSerializer(many=True, help_text=_("Ready: the project is active."))
-    billingResponsibility = ProjectResponsibilitySerializer(
-        required=False, help_text=_("Who pays for the project now; absent where nobody does.")
-    )
 
 
 class HistoryQuerySerializer(serializers.Serializer[Any]):

@@ -8,18 +8,18 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.projects import archive_project
 from milo.kube import lists
 from milo.kube.manifests import render
 from milo.kube.selectors import Selection, parse
-from projects.api.kinds import ProjectKind
 from projects.models import Organization, Project
 from tests import make
 from tests.kube.watching import a_watch, act, run, watching
 
 PAYER = "status.billingResponsibility.account"
-KIND = ProjectKind()
+KIND = BilledProjectKind()
 
 
 def by(selector: str) -> Selection:

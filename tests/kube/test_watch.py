@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Forbidden
@@ -13,7 +14,6 @@ from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
 from milo.kube.revisions import Revision
 from milo.ledger import seals
-from projects.api.kinds import ProjectKind
 from projects.models import Organization
 from tests import make
 from tests.kube.watching import a_watch, act, run, watching
@@ -149,7 +149,7 @@ def test_a_watch_tells_of_the_organizations_in_its_scope_only(organization: Orga
         make.a_project(organization, "ours-too")
 
     async def scenario() -> None:
-        projects = a_watch(ProjectKind(), after=seen, scope=lambda: frozenset({"acme-corp"}))
+        projects = a_watch(BilledProjectKind(), after=seen, scope=lambda: frozenset({"acme-corp"}))
         async with watching(projects) as client:
             assert await client.take(1) == [("ADDED", "ours")]
             assert (await client.next_after(both))["object"]["metadata"]["name"] == "ours-too"

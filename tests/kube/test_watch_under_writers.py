@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from billing.api.kinds import BillingAccountBindingKind, BillingAccountKind
+from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.kube import changes
 from milo.kube.kinds import Kind
 from milo.kube.metadata import Metadata
 from milo.kube.models import Change
-from projects.api.kinds import ProjectKind
 from projects.models import Project
 from tests import make
 from tests.kube.watching import a_watch, run, watching
@@ -68,7 +68,7 @@ def test_watchers_of_8_writers_lose_nothing_double_nothing_and_see_the_order_of_
 
     async def scenario() -> list[list[tuple[str, int]]]:
         writers = threading.Thread(target=write)
-        kinds = (BillingAccountKind(), BillingAccountBindingKind(), ProjectKind())
+        kinds = (BillingAccountKind(), BillingAccountBindingKind(), BilledProjectKind())
         followers = [asyncio.create_task(follow(kind, begun)) for kind in kinds]
         await asyncio.sleep(0.3)
         writers.start()
@@ -86,7 +86,7 @@ def test_watchers_of_8_writers_lose_nothing_double_nothing_and_see_the_order_of_
         (accounts_seen, BillingAccountKind()),
         (late, BillingAccountKind()),
         (bindings_seen, BillingAccountBindingKind()),
-        (projects_seen, ProjectKind()),
+        (projects_seen, BilledProjectKind()),
     ]:
         assert seen == list(logged.filter(resource=kind.resource).values_list("type", "resource_version"))
     assert sum(kind == "ADDED" for kind, _version in bindings_seen) == WRITERS * ROUNDS

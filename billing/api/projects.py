@@ -1,0 +1,117 @@
+"""What billing adds to the kinds of projects: who pays, and paid; usage; archiving, which ends the binding."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Prefetch
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from billing.api.examples import BILLED_PROJECT
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.models.binding import paid_by
+from billing.services.projects import archive_project
+from milo.kube.kinds import Act, Column, register
+from milo.kube.manifests import condition, precise_instant
+from milo.kube.models import ResourceQuerySet
+from milo.kube.schemas import NothingSerializer
+from milo.prepared import Given, Prepared
+from projects.api.history import BILLING_HISTORY
+from projects.api.kinds import OrganizationKind, ProjectKind
+from projects.api.serializers import ProjectStatusSerializer
+from projects.api.usage import UNASSIGNED, USAGE
+from projects.models import Project
+
+_STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")
+# all that is shown of who pays: the many other columns of an account take longer than the rest
+_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _STANDING))
+_OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
+_PROJECT = Prepared(lambda: Project.objects.select_related("organization").filter(pk=Given("project")))
+_PAYING = Prepared(
+    lambda: (
+        BillingAccountBinding.objects.paying()
+        .select_related("account", "project__organization")
+        .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
+        .filter(project=Given("project"))
+    )
+)
+
+
+class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
+    account = serializers.CharField(help_text=gettext_lazy("Name of the billing account that pays for the project."))
+    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which it pays."))
+
+
+@extend_schema_serializer(component_name="ProjectStatus")
+class BilledProjectStatusSerializer(ProjectStatusSerializer):
+    billingResponsibility = ProjectResponsibilitySerializer(
+        required=False, help_text=gettext_lazy("Who pays for the project now; absent where nobody does.")
+    )
+
+
+@register
+class BilledOrganizationKind(OrganizationKind):
+    readings = (UNASSIGNED, *OrganizationKind.readings)
+
+
+@register
+class BilledProjectKind(ProjectKind):
+    # the standing of the payer shows at once, its revision follows in the background
+    live = True
+    status_serializer = BilledProjectStatusSerializer
+    columns = (
+        *ProjectKind.columns[:1],
+        Column("Payer", lambda m: _responsibility(m).get("account", "")),
+        Column("Since", lambda m: _responsibility(m).get("establishedAt"), type="date"),
+        *ProjectKind.columns[1:],
+    )
+    field_selectors = {**ProjectKind.field_selectors, "status.billingResponsibility.account": paid_by}
+    example = BILLED_PROJECT
+    readings = (BILLING_HISTORY, USAGE)
+    acts = (
+        Act(
+            "archive",
+            lambda row, spec, *, actor: archive_project(row.pk, actor=actor),
+            NothingSerializer,
+            gettext_lazy("Archive the project for ever; its active binding ends at the same instant."),
+        ),
+    )
+
+    def queryset(self) -> ResourceQuerySet[Project]:
+        paying = BillingAccountBinding.objects.paying().select_related("account").only(*_OF_PAYER)
+        return super().queryset().prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
+
+    def rows(self, keys: Sequence[int]) -> dict[int, Project]:
+        if len(keys) > 1:
+            return super().rows(keys)
+        paying = _PAYING.ask(project=keys[0])
+        project = paying[0].project if paying else _PROJECT.ask(project=keys[0])[0]
+        project.paying = paying  # type: ignore[attr-defined]
+        return {project.pk: project}
+
+    def status(self, row: Project) -> dict[str, Any]:
+        status = super().status(row)
+        paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
+        return status | {
+            "conditions": [*status["conditions"], *_standing(row, paying)],
+            "billingResponsibility": paying
+            and {"account": paying.account.name, "establishedAt": precise_instant(paying.established_at)},
+        }
+
+
+def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[str, Any]]:
+    """Return whether the payer is in good standing, straight from the account: a suspension shows at once."""
+    if paying is None:
+        return []
+    account = paying.account
+    good = account.phase == BillingAccount.Phase.READY
+    since = max(account.phase_since, paying.established_at)
+    reason = "PayerReady" if good else account.phase_reason
+    message = "" if good else account.phase_message
+    return [condition("PayerInGoodStanding", good, since, reason, message, row.generation)]
+
+
+def _responsibility(manifest: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["status"].get("billingResponsibility", {})
+    return found
