@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from billing.access import ACCOUNTS, BINDINGS
 from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
+from billing.api.history import responsibility
 from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
 from billing.api.past import PAST_READINGS
 from billing.api.serializers import (
@@ -27,7 +28,6 @@ from milo.kube.kinds import Body, Column, Kind, register
 from milo.kube.manifests import condition, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
 from milo.kube.objects import refuse_other_spec
-from projects.api.history import responsibility
 from projects.models import Project
 
 GROUP = "billing.milo.io"

@@ -9,6 +9,8 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from billing.api.examples import BILLED_PROJECT
+from billing.api.history import BILLING_HISTORY
+from billing.api.usage import UNASSIGNED, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
 from billing.services.projects import archive_project
@@ -17,10 +19,8 @@ from milo.kube.manifests import condition, precise_instant
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
 from milo.prepared import Given, Prepared
-from projects.api.history import BILLING_HISTORY
 from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer
-from projects.api.usage import UNASSIGNED, USAGE
 from projects.models import Project
 
 _STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")

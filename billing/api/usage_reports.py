@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
 from billing.models import BillingAccount
 from billing.services.usage_periods import close_month
 from billing.services.usage_reports import of_account
@@ -15,7 +16,6 @@ from milo.access import Actor
 from milo.dates import parse_month
 from milo.kube.fields import StringField
 from milo.kube.kinds import Act, Reading
-from projects.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
 
 
 def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
