@@ -4,15 +4,61 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy
+from rest_framework import serializers
 
+from billing.api import examples
 from billing.models import BillingAccountBinding
 from billing.services.past import payer_at
 from milo.access import Actor
+from milo.kube.fields import ChoiceField, InstantField
 from milo.kube.kinds import Reading
 from milo.kube.manifests import precise_instant, without_empty
-from projects.api import examples
-from projects.api.serializers import HistoryQuerySerializer, HistorySerializer
 from projects.models import Project
+
+
+class HistoryQuerySerializer(serializers.Serializer[Any]):
+    at = InstantField(
+        required=False,
+        help_text=gettext_lazy("An instant (RFC 3339): answer with who paid then, instead of the whole timeline."),
+    )
+    asKnownAt = InstantField(
+        required=False,
+        help_text=gettext_lazy(
+            "An instant (RFC 3339), with `at`: answer as the ledger knew it then, from its history."
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "asKnownAt" in attrs and "at" not in attrs:
+            raise serializers.ValidationError({"asKnownAt": gettext_lazy("needs at")})
+        return attrs
+
+
+class HistoryItemSerializer(serializers.Serializer[Any]):
+    binding = serializers.CharField(help_text=gettext_lazy("Name of the binding."))
+    account = serializers.CharField(help_text=gettext_lazy("Name of the billing account."))
+    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=gettext_lazy("Active, Superseded or Ended."))
+    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account pays."))
+    endedAt = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("Instant (UTC) from which it no longer does.")
+    )
+    endReason = ChoiceField(
+        BillingAccountBinding.EndReason.choices,
+        required=False,
+        help_text=gettext_lazy("Superseded or ProjectArchived."),
+    )
+    supersededBy = serializers.CharField(required=False, help_text=gettext_lazy("Name of the binding that took over."))
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    """The time line of a project."""
+
+    apiVersion = serializers.CharField(help_text=gettext_lazy("resources.milo.io/v1alpha1."))
+    kind = serializers.CharField(help_text=gettext_lazy("BillingHistory."))
+    project = serializers.CharField(help_text=gettext_lazy("Name of the project."))
+    items = HistoryItemSerializer(
+        many=True, help_text=gettext_lazy("Oldest first; with `at`, the one in force then, if any.")
+    )
 
 
 def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:

@@ -53,25 +53,3 @@ PROJECT: dict[str, Any] = {
         "conditions": [{**_READY, "reason": "ProjectActive", "message": "Project is active"}],
     },
 }
-BILLING_HISTORY: dict[str, Any] = {
-    "apiVersion": "resources.milo.io/v1alpha1",
-    "kind": "BillingHistory",
-    "project": "webapp-frontend",
-    "items": [
-        {
-            "binding": "acme-corp-labs-webapp-frontend-billing",
-            "account": "acme-corp-labs",
-            "phase": "Superseded",
-            "establishedAt": "2024-01-10T09:00:00.000001Z",
-            "endedAt": "2024-01-15T14:22:05.000001Z",
-            "endReason": "Superseded",
-            "supersededBy": "acme-corp-us-webapp-frontend-billing",
-        },
-        {
-            "binding": "acme-corp-us-webapp-frontend-billing",
-            "account": "acme-corp-us",
-            "phase": "Active",
-            "establishedAt": "2024-01-15T14:22:05.000001Z",
-        },
-    ],
-}
