@@ -4,8 +4,9 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, groupby, pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from django.utils.translation import gettext as _
 from stdnum import iso11649
@@ -29,6 +30,7 @@ _CREDITOR_REFERENCE = re.compile(
     r"(?<![0-9A-Za-z])RF[0-9]{2}(?:[0-9A-Z]{1,21}|(?: [0-9A-Z]{4}){0,5}(?: [0-9A-Z]{1,4})?)(?![0-9A-Za-z])"
 )
 _DIGIT = re.compile(r"\d")
+_GROUP = re.compile(r"\d+")
 _RUN = re.compile(rf"\d+(?:{_SEPARATORS}\d+)*")
 # two blanks, a comma and a blank: between the numbers of a list too, so only numbers of a brand count
 _WIDE_SEPARATORS = r"[\s.,\-_/\u00b7\u2022\u2212]{1,3}"
@@ -42,8 +44,10 @@ _ISSUED = re.compile(
 )
 # in the place of what has been found: no text that is searched has it, because nobody sees it
 _FOUND = "\x00"
-_PADDING = 4
+_DIGEST, _PADDING = 32, 4
 """A number is padded into a digest where the rest of it has so few different characters."""
+_LONGEST_FILLER = 8
+"""Of what stands between the groups of a number, the same between each two: `|`, ` - `, `&nbsp;`."""
 # nobody sees them: format and control characters, marks drawn over the character before
 _UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
 # letters and symbols by category, and drawn as nothing
@@ -61,6 +65,9 @@ def _seen(text: str) -> Iterator[str]:
         category = unicodedata.category(character)
         if category == "Pd":
             yield "-"
+        elif category == "No":
+            # digits in circles, which NFKC leaves as they are
+            yield str(unicodedata.digit(character, character))
         elif character not in _FILLERS and (category not in _UNSEEN or character.isspace()):
             yield character
 
@@ -68,16 +75,42 @@ def _seen(text: str) -> Iterator[str]:
 def _holds(run: str) -> bool:
     """Whether a stretch of whole groups of `run` is a card number, so that a neighbour number hides none."""
     groups = re.split(_SEPARATORS, run)
-    return any(_passing("".join(groups), [0, *accumulate(map(len, groups))]))
+    return any(_passing("".join(groups), [0, *accumulate(map(len, groups))])) or any(map(_is_padded_run, groups))
 
 
 def _holds_issued(run: str) -> bool:
     """As `_holds`, of groups that are further apart: only a number that some brand issues."""
-    groups = re.split(_WIDE_SEPARATORS, run)
+    return _is_issued(re.split(_WIDE_SEPARATORS, run))
+
+
+def _is_issued(groups: list[str]) -> bool:
     return any(map(_ISSUED.fullmatch, _passing(_ascii("".join(groups)), [0, *accumulate(map(len, groups))])))
 
 
-def _is_padded(digest: str) -> bool:
+def _evenly_split(seen: str) -> Iterator[tuple[int, int]]:
+    """Where a number that some brand issues begins and ends, with the same filler between each two of its groups."""
+    groups = list(_GROUP.finditer(seen))
+    fillers = [seen[left.end() : right.start()] for left, right in pairwise(groups)]
+    first = 0
+    for filler, places in groupby(fillers):
+        last = first + sum(1 for _place in places)
+        run = [group[0] for group in groups[first : last + 1]]
+        if _is_filler(filler, len(run)) and _is_issued(run):
+            yield groups[first].start(), groups[last].end()
+        first = last
+
+
+def _is_filler(text: str, groups: int) -> bool:
+    """Whether this may stand between as many groups of a number; a word between two numbers is none."""
+    return len(text) <= _LONGEST_FILLER and (groups > 2 or not any(map(str.isalpha, text)))
+
+
+def _is_padded_run(run: str) -> bool:
+    """As `_is_padded`, of decimal digits. Those too few for a digest are padded with one digit, again and again."""
+    return len(run) > _LONGEST and _is_padded(_ascii(run), _PADDING if len(run) >= _DIGEST else 1)
+
+
+def _is_padded(digest: str, padding: int = _PADDING) -> bool:
     """Whether a text of hexadecimal digits is a card number with something before or behind it.
 
     1 of 10,000 random ones is taken for such a text.
@@ -85,7 +118,7 @@ def _is_padded(digest: str) -> bool:
     runs = [run for run in re.findall("[0-9]+", digest) if len(run) >= _SHORTEST]
     for run in runs:
         for number in _passing(run, list(range(len(run) + 1))):
-            if _ISSUED.fullmatch(number) and (number == run or len(set(digest.replace(number, ""))) <= _PADDING):
+            if _ISSUED.fullmatch(number) and (number == run or len(set(digest.replace(number, ""))) <= padding):
                 return True
     return False
 
@@ -114,13 +147,26 @@ def _passing(digits: str, borders: list[int]) -> Iterator[str]:
 def found_in(text: str) -> bool:
     """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check.
 
-    Groups that are further apart (two blanks, a comma) count where some brand issues such a number. UUIDs, digests in
-    hexadecimal that are no padded card number, and creditor references with right check digits are passed over.
+    Groups that are further apart (two blanks, a comma), or have the same few characters between each two, count where
+    some brand issues such a number. UUIDs, digests in hexadecimal that are no padded card number, and creditor
+    references with right check digits are passed over.
     """
-    if len(text) < _SHORTEST and text.isascii():
+    if text.isascii() and sum(map(text.count, "0123456789")) < _SHORTEST:
         return False
+    # URIs escape blanks, and anything else that somebody likes
+    return _is_found(text) or ("%" in text and _is_found(unquote(text)))
+
+
+def _is_found(text: str) -> bool:
     seen = _CREDITOR_REFERENCE.sub(_without_reference, _MACHINE_MADE.sub(_without_digest, _as_seen(text)))
-    return _FOUND in seen or any(map(_holds, _RUN.findall(seen))) or any(map(_holds_issued, _WIDE_RUN.findall(seen)))
+    return _FOUND in seen or any(_stretches(seen))
+
+
+def _stretches(seen: str) -> Iterator[tuple[int, int]]:
+    """Where the runs that hold a number begin and end."""
+    yield from (run.span() for run in _RUN.finditer(seen) if _holds(run[0]))
+    yield from (run.span() for run in _WIDE_RUN.finditer(seen) if _holds_issued(run[0]))
+    yield from _evenly_split(seen)
 
 
 def _without_digest(match: re.Match[str]) -> str:
@@ -131,23 +177,28 @@ def masked(text: str) -> str:
     """Return `text` with a star for each digit of the runs that hold a card number; ids and the rest stay readable."""
     if not found_in(text):
         return text
+    if "%" in text and _is_found(unquote(text)):
+        text = unquote(text)
+    return _with_stars(text) if _is_found(text) else text
+
+
+def _with_stars(text: str) -> str:
     pieces = _BETWEEN_IDS.split(_as_seen(text))
-    pieces[::2] = [_WIDE_RUN.sub(_wide_stars, _RUN.sub(_stars, piece)) for piece in pieces[::2]]
+    pieces[::2] = map(_without_numbers, pieces[::2])
     pieces[1::2] = [_DIGIT.sub("*", id) if "-" not in id and _is_padded(id) else id for id in pieces[1::2]]
     return "".join(pieces)
+
+
+def _without_numbers(piece: str) -> str:
+    # all are found before one is masked: the first groups of a number may belong to another run too
+    for begin, end in list(_stretches(piece)):
+        piece = piece[:begin] + _DIGIT.sub("*", piece[begin:end]) + piece[end:]
+    return piece
 
 
 def excerpt(text: str, length: int) -> str:
     """Return the first `length` characters of `text` for a message: masked first, for half a number looks like none."""
     return masked(text)[:length]
-
-
-def _stars(run: re.Match[str]) -> str:
-    return _DIGIT.sub("*", run[0]) if _holds(run[0]) else run[0]
-
-
-def _wide_stars(run: re.Match[str]) -> str:
-    return _DIGIT.sub("*", run[0]) if _holds_issued(run[0]) else run[0]
 
 
 def _without_reference(match: re.Match[str]) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
 import structlog
 
-from milo.kube.status import failure, internal_error
+from milo.kube.status import failure, internal_error, send_status
 from milo.provenance import asked_by
 from milo.requests import HEADER, SCOPE_KEY, request_id_for
 
@@ -55,7 +54,4 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self) -> None:
-        body = orjson.dumps(failure("InternalError", internal_error()))
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        await send_status(self.send, failure("InternalError", internal_error()))

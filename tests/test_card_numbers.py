@@ -61,6 +61,24 @@ def with_check_digit(digits: str) -> str:
         f"deadbeefcafef00d{VISA}",
         f"ab{VISA}deadbeefcafefeedfacade",
         f"{VISA}{'0' * 15}a",
+        f"{'0' * 16}{VISA}",
+        f"{VISA}{'0' * 24}",
+        f"{'0' * 8}{VISA}{'0' * 8}",
+        f"{VISA}{'7' * 5}",
+        "4111|1111|1111|1111",
+        "12/27|4111|1111|1111|1111|123",
+        "4111:1111:1111:1111",
+        "(4111)(1111)(1111)(1111)",
+        "4111    1111    1111    1111",
+        "4111 - 1111 - 1111 - 1111",
+        "4111&nbsp;1111&nbsp;1111&nbsp;1111",
+        "4x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1",
+        "4111\U0001f4a91111\U0001f4a91111\U0001f4a91111",
+        "4111\u3001 1111\u3001 1111\u3001 1111",
+        "\u2783" + "\u2780" * 15,
+        "urn:4111%201111%201111%201111",
+        "%34%31%31%31" + "1" * 12,
+        "4111%1111%1111%1111",
     ],
 )
 def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
@@ -87,6 +105,11 @@ def test_a_card_number_is_found_however_it_is_written(text: str) -> None:
         "CHARGE-30F1A2B7-4111-4111-8111-11112345ABCD",
         "f1d2d2f924e986ac86fdf7b36c94bcdf32beec15",
         "ab4111111111111112" + "c" * 46,
+        "30 18:46:00.123456",
+        "4|8|15|16|23|42|4|8|15|16",
+        "4111|1111:1111|1111",
+        "40000000000000000000000000000000",
+        "12345678901234567890123456789012",
     ],
 )
 def test_what_is_no_card_number_passes(text: str) -> None:
@@ -138,7 +161,9 @@ def test_it_is_found_at_any_depth_and_never_repeated(value: Any, fields: list[st
 
 
 @pytest.mark.parametrize(
-    "text", ["1 " * 128_000, "1" * 256_000, "é" * 256_000], ids=["many groups", "one group", "no digits"]
+    "text",
+    ["1 " * 128_000, "1" * 256_000, "é" * 256_000, "1|" * 128_000, "1|1:" * 64_000, "%31" * 85_000],
+    ids=["many groups", "one group", "no digits", "even groups", "uneven groups", "escapes"],
 )
 def test_the_longest_annotation_is_read_in_a_moment(text: str) -> None:
     begun = time.process_time()
@@ -149,7 +174,11 @@ def test_the_longest_annotation_is_read_in_a_moment(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [VISA, "4111  1111  1111  1111", "4111, 1111, 1111, 1111", "ab4111111111111111" + "c" * 46, f"{VISA}{'a' * 16}",
-     "\uff14" + "\uff11" * 15, "4111\u31641111\uffa01111\u28001111", f"{VISA}, {VISA}"],
+     "\uff14" + "\uff11" * 15, "4111\u31641111\uffa01111\u28001111", f"{VISA}, {VISA}",
+     f"{'0' * 16}{VISA}", "4111|1111|1111|1111", "4111    1111    1111    1111", "4111%201111%201111%201111",
+     f"{VISA} 4111%201111%201111%201111", f"{VISA} 4111|1111|1111|1111",
+     f"{VISA}  4111%1111%1111%1111 4111%201111%201111%201111",
+     "\u2783" + "\u2780" * 15],
 )  # fmt: skip
 def test_what_is_found_is_masked_and_found_no_more(text: str) -> None:
     shown = card_numbers.masked(f"not {text} found")

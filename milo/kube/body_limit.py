@@ -5,9 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
-from milo.kube.status import failure
+from milo.kube.status import failure, send_status
 
 WITHIN_SECONDS = 30.0
 """How long a body may take to arrive. Until it has, it holds no thread."""
@@ -42,24 +40,15 @@ class BodyLimit:
                     size += len(message.get("body", b""))
                     more = message.get("more_body", False)
         except TimeoutError:
-            await _refuse(send, "RequestTimeout", f"the request body must arrive within {WITHIN_SECONDS:.0f} seconds")
+            why = f"the request body must arrive within {WITHIN_SECONDS:.0f} seconds"
+            await send_status(send, failure("RequestTimeout", why))
             return
         if size > limit:
             why = f"the request body may hold at most {limit} bytes"
-            await _refuse(send, "RequestEntityTooLarge", why)
+            await send_status(send, failure("RequestEntityTooLarge", why))
             return
 
         async def replay() -> Message:
             return messages.pop(0) if messages else await receive()
 
         await self.application(scope, replay, send)
-
-
-async def _refuse(send: Send, reason: str, message: str) -> None:
-    status = failure(reason, message)
-    body = orjson.dumps(status)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send(
-        {"type": "http.response.start", "status": status["code"], "headers": [*headers, (b"connection", b"close")]}
-    )
-    await send({"type": "http.response.body", "body": body})

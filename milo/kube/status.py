@@ -1,6 +1,6 @@
 """Errors as Kubernetes Status objects: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -144,13 +144,29 @@ def _shown(cause: Cause) -> dict[str, str]:
 
 
 def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """The Status as an HTTP answer."""
+    """The Status as an HTTP answer, which no cache keeps."""
     response = HttpResponse(
-        orjson.dumps(status), content_type="application/json", status=status["code"], headers=headers
+        orjson.dumps(status),
+        content_type="application/json",
+        status=status["code"],
+        headers={"Cache-Control": "no-store", **(headers or {})},
     )
     if status["code"] == CODES["Unauthorized"]:
         response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+async def send_status(send: Callable[[dict[str, Any]], Awaitable[None]], status: dict[str, Any]) -> None:
+    """Answer with the Status outside Django, and close the connection: the rest of a body is not read."""
+    body = orjson.dumps(status)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status["code"], "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:

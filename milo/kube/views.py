@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
 import orjson
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -242,14 +242,19 @@ class KubeView(APIView):
 
     def managed(self, live: dict[str, Any] | None, new: dict[str, Any]) -> list[dict[str, Any]]:
         """The managedFields once this request has written `new` over `live`."""
-        client = self.request.headers.get("User-Agent", "")
-        manager = managers.field_manager(self.parameters.text("fieldManager"), client)
+        manager = managers.field_manager(self.parameters.text("fieldManager"), _user_agent(self.request))
         return managers.updated(live, new, manager, at=timezone.now())
 
     def shown(self, row: Any) -> dict[str, Any]:
         """The manifest of a row after a service returned it."""
         written = changes.manifest_written(row)
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
+
+
+def _user_agent(request: HttpRequest) -> str:
+    """The User-Agent as its client wrote it: WSGI and ASGI read the octets of a header as Latin-1."""
+    read = request.headers.get("User-Agent", "")
+    return read.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,13 @@ from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, JSON_PATCH, MERGE_PATCH, PROJECTS, Answer, Api
 from tests.api.examples import an_account
 
-NUMBERS = ["4111111111111111", "4111 1111 1111 1111", "4111  1111  1111  1111", "ab4111111111111111" + "c" * 46]
+NUMBERS = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111  1111  1111  1111",
+    "ab4111111111111111" + "c" * 46,
+    "0" * 16 + "4111111111111111",
+]
 US = f"{ACCOUNTS}/us"
 APPLY = "application/apply-patch+yaml"
 PLACES: dict[str, Any] = {

@@ -21,6 +21,7 @@ def test_it_is_refused_without_a_redirect(path: str, method: str, settings: Any)
         answer = api.call(method, path, {})
     answer.refused(403, "Forbidden")
     assert "Location" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_answers_are_kept_by_no_cache() -> None:

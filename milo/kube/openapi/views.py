@@ -45,6 +45,10 @@ class PublicView(KubeView):
 
 
 class IndexView(PublicView):
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return super().default_response_headers | {"Cache-Control": "no-store"}
+
     def get(self, request: Request) -> HttpResponseBase:
         """Where the document of each group and version is."""
         listed = {
@@ -57,7 +61,7 @@ class IndexView(PublicView):
 
 class DocumentView(PublicView):
     def get(self, request: Request, place: str) -> HttpResponseBase:
-        """A document; for ever, where the hash of the index is sent."""
+        """A document, which is the same for everybody; for ever, where the hash of the index is sent."""
         document = documents().get(place)
         if document is None or place == SWAGGER:
             raise NotFound(f"there is no document of {place}")
@@ -88,4 +92,5 @@ class DocsView(SpectacularSwaggerSplitView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return super().default_response_headers | {"Content-Security-Policy": DOCS_POLICY}
+        headers = {"Content-Security-Policy": DOCS_POLICY, "Cache-Control": "no-store"}
+        return super().default_response_headers | headers
