@@ -210,6 +210,28 @@ def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
     )
 
 
+def amend(name: str, table: str, when: str, assignments: str) -> Guard:
+    """Return a trigger of PostgreSQL that sets columns of NEW before an INSERT for which the condition `when` holds.
+
+    For what an older version writes that serves beside this one; on SQLite there is none.
+    """
+    body = f" BEGIN IF {when} THEN {assignments} END IF; RETURN NEW; END "
+    return Guard(
+        name,
+        table,
+        create={
+            "postgresql": [
+                f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
+                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
+                f"CREATE TRIGGER {name} BEFORE INSERT ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
+            ]
+        },
+        drop={"postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"]},
+        present={"postgresql": _same_function(name, table, body, "INSERT", by_row=True)},
+        writes=True,
+    )
+
+
 def writer(name: str, table: str, types: Sequence[str], statement: str) -> Guard:
     """Return a PostgreSQL function that runs `statement` ($1, $2, ... of `types`) with the rights of the owner.
 

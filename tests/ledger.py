@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.models import Case, F, TextField, Value, When
+from django.db.models.functions import Concat
 
 from billing.models import BillingAccountBinding
 from milo import audit
@@ -20,6 +22,12 @@ from milo.kube.kinds import kind_of
 from milo.kube.models import Change
 from projects.models import Project
 
+TOLD = Case(
+    When(history_change_message="", then=F("history_change_reason")),
+    default=Concat("history_change_reason", Value(": "), "history_change_message", output_field=TextField()),
+    output_field=TextField(),
+)
+"""Why a history row was written: its reason, and behind a colon the message where there is one."""
 LEDGER_APPS = ("kube", "projects", "billing", "ledger")
 
 
@@ -79,7 +87,7 @@ def causes_of(caught: pytest.ExceptionInfo[Refused]) -> dict[str, str]:
 
 def steps(row: Any) -> list[tuple[str, str]]:
     """The history of a row, oldest first: the phase after each step, and why it was taken."""
-    return list(row.history.order_by("history_id").values_list("phase", "history_change_reason"))
+    return list(row.history.order_by("history_id").values_list("phase", TOLD))
 
 
 def authors(row: Any) -> set[str]:
@@ -106,7 +114,7 @@ def assert_history_explains(row: Any) -> None:
     for column in live._meta.concrete_fields:
         assert getattr(past[-1], column.attname) == getattr(live, column.attname), column.name
     assert [step.history_type for step in past] == ["+", *"~" * (len(past) - 1)]
-    assert all(step.history_user_id and step.history_change_reason for step in past)
+    assert all(step.history_user_id and step.history_summary for step in past)
 
 
 def assert_watchers_see(row: Any) -> None:

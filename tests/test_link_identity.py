@@ -32,7 +32,7 @@ def test_who_linked_and_unlinked_whom_and_why_stays_in_the_history() -> None:
     assert link(person, ISSUER, "1234", why="again", actor=admin) == identity
     unlink(identity.pk, why="has left", actor=admin)
     assert not Identity.objects.exists()
-    told = [(was.history_user_id, was.history_change_reason) for was in Identity.history.order_by("pk")]
+    told = [(was.history_user_id, was.history_summary) for was in Identity.history.order_by("pk")]
     assert told == [("user:root", "IdentityLinked: HR-12"), ("user:root", "IdentityUnlinked: has left")]
 
 

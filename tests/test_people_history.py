@@ -17,6 +17,7 @@ from milo.identity.models import LogIn
 from milo.ledger import seals
 from milo.ledger.verification import verify
 from tests import tamper
+from tests.ledger import TOLD
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"
@@ -28,9 +29,7 @@ def past(model: type[Model]) -> Any:
 
 
 def steps(user: User) -> list[tuple[str, str]]:
-    return list(
-        past(User).filter(id=user.pk).order_by("history_id").values_list("history_user_id", "history_change_reason")
-    )
+    return list(past(User).filter(id=user.pk).order_by("history_id").values_list("history_user_id", TOLD))
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_platform_roles_are_history(person: User) -> None:
     auditor.user_set.add(person)
     person.groups.clear()
     rows = past(User.groups.through).filter(user_id=person.pk).order_by("history_id")
-    assert list(rows.values_list("history_type", "history_change_reason")) == [
+    assert list(rows.values_list("history_type", TOLD)) == [
         ("+", "PlatformRoleGranted: auditor"),
         ("-", "PlatformRoleRevoked: auditor"),
         ("+", "PlatformRoleGranted: finance-approver"),
@@ -103,7 +102,7 @@ def test_on_the_staff_site_the_person_who_is_logged_in_is_the_author(person: Use
     assert answer.status_code == 302, answer.content
     assert steps(person)[-1] == ("user:root", "SuperuserGranted: is_superuser, is_staff")
     granted = past(User.groups.through).filter(user_id=person.pk).latest("history_id")
-    assert (granted.history_user_id, granted.history_change_reason) == (
+    assert (granted.history_user_id, granted.history_summary) == (
         "user:root",
         "PlatformRoleGranted: finance-approver",
     )
@@ -122,7 +121,7 @@ def test_an_authenticator_is_history_without_its_key_and_its_use_is_no_change(pe
     device.save()
     device.delete()
     rows = past(TOTPDevice).order_by("history_id")
-    assert list(rows.values_list("history_user_id", "history_change_reason")) == [
+    assert list(rows.values_list("history_user_id", TOLD)) == [
         ("system:shell", "SecondFactorSetUp"),
         ("system:shell", "SecondFactorChanged: key"),
         ("system:shell", "TOTPDeviceDeleted"),

@@ -53,9 +53,7 @@ def test_a_revoked_role_counts_no_more_and_its_past_stays(organization: Organiza
     assert [(held.user, held.role, held.granted_by) for held in members(organization)] == [
         (person, "billing-viewer", "system:tests")
     ]
-    past = [
-        (it.history_type, it.role, it.history_user_id, it.history_change_reason) for it in role_changes(organization)
-    ]
+    past = [(it.history_type, it.role, it.history_user_id, it.history_summary) for it in role_changes(organization)]
     assert past == [
         ("-", "billing-user", "user:member", f"RoleRevoked: {WHY}"),
         ("+", "billing-viewer", "system:tests", "RoleGranted: reads the invoices"),

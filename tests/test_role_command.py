@@ -23,7 +23,7 @@ def test_a_role_is_granted_listed_and_revoked(capsys: pytest.CaptureFixture[str]
     call_command("role", "revoke", "acme-corp", "clerk", "billing-user", reason="has left")
     assert capsys.readouterr().out == "clerk is no longer billing-user of acme-corp\n"
     assert not Membership.objects.filter(user=person).exists()
-    assert Membership.history.latest("history_id").history_change_reason == "RoleRevoked: has left"
+    assert Membership.history.latest("history_id").history_summary == "RoleRevoked: has left"
 
 
 def test_the_last_billing_admin_stays_unless_said() -> None:

@@ -18,7 +18,7 @@ from milo.kube.models import Change
 from milo.ledger import processes, seals, verification
 from milo.ledger.models import Inspection, Salt, Seal
 from milo.ledger.shapes import Shape, shape_of, unstated
-from milo.ledger.tables import all_tables, table_of
+from milo.ledger.tables import MESSAGE, all_tables, table_of
 from milo.ledger.verification import verify
 from tests import make, tamper
 from tests.database import as_owner
@@ -65,7 +65,7 @@ def alter_personal() -> tuple[str, int]:
 
 
 def alter_why() -> tuple[str, int]:
-    tamper.alter(rows()[2], history_change_reason="BillingAccountOpened: another story")
+    tamper.alter(rows()[2], history_change_message="another story")
     return "billing_historicalbillingaccount", rows()[2].pk
 
 
@@ -251,6 +251,10 @@ def sealed_before(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "earlier.pub").write_text(was["key"])
     with tamper.guards_off():
         for row, made in zip(was["rows"], serializers.deserialize("python", was["rows"]), strict=True):
+            if MESSAGE in {column.name for column in made.object._meta.fields}:
+                # as the migration does (milo/audit/operations.py)
+                reason, _colon, message = made.object.history_change_reason.partition(": ")
+                made.object.history_change_reason, made.object.history_change_message = reason, message
             if isinstance(made.object, Change):
                 # Django would make a text of Python of it
                 made.object.manifest = row["fields"]["manifest"]

@@ -111,6 +111,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
         rf"|spec\.paymentProfile\.\w+\.({'|'.join(sorted(NUMBERS))})"
     )
+    name_constraint = "account_name_in_organization"
 
     class Meta:
         verbose_name = _("billing account")

@@ -116,6 +116,7 @@ class ApprovalRequest(PhaseLoading, Resource):
     opaque_columns = frozenset({"reviewed"})
     # no part of what the first version sealed
     later_columns = Resource.later_columns | {"editors", "taken_over_by"}
+    name_constraint = "approval_name_in_organization"
 
     class Meta:
         verbose_name = _("approval request")

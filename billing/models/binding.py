@@ -77,6 +77,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
 
     history = audit.history(personal=("labels", "annotations"), unrecorded=("managed_fields",))
     objects = BillingAccountBindingQuerySet.as_manager()
+    name_constraint = "binding_name_in_organization"
 
     class Meta:
         verbose_name = _("billing account binding")

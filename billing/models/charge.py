@@ -44,6 +44,7 @@ class Charge(Resource):
     }
     # an id of the reporting system, and a number: one in ten of 16 digits would pass for a card number
     unsearched_paths = re.compile(r"spec\.(externalId|amount)")
+    name_constraint = "charge_name_in_organization"
 
     class Meta:
         verbose_name = _("charge")

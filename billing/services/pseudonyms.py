@@ -36,7 +36,7 @@ def redact(model: type[Model], row: dict[str, Any]) -> dict[str, Any]:
     if "history_id" not in row:
         return row | {column: pseudonym(row[column]) for column in PERSONAL[model]}
     gone = {column: pseudonym(row[column]) for column in audit.histories()[model].personal}
-    return row | gone | {"history_change_reason": row["history_change_reason"].partition(": ")[0]}
+    return row | gone | {"history_change_message": ""}
 
 
 __all__ = ["PERSONAL", "PURGED", "pseudonym", "redact"]

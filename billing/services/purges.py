@@ -158,5 +158,5 @@ def _note(account_id: int, why: str) -> None:
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
         newest = account.history.order_by("-history_id").first()
-        if newest and newest.history_change_reason != f"PurgePostponed: {why}":
+        if newest and (newest.history_change_reason, newest.history_change_message) != ("PurgePostponed", why):
             audit.save_as(PURGER, account, reason="PurgePostponed", why=why)

@@ -141,7 +141,7 @@ def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: b
     )
     earlier = history.in_bulk([row.previous for row in rows if row.previous])
     for row in rows:
-        reason, _colon, message = row.history_change_reason.partition(": ")
+        reason, message = row.history_change_reason, row.history_change_message
         if model is Hold and reason == "HoldSet":
             # earlier versions wrote the internal note there
             message = row.instance.described

@@ -47,7 +47,7 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         return Panel(
             _("Latest changes"),
             [_("When"), _("Who"), _("Why")],
-            [[instant(was.history_date), was.history_user_id, was.history_change_reason] for was in changes],
+            [[instant(was.history_date), was.history_user_id, was.history_summary] for was in changes],
             more=reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_history", args=[row.pk]),
         )
 

@@ -1,19 +1,9 @@
 """The one door through which rows are written: the row, its history and its revision, in one act."""
 
-from milo.audit.acts import (
-    Anonymous,
-    Entry,
-    act,
-    before_save,
-    delete_as,
-    dry_run,
-    journal,
-    refuse_texts,
-    save_as,
-    touch,
-)
+from milo.audit.acts import Anonymous, Entry, act, dry_run, journal, touch
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time
+from milo.audit.writes import before_save, delete_as, refuse_texts, save_as
 
 __all__ = [
     "Anonymous",

@@ -10,21 +10,22 @@ from simple_history.models import HistoricalRecords
 
 from milo import provenance
 from milo.audit import time_lines
-from milo.audit.acts import Anonymous
+from milo.audit.acts import Anonymous, is_written
 from milo.phases import PhaseLoading
 
 _histories: dict[type[models.Model], "History"] = {}
 
 
-def _refuse_anonymous(instance: models.Model, **kwargs: Any) -> None:
-    if not hasattr(instance, "_history_user"):
+def _refuse_anonymous(instance: models.Model) -> None:
+    if not is_written(instance):
         raise Anonymous(f"{instance._meta.label} is written through milo.audit only")
 
 
 class History(HistoricalRecords):  # type: ignore[misc]
-    """simple-history learns of a row once it is written; this one refuses before, when nothing has changed yet.
+    """History that `save_as` and `delete_as` write by `record`, and no signal does.
 
-    It makes the history row of the object in memory; this one has the database copy the row as it was written.
+    The database copies the row as it was written; simple-history would write the object in memory. Its signals are the
+    alarm here: whoever writes past `save_as` is refused before anything has changed.
     """
 
     personal: tuple[str, ...] = ()
@@ -37,13 +38,17 @@ class History(HistoricalRecords):  # type: ignore[misc]
         model: type[models.Model] = getattr(tracked, self.manager_name).model
         return model
 
-    def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
-        """By one statement that copies the row; columns that nobody gives have their default."""
+    def record(self, instance: models.Model, history_type: str, *, author: str, reason: str, message: str = "") -> None:
+        """Write the history row of a row that was written (`+`, `~`), or is about to be deleted (`-`).
+
+        `reason` is one CamelCase word, `message` a sentence for people. Columns that nobody gives have their default.
+        """
         given = {
             "history_date": self.instant(instance),
             "history_type": history_type,
-            "history_user_id": self.get_history_user(instance),
-            "history_change_reason": self.get_change_reason_for_object(instance, history_type, using),
+            "history_user_id": author,
+            "history_change_reason": reason,
+            "history_change_message": message,
             **self.digests_of(instance),
         }
         values = [given[column.name] if column.name in given else column.get_default() for column in self.given]
@@ -70,13 +75,15 @@ class History(HistoricalRecords):  # type: ignore[misc]
         """Refuse what nobody answers for, when nothing is written yet."""
         _refuse_anonymous(instance)
 
+    def post_save(self, instance: models.Model, created: bool, using: str | None = None, **kwargs: Any) -> None:
+        """Do nothing; `save_as` writes the history row."""
+
     def pre_delete(self, instance: models.Model, **kwargs: Any) -> None:
-        """Copy the row while it is there: a guard may ask for its last history row before it lets the row go."""
+        """Refuse what nobody answers for, when nothing is gone yet."""
         _refuse_anonymous(instance)
-        self.create_historical_record(instance, "-")
 
     def post_delete(self, instance: models.Model, using: str | None = None, **kwargs: Any) -> None:
-        """Do nothing; `pre_delete` has written the history row."""
+        """Do nothing; `delete_as` has written the history row."""
 
     @cached_property
     def given(self) -> "list[models.Field[Any, Any]]":
@@ -127,8 +134,9 @@ def _set_author(row: Any, author: str) -> None:
 
 
 class Provenance(models.Model):
-    """What each history row says of itself beside who, when and why."""
+    """What each history row says of itself beside who, when and the one word why."""
 
+    history_change_message = models.TextField(blank=True, default="", db_default="")
     history_request_id = models.CharField(max_length=64, blank=True, default=provenance.request_id)
     history_approval = models.UUIDField(null=True, default=provenance.approval)
     history_credential = models.CharField(max_length=64, blank=True, default=provenance.credential, db_default="")
@@ -136,11 +144,17 @@ class Provenance(models.Model):
         max_length=200, blank=True, default=provenance.credential_maker, db_default=""
     )
 
-    # no part of what the first version sealed (milo/ledger/shapes.py)
+    # no part of what the first version sealed (milo/ledger/shapes.py); it sealed the message, of another column
     later_columns = frozenset({"history_credential", "history_credential_maker"})
 
     class Meta:
         abstract = True
+
+    @property
+    def history_summary(self) -> str:
+        """Return the reason of the change, and behind a colon the message where there is one, for people."""
+        row: Any = self
+        return ": ".join(part for part in (row.history_change_reason, row.history_change_message) if part)
 
 
 def history(

@@ -38,12 +38,19 @@ def changes(start: int, count: int, *, username: str = "") -> list[Change]:
 
     `username` narrows them to those of whoever has, or ever had, that user name.
     """
-    rows: list[QuerySet[Model, tuple[datetime, int, str, str, str, int, int]]] = [
+    rows: list[QuerySet[Model, tuple[datetime, int, str, str, str, str, int, int]]] = [
         _past(model)
         .order_by()
         .annotate(source=Value(model.__name__), person=person, role=role)
         .values_list(
-            "history_date", "history_id", "source", "history_user_id", "history_change_reason", "person", "role"
+            "history_date",
+            "history_id",
+            "source",
+            "history_user_id",
+            "history_change_reason",
+            "history_change_message",
+            "person",
+            "role",
         )
         for model, (person, role) in _SOURCES.items()
     ]
@@ -53,11 +60,11 @@ def changes(start: int, count: int, *, username: str = "") -> list[Change]:
     # one act may write several rows of one instant
     ordered = rows[0].union(*rows[1:], all=True).order_by("-history_date", "source", "-history_id")
     found = list(ordered[start : start + count])
-    people = _names(User, "username", {row[5] for row in found})
-    roles = _names(Group, "name", {row[6] for row in found})
+    people = _names(User, "username", {row[6] for row in found})
+    roles = _names(Group, "name", {row[7] for row in found})
     return [
-        Change(at, author, reason, people.get(person, ""), roles.get(role, ""))
-        for at, _id, _source, author, reason, person, role in found
+        Change(at, author, f"{reason}: {message}" if message else reason, people.get(person, ""), roles.get(role, ""))
+        for at, _id, _source, author, reason, message, person, role in found
     ]
 
 

@@ -15,6 +15,7 @@ from django.db.models.signals import m2m_changed
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from milo import audit
+from milo.audit.authors import author
 from milo.audit.libraries import LibraryHistory
 from milo.ledger.live import Difference
 
@@ -68,41 +69,41 @@ class _UserHistory(LibraryHistory):
     def digests_of(self, instance: Any) -> dict[str, str]:
         return {"password_sha256": mark_of(instance)}
 
-    def reason(self, before: User | None, after: User) -> str:
+    def reason(self, before: User | None, after: User) -> tuple[str, str]:
         if before is None:
-            return "UserCreated"
+            return "UserCreated", ""
         names = [column.name for column in User._meta.concrete_fields if column.name != "last_login"]
         changed = [name for name in names if getattr(before, name) != getattr(after, name)]
         if changed == ["password"]:
             # Django forgets the password before it saves a stronger hash of the same one
-            return "PasswordSet" if getattr(after, "_password", None) else "PasswordRehashed"
+            return ("PasswordSet" if getattr(after, "_password", None) else "PasswordRehashed"), ""
         words = {
             "is_superuser": ("SuperuserRevoked", "SuperuserGranted"),
             "is_staff": ("StaffRevoked", "StaffGranted"),
             "is_active": ("UserDeactivated", "UserActivated"),
         }
         word = next((both[getattr(after, name)] for name, both in words.items() if name in changed), "UserChanged")
-        return f"{word}: {', '.join(changed)}" if changed else ""
+        return (word, ", ".join(changed)) if changed else ("", "")
 
 
 class _FactorHistory(LibraryHistory):
     def digests_of(self, instance: Any) -> dict[str, str]:
         return {"key_sha256": mark_of_key(instance)}
 
-    def reason(self, before: TOTPDevice | None, after: TOTPDevice) -> str:
+    def reason(self, before: TOTPDevice | None, after: TOTPDevice) -> tuple[str, str]:
         if before is None:
-            return "SecondFactorSetUp"
+            return "SecondFactorSetUp", ""
         moving = UNRECORDED_OF_FACTOR[1:]
         names = [column.name for column in TOTPDevice._meta.concrete_fields if column.name not in moving]
         changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-        return f"SecondFactorChanged: {', '.join(changed)}" if changed else ""
+        return ("SecondFactorChanged", ", ".join(changed)) if changed else ("", "")
 
 
 class _GroupHistory(LibraryHistory):
-    def reason(self, before: Group | None, after: Group) -> str:
+    def reason(self, before: Group | None, after: Group) -> tuple[str, str]:
         if before is None:
-            return "PlatformRoleCreated"
-        return "PlatformRoleRenamed" if before.name != after.name else ""
+            return "PlatformRoleCreated", ""
+        return ("PlatformRoleRenamed" if before.name != after.name else ""), ""
 
 
 def register() -> None:
@@ -152,7 +153,8 @@ def _granted(
         held = getattr(row, ends[-1].name)
         name = held.codename if isinstance(held, Permission) else held.name
         word = GRANTS.get(sender, "PermissionOfRole")
-        records.record(row, "+" if given else "-", f"{word}{'Granted' if given else 'Revoked'}: {name}")
+        reason = f"{word}{'Granted' if given else 'Revoked'}"
+        records.record(row, "+" if given else "-", author=author(), reason=reason, message=name)
 
 
 def passwords() -> Iterator[Difference]:

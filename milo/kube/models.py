@@ -74,6 +74,8 @@ class Resource(models.Model):
         "managed_fields": "metadata.managedFields",
     }
     derived_columns = frozenset({"managed_fields"})
+    name_constraint = ""
+    """The constraint that an insert breaks whose name is taken; each kind says its own."""
     # no part of what the first version sealed (milo/ledger/shapes.py)
     later_columns = frozenset({"finalizers", "owner_references"})
 

@@ -38,20 +38,16 @@ def declare_guards() -> None:
 
 
 def _of_history(table: Table) -> Iterator[guard.Guard]:
-    stem, personal = f"history_of_{table.stem}", set(table.personal) - {MESSAGE}
+    stem, personal = f"history_of_{table.stem}", sorted(table.personal)
     columns = [str(column.column) for column in table.model._meta.concrete_fields]
-    fixed = [column for column in columns if column not in personal | {"history_change_reason"}]
-    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in fixed)
-    # in a redaction a reason keeps its one word, a personal value whether there was one
+    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns if column not in personal)
+    # a redaction leaves of a personal value that there was one, of a message nothing
+    left = dict.fromkeys(personal, "'[purged]', '{}', '[]'") | {MESSAGE: "''"}
     kept = [
-        "NEW.history_change_reason IS DISTINCT FROM OLD.history_change_reason"
-        " AND OLD.history_change_reason NOT LIKE NEW.history_change_reason || ': %'"
-    ] + [
-        f"NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ('[purged]', '{{}}', '[]')"
-        for column in sorted(personal)
+        f"NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ({left[column]})"
+        for column in personal
     ]
-    values = [*sorted(personal), "history_change_reason"]
-    gone = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in values)
+    gone = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in personal)
     unredacted = f"({gone}) AND NOT {_REDACTED % table.name}"
     when = " OR ".join(f"({part})" for part in (changed, *kept, unredacted))
     yield guard.refuse(f"{stem}_fixed", table.name, "UPDATE", when, "history cannot be changed")
@@ -72,6 +68,14 @@ def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
         "INSERT",
         f"EXISTS (SELECT 1 FROM {table.name} was WHERE was.{key} = NEW.{key} AND was.history_date >= NEW.history_date)",
         "is not later than the history before it",
+    )
+    # the version before wrote reason and message as one text, and may serve beside this one during an upgrade
+    yield guard.amend(
+        f"{stem}_split",
+        table.name,
+        "NEW.history_change_message = '' AND strpos(NEW.history_change_reason, ': ') > 0",
+        "NEW.history_change_message := substr(NEW.history_change_reason, strpos(NEW.history_change_reason, ': ') + 2);"
+        " NEW.history_change_reason := split_part(NEW.history_change_reason, ': ', 1);",
     )
     types = records.types()
     arguments = [f"${number}" for number in range(1, len(types) + 1)]

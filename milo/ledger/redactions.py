@@ -66,7 +66,6 @@ def _redaction(table: Table, row: Row, actor: Actor, why: str) -> Redaction:
 
 
 def _purge(table: Table, row: Row) -> None:
-    columns = {name: pseudonym(value) for name, (_salt, value) in row.personal.items()}
-    if columns.pop(MESSAGE, None):
-        columns["history_change_reason"] = row.columns["history_change_reason"]
+    # that a message was purged says nothing: its reason stays, and stands without one
+    columns = {name: "" if name == MESSAGE else pseudonym(value) for name, (_salt, value) in row.personal.items()}
     table.model._base_manager.filter(pk=row.key).update(**columns)

@@ -3,8 +3,7 @@
 The leaf of a row is the SHA-256 of the canonical JSON of `{"table": ..., "row": ...}`. The row is its columns by name:
 numbers and texts as they are, instants as RFC 3339 in UTC to the microsecond, days, UUIDs and amounts as texts. In the
 place of a personal value that is not empty stands `{"sha256": ...}`, the SHA-256 of a secret salt and the value's
-canonical JSON, so that the value can go and the chain stays. The word of `history_change_reason` stands apart from the
-text behind it, which is personal.
+canonical JSON, so that the value can go and the chain stays.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ from django.utils.dateparse import parse_datetime
 from milo.ledger.canonical import canonical, parse
 from milo.ledger.models import Redaction, Salt
 from milo.ledger.shapes import Gone, Shape, shape_of
-from milo.ledger.tables import MESSAGE, Table
+from milo.ledger.tables import Table
 
 BATCH = 2000
 PURGED = "[purged]"
@@ -54,7 +53,7 @@ class Reader:
         make_salts: "Callable[[set[str]], dict[str, bytes]] | None" = None,
         shape: Shape | None = None,
     ) -> None:
-        self.table, self._name, self._history = table, table.name, table.history
+        self.table, self._name = table, table.name
         current = shape_of(table)
         self._shape = shape or current
         self._is_current = self._shape.columns == current.columns
@@ -110,10 +109,6 @@ class Reader:
         table, columns = self._name, dict(zip(self._names, values, strict=False))
         for name, convert in self._converters:
             columns[name] = convert(columns[name])
-        if self._history:
-            columns["history_change_reason"], _colon, columns[MESSAGE] = columns["history_change_reason"].partition(
-                ": "
-            )
         key, secret = values[self._key], values[-1]
         row = Row(key, values[-2], b"", columns, {})
         if not self._is_current:

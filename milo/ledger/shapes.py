@@ -13,7 +13,7 @@ from django.db import models
 
 from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
-from milo.ledger.tables import MESSAGE, Table
+from milo.ledger.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Gone(Exception):
 def shape_of(table: Table) -> Shape:
     """The shape that a table has in this version."""
     columns = [str(column.column) for column in table.columns]
-    return Shape(tuple(sorted(columns + [MESSAGE] * table.history)), tuple(sorted(table.personal)))
+    return Shape(tuple(sorted(columns)), tuple(sorted(table.personal)))
 
 
 def statement(table: Table, before: dict[str, Any] | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from milo import audit
 from milo.ledger.models import Redaction
 
 MESSAGE = "history_change_message"
-"""The part of `history_change_reason` behind its one word: free text, and so personal."""
+"""The column of what somebody said of a change: free text, and so personal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _changes(organization: Organization) -> Panel:
                 was.username,
                 was.get_role_display(),
                 was.history_user_id,
-                was.history_change_reason,
+                was.history_summary,
             ]
             for was in found
         ],

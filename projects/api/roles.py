@@ -93,14 +93,13 @@ def _history(row: Organization, query: dict[str, Any], *, actor: Actor) -> dict[
 
 
 def _change(was: Any) -> dict[str, Any]:
-    reason, _colon, message = was.history_change_reason.partition(": ")
     return without_empty(
         {
             "at": precise_instant(was.history_date),
             "user": was.username,
             "role": was.role,
-            "reason": reason,
-            "message": message,
+            "reason": was.history_change_reason,
+            "message": was.history_change_message,
             "actor": was.history_user_id,
             "requestID": was.history_request_id,
         }

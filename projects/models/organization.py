@@ -23,6 +23,7 @@ class Organization(PhaseLoading, Resource):
     objects = ResourceQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {"display_name": "spec.displayName"}
+    name_constraint = "projects_organization_name_key"
 
     class Meta:
         verbose_name = _("organization")

@@ -48,6 +48,7 @@ class Project(PhaseLoading, Resource):
         "display_name": "spec.displayName",
         "contact_email_addresses": "spec.contactEmailAddresses",
     }
+    name_constraint = "projects_project_name_key"
 
     class Meta:
         verbose_name = _("project")

@@ -49,7 +49,7 @@ def test_two_subjects_with_one_name_are_two_people_of_whom_the_second_is_refused
 def test_a_first_log_in_is_history(sign: Sign) -> None:
     sign(groups=["finance"]).get(ORGANIZATIONS).done()
     (was,) = Identity.history.all()
-    assert (was.history_user_id, was.history_change_reason, was.subject) == (
+    assert (was.history_user_id, was.history_summary, was.subject) == (
         "system:oidc",
         "IdentityFirstSeen",
         "1234",

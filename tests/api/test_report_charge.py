@@ -56,4 +56,4 @@ def test_amounts_are_shown_in_minor_units(
     (blocker,) = admin.get(f"{ACCOUNTS}/us/closurechecklist").done()["blockers"]
     assert blocker["message"] == f"{shown} {currency} are outstanding, due 2026-12-31"
     reason: Any = Charge.objects.get().history.get()
-    assert reason.history_change_reason == f"ChargeReported: {shown} {currency}"
+    assert reason.history_summary == f"ChargeReported: {shown} {currency}"

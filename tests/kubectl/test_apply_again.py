@@ -224,4 +224,4 @@ def test_history_of_labels_names_who_set_them(everything: Kubectl) -> None:
         (Charge.objects.get(name="invoice-1"), "ChargeRelabelled"),
     ):
         newest = row.history.latest()
-        assert (newest.history_user_id, newest.history_change_reason) == ("user:everything", reason)
+        assert (newest.history_user_id, newest.history_summary) == ("user:everything", reason)
