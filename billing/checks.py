@@ -1,31 +1,39 @@
-"""The check of the settings that regional rules and the verifier read: a fault is found at the start."""
+"""The check of the settings that regional rules, the verifier and the archive read."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
-from django.core import checks
+from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from billing.compliance.dataset import data
 from billing.compliance.jurisdictions import COUNTRIES
+from milo.settings import checks
 
 
-@checks.register
-def check_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """`manage.py check`: an error for each setting that names what there is not."""
-    return [checks.Error(fault, id="milo.E004") for fault in _faults()]
-
-
-def _faults() -> Iterator[str]:
+@checks.register("milo.E004")
+def faults() -> Iterator[str]:
+    """Yield a fault for each setting that names what there is not."""
     country = settings.MILO_PLATFORM_COUNTRY
     if country and country not in COUNTRIES:
-        yield f"MILO_PLATFORM_COUNTRY must be an ISO 3166-1 alpha-2 code, as DE, not {country!r}"
-    regions = ", ".join(sorted(data().regions - COUNTRIES))
+        yield f"MILO_PLATFORM_COUNTRY must be an ISO 3166-1 alpha-2 code such as DE, not {country!r}"
     for region in settings.MILO_DATA_REGIONS:
         if region not in data().regions | COUNTRIES:
+            regions = ", ".join(sorted(data().regions - COUNTRIES))
             yield f"MILO_DATA_REGIONS must name regions ({regions}) or ISO 3166-1 countries, not {region!r}"
+    yield from _faults_of_verifier(settings.MILO_PAYMENT_PROFILE_VERIFIER)
     try:
-        import_string(settings.MILO_PAYMENT_PROFILE_VERIFIER)
-    except ImportError as error:
-        yield f"MILO_PAYMENT_PROFILE_VERIFIER: {error}"
+        _ = storages["archive"]
+    except Exception as error:
+        # a storage may refuse its options in ways of its own
+        yield f"MILO_ARCHIVE_STORAGE and MILO_ARCHIVE_OPTIONS make no storage: {error}"
+
+
+def _faults_of_verifier(path: str) -> Iterator[str]:
+    try:
+        verifier = import_string(path)()
+    except Exception as error:
+        yield f"MILO_PAYMENT_PROFILE_VERIFIER must name a class that is made without arguments, not {path!r}: {error}"
+    else:
+        if not callable(getattr(verifier, "verify", None)):
+            yield f"MILO_PAYMENT_PROFILE_VERIFIER must name a class with a method verify, not {path!r}"

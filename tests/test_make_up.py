@@ -404,7 +404,7 @@ def test_a_busy_port_is_refused_with_the_way_out(tmp_path: Path, variable: str) 
 @pytest.mark.parametrize("port", ["http", "65536"])
 def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
     line = refusal(tmp_path, MILO_HTTP_PORT=port)
-    assert line == f"CommandError: MILO_HTTP_PORT must be the number of a port, not {port}"
+    assert line == f"MILO_HTTP_PORT must be a whole number from 0 to 65535, not '{port}'"
 
 
 @pytest.mark.once
@@ -421,7 +421,8 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
 @pytest.mark.once
 @pytest.mark.parametrize("url", ["mysql://localhost/milo", "ledger.sqlite3"])
 def test_a_database_of_another_kind_is_refused(tmp_path: Path, url: str) -> None:
-    assert refusal(tmp_path, database=url) == "DATABASE_URL must begin with sqlite:// or postgresql://"
+    expected = "DATABASE_URL must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+    assert refusal(tmp_path, database=url) == expected
 
 
 @pytest.mark.once

@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from milo.admin.site import LINKER
 from milo.errors import Unavailable
 from milo.identity import code_flow, oidc
+from milo.settings.oidc import Provider
 
 log = structlog.get_logger(__name__)
 ROLES = "milo_oidc_roles"
@@ -51,7 +52,7 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect(wanted if safe else reverse("admin:index"))
 
 
-def _provider() -> oidc.Provider:
+def _provider() -> Provider:
     by = oidc.provider()
     if by is None or not by.opens_staff_site:
         raise Http404

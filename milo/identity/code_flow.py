@@ -11,13 +11,14 @@ from django.utils.crypto import constant_time_compare
 from rest_framework.exceptions import AuthenticationFailed
 
 from milo.identity import oidc
+from milo.settings.oidc import Provider
 
 PENDING = "milo_oidc"
 SCOPE = "openid profile"
 TIMEOUT_SECONDS = 5
 
 
-def begin(request: HttpRequest, by: oidc.Provider, callback: str, wanted: str) -> str:
+def begin(request: HttpRequest, by: Provider, callback: str, wanted: str) -> str:
     """Return the provider's address to go to. What proves the answer waits in the session, with where to go then."""
     state, nonce, verifier = (secrets.token_urlsafe(48) for _each in range(3))
     request.session[PENDING] = {"state": state, "nonce": nonce, "verifier": verifier, "wanted": wanted}
@@ -27,7 +28,7 @@ def begin(request: HttpRequest, by: oidc.Provider, callback: str, wanted: str) -
     return str(address)
 
 
-def finish(request: HttpRequest, by: oidc.Provider, callback: str) -> tuple[dict[str, Any], str]:
+def finish(request: HttpRequest, by: Provider, callback: str) -> tuple[dict[str, Any], str]:
     """Return the verified claims of the answer in `request`, and where the person was going; it is taken once.
 
     Raises `AuthenticationFailed` for an answer that this session did not ask for, that the provider does not stand by,
@@ -53,7 +54,7 @@ def finish(request: HttpRequest, by: oidc.Provider, callback: str) -> tuple[dict
     return claims, pending["wanted"]
 
 
-def _client(by: oidc.Provider, callback: str) -> Any:
+def _client(by: Provider, callback: str) -> Any:
     return OAuth2Session(
         by.client_id, by.client_secret or None, scope=SCOPE, redirect_uri=callback, code_challenge_method="S256"
     )

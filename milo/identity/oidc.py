@@ -1,6 +1,6 @@
 """Bearer tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 7519, RFC 7517); off unless configured."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,37 +13,12 @@ from milo.access import Actor
 from milo.identity.actors import actor_of
 from milo.identity.identities import LONGEST, is_subject, linker_of, person_of
 from milo.identity.signing_keys import SigningKeys
+from milo.settings.oidc import Provider
 
 # a secret that both sides know, or none at all, would let anybody make tokens
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 REQUIRED = ("exp", "iss", "aud", "sub")
 LONGEST_TOKEN = 16384
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """The setting MILO_OIDC. `groups` maps a value of the groups claim to a role across the platform.
-
-    A person is the issuer with the claim `sub`. `username_claim` names the user row that is made when a person comes
-    for the first time; afterwards it decides nothing. With `client_id`, `authorization_url` and `token_url` people may
-    log in to the staff site by the provider, whose ID tokens are for the client.
-    """
-
-    issuer: str
-    audience: str
-    jwks_url: str
-    username_claim: str = "sub"
-    groups_claim: str = "groups"
-    groups: dict[str, str] = field(default_factory=dict)
-    clock_skew_seconds: int = 60
-    client_id: str = ""
-    client_secret: str = ""
-    authorization_url: str = ""
-    token_url: str = ""
-
-    @property
-    def opens_staff_site(self) -> bool:
-        return bool(self.client_id and self.authorization_url and self.token_url)
 
 
 def provider() -> Provider | None:

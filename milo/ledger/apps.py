@@ -8,6 +8,6 @@ class LedgerConfig(AppConfig):
     verbose_name = _("Ledger")
 
     def ready(self) -> None:
-        from milo.ledger import checks, guards  # noqa: F401  registers the check of the role
+        from milo.ledger import checks, guards  # noqa: F401  registers the checks
 
         guards.declare_guards()

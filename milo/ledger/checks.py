@@ -1,14 +1,17 @@
-"""System checks of the role by which the application enters the database."""
+"""System checks of the role by which the application enters the database, and of the anchor of the settings."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from milo import append_only
+from milo.ledger import anchors
 from milo.ledger.models import Seal
+from milo.settings import checks as settings_checks
 
 _OWNS = "SELECT current_user, pg_has_role(current_user, tableowner, 'USAGE') FROM pg_tables WHERE tablename = %s"
 _HELD = (
@@ -63,3 +66,17 @@ def forbidden_privileges(connection: BaseDatabaseWrapper) -> list[tuple[str, str
         cursor.execute(_HELD)
         held = cursor.fetchall()
     return sorted((table, privilege) for table, privilege in held if privilege in forbidden.get(table, _NOBODYS))
+
+
+@settings_checks.register("milo.E011")
+def faults_of_anchor() -> Iterator[str]:
+    """Yield a fault if the settings make no anchor."""
+    path = settings.MILO_LEDGER_ANCHOR
+    try:
+        made: Any = anchors.anchor()
+    except Exception as error:
+        # a class of one's own may refuse its arguments in ways of its own
+        yield f"MILO_LEDGER_ANCHOR and MILO_LEDGER_ANCHOR_OPTIONS make no anchor: {path}: {error}"
+    else:
+        if not callable(getattr(made, "keep", None)):
+            yield f"MILO_LEDGER_ANCHOR must name a class with a method keep, not {path!r}"

@@ -1,6 +1,5 @@
 """Settings, read from the environment; the defaults are a single machine with SQLite. One noun a module."""
 
-import os
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,24 +7,27 @@ from django.utils.translation import gettext_lazy as _
 from milo.settings.api import *
 from milo.settings.background import *
 from milo.settings.databases import *
-from milo.settings.environment import BASE_DIR, DATA_DIR, json_object, secret_key
+from milo.settings.environment import BASE_DIR, DATA_DIR, environment
 from milo.settings.logs import *
 from milo.settings.mail import *
 from milo.settings.policies import *
+from milo.settings.secret_key import secret_key
 from milo.settings.staff_site import *
 
-DEBUG = os.environ.get("MILO_DEBUG") == "1"
+DEBUG = environment.server.debug
 SECRET_KEY = secret_key()
-ALLOWED_HOSTS = os.environ.get("MILO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+ALLOWED_HOSTS = list(environment.server.allowed_hosts)
 # everything is served over TLS; `make up` has the staff site without, on this machine only
-HTTPS_ONLY = os.environ.get("MILO_HTTPS_ONLY") == "1"
+HTTPS_ONLY = environment.server.https_only
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 # probes and scrapers inside the cluster come without
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^healthz$", r"^metrics$"]
 # other hosts of the domain, and lists in browsers, are for its owner to decide
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("MILO_TRUSTED_ORIGINS", "").split(",") if o]
+CSRF_TRUSTED_ORIGINS = list(environment.server.trusted_origins)
+# the ports of `make up`
+MILO_HTTP_PORT, MILO_HTTPS_PORT = environment.server.http_port, environment.server.https_port
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -51,6 +53,8 @@ INSTALLED_APPS = [
     "milo.identity",
     "projects",
     "billing",
+    # last, so that what the others registered can judge the settings
+    "milo.settings.apps.SettingsConfig",
 ]
 MIDDLEWARE = [
     "milo.requests.RequestIdMiddleware",
@@ -94,10 +98,10 @@ STORAGES: dict[str, Any] = {
         "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
     },
     "archive": {
-        "BACKEND": os.environ["MILO_ARCHIVE_STORAGE"],
-        "OPTIONS": json_object("MILO_ARCHIVE_OPTIONS"),
+        "BACKEND": environment.stores.archive_storage,
+        "OPTIONS": environment.stores.archive_options or {},
     }
-    if os.environ.get("MILO_ARCHIVE_STORAGE")
+    if environment.stores.archive_storage
     else {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": DATA_DIR / "archive", "file_permissions_mode": 0o600},
@@ -106,8 +110,6 @@ STORAGES: dict[str, Any] = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
-# of notices to staff, and about accounts that prefer no language
-MILO_NOTICE_LANGUAGE = os.environ.get("MILO_NOTICE_LANGUAGE", LANGUAGE_CODE)
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "milo.formats"

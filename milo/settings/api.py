@@ -1,8 +1,9 @@
 """The HTTP API and its documents, and who its bearer tokens may come from."""
 
+from dataclasses import asdict
 from typing import Any
 
-from milo.settings.environment import json_object, number
+from milo.settings.environment import environment
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["milo.identity.authentication.BearerAuthentication"],
@@ -41,12 +42,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
-# of one service token, or one person of the provider, in one process; 0 does not bound them
-MILO_REQUESTS_PER_MINUTE = number("MILO_REQUESTS_PER_MINUTE", 6000)
-# for how long a new service token may admit; 0 does not bound it
-MILO_TOKEN_LONGEST_DAYS = number("MILO_TOKEN_LONGEST_DAYS", 365)
+MILO_REQUESTS_PER_MINUTE = environment.access.requests_per_minute
+MILO_TOKEN_LONGEST_DAYS = environment.access.token_longest_days
 
-# fields of milo.identity.oidc.Provider as JSON, for example
-# {"issuer": "https://id.example", "audience": "milo", "jwks_url": "https://id.example/keys",
-#  "groups": {"finance": "finance-operator"}}
-MILO_OIDC: dict[str, Any] = json_object("MILO_OIDC")
+MILO_OIDC: dict[str, Any] = asdict(environment.access.oidc) if environment.access.oidc else {}

@@ -1,12 +1,10 @@
 """Celery: the broker, and what the beat asks for when."""
 
-import os
-
 from celery.schedules import crontab
 
-from milo.settings.environment import DATA_DIR
+from milo.settings.environment import DATA_DIR, environment
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
+CELERY_BROKER_URL = environment.stores.broker_url
 if CELERY_BROKER_URL == "filesystem://":
     CELERY_BROKER_TRANSPORT = "milo.broker.transport:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {

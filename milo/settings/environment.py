@@ -1,77 +1,64 @@
-"""What settings are read from: the environment, and the folder of the installation's own files."""
+"""Every setting that an installation gives, as one frozen object, read once from the environment.
 
-import json
+Roles, classes and countries, which only the loaded applications know, are checked by milo/settings/apps.py.
+"""
+
 import os
-import secrets
-from contextlib import suppress
-from email.utils import formataddr, parseaddr
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from milo import idn
+from milo.settings.groups import BASE_DIR, Access, Ledger, Mail, Policies, Server, Stores
+from milo.settings.variables import Variable, read, unknown, variables
 
-# whoever else has an account on the machine reads nothing of what these processes write
+__all__ = ["BASE_DIR", "DATA_DIR", "Environment", "environment", "read_environment"]
+
+# other users of the machine read nothing of what these processes write
 os.umask(0o077)
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
-DATA_DIR = Path(os.environ.get("MILO_DATA_DIR") or BASE_DIR / "var").absolute()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """All settings of an installation. Each group is a noun; its docstring heads a table of docs/settings.md."""
+
+    server: Server
+    stores: Stores
+    mail: Mail
+    access: Access
+    ledger: Ledger
+    policies: Policies
 
 
-def secret_key() -> str:
-    """The key of the environment, else one made once and kept beside the embedded database."""
-    if key := os.environ.get("MILO_SECRET_KEY"):
-        return key
-    path = DATA_DIR / "secret_key"
-    if not path.exists():
-        try:
-            DATA_DIR.mkdir(parents=True, exist_ok=True)
-            # whole at once, and never over one that another process made meanwhile
-            new = path.with_name(f"secret_key.{os.getpid()}")
-            new.touch(0o600)
-            new.write_text(secrets.token_urlsafe(50))
-            with suppress(FileExistsError):
-                path.hardlink_to(new)
-            new.unlink()
-        except OSError as error:
-            raise ImproperlyConfigured(f"MILO_DATA_DIR must name a folder that can be written: {error}") from error
-    return path.read_text()
+GROUPS: dict[str, type[Any]] = {each.name: each.type for each in fields(Environment)}  # type: ignore[misc]
 
 
-def json_object(variable: str) -> dict[str, Any]:
-    try:
-        value = json.loads(os.environ.get(variable) or "{}")
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{variable} must be a JSON object: {error}") from error
-    if not isinstance(value, dict):
-        raise ImproperlyConfigured(f"{variable} must be a JSON object")
-    return value
+def all_variables() -> Iterator[Variable]:
+    """Yield every variable that Milo reads."""
+    for group in GROUPS.values():
+        yield from variables(group)
 
 
-def number(variable: str, default: int) -> int:
-    try:
-        return int(os.environ.get(variable) or default)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{variable} must be a whole number") from error
+def read_environment(given: Mapping[str, str]) -> Environment:
+    """Read all settings. Raises ImproperlyConfigured with a line for each fault; nothing is read by halves."""
+    faults = list(unknown(all_variables(), given))
+    made = Environment(**{name: read(group, given, faults) for name, group in GROUPS.items()})
+    if faults := faults or list(_contradictions(made)):
+        raise ImproperlyConfigured("\n".join(faults))
+    return made
 
 
-def domain(variable: str, default: str) -> str:
-    """A domain as the DNS has it (IDNA 2008)."""
-    return _domain(variable, os.environ.get(variable) or default)
+def _contradictions(made: Environment) -> Iterator[str]:
+    if "*" in made.server.allowed_hosts and not made.server.debug:
+        yield "MILO_ALLOWED_HOSTS must name the hosts: * admits any, and is for development (MILO_DEBUG=true) only"
+    if bool(made.mail.user) != bool(made.mail.password):
+        yield "MILO_EMAIL_USER and MILO_EMAIL_PASSWORD go together: set both, or neither"
+    if not made.mail.host and (made.mail.user or made.mail.tls):
+        yield "MILO_EMAIL_HOST must be given where MILO_EMAIL_USER or MILO_EMAIL_TLS is: without it, mail is files"
+    if made.stores.archive_options and not made.stores.archive_storage:
+        yield "MILO_ARCHIVE_STORAGE must be given where MILO_ARCHIVE_OPTIONS are: they are its arguments"
 
 
-def sender(variable: str, default: str) -> str:
-    """An e-mail address, with a display name or without, its domain as the DNS has it (IDNA 2008)."""
-    name, address = parseaddr(os.environ.get(variable) or default)
-    local, _at, domain = address.rpartition("@")
-    if not local or not local.isascii():
-        raise ImproperlyConfigured(f"{variable} must be an e-mail address with ASCII letters only before the @")
-    return formataddr((name, f"{local}@{_domain(variable, domain)}"))
-
-
-def _domain(variable: str, domain: str) -> str:
-    try:
-        return idn.to_ascii(domain)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{variable} has a domain that IDNA 2008 refuses: {error}") from error
+environment = read_environment(os.environ)
+DATA_DIR = environment.server.data_dir

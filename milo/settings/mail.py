@@ -1,17 +1,16 @@
 """How notices go out, and in whose name."""
 
-import os
+from milo.settings.environment import DATA_DIR, environment
 
-from milo.settings.environment import DATA_DIR, domain, number, sender
-
-EMAIL_HOST = os.environ.get("MILO_EMAIL_HOST", "")
-EMAIL_PORT = number("MILO_EMAIL_PORT", 25)
-EMAIL_HOST_USER = os.environ.get("MILO_EMAIL_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("MILO_EMAIL_PASSWORD", "")
-EMAIL_USE_TLS = os.environ.get("MILO_EMAIL_TLS") == "1"
+EMAIL_HOST = environment.mail.host
+EMAIL_PORT = environment.mail.port
+EMAIL_HOST_USER = environment.mail.user
+EMAIL_HOST_PASSWORD = environment.mail.password or ""
+EMAIL_USE_TLS = environment.mail.tls
 EMAIL_TIMEOUT = 10
 # without a mail server each message is a file
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
-DEFAULT_FROM_EMAIL = sender("MILO_EMAIL_FROM", "billing@milo.example")
-MILO_MESSAGE_ID_DOMAIN = domain("MILO_MESSAGE_ID_DOMAIN", "milo.example")
+DEFAULT_FROM_EMAIL = environment.mail.sender
+MILO_MESSAGE_ID_DOMAIN = environment.mail.message_id_domain
+MILO_NOTICE_LANGUAGE = environment.mail.notice_language

@@ -1,32 +1,24 @@
 """What an organization that runs Milo decides: limits, periods, where the books are kept, who proves the ledger."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
-from milo.settings.environment import DATA_DIR, json_object, number
+from milo.settings.environment import DATA_DIR, environment
 
-# how far back a watch can begin and `kubectl events` shows what happened; the ledger's history is kept apart
-MILO_CHANGE_LOG_RETENTION = timedelta(hours=number("MILO_CHANGE_LOG_RETENTION_HOURS", 168))
-# what proves the ledger: keys (back them up apart from the database), and who is given the heads of the chain
-MILO_LEDGER_KEYS = os.environ.get("MILO_LEDGER_KEYS") or str(DATA_DIR / "ledger-keys")
-MILO_LEDGER_HEADS = os.environ.get("MILO_LEDGER_HEADS") or str(DATA_DIR / "ledger-heads.jsonl")
-MILO_LEDGER_ANCHOR = os.environ.get("MILO_LEDGER_ANCHOR") or "milo.ledger.anchors.FileAnchor"
-MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = json_object("MILO_LEDGER_ANCHOR_OPTIONS")
-MILO_APPROVAL_DAYS = 14
-MILO_REOPEN_WINDOW_DAYS = 90
-# never before the time to reopen has passed
-MILO_ARCHIVE_AFTER_DAYS = number("MILO_ARCHIVE_AFTER_DAYS", MILO_REOPEN_WINDOW_DAYS)
-MILO_NET_DAYS_WITHOUT_APPROVAL = 60
-MILO_PAYMENT_PROFILE_VERIFIER = os.environ.get("MILO_PAYMENT_PROFILE_VERIFIER") or "billing.verifiers.FormVerifier"
-# ISO 3166-1 alpha-2 of who sells and keeps the books; while it is empty, no mandate of the seller's country binds,
-# and no account is purged
-MILO_PLATFORM_COUNTRY = os.environ.get("MILO_PLATFORM_COUNTRY", "")
-# where billing data can be kept (countries or regions, as DE,US), the first by default; empty: not said
-MILO_DATA_REGIONS = [region for region in os.environ.get("MILO_DATA_REGIONS", "").split(",") if region]
-# how long closed accounts are promised to be kept, which rules compare with the law; empty: as long as the law asks
-MILO_RETENTION_YEARS = number("MILO_RETENTION_YEARS", 0) or None
-# usage events older than this are taken, and counted as late in the receipt
-MILO_USAGE_LATE_DAYS = 35
-# who provides and bills the services, as FOCUS exports name them
-MILO_FOCUS_PROVIDER_NAME = os.environ.get("MILO_FOCUS_PROVIDER_NAME", "Milo")
+MILO_CHANGE_LOG_RETENTION = timedelta(hours=environment.ledger.change_log_retention_hours)
+MILO_LEDGER_KEYS = str(environment.ledger.keys or DATA_DIR / "ledger-keys")
+MILO_LEDGER_HEADS = str(environment.ledger.heads or DATA_DIR / "ledger-heads.jsonl")
+MILO_LEDGER_ANCHOR = environment.ledger.anchor
+MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = environment.ledger.anchor_options or {}
+MILO_APPROVAL_DAYS = environment.policies.approval_days
+MILO_REOPEN_WINDOW_DAYS = environment.policies.reopen_window_days
+_archive_after = environment.policies.archive_after_days
+MILO_ARCHIVE_AFTER_DAYS = MILO_REOPEN_WINDOW_DAYS if _archive_after is None else _archive_after
+MILO_NET_DAYS_WITHOUT_APPROVAL = environment.policies.net_days_without_approval
+MILO_PAYMENT_PROFILE_VERIFIER = environment.policies.payment_profile_verifier
+MILO_PLATFORM_COUNTRY = environment.policies.platform_country
+MILO_DATA_REGIONS = list(environment.policies.data_regions)
+# None: as long as the law asks
+MILO_RETENTION_YEARS = environment.policies.retention_years or None
+MILO_USAGE_LATE_DAYS = environment.policies.usage_late_days
+MILO_FOCUS_PROVIDER_NAME = environment.policies.focus_provider_name

@@ -1,13 +1,12 @@
 """The staff site: how it looks, and who may try to log in."""
 
-import os
 from datetime import timedelta
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from milo.settings.environment import number
+from milo.settings.environment import environment
 
 # a person at one address who fails too often waits; the API has tokens instead of passwords
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -23,13 +22,12 @@ AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 MESSAGE_STORAGE = "milo.admin.masking.MaskedMessages"
-# a one-time password after the log-in: for all staff, for approvers; who has set up an authenticator is asked anyway
-MILO_SECOND_FACTOR_STAFF = os.environ.get("MILO_SECOND_FACTOR_STAFF") == "1"
-MILO_SECOND_FACTOR_APPROVERS = os.environ.get("MILO_SECOND_FACTOR_APPROVERS") == "1"
+# who has set up an authenticator is asked for a one-time password whatever these say
+MILO_SECOND_FACTOR_STAFF = environment.access.second_factor_staff
+MILO_SECOND_FACTOR_APPROVERS = environment.access.second_factor_approvers
 OTP_TOTP_ISSUER = "Milo Billing Accounts"
-# a session that is not used ends, and each ends after a working day
-MILO_SESSION_IDLE_MINUTES = number("MILO_SESSION_IDLE_MINUTES", 30)
-MILO_SESSION_HOURS = number("MILO_SESSION_HOURS", 12)
+MILO_SESSION_IDLE_MINUTES = environment.access.session_idle_minutes
+MILO_SESSION_HOURS = environment.access.session_hours
 SESSION_COOKIE_AGE = MILO_SESSION_HOURS * 3600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

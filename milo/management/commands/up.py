@@ -25,7 +25,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        http, https = listen("MILO_HTTP_PORT", 8000), listen("MILO_HTTPS_PORT", 8443)
+        http, https = listen("MILO_HTTP_PORT"), listen("MILO_HTTPS_PORT")
         try:
             self.prepare()
             with Processes(settings.DATA_DIR / "logs", self.stderr.write) as processes:
@@ -94,17 +94,15 @@ User         Role                          Password of the admin"""
         processes.watch()
 
 
-def listen(variable: str, default: int) -> socket.socket:
-    """A listening socket of this machine at the port that the environment names. Raises `CommandError`."""
-    named = os.environ.get(variable) or str(default)
-    if not (named.isascii() and named.isdecimal()) or int(named) > 65535:
-        raise CommandError(f"{variable} must be the number of a port, not {named}")
+def listen(setting: str) -> socket.socket:
+    """Return a listening socket of this machine at the port of a setting. Raises `CommandError`."""
+    port: int = getattr(settings, setting)
     try:
-        return socket.create_server((HOST, int(named)))
+        return socket.create_server((HOST, port))
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise CommandError(
-            f"Port {named} cannot be had ({why}): stop what uses it, or set {variable} to another"
+            f"Port {port} cannot be had ({why}): stop what uses it, or set {setting} to another"
         ) from error
 
 

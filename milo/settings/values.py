@@ -1,0 +1,193 @@
+"""Formats of environment variables. Each says what it accepts, and parses a text or refuses it."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import dj_database_url
+from kombu.transport import TRANSPORT_ALIASES
+
+from milo import idn
+
+T = TypeVar("T")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[T]):
+    """`accepted` completes "must be ...". `parse` raises ValueError; its text, if any, names the fault."""
+
+    accepted: str
+    parse: Callable[[str], T]
+
+
+def pattern(regex: str, accepted: str) -> Format[str]:
+    """Return the format of a text that matches `regex` as a whole; letters and digits are ASCII."""
+    compiled = re.compile(regex, re.ASCII)
+
+    def parse(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError
+        return text
+
+    return Format(accepted, parse)
+
+
+def number(least: int, most: int) -> Format[int]:
+    """Return the format of a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return Format(f"a whole number from {least} to {most}", parse)
+
+
+def choice(*accepted: str) -> Format[str]:
+    """Return the format of one of a few words."""
+    return pattern("|".join(map(re.escape, accepted)), " or ".join(accepted))
+
+
+def list_of(item: Format[str], accepted: str) -> Format[tuple[str, ...]]:
+    """Return the format of items separated by commas, of which there must be one."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        items = [stripped for part in text.split(",") if (stripped := part.strip())]
+        if not items:
+            raise ValueError("the list is empty")
+        for each in items:
+            try:
+                item.parse(each)
+            except ValueError:
+                raise ValueError(f"{each!r} is not one") from None
+        return tuple(items)
+
+    return Format(f"{accepted}, separated by commas", parse)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ValueError
+    return _BOOLEANS[text.lower()]
+
+
+def _text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _key(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text)).absolute()
+
+
+def _host(text: str) -> str:
+    if ":" in text:
+        ip_address(text)
+    elif not _HOST.fullmatch(text) or len(text) > 253:
+        raise ValueError
+    return text
+
+
+def _allowed_host(text: str) -> str:
+    if text.startswith("[") and text.endswith("]"):
+        IPv6Address(text[1:-1])
+    elif text != "*" and (":" in text or not _HOST.fullmatch(text.removeprefix("."))):
+        raise ValueError
+    return text
+
+
+def _origin(text: str) -> str:
+    address = urlsplit(text)
+    host = (address.hostname or "").removeprefix("*.")
+    _host(host)
+    if address.scheme not in ("http", "https") or text != f"{address.scheme}://{address.netloc}" or "@" in text:
+        raise ValueError
+    _ = address.port
+    return text
+
+
+def _domain(text: str) -> str:
+    """Return a domain as the DNS has it (IDNA 2008)."""
+    try:
+        return _host(idn.to_ascii(text))
+    except ValueError as error:
+        raise ValueError(f"IDNA 2008 refuses the domain: {error}" if str(error) else "") from error
+
+
+def _sender(text: str) -> str:
+    name, address = parseaddr(text)
+    local, _at, domain = address.rpartition("@")
+    if not local or not local.isascii() or not text.isprintable():
+        raise ValueError
+    return formataddr((name, f"{local}@{_domain(domain)}"))
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return made
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError
+    return value
+
+
+def _database(text: str) -> str:
+    try:
+        engine = dj_database_url.parse(text)["ENGINE"]
+    except ValueError:
+        # its text may have a part of the password
+        raise ValueError from None
+    if not engine.endswith((".sqlite3", ".postgresql")):
+        raise ValueError
+    return text
+
+
+def _broker(text: str) -> str:
+    # Celery tries several, separated by semicolons, one after the other
+    for url in text.split(";"):
+        scheme, separator, _rest = url.partition("://")
+        if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES:
+            raise ValueError
+    return text
+
+
+BOOLEAN = Format("true or false (also 1, 0, yes or no)", _boolean)
+TEXT = Format("printable text of one line", _text)
+KEY = Format("a secret text, best of 50 characters or more", _key)
+PATH = Format("a path", _path)
+HOST = Format("a host name or an IP address, without scheme and port", _host)
+HOSTS = list_of(Format("", _allowed_host), "host names without scheme and port (.example.org takes in its subdomains)")
+ORIGINS = list_of(Format("", _origin), "origins such as https://milo.example.org, without path")
+DOMAIN = Format("a domain", _domain)
+SENDER = Format("an e-mail address with ASCII letters only before the @, with a display name or without", _sender)
+DOTTED_PATH = pattern(_DOTTED.pattern, "the dotted path of a class")
+COUNTRY = pattern("[A-Z]{2}", "an ISO 3166-1 alpha-2 code such as DE")
+REGIONS = list_of(pattern("[A-Z]{2,}", ""), "regions or ISO 3166-1 alpha-2 codes such as EU,US")
+JSON_OBJECT = Format("a JSON object", _json_object)
+DATABASE_URL = Format("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME", _database)
+BROKER_URL = Format("the URL of a broker, such as redis://127.0.0.1:6379/0 or filesystem://", _broker)
