@@ -6,7 +6,7 @@ because SQLite drops a table's triggers whenever a migration rebuilds it.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 SEARCH_PATH = "pg_catalog, public, pg_temp"
 """Search path of our functions. Where a path does not name pg_temp, PostgreSQL looks for tables there first."""
+NOTHING = "'[purged]', '{}', '[]'"
+"""What a purge leaves of a personal value, in SQL."""
 _AFTER_FROM = re.compile(r"\b(FROM|JOIN) (?=[a-z_]+\b)")
 # bits of pg_trigger.tgtype: https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_trigger.h
 _ROW, _BEFORE = 1, 2
@@ -119,11 +121,27 @@ def _same_body(body: str) -> str:
     )
 
 
-def fixed_columns(name: str, table: str, columns: Sequence[str], *, once: str = "") -> Guard:
-    """Refuses any UPDATE that changes one of `columns`; with `once`, only where that condition on OLD holds."""
-    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns)
-    when = f"({changed})" if not once else f"({once}) AND ({changed})"
-    return refuse(name, table, "UPDATE", when, f"{', '.join(columns)} cannot be changed")
+def fixed_as_said(model: Any, *, purge: str = "FALSE", left: Mapping[str, str] | None = None) -> Iterator[Guard]:
+    """Yield the guards of what the `columns` of `model` say is fixed (milo/columns.py).
+
+    A personal column may become nothing, and that in a purge alone: an UPDATE for which the SQL condition `purge`
+    holds. `left` has, by column, the SQL of what stands in its place then, where that is not the ordinary nothing.
+    """
+    for part in model.columns.fixed:
+        personal = [column for column in part.columns if column in model.columns.personal]
+        changed = [_changed(column) for column in part.columns if column not in personal]
+        for column in personal:
+            nothing = (left or {}).get(column, NOTHING)
+            emptied = f"CAST(NEW.{column} AS TEXT) IN ({nothing}) AND ({purge})"
+            changed.append(f"{_changed(column)} AND NOT ({emptied})")
+        when = " OR ".join(f"({condition})" for condition in changed)
+        message = f"{', '.join(part.columns)} cannot be changed"
+        yield refuse(part.name, model._meta.db_table, "UPDATE", f"({part.once or 'TRUE'}) AND ({when})", message)
+
+
+def _changed(column: str) -> str:
+    # quoted, because some are words of the language, such as "row"
+    return f'NEW."{column}" IS DISTINCT FROM OLD."{column}"'
 
 
 def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
@@ -177,6 +195,15 @@ def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:
     same = (" AND ".join(f"was.{column} = NEW.{column}" for column in key) for key in keys)
     when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE {match})" for match in same)
     return _on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
+
+
+def as_written(prefix: str, table: str, *keys: Sequence[str], partitioned: bool = False) -> tuple[Guard, Guard, Guard]:
+    """Return the guards of a table whose rows are added and never touched again."""
+    return (
+        refuse(f"{prefix}_never_changed", table, "UPDATE", "TRUE", "rows stay as they were written"),
+        no_delete(f"{prefix}_never_deleted", table, partitioned=partitioned),
+        no_replace(f"{prefix}_never_replaced", table, *keys),
+    )
 
 
 def _on_sqlite(guard: Guard) -> Guard:

@@ -7,7 +7,8 @@ class ProjectsConfig(AppConfig):
     verbose_name = _("Projects")
 
     def ready(self) -> None:
-        from projects import access
+        from projects import access, guards
 
         access.declare_rules()
+        guards.declare_guards()
         from projects.api import kinds  # noqa: F401  registers the kinds, whose revisions background work writes too

@@ -16,10 +16,8 @@ from billing.services import archival, bundles
 from billing.services.archival import ARCHIVIST, archive, purge_on
 from billing.services.deliveries import requeue
 from billing.services.holds import set_hold
-from billing.services.pseudonyms import PERSONAL
 from billing.services.purges import PURGER, purge
 from billing.tasks import announce_retention, archive_accounts, purge_accounts
-from milo import audit
 from milo.errors import Invalid, NotFound
 from milo.ledger import seals
 from milo.ledger.models import Salt, Seal
@@ -388,13 +386,3 @@ def test_what_comes_is_announced_30_and_7_days_before_once_each(closed: BillingA
     archive_accounts()
     later = ("2035-12-11", "2035-12-12", "2036-01-03", "2036-01-04", PURGE_DAY)
     assert announced("PurgeComing", *later) == [0, 1, 0, 1, 0]
-
-
-@pytest.mark.once
-def test_whatever_a_purge_takes_from_a_row_it_takes_from_its_past_too() -> None:
-    histories = audit.histories()
-    assert {
-        model
-        for model in PERSONAL
-        if PERSONAL[model] and model is not Notice and not set(PERSONAL[model]) <= set(histories[model].personal)
-    } == set()

@@ -17,12 +17,15 @@ from billing.payment_fields import NUMBERS
 from billing.payment_terms import PaymentTerms
 from milo import audit
 from milo.clock import ledger_time
+from milo.columns import Columns, fixed
 from milo.errors import Cause
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Organization
 
 VERIFIER_UNAVAILABLE = "VerifierUnavailable"
+PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
+"""The condition of an UPDATE that purges an account, in SQL."""
 
 
 class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
@@ -79,18 +82,37 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     expiry_reason = models.CharField(_("expiry of the payment profile"), max_length=60, blank=True, editable=False)
     expiry_since = models.DateTimeField(_("expiry announced at"), null=True, editable=False)
 
-    history = audit.history(
-        personal=(
-            "display_name",
-            "invoice_email_addresses",
-            "tax_registrations",
-            "e_invoicing",
-            "phase_message",
-            "labels",
-            "annotations",
+    columns = Columns.of(
+        fixed("account_identity_fixed", f"{Resource.FIXED} organization_id"),
+        fixed("account_currency_fixed", "currency_code first_ready_at", once="OLD.first_ready_at IS NOT NULL"),
+        # closed is read-only; only reopening and archival move it on
+        fixed(
+            "account_closed_fixed",
+            "display_name currency_code payment_profile invoice_email_addresses country customer_kind"
+            " tax_registrations invoice_language invoice_format e_invoicing data_residency net_days invoice_frequency"
+            " invoice_day_of_month anchor_month business_day_convention discount_percent discount_days penalty_percent"
+            " penalty_grace_days extended_terms_agreed approved_terms first_ready_at generation labels annotations",
+            once="OLD.phase IN ('Closed', 'Archived')",
         ),
-        unrecorded=("managed_fields",),
+        fixed(
+            "account_archived_fixed",
+            "phase phase_reason phase_since closed_at closed_from archived_at",
+            once="OLD.phase = 'Archived'",
+        ),
+        fixed(
+            "account_archive_fixed",
+            "archive_sha256 pseudonymised_on",
+            once=f"OLD.phase = 'Archived' AND NOT ({PURGE})",
+        ),
+        free=(
+            "managed_fields finalizers owner_references phase_message purge_on compliance_reason compliance_message"
+            " compliance_since expiry_reason expiry_since"
+        ),
+        personal=(
+            f"{Resource.PERSONAL} display_name invoice_email_addresses tax_registrations e_invoicing phase_message"
+        ),
     )
+    history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

@@ -13,6 +13,7 @@ from django_fsm import transition
 from billing.models.account import BillingAccount
 from billing.models.edits import REVIEWED, edits
 from milo import audit
+from milo.columns import Columns, fixed
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 
@@ -100,8 +101,20 @@ class ApprovalRequest(PhaseLoading, Resource):
     decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
     comment = models.TextField(_("comment"), blank=True)
 
+    columns = Columns.of(
+        fixed(
+            "approval_identity_fixed",
+            f"{Resource.FIXED} organization_id account_id act justification proposal requester requested_at",
+        ),
+        fixed(
+            "approval_decision_fixed",
+            "reviewed reviewed_hash expires_at phase taken_over_by last_editor editors decider decided_at comment",
+            once="OLD.phase <> 'Pending'",
+        ),
+        free=Resource.FREE,
+        personal=f"{Resource.PERSONAL} justification reviewed comment",
+    )
     history = audit.history(
-        personal=("justification", "comment", "reviewed", "labels", "annotations"),
         unrecorded=("managed_fields",),
         time_line="account",
     )

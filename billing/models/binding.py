@@ -7,6 +7,7 @@ from django_fsm import transition
 
 from billing.models.account import BillingAccount
 from milo import audit
+from milo.columns import Columns, fixed
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
@@ -75,7 +76,17 @@ class BillingAccountBinding(PhaseLoading, Resource):
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
     end_reason = models.CharField(_("end reason"), max_length=60, blank=True, editable=False)
 
-    history = audit.history(personal=("labels", "annotations"), unrecorded=("managed_fields",))
+    # the history of responsibility must not move under a binding, not by SQL either
+    columns = Columns.of(
+        fixed(
+            "binding_identity_fixed",
+            f"{Resource.FIXED} organization_id project_id account_id established_at supersedes_id",
+        ),
+        fixed("binding_end_fixed", "phase ended_at end_reason", once="OLD.phase <> 'Active'"),
+        free=Resource.FREE,
+        personal=Resource.PERSONAL,
+    )
+    history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountBindingQuerySet.as_manager()
     name_constraint = "binding_name_in_organization"
 

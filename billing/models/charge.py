@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
 from milo import audit
+from milo.columns import Columns, fixed
 from milo.decimals import ExactDecimalField
 from milo.kube.models import Resource, ResourceQuerySet
 
@@ -34,7 +35,16 @@ class Charge(Resource):
     settlement_reference = models.CharField(_("settlement reference"), max_length=200, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
-    history = audit.history(personal=("description", "labels", "annotations"), unrecorded=("managed_fields",))
+    columns = Columns.of(
+        fixed(
+            "charge_identity_fixed",
+            f"{Resource.FIXED} organization_id account_id external_id amount currency_code due_date description",
+        ),
+        fixed("charge_settlement_fixed", "settlement_reference settled_at", once="OLD.settled_at IS NOT NULL"),
+        free=Resource.FREE,
+        personal=f"{Resource.PERSONAL} description",
+    )
+    history = audit.history(unrecorded=("managed_fields",))
     objects = ChargeQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
 from milo import audit
+from milo.columns import Columns, fixed
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
@@ -32,8 +33,12 @@ class Hold(models.Model):
     released_at = models.DateTimeField(_("released at"), null=True, blank=True)
     released_by = models.CharField(_("released by"), max_length=200, blank=True)
 
+    columns = Columns.of(
+        fixed("hold_identity_fixed", "id uid account_id type message reason set_at set_by"),
+        fixed("hold_release_fixed", "release_reason released_at released_by", once="OLD.released_at IS NOT NULL"),
+        personal="message reason release_reason",
+    )
     history = audit.history(
-        personal=("message", "reason", "release_reason"),
         organization="account__organization__name",
         time_line="account",
     )

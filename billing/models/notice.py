@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
+from milo.columns import Columns, fixed
 from projects.models import Project
 
 
@@ -67,6 +68,16 @@ class Notice(models.Model):
     delivered_at = models.DateTimeField(_("delivered at"), null=True)
     last_error = models.TextField(_("last error"), blank=True)
 
+    # what was owed to whom, and when it was delivered, is proof that people were told
+    columns = Columns.of(
+        fixed(
+            "notice_identity_fixed",
+            "id uid about channel account_id project_id cause_uid subject_uid recipient language context created_at",
+        ),
+        fixed("notice_delivered_fixed", "phase delivered_at", once="OLD.phase = 'Delivered'"),
+        free="due_at claimed_until attempts last_error",
+        personal="recipient context last_error",
+    )
     objects = NoticeQuerySet.as_manager()
 
     class Meta:

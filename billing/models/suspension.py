@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models.account import BillingAccount
 from billing.reason_codes import ReasonCode
 from milo import audit
+from milo.columns import Columns, fixed
 
 
 class SuspensionQuerySet(models.QuerySet["Suspension"]):
@@ -31,8 +32,15 @@ class Suspension(models.Model):
     resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
     resolved_by = models.CharField(_("resolved by"), max_length=200, blank=True)
 
+    columns = Columns.of(
+        fixed(
+            "suspension_identity_fixed",
+            "id uid account_id reason_code message internal_note payment_profile suspended_at suspended_by",
+        ),
+        fixed("suspension_resolution_fixed", "evidence resolved_at resolved_by", once="OLD.resolved_at IS NOT NULL"),
+        personal="message internal_note evidence",
+    )
     history = audit.history(
-        personal=("message", "internal_note", "evidence"),
         organization="account__organization__name",
         time_line="account",
     )

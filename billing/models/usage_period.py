@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.account import BillingAccount
 from milo import audit
+from milo.columns import Columns
 
 
 class UsageClosing(models.Model):
@@ -19,7 +20,8 @@ class UsageClosing(models.Model):
     closed_by = models.CharField(_("closed by"), max_length=200)
     reason = models.TextField(_("reason"))
 
-    history = audit.history(personal=("reason",), organization="account__organization__name", time_line="account")
+    columns = Columns.of(personal="reason")
+    history = audit.history(organization="account__organization__name", time_line="account")
 
     class Meta:
         verbose_name = _("usage closing")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.services import archival, bundles, retention
-from billing.services.pseudonyms import PERSONAL, PURGED, pseudonym, redact
+from billing.services.pseudonyms import PURGED, personal, pseudonym, redact
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
@@ -76,7 +76,7 @@ def _refuse_early(account: BillingAccount, on: date) -> None:
 
 def _pseudonymise(row: Model) -> bool:
     changed = False
-    for column in PERSONAL[type(row)]:
+    for column in personal(type(row)):
         before = getattr(row, column)
         setattr(row, column, pseudonym(before))
         changed |= getattr(row, column) != before

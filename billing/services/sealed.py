@@ -13,7 +13,6 @@ def seal_tables() -> None:
     register(
         Table(
             Notice,
-            personal=("recipient", "context"),
             organization="account__organization__name",
             unsealed=_DELIVERY,
             subject="account",

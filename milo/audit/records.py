@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 from milo import provenance
 from milo.audit import time_lines
 from milo.audit.acts import Anonymous, is_written
+from milo.columns import Columns
 from milo.phases import PhaseLoading
 
 _histories: dict[type[models.Model], "History"] = {}
@@ -28,10 +29,16 @@ class History(HistoricalRecords):  # type: ignore[misc]
     alarm here: whoever writes past `save_as` is refused before anything has changed.
     """
 
-    personal: tuple[str, ...] = ()
+    said_personal: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
     organization: str = ""
     time_line: str = ""
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The columns that are purged at the end of their retention: of our models those that they say."""
+        columns: Columns | None = getattr(self.cls, "columns", None)
+        return columns.personal if columns else self.said_personal
 
     def model_of(self, tracked: type[models.Model]) -> type[models.Model]:
         """The model of the history rows of `tracked`."""
@@ -169,10 +176,10 @@ def history(
 ) -> History:
     """The history of a model: who (a plain column, so that no deleted user empties it), when, why, and by what right.
 
-    `personal` are the columns that are purged at the end of their retention, `unrecorded` those that change without
-    a history row, `organization` the ORM path to the name of the organization that owns a row, or empty. `time_line`
-    is the foreign key to the row whose time line the history is part of, where that is not the row itself. `kind`,
-    `bases` and `options` are for models of libraries (`milo.audit.libraries`).
+    `unrecorded` are the columns that change without a history row, `organization` the ORM path to the name of the
+    organization that owns a row, or empty. `time_line` is the foreign key to the row whose time line the history is
+    part of, where that is not the row itself. `kind`, `personal`, `bases` and `options` are for models of libraries
+    (`milo.audit.libraries`), which have no `columns`.
     """
     records = kind(
         bases=[*bases, PhaseLoading, Provenance],
@@ -184,7 +191,7 @@ def history(
         history_change_reason_field=models.TextField(),
         **options,
     )
-    records.personal, records.unrecorded = personal, unrecorded
+    records.said_personal, records.unrecorded = personal, unrecorded
     records.organization, records.time_line = organization, time_line
     return records
 

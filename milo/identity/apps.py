@@ -18,7 +18,7 @@ class IdentityConfig(AppConfig):
         access.declare_rules()
         guards.declare_guards()
         log_ins.connect()
-        tables.register(tables.Table(LogIn, personal=("name", "address")))
+        tables.register(tables.Table(LogIn))
         proofs.register(proofs.Proof("passwords", histories.passwords))
         proofs.register(proofs.Proof("second-factors", histories.second_factors))
         from milo.identity import (

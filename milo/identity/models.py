@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from milo import audit, provenance
+from milo.columns import Columns, fixed
 from milo.identity import histories
 
 PREFIX = "milo_"
@@ -36,7 +37,8 @@ class ServiceUser(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="service_user")
     description = models.CharField(_("description"), max_length=200, blank=True)
 
-    history = audit.history(personal=("description",), organization="")
+    columns = Columns.of(fixed("service_user_fixed", "user_id"), free="description", personal="description")
+    history = audit.history(organization="")
 
     class Meta:
         verbose_name = _("service user")
@@ -54,6 +56,10 @@ class PasswordLink(models.Model):
     requested_at = models.DateTimeField(_("requested at"), default=timezone.now)
     used_at = models.DateTimeField(_("used at"), null=True)
 
+    columns = Columns.of(
+        fixed("password_link_fixed", "id user_id requested_by requested_at"),
+        fixed("password_link_used_once", "used_at", once="OLD.used_at IS NOT NULL"),
+    )
     history = audit.history(organization="")
 
     class Meta:
@@ -90,7 +96,14 @@ class ServiceToken(models.Model):
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
 
-    history = audit.history(personal=("description",), unrecorded=("last_used_at",), organization="")
+    # a token that was turned to another user, or lasted longer, would let in whom nobody issued it to
+    columns = Columns.of(
+        fixed("token_fixed", "id user_id hint digest created_at scopes expires_at"),
+        fixed("token_revoked_once", "revoked_at", once="OLD.revoked_at IS NOT NULL"),
+        free="description last_used_at",
+        personal="description",
+    )
+    history = audit.history(unrecorded=("last_used_at",), organization="")
     objects = ServiceTokenQuerySet.as_manager()
 
     # ours, of a random secret: a token in many would look like a card number
@@ -115,6 +128,7 @@ class Identity(models.Model):
     subject = models.CharField(_("subject"), max_length=255, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
+    columns = Columns.of(fixed("identity_fixed", "id user_id issuer subject created_at"))
     history = audit.history(organization="")
 
     class Meta:
@@ -147,6 +161,8 @@ class LogIn(models.Model):
     address = models.CharField(_("network"), max_length=50, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
     request_id = models.CharField(_("request"), max_length=64, blank=True, default=provenance.request_id)
+
+    columns = Columns.of(personal="name address")
 
     class Meta:
         verbose_name = _("log-in")

@@ -16,7 +16,6 @@ class KubeConfig(AppConfig):
         tables.register(
             tables.Table(
                 Change,
-                personal=("manifest", "message"),
                 organization="organization",
                 kept_for=lambda: settings.MILO_CHANGE_LOG_RETENTION,
             )

@@ -1,6 +1,7 @@
 """Guards of the change log and of the counter that numbers it."""
 
 from milo import append_only as guard
+from milo.kube.models import Change
 
 CHANGE, COUNTER = "kube_change", "kube_counter"
 _COMPACTED = (
@@ -14,10 +15,9 @@ _SEALED = (
 
 
 def declare_guards() -> None:
-    columns = "resource_version at type resource organization namespace name uid manifest actor reason message".split()
     guard.declare(
         "kube",
-        guard.fixed_columns("change_fixed", CHANGE, columns),
+        *guard.fixed_as_said(Change),
         *guard.delete_only(
             "change_deleted_once_compacted",
             CHANGE,

@@ -9,6 +9,8 @@ from django.db.models import OuterRef, Q, Subquery, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from milo.columns import Columns, fixed
+
 M = TypeVar("M", bound=models.Model, covariant=True)
 if TYPE_CHECKING:
     _TextField = models.TextField[dict[str, Any], dict[str, Any]]
@@ -60,6 +62,11 @@ class Resource(models.Model):
     generation = models.PositiveIntegerField(_("generation"), default=1, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
+    # what kinds say in their `columns` of those above
+    FIXED = "id uid name created_at"
+    FREE = "labels annotations managed_fields finalizers owner_references generation"
+    PERSONAL = "labels annotations"
+
     managers_stated = False
     """Whether the write at work has said who manages which field; of this instance, and no column."""
     managers_changed = False
@@ -94,6 +101,9 @@ class Counter(models.Model):
 
     value = models.BigIntegerField()
     compacted = models.BigIntegerField(db_default=0, help_text="revisions below this one may be gone")
+
+    # both go forward only (milo/kube/guards.py)
+    columns = Columns.of(free="id value compacted")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="kube_counter_single_row")]
@@ -136,6 +146,14 @@ class Change(models.Model):
     actor = models.CharField(max_length=200)
     reason = models.CharField(max_length=60, blank=True)
     message = models.TextField(blank=True)
+
+    columns = Columns.of(
+        fixed(
+            "change_fixed",
+            "resource_version at type resource organization namespace name uid manifest actor reason message",
+        ),
+        personal="manifest message",
+    )
 
     class Meta:
         indexes = [

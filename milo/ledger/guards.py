@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from milo import append_only as guard
 from milo.audit import histories
+from milo.ledger.models import Redaction, Salt, Seal
 from milo.ledger.tables import MESSAGE, Table, all_tables
 
 SEAL, SALT, REDACTION = "ledger_seal", "ledger_salt", "ledger_redaction"
-_SEALED = ["number", "at", "previous", "tables", "digest", "key_id", "signature", "leaves"]
 _REDACTED = f'EXISTS (SELECT 1 FROM {REDACTION} r WHERE r."table" = \'%s\' AND r."row" = OLD.history_id)'
 
 
@@ -15,11 +15,10 @@ def declare_guards() -> None:
     """Guards of the ledger's own tables, and of the history of every model that keeps one."""
     guard.declare(
         "ledger",
-        guard.fixed_columns("seal_fixed", SEAL, _SEALED),
-        guard.fixed_columns("seal_handover_fixed", SEAL, ["handed_over_at"], once="OLD.handed_over_at IS NOT NULL"),
+        *guard.fixed_as_said(Seal),
         guard.no_delete("seal_never_deleted", SEAL),
         guard.no_replace("seal_never_replaced", SEAL, ["number"], ["digest"]),
-        guard.fixed_columns("salt_fixed", SALT, ["subject", "key"]),
+        *guard.fixed_as_said(Salt),
         # without its salt, a value that is still there could not be proven any more
         *guard.delete_only(
             "salt_deleted_in_redaction",
@@ -28,9 +27,7 @@ def declare_guards() -> None:
             "a salt goes with the personal values of its subject only",
         ),
         guard.no_replace("salt_never_replaced", SALT, ["subject"]),
-        guard.fixed_columns(
-            "redaction_fixed", REDACTION, ["id", '"table"', '"row"', "subject", "digests", "at", "actor", "why"]
-        ),
+        *guard.fixed_as_said(Redaction),
         guard.no_delete("redaction_never_deleted", REDACTION),
         guard.no_replace("redaction_never_replaced", REDACTION, ["id"], ['"table"', '"row"']),
         *(made for table in all_tables() if table.history for made in _of_history(table)),
@@ -42,7 +39,7 @@ def _of_history(table: Table) -> Iterator[guard.Guard]:
     columns = [str(column.column) for column in table.model._meta.concrete_fields]
     changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns if column not in personal)
     # a redaction leaves of a personal value that there was one, of a message nothing
-    left = dict.fromkeys(personal, "'[purged]', '{}', '[]'") | {MESSAGE: "''"}
+    left = dict.fromkeys(personal, guard.NOTHING) | {MESSAGE: "''"}
     kept = [
         f"NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ({left[column]})"
         for column in personal

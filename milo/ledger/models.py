@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from milo.columns import Columns, fixed
+
 
 class Seal(models.Model):
     """A link of the chain: digests of every row written since the one before.
@@ -22,6 +24,11 @@ class Seal(models.Model):
     leaves = models.BinaryField()
     handed_over_at = models.DateTimeField(_("handed over at"), null=True)
 
+    columns = Columns.of(
+        fixed("seal_fixed", "number at previous tables digest key_id signature leaves"),
+        fixed("seal_handover_fixed", "handed_over_at", once="OLD.handed_over_at IS NOT NULL"),
+    )
+
     class Meta:
         verbose_name = _("seal")
         verbose_name_plural = _("seals")
@@ -40,6 +47,8 @@ class Salt(models.Model):
     subject = models.CharField(max_length=100, primary_key=True)
     key = models.BinaryField()
 
+    columns = Columns.of(fixed("salt_fixed", "subject key"))
+
     def __str__(self) -> str:
         return self.subject
 
@@ -54,6 +63,8 @@ class Redaction(models.Model):
     at = models.DateTimeField()
     actor = models.CharField(max_length=200)
     why = models.TextField()
+
+    columns = Columns.of(fixed("redaction_fixed", "id table row subject digests at actor why"))
 
     class Meta:
         constraints = [

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 
 from milo import audit
+from milo.columns import Columns
 from milo.ledger.models import Redaction
 
 MESSAGE = "history_change_message"
@@ -26,7 +27,6 @@ class Table:
     """
 
     model: type[models.Model]
-    personal: tuple[str, ...] = ()
     organization: str = ""
     kept_for: Callable[[], timedelta] | None = None
     recorded: type[models.Model] | None = None
@@ -38,6 +38,14 @@ class Table:
     def columns(self) -> "list[models.Field[Any, Any]]":
         """The columns that are sealed."""
         return [column for column in self.model._meta.concrete_fields if column.column not in self.unsealed]
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The columns of which the chain has a digest alone: those that the model says, and a history's message."""
+        if self.recorded:
+            return (*audit.histories()[self.recorded].personal, MESSAGE)
+        said: Columns | None = getattr(self.model, "columns", None)
+        return tuple(column for column in said.personal if column not in self.unsealed) if said else ()
 
     @property
     def subject_path(self) -> str:
@@ -81,7 +89,6 @@ def all_tables() -> tuple[Table, ...]:
     histories = (
         Table(
             records.model_of(model),
-            personal=(*records.personal, MESSAGE),
             organization=records.organization,
             recorded=model,
             unrecorded=records.unrecorded,

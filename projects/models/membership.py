@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from milo import audit
+from milo.columns import Columns, fixed
 from projects.models.organization import Organization
 
 
@@ -20,6 +21,7 @@ class Membership(models.Model):
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
     role = models.CharField(_("role"), max_length=20, choices=Role.choices)
 
+    columns = Columns.of(fixed("membership_fixed", "id user_id organization_id role"))
     history = audit.history()
 
     class Meta:

@@ -3,6 +3,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from milo import audit
+from milo.columns import Columns, fixed
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 
@@ -17,9 +18,13 @@ class Organization(PhaseLoading, Resource):
     display_name = models.CharField(_("display name"), max_length=200, blank=True)
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
 
-    history = audit.history(
-        personal=("display_name", "labels", "annotations"), unrecorded=("managed_fields",), organization="name"
+    # a namespace that changed its name would take the ledger of its projects with it
+    columns = Columns.of(
+        fixed("organization_identity_fixed", Resource.FIXED),
+        free=f"{Resource.FREE} display_name phase",
+        personal=f"{Resource.PERSONAL} display_name",
     )
+    history = audit.history(unrecorded=("managed_fields",), organization="name")
     objects = ResourceQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {"display_name": "spec.displayName"}

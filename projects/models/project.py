@@ -5,6 +5,7 @@ from django_fsm import transition
 
 from milo import audit
 from milo.clock import ledger_time
+from milo.columns import Columns, fixed
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models.organization import Organization
@@ -39,9 +40,14 @@ class Project(PhaseLoading, Resource):
     phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
     phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
 
-    history = audit.history(
-        personal=("display_name", "contact_email_addresses", "labels", "annotations"), unrecorded=("managed_fields",)
+    columns = Columns.of(
+        fixed("project_identity_fixed", f"{Resource.FIXED} organization_id"),
+        # an archived project stays archived, for ever
+        fixed("project_archived_fixed", "phase phase_since", once="OLD.phase = 'Archived'"),
+        free=f"{Resource.FREE} display_name contact_email_addresses",
+        personal=f"{Resource.PERSONAL} display_name contact_email_addresses",
     )
+    history = audit.history(unrecorded=("managed_fields",))
     objects = ProjectQuerySet.as_manager()
 
     manifest_paths = Resource.manifest_paths | {

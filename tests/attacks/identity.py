@@ -11,6 +11,7 @@ from milo.identity.identities import link
 from milo.identity.models import PasswordLink, ServiceUser
 from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
+from milo.identity.tokens import revoke_token
 from tests import make
 from tests.attacks.machinery import A_KEY, SQLITE, Attack, changes, execute, replacements
 
@@ -30,6 +31,8 @@ class World:
         request_link(person, actor=make.PLATFORM)
         set_by_link(person, "correct horse battery")
         self.link = PasswordLink.objects.get()
+        self.token, self.revoked = (make.a_token(person)[0] for _ in range(2))
+        revoke_token(self.revoked.pk, actor=make.PLATFORM)
         # PostgreSQL truncates no table whose deferred checks are still to come
         connection.check_constraints()
 
@@ -63,6 +66,19 @@ ATTACKS: dict[str, list[Attack]] = {
         created_at=F("created_at") - timedelta(hours=1),
     ),
     "identity_never_replaced": replacements("identity", ("id",), ("issuer", "subject")),
+    "token_fixed": changes(
+        "token",
+        id=1_000_000,
+        user=lambda w: w.stranger,
+        hint="milo_forged",
+        digest="0" * 64,
+        created_at=F("created_at") - timedelta(hours=1),
+        scopes=["projects"],
+        expires_at=F("expires_at") + timedelta(days=365),
+    ),
+    "token_revoked_once": changes("revoked", revoked_at=None),
+    "token_never_deleted": gone("identity_servicetoken"),
+    "token_never_replaced": replacements("token", ("id",), ("digest",)),
     "service_user_fixed": [change("user_id = (SELECT max(id) FROM auth_user)", "identity_serviceuser")],
     "service_user_never_deleted": gone("identity_serviceuser"),
     "service_user_never_replaced": [again("identity_serviceuser", "user_id")],

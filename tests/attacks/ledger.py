@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
+from billing.services.projects import archive_project
 from milo.kube.models import Counter
 from projects.models import Membership
 from tests import make
@@ -33,6 +34,7 @@ class World:
     def __init__(self) -> None:
         self.organization, self.other = make.an_organization(), make.an_organization()
         self.project, self.unbound = make.a_project(self.organization), make.a_project(self.organization)
+        self.archived = archive_project(make.a_project(self.organization).pk, actor=make.PLATFORM)
         self.theirs, self.their_account = make.a_project(self.other), make.a_ready_account(self.other)
         self.empty = make.an_organization()
         self.before, self.payer = (make.a_ready_account(self.organization) for _ in range(2))
@@ -206,6 +208,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "project_identity_fixed": changes(
         "project", id=1_000_000, uid=uuid.uuid4(), name="renamed", organization=lambda w: w.other, created_at=BEFORE
     ),
+    "project_archived_fixed": changes("archived", phase="Active", phase_since=BEFORE),
     "project_never_deleted": deletions("unbound", "binding_never_deleted"),
     "project_never_replaced": replacements("project", ("id",), ("uid",), ("name",)),
     "project_known_phase": changes("unbound", phase="Imaginary"),

@@ -1,0 +1,72 @@
+"""Guards of bindings: one payer at every instant, without a gap, for ever."""
+
+from collections.abc import Iterator
+
+from billing.models import BillingAccountBinding
+from milo.append_only import Guard, fixed_as_said, no_delete, no_replace, postgresql_constraint, refuse
+
+TABLE = BillingAccountBinding._meta.db_table
+_PAIR = (
+    "SELECT 1 FROM projects_project p CROSS JOIN billing_billingaccount a"
+    " WHERE p.id = NEW.project_id AND a.id = NEW.account_id"
+)
+_OF_ONE_ORGANIZATION = (
+    f"EXISTS ({_PAIR} AND p.organization_id = NEW.organization_id AND a.organization_id = NEW.organization_id)"
+)
+_READY = f"EXISTS ({_PAIR} AND p.phase = 'Active' AND a.phase = 'Ready')"
+_STARTS_BEFORE_PREVIOUS_ENDED = (
+    f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.project_id = NEW.project_id"
+    " AND (was.ended_at IS NULL OR was.ended_at > NEW.established_at))"
+)
+_LEAVES_A_GAP = (
+    f"NEW.supersedes_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {TABLE} was WHERE was.id = NEW.supersedes_id"
+    " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
+)
+
+
+def guards() -> Iterator[Guard]:
+    """Yield what the database refuses of bindings."""
+    yield from fixed_as_said(BillingAccountBinding)
+    yield no_delete("binding_never_deleted", TABLE)
+    yield no_replace("binding_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"], ["supersedes_id"])
+    yield refuse(
+        "binding_one_organization",
+        TABLE,
+        "INSERT",
+        f"NOT {_OF_ONE_ORGANIZATION}",
+        "project and account belong to different organizations",
+    )
+    yield refuse(
+        "binding_needs_ready",
+        TABLE,
+        "INSERT",
+        f"NOT {_READY}",
+        "the project is not Active or the account not Ready",
+    )
+    yield from _without_gap_or_overlap()
+
+
+def _without_gap_or_overlap() -> Iterator[Guard]:
+    # no gap is filled afterwards: responsibility only ever goes forward
+    yield refuse(
+        "binding_follows_previous",
+        TABLE,
+        "INSERT",
+        _STARTS_BEFORE_PREVIOUS_ENDED,
+        "starts before the previous binding of the project ended",
+    )
+    # no instant between two payers, not by SQL either
+    yield refuse(
+        "binding_continues_superseded",
+        TABLE,
+        "INSERT",
+        _LEAVES_A_GAP,
+        "does not start where the binding that it supersedes ended",
+    )
+    # int8range, because the extension btree_gist is not everywhere
+    yield postgresql_constraint(
+        "binding_no_overlap",
+        TABLE,
+        "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&,"
+        " tstzrange(established_at, ended_at) WITH &&)",
+    )

@@ -1,0 +1,27 @@
+"""Guards of usage that was given to a payer afterwards."""
+
+from collections.abc import Iterator
+
+from billing.models import UsageAssignment
+from milo.append_only import Guard, as_written, postgresql_constraint, refuse
+
+TABLE = UsageAssignment._meta.db_table
+
+
+def guards() -> Iterator[Guard]:
+    """Yield what the database refuses of assignments: no usage belongs to two accounts."""
+    yield from as_written("usage_assignment", TABLE, ["id"], ["request_id"])
+    yield refuse(
+        "usage_assignment_given_once",
+        TABLE,
+        "INSERT",
+        f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.project_id = NEW.project_id"
+        " AND was.starts_at < NEW.ends_at AND was.ends_at > NEW.starts_at)",
+        "usage of this span is assigned already",
+    )
+    # two at once do not see each other
+    yield postgresql_constraint(
+        "usage_assignment_no_overlap",
+        TABLE,
+        "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&, tstzrange(starts_at, ends_at) WITH &&)",
+    )

@@ -1,0 +1,23 @@
+"""Guards of sums of usage: what was reported for a closed month stays as reported, rebuilds included."""
+
+from collections.abc import Iterator
+
+from billing.models import UsageRollup
+from milo.append_only import Guard, refuse
+
+TABLE = UsageRollup._meta.db_table
+_EVENTS = {"INSERT": ("added", "NEW"), "UPDATE": ("changed", "OLD", "NEW"), "DELETE": ("deleted", "OLD")}
+
+
+def guards() -> Iterator[Guard]:
+    """Yield the guards that keep a figure of a closed month from being added, changed and deleted."""
+    for event, (word, *rows) in _EVENTS.items():
+        closed = " OR ".join(map(_closed, rows))
+        yield refuse(f"usage_closed_figure_{word}", TABLE, event, closed, "the month is closed")
+
+
+def _closed(row: str) -> str:
+    return (
+        "EXISTS (SELECT 1 FROM billing_usageclosing c"
+        f" WHERE c.account_id = {row}.account_id AND c.opens_on > {row}.billed_in)"
+    )
