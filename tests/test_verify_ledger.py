@@ -253,8 +253,9 @@ def sealed_before(settings: Any, tmp_path: Path) -> None:
         for row, made in zip(was["rows"], serializers.deserialize("python", was["rows"]), strict=True):
             if MESSAGE in {column.name for column in made.object._meta.fields}:
                 # as the migration does (milo/audit/operations.py)
-                reason, _colon, message = made.object.history_change_reason.partition(": ")
-                made.object.history_change_reason, made.object.history_change_message = reason, message
+                past: Any = made.object
+                reason, _colon, message = past.history_change_reason.partition(": ")
+                past.history_change_reason, past.history_change_message = reason, message
             if isinstance(made.object, Change):
                 # Django would make a text of Python of it
                 made.object.manifest = row["fields"]["manifest"]
