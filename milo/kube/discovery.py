@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable
-from importlib.metadata import version as package_version
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from milo import __version__
 from milo.errors import NotFound
 from milo.kube import apiextensions
 from milo.kube.endpoints import all_endpoints
@@ -139,7 +139,7 @@ def version_info() -> dict[str, str]:
     return {
         "major": major,
         "minor": minor,
-        "gitVersion": f"v{major}.{minor}.0+milo.{package_version('django')}",
+        "gitVersion": f"v{major}.{minor}.0+milo.{__version__}",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

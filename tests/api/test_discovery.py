@@ -1,5 +1,6 @@
 import pytest
 
+import milo
 from tests.api.client import Api
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -13,7 +14,7 @@ GROUPS = [
 def test_anybody_may_ask_for_the_version(db: None, path: str) -> None:
     version = Api().get(path).done()
     assert (version["major"], version["minor"]) == ("1", "34")
-    assert version["gitVersion"].startswith("v1.34.0+milo.")
+    assert version["gitVersion"] == f"v1.34.0+milo.{milo.__version__}"
     assert version.keys() == {
         "major", "minor", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"
     }  # fmt: skip
