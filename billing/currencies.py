@@ -1,4 +1,4 @@
-"""The currencies an account may have: ISO 4217 without funds, metals and test codes (compliance.md, "Currencies")."""
+"""The currencies of accounts: ISO 4217 less funds, metals and test codes (docs/compliance.md, "Currencies")."""
 
 from iso4217 import Currency
 

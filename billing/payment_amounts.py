@@ -1,4 +1,4 @@
-"""What early and late payment is worth under given terms (compliance.md, "Conventions"). Exact decimals throughout."""
+"""The worth of early and late payment, in exact decimals (docs/compliance.md, "Conventions")."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

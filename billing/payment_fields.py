@@ -32,7 +32,7 @@ class PaymentField:
 
     `form` tells what is wrong with a value of that type, or nothing. A field that `holds_account_number` by its nature,
     and a value that `is_number` of a kind of its own, are not searched for card numbers, of which one in ten would be
-    one (compliance.md, "Card numbers").
+    one (docs/compliance.md, "Card numbers").
     """
 
     form: forms.Form = forms.anything

@@ -1,4 +1,4 @@
-"""When invoices are made and payable under given terms (compliance.md, "Conventions").
+"""When invoices are made and payable under given terms (docs/compliance.md, "Conventions").
 
 Days are calendar dates in the calendar of the invoice, without a time zone. A business day is any that is not of the
 weekend: public holidays differ by place and bank and are out of scope.

@@ -1,4 +1,4 @@
-"""Payment terms of an account (enhancement.md, "Payment Terms Structure"; compliance.md, "Conventions")."""
+"""Payment terms of an account (docs/compliance.md, "Conventions")."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

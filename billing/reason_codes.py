@@ -1,4 +1,4 @@
-"""Why an account is suspended, and the evidence that resolves it (compliance.md, "Suspension reason codes")."""
+"""Why an account is suspended, and the evidence that resolves it (docs/compliance.md, "Suspension reason codes")."""
 
 from dataclasses import dataclass
 

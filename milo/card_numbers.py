@@ -1,4 +1,4 @@
-"""Card numbers are never accepted, nowhere (compliance.md, "Card numbers")."""
+"""Card numbers are never accepted, nowhere (docs/compliance.md, "Card numbers")."""
 
 import re
 import unicodedata

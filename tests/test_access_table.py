@@ -10,7 +10,7 @@ from milo.kube.kinds import all_kinds
 from projects.access import PLATFORM_ROLES
 from projects.models import Membership
 
-PAGE = Path(__file__).parent.parent / "docs" / "access.md"
+PAGE = Path(__file__).parent.parent / "docs/access.md"
 VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
 
 

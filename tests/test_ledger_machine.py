@@ -27,7 +27,7 @@ from projects.models import Organization, Project
 from tests import make, verifiers
 from tests.ledger import nothing_changes, refused
 
-# design.md, section 3
+# docs/architecture.md, "Phases"
 LEGAL = {
     BillingAccount: {
         ("Provisioning", "Incomplete"),

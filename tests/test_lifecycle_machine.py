@@ -38,7 +38,7 @@ LONG_TERMS = {"netDays": 90, "invoiceFrequency": "Quarterly", "invoiceDayOfMonth
 # what a person would ask for, as most other requests are refused
 FITTING = {"Ready": "Close", "Suspended": "Reactivate", "Closed": "Reopen"}
 NO: dict[str, Callable[..., Any]] = {"reject": reject, "withdraw": withdraw}
-# design.md, section 3: the phases between which an approved request moves an account
+# docs/architecture.md, "Phases": the phases between which an approved request moves an account
 EFFECTS = {
     "Close": {("Ready", "Closed"), ("Suspended", "Closed"), ("Incomplete", "Closed")},
     "Reactivate": {("Suspended", "Ready")},

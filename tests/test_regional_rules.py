@@ -30,7 +30,7 @@ GERMAN = Preferences(country="DE", tax_registrations=(TaxRegistration("DE", "DE1
 XRECHNUNG = replace(GERMAN, e_invoicing=EInvoicing("XRECHNUNG"))
 EURO: dict[str, Any] = {"currency_code": "EUR"}
 DEFAULT_NUMBERS = {country: data().tax_numbers[country][0] for country in data().jurisdictions}
-# each mandate that binds, by the rules of compliance.md, "Findings that shape the model"
+# each mandate that binds, by docs/compliance.md, "Domestic mandates"
 BINDING = [
     mandate
     for country, mandates in data().mandates.items()

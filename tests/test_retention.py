@@ -29,7 +29,7 @@ from tests.ledger import assert_history_explains, everything, nothing_changes, r
 from tests.retention import SECRETS, Failing, a_closed_account, noon, part, store, stored
 
 pytestmark = pytest.mark.django_db
-# compliance.md: Argentina asks for 10 years from the day of the record, here the closure on 2026-01-10
+# docs/compliance.md, "Examples": Argentina asks for 10 years from the day of the record, here the closure on 2026-01-10
 PURGE_DAY, DAY_BEFORE = "2036-01-11", "2036-01-10"
 
 

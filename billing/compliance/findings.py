@@ -24,7 +24,7 @@ class Confidence(StrEnum):
 
 
 def error_if(firm: bool) -> Severity:
-    """A rule that is not firm (confidence L, or no source) warns and never rejects (compliance.md, finding 5)."""
+    """Return the severity of a fault: a soft rule warns (docs/compliance.md, "Firm and soft rules")."""
     return Severity.ERROR if firm else Severity.WARNING
 
 

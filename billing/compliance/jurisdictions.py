@@ -104,6 +104,6 @@ class Jurisdiction:
         return self.confidences.get(group)
 
     def firm(self, group: Group) -> bool:
-        """Whether a rule from this group may reject, and not only warn (compliance.md, finding 5)."""
+        """Whether a rule from this group may reject, and not only warn (docs/compliance.md, "Firm and soft rules")."""
         known = self.confidence(group)
         return known is not None and known is not Confidence.LOW and group not in self.unsourced and bool(self.sources)

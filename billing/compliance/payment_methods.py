@@ -48,7 +48,7 @@ class PaymentMethod:
 
     @property
     def firm(self) -> bool:
-        """Whether a rule from this row may reject, and not only warn (compliance.md, finding 5)."""
+        """Whether a rule from this row may reject, and not only warn (docs/compliance.md, "Firm and soft rules")."""
         return self.confidence is not Confidence.LOW and bool(self.source)
 
     @property

@@ -1,5 +1,6 @@
-"""How long records are kept: the longest that any country asks of whoever keeps the books (compliance.md, finding 3).
+"""How long records are kept: as long as any country asks of whoever keeps the books.
 
+Source: docs/compliance.md, "Residency and retention".
 The law says how long at least, so that where a start is not known to the day, the latest that it may be counts.
 """
 

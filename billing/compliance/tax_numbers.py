@@ -55,7 +55,7 @@ class TaxNumber:
 
     @property
     def firm(self) -> bool:
-        """Whether a wrong number may be refused, and not only warned of (compliance.md, finding 5)."""
+        """Whether a wrong number may be refused, and not only warned of (docs/compliance.md, "Firm and soft rules")."""
         return self.confidence is not Confidence.LOW
 
     def base(self, number: str) -> str:

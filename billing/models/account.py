@@ -197,7 +197,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         return kept.anchored(self.first_ready_at.date())
 
     def missing(self) -> list[Cause]:
-        """A cause for each thing the account lacks before it can be Ready (enhancement.md, "Account Creation")."""
+        """A cause for each thing the account lacks before it can be Ready."""
         found = [] if self.currency_code else [Cause.required("spec.currencyCode")]
         found += self.payment_terms.missing() + self.unapproved(self.payment_terms)
         if not self.payment_profile:

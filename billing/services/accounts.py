@@ -1,4 +1,4 @@
-"""Acts on billing accounts up to Ready (design.md, section 3)."""
+"""Actions on billing accounts up to Ready (docs/architecture.md, "Phases")."""
 
 from dataclasses import replace
 from datetime import date

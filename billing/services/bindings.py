@@ -53,9 +53,8 @@ def bind(
     """Make `account` the payer of `project` from now on; both are names, `name` is the binding's.
 
     The binding that was active is superseded in the same transaction and ends at the very instant the new
-    one is established. Raises `Forbidden`, `AlreadyExists`, and `Invalid` with every broken rule at once
-    (enhancement.md, "Binding Creation and Validation"): project missing, archived or of another organization,
-    account missing, not Ready, or the payer already.
+    one is established. Raises `Forbidden`, `AlreadyExists`, and `Invalid` with every broken rule at once: project
+    missing, archived or of another organization, account missing, not Ready, or the payer already.
     """
     actor.require("create", BINDINGS, organization_id)
     if causes := name_causes(name) + metadata.causes():

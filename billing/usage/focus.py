@@ -1,7 +1,7 @@
 """Rows of the FinOps Open Cost and Usage Specification 1.2: https://focus.finops.org/focus-specification/v1-2/
 
 Every column that it makes mandatory or recommends, and of its conditional ones those whose condition holds here.
-Nothing is priced here, so the four costs are null, against the specification; docs/decisions.md says why.
+Nothing is priced here, so the four costs are null, against the specification; docs/decisions/0055-focus.md says why.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-# unfold's Alpine evaluates its attributes and htmx adds a style element (traps.md); no script stands in a page
+# unfold's Alpine evaluates its attributes and htmx adds a style element (docs/traps.md); no script stands in a page
 POLICY = "; ".join(
     [
         "default-src 'self'",

@@ -27,7 +27,7 @@ def _is_key(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-# simple-history reverts a row on POST even for those who may only view (traps.md)
+# simple-history reverts a row on POST even for those who may only view (docs/traps.md)
 @method_decorator(require_safe, name="history_view")
 @method_decorator(require_safe, name="history_form_view")
 class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):

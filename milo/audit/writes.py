@@ -91,7 +91,7 @@ def _why_causes(why: str) -> list[Cause]:
 
 
 def refuse_texts(row: models.Model, why: str = "") -> None:
-    """Raise `Invalid` naming every text of `row` that holds a card number (compliance.md) or cannot be stored.
+    """Raise `Invalid` naming every text of `row` that holds a card number or cannot be stored.
 
     Not searched for card numbers are the model's `opaque_columns`, which its service searches by finer rules or which
     repeat what another row holds, and its `unsearched_paths`: a pattern of the paths in a manifest of what has check

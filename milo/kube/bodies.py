@@ -114,7 +114,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    """JSON's scalars only: `NO` stays a country and `12:30:00` a time (traps.md)."""
+    """JSON's scalars only: `NO` stays a country and `12:30:00` a time (docs/traps.md)."""
     if not event.implicit[0]:
         return event.value
     if event.value in _CONSTANTS:

@@ -31,7 +31,7 @@ def condition(
 
 
 def without_empty(value: dict[str, Any]) -> dict[str, Any]:
-    """Empty fields are left out, never null (kubernetes-api.md, "Shapes"); False and 0 are values."""
+    """Leave out empty fields: they are never null. False and 0 are values (docs/kubernetes-api.md, "Shapes")."""
     return {key: item for key, item in value.items() if item is not None and item != "" and item != {} and item != []}
 
 

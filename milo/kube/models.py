@@ -28,7 +28,8 @@ class ResourceQuerySet(models.QuerySet[M]):
     def locked(self) -> Self:
         """Rows locked until the transaction ends, by primary key so that two acts never wait in a circle.
 
-        `FOR NO KEY UPDATE` of the row itself: `FOR KEY SHARE` would let a close race a bind (design.md, section 1).
+        `FOR NO KEY UPDATE` of the row itself: `FOR KEY SHARE` would let a close race a bind
+        (docs/architecture.md, "Lock order").
         """
         return self.order_by("pk").select_for_update(no_key=True, of=("self",))
 
@@ -96,7 +97,7 @@ class Resource(models.Model):
 class Counter(models.Model):
     """The one number that orders all changes. Its row is locked from the numbering of an act to its commit.
 
-    A sequence would let a watcher that reads "after N" lose 446 of 1,600 events (traps.md).
+    A sequence would let a watcher that reads "after N" lose 446 of 1,600 events (docs/traps.md).
     """
 
     value = models.BigIntegerField()

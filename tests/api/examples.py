@@ -1,4 +1,4 @@
-"""The three examples of the specification, as manifests, all of one organization (design.md, section 2)."""
+"""The three examples of the specification, as manifests, all of one organization (docs/architecture.md, "Names")."""
 
 from copy import deepcopy
 from typing import Any

@@ -28,7 +28,7 @@ def a_seller(mandate: Mandate) -> PlatformSettings:
 
 
 def binds(mandate: Mandate) -> bool:
-    """compliance.md, finding 1, of a domestic supply on a day when the row is in force."""
+    """docs/compliance.md, "Domestic mandates": of a domestic supply on a day when the row is in force."""
     return (
         mandate.status == "LAW"
         and mandate.scope in ("B2B_DOMESTIC", "ALL_DOMESTIC")
@@ -37,7 +37,7 @@ def binds(mandate: Mandate) -> bool:
 
 
 def is_firm(mandate: Mandate) -> bool:
-    """compliance.md, finding 5."""
+    """docs/compliance.md, "Firm and soft rules"."""
     return mandate.sourced and data().jurisdictions[mandate.country][0].firm(Group.EINVOICE)
 
 

@@ -24,7 +24,7 @@ def on(*texts: str) -> list[date]:
     return [date.fromisoformat(text) for text in texts]
 
 
-# compliance.md, "Examples"
+# docs/compliance.md, "Examples"
 @pytest.mark.parametrize(
     ("terms", "after", "expected"),
     [

@@ -14,7 +14,7 @@ from tests.compliance.facts import TODAY, facts, found
 days = st.dates(date(1900, 1, 1), date(2200, 1, 1))
 
 
-# compliance.md, "Examples"
+# docs/compliance.md, "Examples"
 def test_a_german_voucher_is_kept_8_years_from_the_end_of_its_year() -> None:
     germany = data().jurisdictions["DE"][0]
     assert germany.retention_years == 8

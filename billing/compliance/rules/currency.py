@@ -11,7 +11,7 @@ from billing.compliance.findings import Confidence, Finding, Severity
 from billing.currencies import ALLOWED
 
 FIELD = "spec.currencyCode"
-# the edition of the list in force (compliance.md, "Currencies")
+# the edition of the list in force (docs/compliance.md, "Currencies")
 EDITION = date(2026, 1, 1)
 
 

@@ -1,4 +1,4 @@
-"""E-invoice mandates (compliance.md, finding 1): they bind domestic supplies, and inform about anything else."""
+"""E-invoice mandates bind domestic supplies, and inform about others (docs/compliance.md, "Domestic mandates")."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,7 +1,7 @@
 """Where billing data are kept: what the customer asks for, and what the countries of both sides allow.
 
 Residency binds whoever keeps the books, so that each country has its say and the strictest prevails
-(compliance.md, finding 3).
+(docs/compliance.md, "Residency and retention").
 """
 
 from collections.abc import Iterator

@@ -133,7 +133,7 @@ def _sent(operations: list[Schema], schemas: Schema) -> set[str]:
 
 
 def _close(schema: Schema) -> None:
-    """Unknown fields are refused, and a field that is null is as one that is not there (kubernetes-api.md)."""
+    """Refuse unknown fields, and take null for a field that is left out (docs/kubernetes-api.md, "Shapes")."""
     schema.setdefault("additionalProperties", False)
     for key, item in schema.get("properties", {}).items():
         if key not in schema.get("required", ()):
