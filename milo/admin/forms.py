@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db import models
+from django.utils.translation import gettext as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
@@ -18,7 +19,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from milo.admin.masking import MaskedErrors
+from milo.admin.masking import MaskedErrors, is_masked
 from milo.errors import Cause, Refused
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -32,6 +33,13 @@ class ActForm(forms.Form):
     def __init__(self, *args: Any, row: models.Model | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
         self.row = row
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what was shown with stars after a refusal: saved, it would stand in the place of a number."""
+        values = super().clean() or {}
+        for name in [name for name, value in values.items() if is_masked(value)]:
+            self.add_error(name, _("Type this again: what looked like a card number was replaced by stars."))
+        return values
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal: each cause at its field where the form has one, else above the form."""

@@ -51,6 +51,9 @@ def finish(request: HttpRequest, by: Provider, callback: str) -> tuple[dict[str,
     claims = oidc.claims_of(token, replace(by, audience=by.client_id))
     if not constant_time_compare(pending["nonce"], str(claims.get("nonce", ""))):
         raise AuthenticationFailed("the token is of another log-in")
+    if claims.get("azp", by.client_id) != by.client_id:
+        # OpenID Connect Core 3.1.3.7: one of several audiences, and not the one that it was made for
+        raise AuthenticationFailed("the token was made for another client")
     return claims, pending["wanted"]
 
 

@@ -18,6 +18,7 @@ from milo.settings.oidc import Provider
 # a secret that both sides know, or none at all, would let anybody make tokens
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 REQUIRED = ("exp", "iss", "aud", "sub")
+DATES = ("exp", "nbf", "iat")
 LONGEST_TOKEN = 16384
 
 
@@ -84,7 +85,15 @@ def claims_of(token: str, by: Provider) -> dict[str, Any]:
             leeway=by.clock_skew_seconds,
             options={"require": list(REQUIRED)},
         )
+        _require_dates(claims)
         return claims
     except (jwt.PyJWTError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         # whoever sends a token makes its header, and the provider's users fill in many a claim
         raise AuthenticationFailed("the token is not valid") from error
+
+
+def _require_dates(claims: dict[str, Any]) -> None:
+    """Raise `ValueError` for a date that is no number (RFC 7519, section 2, NumericDate): PyJWT reads texts too."""
+    for name in DATES:
+        if name in claims and type(claims[name]) not in (int, float):
+            raise ValueError(f"{name} is no number")

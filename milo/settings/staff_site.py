@@ -22,6 +22,7 @@ AXES_USERNAME_CALLABLE = "milo.admin.lockout.counted_name"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 MESSAGE_STORAGE = "milo.admin.masking.MaskedMessages"
+FORM_RENDERER = "milo.admin.masking.MaskedRenderer"
 # who has set up an authenticator is asked for a one-time password whatever these say
 MILO_SECOND_FACTOR_STAFF = environment.access.second_factor_staff
 MILO_SECOND_FACTOR_APPROVERS = environment.access.second_factor_approvers

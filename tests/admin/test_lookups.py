@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
@@ -60,3 +61,41 @@ def test_no_list_answers_a_lookup_that_its_filters_and_search_do_not_name(model:
 )
 def test_secrets_are_not_guessed_letter_by_letter(path: str, lookup: str, root: Client) -> None:
     assert root.get(f"/admin/{path}/", {lookup: "p"}).status_code == 400
+
+
+LISTS = [
+    pytest.param(list_of(model), model_admin, id=model.__name__) for model, model_admin in admin.site._registry.items()
+]
+
+
+@pytest.mark.parametrize(("address", "model_admin"), LISTS)
+@pytest.mark.parametrize("number", ["9" * 19, "\u0669" * 30, "1," + "9" * 5000])
+def test_a_number_beyond_every_key_is_refused(address: str, model_admin: Any, number: str, root: Client) -> None:
+    asked = [
+        (item if isinstance(item, str) else item[0]) for item in model_admin.list_filter if not isinstance(item, type)
+    ]
+    for name in {"pk", *asked}:
+        for lookup in ("", "__id__exact", "__in"):
+            assert root.get(address, {f"{name}{lookup}": number}).status_code == 400, (name, lookup)
+
+
+@pytest.mark.parametrize(("address", "model_admin"), LISTS)
+def test_a_page_or_an_order_that_is_none_is_no_fault_of_the_server(
+    address: str, model_admin: Any, root: Client
+) -> None:
+    for name in ("p", "o", "all", "_facets", "_popup", "_to_field", "e", "_changelist_filters"):
+        for value in ("-1", "9" * 5000, "x", "\x00", "digest"):
+            assert root.get(address, {name: value}).status_code < 500, (name, value)
+    for key in ("9" * 30, "-1", "1_0", "\x00"):
+        for part in ("change", "history", "history/1", f"history/{'9' * 30}"):
+            assert root.get(f"{address}{quote(key)}/{part}/").status_code < 500, (key, part)
+
+
+@pytest.mark.parametrize(("address", "model_admin"), LISTS)
+def test_a_search_of_more_words_than_anybody_types_finds_nothing(address: str, model_admin: Any, root: Client) -> None:
+    if not model_admin.search_fields:
+        return
+    page = root.get(address, {"q": "a " * 800})
+    assert page.status_code == 200
+    assert page.context["cl"].result_count == 0
+    assert "20" in page.content.decode().split("Search for at most ")[1][:10]

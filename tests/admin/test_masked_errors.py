@@ -1,6 +1,7 @@
 """Forms and messages of the staff site repeat what was typed, and no card number."""
 
 from html import unescape
+from typing import Any
 
 import pytest
 from django import forms
@@ -13,7 +14,9 @@ from django.utils.safestring import SafeString, mark_safe
 from milo.admin.forms import ActForm
 from milo.admin.masking import MaskedMessages
 from milo.errors import Cause, Invalid
-from tests.admin.browser import page_of, superuser
+from tests.admin.browser import every_act, filled_in, page_of, superuser
+from tests.admin.conftest import Life
+from tests.ledger import nothing_changes
 
 NUMBER = "4111111111111111"
 
@@ -64,3 +67,45 @@ def test_a_message_that_is_masked_is_no_markup() -> None:
     assert isinstance(plain, SafeString)
     assert not isinstance(masked, SafeString)
     assert NUMBER not in masked
+
+
+def shown(answer: Any) -> str:
+    return unescape(answer.content.decode())
+
+
+def test_no_form_that_is_refused_shows_a_number_that_was_typed(life: Life) -> None:
+    client, typed = superuser(), []
+    for address in every_act():
+        page = client.get(address)
+        if page.status_code != 200 or "form" not in page.context:
+            continue
+        for name, field in page.context["form"].fields.items():
+            if not isinstance(field, forms.CharField):
+                continue
+            with nothing_changes():
+                answer = client.post(address, {**filled_in(page), name: NUMBER})
+            assert NUMBER not in shown(answer), (address, name)
+            typed.append((address, name))
+    assert len(typed) > 30, typed
+
+
+def test_stars_that_were_shown_in_the_place_of_a_number_are_not_saved(life: Life) -> None:
+    client, address = superuser(), page_of(life.request, "reject")
+    page = client.get(address)
+    for stars in ("*" * 16, "ref **** **** **** ****"):
+        with nothing_changes():
+            answer = client.post(address, {**filled_in(page), "comment": stars})
+        assert "comment" in answer.context["form"].errors
+
+
+def test_what_is_no_card_number_is_shown_again_as_it_was_typed(life: Life) -> None:
+    client, address = superuser(), page_of(life.request, "reject")
+    answer = client.post(address, {**filled_in(client.get(address)), "comment": "x" * 5000 + " 4111111111111112"})
+    assert answer.status_code == 200
+    assert "4111111111111112" in shown(answer)
+
+
+def test_the_page_to_log_in_shows_no_number_that_was_typed_as_a_name(db: None) -> None:
+    answer = Client().post("/admin/login/", {"username": NUMBER, "password": NUMBER})
+    assert answer.status_code == 200
+    assert NUMBER not in shown(answer)

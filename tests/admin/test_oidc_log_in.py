@@ -165,6 +165,8 @@ def test_no_address_elsewhere_is_led_to(clerk: User, provider: Provider) -> None
         {"iss": "https://elsewhere.example"},
         {"exp": 1},
         {"nonce": "of another log-in"},
+        {"azp": "another-client", "aud": [CLIENT, "another-client"]},
+        {"azp": [CLIENT]},
         {"nonce": None},
         {"sub": "5678"},
         {"sub": 7},

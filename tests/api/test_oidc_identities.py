@@ -171,6 +171,12 @@ def test_groups_that_are_left_out_or_none_at_all_give_no_role(sign: Sign) -> Non
     sign(groups=[]).get(ORGANIZATIONS).refused(403, "Forbidden")
 
 
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", ["1", "9999999999", "\u0663", True, False, [1], {}, "", float("nan"), "1e10"])
+def test_a_date_that_is_no_number_is_refused(sign: Sign, claim: str, value: Any) -> None:
+    refused(sign(groups=["finance"], **{claim: value}))
+
+
 def _nested(depth: int) -> Any:
     value: Any = "finance"
     for _level in range(depth):
