@@ -43,6 +43,15 @@ def django_db_setup(
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that cannot reach the database of the run has nothing new to tell of a second engine."""
+    reaching = {"db", "transactional_db", "django_db_reset_sequences", "django_db_setup"}
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if not item.get_closest_marker("django_db") and not fixtures & reaching:
+            item.add_marker("once")
+
+
 def pytest_collection_finish() -> None:
     """What is imported and collected stays until the end, so the garbage collector need not look at it again."""
     gc.collect()
