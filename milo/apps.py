@@ -18,6 +18,23 @@ class MiloConfig(AppConfig):
         data_folder.close(settings.DATA_DIR)
         pre_migrate.connect(lift_before_migrate, dispatch_uid="milo.append_only")
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
+        _seal_change_log()
+
+
+def _seal_change_log() -> None:
+    """Have the ledger seal the change log, and compaction wait for the seal; neither library knows the other."""
+    from milo.kube import changes
+    from milo.kube.models import Change
+    from milo.ledger import seals, tables
+
+    tables.register(
+        tables.Table(
+            Change,
+            organization="organization",
+            kept_for=lambda: settings.MILO_CHANGE_LOG_RETENTION,
+        )
+    )
+    changes.register_floor(lambda: seals.sealed_through(Change._meta.db_table))
 
 
 class StaffSiteConfig(AdminConfig):

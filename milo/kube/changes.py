@@ -1,6 +1,7 @@
 """The change log: numbers the revisions of an act in commit order and keeps each as a manifest."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +15,12 @@ from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.manifests import render
 from milo.kube.models import Change, Counter
-from milo.ledger import seals
 from milo.prepared import Insert, Prepared
 
 _REVISION = "_kube_revision"
 _INSERT = Insert(Change)
 _CURRENT = Prepared(lambda: Counter.objects.values_list("value", flat=True))
+_floors: list[Callable[[], int]] = []
 
 
 def _take(count: int) -> int:
@@ -46,16 +47,21 @@ def oldest_version() -> int:
     return Counter.objects.values_list("compacted", flat=True).first() or 0
 
 
+def register_floor(floor: Callable[[], int]) -> None:
+    """Keep revisions from compaction: whatever has a number above the one that `floor` returns then stays."""
+    _floors.append(floor)
+
+
 def compact(older_than: timedelta, batch: int = 1000) -> int:
     """Delete the revisions that were superseded more than `older_than` ago; returns how many.
 
-    Nothing goes that no seal has. The newest revision of an object is never deleted, nor is the one before any that
-    is kept: a watch from `oldest_version()` on learns of everything, and of what each object was before.
+    Nothing above a registered floor goes. The newest revision of an object is never deleted, nor is the one before any
+    that is kept: a watch from `oldest_version()` on learns of everything, and of what each object was before.
     """
-    old = Change.objects.filter(
-        at__lt=timezone.now() - older_than, resource_version__lte=seals.sealed_through(Change._meta.db_table)
-    ).order_by("-resource_version")
-    watermark = old.values_list("resource_version", flat=True).first()
+    old = Change.objects.filter(at__lt=timezone.now() - older_than)
+    for floor in _floors:
+        old = old.filter(resource_version__lte=floor())
+    watermark = old.order_by("-resource_version").values_list("resource_version", flat=True).first()
     if watermark is None:
         return 0
     Counter.objects.filter(compacted__lt=watermark).update(compacted=watermark)

@@ -26,9 +26,10 @@ def relabel(account: BillingAccount, step: int) -> int:
     return changes.current_version()
 
 
-def age(up_to: int, by: timedelta) -> None:
+def age(up_to: int, by: timedelta, *, sealed: bool = True) -> None:
     """Make the revisions up to a number as old as that, and sealed."""
-    seals.seal()
+    if sealed:
+        seals.seal()
     with as_owner():
         append_only.lift(connection, [guard for guard in append_only.all_guards() if guard.name == "change_fixed"])
         Change.objects.filter(resource_version__lte=up_to).update(at=timezone.now() - by)
@@ -77,6 +78,20 @@ def test_compacting_again_or_with_nothing_old_changes_nothing() -> None:
     once = versions(account), changes.oldest_version()
     assert changes.compact(DAY) == 0
     assert (versions(account), changes.oldest_version()) == once
+
+
+def test_nothing_goes_that_no_seal_has() -> None:
+    account = make.a_ready_account(make.an_organization())
+    sealed = relabel(account, 1)
+    seals.seal()
+    relabel(account, 2)
+    newest = relabel(account, 3)
+    age(newest, 2 * DAY, sealed=False)
+
+    changes.compact(DAY)
+
+    assert versions(account) == [sealed, sealed + 1, newest]
+    assert changes.oldest_version() == sealed
 
 
 def test_the_watermark_never_goes_back() -> None:
