@@ -15,7 +15,7 @@ from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
 from milo.admin.forms import Row, Text
-from projects.admin.resources import SeenAction, SeenForm
+from milo.admin.resources import SeenAction, SeenForm
 from projects.models import Organization
 
 

@@ -28,8 +28,8 @@ from billing.services.archival import archive_on
 from billing.services.retention import planned
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, instant, lines, link, list_address
+from milo.admin.resources import METADATA
 from milo.admin.site import Attention
-from projects.admin.resources import METADATA
 
 
 @admin.register(BillingAccount)

@@ -17,8 +17,8 @@ from billing.models import ApprovalRequest
 from billing.services import approvals, reviews
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, link
+from milo.admin.resources import METADATA
 from milo.admin.site import Attention, request_actor
-from projects.admin.resources import METADATA
 
 INBOX, TO_DECIDE, WAITING, DONE = "inbox", "to-decide", "waiting", "done"
 VIEWS = (

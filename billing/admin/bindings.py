@@ -10,7 +10,7 @@ from billing.access import BINDINGS
 from billing.models import BillingAccountBinding
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
-from projects.admin.resources import METADATA
+from milo.admin.resources import METADATA
 
 
 @admin.register(BillingAccountBinding)

@@ -9,7 +9,7 @@ from billing.models import Charge
 from billing.payment_amounts import money_text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
-from projects.admin.resources import METADATA
+from milo.admin.resources import METADATA
 
 
 @admin.register(Charge)

@@ -18,8 +18,8 @@ from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
 from milo.admin.panels import instant, lines, link
+from milo.admin.resources import SeenAction, SeenForm
 from milo.identity.actors import is_deactivated
-from projects.admin.resources import SeenAction, SeenForm
 
 
 def requester_of(request: ApprovalRequest) -> str:

@@ -15,8 +15,8 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Row, Text
 from milo.admin.panels import instant, lines, link
+from milo.admin.resources import SeenAction, SeenForm
 from projects.access import PROJECTS
-from projects.admin.resources import SeenAction, SeenForm
 from projects.models import Project
 
 

@@ -16,10 +16,10 @@ from milo.admin.actions import ServiceAction
 from milo.admin.forms import ActForm, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, link, list_address
+from milo.admin.resources import METADATA, SeenAction, SeenForm
 from projects.access import ORGANIZATIONS
 from projects.admin.memberships import GrantRole, role_panels
 from projects.admin.projects import CreateProject
-from projects.admin.resources import METADATA, SeenAction, SeenForm
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, create_organization, revise_organization
 

@@ -13,8 +13,8 @@ from milo.admin.actions import ServiceAction
 from milo.admin.forms import ActForm, Lines, Row, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import lines, link
+from milo.admin.resources import METADATA, SeenAction, SeenForm
 from projects.access import PROJECTS
-from projects.admin.resources import METADATA, SeenAction, SeenForm
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, create_project, revise_project
 

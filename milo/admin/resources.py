@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from milo import audit
 from milo.admin.actions import ServiceAction
+from milo.admin.conflicts import changes_since
 from milo.admin.forms import ActForm
 from milo.kube import changes
 from milo.kube.kinds import kind_of
-from projects.admin.conflicts import changes_since
 
 METADATA = (
     gettext_lazy("Metadata"),
