@@ -1,31 +1,25 @@
 """The timeline of an account: everything that happened to it in one list, as `.../history` of the API tells it."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount
-from billing.services.timeline import Cursor
+from billing.services.timeline import Cursor, TimelineEvent
+from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
 from milo.admin.forms import ActForm, Instant
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
 from milo.admin.site import request_actor
 from milo.errors import Refused
-from milo.kube.kinds import Reading, kind_of
 from milo.kube.negotiation import respond_csv
 
 PER_PAGE = 100
-
-
-def _history() -> Reading:
-    kind = kind_of(BillingAccount)
-    assert kind
-    return next(reading for reading in kind.readings if reading.name == "history")
 
 
 class TimelineForm(ActForm):
@@ -61,10 +55,10 @@ class Timeline(Report):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
-        table = _history().table
-        if "csv" in request.GET and form.is_valid() and table:
-            whole = _history().whole(self.account(), _query(form.cleaned_data), actor=request_actor(request))
-            return respond_csv(table(whole), f"{self.account().name}-history")
+        if "csv" in request.GET and form.is_valid():
+            account, actor = self.account(), request_actor(request)
+            events = whole_timeline(account, *_place(form.cleaned_data), actor=actor)
+            return respond_csv(rows(map(as_json, events)), f"{account.name}-history")
         return super().get(request, *args, **kwargs)
 
     def back(self) -> str:
@@ -72,30 +66,27 @@ class Timeline(Report):
 
     def table(self, values: dict[str, Any]) -> Panel:
         before = values["before"] and values["before"].isoformat()
-        page = _history().call(self.account(), {**_query(values), "limit": PER_PAGE}, actor=request_actor(self.request))
-        following = page.get("metadata", {}).get("continue", "")
+        account, actor = self.account(), request_actor(self.request)
+        events, following = readable_timeline(account, *_place(values), limit=PER_PAGE, actor=actor)
         return Panel(
-            str(self.account()),
+            str(account),
             [_("When"), _("What"), _("Name"), _("Reason"), _("Message"), _("Who"), _("Changes")],
-            [_cells(item) for item in page["items"]],
-            following=following and self.query(before=before, cursor=following),
+            [_cells(event) for event in events],
+            following=self.query(before=before, cursor=following) if following else "",
             more=self.query(before=before, csv="1"),
             more_title=_("CSV"),
         )
 
 
-def _query(values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of the API's reading that the form asks for."""
-    asked = {"before": values["before"], "continue": values["cursor"]}
-    return {name: value for name, value in asked.items() if value}
+def _place(values: dict[str, Any]) -> tuple[datetime | None, Cursor | None]:
+    """Return the instant before which the form asks for events, and the cursor after which."""
+    return values["before"], Cursor.parse(values["cursor"]) if values["cursor"] else None
 
 
-def _cells(item: dict[str, Any]) -> list[Any]:
-    at = parse_datetime(item["at"])
-    changes = (f"{each['field']}: {each['before']} → {each['after']}" for each in item.get("changes", ()))
-    who = [item["actor"], item.get("credential", ""), item.get("credentialMaker", "")]
-    what = (item["kind"], item["name"], item["reason"], item.get("message", "-"), lines(filter(None, who)))
-    return [instant(at), *what, lines(changes)]
+def _cells(event: TimelineEvent) -> list[Any]:
+    changes = (f"{each['field']}: {each['before']} → {each['after']}" for each in as_json(event).get("changes", ()))
+    who = lines(filter(None, (event.actor, event.credential, event.credential_maker)))
+    return [instant(event.at), event.kind, event.name, event.reason, event.message or "-", who, lines(changes)]
 
 
 class TimelinePages:

@@ -7,12 +7,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
-from rest_framework.utils.encoders import JSONEncoder
 
 from billing.api import examples
 from billing.models import BillingAccount
-from billing.services import past
-from billing.services.timeline import AT_MOST, Cursor, TimelineEvent, timeline
+from billing.services import past, timeline_table
+from billing.services.timeline import AT_MOST, Cursor
+from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
 from milo.errors import NotFound
 from milo.kube.fields import CountField, InstantField
@@ -136,42 +136,11 @@ def _paid_for(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> di
 
 
 def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
     after = Cursor.parse(query["continue"]) if "continue" in query else None
-    events, following = timeline(row, query.get("before"), after, limit=query.get("limit", AT_MOST), staff=staff)
+    limit = query.get("limit", AT_MOST)
+    events, following = readable_timeline(row, query.get("before"), after, limit=limit, actor=actor)
     metadata = {"metadata": {"continue": str(following)}} if following else {}
-    # how customers' people log in is for the platform's, auditors included
-    platform = actor.may("get", "billingaccounts", None)
-    return metadata | {"items": [_item(event, platform) for event in events]}
-
-
-def _item(found: TimelineEvent, platform: bool) -> dict[str, Any]:
-    changes = [
-        {"field": name, "before": _plain(before), "after": _plain(after)}
-        for name, (before, after) in found.changes.items()
-    ]
-    return without_empty(
-        {
-            "at": precise_instant(found.at),
-            "kind": found.kind,
-            "name": found.name,
-            "reason": found.reason,
-            "message": found.message,
-            "actor": found.actor,
-            "requestID": found.request_id,
-            "credential": found.credential if platform else "",
-            "credentialMaker": found.credential_maker if platform else "",
-            "approval": found.approval and str(found.approval),
-            "changes": changes,
-        }
-    )
-
-
-def _plain(value: Any) -> Any:
-    """A value of a column as JSON has it."""
-    if value is None or isinstance(value, str | int | float | list | dict):
-        return value
-    return JSONEncoder().default(value)
+    return metadata | {"items": [timeline_table.as_json(event) for event in events]}
 
 
 def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
@@ -181,25 +150,6 @@ def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
     columns = [column for column in kind.columns if not column.wide]
     yield ("name", "at", *(column.name for column in columns))
     yield (answer["name"], answer["at"], *(column.cell(manifest) for column in columns))
-
-
-def _history_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
-    names = (
-        "at",
-        "kind",
-        "name",
-        "reason",
-        "message",
-        "actor",
-        "requestID",
-        "credential",
-        "credentialMaker",
-        "approval",
-    )
-    yield (*names, "changes")
-    for item in answer["items"]:
-        changed = (f"{each['field']}: {each['before']} -> {each['after']}" for each in item.get("changes", ()))
-        yield (*(item.get(name, "") for name in names), "; ".join(changed))
 
 
 AS_OF = Reading(
@@ -226,6 +176,6 @@ HISTORY = Reading(
     TimelineSerializer,
     gettext_lazy("Everything that happened to the account: who, when, why, allowed by which approval; also as CSV."),
     examples.HISTORY,
-    table=_history_table,
+    table=lambda answer: timeline_table.rows(answer["items"]),
 )
 PAST_READINGS = (AS_OF, PAID_FOR, HISTORY)

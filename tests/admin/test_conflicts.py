@@ -14,11 +14,11 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals import renew
 from milo.access import Actor
+from milo.admin import conflicts
 from milo.admin.actions import ServiceAction
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.resources import SeenAction, SeenForm
 from milo.kube.models import Change
-from projects.admin import conflicts
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, revise_project
