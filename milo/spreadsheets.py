@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.http import HttpResponse
+
+CSV = "text/csv"
 # the signs with which a formula begins, and those that an input method or a spreadsheet takes for them
 _SIGNS = "=+@\\-\u2212\u207a-\u207c\u208a-\u208c\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 # white space, control characters and what nobody sees, the byte-order mark among it
@@ -28,6 +31,12 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     an apostrophe before it; so has what follows a semicolon, a tabulator or the end of a line in a text.
     """
     return "".join(",".join(map(_cell, row)) + "\r\n" for row in rows)
+
+
+def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """Return the answer with the rows as a CSV file of that name."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return HttpResponse(csv_text(rows), content_type=f"{CSV}; charset=utf-8", headers=headers)
 
 
 def _cell(value: Any) -> str:

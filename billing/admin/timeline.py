@@ -17,7 +17,7 @@ from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
 from milo.admin.site import request_actor
 from milo.errors import Refused
-from milo.kube.negotiation import respond_csv
+from milo.spreadsheets import respond_csv
 
 PER_PAGE = 100
 

@@ -22,7 +22,7 @@ from billing.usage.quantities import EXACT, plain
 from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, link
 from milo.admin.reports import Report
-from milo.kube.negotiation import respond_csv
+from milo.spreadsheets import respond_csv
 from projects.models import Project
 
 DAYS = 31

@@ -18,9 +18,9 @@ from billing.api.usage_focus import FocusQuerySerializer, UsageFocusView
 from billing.usage.focus import COLUMNS
 from milo.access import TABLE
 from milo.kube.kinds import Kind
-from milo.kube.negotiation import CSV
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, operation, place
+from milo.spreadsheets import CSV
 
 # so that kubectl can explain what it finds in discovery
 manifests.known(UsageEventSerializer, "UsageEvent", f"{GROUP}/{VERSION}")

@@ -1,6 +1,5 @@
 """What the client wants back: an object, a Table, or metadata only; in JSON or YAML."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from milo.kube.status import NotAcceptable
-from milo.spreadsheets import csv_text
 
-CSV = "text/csv"
 SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -84,12 +81,6 @@ def wants(media_type: str, accept: str) -> bool:
     items = [_parameters(item) for item in accept.split(",")]
     kind, parameters = max(items, key=lambda item: _quality(item[1]))
     return kind == media_type and _quality(parameters) > 0
-
-
-def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
-    """A CSV file of that name."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return HttpResponse(csv_text(rows), content_type=f"{CSV}; charset=utf-8", headers=headers)
 
 
 class JSONRenderer(BaseRenderer):

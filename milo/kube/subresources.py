@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from milo import audit
 from milo.kube import changes, objects, preconditions, queries, reading_tables
 from milo.kube.kinds import Act, Reading
-from milo.kube.negotiation import CSV, respond_csv, wants
+from milo.kube.negotiation import wants
 from milo.kube.preconditions import IF_MATCH
 from milo.kube.views import KubeView
+from milo.spreadsheets import CSV, respond_csv
 
 
 class StatusView(KubeView):
