@@ -27,9 +27,8 @@ from billing.payment_profile import method_of
 from billing.services.archival import archive_on
 from billing.services.retention import planned
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import Panel, first, instant, lines, link, list_address
+from milo.admin.panels import Attention, Panel, first, instant, lines, link, list_address
 from milo.admin.resources import METADATA
-from milo.admin.site import Attention
 
 
 @admin.register(BillingAccount)

@@ -15,10 +15,10 @@ from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
 from billing.services import approvals, reviews
+from milo.admin.actors import request_actor
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import Panel, link
+from milo.admin.panels import Attention, Panel, link
 from milo.admin.resources import METADATA
-from milo.admin.site import Attention, request_actor
 
 INBOX, TO_DECIDE, WAITING, DONE = "inbox", "to-decide", "waiting", "done"
 VIEWS = (

@@ -16,9 +16,8 @@ from billing.services.deliveries import message_id, requeue, text_of
 from milo import email_addresses
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.panels import lines, link
+from milo.admin.panels import Attention, lines, link
 from milo.admin.read_only import ReadOnlyAdmin
-from milo.admin.site import Attention
 
 
 class Requeue(ServiceAction):

@@ -18,8 +18,7 @@ from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import unbound_projects
 from billing.services.past import payer_at
-from milo.admin.panels import Panel, Question, badge, first, instant, link, list_address
-from milo.admin.site import Attention
+from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
 

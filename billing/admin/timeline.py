@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 from billing.models import BillingAccount
 from billing.services.timeline import Cursor, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
+from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm, Instant
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
-from milo.admin.site import request_actor
 from milo.errors import Refused
 from milo.spreadsheets import respond_csv
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
@@ -17,13 +17,11 @@ from unfold.enums import ActionVariant
 
 from milo import audit
 from milo.access import Actor
+from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm
+from milo.admin.pages import PageAdmin
 from milo.admin.panels import address
-from milo.admin.site import request_actor
 from milo.errors import Conflict, Refused
-
-if TYPE_CHECKING:
-    from milo.admin.read_only import ReadOnlyAdmin
 
 Facts = Sequence[tuple[str, Any]]
 
@@ -51,7 +49,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     template_name = "milo/service_action.html"
     http_method_names = ["get", "head", "post"]
     form_class = ActForm
-    model_admin: "ReadOnlyAdmin | None" = None
+    model_admin: PageAdmin | None = None
     row: Any = None
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
@@ -116,7 +114,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return "danger" if self.variant is ActionVariant.DANGER else "primary"
 
     @property
-    def admin(self) -> "ReadOnlyAdmin":
+    def admin(self) -> PageAdmin:
         assert self.model_admin
         return self.model_admin
 
@@ -175,7 +173,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         )
 
     @classmethod
-    def button(cls, admin: "ReadOnlyAdmin", row: Any) -> dict[str, Any]:
+    def button(cls, admin: PageAdmin, row: Any) -> dict[str, Any]:
         """The button as unfold draws it in the header of a page."""
         name = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}"
         return {

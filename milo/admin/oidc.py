@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import AuthenticationFailed
 
-from milo.admin.site import LINKER
+from milo.admin.actors import LINKER
 from milo.errors import Unavailable
 from milo.identity import code_flow, oidc
 from milo.settings.oidc import Provider

@@ -1,4 +1,4 @@
-"""Tables of related rows below an object, and links between objects."""
+"""Tables of related rows below an object, links between objects, and what waits for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from django.db import models
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -43,6 +44,15 @@ class Panel:
     chart_options: str = ""
     question: Question | None = None
     following: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that waits for people: how many, and the list that shows them."""
+
+    title: str | Promise
+    count: int
+    address: str
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

@@ -15,10 +15,10 @@ from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from milo.admin.actions import ServiceAction
+from milo.admin.actors import request_actor
 from milo.admin.lookups import NamedLookups
-from milo.admin.panels import Panel, badge, list_address, pairs
+from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
-from milo.admin.site import Attention, request_actor
 
 
 @method_decorator(require_safe, name="changelist_view")

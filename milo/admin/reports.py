@@ -1,6 +1,6 @@
 """The report: a page of a list that only reads, a form sent by GET and the table that answers it."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
@@ -11,10 +11,8 @@ from django.views.generic import TemplateView
 from unfold.enums import ActionVariant
 
 from milo.admin.forms import ActForm
+from milo.admin.pages import PageAdmin
 from milo.admin.panels import Panel
-
-if TYPE_CHECKING:
-    from milo.admin.read_only import ReadOnlyAdmin
 
 
 class Report(TemplateView):
@@ -28,7 +26,7 @@ class Report(TemplateView):
 
     template_name = "milo/report.html"
     http_method_names = ["get", "head"]
-    model_admin: "ReadOnlyAdmin | None" = None
+    model_admin: PageAdmin | None = None
 
     def defaults(self) -> dict[str, Any]:
         """What the form asks where the address does not say."""
@@ -43,7 +41,7 @@ class Report(TemplateView):
         return self.admin.list_address()
 
     @property
-    def admin(self) -> "ReadOnlyAdmin":
+    def admin(self) -> PageAdmin:
         assert self.model_admin
         return self.model_admin
 
@@ -73,16 +71,16 @@ class Report(TemplateView):
         return f"?{urlencode({key: value for key, value in values.items() if value})}"
 
     @classmethod
-    def address(cls, admin: "ReadOnlyAdmin") -> str:
+    def address(cls, admin: PageAdmin) -> str:
         """The address of the report."""
         return reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}")
 
     @classmethod
-    def button(cls, admin: "ReadOnlyAdmin") -> dict[str, Any]:
+    def button(cls, admin: PageAdmin) -> dict[str, Any]:
         """The button as unfold draws it in the header of the list."""
         return {"title": cls.title, "icon": cls.icon, "variant": ActionVariant.DEFAULT, "path": cls.address(admin)}
 
     @classmethod
-    def item(cls, admin: "ReadOnlyAdmin") -> dict[str, Any]:
+    def item(cls, admin: PageAdmin) -> dict[str, Any]:
         """The entry in the side bar, for a report that has one (`in_side_bar`)."""
         return {"title": cls.title, "icon": cls.icon, "link": cls.address(admin)}

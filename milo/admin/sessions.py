@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
-from milo.admin.site import request_actor
+from milo.admin.actors import request_actor
 from milo.identity import sessions
 
 

@@ -1,60 +1,22 @@
 """The staff site: who may enter, what the side bar offers, and what needs attention on the home page."""
 
-from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
 
-from milo.access import Actor
+from milo.admin.actors import request_actor
+from milo.admin.panels import Attention
 from milo.identity import oidc
-from milo.identity.actors import actor_of
-from milo.identity.passwords import maker_of
 from milo.identity.second_factor import is_missing
-
-CREDENTIAL, LINKER = "session", "milo_identity_linker"
-
-
-def request_actor(request: HttpRequest) -> Actor:
-    """The actor that the logged-in person is, read once per request; one without any role for all but active staff."""
-    if not hasattr(request, "milo_actor"):
-        user, actor = request.user, Actor("anonymous")
-        if isinstance(user, User) and user.is_active and user.is_staff:
-            actor = replace(actor_of(user), credential=CREDENTIAL, maker=_maker_of_session(request, user))
-            # of the groups in the token of a log-in by the provider
-            if of_groups := request.session.get("milo_oidc_roles"):
-                actor = replace(actor, roles=actor.roles | set(of_groups))
-        request.milo_actor = actor  # type: ignore[attr-defined]
-    known: Actor = request.milo_actor  # type: ignore[attr-defined]
-    return known
-
-
-def _maker_of_session(request: HttpRequest, user: User) -> str:
-    """Who linked the identity by which the person logged in, or requested the link by which they set their password.
-
-    A decision, and a token that is issued here, are of that one too.
-    """
-    linker = request.session.get(LINKER)
-    return maker_of(user) if linker is None else linker
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something that waits for people: how many, and the list that shows them."""
-
-    title: str | Promise
-    count: int
-    address: str
 
 
 class StaffSite(UnfoldAdminSite):
@@ -84,7 +46,7 @@ class StaffSite(UnfoldAdminSite):
         return asking
 
     def get_urls(self) -> list[Any]:
-        # the site of the settings is made from this module
+        # these pages register with the site of the settings, which is made from this module
         from milo.admin.oidc import begin_log_in, finish_log_in
         from milo.admin.password_links import PasswordPage
         from milo.admin.second_factor import ResetView, SecondFactorView

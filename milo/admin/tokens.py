@@ -15,10 +15,10 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
+from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm, Choices, Instant, Row, Text, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import address
-from milo.admin.site import request_actor
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken, ServiceUser
 from milo.identity.service_users import create_service_user

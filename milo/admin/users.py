@@ -19,12 +19,12 @@ from unfold.forms import UserChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from milo import email_addresses
+from milo.admin.actors import request_actor
 from milo.admin.forms import Text, Tick
 from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
 from milo.admin.panels import lines
 from milo.admin.password_links import ask_for_password
-from milo.admin.site import request_actor
 from milo.errors import Refused
 from milo.identity.models import ServiceUser
 
