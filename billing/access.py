@@ -1,6 +1,6 @@
 """Rows of the access table for billing accounts and bindings."""
 
-from milo.access import READ, Rule, declare
+from milo.access import READ, Rule, declare, declare_decisions
 from projects.access import (
     CHARGE_REPORTER,
     FINANCE_APPROVER,
@@ -20,6 +20,7 @@ ASK = ("withdraw", "renew", "takeover")
 
 
 def declare_rules() -> None:
+    declare_decisions("approve")
     declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in KINDS)
     declare(Rule(role, NOTICES, ("get", "list")) for role in STAFF_ROLES)
     declare(Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in KINDS)

@@ -32,11 +32,25 @@ class Rule:
 
 
 TABLE: list[Rule] = []
+SUPERUSER_ROLES: set[str] = set()
+"""Roles across the platform that every superuser holds."""
+DECISIONS: set[str] = set()
+"""Actions by which a second person decides what a first one asked for."""
 
 
 def declare(rules: Iterable[Rule]) -> None:
     """Add rows to the table; each application declares those of its own kinds when it is loaded."""
     TABLE.extend(rule for rule in rules if rule not in TABLE)
+
+
+def grant_superusers(*roles: str) -> None:
+    """Have every superuser hold these roles across the platform."""
+    SUPERUSER_ROLES.update(roles)
+
+
+def declare_decisions(*acts: str) -> None:
+    """Name the actions that decide, by four eyes, what another person asked for."""
+    DECISIONS.update(acts)
 
 
 @dataclass(frozen=True, slots=True)

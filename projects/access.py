@@ -1,6 +1,8 @@
 """Rows of the access table for organizations and projects."""
 
-from milo.access import READ, Rule, declare
+from milo.access import READ, Rule, declare, grant_superusers
+from milo.identity.access import LOG_INS
+from milo.identity.actors import register_organization_roles
 from projects.models import Membership
 
 ORGANIZATIONS, PROJECTS = "organizations", "projects"
@@ -8,12 +10,17 @@ FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR = "finance-operator", "finance-appro
 USAGE_REPORTER, CHARGE_REPORTER = "usage-reporter", "charge-reporter"
 PLATFORM_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR, USAGE_REPORTER, CHARGE_REPORTER)
 STAFF_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR)
+# who controls the work of others reads who came in, and who was made what
+CONTROLLERS = (AUDITOR, FINANCE_APPROVER)
 WRITE = ("create", "update", "patch")
 GRANT_ROLE, REVOKE_ROLE = "grantrole", "revokerole"
 ROLES = (GRANT_ROLE, REVOKE_ROLE)
 
 
 def declare_rules() -> None:
+    grant_superusers(*STAFF_ROLES)
+    register_organization_roles("memberships__organization_id", "memberships__role")
+    declare(Rule(role, LOG_INS, ("get", "list")) for role in CONTROLLERS)
     declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in (ORGANIZATIONS, PROJECTS))
     declare(
         Rule(role, kind, READ, organization=True)

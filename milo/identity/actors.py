@@ -1,22 +1,34 @@
-"""People as actors: a user with the roles held across the platform (groups) and in organizations (memberships)."""
+"""People as actors: a user with the roles held across the platform (groups) and in organizations."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.auth.models import User
 
-from milo.access import Actor
-from milo.identity.access import PLATFORM_ADMIN
+from milo.access import SUPERUSER_ROLES, Actor
 
 PERSON = "user:"
 """With what the name of an actor begins that is a person."""
-HELD = ("memberships__organization_id", "memberships__role", "groups__name")
-"""What a user holds, in one query: a row for each pair of a membership and a group, None where there is none."""
+_in_organizations: list[str] = []
+
+
+def register_organization_roles(organization_id: str, role: str) -> None:
+    """Have the roles in organizations read from these ORM paths of a user."""
+    _in_organizations[:] = [organization_id, role]
+
+
+def held_columns() -> tuple[str, ...]:
+    """Return the ORM paths of all that a user holds, for one query.
+
+    It answers with a row for each pair of a role in an organization and a group, None where there is none.
+    """
+    return (*_in_organizations, "groups__name")
 
 
 def actor_of(user: User) -> Actor:
     """The actor that `user` is at this moment; roles are never cached, so that none outlives its grant."""
-    return actor_with(user, User.objects.filter(pk=user.pk).values_list(*HELD))
+    return actor_with(user, User.objects.filter(pk=user.pk).values_list(*held_columns()))
 
 
 def is_deactivated(name: str) -> bool:
@@ -24,20 +36,20 @@ def is_deactivated(name: str) -> bool:
     return User.objects.filter(username=name.removeprefix(PERSON), is_active=False).exists()
 
 
-def actor_with(user: User, held: Iterable[tuple[int | None, str, str | None]]) -> Actor:
-    """The actor that `user` is with `held`, rows of the columns `HELD`.
+def actor_with(user: User, held: Iterable[tuple[Any, ...]]) -> Actor:
+    """The actor that `user` is with `held`, rows of the `held_columns`.
 
-    A superuser holds `platform-admin` and the staff roles; four eyes bind superusers too.
+    A superuser holds `SUPERUSER_ROLES` besides; four eyes bind superusers too.
     """
     roles: set[str] = set()
     organizations: dict[int, set[str]] = defaultdict(set)
-    for organization_id, role, group in held:
-        if organization_id is not None:
-            organizations[organization_id].add(role)
+    for *within, group in held:
+        if within and within[0] is not None:
+            organizations[within[0]].add(within[1])
         if group is not None:
             roles.add(group)
     if user.is_superuser:
-        roles |= {PLATFORM_ADMIN, "finance-operator", "finance-approver", "auditor"}
+        roles |= SUPERUSER_ROLES
     return Actor(
         f"{PERSON}{user.get_username()}",
         frozenset(roles),

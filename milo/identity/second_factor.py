@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 
 from milo import audit
-from milo.access import TABLE, Actor
+from milo.access import DECISIONS, TABLE, Actor
 from milo.errors import Cause, Forbidden, Invalid
 from milo.identity import sessions
 
@@ -42,7 +42,7 @@ def is_required(actor: Actor) -> bool:
     """Return whether the settings ask this member of staff for a second factor."""
     if settings.MILO_SECOND_FACTOR_STAFF:
         return True
-    approvers = {rule.role for rule in TABLE if "approve" in rule.acts}
+    approvers = {rule.role for rule in TABLE if DECISIONS.intersection(rule.acts)}
     return bool(settings.MILO_SECOND_FACTOR_APPROVERS and actor.roles & approvers)
 
 

@@ -14,7 +14,7 @@ from milo import audit
 from milo.access import TABLE, Actor
 from milo.errors import Cause, Forbidden, Invalid, NotFound
 from milo.identity.access import TOKENS
-from milo.identity.actors import HELD, PERSON, actor_of, actor_with
+from milo.identity.actors import PERSON, actor_of, actor_with, held_columns
 from milo.identity.letters import tell_of_token
 from milo.identity.models import ServiceToken, ServiceUser, digest, new_secret
 from milo.prepared import Given, Prepared
@@ -134,7 +134,7 @@ _ADMITTING = Prepared(
         ServiceToken.objects.valid()
         .filter(digest=Given("digest"))
         .annotate(issuer=_when_issued("history_user_id"), maker=_when_issued("history_credential_maker"))
-        .values_list(*_OF_TOKEN, *(f"user__{name}" for name in (*_OF_USER, *HELD)))
+        .values_list(*_OF_TOKEN, *(f"user__{name}" for name in (*_OF_USER, *held_columns())))
     )
 )
 
@@ -148,11 +148,12 @@ def admit(secret: str) -> tuple[User, Actor] | None:
     rows = _ADMITTING.ask(digest=digest(secret))
     if not rows:
         return None
-    (pk, scopes, last_used_at, issuer, maker), of_user = rows[0][: len(_OF_TOKEN)], rows[0][len(_OF_TOKEN) : -len(HELD)]
+    held_from = len(_OF_TOKEN) + len(_OF_USER)
+    (pk, scopes, last_used_at, issuer, maker), of_user = rows[0][: len(_OF_TOKEN)], rows[0][len(_OF_TOKEN) : held_from]
     if last_used_at is None or last_used_at < timezone.now() - USE_RECORDED_EVERY:
         ServiceToken.objects.filter(pk=pk).update(last_used_at=timezone.now())
     user = User.from_db(None, _OF_USER, of_user)
-    found = actor_with(user, (row[-len(HELD) :] for row in rows))
+    found = actor_with(user, (row[held_from:] for row in rows))
     bound = None if scopes is None else frozenset(scopes)
     if issuer != found.name:
         maker = issuer
