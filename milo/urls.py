@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.urls import path
 
-from billing.api.usage_focus import UsageFocusView
 from milo import health
 from milo.kube.routes import api_paths
 
@@ -15,10 +14,6 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     *api_paths(),
-    path(
-        "apis/billing.milo.io/v1alpha1/namespaces/<str:namespace>/billingaccounts/<str:name>/usage/focus",
-        UsageFocusView.as_view(),
-    ),
 ]
 handler400 = "milo.kube.status.bad_request"
 handler404 = "milo.kube.status.not_found"

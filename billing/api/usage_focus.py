@@ -15,6 +15,7 @@ from billing.models import BillingAccount
 from billing.services.usage_exports import bill_of, page
 from billing.usage.focus import Bill, row
 from milo.kube import queries
+from milo.kube.endpoints import register_file
 from milo.kube.negotiation import wants
 from milo.kube.revisions import in_thread
 from milo.kube.views import KubeView
@@ -59,3 +60,6 @@ def _part(file: FocusFile, account: BillingAccount, bill: Bill, after: int) -> t
     """The rows after the one numbered `after`, and the number of the last; after the end of the file there is none."""
     usages, last = page(account, bill.period, after)
     return file.add(row(bill, usage) for usage in usages) if usages else file.end(), last
+
+
+register_file(UsageFocusView.kind, "usage/focus", UsageFocusView)

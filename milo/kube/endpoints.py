@@ -1,7 +1,9 @@
-"""Resources that are posted to and have no objects of their own, as the reviews have none."""
+"""Addresses beside those of kinds: resources that are posted to and have no objects of their own, and files."""
 
 from dataclasses import dataclass
 from typing import Any
+
+from milo.kube.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +37,16 @@ def register(endpoint: Endpoint) -> Endpoint:
 
 def all_endpoints() -> list[Endpoint]:
     return list(_endpoints.values())
+
+
+_files: dict[str, Any] = {}
+
+
+def register_file(kind: Kind, name: str, view: Any) -> None:
+    """Have `view` answer GET at `name` below each object of a namespaced kind, with a file that is no reading."""
+    _files[f"apis/{kind.api_version}/namespaces/<str:namespace>/{kind.plural}/<str:name>/{name}"] = view
+
+
+def all_files() -> dict[str, Any]:
+    """Return the view of each address of files."""
+    return dict(_files)

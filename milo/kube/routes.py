@@ -9,7 +9,7 @@ from milo.kube.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.collection_views import CollectionView, EveryNamespaceView
 from milo.kube.core import NamespacesView, NamespaceView
 from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
-from milo.kube.endpoints import all_endpoints
+from milo.kube.endpoints import all_endpoints, all_files
 from milo.kube.event_views import EventsView, EventView
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.object_views import ObjectView
@@ -62,7 +62,7 @@ def _discovery_paths() -> list[URLPattern]:
 
 
 def api_paths() -> list[URLPattern]:
-    """Discovery, the core group, the reviews, and every kind."""
+    """Discovery, the core group, the reviews, every kind, and files."""
     authentication, authorization = "apis/authentication.k8s.io/v1", "apis/authorization.k8s.io/v1"
     definitions = f"apis/{apiextensions.GROUP}/{apiextensions.VERSION}/{apiextensions.PLURAL}"
     core, namespaced = "api/v1", "api/v1/namespaces/<str:namespace>/events"
@@ -84,4 +84,5 @@ def api_paths() -> list[URLPattern]:
         path("openapi/v3/<path:place>", DocumentView.as_view()),
         *(path(endpoint.path, endpoint.view.as_view()) for endpoint in all_endpoints()),
         *kind_paths(),
+        *(path(place, view.as_view()) for place, view in all_files().items()),
     ]
