@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from milo.errors import Cause
+from milo.kube.illustrations import Illustrations, register
 from projects.api.examples import PROJECT
 
 ACCOUNT: dict[str, Any] = {
@@ -250,3 +252,13 @@ BILLING_HISTORY: dict[str, Any] = {
         },
     ],
 }
+register(
+    Illustrations(
+        person="acme-admin",
+        role="billing-admin",
+        plural="projects",
+        fixed="charges",
+        reason="BillingAccountOpened",
+        cause=Cause("spec.currencyCode", "is not a currency", "FieldValueNotSupported"),
+    )
+)

@@ -52,6 +52,7 @@ class BilledProjectStatusSerializer(ProjectStatusSerializer):
 
 @register
 class BilledOrganizationKind(OrganizationKind):
+    namespace_description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
     readings = (UNASSIGNED, *OrganizationKind.readings)
 
 

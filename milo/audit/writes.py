@@ -30,7 +30,7 @@ def before_save(function: Callable[[models.Model], None]) -> Callable[[models.Mo
 def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool = False) -> M:
     """Write `row` and its history row, in the name of `actor`.
 
-    `reason` is one CamelCase word (`BillingAccountOpened`, also the reason of the Kubernetes
+    `reason` is one CamelCase word (`RoleGranted`, also the reason of the Kubernetes
     event), `why` a sentence for people. Raises `Invalid` where any text of the row or `why`
     holds a card number or cannot be stored, `AlreadyExists` where another act takes the
     name at the same moment, and `Anonymous` outside `act()` or without actor or reason. A `why` that is `generated` of

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.http import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 
 from milo.access import Actor
@@ -30,13 +29,16 @@ class NamespaceShape(Kind):
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
-    description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
     spec_serializer, status_serializer = NothingSerializer, NamespaceStatusSerializer
     columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
 
     @property
     def api_version(self) -> str:
         return "v1"
+
+    @property
+    def description(self) -> str | Promise:  # type: ignore[override]
+        return namespace_kind().namespace_description
 
     @property
     def undeletable(self) -> str | Promise:  # type: ignore[override]

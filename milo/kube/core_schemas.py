@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from milo.kube.illustrations import text
 from milo.kube.schemas import ObjectMetaSerializer, TextField
 
 
@@ -41,7 +42,9 @@ class EventSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(["Event"], help_text="Event.")
     metadata = EventMetaSerializer(help_text="Metadata of the event; events of cluster-scoped objects are in default.")
     involvedObject = ObjectReferenceSerializer(help_text="The object that the event is about.")
-    reason = serializers.CharField(help_text="One word in CamelCase for programs, for example BillingAccountOpened.")
+    reason = serializers.CharField(
+        help_text=text(lambda shown: f"One word in CamelCase for programs, for example {shown.reason}.")
+    )
     message = serializers.CharField(help_text="A sentence for people.")
     type = serializers.ChoiceField(["Normal", "Warning"], help_text="Warning for bad news, by the reason; else Normal.")
     firstTimestamp = serializers.DateTimeField(help_text="When it happened (UTC).")

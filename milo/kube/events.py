@@ -84,7 +84,7 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
 
 
 def told(reason: str, actor: str) -> str:
-    """A change of which no more than the reason is told, for people: `Project archived, by user:operator`."""
+    """A change of which no more than the reason is told, for people: `Role granted, by user:operator`."""
     words = _WORDS.sub(" ", reason).capitalize()
     return _("%(what)s, by %(actor)s") % {"what": words, "actor": actor}
 

@@ -106,6 +106,8 @@ class Kind:
     """Whether the spec stays for ever as it was created; labels and the like may change."""
     is_namespace: ClassVar[bool] = False
     """Whether an object of this kind is also shown as the namespace of its name."""
+    namespace_description: ClassVar[str | Promise] = ""
+    """What a namespace is said to be, where objects of this kind are shown as such."""
 
     live: ClassVar[bool] = False
     """Whether a read shows at once what no revision says yet: rendered from the rows each time, not from the log."""

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from milo.kube.fields import StringField
+from milo.kube.illustrations import text
 
 
 class StringsField(serializers.ListField):
@@ -47,7 +48,11 @@ class ResourceAttributesSerializer(serializers.Serializer[Any]):
     verb = StringField(required=False, allow_blank=True, help_text="get, list, watch, create, update or patch.")
     group = StringField(required=False, allow_blank=True, help_text="API group.")
     version = StringField(required=False, allow_blank=True, help_text="API version; not looked at.")
-    resource = StringField(required=False, allow_blank=True, help_text="Plural of the kind, for example projects.")
+    resource = StringField(
+        required=False,
+        allow_blank=True,
+        help_text=text(lambda shown: f"Plural of the kind, for example {shown.plural}."),
+    )
     subresource = StringField(required=False, allow_blank=True, help_text="status, or the name of an act.")
     name = StringField(required=False, allow_blank=True, help_text="Name of the object; not looked at.")
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from milo.access import TABLE, Actor
 from milo.errors import Invalid, Refused
-from milo.kube import objects
+from milo.kube import illustrations, objects
 from milo.kube.apiextensions import DefinitionShape
 from milo.kube.core import NamespaceShape
 from milo.kube.discovery import REVIEWS
@@ -54,8 +54,11 @@ class ReviewView(KubeView):
     status_serializer: Any
     resource = ""
     """Its name in the access table; whoever is known may ask where there is none."""
-    example: tuple[dict[str, Any], dict[str, Any]]
-    """A spec and its status, for the documents."""
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A spec and its status, for the documents."""
+        raise NotImplementedError
 
     def details(self) -> dict[str, Any]:
         return {}
@@ -89,10 +92,10 @@ class SelfSubjectReviewView(ReviewView):
     review, api_version = "SelfSubjectReview", "authentication.k8s.io/v1"
     question = "Who am I?"
     spec_serializer, status_serializer = NothingSerializer, SelfSubjectReviewStatusSerializer
-    example = (
-        {},
-        {"userInfo": {"username": "acme-admin", "groups": ["system:authenticated", "acme-corp:billing-admin"]}},
-    )
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, {"userInfo": illustrations.user_info()}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         return {"userInfo": user_info(self.actor)}
@@ -111,7 +114,10 @@ class SelfSubjectAccessReviewView(ReviewView):
     question = "May I do this?"
     spec_serializer = SelfSubjectAccessReviewSpecSerializer
     status_serializer = SelfSubjectAccessReviewStatusSerializer
-    example = {"resourceAttributes": {"verb": "list", "group": "", "resource": "namespaces"}}, {"allowed": True}
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"resourceAttributes": {"verb": "list", "group": "", "resource": "namespaces"}}, {"allowed": True}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         if len(spec) != 1:
@@ -139,7 +145,11 @@ class SelfSubjectRulesReviewView(ReviewView):
     question = "What may I do in this organization?"
     spec_serializer = SelfSubjectRulesReviewSpecSerializer
     status_serializer = SelfSubjectRulesReviewStatusSerializer
-    example = {"namespace": "acme-corp"}, {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        asked = {"namespace": namespace_kind().example["metadata"]["name"]}
+        return asked, {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         namespace = _text(spec, "namespace")

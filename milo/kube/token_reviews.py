@@ -9,6 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from milo.identity.access import TOKEN_REVIEWS
 from milo.identity.authentication import admit
+from milo.kube import illustrations
 from milo.kube.review_schemas import TokenReviewSpecSerializer, TokenReviewStatusSerializer
 from milo.kube.reviews import ReviewView, user_info
 
@@ -23,13 +24,10 @@ class TokenReviewView(ReviewView):
     review, api_version, resource = "TokenReview", "authentication.k8s.io/v1", TOKEN_REVIEWS
     question = "Whose token is this?"
     spec_serializer, status_serializer = TokenReviewSpecSerializer, TokenReviewStatusSerializer
-    example = (
-        {"token": "milo_..."},
-        {
-            "authenticated": True,
-            "user": {"username": "acme-admin", "groups": ["system:authenticated", "acme-corp:billing-admin"]},
-        },
-    )
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"token": "milo_..."}, {"authenticated": True, "user": illustrations.user_info()}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -31,6 +31,7 @@ class OrganizationKind(Kind):
     group, kind, plural, singular, short_names = GROUP, "Organization", ORGANIZATIONS, "organization", ("org",)
     description = gettext_lazy("The owner of projects and billing accounts; also shown as the namespace of its name.")
     namespaced, is_namespace = False, True
+    namespace_description = gettext_lazy("An organization, as the namespace of all that belongs to it.")
     model = Organization
     spec_serializer, status_serializer = OrganizationSpecSerializer, OrganizationStatusSerializer
     columns = (

@@ -18,6 +18,7 @@ from milo.kube.discovery_schemas import (
 )
 from milo.kube.event_views import EventsView, EventView
 from milo.kube.events import EventShape, told
+from milo.kube.illustrations import illustrations
 from milo.kube.kinds import all_kinds, namespace_kind
 from milo.kube.openapi import kind_operations, manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
@@ -32,7 +33,7 @@ EventManifest = manifests.known(EventSerializer, "Event", "v1")
 def _event_example() -> dict[str, Any]:
     kind = next(kind for kind in all_kinds() if kind.namespaced)
     of = manifests.example(kind)["metadata"]
-    at, reason, actor = of["creationTimestamp"], f"{kind.kind}Opened", "user:acme-admin"
+    at, reason, actor = of["creationTimestamp"], f"{kind.kind}Opened", f"user:{illustrations().person}"
     identity = {key: of[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in of}
     return {
         "apiVersion": "v1",

@@ -4,16 +4,16 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
-from milo.errors import Cause
+from milo.kube.illustrations import illustrations
 from milo.kube.schemas import StatusSerializer
 from milo.kube.status import failure
 
 _REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("BadRequest", "The request is malformed, or names what there is not.", "limit must be a whole number"),
     401: ("Unauthorized", "No token, or one that is unknown, expired or revoked.", "the token is unknown"),
-    403: ("Forbidden", "You may see the object, but not do this.", "user:viewer may not create projects here"),
-    404: ("NotFound", "There is no such object, or none that you may know of.", 'projects "website" not found'),
-    405: ("MethodNotAllowed", "Objects of this kind cannot be changed so.", "charges cannot be changed by patch"),
+    403: ("Forbidden", "You may see the object, but not do this.", "user:viewer may not create {plural} here"),
+    404: ("NotFound", "There is no such object, or none that you may know of.", '{plural} "website" not found'),
+    405: ("MethodNotAllowed", "Objects of this kind cannot be changed so.", "{fixed} cannot be changed by patch"),
     406: ("NotAcceptable", "The answer cannot be given in an accepted type.", "only application/json can be given"),
     408: ("RequestTimeout", "The body takes too long to arrive.", "the request body must arrive within 30 seconds"),
     409: (
@@ -37,8 +37,9 @@ OF_WRITE = (*OF_CREATE, 412)
 def refusal(code: int) -> OpenApiResponse:
     """The documented answer of an HTTP status code."""
     reason, description, message = _REFUSALS[code]
-    causes = [Cause("spec.currencyCode", "is not a currency", "FieldValueNotSupported")] if code == 422 else []
-    example: dict[str, Any] = failure(reason, message, causes=causes)
+    named, causes = illustrations(), [illustrations().cause] if code == 422 else []
+    said = message.format(plural=named.plural, fixed=named.fixed)
+    example: dict[str, Any] = failure(reason, said, causes=causes)
     shown = OpenApiExample(reason, value=example, response_only=True)
     return OpenApiResponse(StatusSerializer, description, examples=[shown])
 
