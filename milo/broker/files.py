@@ -41,7 +41,7 @@ def lock(folder: Path, *, wait: bool) -> int | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which is made where it is missing."""
+    """Take the lock of a folder, which is made where it is missing, and hold it inside."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = lock(folder, wait=True)
     try:
