@@ -19,7 +19,7 @@ class MaskedErrors(ErrorList):
         return card_numbers.masked(message) if isinstance(message, str) else message
 
 
-_STARS = re.compile(r"\*(?:[^\w*]?\*){12}")
+_STARS = re.compile(r"\*(?:[^0-9A-Za-z*]{0,3}\*){12}")
 
 
 def is_masked(value: Any) -> bool:

@@ -15,7 +15,9 @@ from milo.settings.values import KEY, Format
 T = TypeVar("T")
 Group = TypeVar("Group")
 # Kubernetes puts the address of each Service into every container: of one called "milo", as MILO_SERVICE_HOST
-_SERVICE_LINK = re.compile(r"MILO_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|MILO_(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?")
+_SERVICE_LINK = re.compile(
+    r"MILO_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|MILO_(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?", re.ASCII
+)
 _LINKED_PORT = re.compile(r"(tcp|udp|sctp)://")
 
 
@@ -119,7 +121,7 @@ def _fault(declared: Variable, given: Mapping[str, str], why: str) -> str:
 def _is_service_link(name: str, value: str) -> bool:
     if not _SERVICE_LINK.fullmatch(name):
         return False
-    return "SERVICE_" in name or bool(_LINKED_PORT.match(value)) or bool(re.search(r"PORT_\d+_", name))
+    return "SERVICE_" in name or bool(_LINKED_PORT.match(value)) or bool(re.search(r"PORT_\d+_", name, re.ASCII))
 
 
 def _shown(default: Any) -> str:

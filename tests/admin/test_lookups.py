@@ -69,7 +69,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("address", "model_admin"), LISTS)
-@pytest.mark.parametrize("number", ["9" * 19, "\u0669" * 30, "1," + "9" * 5000])
+@pytest.mark.parametrize("number", ["9" * 19, "\u0669" * 30, "1," + "9" * 50])
 def test_a_number_beyond_every_key_is_refused(address: str, model_admin: Any, number: str, root: Client) -> None:
     asked = [
         (item if isinstance(item, str) else item[0]) for item in model_admin.list_filter if not isinstance(item, type)
