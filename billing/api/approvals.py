@@ -36,7 +36,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     billingAccountRef = ReferenceSerializer(
         source="billing_account_ref", help_text=gettext_lazy("The account on which the act takes effect.")
     )
-    act = ChoiceField(
+    action = ChoiceField(
         ApprovalRequest.Act.choices,
         help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold or AssignUsage."),
     )
@@ -106,7 +106,7 @@ class ApprovalRequestKind(Kind):
     model = ApprovalRequest
     spec_serializer, status_serializer = ApprovalRequestSpecSerializer, ApprovalRequestStatusSerializer
     columns = (
-        Column("Act", lambda m: m["spec"]["act"]),
+        Column("Action", lambda m: m["spec"]["action"]),
         Column("Account", lambda m: m["spec"]["billingAccountRef"]["name"]),
         Column("Phase", lambda m: m["status"]["phase"]),
         Column("Requester", lambda m: m["status"]["requester"]),
@@ -116,10 +116,11 @@ class ApprovalRequestKind(Kind):
     )
     field_selectors = {
         "status.phase": "phase",
-        "spec.act": "act",
+        "spec.action": "act",
         "spec.billingAccountRef.name": "account__name",
         "status.requester": "requester",
     }
+    renamed = {"act": "action"}
     example = APPROVAL_REQUEST
     # that a requester was deactivated shows at once, no revision says so
     live = True
@@ -151,7 +152,7 @@ class ApprovalRequestKind(Kind):
     def spec(self, row: ApprovalRequest) -> dict[str, Any]:
         return {
             "billingAccountRef": {"name": row.account.name},
-            "act": row.act,
+            "action": row.act,
             "justification": row.justification,
             "proposal": dict(row.proposal),
         }
@@ -175,7 +176,7 @@ class ApprovalRequestKind(Kind):
 
     def normalized(self, spec: dict[str, Any], row: ApprovalRequest | None) -> dict[str, Any]:
         account, proposal = spec["billing_account_ref"]["name"], _proposal(spec.get("proposal", {}))
-        kept = {"act": spec["act"], "justification": spec["justification"], "proposal": proposal}
+        kept = {"action": spec["action"], "justification": spec["justification"], "proposal": proposal}
         return {"billingAccountRef": {"name": account}, **kept}
 
     def create(self, body: Body, *, actor: Actor) -> ApprovalRequest:
@@ -184,7 +185,7 @@ class ApprovalRequestKind(Kind):
         return approvals.request_approval(
             body.organization_id,
             spec["billing_account_ref"]["name"],
-            spec["act"],
+            spec["action"],
             justification=spec["justification"],
             proposal=_proposal(spec.get("proposal", {})),
             name=body.name,

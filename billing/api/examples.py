@@ -82,7 +82,7 @@ APPROVAL_REQUEST: dict[str, Any] = {
     "metadata": {"name": "acme-corp-us-net-45", "namespace": "acme-corp"},
     "spec": {
         "billingAccountRef": {"name": "acme-corp-us"},
-        "act": "ReviseTerms",
+        "action": "ReviseTerms",
         "justification": "Agreed in the renewal of the contract.",
         "proposal": {"paymentTerms": {"netDays": 45, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}},
     },

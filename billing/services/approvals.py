@@ -78,7 +78,7 @@ def request_approval(
     name = name or generated_name(f"{account[:40]}-{act.lower()}-")
     causes = name_causes(name) + metadata.causes()
     if act not in EFFECTS:
-        causes.append(Cause("spec.act", _("must be one of %(known)s") % {"known": ", ".join(EFFECTS)}))
+        causes.append(Cause("spec.action", _("must be one of %(known)s") % {"known": ", ".join(EFFECTS)}))
     if not justification.strip():
         causes.append(Cause.required("spec.justification"))
     if causes:
@@ -90,7 +90,7 @@ def request_approval(
         pending = ApprovalRequest.objects.pending().filter(account=subject, act=act).first()
         if pending:
             message = _("request %(name)s to %(act)s is pending already") % {"name": pending.name, "act": act}
-            raise Invalid.because([Cause("spec.act", message, "FieldValueDuplicate")])
+            raise Invalid.because([Cause("spec.action", message, "FieldValueDuplicate")])
         now = audit.ledger_time(subject)
         request = ApprovalRequest(
             organization_id=organization_id,

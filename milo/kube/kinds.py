@@ -103,6 +103,8 @@ class Kind:
     undeletable: ClassVar[str | Promise]
     """What to do instead of DELETE: nothing that the ledger names is ever deleted."""
     fixed_spec: ClassVar[bool] = False
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Fields of the spec that were called otherwise, by their old names: who sends one is told the new one."""
     """Whether the spec stays for ever as it was created; labels and the like may change."""
     is_namespace: ClassVar[bool] = False
     """Whether an object of this kind is also shown as the namespace of its name."""

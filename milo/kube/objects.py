@@ -57,6 +57,8 @@ def read(
     _check_type(kind, manifest)
     metadata = _object(manifest, "metadata")
     spec = _without_null(_object(manifest, "spec"))
+    if old := sorted(kind.renamed.keys() & spec.keys()):
+        raise Invalid.because([_renamed(name, kind.renamed[name]) for name in old])
     unknown = _unknown_fields(manifest, kind.spec_serializer)
     if unknown and field_validation == "Strict":
         raise _strict(unknown)
@@ -82,6 +84,10 @@ def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> 
     if not reader.is_valid():
         return named
     return {**named, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
+
+
+def _renamed(old: str, new: str) -> Cause:
+    return Cause(f"spec.{old}", _("is called spec.%(name)s") % {"name": new}, "FieldValueForbidden")
 
 
 def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:

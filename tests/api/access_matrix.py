@@ -76,7 +76,7 @@ NEW_REQUEST = _manifest(
     "billing",
     "ApprovalRequest",
     "new",
-    lambda prefix: {"billingAccountRef": _reference(prefix, "spare"), "act": "Close", "justification": "unused"},
+    lambda prefix: {"billingAccountRef": _reference(prefix, "spare"), "action": "Close", "justification": "unused"},
 )
 NEW_CHARGE = _manifest(
     "billing",

@@ -227,7 +227,7 @@ def test_a_virtual_account_that_passes_for_a_card_number_can_be_suspended_and_cl
         "apiVersion": "billing.milo.io/v1alpha1",
         "kind": "ApprovalRequest",
         "metadata": {"name": "close"},
-        "spec": {"billingAccountRef": {"name": "acme-corp-us"}, "act": "Close", "justification": "agreed"},
+        "spec": {"billingAccountRef": {"name": "acme-corp-us"}, "action": "Close", "justification": "agreed"},
     }
     admin.post(ACCOUNTS.replace("billingaccounts", "approvalrequests"), request).done(201)
     suspend = {"spec": {"reasonCode": "ManualReview", "message": "under review"}}

@@ -94,7 +94,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         "terms",
         {
             **REFERENCE,
-            "act": "ReviseTerms",
+            "action": "ReviseTerms",
             "justification": "Agreed in the renewal.",
             "proposal": {
                 "paymentTerms": {

@@ -1,9 +1,11 @@
 """Requests over HTTP: what their condition says, and who comes too late."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
@@ -20,7 +22,7 @@ REQUEST = {
     "metadata": {"name": "longer"},
     "spec": {
         "billingAccountRef": {"name": "us"},
-        "act": "ReviseTerms",
+        "action": "ReviseTerms",
         "justification": "as agreed",
         "proposal": {"paymentTerms": TERMS},
     },
@@ -137,3 +139,34 @@ def test_a_renewed_request_is_not_approved_by_the_hash_of_before(
     with nothing_changes():
         status = approver.post(f"{REQUESTS}/longer/approve", body).refused(409, "Conflict")
     assert "look at status.reviewed again" in status["message"]
+
+
+@pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
+def test_the_old_name_of_the_action_is_refused_with_the_new_one(
+    admin: Api, account: BillingAccount, validation: str
+) -> None:
+    spec = {**REQUEST["spec"], "act": "Close"}  # type: ignore[dict-item]
+    old = {**REQUEST, "spec": {name: value for name, value in spec.items() if name != "action"}}
+    with nothing_changes():
+        answer = admin.post(f"{REQUESTS}?fieldValidation={validation}", old)
+        assert answer.code == 422
+    [cause] = answer.json["details"]["causes"]
+    assert (cause["field"], cause["message"]) == ("spec.act", "is called spec.action")
+
+
+def test_requests_are_selected_by_action(admin: Api, pending: dict[str, Any]) -> None:
+    for action, names in (("ReviseTerms", ["longer"]), ("Close", [])):
+        found = admin.get(f"{REQUESTS}?fieldSelector=spec.action={action}").done()
+        assert [item["metadata"]["name"] for item in found["items"]] == names
+
+
+def test_an_upgrade_renames_what_clients_manage(pending: dict[str, Any]) -> None:
+    migration = import_module("billing.migrations.0021_action_of_requests").Migration
+    rows = ApprovalRequest.objects.values_list("managed_fields", flat=True)
+    [[manager]] = rows
+    assert "f:action" in manager["fieldsV1"]["f:spec"]
+    [operation] = migration.operations
+    operation.reverse_code(apps, None)
+    assert "f:act" in rows.get()[0]["fieldsV1"]["f:spec"]
+    operation.code(apps, None)
+    assert rows.get() == [manager]

@@ -37,7 +37,7 @@ def a_request(act: str, **spec: Any) -> dict[str, Any]:
         "apiVersion": "billing.milo.io/v1alpha1",
         "kind": "ApprovalRequest",
         "metadata": {"generateName": "us-"},
-        "spec": {"billingAccountRef": {"name": "us"}, "act": act, "justification": "agreed", **spec},
+        "spec": {"billingAccountRef": {"name": "us"}, "action": act, "justification": "agreed", **spec},
     }
 
 

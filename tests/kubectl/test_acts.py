@@ -16,7 +16,7 @@ kind: ApprovalRequest
 metadata: {name: longer-us}
 spec:
   billingAccountRef: {name: us}
-  act: ReviseTerms
+  action: ReviseTerms
   justification: as agreed
   proposal: {paymentTerms: {netDays: 90, invoiceFrequency: Monthly, invoiceDayOfMonth: 1}}
 """

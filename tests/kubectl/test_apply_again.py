@@ -25,7 +25,7 @@ kind: ApprovalRequest
 metadata: {name: longer-terms, namespace: acme-corp}
 spec:
   billingAccountRef: {name: us}
-  act: ReviseTerms
+  action: ReviseTerms
   justification: "Agreed in the renewal. "
   proposal:
     paymentTerms: {netDays: 90, invoiceFrequency: Monthly, invoiceDayOfMonth: 1}
