@@ -12,9 +12,9 @@ from benchmarks.servers import Failed
 from benchmarks.stage import Stage
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from milo.kube.changes import current_version
-from milo.kube.metadata import Metadata
-from milo.kube.revisions import in_thread
+from milo.kube.store.changes import current_version
+from milo.kube.store.metadata import Metadata
+from milo.kube.store.revisions import in_thread
 
 WATCHED = "account-0"
 PATH = f"/apis/billing.milo.io/v1alpha1/namespaces/{ORGANIZATION}/billingaccounts?watch=true&resourceVersion="

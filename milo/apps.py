@@ -23,8 +23,8 @@ class MiloConfig(AppConfig):
 
 def _seal_change_log() -> None:
     """Have the ledger seal the change log, and compaction wait for the seal; neither library knows the other."""
-    from milo.kube import changes
     from milo.kube.models import Change
+    from milo.kube.store import changes
     from milo.ledger import seals, tables
 
     tables.register(

@@ -12,8 +12,8 @@ from django.conf import settings  # noqa: E402  settings are read once Django is
 
 from milo.faults import Faults  # noqa: E402
 from milo.handler import OneHopHandler  # noqa: E402
-from milo.kube.body_limit import BodyLimit  # noqa: E402
-from milo.kube.endpoints import all_endpoints  # noqa: E402
+from milo.kube.discovery.endpoints import all_endpoints  # noqa: E402
+from milo.kube.wire.body_limit import BodyLimit  # noqa: E402
 
 application = Faults(
     BodyLimit(

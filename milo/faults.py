@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from milo.kube.status import failure, internal_error, send_status
+from milo.kube.wire.status import failure, internal_error, send_status
 from milo.provenance import asked_by
 from milo.requests import HEADER, SCOPE_KEY, request_id_for
 

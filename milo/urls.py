@@ -15,6 +15,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *api_paths(),
 ]
-handler400 = "milo.kube.status.bad_request"
-handler404 = "milo.kube.status.not_found"
-handler500 = "milo.kube.status.server_error"
+handler400 = "milo.kube.wire.status.bad_request"
+handler404 = "milo.kube.wire.status.not_found"
+handler500 = "milo.kube.wire.status.server_error"

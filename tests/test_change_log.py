@@ -12,9 +12,9 @@ from billing.services.accounts import AccountSpec, revise
 from billing.services.projects import archive_project
 from milo import audit
 from milo.errors import Invalid
-from milo.kube.changes import current_version, version_of
 from milo.kube.models import Change, Counter
-from milo.kube.renewal import renew
+from milo.kube.store.changes import current_version, version_of
+from milo.kube.store.resync import renew
 from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make

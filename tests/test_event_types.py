@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from billing.api.event_types import NORMAL, WARNING
-from milo.kube.event_types import classified, type_of
+from milo.kube.core.event_types import classified, type_of
 
 Scope = tuple[ast.Module, ast.FunctionDef]
 WRITERS = {"save_as", "touch"}

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 
-from milo.kube import feed
+from milo.kube.watch import broadcaster
 from tests import make
 from tests.live import Live
 
@@ -42,6 +42,6 @@ def test_a_watch_ends_when_its_client_leaves_and_holds_no_thread(live: Live) -> 
         for answer in watching:
             answer.close()
     end = time.monotonic() + 10
-    while feed._feeds and time.monotonic() < end:
+    while broadcaster._feeds and time.monotonic() < end:
         time.sleep(0.05)
-    assert not feed._feeds, "the watches go on without their clients"
+    assert not broadcaster._feeds, "the watches go on without their clients"

@@ -21,8 +21,8 @@ from billing.services.suspensions import SuspensionNotAllowed, suspend
 from billing.tasks import announce_standing, validate_waiting_accounts
 from milo.errors import Invalid, Unavailable
 from milo.kube.kinds import kind_of
-from milo.kube.manifests import render
 from milo.kube.models import Change
+from milo.kube.store.manifests import render
 from projects.models import Organization, Project
 from tests import make, verifiers
 from tests.ledger import nothing_changes, refused

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from django.conf import settings
 
-from milo.kube import body_limit
+from milo.kube.wire import body_limit
 from tests import make
 from tests.live import Live
 

@@ -16,7 +16,7 @@ from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import resolve, suspend
 from billing.services.usage_intake import report
 from milo.errors import Invalid
-from milo.kube.metadata import Metadata
+from milo.kube.store.metadata import Metadata
 from tests import make
 from tests.compliance.facts import TODAY
 from tests.ledger import nothing_changes

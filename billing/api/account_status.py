@@ -8,7 +8,7 @@ from billing import payment_profile
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
 from billing.services import assessments
-from milo.kube.manifests import condition, without_empty
+from milo.kube.store.manifests import condition, without_empty
 
 
 def conditions(row: BillingAccount) -> list[dict[str, Any]]:

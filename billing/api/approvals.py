@@ -14,10 +14,10 @@ from billing.services import approvals, reviews
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
-from milo.kube.manifests import condition, instant, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
-from milo.kube.objects import refuse_other_spec
-from milo.kube.schemas import ConditionSerializer, NothingSerializer
+from milo.kube.openapi.schemas import ConditionSerializer, NothingSerializer
+from milo.kube.store.manifests import condition, instant, precise_instant, without_empty
+from milo.kube.store.objects import refuse_other_spec
 
 
 class ProposalSerializer(serializers.Serializer[Any]):

@@ -16,10 +16,10 @@ from billing.services.charges import ChargeSpec, relabel_charge, report_charge, 
 from milo.access import Actor
 from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
-from milo.kube.manifests import condition, instant, without_empty
 from milo.kube.models import ResourceQuerySet
-from milo.kube.objects import refuse_other_spec
-from milo.kube.schemas import ConditionSerializer
+from milo.kube.openapi.schemas import ConditionSerializer
+from milo.kube.store.manifests import condition, instant, without_empty
+from milo.kube.store.objects import refuse_other_spec
 
 
 class ChargeSpecSerializer(serializers.Serializer[Any]):

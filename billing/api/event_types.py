@@ -4,7 +4,7 @@ Bad news is what somebody should look into: something failed, was refused or sto
 reason that is in neither list.
 """
 
-from milo.kube.event_types import classify
+from milo.kube.core.event_types import classify
 
 WARNING = (
     "ApprovalExpired",

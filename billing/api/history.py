@@ -12,7 +12,7 @@ from billing.services.past import payer_at
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField
 from milo.kube.kinds import Reading
-from milo.kube.manifests import precise_instant, without_empty
+from milo.kube.store.manifests import precise_instant, without_empty
 from projects.models import Project
 
 

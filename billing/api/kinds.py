@@ -25,9 +25,9 @@ from billing.services.accounts import AccountSpec, open_account, revise
 from billing.services.bindings import bind, relabel_binding
 from milo.access import Actor
 from milo.kube.kinds import Body, Column, Kind, register
-from milo.kube.manifests import condition, precise_instant, without_empty
 from milo.kube.models import ResourceQuerySet
-from milo.kube.objects import refuse_other_spec
+from milo.kube.store.manifests import condition, precise_instant, without_empty
+from milo.kube.store.objects import refuse_other_spec
 from projects.models import Project
 
 GROUP = "billing.milo.io"

@@ -15,8 +15,8 @@ from billing.services import closures, holds, suspensions
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, StringField
 from milo.kube.kinds import Act, Reading
-from milo.kube.manifests import precise_instant, without_empty
-from milo.kube.schemas import NothingSerializer
+from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.store.manifests import precise_instant, without_empty
 
 
 class SuspendSpecSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from milo.access import Actor
 from milo.errors import NotFound
 from milo.kube.fields import CountField, InstantField
 from milo.kube.kinds import Reading, kind_of
-from milo.kube.manifests import precise_instant, without_empty
+from milo.kube.store.manifests import precise_instant, without_empty
 
 
 class InstantQuerySerializer(serializers.Serializer[Any]):

@@ -15,9 +15,9 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
 from billing.services.projects import archive_project
 from milo.kube.kinds import Act, Column, register
-from milo.kube.manifests import condition, precise_instant
 from milo.kube.models import ResourceQuerySet
-from milo.kube.schemas import NothingSerializer
+from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.store.manifests import condition, precise_instant
 from milo.prepared import Given, Prepared
 from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer

@@ -17,8 +17,8 @@ from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube.fields import DayField, NamesField
 from milo.kube.kinds import Reading
-from milo.kube.manifests import without_empty
-from milo.kube.schemas import NothingSerializer
+from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.store.manifests import without_empty
 from projects.models import Organization, Project
 
 API_VERSION = "usage.milo.io/v1alpha1"

@@ -10,8 +10,8 @@ import orjson
 from django.utils.translation import gettext as _
 
 from milo.errors import Refused
-from milo.kube.bodies import media_type
-from milo.kube.status import RequestEntityTooLarge, UnsupportedMediaType
+from milo.kube.wire.decoding import media_type
+from milo.kube.wire.status import RequestEntityTooLarge, UnsupportedMediaType
 
 ONE, BATCH, JSON = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
 MAX_BYTES, MAX_EVENTS = 10 * 1024 * 1024, 10_000

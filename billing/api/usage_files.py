@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from billing.usage.focus import COLUMNS, Type, Value, text
 from billing.usage.quantities import DECIMAL_PLACES
-from milo.kube.status import NotAcceptable
+from milo.kube.wire.status import NotAcceptable
 from milo.spreadsheets import CSV, csv_text
 
 PARQUET = "application/vnd.apache.parquet"

@@ -14,11 +14,11 @@ from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
 from billing.services.usage_exports import bill_of, page
 from billing.usage.focus import Bill, row
-from milo.kube import queries
-from milo.kube.endpoints import register_file
-from milo.kube.negotiation import wants
-from milo.kube.revisions import in_thread
+from milo.kube.discovery.endpoints import register_file
+from milo.kube.store.revisions import in_thread
 from milo.kube.views import KubeView
+from milo.kube.wire import queries
+from milo.kube.wire.negotiation import wants
 
 
 class FocusQuerySerializer(serializers.Serializer[Any]):

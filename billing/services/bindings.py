@@ -12,9 +12,9 @@ from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
-from milo.kube import managers
-from milo.kube.metadata import Metadata
-from milo.kube.names import name_causes
+from milo.kube.store import managers
+from milo.kube.store.metadata import Metadata
+from milo.kube.store.names import name_causes
 from milo.prepared import Given, Prepared
 from projects.models import Project
 

@@ -10,7 +10,7 @@ from billing.access import ACCOUNTS
 from billing.models import BillingAccount
 from billing.services.timeline import AT_MOST, Cursor, TimelineEvent, timeline
 from milo.access import Actor
-from milo.kube.manifests import precise_instant, without_empty
+from milo.kube.store.manifests import precise_instant, without_empty
 
 COLUMNS = (
     "at",

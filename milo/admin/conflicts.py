@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from milo.admin.forms import ActForm
 from milo.admin.panels import instant
-from milo.kube import changes
 from milo.kube.models import Change
+from milo.kube.store import changes
 
 SHOWN = 10
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -13,8 +13,8 @@ from milo import audit
 from milo.admin.actions import ServiceAction
 from milo.admin.conflicts import changes_since
 from milo.admin.forms import ActForm
-from milo.kube import changes
 from milo.kube.kinds import kind_of
+from milo.kube.store import changes
 
 METADATA = (
     gettext_lazy("Metadata"),

@@ -3,7 +3,7 @@
 Inside `act()`, `save_as` (milo.audit.writes) writes a row with its history row; `touch` names a row whose manifest
 changes although its own columns do not.
 When the act ends, and before it commits, the journals are told of every such row once
-(`milo.kube.changes` is one: it numbers the revisions in commit order).
+(`milo.kube.store.changes` is one: it numbers the revisions in commit order).
 """
 
 from collections.abc import Callable, Iterator

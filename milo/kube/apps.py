@@ -7,6 +7,6 @@ class KubeConfig(AppConfig):
     verbose_name = "Change log"
 
     def ready(self) -> None:
-        from milo.kube import changes, guards, managers  # noqa: F401  they register what each write does besides
+        from milo.kube import guards
 
         guards.declare_guards()

@@ -6,9 +6,11 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo.kube import list_options, lists, objects, selectors, tables, watching
-from milo.kube.status import MethodNotAllowed
+from milo.kube import tables
+from milo.kube.store import list_options, lists, objects, selectors
 from milo.kube.views import KubeView
+from milo.kube.watch import watching
+from milo.kube.wire.status import MethodNotAllowed
 
 
 class CollectionView(KubeView):

@@ -8,8 +8,8 @@ from django.db import models
 from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
-from milo.kube.metadata import Metadata
 from milo.kube.models import ResourceQuerySet
+from milo.kube.store.metadata import Metadata
 from milo.prepared import Given, Prepared
 
 FieldColumn = str | Callable[[str], models.Q]

@@ -12,10 +12,11 @@ from rest_framework.request import Request
 
 from milo import audit
 from milo.errors import AlreadyExists, Conflict, NotFound
-from milo.kube import apply, bodies, managers, objects, patches, preconditions
-from milo.kube.manifests import render
-from milo.kube.status import MethodNotAllowed, UnsupportedMediaType
+from milo.kube.store import apply, managers, objects, patches
+from milo.kube.store.manifests import render
 from milo.kube.views import KubeView
+from milo.kube.wire import decoding, preconditions
+from milo.kube.wire.status import MethodNotAllowed, UnsupportedMediaType
 
 PATCH_ATTEMPTS = 5
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -53,7 +54,7 @@ class ObjectView(KubeView):
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
-        kind_of_patch = bodies.media_type(self.request._request.content_type or "")
+        kind_of_patch = decoding.media_type(self.request._request.content_type or "")
         if kind_of_patch == APPLY_PATCH:
             return self._apply()
         apply_patch = PATCHES.get(kind_of_patch)

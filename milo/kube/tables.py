@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from milo.kube.kinds import Column, Kind
-from milo.kube.negotiation import Answer
+from milo.kube.wire.negotiation import Answer
 
 NAME = Column("Name", lambda manifest: manifest["metadata"]["name"], "Name of the object.", format="name")
 AGE = Column("Age", lambda manifest: manifest["metadata"]["creationTimestamp"], "Time since creation.", type="date")

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
-from milo.kube import changes
+from milo.kube.store import changes
 
 
 @shared_task

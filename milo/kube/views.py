@@ -18,14 +18,16 @@ from milo import audit, card_numbers
 from milo.access import Actor
 from milo.card_numbers import excerpt
 from milo.errors import Forbidden, NotFound, Refused
-from milo.kube import bodies, changes, list_options, managers, objects, preconditions, protobuf, representations, tables
+from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
-from milo.kube.manifests import render
 from milo.kube.models import ResourceQuerySet
-from milo.kube.negotiation import Answer, JSONRenderer, Negotiation, negotiate
-from milo.kube.parameters import Parameters
-from milo.kube.status import MethodNotAllowed
-from milo.kube.throttle import RequestThrottle
+from milo.kube.store import changes, list_options, managers, objects
+from milo.kube.store.manifests import render
+from milo.kube.wire import decoding, preconditions, protobuf, representations
+from milo.kube.wire.negotiation import Answer, JSONRenderer, Negotiation, negotiate
+from milo.kube.wire.parameters import Parameters
+from milo.kube.wire.status import MethodNotAllowed
+from milo.kube.wire.throttle import RequestThrottle
 from milo.prepared import Given, Prepared
 
 _NAME_SHOWN, _WARNED = 80, 10
@@ -61,7 +63,7 @@ class KubeView(APIView):
             raise NotFound(_("the server could not find the requested resource"))
         self.check_parameters()
         if request.method not in ("GET", "HEAD"):
-            bodies.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
+            decoding.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
         if request.method == "POST":
             preconditions.refuse(request.headers, self.preconditions)
 
@@ -141,9 +143,9 @@ class KubeView(APIView):
 
     def body(self) -> Any:
         request = self.request._request
-        if bodies.media_type(request.content_type or "") == protobuf.MEDIA_TYPE:
+        if decoding.media_type(request.content_type or "") == protobuf.MEDIA_TYPE:
             return protobuf.parse(request.body)
-        return bodies.parse(request.body, request.content_type or "")
+        return decoding.parse(request.body, request.content_type or "")
 
     def rows(self, verb: str) -> ResourceQuerySet[Any]:
         """The rows on which the actor may use `verb`, of the request's namespace where it names one."""

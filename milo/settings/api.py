@@ -8,7 +8,7 @@ from milo.settings.environment import environment
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["milo.identity.authentication.BearerAuthentication"],
     "DEFAULT_SCHEMA_CLASS": "milo.kube.openapi.schema.KubeSchema",
-    "EXCEPTION_HANDLER": "milo.kube.status.exception_handler",
+    "EXCEPTION_HANDLER": "milo.kube.wire.status.exception_handler",
     # the server says who asks (uvicorn --forwarded-allow-ips), a header that anybody may send does not
     "NUM_PROXIES": 0,
     # the API conventions have no ?format=

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import Body, Column, Kind, Reading, register
-from milo.kube.manifests import condition
 from milo.kube.models import ResourceQuerySet
+from milo.kube.store.manifests import condition
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.examples import ORGANIZATION, PROJECT
 from projects.api.roles import ROLE_ACTS, ROLE_READINGS

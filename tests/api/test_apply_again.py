@@ -14,9 +14,9 @@ from rest_framework import serializers
 
 from billing.api.payment_profiles import PaymentProfileSerializer
 from milo import audit
-from milo.kube import changes
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.models import Change
+from milo.kube.store import changes
 from projects.models import Organization
 from tests import make
 from tests.api.client import BILLING, RESOURCES, Answer, Api

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from milo.kube.bodies import MAX_DEPTH
 from milo.kube.object_views import APPLY_PATCH, PATCHES
+from milo.kube.wire.decoding import MAX_DEPTH
 from tests import make
 from tests.api.client import ACCOUNTS, JSON_PATCH, Api, nothing_changes
 

@@ -8,8 +8,8 @@ import pytest
 
 from milo.asgi import application
 from milo.handler import OneHopHandler
-from milo.kube import body_limit
-from milo.kube.status import API_PREFIXES
+from milo.kube.wire import body_limit
+from milo.kube.wire.status import API_PREFIXES
 from tests.api.client import ACCOUNTS, Api
 from tests.api.test_authorization_matrix import METHODS, routes
 

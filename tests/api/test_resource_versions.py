@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from milo.kube import changes
 from milo.kube.models import Counter
+from milo.kube.store import changes
 from milo.ledger import seals
 from projects.models import Organization
 from tests import make

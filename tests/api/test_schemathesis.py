@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from billing.services.charges import ChargeSpec, report_charge
 from milo.kube.openapi.documents import documents
-from milo.kube.parameters import FLAGS
+from milo.kube.wire.parameters import FLAGS
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, Api

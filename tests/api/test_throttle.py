@@ -15,7 +15,7 @@ from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 def three_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.MILO_REQUESTS_PER_MINUTE = 3
     # one window, whenever the test runs
-    monkeypatch.setattr("milo.kube.throttle.time.time", lambda: 1_800_000_030.0)
+    monkeypatch.setattr("milo.kube.wire.throttle.time.time", lambda: 1_800_000_030.0)
     cache.clear()
     yield
     cache.clear()

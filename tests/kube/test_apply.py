@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milo.errors import Cause, Conflict, Invalid, Refused
-from milo.kube.apply import LAST_APPLIED, apply
-from milo.kube.managers import MANAGERS_LIMIT, updated
+from milo.kube.store.apply import LAST_APPLIED, apply
+from milo.kube.store.managers import MANAGERS_LIMIT, updated
 
 NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from milo.errors import Invalid
-from milo.kube.apply import apply
-from milo.kube.managers import MANAGERS_LIMIT, field_manager, updated
+from milo.kube.store.apply import apply
+from milo.kube.store.managers import MANAGERS_LIMIT, field_manager, updated
 
 NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

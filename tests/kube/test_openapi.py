@@ -10,9 +10,9 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
 from billing.api.usage_files import PARQUET
-from milo.kube import objects
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.openapi.documents import documents
+from milo.kube.store import objects
 from milo.urls import urlpatterns
 from tests import make
 from tests.api.client import Api

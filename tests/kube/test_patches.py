@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milo.errors import Invalid, Refused
-from milo.kube.patches import OPERATIONS_LIMIT, json_patch, merge_patch, strategic_merge_patch
-from milo.kube.status import UnsupportedMediaType
+from milo.kube.store.patches import OPERATIONS_LIMIT, json_patch, merge_patch, strategic_merge_patch
+from milo.kube.wire.status import UnsupportedMediaType
 
 MANIFEST: dict[str, Any] = {
     "metadata": {"name": "us", "labels": {"tier": "gold"}},

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.projects import archive_project
-from milo.kube import lists
-from milo.kube.manifests import render
-from milo.kube.selectors import Selection, parse
+from milo.kube.store import lists
+from milo.kube.store.manifests import render
+from milo.kube.store.selectors import Selection, parse
 from projects.models import Organization, Project
 from tests import make
 from tests.kube.watching import a_watch, act, run, watching

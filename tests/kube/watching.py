@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import orjson
 
 from billing.api.kinds import BillingAccountKind
-from milo.kube import feed
 from milo.kube.kinds import Kind
-from milo.kube.revisions import in_thread
-from milo.kube.selectors import parse
-from milo.kube.watch import Watch
+from milo.kube.store.revisions import in_thread
+from milo.kube.store.selectors import parse
+from milo.kube.watch import broadcaster
+from milo.kube.watch.streams import Watch
 
 T = TypeVar("T")
 Event = tuple[str, str]
@@ -77,7 +77,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     async def and_look() -> T:
         result = await scenario()
-        await until(lambda: asyncio.get_running_loop() not in feed._feeds)
+        await until(lambda: asyncio.get_running_loop() not in broadcaster._feeds)
         return result
 
     return asyncio.run(and_look())

@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from milo.access import TABLE
-from milo.kube import discovery
-from milo.kube.apiextensions import DefinitionsView, DefinitionView
-from milo.kube.core import NamespaceShape, NamespacesView, NamespaceView
-from milo.kube.core_schemas import EventSerializer
-from milo.kube.discovery import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
-from milo.kube.discovery_schemas import (
+from milo.kube.core.core_schemas import EventSerializer
+from milo.kube.core.event_views import EventsView, EventView
+from milo.kube.core.events import EventShape, told
+from milo.kube.core.namespaces import NamespaceShape, NamespacesView, NamespaceView
+from milo.kube.core.reviews import ReviewView
+from milo.kube.discovery import documents
+from milo.kube.discovery.apiextensions import DefinitionsView, DefinitionView
+from milo.kube.discovery.discovery_schemas import (
     APIGroupListSerializer,
     APIGroupSerializer,
     APIResourceListSerializer,
     APIVersionsSerializer,
     VersionInfoSerializer,
 )
-from milo.kube.event_views import EventsView, EventView
-from milo.kube.events import EventShape, told
-from milo.kube.illustrations import illustrations
+from milo.kube.discovery.documents import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.kinds import all_kinds, namespace_kind
 from milo.kube.openapi import kind_operations, manifests, parameters
+from milo.kube.openapi.illustrations import illustrations
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE
-from milo.kube.reviews import ReviewView
 
 WORD = {"type": "string", "pattern": "^[a-z0-9.-]+$"}
 NAMESPACE, EVENT = NamespaceShape(), EventShape()
@@ -171,32 +171,32 @@ def _discovery(id: str, summary: str, answer: Any, example: Mapping[str, Any], *
 @operation.register
 def _version(view: VersionView, method: str, path: str) -> Operation:
     summary = "Which Kubernetes API conventions are followed"
-    return _discovery("getVersion", summary, VersionInfoSerializer, discovery.version_info())
+    return _discovery("getVersion", summary, VersionInfoSerializer, documents.version_info())
 
 
 @operation.register
 def _core_versions(view: CoreVersionsView, method: str, path: str) -> Operation:
-    example = discovery.core_versions("localhost:8443")
+    example = documents.core_versions("localhost:8443")
     return _discovery("getCoreAPIVersions", "Versions of the core group", APIVersionsSerializer, example)
 
 
 @operation.register
 def _groups(view: GroupsView, method: str, path: str) -> Operation:
-    return _discovery("getAPIGroups", "API groups", APIGroupListSerializer, discovery.group_list())
+    return _discovery("getAPIGroups", "API groups", APIGroupListSerializer, documents.group_list())
 
 
 @operation.register
 def _group(view: GroupView, method: str, path: str) -> Operation:
-    example = discovery.group_list()["groups"][0]
+    example = documents.group_list()["groups"][0]
     return _discovery("getAPIGroup", "An API group", APIGroupSerializer, example, "group")
 
 
 @operation.register
 def _resources(view: ResourcesView, method: str, path: str) -> Operation:
     if "{group}" not in path:
-        example = discovery.resource_list("", "v1")
+        example = documents.resource_list("", "v1")
         return _discovery("getCoreAPIResources", "Kinds of the core group", APIResourceListSerializer, example)
     first = all_kinds()[0]
-    example = discovery.resource_list(first.group, first.version)
+    example = documents.resource_list(first.group, first.version)
     summary = "Kinds of an API group"
     return _discovery("getAPIResources", summary, APIResourceListSerializer, example, "group", "version")

@@ -4,9 +4,9 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
-from milo.kube.illustrations import illustrations
-from milo.kube.schemas import StatusSerializer
-from milo.kube.status import failure
+from milo.kube.openapi.illustrations import illustrations
+from milo.kube.openapi.schemas import StatusSerializer
+from milo.kube.wire.status import failure
 
 _REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("BadRequest", "The request is malformed, or names what there is not.", "limit must be a whole number"),

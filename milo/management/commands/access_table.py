@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from milo.access import TABLE, Rule
-from milo.kube.discovery import REVIEWS
-from milo.kube.endpoints import all_endpoints
+from milo.kube.discovery.documents import REVIEWS
+from milo.kube.discovery.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 
 HEAD = """\

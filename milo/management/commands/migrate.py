@@ -6,7 +6,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS
 
 from milo import append_only
-from milo.kube.renewal import renew
+from milo.kube.store.resync import renew
 
 
 class Command(migrate.Command):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from milo.kube.renewal import renew
+from milo.kube.store.resync import renew
 
 
 class Command(BaseCommand):

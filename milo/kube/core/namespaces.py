@@ -1,0 +1,126 @@
+"""The core group: organizations as namespaces."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.http import HttpResponseBase
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from milo.access import Actor
+from milo.errors import Cause, Invalid, NotFound
+from milo.kube.collection_views import CollectionView
+from milo.kube.core.core_schemas import NamespaceStatusSerializer
+from milo.kube.kinds import Body, Column, Kind, namespace_kind
+from milo.kube.object_views import ObjectView
+from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.store import list_options, lists, objects, selectors
+from milo.kube.store.manifests import without_empty
+from milo.kube.store.metadata import Metadata
+from milo.kube.tables import shape_list
+from milo.kube.watch import watching
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+class NamespaceShape(Kind):
+    """How a namespace looks; it is not registered, for its rows are those of the namespace kind."""
+
+    group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
+    namespaced = False
+    spec_serializer, status_serializer = NothingSerializer, NamespaceStatusSerializer
+    columns: ClassVar[tuple[Column, ...]] = (Column("Status", lambda manifest: manifest["status"]["phase"]),)
+
+    @property
+    def api_version(self) -> str:
+        return "v1"
+
+    @property
+    def description(self) -> str | Promise:  # type: ignore[override]
+        return namespace_kind().namespace_description
+
+    @property
+    def undeletable(self) -> str | Promise:  # type: ignore[override]
+        return namespace_kind().undeletable
+
+    @property
+    def example(self) -> Mapping[str, Any]:  # type: ignore[override]
+        return {**namespace_kind().example, "spec": {}, "status": {"phase": "Active"}}
+
+    def normalized(self, spec: dict[str, Any], row: Any | None) -> dict[str, Any]:
+        return {}
+
+    def create(self, body: Body, *, actor: Actor) -> Any:
+        """Make the object of the namespace kind that has this name."""
+        return namespace_kind().create(replace(body, metadata=_own(body)), actor=actor)
+
+    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
+        """Change the metadata of the object that the namespace is; its spec has no place here and stays."""
+        kind = namespace_kind()
+        spec = objects.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
+        kept = replace(body, metadata=_own(body), spec=spec)
+        return kind.update(row, kept, actor=actor, resource_version=resource_version)
+
+
+def _own(body: Body) -> Metadata:
+    """The metadata less the label that every namespace shows. Raises `Invalid` where it names another namespace."""
+    labels = dict(body.metadata.labels)
+    if labels.pop(NAME_LABEL, body.name) != body.name:
+        raise Invalid.because([Cause("metadata.labels", _("%(key)s is fixed to the name") % {"key": NAME_LABEL})])
+    return replace(body.metadata, labels=labels)
+
+
+def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
+    """The namespace that an organization is, from its manifest."""
+    metadata = organization["metadata"]
+    labels = {**metadata.get("labels", {}), NAME_LABEL: metadata["name"]}
+    metadata = {**metadata, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
+
+
+class NamespacesView(CollectionView):
+    shape = NamespaceShape()
+
+    @property
+    def kind(self) -> Kind:
+        return namespace_kind()
+
+    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return namespace_manifest(manifest)
+
+    def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        parameters = self.parameters
+        selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
+        if parameters.flag("watch"):
+            return watching.respond(self, selection, shape=self.shape, presented=namespace_manifest)
+        organizations, metadata = lists.page(
+            self.kind,
+            self.rows("list"),
+            selection,
+            limit=parameters.number("limit", lists.MAX_LIMIT),
+            token=parameters.text("continue"),
+            at=list_options.version_to_show(parameters),
+        )
+        manifests = [namespace_manifest(organization) for organization in organizations]
+        shaped = shape_list(self.shape, manifests, metadata, self.answer, parameters.include_object)
+        return self.answer.respond(shaped)
+
+
+class NamespaceView(ObjectView):
+    shape = NamespaceShape()
+
+    @property
+    def kind(self) -> Kind:
+        return namespace_kind()
+
+    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return namespace_manifest(manifest)
+
+    def admit(self, organization_id: int | None) -> None:
+        try:
+            super().admit(organization_id)
+        except NotFound as missing:
+            # kubectl asks for the namespace after any 404, and shows this answer instead
+            raise NotFound(f'namespaces "{self.kwargs["name"]}" not found') from missing

@@ -1,0 +1,37 @@
+"""TokenReview: whom a bearer token stands for, asked by a service that was sent one.
+
+https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
+"""
+
+from typing import Any
+
+from rest_framework.exceptions import AuthenticationFailed
+
+from milo.identity.access import TOKEN_REVIEWS
+from milo.identity.authentication import admit
+from milo.kube.core.review_schemas import TokenReviewSpecSerializer, TokenReviewStatusSerializer
+from milo.kube.core.reviews import ReviewView, user_info
+from milo.kube.openapi import illustrations
+
+
+class TokenReviewView(ReviewView):
+    """Answers for service tokens and those of the OpenID Connect provider, as authentication does.
+
+    The token is not repeated in the answer. `status.audiences` stays empty: by that a client knows that
+    `spec.audiences` was not looked at.
+    """
+
+    review, api_version, resource = "TokenReview", "authentication.k8s.io/v1", TOKEN_REVIEWS
+    question = "Whose token is this?"
+    spec_serializer, status_serializer = TokenReviewSpecSerializer, TokenReviewStatusSerializer
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"token": "milo_..."}, {"authenticated": True, "user": illustrations.user_info()}
+
+    def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _user, actor = admit(spec.pop("token"))
+        except AuthenticationFailed as refusal:
+            return {"authenticated": False, "error": str(refusal.detail)}
+        return {"authenticated": True, "user": user_info(actor)}

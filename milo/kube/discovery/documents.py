@@ -1,0 +1,227 @@
+"""What the server offers, as kubectl and the Python clients ask for it: versions, groups, resources."""
+
+import platform
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from milo import __version__
+from milo.errors import NotFound
+from milo.kube.discovery import apiextensions
+from milo.kube.discovery.endpoints import all_endpoints
+from milo.kube.kinds import Kind, all_kinds
+from milo.kube.views import KubeView
+
+KUBERNETES_VERSION = ("1", "34")
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+CORE: list[dict[str, Any]] = [
+    {
+        "name": "namespaces",
+        "singularName": "namespace",
+        "namespaced": False,
+        "kind": "Namespace",
+        "verbs": ["get", "list", "watch", "create", "update", "patch"],
+        "shortNames": ["ns"],
+    },
+    {
+        "name": "events",
+        "singularName": "event",
+        "namespaced": True,
+        "kind": "Event",
+        "verbs": ["get", "list", "watch"],
+        "shortNames": ["ev"],
+    },
+]
+REVIEWS: dict[str, list[dict[str, Any]]] = {
+    "authentication.k8s.io": [
+        {"name": "selfsubjectreviews", "kind": "SelfSubjectReview"},
+        {"name": "tokenreviews", "kind": "TokenReview"},
+    ],
+    "authorization.k8s.io": [
+        {"name": "selfsubjectaccessreviews", "kind": "SelfSubjectAccessReview"},
+        {"name": "selfsubjectrulesreviews", "kind": "SelfSubjectRulesReview"},
+    ],
+}
+
+
+def kind_resources(kind: Kind) -> list[dict[str, Any]]:
+    """APIResource entries of a kind: itself, its status, its acts (create) and readings (get)."""
+    entries = [_own(kind), _subresource(kind, "status", "get")]
+    entries += [_subresource(kind, act.name, "create") for act in kind.acts]
+    return entries + [_subresource(kind, reading.name, "get") for reading in kind.readings]
+
+
+def _own(kind: Kind) -> dict[str, Any]:
+    return {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": list(kind.verbs),
+        "shortNames": list(kind.short_names),
+        "categories": list(kind.categories),
+    }
+
+
+def _subresource(kind: Kind, name: str, verb: str) -> dict[str, Any]:
+    return {
+        "name": f"{kind.plural}/{name}",
+        "singularName": "",
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": [verb],
+    }
+
+
+def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """APIResource entries by group and version."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for kind in all_kinds():
+        found.setdefault((kind.group, kind.version), []).extend(kind_resources(kind))
+    for endpoint in all_endpoints():
+        found.setdefault((endpoint.group, endpoint.version), []).append(
+            {
+                "name": endpoint.plural,
+                "singularName": "",
+                "namespaced": False,
+                "kind": endpoint.kind,
+                "verbs": ["create"],
+                # so that kubectl takes the name that the access table has for it
+                "shortNames": [endpoint.resource],
+            }
+        )
+    for group, reviews in REVIEWS.items():
+        found[group, "v1"] = [
+            {"singularName": "", "namespaced": False, "verbs": ["create"], **entry} for entry in reviews
+        ]
+    found[apiextensions.GROUP, apiextensions.VERSION] = [_own(apiextensions.DefinitionShape())]
+    return found
+
+
+def _core() -> list[dict[str, Any]]:
+    return [dict(entry) for entry in CORE]
+
+
+def _api_group(group: str, versions: Iterable[str]) -> dict[str, Any]:
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": listed, "preferredVersion": listed[0]}
+
+
+def core_versions(address: str) -> dict[str, Any]:
+    """Versions of the core group, at the server's `address`."""
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
+
+
+def group_list() -> dict[str, Any]:
+    """Every group with its versions."""
+    listed = [_api_group(group, [version]) for group, version in _groups()]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+
+
+def resource_list(group: str, version: str) -> dict[str, Any]:
+    """The kinds and subresources of a version of a group, the core one where it is empty. Raises `NotFound`."""
+    resources = _core() if (group, version) == ("", "v1") else _groups().get((group, version))
+    if resources is None:
+        raise NotFound(_("there is no API %(group)s/%(version)s") % {"group": group, "version": version})
+    name = f"{group}/{version}".lstrip("/")
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
+
+
+def version_info() -> dict[str, str]:
+    """Which Kubernetes API conventions are followed, and by what."""
+    major, minor = KUBERNETES_VERSION
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": f"v{major}.{minor}.0+milo.{__version__}",
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": f"python{platform.python_version()}",
+        "compiler": platform.python_implementation().lower(),
+        "platform": f"{platform.system().lower()}/{platform.machine()}",
+    }
+
+
+def _aggregate(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
+    items = []
+    for (group, version), resources in groups.items():
+        owners = [_discovered(group, version, entry) for entry in resources if "/" not in entry["name"]]
+        for entry in resources:
+            plural, slash, name = entry["name"].partition("/")
+            if slash:
+                owner = next(found for found in owners if found["resource"] == plural)
+                kind = {"group": group, "version": version, "kind": entry["kind"]}
+                owner.setdefault("subresources", []).append(
+                    {"subresource": name, "responseKind": kind, "verbs": entry["verbs"]}
+                )
+        metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+        items.append(
+            {"metadata": metadata, "versions": [{"version": version, "resources": owners, "freshness": "Current"}]}
+        )
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _discovered(group: str, version: str, entry: dict[str, Any]) -> dict[str, Any]:
+    found = {
+        "resource": entry["name"],
+        "responseKind": {"group": group, "version": version, "kind": entry["kind"]},
+        "scope": "Namespaced" if entry["namespaced"] else "Cluster",
+        "singularResource": entry["singularName"],
+        "verbs": entry["verbs"],
+        "shortNames": entry.get("shortNames", []),
+        "categories": entry.get("categories", []),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+class DiscoveryView(KubeView):
+    """Answers in JSON, or aggregated where the client asks for that."""
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+    def answered(self, value: dict[str, Any], groups: dict[tuple[str, str], list[dict[str, Any]]]) -> HttpResponse:
+        accept = self.request.headers.get("Accept", "").replace(" ", "")
+        if AGGREGATED in accept:
+            return HttpResponse(orjson.dumps(_aggregate(groups)), content_type=AGGREGATED)
+        return self.plain.respond(value)
+
+
+class CoreVersionsView(DiscoveryView):
+    def get(self, request: Request) -> HttpResponseBase:
+        return self.answered(core_versions(request.get_host()), {("", "v1"): _core()})
+
+
+class GroupsView(DiscoveryView):
+    def get(self, request: Request) -> HttpResponseBase:
+        return self.answered(group_list(), _groups())
+
+
+class GroupView(DiscoveryView):
+    def get(self, request: Request, group: str) -> HttpResponseBase:
+        versions = [version for known, version in _groups() if known == group]
+        if not versions:
+            raise NotFound(_("there is no API group %(group)s") % {"group": group})
+        return self.plain.respond(_api_group(group, versions))
+
+
+class ResourcesView(DiscoveryView):
+    def get(self, request: Request, group: str = "", version: str = "v1") -> HttpResponseBase:
+        return self.plain.respond(resource_list(group, version))
+
+
+class VersionView(DiscoveryView):
+    """Which Kubernetes API conventions are followed, and which Milo this is; told to strangers too."""
+
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+
+    def get(self, request: Request) -> HttpResponseBase:
+        return self.plain.respond(version_info())

@@ -1,0 +1,300 @@
+"""Manifests as users send them: read, checked against the kind, and turned into a `Body` for its service."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from milo.card_numbers import excerpt
+from milo.errors import Cause, Conflict, Invalid, Refused
+from milo.kube.kinds import Body, Kind
+from milo.kube.openapi.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
+from milo.kube.store.field_sets import differing, leaves
+from milo.kube.store.manifests import without_empty
+from milo.kube.store.metadata import Metadata
+from milo.kube.store.names import generated_name, name_causes
+
+_ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+# the types of these are checked where they are read
+_READ = frozenset({"name", "namespace", "labels", "annotations"})
+_FIELDS_LISTED, _FIELD_SHOWN = 20, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A manifest as sent: its body for the service, what it expects of the stored object, warnings for the client."""
+
+    body: Body
+    resource_version: int | None
+    uid: str
+    warnings: tuple[str, ...]
+
+    def managed_by(self, managed_fields: list[dict[str, Any]]) -> "Sent":
+        """The same, which says who manages which field."""
+        body = replace(self.body, metadata=replace(self.body.metadata, managed_fields=managed_fields))
+        return replace(self, body=body)
+
+
+def read(
+    kind: Kind,
+    manifest: Any,
+    *,
+    namespace: str,
+    organization_id: int | None,
+    name: str = "",
+    field_validation: str = "Strict",
+) -> Sent:
+    """Check a manifest against its kind and address.
+
+    `name` is that of the address, empty on create. Raises `Refused` (BadRequest) for a wrong kind, namespace, name or
+    type, and for unknown fields unless `field_validation` is Warn (a warning) or Ignore; `Invalid` for spec values.
+    """
+    if not isinstance(manifest, dict):
+        raise Refused(_("the body must be a JSON object"))
+    _check_type(kind, manifest)
+    metadata = _object(manifest, "metadata")
+    spec = _without_null(_object(manifest, "spec"))
+    if old := sorted(kind.renamed.keys() & spec.keys()):
+        raise Invalid.because([_renamed(name, kind.renamed[name]) for name in old])
+    unknown = _unknown_fields(manifest, kind.spec_serializer)
+    if unknown and field_validation == "Strict":
+        raise _strict(unknown)
+    warnings = _listed(unknown) if field_validation == "Warn" else []
+    _check_address(kind, metadata, namespace, name)
+    _check_types(metadata)
+    body = Body(
+        name=name or _name(metadata),
+        organization_id=organization_id,
+        metadata=_metadata(metadata),
+        spec=validate(kind.spec_serializer, spec, "spec"),
+    )
+    return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+
+
+def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> dict[str, Any]:
+    """Return the manifest as it would be shown once it has replaced `row`; with its spec as sent where it is refused.
+
+    Fields that nobody knows are gone from the spec.
+    """
+    spec, named = manifest.get("spec"), {**manifest, "apiVersion": kind.api_version}
+    reader = kind.spec_serializer(data=_without_null(spec) if spec is not None else {})
+    if not reader.is_valid():
+        return named
+    return {**named, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
+
+
+def _renamed(old: str, new: str) -> Cause:
+    return Cause(f"spec.{old}", _("is called spec.%(name)s") % {"name": new}, "FieldValueForbidden")
+
+
+def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:
+    # what status says is the server's to know, and not looked at
+    _object(manifest, "status")
+    return [
+        *sorted(manifest.keys() - _ENVELOPE),
+        *sorted(_unknown(_known(ObjectMetaSerializer), _object(manifest, "metadata"), "metadata")),
+        *_unknown(_known(serializer), _without_null(_object(manifest, "spec")), "spec"),
+    ]
+
+
+@cache
+def _known(serializer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """One that is only looked at: making the fields takes longer than looking."""
+    return serializer()
+
+
+def _strict(unknown: list[str]) -> Refused:
+    listed = ", ".join(_listed(unknown))
+    return Refused(f"strict decoding error: {listed}", [Cause(field, _("is unknown")) for field in unknown])
+
+
+def _listed(unknown: list[str]) -> list[str]:
+    """The unknown fields as kubectl shows them; a header and a message hold only so many."""
+    listed = [f'unknown field "{excerpt(field, _FIELD_SHOWN)}"' for field in unknown[:_FIELDS_LISTED]]
+    more = len(unknown) - len(listed)
+    return [*listed, f"{more} more unknown fields"] if more else listed
+
+
+def is_typed(manifest: dict[str, Any], api_version: str, kind: str, *, optional: bool) -> bool:
+    """Whether a manifest is of this kind; where `optional`, it may leave that to its address."""
+    expected = {"apiVersion": api_version, "kind": kind}
+    absent = (None, "") if optional else ()
+    return all(manifest.get(key) in (value, *absent) for key, value in expected.items())
+
+
+def _check_type(kind: Kind, manifest: dict[str, Any]) -> None:
+    # kinds of Kubernetes itself may leave out what the address says; custom ones may not
+    if is_typed(manifest, kind.api_version, kind.kind, optional=not kind.group):
+        return
+    for key, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+        if manifest.get(key) != expected:
+            raise Refused(
+                _("%(key)s must be %(expected)s here") % {"key": key, "expected": expected},
+                [Cause(key, _("must be %(expected)s") % {"expected": expected})],
+            )
+
+
+def _check_address(kind: Kind, metadata: dict[str, Any], namespace: str, name: str) -> None:
+    sent = _text(metadata, "namespace")
+    if sent and sent != namespace:
+        raise Refused(
+            _("the namespace of the object (%(sent)s) does not match the request's (%(namespace)s)")
+            % {"sent": excerpt(sent, 80), "namespace": namespace or _("none")}
+        )
+    if name and _text(metadata, "name") not in ("", name):
+        raise Refused(
+            _("the name of the object (%(sent)s) does not match the name on the URL (%(name)s)")
+            % {"sent": excerpt(_text(metadata, "name"), 80), "name": name}
+        )
+
+
+def _check_types(metadata: dict[str, Any]) -> None:
+    """Raise `Refused` where a field is of another type than `ObjectMeta` says, whether it is the server's or not."""
+    if metadata.keys() <= _READ:
+        return
+    reader = ObjectMetaSerializer(data=_without_null(metadata))
+    if not reader.is_valid():
+        causes = list(_causes(reader.errors, "metadata"))
+        if all(cause.reason == "FieldValueRequired" for cause in causes):
+            raise Invalid.because(causes)
+        raise Refused(_("metadata has fields of the wrong type"), causes)
+
+
+def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    value = parent.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused(_("%(key)s must be an object") % {"key": key}, [Cause(key, _("must be an object"))])
+    return value
+
+
+def _text(metadata: dict[str, Any], key: str) -> str:
+    value = metadata.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Refused(_("metadata.%(key)s must be a string") % {"key": key})
+    return value
+
+
+def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
+    pairs: dict[str, str] = _without_null(_object(metadata, key))
+    if not all(isinstance(value, str) for value in pairs.values()):
+        raise Refused(_("the values of metadata.%(key)s must be strings") % {"key": key})
+    return pairs
+
+
+def _metadata(metadata: dict[str, Any]) -> Metadata:
+    known = list(map(str, _known(OwnerReferenceSerializer).fields))
+    references = [
+        {name: reference[name] for name in known if reference.get(name) is not None}
+        for reference in metadata.get("ownerReferences") or []
+    ]
+    finalizers = list(metadata.get("finalizers") or [])
+    return Metadata(_strings(metadata, "labels"), _strings(metadata, "annotations"), finalizers, references)
+
+
+def _version(metadata: dict[str, Any]) -> int | None:
+    sent = _text(metadata, "resourceVersion")
+    return int(sent) if sent else None
+
+
+def _name(metadata: dict[str, Any]) -> str:
+    if name := _text(metadata, "name"):
+        return name
+    if metadata.get("name") is None and (stem := _text(metadata, "generateName")):
+        return generated_name(stem)
+    raise Invalid.because([Cause.required("metadata.name", _("name or generateName is required"))])
+
+
+def name_of(manifest: Any) -> str:
+    """The name that a manifest claims, for the details of a refusal; empty where it has none."""
+    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name[:253] if isinstance(name, str) else ""
+
+
+def _without_null(value: Any) -> Any:
+    """A field that is null is a field that is not there."""
+    if isinstance(value, dict):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return [_without_null(item) for item in value] if isinstance(value, list) else value
+
+
+def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, path: str) -> Iterator[str]:
+    """Paths inside `value` that `field` does not know; what is of the wrong type is for the serializer to refuse."""
+    if isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(field.child, item, f"{path}[{index}]")
+    elif isinstance(field, serializers.Serializer) and isinstance(value, dict):
+        for key, item in value.items():
+            if key in field.fields:
+                yield from _unknown(field.fields[key], item, f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+
+
+def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: str) -> dict[str, Any]:
+    """What `serializer` makes of `value`; raises `Invalid` with a cause per fault, under `path`."""
+    reader = serializer(data=value)
+    if not reader.is_valid():
+        raise Invalid.because(_causes(reader.errors, path))
+    return dict(reader.validated_data)
+
+
+def refuse_other_spec(kind: Kind, row: Any, spec: dict[str, Any], message: str) -> None:
+    """Raise `Invalid` with a cause for each field where a validated spec differs from that of `row`, which is fixed."""
+    held: dict[str, Any] = {"spec": without_empty(kind.spec(row))}
+    sent: dict[str, Any] = {"spec": without_empty(kind.normalized(dict(spec), row))}
+    if different := differing({*leaves(held), *leaves(sent)}, held, sent):
+        raise Invalid.because([Cause(".".join(path), message) for path in sorted(different)])
+
+
+def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> dict[str, Any]:
+    """The `spec` of an act's body, `{"spec": {...}}`; an empty body is an empty spec. Refuses unknown fields."""
+    if not isinstance(manifest, dict):
+        raise Refused(_("the body must be a JSON object"))
+    spec, metadata = _without_null(_object(manifest, "spec")), _object(manifest, "metadata")
+    unknown = _unknown_fields(manifest, serializer)
+    if unknown:
+        raise _strict(unknown)
+    _check_types(metadata)
+    # nothing keeps it, and so nothing else would look at it
+    causes = _metadata(metadata).causes()
+    if metadata.get("name") is not None:
+        causes += name_causes(metadata["name"])
+    if causes:
+        raise Invalid.because(causes)
+    return validate(serializer, spec, "spec")
+
+
+def _causes(errors: Any, path: str) -> Iterator[Cause]:
+    if isinstance(errors, dict):
+        for key, inner in errors.items():
+            where = path if key == "non_field_errors" else f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
+            yield from _causes(inner, where)
+        return
+    for error in errors if isinstance(errors, list) else [errors]:
+        if isinstance(error, dict):
+            yield from _causes(error, path)
+        elif getattr(error, "code", "") == "required":
+            yield Cause.required(path)
+        else:
+            code = "FieldValueNotSupported" if getattr(error, "code", "") == "invalid_choice" else "FieldValueInvalid"
+            yield Cause(path, str(error), code)
+
+
+def expect_uid(row: Any, uid: str) -> None:
+    """Raise `Conflict` where the client means another object of the same name."""
+    if uid and uid != str(row.uid):
+        raise Conflict(_("the uid in the request does not match the object's"))
+
+
+def missing_version() -> Invalid:
+    """The refusal of a replacement that does not say which revision it replaces."""
+    message = _("must be specified for an update, or If-Match sent")
+    return Invalid.because([Cause.required("metadata.resourceVersion", message)])

@@ -1,0 +1,37 @@
+"""Makes the change log agree with the rows again, where an upgrade shows them differently or SQL has changed them."""
+
+from typing import Any
+
+import orjson
+
+from milo import audit
+from milo.access import Actor
+from milo.kube.kinds import Kind, all_kinds
+from milo.kube.store.manifests import render
+
+RENEWAL = Actor.system("renewal")
+BATCH = 500
+
+
+def renew() -> int:
+    """Write a revision of each object that is not shown as its newest one says; returns how many there were.
+
+    Reads and lists answer with the newest revision, so `migrate` ends with it. Repeating it changes nothing.
+    """
+    return sum(_renew(kind) for kind in all_kinds())
+
+
+def _renew(kind: Kind) -> int:
+    renewed, last = 0, 0
+    objects: Any = kind.model._default_manager
+    while True:
+        with audit.act():
+            locked = {row.pk: row for row in objects.filter(pk__gt=last).locked()[:BATCH]}
+            if not locked:
+                return renewed
+            newest = dict(objects.filter(pk__in=locked).with_manifest().values_list("pk", "manifest"))
+            for pk, row in kind.queryset().with_revision().in_bulk(list(locked)).items():
+                if not newest[pk] or orjson.loads(newest[pk]) != render(kind, row):
+                    audit.touch(RENEWAL, locked[pk])
+                    renewed += 1
+            last = max(locked)

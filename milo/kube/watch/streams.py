@@ -1,0 +1,190 @@
+"""Watches: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from milo.errors import Refused
+from milo.kube.kinds import Kind
+from milo.kube.store import changes
+from milo.kube.store.manifests import render
+from milo.kube.store.revisions import PAGE, Revision, in_thread, read
+from milo.kube.store.selectors import Selection
+from milo.kube.watch import broadcaster
+from milo.kube.wire.status import Expired, failure
+
+TICK_SECONDS = 60.0
+"""The longest time between two times that a watcher's rights are asked for, and between two bookmarks."""
+LONGEST_SECONDS = 3600.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+Event = tuple[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch of one kind.
+
+    `rows` are those that the watcher may see; `scope` says of which organizations (names; None is all), is called
+    in a thread, at first and then at least every `TICK_SECONDS`, and raises `Refused` once the watcher may see nothing.
+    `render` makes of a manifest what is sent; its second argument says whether it is the first of the stream.
+    It is given bookmarks too: manifests with apiVersion, kind, metadata.resourceVersion and annotations only.
+    `after` is the resourceVersion from which the client goes on; 0 begins with the present state.
+    """
+
+    kind: Kind
+    rows: "QuerySet[Any]"
+    selection: Selection
+    scope: Callable[[], Any]
+    render: Callable[[dict[str, Any], bool], dict[str, Any]]
+    after: int = 0
+    timeout_seconds: float = 0
+    bookmarks: bool = False
+    initial_events: bool = False
+    _known: dict[UUID, int] = field(default_factory=dict, init=False)
+    _settled: int = field(default=0, init=False)
+
+    @property
+    def resource(self) -> str:
+        """What it subscribes to."""
+        return self.kind.resource
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """The body of the answer: a JSON object `{"type", "object"}` per line.
+
+        Ends after `timeout_seconds`, or about an hour; with an ERROR line where `after` has been compacted away or
+        lies in the future (410 Expired), or the watcher's rights have changed; without one where the client has
+        fallen too far behind, and may go on from the last revision it got.
+        """
+        first = True
+        try:
+            async with aclosing(self._events()) as events:
+                async for kind, manifest in events:
+                    yield _line(kind, self.render(manifest, first))
+                    first = False
+        except Refused as refusal:
+            yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        deadline = asyncio.get_running_loop().time() + min(
+            self.timeout_seconds or _about(LONGEST_SECONDS), LONGEST_SECONDS
+        )
+        scope, position, subscription = await in_thread(self.scope), self.after, None
+        if not self.after or self.initial_events:
+            position = await in_thread(changes.current_version)
+            async for manifest in self._state():
+                yield "ADDED", manifest
+            self._settled = await in_thread(changes.current_version)
+            if self.initial_events:
+                yield "BOOKMARK", self._bookmark(position, {INITIAL_EVENTS_END: "true"})
+        try:
+            while subscription is None or position < subscription.since:
+                found, position = await in_thread(self._replay, position, scope)
+                for revision in found:
+                    if self._sees(revision, scope) and (event := self._event(revision)):
+                        yield event
+                if subscription is None and len(found) < PAGE:
+                    subscription = broadcaster.subscribe(self.resource, position)
+            async with aclosing(self._live(subscription, position, scope, deadline)) as live:
+                async for event in live:
+                    yield event
+        finally:
+            if subscription:
+                subscription.close()
+
+    async def _state(self) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects as they are now, and notes which revision of each was read."""
+        last = 0
+        while page := await in_thread(self._page, last):
+            for last, uid, manifest in page:  # noqa: B007
+                self._known[uid] = int(manifest["metadata"]["resourceVersion"])
+                yield manifest
+
+    def _page(self, after: int) -> list[tuple[int, UUID, dict[str, Any]]]:
+        rows: Any = self.selection.apply(self.rows)
+        page = rows.with_revision().filter(pk__gt=after).order_by("pk")[:PAGE]
+        return [(row.pk, row.uid, render(self.kind, row)) for row in page]
+
+    def _replay(self, after: int, scope: Any) -> tuple[list[Revision], int]:
+        """The next revisions after `after`, and the number up to which they are complete."""
+        current = changes.current_version()
+        found = read(after, resource_version__lte=current, **self._columns(scope))
+        if after > current:
+            raise Expired(_("resourceVersion %(after)s is yet to come") % {"after": after})
+        if after < changes.oldest_version():
+            raise Expired(_("too old resource version: %(after)s") % {"after": after})
+        return found, found[-1].number if len(found) == PAGE else current
+
+    def _columns(self, scope: Any) -> dict[str, Any]:
+        """The revisions to read, by columns of the change log."""
+        of_kind = {"resource": self.kind.resource}
+        return of_kind if scope is None else of_kind | {"organization__in": scope}
+
+    def _sees(self, revision: Revision, scope: Any) -> bool:
+        return scope is None or revision.organization in scope
+
+    async def _live(
+        self, subscription: broadcaster.Subscription, position: int, scope: Any, deadline: float
+    ) -> AsyncGenerator[Event, None]:
+        clock = asyncio.get_running_loop().time
+        tick = clock() + _about(TICK_SECONDS)
+        while not subscription.drained:
+            revision = await subscription.get(min(tick, deadline))
+            if revision and revision.number > position:
+                position = revision.number
+                if self._sees(revision, scope) and (event := self._event(revision)):
+                    yield event
+            if clock() >= min(tick, deadline):
+                tick = clock() + _about(TICK_SECONDS)
+                if not subscription.ended and await subscription.feed.ask(self.scope) != scope:
+                    raise Expired(_("your rights have changed; list again"))
+                if self.bookmarks:
+                    position = max(position, subscription.position())
+                    yield "BOOKMARK", self._bookmark(position)
+            if clock() >= deadline:
+                return
+
+    def _event(self, revision: Revision) -> Event | None:
+        """What the revision is to this watcher: None where it is about an object that is not selected."""
+        selected = not revision.deleted and self.selection.matches(revision.manifest)
+        if revision.number <= self._settled:
+            # it may have been read with the present state, so what the client knows decides
+            was_selected = revision.uid in self._known
+            if revision.number <= self._known.get(revision.uid, 0):
+                return None
+            if selected:
+                self._known[revision.uid] = revision.number
+            else:
+                self._known.pop(revision.uid, None)
+        else:
+            self._known.clear()
+            was_selected = revision.previous is not None and self.selection.matches(revision.previous)
+        if selected:
+            return "MODIFIED" if was_selected else "ADDED", revision.manifest
+        if not was_selected:
+            return None
+        last = revision.previous or revision.manifest
+        metadata = {**last["metadata"], "resourceVersion": str(revision.number)}
+        return "DELETED", {**last, "metadata": metadata}
+
+    def _bookmark(self, position: int, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"resourceVersion": str(position)}
+        if annotations:
+            metadata["annotations"] = annotations
+        return {"kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata}
+
+
+def _about(seconds: float) -> float:
+    """At random between half of it and all of it, as kube-apiserver does: those who come together part again."""
+    return random.uniform(0.5, 1) * seconds  # noqa: S311
+
+
+def _line(kind: str, manifest: dict[str, Any]) -> bytes:
+    return orjson.dumps({"type": kind, "object": manifest}, option=orjson.OPT_APPEND_NEWLINE)
