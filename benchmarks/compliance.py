@@ -26,8 +26,8 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
 from billing.payment_terms import PaymentTerms
 from billing.services.account_spec import AccountSpec
-from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
-from billing.services.regional_rules import refusals
+from billing.services.compliance.drift import checked_accounts, find_drift, in_batches
+from billing.services.compliance.rules import refusals
 
 ON = date(2027, 1, 1)
 PLATFORM = PlatformSettings(seller_country="DE", data_regions=("EU",), retention_years=10)

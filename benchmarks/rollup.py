@@ -16,7 +16,7 @@ from benchmarks.servers import Failed
 from benchmarks.stage import Stage
 from billing.models import BillingAccount, BillingAccountBinding, UsageIntake, UsageMeter, UsageRollup
 from billing.models.usage_partitions import name, next_month
-from billing.services import usage_recounts, usage_sums
+from billing.services.usage import recounts, sums
 from projects.models import Organization, Project
 
 PROJECTS, METERS, SERVICES = 100, 20, 5
@@ -57,11 +57,11 @@ def run(stage: Stage) -> Report:
         cursor.execute("TRUNCATE billing_usagerollup")
     make(range(1))
     with _timed(facts, f"{few} events recounted, s"):
-        usage_sums.add_counted(usage_sums.recorded("TRUE"))
+        sums.add_counted(sums.recorded("TRUE"))
     facts |= _read(stage, payer, month.date(), few)
     make(range(1, TIMES))
     UsageRollup.objects.update(quantity=F("quantity") * TIMES, events=F("events") * TIMES)
-    if lacks := usage_recounts.verify(usage_recounts.Chunk(Project.objects.get(pk=projects[0]), month.date())):
+    if lacks := recounts.verify(recounts.Chunk(Project.objects.get(pk=projects[0]), month.date())):
         raise Failed(f"the sums are not the recount of the events: {lacks}")
     facts |= _read(stage, payer, month.date(), few * TIMES)
     return Report("Read what an account used in a month, by service", facts=facts)

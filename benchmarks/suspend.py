@@ -6,7 +6,7 @@ from benchmarks.data import PLATFORM, a_large_payer
 from benchmarks.report import Report
 from benchmarks.stage import Stage
 from billing.models import Notice
-from billing.services.deliveries import announce_owed
+from billing.services.notices.deliveries import announce_owed
 from billing.services.suspensions import suspend
 from milo.kube.models import Change
 

@@ -2,17 +2,12 @@
 
 from celery import shared_task
 
-from billing.services import (
-    accounts,
-    approvals,
-    archival,
-    assessments,
-    continuity,
-    deliveries,
-    purges,
-    retention,
-    usage_upkeep,
-)
+from billing.services import accounts, continuity
+from billing.services.approvals import requests
+from billing.services.compliance import assessments
+from billing.services.notices import deliveries
+from billing.services.retention import archival, plans, purges
+from billing.services.usage import upkeep
 
 
 @shared_task
@@ -42,7 +37,7 @@ def announce_standing() -> int:
 @shared_task
 def expire_requests() -> int:
     """Expire the approval requests that nobody decided in time."""
-    return approvals.expire_overdue()
+    return requests.expire_overdue()
 
 
 @shared_task
@@ -60,13 +55,13 @@ def purge_accounts() -> int:
 @shared_task
 def announce_retention() -> int:
     """Owe the notices of archivals and purges to come."""
-    return retention.announce()
+    return plans.announce()
 
 
 @shared_task
 def make_usage_partitions() -> int:
     """Make the partitions of the usage events that the coming months need."""
-    return usage_upkeep.make_partitions()
+    return upkeep.make_partitions()
 
 
 @shared_task

@@ -16,8 +16,8 @@ from billing.models import (
     UsageAssignment,
 )
 from billing.payment_terms import PaymentTerms
-from billing.services import approvals
 from billing.services.accounts import AccountSpec, open_account
+from billing.services.approvals import requests
 from billing.services.bindings import bind
 from billing.services.suspensions import suspend
 from milo import audit
@@ -95,7 +95,7 @@ def a_request(
     """A request that awaits its decision."""
     if act == "ReviseTerms":
         request.setdefault("proposal", LONG_TERMS)
-    return approvals.request_approval(
+    return requests.request_approval(
         account.organization_id, account.name, act, justification="agreed with the customer", actor=actor, **request
     )
 
@@ -103,7 +103,7 @@ def a_request(
 def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
     """Approve a request as somebody does who has just read it."""
     reviewed_hash = ApprovalRequest.objects.values_list("reviewed_hash", flat=True).get(pk=request_id)
-    return approvals.approve(request_id, reviewed_hash=reviewed_hash, comment=comment, actor=actor)
+    return requests.approve(request_id, reviewed_hash=reviewed_hash, comment=comment, actor=actor)
 
 
 def an_approved(account: BillingAccount, act: str, **request: Any) -> ApprovalRequest:

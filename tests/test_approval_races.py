@@ -10,7 +10,7 @@ import pytest
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import request_approval
+from billing.services.approvals.requests import request_approval
 from billing.services.suspensions import suspend
 from milo.access import Actor
 from milo.errors import Refused

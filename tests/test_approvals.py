@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.payment_terms import PaymentTerms
-from billing.services import notices
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import StaleReview, expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals.requests import StaleReview, expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.notices import owing
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
@@ -226,14 +226,14 @@ def test_one_request_that_cannot_expire_keeps_no_other_waiting(
     other = make.a_ready_account(account.organization, "de")
     requests = [ask(account), ask(other)]
     ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    owe = notices.owe_decision
+    owe = owing.owe_decision
 
     def fail_first(request: ApprovalRequest) -> None:
         if request.pk == requests[0].pk:
             raise RuntimeError("of this one alone")
         owe(request)
 
-    monkeypatch.setattr(notices, "owe_decision", fail_first)
+    monkeypatch.setattr(owing, "owe_decision", fail_first)
     assert expire_overdue() == 1
     for request, phase in zip(requests, ("Pending", "Expired"), strict=True):
         request.refresh_from_db()

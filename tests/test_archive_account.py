@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from billing.models import BillingAccount
-from billing.services import bundles
-from billing.services.archival import ARCHIVIST, archive
 from billing.services.holds import set_hold
+from billing.services.retention import bundles
+from billing.services.retention.archival import ARCHIVIST, archive
 from billing.tasks import archive_accounts
 from milo.errors import Conflict, Invalid
 from projects.models import Organization

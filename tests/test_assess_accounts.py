@@ -12,7 +12,7 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount, Notice
 from billing.notice_texts import render
 from billing.services.accounts import AccountSpec, revise, validate
-from billing.services.assessments import assess_all
+from billing.services.compliance.assessments import assess_all
 from billing.tasks import assess_accounts
 from milo.celery import app
 from milo.errors import Invalid

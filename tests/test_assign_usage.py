@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from billing.models import UsageAssignment
-from billing.services.approvals import StaleReview, renew
-from billing.services.usage_assignments import unassigned
-from billing.services.usage_periods import close_month
+from billing.services.approvals.requests import StaleReview, renew
+from billing.services.usage.assignments import unassigned
+from billing.services.usage.periods import close_month
 from milo.errors import Forbidden, Invalid
 from tests import make
 from tests.ledger import causes_of, refused, revisions

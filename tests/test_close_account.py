@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from billing.models import BillingAccount, Hold
-from billing.services.approvals import request_approval
+from billing.services.approvals.closures import blockers
+from billing.services.approvals.requests import request_approval
 from billing.services.charges import ChargeSpec, report_charge
-from billing.services.closures import blockers
 from billing.services.holds import set_hold
 from milo.errors import Forbidden, Invalid
 from projects.models import Organization

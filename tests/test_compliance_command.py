@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
-from billing.services import compliance_drift
+from billing.services.compliance import drift
 from tests import make
 from tests.ledger import nothing_changes
 
@@ -80,6 +80,6 @@ def test_wrong_use_is_told_from_drift(arguments: list[str]) -> None:
 def test_accounts_are_read_a_batch_at_a_time(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    monkeypatch.setattr(compliance_drift, "BATCH", 1)
+    monkeypatch.setattr(drift, "BATCH", 1)
     with django_assert_num_queries(3):
-        assert len(list(compliance_drift.in_batches(compliance_drift.checked_accounts()))) == 2
+        assert len(list(drift.in_batches(drift.checked_accounts()))) == 2

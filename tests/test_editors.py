@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.edits import REVIEWED
-from billing.services import approvals, reviews
 from billing.services.accounts import AccountSpec, open_account, revise, validate_waiting
+from billing.services.approvals import requests, reviews
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import Forbidden, Refused
@@ -64,7 +64,7 @@ def resolved(account: BillingAccount, actor: Actor) -> None:
 
 def refuse_one(account: BillingAccount, actor: Actor) -> None:
     request = make.a_request(account, actor=ONE)
-    approvals.reject(request.pk, comment="no", actor=make.APPROVER)
+    requests.reject(request.pk, comment="no", actor=make.APPROVER)
 
 
 def approve_one(account: BillingAccount, actor: Actor) -> None:
@@ -72,7 +72,7 @@ def approve_one(account: BillingAccount, actor: Actor) -> None:
     try:
         approve(request.pk, actor=actor)
     except Refused:
-        approvals.withdraw(request.pk, comment="not now", actor=make.REQUESTER)
+        requests.withdraw(request.pk, comment="not now", actor=make.REQUESTER)
 
 
 ACTS: tuple[Act, ...] = (rename, label, sweep, suspended, resolved, refuse_one, approve_one)

@@ -14,12 +14,12 @@ from pytest_django import Settings
 
 from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import reject
-from billing.services.archival import archive
+from billing.services.approvals.requests import reject
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
-from billing.services.deliveries import announce_owed, deliver_due, requeue
 from billing.services.holds import set_hold
-from billing.services.purges import purge
+from billing.services.notices.deliveries import announce_owed, deliver_due, requeue
+from billing.services.retention.archival import archive
+from billing.services.retention.purges import purge
 from billing.services.suspensions import resolve, suspend
 from milo.errors import Conflict, Invalid, NotFound
 from milo.identity.models import ServiceToken

@@ -19,11 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
 from billing.reason_codes import EVIDENCE
 from billing.services.accounts import AccountSpec, open_account, revise
-from billing.services.approvals import expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals.requests import expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.bindings import bind
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
-from billing.services.deliveries import announce_owed, deliver_due, message_id
 from billing.services.holds import set_hold
+from billing.services.notices.deliveries import announce_owed, deliver_due, message_id
 from billing.services.projects import archive_project
 from billing.services.suspensions import resolve, suspend
 from milo.errors import Refused

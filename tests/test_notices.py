@@ -16,7 +16,7 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from billing.models import Announcement, BillingAccount, Notice
-from billing.services.deliveries import message_id, requeue
+from billing.services.notices.deliveries import message_id, requeue
 from billing.services.suspensions import suspend
 from billing.tasks import announce_standing, deliver_notices
 from milo import audit

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing.models import UsageRollup
-from billing.services.usage_periods import close_month
+from billing.services.usage.periods import close_month
 from tests import make
 from tests.usage import a_correction, an_event, assert_rollup_is_a_recount, rollup, taken
 

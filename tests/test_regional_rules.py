@@ -16,7 +16,7 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
 from billing.payment_terms import LatePaymentPenalty, PaymentTerms
 from billing.services.accounts import AccountSpec, open_account, revise, validate
-from billing.services.approvals import request_approval
+from billing.services.approvals.requests import request_approval
 from milo.errors import Invalid
 from projects.models import Organization
 from tests import make

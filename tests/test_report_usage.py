@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageRollup
 from billing.services.projects import archive_project
 from billing.services.suspensions import suspend
-from billing.services.usage_intake import report
+from billing.services.usage.intake import report
 from milo.errors import Forbidden
 from tests import make
 from tests.ledger import refused, staff

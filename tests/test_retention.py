@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from billing.compliance import retention
 from billing.models import ApprovalRequest, BillingAccount, Notice
-from billing.services import archival, bundles
-from billing.services.archival import ARCHIVIST, archive, purge_on
-from billing.services.deliveries import requeue
 from billing.services.holds import set_hold
-from billing.services.purges import PURGER, purge
+from billing.services.notices.deliveries import requeue
+from billing.services.retention import archival, bundles
+from billing.services.retention.archival import ARCHIVIST, archive, purge_on
+from billing.services.retention.purges import PURGER, purge
 from billing.tasks import announce_retention, archive_accounts, purge_accounts
 from milo.errors import Invalid, NotFound
 from milo.ledger import seals

@@ -14,7 +14,7 @@ from billing.models import UsageEvent
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import resolve, suspend
-from billing.services.usage_intake import report
+from billing.services.usage.intake import report
 from milo.errors import Invalid
 from milo.kube.store.metadata import Metadata
 from tests import make

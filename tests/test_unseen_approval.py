@@ -7,7 +7,7 @@ import pytest
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import StaleReview, approve, renew
+from billing.services.approvals.requests import StaleReview, approve, renew
 from tests import make
 from tests.interleaving import then
 from tests.ledger import causes_of, refused

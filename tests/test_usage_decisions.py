@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from billing.models import UsageAssignment, UsageClosing
 from billing.services.timeline import timeline
-from billing.services.usage_periods import close_month
+from billing.services.usage.periods import close_month
 from milo.ledger import seals
 from milo.ledger.verification import verify
 from tests import make, tamper

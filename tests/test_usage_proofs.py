@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
-from billing.services import usage_recounts, usage_sums
-from billing.services.usage_intake import report
+from billing.services.usage import recounts, sums
+from billing.services.usage.intake import report
 from billing.usage import digests
 from billing.usage.cloudevents import content_of, text_of
 from billing.usage.quantities import plain
@@ -132,8 +132,8 @@ def test_what_was_done_to_usage_is_found_though_the_sums_were_adjusted(name: str
         TAMPERING[name]()
         UsageRollup.objects.all()._raw_delete("default")
         for each in Project.objects.all():
-            for chunk in usage_recounts.chunks(each):
-                usage_sums.add(usage_recounts._missing(chunk))
+            for chunk in recounts.chunks(each):
+                sums.add(recounts._missing(chunk))
     tables = {fault.table for fault in verify().faults}
     assert tables & {"billing_usageevent", "billing_usageintake", "billing_usagemeter"}
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from billing.models import UsageEvent, UsageIntake, UsageKey
 from billing.services.projects import archive_project
-from billing.services.usage_intake import report
-from billing.services.usage_periods import close_month
+from billing.services.usage.intake import report
+from billing.services.usage.periods import close_month
 from milo.errors import Invalid
 from projects.models import Project
 from tests import make

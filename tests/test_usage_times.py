@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing.models import UsageEvent, UsageRollup
-from billing.services import usage_recounts
-from billing.services.usage_intake import report
-from billing.services.usage_reports import UsageQuery, of_project
+from billing.services.usage import recounts
+from billing.services.usage.intake import report
+from billing.services.usage.reports import UsageQuery, of_project
 from billing.usage.times import EARLIEST, END, FIRST, LATEST
 from milo.errors import Invalid
 from projects.models import Project
@@ -47,7 +47,7 @@ def test_the_very_first_event_can_be_read_and_is_verified(project: Project) -> N
     assert line.quantity == 2
     (whole,) = of_project(project, UsageQuery(EARLIEST, LATEST))
     assert whole.quantity == 5
-    assert [usage_recounts.verify(chunk) for chunk in usage_recounts.chunks(project)] == [{}, {}]
+    assert [recounts.verify(chunk) for chunk in recounts.chunks(project)] == [{}, {}]
 
 
 def test_what_no_event_can_have_no_reading_takes(project: Project) -> None:
@@ -61,7 +61,7 @@ def test_verify_leaps_over_months_without_usage(project: Project, monkeypatch: A
     # as an earlier version took it
     monkeypatch.setattr("billing.usage.cloudevents.FIRST", datetime(1, 1, 2, tzinfo=UTC))
     taken(an_event(project, time=datetime(1066, 10, 14, tzinfo=UTC)), an_event(project))
-    months = [chunk.month for chunk in usage_recounts.chunks(project)]
+    months = [chunk.month for chunk in recounts.chunks(project)]
     assert months[0] == date(1066, 10, 1)
     assert len(months) == 2
     UsageRollup.objects.filter(starts_on__year=1066).delete()

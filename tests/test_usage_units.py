@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from billing.models import UsageEvent, UsageMeter
-from billing.services.usage_intake import report
+from billing.services.usage.intake import report
 from billing.usage.units import ESSENCE
 from tests import make
 from tests.usage import REPORTER, an_event, reasons, taken

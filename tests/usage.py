@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from billing.models import BillingAccountBinding, UsageAssignment, UsageClosing, UsageEvent, UsageIntake, UsageRollup
-from billing.services.usage_intake import Receipt, report
+from billing.services.usage.intake import Receipt, report
 from billing.usage.quantities import EXACT
 from milo.access import Actor
 

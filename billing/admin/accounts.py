@@ -24,8 +24,8 @@ from billing.admin.wording import in_words, label, readable
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile import method_of
-from billing.services.archival import archive_on
-from billing.services.retention import planned
+from billing.services.retention.archival import archive_on
+from billing.services.retention.plans import planned
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, first, instant, lines, link, list_address
 from milo.admin.resources import METADATA

@@ -14,8 +14,8 @@ from billing.compliance.dataset import data
 from billing.compliance.findings import Finding, Severity
 from billing.models import BillingAccount
 from billing.services.account_spec import AccountSpec
-from billing.services.compliance_drift import drift_page
-from billing.services.regional_rules import platform
+from billing.services.compliance.drift import drift_page
+from billing.services.compliance.rules import platform
 from milo.admin.forms import ActForm, Day, Text
 from milo.admin.panels import Panel, badge, lines, link
 from milo.admin.reports import Report

@@ -13,7 +13,7 @@ from billing.access import APPROVALS
 from billing.admin.proposals import change
 from billing.admin.wording import label, readable
 from billing.models import ApprovalRequest
-from billing.services import approvals, reviews
+from billing.services.approvals import requests, reviews
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
@@ -98,7 +98,7 @@ class Approve(Decision):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
         hashed, comment = values["reviewed_hash"], values["comment"]
-        return approvals.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
+        return requests.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
@@ -111,7 +111,7 @@ class Reject(Decision):
     icon = "close"
     variant = ActionVariant.DANGER
     act = "reject"
-    decide = staticmethod(approvals.reject)
+    decide = staticmethod(requests.reject)
 
 
 class OwnRequest(Decision):
@@ -129,7 +129,7 @@ class TakeOver(Decision):
     title = gettext_lazy("Take over")
     icon = "move_up"
     act = "takeover"
-    decide = staticmethod(approvals.takeover)
+    decide = staticmethod(requests.takeover)
 
     @classmethod
     def offered(cls, row: ApprovalRequest) -> bool:
@@ -145,7 +145,7 @@ class Withdraw(OwnRequest):
     title = gettext_lazy("Withdraw")
     icon = "undo"
     act = "withdraw"
-    decide = staticmethod(approvals.withdraw)
+    decide = staticmethod(requests.withdraw)
 
 
 class Renew(OwnRequest):
@@ -160,4 +160,4 @@ class Renew(OwnRequest):
         return [*super().facts(), (_("What will happen"), will)]
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
-        return approvals.renew(self.row.pk, actor=actor)
+        return requests.renew(self.row.pk, actor=actor)

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from billing.access import NOTICES
 from billing.models import Notice
-from billing.services.deliveries import message_id, requeue, text_of
+from billing.services.notices.deliveries import message_id, requeue, text_of
 from milo import email_addresses
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy
 from billing.access import APPROVALS
 from billing.admin.terms_form import TermsFields, terms_of, terms_paths, terms_shown
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
-from billing.services.approvals import request_approval
-from billing.services.closures import CLOSABLE, blockers
+from billing.services.approvals.closures import CLOSABLE, blockers
+from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select

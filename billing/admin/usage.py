@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from billing.admin.request_acts import Act, Phase, RequestAct, RequestForm
 from billing.models import BillingAccountBinding
 from billing.models.usage_rollup import DAY
-from billing.services.usage_assignments import unassigned
-from billing.services.usage_reports import Line, UsageQuery, of_account, of_project
+from billing.services.usage.assignments import unassigned
+from billing.services.usage.reports import Line, UsageQuery, of_account, of_project
 from billing.usage.quantities import EXACT, plain
 from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, link

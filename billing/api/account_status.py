@@ -7,7 +7,7 @@ from django.utils import timezone
 from billing import payment_profile
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
-from billing.services import assessments
+from billing.services.compliance import assessments
 from milo.kube.store.manifests import condition, without_empty
 
 

@@ -10,7 +10,7 @@ from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import approvals, reviews
+from billing.services.approvals import requests, reviews
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Act, Body, Column, Kind, register
@@ -93,7 +93,7 @@ class ApproveSerializer(CommentSerializer):
 
 
 def _act(name: str, description: Any, serializer: Any = CommentSerializer, example: Any = COMMENT) -> Act:
-    decide = getattr(approvals, name)
+    decide = getattr(requests, name)
     return Act(name, lambda row, spec, *, actor: decide(row.pk, **spec, actor=actor), serializer, description, example)
 
 
@@ -137,7 +137,7 @@ class ApprovalRequestKind(Kind):
         _act("takeover", gettext_lazy("Stand by the request of a person who is deactivated, and never approve it.")),
         Act(
             "renew",
-            lambda row, spec, *, actor: approvals.renew(row.pk, actor=actor),
+            lambda row, spec, *, actor: requests.renew(row.pk, actor=actor),
             NothingSerializer,
             gettext_lazy("Stand by one's own request for the account as it is now."),
         ),
@@ -182,7 +182,7 @@ class ApprovalRequestKind(Kind):
     def create(self, body: Body, *, actor: Actor) -> ApprovalRequest:
         assert body.organization_id
         spec = body.spec
-        return approvals.request_approval(
+        return requests.request_approval(
             body.organization_id,
             spec["billing_account_ref"]["name"],
             spec["action"],
@@ -195,7 +195,7 @@ class ApprovalRequestKind(Kind):
 
     def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
         refuse_other_spec(self, row, body.spec, _("is fixed; ask for it by another approval request"))
-        return approvals.relabel_request(row.pk, body.metadata, actor=actor, resource_version=resource_version)
+        return requests.relabel_request(row.pk, body.metadata, actor=actor, resource_version=resource_version)
 
 
 def _approved(row: ApprovalRequest) -> dict[str, Any]:

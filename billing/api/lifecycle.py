@@ -11,7 +11,8 @@ from billing.api import examples
 from billing.api.payment_schedules import PAYMENT_SCHEDULE_READING
 from billing.models import BillingAccount, Hold, Suspension
 from billing.reason_codes import EVIDENCE, ReasonCode
-from billing.services import closures, holds, suspensions
+from billing.services import holds, suspensions
+from billing.services.approvals import closures
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, StringField
 from milo.kube.kinds import Act, Reading

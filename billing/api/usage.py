@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from billing.services.usage_assignments import unassigned
-from billing.services.usage_reports import GRANULARITIES, GROUPS, TOTAL, Line, UsageQuery, of_project
+from billing.services.usage.assignments import unassigned
+from billing.services.usage.reports import GRANULARITIES, GROUPS, TOTAL, Line, UsageQuery, of_project
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.card_numbers import excerpt

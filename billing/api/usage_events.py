@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from billing.access import USAGE_EVENTS
 from billing.api import usage_bodies
-from billing.services.usage_intake import Receipt, report
+from billing.services.usage.intake import Receipt, report
 from milo.errors import Conflict, Invalid
 from milo.kube.discovery.endpoints import Endpoint, register
 from milo.kube.views import KubeView

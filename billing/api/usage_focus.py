@@ -12,7 +12,7 @@ from billing.api.kinds import BillingAccountKind
 from billing.api.usage_files import PARQUET, CsvFile, FocusFile, ParquetFile
 from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
-from billing.services.usage_exports import bill_of, page
+from billing.services.usage.exports import bill_of, page
 from billing.usage.focus import Bill, row
 from milo.kube.discovery.endpoints import register_file
 from milo.kube.store.revisions import in_thread

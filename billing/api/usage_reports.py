@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
 from billing.models import BillingAccount
-from billing.services.usage_periods import close_month
-from billing.services.usage_reports import of_account
+from billing.services.usage.periods import close_month
+from billing.services.usage.reports import of_account
 from billing.usage.times import EARLIEST, LATEST
 from milo.access import Actor
 from milo.dates import parse_month

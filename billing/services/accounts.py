@@ -12,8 +12,8 @@ from billing import payment_profile
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount
 from billing.models.account import VERIFIER_UNAVAILABLE
-from billing.services import assessments, regional_rules
 from billing.services.account_spec import AccountSpec as AccountSpec
+from billing.services.compliance import assessments, rules
 from billing.verifiers import VerifierUnavailable, verify
 from milo import audit
 from milo.access import Actor
@@ -54,7 +54,7 @@ def open_account(
     actor.require("create", ACCOUNTS, organization_id)
     today = timezone.now().date()
     spec = spec.normalised(today)
-    if causes := name_causes(name) + metadata.causes() + regional_rules.refusals(spec, today):
+    if causes := name_causes(name) + metadata.causes() + rules.refusals(spec, today):
         raise Invalid.because(causes)
     with audit.act():
         if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
@@ -117,7 +117,7 @@ def _save(account: BillingAccount, actor: Actor) -> BillingAccount:
 
 
 def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec, today: date) -> list[Cause]:
-    causes = regional_rules.refusals(spec, today, before, whole=account.first_ready_at is not None)
+    causes = rules.refusals(spec, today, before, whole=account.first_ready_at is not None)
     if account.first_ready_at:
         if spec.currency_code != before.currency_code:
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
@@ -164,7 +164,7 @@ def validate_locked(account: BillingAccount, actor: Actor) -> None:
 def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
     today = timezone.now().date()
     causes = account.missing() + payment_profile.causes(account.payment_profile, today)
-    causes += [finding.cause() for finding in regional_rules.errors(AccountSpec.of(account), today)]
+    causes += [finding.cause() for finding in rules.errors(AccountSpec.of(account), today)]
     if account.payment_profile:
         try:
             causes += verify(account.payment_profile)

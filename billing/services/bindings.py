@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.services import usage_moves
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
+from billing.services.usage import moves
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
@@ -85,7 +85,7 @@ def bind(
             created_at=at,
         )
         metadata.put_on(binding)
-        with usage_moves.following(payee, at):
+        with moves.following(payee, at):
             if active:
                 active.supersede(at)
                 audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
@@ -142,7 +142,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     account = BillingAccount.objects.locked().get(pk=active.account_id)
     at = audit.ledger_time(active, after=active.established_at)
     active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
-    with usage_moves.following(project, at):
+    with moves.following(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
     audit.touch(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")
 

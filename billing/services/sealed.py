@@ -1,7 +1,8 @@
 """What of billing is sealed beside its histories, and what is proved by sealed rows."""
 
 from billing.models import Notice, NoticeOutcome, UsageIntake, UsageMeter
-from billing.services import notice_proofs, usage_proofs
+from billing.services.notices.proofs import differences as differences_of_notices
+from billing.services.usage.proofs import differences as differences_of_usage
 from milo.ledger import proofs
 from milo.ledger.tables import Table, register
 
@@ -21,5 +22,5 @@ def seal_tables() -> None:
     register(Table(NoticeOutcome, organization="notice__account__organization__name"))
     register(Table(UsageIntake))
     register(Table(UsageMeter))
-    proofs.register(proofs.Proof("notices", notice_proofs.differences))
-    proofs.register(proofs.Proof("usage", usage_proofs.differences))
+    proofs.register(proofs.Proof("notices", differences_of_notices))
+    proofs.register(proofs.Proof("usage", differences_of_usage))

@@ -13,7 +13,7 @@ from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
-from billing.services import notices
+from billing.services.notices import owing
 from milo import audit, card_numbers, texts
 from milo.access import Actor
 from milo.errors import Cause, Invalid, NotFound
@@ -53,7 +53,7 @@ def suspend(
             suspended_by=actor.name,
         )
         audit.save_as(actor, suspension, reason="SuspensionOpened", why=reason_code)
-        notices.owe_suspension(account, suspension, actor=actor)
+        owing.owe_suspension(account, suspension, actor=actor)
         return account
 
 
@@ -87,11 +87,11 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
         context,
         account=account,
         project=projects[0] if projects else None,
-        language=notices.language_of(account),
+        language=owing.language_of(account),
     )
     return {
         "projects": [project.name for project in projects],
-        "recipients": sorted(recipients | set(notices.contacts_of(account))),
+        "recipients": sorted(recipients | set(owing.contacts_of(account))),
         "subject": text.subject,
         "text": text.plain,
     }

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.payment_terms import PaymentTerms
-from billing.services import accounts, assessments, regional_rules
+from billing.services import accounts
 from billing.services.account_spec import AccountSpec
+from billing.services.compliance import assessments, rules
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause
@@ -25,7 +26,7 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     before, terms = AccountSpec.of(account), _proposed(account, request)
     spec = replace(before, payment_terms=terms)
     faults = terms.causes() + terms.missing()
-    faults += regional_rules.introduced(spec, timezone.now().date(), before, whole=True)
+    faults += rules.introduced(spec, timezone.now().date(), before, whole=True)
     return [Cause(fault.field.replace("spec.", "spec.proposal.", 1), fault.message, fault.reason) for fault in faults]
 
 

@@ -20,7 +20,7 @@ from billing.models import (
     UsageAssignment,
     UsageClosing,
 )
-from billing.services import reviews
+from billing.services.approvals import reviews
 from milo import audit, continue_tokens
 from milo.errors import Cause, Invalid
 

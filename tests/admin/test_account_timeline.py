@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from billing.admin import timeline
-from billing.services.approvals import withdraw
+from billing.services.approvals.requests import withdraw
 from billing.tasks import deliver_notices
 from tests import make
 from tests.admin.browser import page_of

@@ -10,7 +10,7 @@ from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import ApprovalRequest, BillingAccount
 from billing.payment_terms import PaymentTerms
-from billing.services import compliance_drift
+from billing.services.compliance import drift
 from tests import make
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
@@ -145,7 +145,7 @@ def test_drift_is_shown_for_a_day_to_come_an_organization_and_a_page(
         make.a_ready_account(world.organization, name, **GERMAN)
     assert panel(auditor.get(DRIFT), "Errors by the rules of 2026-12-31") == []
     to_come = f"{DRIFT}?as_of=2027-01-01"
-    monkeypatch.setattr(compliance_drift, "FINDINGS_A_PAGE", 1)
+    monkeypatch.setattr(drift, "FINDINGS_A_PAGE", 1)
     first = auditor.get(to_come)
     ((account, field, _message, rule, since, *_rest),) = panel(first, "Errors")
     assert "one" in account

@@ -12,7 +12,7 @@ from django.test import Client
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import renew
+from billing.services.approvals.requests import renew
 from milo.access import Actor
 from milo.admin import conflicts
 from milo.admin.actions import ServiceAction

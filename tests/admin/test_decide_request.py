@@ -9,7 +9,7 @@ from django.test import Client
 
 from billing.models import ApprovalRequest
 from billing.payment_terms import LatePaymentPenalty
-from billing.services import approvals
+from billing.services.approvals import requests
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
 from tests import make
@@ -144,7 +144,7 @@ def test_a_no_needs_a_comment_and_stays(
 def test_what_is_decided_is_not_decided_again(
     request_to_close: ApprovalRequest, world: World, approver: Client, asker: User
 ) -> None:
-    approvals.reject(request_to_close.pk, comment="no", actor=make.APPROVER)
+    requests.reject(request_to_close.pk, comment="no", actor=make.APPROVER)
     for client, acts in ((approver, ("approve", "reject")), (browser(asker), ("withdraw", "renew"))):
         assert offered(client, request_to_close) == set()
         for act in acts:

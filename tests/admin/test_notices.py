@@ -6,7 +6,7 @@ import re
 from django.test import Client
 
 from billing.models import Notice
-from billing.services.deliveries import message, message_id, text_of
+from billing.services.notices.deliveries import message, message_id, text_of
 from billing.services.suspensions import suspend
 from tests import make
 from tests.admin.browser import buttons, page_of, submit

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Notice, Suspension
-from billing.services.deliveries import message
+from billing.services.notices.deliveries import message
 from tests import make
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
 from tests.admin.conftest import World

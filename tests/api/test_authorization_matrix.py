@@ -11,7 +11,7 @@ from django.test import TestCase
 from django.urls import URLResolver, get_resolver
 
 from billing.models import ApprovalRequest, Suspension
-from billing.services.approvals import request_approval
+from billing.services.approvals.requests import request_approval
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of

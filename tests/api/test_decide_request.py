@@ -9,7 +9,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services.approvals import expire_overdue
+from billing.services.approvals.requests import expire_overdue
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, BILLING, Api, nothing_changes

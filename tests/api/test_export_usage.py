@@ -14,8 +14,8 @@ from django.utils import timezone
 from pyarrow import decimal128, string, timestamp
 from pyarrow.parquet import ParquetFile
 
-from billing.services import usage_exports
-from billing.services.usage_periods import close_month
+from billing.services.usage import exports
+from billing.services.usage.periods import close_month
 from billing.usage.focus import COLUMNS, Type
 from billing.usage.focus_units import focus_unit
 from projects.models import Organization
@@ -95,7 +95,7 @@ def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the
 def test_an_export_of_many_pages_holds_every_row_once(
     acme: Organization, viewer: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage_exports, "PAGE", 3)
+    monkeypatch.setattr(exports, "PAGE", 3)
     project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
     make.a_binding(project, account)
     taken(*(an_event(project, data={"meter": f"meter-{n}"}) for n in range(10)))
@@ -172,7 +172,7 @@ def test_every_cell_is_what_focus_allows_in_its_column_but_for_the_costs(viewer:
 
 
 def test_parquet_holds_the_same_in_types(viewer: Api, billed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_exports, "PAGE", 2)
+    monkeypatch.setattr(exports, "PAGE", 2)
     lines = export(viewer, billed)
     content = body(viewer, f"period={billed}", PARQUET, accept=f"{PARQUET}, text/csv;q=0.5")
     assert body(viewer, f"period={billed}&format=parquet", PARQUET, accept="application/json") == content

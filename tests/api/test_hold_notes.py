@@ -6,7 +6,7 @@ from django.test import Client
 
 from billing.models import ApprovalRequest, BillingAccount, Hold, Notice
 from billing.notice_texts import render
-from billing.services import reviews
+from billing.services.approvals import reviews
 from billing.services.holds import set_hold
 from milo.kube.kinds import all_kinds
 from projects.models import Organization

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from billing.services.deliveries import announce_owed
+from billing.services.notices.deliveries import announce_owed
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api

@@ -8,7 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from billing.models import BillingAccount
-from billing.services.approvals import withdraw
+from billing.services.approvals.requests import withdraw
 from projects.models import Organization
 from tests import make
 from tests.api.client import BILLING, PROJECTS, Api

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing.services import usage_reports
+from billing.services.usage import reports
 from projects.models import Organization, Project
 from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api
@@ -152,7 +152,7 @@ def test_a_question_that_makes_no_sense_is_refused(viewer: Api, project: Project
 
 
 def test_an_answer_of_too_many_sums_is_refused(viewer: Api, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_reports, "MAX_LINES", 1)
+    monkeypatch.setattr(reports, "MAX_LINES", 1)
     assert viewer.get(f"{ACCOUNTS}/us/usage").code == 200
     for query in ("", "?timeZone=Asia/Kathmandu"):
         answer = viewer.get(f"{ACCOUNTS}/eu/usage{query}")

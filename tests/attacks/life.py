@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from billing.models import BillingAccount, Notice, NoticeOutcome, Suspension
 from billing.reason_codes import EVIDENCE
-from billing.services.approvals import request_approval
+from billing.services.approvals.requests import request_approval
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve

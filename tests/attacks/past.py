@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from billing.services.usage_periods import close_month
+from billing.services.usage.periods import close_month
 from milo.identity.identities import link
 from milo.identity.models import LogIn
 from milo.identity.passwords import request_link

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
-from billing.services.usage_periods import close_month
+from billing.services.usage.periods import close_month
 from tests import make
 from tests.attacks.machinery import SQLITE, Attack, changes, execute, unique
 from tests.usage import an_event, taken

@@ -30,7 +30,7 @@ SIZE = 10_000
 MOMENTS = (0.0, 0.2, 0.4, 0.6, 1.2)
 """When the server is killed, as parts of the time that the transaction of such a batch takes."""
 WITHIN_SECONDS = 30.0
-# of this database alone: the locks of `usage_locks`, which an intake has until its transaction ends
+# of this database alone: the locks of `billing.services.usage.locks`, which an intake has until its transaction ends
 LOCKED = """
     SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
         WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = x'75736167'::int)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.services.archival import verify_all
+from billing.services.retention.archival import verify_all
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from billing.compliance.check import Drift
 from billing.models import BillingAccount
-from billing.services.compliance_drift import checked_accounts, find_drift, in_batches
+from billing.services.compliance.drift import checked_accounts, find_drift, in_batches
 from milo.spreadsheets import csv_text
 from projects.models import Organization
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing.services.retention import Planned, plan
+from billing.services.retention.plans import Planned, plan
 from milo.spreadsheets import csv_text
 
 HEADER = ("organization", "account", "phase", "archiveOn", "purgeOn", "holds", "due")

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import BillingAccount, UsageMeter
-from billing.services import usage_proofs, usage_recounts
-from billing.services.usage_corrections import overcorrected
-from billing.services.usage_recounts import Chunk
-from billing.services.usage_sums import Amount, Of
+from billing.services.usage import proofs, recounts
+from billing.services.usage.corrections import overcorrected
+from billing.services.usage.recounts import Chunk
+from billing.services.usage.sums import Amount, Of
 from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, LATEST
 from milo.dates import parse_month
@@ -41,11 +41,11 @@ class Command(BaseCommand):
         parser.add_argument("--after", metavar="PROJECT", default="", help="go on after this project")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        projects = usage_recounts.projects_of(self._account(options["account"]))
+        projects = recounts.projects_of(self._account(options["account"]))
         total, wrong, months, below = projects.count(), 0, 0, 0
         done = projects.filter(name__lte=options["after"]).count() if options["after"] else 0
         for project in projects.filter(name__gt=options["after"]).iterator():
-            for chunk in usage_recounts.chunks(project, options["start"], options["end"]):
+            for chunk in recounts.chunks(project, options["start"], options["end"]):
                 months += 1
                 wrong += self._work(chunk, options["what"])
                 below += self._below_zero(chunk) if options["what"] == "verify" else 0
@@ -66,7 +66,7 @@ class Command(BaseCommand):
     def _altered(self) -> int:
         """How many intakes and events are not as they were reported, each told."""
         found = 0
-        for difference in usage_proofs.differences():
+        for difference in proofs.differences():
             found += 1
             where = f"intake {difference.row} " if difference.row is not None else ""
             self.stdout.write(f"  {where}{difference.message}")
@@ -84,9 +84,9 @@ class Command(BaseCommand):
     def _work(self, chunk: Chunk, what: str) -> bool:
         """Whether the chunk is wrong, and stays so."""
         if what == "verify":
-            missing, right = usage_recounts.verify(chunk), False
+            missing, right = recounts.verify(chunk), False
         else:
-            missing, right = usage_recounts.rebuild(chunk)
+            missing, right = recounts.rebuild(chunk)
         meters = UsageMeter.objects.in_bulk({of.meter_id for of in missing})
         payers = BillingAccount.objects.in_bulk([of.account_id for of in missing if of.account_id])
         for of, amount in missing.items():

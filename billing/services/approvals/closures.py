@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
 from billing.payment_amounts import money_text
-from billing.services import notices
 from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.notices import owing
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -105,7 +105,7 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
         raise Invalid.because(causes, _("the account cannot be closed yet"))
     account.close()
     audit.save_as(actor, account, reason="BillingAccountClosed", why=f"approved by request {request.name}")
-    notices.owe_closure(account, request)
+    owing.owe_closure(account, request)
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
-from billing.services import archival, bundles, retention
-from billing.services.pseudonyms import PURGED, personal, pseudonym, redact
+from billing.services.retention import archival, bundles, plans
+from billing.services.retention.pseudonyms import PURGED, personal, pseudonym, redact
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
@@ -65,7 +65,7 @@ def _subjects(account: BillingAccount) -> list[UUID]:
 def _refuse_early(account: BillingAccount, on: date) -> None:
     if account.phase != BillingAccount.Phase.ARCHIVED or account.pseudonymised_on:
         raise Invalid(_("only an archived account whose data were not purged yet is purged"))
-    found = retention.planned(account, on)
+    found = plans.planned(account, on)
     if found.holds:
         raise Invalid(_("a hold is open: %(holds)s") % {"holds": ", ".join(found.holds)})
     if account.purge_on is None or found.purge_on is None:

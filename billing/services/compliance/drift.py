@@ -10,7 +10,7 @@ from billing.compliance.findings import Finding
 from billing.models import BillingAccount
 from billing.models.account import BillingAccountQuerySet
 from billing.services.account_spec import AccountSpec
-from billing.services.regional_rules import platform
+from billing.services.compliance.rules import platform
 
 BATCH = 1000
 ACCOUNTS_A_PAGE, FINDINGS_A_PAGE = 5000, 100

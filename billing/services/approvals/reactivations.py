@@ -3,8 +3,8 @@
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
-from billing.services import notices
 from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.notices import owing
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause
@@ -25,4 +25,4 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     """Make `account`, which is locked, Ready again, in the act of the approval."""
     account.reactivate()
     audit.save_as(actor, account, reason="BillingAccountReactivated", why=f"approved by request {request.name}")
-    notices.owe_reactivation(account, request, actor=actor)
+    owing.owe_reactivation(account, request, actor=actor)

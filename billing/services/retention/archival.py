@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing.compliance import retention
 from billing.compliance.dataset import data
 from billing.models import BillingAccount
-from billing.services import bundles
+from billing.services.retention import bundles
 from milo import audit
 from milo.access import Actor
 from milo.errors import Conflict, Invalid

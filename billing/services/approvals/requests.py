@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import accounts, closures, holds, notices, reactivations, reviews, terms, usage_assignments
+from billing.services import accounts, holds, terms
+from billing.services.approvals import closures, reactivations, reviews
+from billing.services.notices import owing
+from billing.services.usage import assignments
 from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
@@ -46,9 +49,7 @@ EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
     ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),
     ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
-    ApprovalRequest.Act.ASSIGN_USAGE: Effect(
-        usage_assignments.causes, usage_assignments.apply, usage_assignments.shows
-    ),
+    ApprovalRequest.Act.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),
 }
 
 
@@ -109,7 +110,7 @@ def request_approval(
         _review(request, subject, now)
         audit.save_as(actor, request, reason="ApprovalRequested", why=f"{act}: {justification}")
         audit.touch(actor, subject, reason="ApprovalRequested", why=act)
-        notices.owe_request(request)
+        owing.owe_request(request)
         return request
 
 
@@ -152,7 +153,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         audit.save_as(actor, request, reason="Approved", why=comment)
         with provenance.allowed_by(request.uid), managers.writing_as(f"approvalrequest/{request.name}"):
             effect.apply(account, request, actor=actor)
-        notices.owe_decision(request)
+        owing.owe_decision(request)
         return request
 
 
@@ -275,7 +276,7 @@ def _decided(
 ) -> ApprovalRequest:
     audit.save_as(actor, request, reason=reason, why=comment)
     audit.touch(actor, account, reason=f"Approval{reason}", why=request.act)
-    notices.owe_decision(request)
+    owing.owe_decision(request)
     return request
 
 

@@ -19,8 +19,8 @@ from billing.models import (
 )
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
-from billing.services import usage_locks, usage_sums, usage_times
 from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.usage import locks, sums, times
 from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, FIRST, LATEST
 from milo import audit
@@ -39,11 +39,11 @@ class Span:
     since: datetime
     until: datetime
 
-    def sums(self) -> dict[usage_sums.Of, usage_sums.Amount]:
+    def sums(self) -> dict[sums.Of, sums.Amount]:
         """What the events of the span come to, whoever pays."""
         bounds = [connection.ops.adapt_datetimefield_value(at) for at in (self.since, self.until)]
         where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
-        return usage_sums.counted(where, [self.project.pk, *bounds])
+        return sums.counted(where, [self.project.pk, *bounds])
 
 
 def unassigned(organization: Organization | None = None) -> Any:
@@ -103,10 +103,10 @@ def _conflicts(span: Span) -> list[Cause]:
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
     """The amounts, for the approver; usage that arrives before the decision makes the review stale."""
     span, _faults = _span(account, request.proposal)
-    totals: dict[int, usage_sums.Amount] = {}
+    totals: dict[int, sums.Amount] = {}
     for of, amount in span.sums().items() if span else ():
         if of.granularity == MONTH:
-            totals[of.meter_id] = totals.get(of.meter_id, usage_sums.NOTHING) + amount
+            totals[of.meter_id] = totals.get(of.meter_id, sums.NOTHING) + amount
     meters = UsageMeter.objects.filter(pk__in=totals).order_by("service", "name")
     return {
         "usage": [
@@ -126,7 +126,7 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     """Give the usage of the span to `account`, which is locked, in the act of the approval."""
     span, _faults = _span(account, request.proposal)
     assert span, "causes is asked first"
-    usage_locks.alone(span.project.pk)
+    locks.alone(span.project.pk)
     # a request about the same span, on another account, may have been approved meanwhile
     if found := _conflicts(span):
         raise Invalid.because(found)
@@ -137,11 +137,11 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
         request=request,
         starts_at=span.since,
         ends_at=span.until,
-        assigned_at=usage_times.decision(),
+        assigned_at=times.decision(),
     )
     why = f"usage of {span.project.name} from {span.since.isoformat()} until {span.until.isoformat()}"
     # its instants are made of digits, which may pass for a card number
     audit.save_as(actor, assignment, reason="UsageAssigned", why=why, generated=True)
-    usage_sums.add(usage_sums.difference(span.sums(), was))
+    sums.add(sums.difference(span.sums(), was))
     # of the project, which shows nothing of it, no revision is owed: the lock that keeps those in order comes first
     audit.touch(actor, account, reason="UsageAssigned", why=why)

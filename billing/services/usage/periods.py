@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount, UsageClosing
 from billing.models.usage_partitions import next_month
-from billing.services import usage_locks, usage_times
+from billing.services.usage import locks, times
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -24,8 +24,8 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     with audit.act():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
-        usage_locks.alone_with_all()
-        at = usage_times.decision()
+        locks.alone_with_all()
+        at = times.decision()
         causes = [] if reason.strip() else [Cause.required("spec.reason")]
         last: date | None = UsageClosing.objects.filter(account=account).aggregate(last=Max("opens_on"))["last"]
         if (at.year, at.month) <= (month.year, month.month):

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from billing.compliance import retention as rules
 from billing.models import BillingAccount, Notice
-from billing.services import notices
-from billing.services.archival import archive_on, purge_on
+from billing.services.notices import owing
+from billing.services.retention.archival import archive_on, purge_on
 from milo import audit
 
 MILESTONES = (7, 30)
@@ -72,7 +72,7 @@ def announce() -> int:
     owed = 0
     for account, about, day, milestone in coming:
         with audit.act():
-            owed += notices.owe_retention(about, account, day, milestone)
+            owed += owing.owe_retention(about, account, day, milestone)
     return owed
 
 

@@ -20,7 +20,7 @@ from billing.models import BillingAccount, BillingAccountBinding, UsageAssignmen
 from billing.models.quantity import ExactSum
 from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
-from billing.services import usage_sums
+from billing.services.usage import sums
 from billing.usage.times import EARLIEST, LATEST
 from milo.errors import Cause, Invalid
 from milo.prepared import Given, Prepared
@@ -185,7 +185,7 @@ def _of_zone(query: UsageQuery, projects: list[int], account: BillingAccount | N
         return []
     marks = ", ".join(["%s"] * len(projects))
     where = f"v.project_id IN ({marks}) AND v.time >= %s AND v.time < %s"
-    counted = usage_sums.counted(where, [*projects, start, end], zone=query.zone)
+    counted = sums.counted(where, [*projects, start, end], zone=query.zone)
     days = {
         of: amount
         for of, amount in counted.items()
@@ -196,13 +196,13 @@ def _of_zone(query: UsageQuery, projects: list[int], account: BillingAccount | N
     return lines
 
 
-def _lines(query: UsageQuery, sums: usage_sums.Sums) -> Iterator[Line]:
-    meters = UsageMeter.objects.in_bulk({of.meter_id for of in sums})
-    projects = dict(Project.objects.filter(pk__in={of.project_id for of in sums}).values_list("pk", "name"))
-    payers = {of.account_id for of in sums if of.account_id}
+def _lines(query: UsageQuery, counted: sums.Sums) -> Iterator[Line]:
+    meters = UsageMeter.objects.in_bulk({of.meter_id for of in counted})
+    projects = dict(Project.objects.filter(pk__in={of.project_id for of in counted}).values_list("pk", "name"))
+    payers = {of.account_id for of in counted if of.account_id}
     accounts = dict(BillingAccount.objects.filter(pk__in=payers).values_list("pk", "name"))
-    totals: dict[tuple[Any, ...], usage_sums.Amount] = defaultdict(usage_sums.Amount)
-    for of, amount in sums.items():
+    totals: dict[tuple[Any, ...], sums.Amount] = defaultdict(sums.Amount)
+    for of, amount in counted.items():
         meter = meters[of.meter_id]
         names = {
             "account": accounts.get(of.account_id or 0, ""),

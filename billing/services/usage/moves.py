@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from billing.models import UsageEvent
-from billing.services import usage_locks, usage_sums
+from billing.services.usage import locks, sums
 from milo.prepared import Given, Prepared
 from projects.models import Project
 
@@ -21,11 +21,11 @@ def following(project: Project, at: datetime) -> Iterator[None]:
     Clocks differ, so events from a little later than `at` may have been counted for the payer before; they are counted
     for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
     """
-    usage_locks.alone(project.pk)
+    locks.alone(project.pk)
     if not _EVENTS_SINCE.ask(project=project.pk, at=at):
         yield
         return
-    where = usage_sums.since(project.pk, at)
-    was = usage_sums.counted(*where)
+    where = sums.since(project.pk, at)
+    was = sums.counted(*where)
     yield
-    usage_sums.add(usage_sums.difference(usage_sums.counted(*where), was))
+    sums.add(sums.difference(sums.counted(*where), was))

@@ -13,7 +13,7 @@ from django.utils.translation import get_supported_language_variant
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.payment_profile import method_of
-from billing.services import reviews
+from billing.services.approvals import reviews
 from milo.access import Actor
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership

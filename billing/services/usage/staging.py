@@ -17,7 +17,7 @@ _TYPES = {
     "sqlite": f"{COLUMNS})",
 }
 ARRIVING = f"SELECT project_id, meter_id, time, quantity, %s AS arrived_at FROM {STAGED}"
-"""A source for `usage_sums.counting`; its parameter is the instant of arrival."""
+"""A source for `sums.counting`; its parameter is the instant of arrival."""
 _NULL = r"\N"
 
 

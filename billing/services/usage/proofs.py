@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, usage_partitions
 from billing.models.usage_partitions import TABLE as EVENT
-from billing.services.usage_recounts import one_moment
+from billing.services.usage.recounts import one_moment
 from billing.usage import digests
 from billing.usage.cloudevents import content_of, key_of, text_of
 from billing.usage.quantities import plain

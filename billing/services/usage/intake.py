@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from billing.access import USAGE_EVENTS
 from billing.models import UsageIntake, UsageMeter
-from billing.services import usage_locks, usage_staging, usage_sums, usage_times
-from billing.services.usage_staging import Staged
+from billing.services.usage import locks, staging, sums, times
+from billing.services.usage.staging import Staged
 from billing.usage import digests
 from billing.usage.cloudevents import Fact, Rejected, read
 from milo import audit
@@ -135,19 +135,19 @@ def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter
 
 
 def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
-    usage_locks.share(row.project_id for row in staged)
-    intake = UsageIntake(usage_staging.reserve_intake(), actor.name, usage_times.arrival())
-    usage_staging.stage(staged)
+    locks.share(row.project_id for row in staged)
+    intake = UsageIntake(staging.reserve_intake(), actor.name, times.arrival())
+    staging.stage(staged)
     if any(row.fact.corrects for row in staged):
         # again, because what is dropped may have been corrected as well
-        while groundless := usage_staging.groundless_corrections() | _circular(batch.facts):
-            usage_staging.drop(groundless)
+        while groundless := staging.groundless_corrections() | _circular(batch.facts):
+            staging.drop(groundless)
             for key in groundless:
                 message = _("must name a known event of the same subject, meter and time")
                 batch.reject(key, "data.corrects", message, "FieldValueNotFound")
-    if usage_staging.record_keys(intake) < len(batch.facts):
-        known = usage_staging.known_before(intake)
-        usage_staging.drop(set(known))
+    if staging.record_keys(intake) < len(batch.facts):
+        known = staging.known_before(intake)
+        staging.drop(set(known))
         for key, same in known.items():
             if same:
                 batch.repeat(key)
@@ -160,9 +160,9 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
     ]
     intake.events, intake.digest = len(lines), digests.digest(lines)
     intake.save(force_insert=True)
-    usage_staging.record_events(intake)
+    staging.record_events(intake)
     arrived = connection.ops.adapt_datetimefield_value(intake.received_at)
-    usage_sums.add_counted(usage_staging.ARRIVING, [arrived])
+    sums.add_counted(staging.ARRIVING, [arrived])
     batch.receipt.accepted = len(batch.facts)
     late = intake.received_at - timedelta(days=settings.MILO_USAGE_LATE_DAYS)
     batch.receipt.late = sum(fact.time < late for fact in batch.facts.values())

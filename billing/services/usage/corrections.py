@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from django.db import connection
 
-from billing.services import usage_sums
-from billing.services.usage_recounts import Chunk, bounds
+from billing.services.usage import sums
+from billing.services.usage.recounts import Chunk, bounds
 from billing.usage.quantities import EXACT
 
 
@@ -32,13 +32,13 @@ def overcorrected(chunk: Chunk) -> Iterator[Overcorrected]:
         cursor.execute(
             f"""
 WITH RECURSIVE correction AS MATERIALIZED (
-    SELECT v.key, v.corrects, v.quantity FROM {usage_sums.EVENT} v WHERE {where} AND v.corrects IS NOT NULL
+    SELECT v.key, v.corrects, v.quantity FROM {sums.EVENT} v WHERE {where} AND v.corrects IS NOT NULL
 ), about AS (
     SELECT c.corrects AS event, c.key, c.quantity FROM correction c
     UNION SELECT c.corrects, a.key, a.quantity FROM about a JOIN correction c ON c.key = a.event
 )
-SELECT v.source, v.event_id, v.quantity, {usage_sums.add_up()}(a.quantity)
-FROM about a JOIN {usage_sums.EVENT} v ON v.key = a.event
+SELECT v.source, v.event_id, v.quantity, {sums.add_up()}(a.quantity)
+FROM about a JOIN {sums.EVENT} v ON v.key = a.event
 WHERE {where} AND v.corrects IS NULL
 GROUP BY v.key, v.source, v.event_id, v.quantity ORDER BY v.source, v.event_id""",
             [*parameters, *parameters],

@@ -14,8 +14,8 @@ from django.db.models import Min, Q
 
 from billing.models import BillingAccount, UsageEvent, UsageRollup
 from billing.models.usage_partitions import next_month
-from billing.services import usage_locks, usage_sums
-from billing.services.usage_sums import Amount, Of
+from billing.services.usage import locks, sums
+from billing.services.usage.sums import Amount, Of
 from milo import audit
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
@@ -75,9 +75,9 @@ def rebuild(chunk: Chunk) -> tuple[dict[Of, Amount], bool]:
     missing: dict[Of, Amount] = {}
     try:
         with audit.act():
-            usage_locks.alone(chunk.project.pk)
+            locks.alone(chunk.project.pk)
             missing = _missing(chunk)
-            usage_sums.add(missing)
+            sums.add(missing)
     except IntegrityError:
         return missing, False
     return missing, True
@@ -101,7 +101,7 @@ def _missing(chunk: Chunk) -> dict[Of, Amount]:
         )
         for row in rows
     }
-    return usage_sums.difference(usage_sums.counted(*bounds(chunk)), kept)
+    return sums.difference(sums.counted(*bounds(chunk)), kept)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from billing import payment_profile
 from billing.compliance.check import check
 from billing.compliance.findings import Severity
 from billing.models import BillingAccount
-from billing.services import notices
 from billing.services.account_spec import AccountSpec
-from billing.services.compliance_drift import checked_accounts, in_batches
-from billing.services.regional_rules import platform
+from billing.services.compliance.drift import checked_accounts, in_batches
+from billing.services.compliance.rules import platform
+from billing.services.notices import owing
 from milo import audit
 from milo.access import Actor
 
@@ -111,4 +111,4 @@ def announce(account: BillingAccount) -> None:
     if account.expiry_reason and end:
         # the same for the same profile, however often it comes and goes
         profile = uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
-        notices.owe_profile_expiry(account, profile, end)
+        owing.owe_profile_expiry(account, profile, end)

@@ -1,6 +1,6 @@
 """Instants of usage, each later than what it follows: what arrived after a month was closed is told by them alone.
 
-Taken once the locks of `usage_locks` are held, because two machines' clocks differ.
+Taken once the locks of `locks` are held, because two machines' clocks differ.
 """
 
 from datetime import datetime
