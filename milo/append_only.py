@@ -40,6 +40,10 @@ class Guard:
     drop: dict[str, Sequence[str]]
     present: dict[str, str]
     forbids: frozenset[str] = field(default=frozenset())
+    forbids_columns: frozenset[str] = field(default=frozenset())
+    """The columns of which the role must not hold what is forbidden; none where it is of all."""
+    body: str = ""
+    """The body of the function that PostgreSQL calls."""
     keeps_itself: bool = False
     """Whether `create` does nothing where this very guard is installed, so that it need not be dropped before."""
     writes: bool = False
@@ -48,6 +52,7 @@ class Guard:
 
 _installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
 _declared: dict[str, dict[str, Guard]] = {}
+_deletable: set[str] = set()
 
 
 def declare(app_label: str, *guards: Guard) -> None:
@@ -57,6 +62,16 @@ def declare(app_label: str, *guards: Guard) -> None:
 
 def all_guards() -> list[Guard]:
     return [guard for guards in _declared.values() for guard in guards.values()]
+
+
+def deletable(*tables: str) -> None:
+    """Declare tables of which the application's role deletes rows; of all others it must not hold the privilege."""
+    _deletable.update(tables)
+
+
+def may_delete(table: str) -> bool:
+    """Whether the application's role deletes rows of the table."""
+    return table in _deletable
 
 
 def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
@@ -89,6 +104,7 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
         },
         present={"sqlite": _same_trigger(trigger), "postgresql": _same_function(name, table, body, event, by_row=True)},
         forbids=frozenset({event}) if when == "TRUE" else frozenset(),
+        body=body,
     )
 
 
@@ -109,23 +125,29 @@ def _same_function(function: str, table: str, body: str, *events: str, by_row: b
         "SELECT 1 FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid WHERE tgname = %s"
         f" AND tgrelid = to_regclass('public.{table}') AND tgenabled IN ('O', 'A') AND tgtype = {kind}"
         f" AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('public.{function}')"
-        f" AND {_same_body(body)}"
+        f" AND {_same_body(table, body)}"
     )
 
 
-def _same_body(body: str) -> str:
+def _same_body(table: str, body: str, *settings: str) -> str:
+    """Return the condition that a function has this body, these settings, and the owner of the table."""
     digest = hashlib.sha256(body.encode()).hexdigest()
+    config = ", ".join(f"'{setting}'" for setting in (f"search_path={SEARCH_PATH}", *settings))
     return (
-        f"proconfig = ARRAY['search_path={SEARCH_PATH}']"
-        f" AND encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') = '{digest}'"
+        f"proconfig = ARRAY[{config}] AND encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') = '{digest}'"
+        " AND prolang = (SELECT oid FROM pg_catalog.pg_language WHERE lanname = 'plpgsql')"
+        f" AND proowner = (SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass('public.{table}'))"
     )
 
 
-def fixed_as_said(model: Any, *, purge: str = "FALSE", left: Mapping[str, str] | None = None) -> Iterator[Guard]:
+def fixed_as_said(
+    model: Any, *, purge: str = "FALSE", left: Mapping[str, str] | None = None, revoked: bool = False
+) -> Iterator[Guard]:
     """Yield the guards of what the `columns` of `model` say is fixed (milo/columns.py).
 
     A personal column may become nothing, and that in a purge alone: an UPDATE for which the SQL condition `purge`
     holds. `left` has, by column, the SQL of what stands in its place then, where that is not the ordinary nothing.
+    Where they are `revoked`, the application's role holds no privilege on the columns that are fixed from the first on.
     """
     for part in model.columns.fixed:
         personal = [column for column in part.columns if column in model.columns.personal]
@@ -136,7 +158,10 @@ def fixed_as_said(model: Any, *, purge: str = "FALSE", left: Mapping[str, str] |
             changed.append(f"{_changed(column)} AND NOT ({emptied})")
         when = " OR ".join(f"({condition})" for condition in changed)
         message = f"{', '.join(part.columns)} cannot be changed"
-        yield refuse(part.name, model._meta.db_table, "UPDATE", f"({part.once or 'TRUE'}) AND ({when})", message)
+        made = refuse(part.name, model._meta.db_table, "UPDATE", f"({part.once or 'TRUE'}) AND ({when})", message)
+        if revoked and not part.once:
+            made = replace(made, forbids=frozenset({"UPDATE"}), forbids_columns=frozenset(part.columns))
+        yield made
 
 
 def _changed(column: str) -> str:
@@ -157,8 +182,7 @@ def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
     statements.append(
         f"CREATE TRIGGER {own} BEFORE {' OR '.join(events)} ON public.{table} EXECUTE FUNCTION public.{name}()"
     )
-    body = function.split("$$")[1]
-    present = _same_function(name, table, body, *events, by_row=False)
+    present = _same_function(name, table, by_row.body, *events, by_row=False)
     if partitioned:
         present = f"{by_row.present['postgresql']} AND EXISTS ({present.replace('%s', repr(own))})"
     drop = [f"DROP TRIGGER IF EXISTS {trigger} ON public.{table}" for trigger in dict.fromkeys((name, own))]
@@ -182,7 +206,7 @@ def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Gua
         table,
         create={"postgresql": [function, emptied]},
         drop={"postgresql": never.drop["postgresql"]},
-        present={"postgresql": _same_function(never.name, table, function.split("$$")[1], "TRUNCATE", by_row=False)},
+        present={"postgresql": _same_function(never.name, table, never.body, "TRUNCATE", by_row=False)},
         forbids=frozenset({"TRUNCATE"}),
     )
 
@@ -264,26 +288,35 @@ def writer(name: str, table: str, types: Sequence[str], statement: str) -> Guard
 
     It refuses to write anything but one row. Nobody may call it before deploy/postgresql-roles.sql has said who.
     """
-    signature = f"public.{name}({', '.join(types)})"
     body = (
         f" DECLARE written bigint; BEGIN {statement}; GET DIAGNOSTICS written = ROW_COUNT;"
         f" IF written <> 1 THEN RAISE EXCEPTION '{name}: there is no such row'"
         f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF; END "
     )
+    return by_right_of_owner(name, table, ", ".join(types), body)
+
+
+def by_right_of_owner(name: str, table: str, arguments: str, body: str, **settings: str) -> Guard:
+    """Return a PostgreSQL function that does what the application's role may not, with the rights of the owner."""
+    signature = f"public.{name}({arguments})"
+    types = ", ".join(argument.split()[-1] for argument in arguments.split(", "))
+    own = "".join(f" SET {setting} = {value}" for setting, value in settings.items())
+    same = _same_body(table, body, *(f"{setting}={value}" for setting, value in settings.items()))
     return Guard(
         name,
         table,
         create={
             "postgresql": [
                 f"CREATE OR REPLACE FUNCTION {signature} RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
-                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
+                f" SET search_path = {SEARCH_PATH}{own} AS $${body}$$",
                 f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
             ]
         },
-        drop={"postgresql": [f"DROP FUNCTION IF EXISTS {signature}"]},
+        drop={"postgresql": [f"DROP FUNCTION IF EXISTS public.{name}({types})"]},
         present={
             "postgresql": "SELECT 1 FROM pg_catalog.pg_proc WHERE proname = %s"
-            f" AND pg_proc.oid = to_regprocedure('{signature}') AND prosecdef AND {_same_body(body)}"
+            f" AND pg_proc.oid = to_regprocedure('public.{name}({types})') AND prosecdef AND {same}"
+            " AND NOT has_function_privilege('public', pg_proc.oid, 'EXECUTE')"
         },
         keeps_itself=True,
         writes=True,
@@ -342,7 +375,24 @@ def install_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
     guards = list(_declared.get(app_config.label, {}).values())
     connection = connections[using]
     present = set(connection.introspection.table_names())
+    if guards and connection.vendor == "postgresql":
+        _drop_former(connection)
     install(connection, [guard for guard in guards if guard.table in present])
+
+
+def _drop_former(connection: BaseDatabaseWrapper) -> None:
+    """Drop triggers of versions before, which call a function of their own name and are declared no more."""
+    declared = [name for guard in all_guards() for name in (guard.name, f"{guard.name}_at_once")]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " JOIN pg_proc ON pg_proc.oid = tgfoid WHERE relnamespace = to_regnamespace('public')"
+            " AND NOT tgisinternal AND tgparentid = 0 AND proname = tgname AND tgname <> ALL(%s)",
+            [declared],
+        )
+        for trigger, table in cursor.fetchall():
+            name = connection.ops.quote_name
+            cursor.execute(f"DROP TRIGGER {name(trigger)} ON public.{name(table)}")
 
 
 @contextmanager

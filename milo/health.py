@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from milo import append_only
 from milo.ledger.metrics import LedgerCollector
+from milo.ledger.privileges import strangers
 
 # of rows only, so that every process tells the same
 _metrics = CollectorRegistry(auto_describe=False)
@@ -22,13 +23,16 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where the database answers and has every guard; else 503 that names what is wrong."""
+    """200 where the database has every guard, and nothing passes them by; else 503 that names what is wrong."""
     try:
         absent = [guard.name for guard in append_only.missing(connection)]
+        wrong = strangers(connection)
     except DatabaseError:
         return JsonResponse({"status": "unavailable", "why": "the database does not answer"}, status=503)
     if absent:
         return JsonResponse({"status": "unavailable", "why": f"guards are missing: {', '.join(absent)}"}, status=503)
+    if wrong:
+        return JsonResponse({"status": "unavailable", "why": "; ".join(wrong)}, status=503)
     return JsonResponse({"status": "ok"})
 
 

@@ -13,11 +13,14 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from billing.models import BillingAccount, usage_partitions
 from billing.services.projects import archive_project
+from milo import append_only
 from milo.celery import app
 from milo.identity.models import Identity, ServiceToken
+from milo.ledger.privileges import forbidden_privileges, strangers
 from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
 from milo.ledger.verification import verify
@@ -196,11 +199,56 @@ def test_the_check_warns_of_a_role_that_owns_the_tables(capsys: pytest.CaptureFi
     assert warned == (connection.vendor == "postgresql")
 
 
+def every_privilege_not_held() -> list[tuple[str, str, str]]:
+    """Each privilege on each table that the role does not hold: what to grant, on what, and how the check names it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, privilege FROM pg_class CROSS JOIN"
+            " unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) privilege"
+            " WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p')"
+            " AND NOT has_table_privilege(pg_class.oid, privilege)"
+        )
+        tables = [(privilege, table, f"{privilege} on {table}") for table, privilege in cursor.fetchall()]
+        cursor.execute(
+            "SELECT relname, privilege, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+            " CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) privilege"
+            " WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') AND NOT attisdropped"
+            " AND NOT has_any_column_privilege(pg_class.oid, privilege) AND attnum IN (1, 2)"
+        )
+        columns = [(f'{p} ("{c}")', table, f"{p} on {table}") for table, p, c in cursor.fetchall()]
+        cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('public') AND relkind = 'S'")
+        sequences = [("UPDATE", f"SEQUENCE public.{name}", f"UPDATE on {name}") for (name,) in cursor.fetchall()]
+    return [
+        *((privilege, f"public.{table}", named) for privilege, table, named in tables + columns),
+        *sequences,
+        ("UPDATE (digest)", "public.ledger_seal", "UPDATE on ledger_seal"),
+        ("CREATE", "SCHEMA public", "CREATE on the schema public"),
+    ]
+
+
+def test_the_check_names_every_privilege_that_the_role_must_not_hold(subtests: pytest.Subtests) -> None:
+    """Generated of all tables: whatever deploy/postgresql-roles.sql does not grant is named where it is granted."""
+    if connection.vendor == SQLITE:  # knows no privileges
+        assert call_command("check", databases=["default"], tags=["database"]) is None
+        return
+    lacking = every_privilege_not_held()
+    assert len(lacking) > 400
+    for privilege, on, named in lacking:
+        with subtests.test(granted=f"{privilege} ON {on}"):
+            point = transaction.savepoint()
+            with as_owner():
+                execute(f"GRANT {privilege} ON {on} TO milo_application")
+            held = [f"{held} on {table}" for table, held in forbidden_privileges(connection)]
+            transaction.savepoint_rollback(point)
+            assert held == [named]
+    assert forbidden_privileges(connection) == []
+
+
 @pytest.mark.parametrize(
     "granted",
-    ["DELETE ON billing_notice", "UPDATE ON billing_usageevent", "DELETE ON django_admin_log", "TRUNCATE ON auth_user"],
+    ["DELETE ON billing_notice", "INSERT ON identity_historicaluser", "UPDATE ON billing_usageevent"],
 )
-def test_the_check_names_a_privilege_that_the_role_must_not_hold(granted: str) -> None:
+def test_the_check_fails_on_a_privilege_that_the_role_must_not_hold(granted: str) -> None:
     if connection.vendor == SQLITE:  # knows no privileges
         assert call_command("check", databases=["default"], tags=["database"]) is None
         return
@@ -208,6 +256,72 @@ def test_the_check_names_a_privilege_that_the_role_must_not_hold(granted: str) -
         execute(f"GRANT {granted} TO milo_application")
     with pytest.raises(SystemCheckError, match=granted.replace(" ON ", " on ")):
         call_command("check", databases=["default"], tags=["database"])
+
+
+ROLES = {
+    "ALTER ROLE milo_application CREATEROLE": "CREATEROLE on every role",
+    "GRANT pg_execute_server_program TO milo_application": "membership on pg_execute_server_program",
+    "ALTER ROLE milo_application NOINHERIT; GRANT {owner} TO milo_application": "membership on ",
+}
+
+
+@pytest.mark.parametrize("change", ROLES)
+def test_the_check_names_what_would_make_the_role_the_owner_or_more(change: str) -> None:
+    if connection.vendor == SQLITE:  # knows no roles
+        assert strangers(connection) == []
+        return
+    with as_owner():
+        owner = who()[0]
+        if who()[1] and "{owner}" in change:
+            execute("CREATE ROLE another_owner; ALTER TABLE ledger_seal OWNER TO another_owner")
+            owner = "another_owner"
+        execute(change.format(owner=owner))
+    named = [f"{privilege} on {on}" for on, privilege in forbidden_privileges(connection)]
+    assert [name for name in named if name.startswith(ROLES[change])]
+
+
+STRANGERS = {
+    "ALTER TABLE billing_usageevent_default DISABLE TRIGGER usage_event_never_changed": "is switched off",
+    "CREATE TRIGGER zzz BEFORE INSERT ON identity_login FOR EACH ROW EXECUTE FUNCTION change_fixed()": "zzz on",
+    "CREATE RULE swallow AS ON INSERT TO identity_login DO INSTEAD NOTHING": "the rule swallow on identity_login",
+    "ALTER TABLE identity_login ENABLE ROW LEVEL SECURITY": "rows of identity_login are hidden",
+    "CREATE FUNCTION public.evil() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": "the function evil runs",
+    "SET LOCAL session_replication_role = replica": "session_replication_role",
+}
+
+
+@pytest.mark.parametrize("change", STRANGERS)
+def test_the_check_and_the_probe_name_what_passes_guards_by(change: str, client: Client) -> None:
+    if connection.vendor == SQLITE:  # keeps a trigger as one text, which is compared
+        assert strangers(connection) == []
+        return
+    connection.check_constraints()
+    with as_owner():
+        execute(change)
+    with pytest.raises(SystemCheckError, match=STRANGERS[change]):
+        call_command("check", databases=["default"], tags=["database"])
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert STRANGERS[change] in answer.json()["why"]
+
+
+FUNCTIONS = {
+    "CREATE OR REPLACE FUNCTION public.make_usage_partition(month date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+    " AS 'BEGIN END'": "make_usage_partition",
+    "GRANT EXECUTE ON FUNCTION public.make_usage_partition(date) TO PUBLIC": "make_usage_partition",
+    "CREATE ROLE another_owner; GRANT CREATE ON SCHEMA public TO another_owner;"
+    " ALTER FUNCTION change_fixed() OWNER TO another_owner": "change_fixed",
+}
+
+
+@pytest.mark.parametrize("change", FUNCTIONS)
+def test_a_function_that_is_another_or_is_anybodys_counts_as_missing(change: str) -> None:
+    if connection.vendor == SQLITE:  # has no functions
+        assert append_only.missing(connection) == []
+        return
+    with as_owner():
+        execute(change)
+    assert [guard.name for guard in append_only.missing(connection)] == [FUNCTIONS[change]]
 
 
 def test_the_check_finds_nothing_wrong_with_the_role_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,8 @@ def test_on_the_day_personal_data_leave_the_live_rows_and_the_bundle(archived: B
 def test_what_was_sealed_is_proven_without_the_personal_data_that_have_gone(
     archived: BillingAccount, clock: Any
 ) -> None:
+    # later than what migrate has written, by the clock of today
+    clock(DAY_BEFORE)
     seals.seal()
     kept = Salt.objects.filter(subject=str(archived.uid))
     assert kept.exists()
@@ -128,6 +130,7 @@ def test_what_the_first_version_sealed_is_proven_after_a_purge(
     archived: BillingAccount, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its seals state no columns, and its leaves have none of those that came later."""
+    clock(DAY_BEFORE)
     with monkeypatch.context() as first_version:
         first_version.setattr(seals, "statement", lambda table, before: {})
         first_version.setattr(seals, "Reader", lambda table, salts: Reader(table, salts, unstated(table, None)))

@@ -1,6 +1,7 @@
 """What has check digits of its own, or is an id of another system, is not taken for a card number; free text is."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from billing.services.accounts import AccountSpec, open_account
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.suspensions import resolve, suspend
 from billing.services.usage.intake import report
+from milo import audit
 from milo.errors import Invalid
 from milo.kube.store.metadata import Metadata
 from tests import make
@@ -197,3 +199,10 @@ def test_ids_among_dimensions_are_not_searched_and_other_dimensions_are(name: st
             "holds what looks like a card number"
         ]
     assert UsageEvent.objects.count() == accepted
+
+
+@pytest.mark.parametrize("model", audit.histories(), ids=lambda model: model.__name__)
+def test_hashes_that_we_make_are_not_searched(model: Any) -> None:
+    """One in 1,250 of 64 hexadecimal digits would pass for a card number."""
+    hashes = {column.name for column in model._meta.concrete_fields if re.search("hash|sha256|digest", column.name)}
+    assert hashes <= getattr(model, "opaque_columns", frozenset())

@@ -102,7 +102,7 @@ class Approve(Decision):
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
-        return actor.name not in {row.requester, row.taken_over_by, *reviews.editors(row.account)}
+        return actor.name not in reviews.requesters(row) | reviews.editors(row.account)
 
 
 class Reject(Decision):

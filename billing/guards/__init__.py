@@ -11,12 +11,14 @@ from billing.guards import (
     hold,
     notice,
     project,
+    redaction,
     suspension,
     usage,
     usage_assignment,
     usage_closing,
     usage_rollup,
 )
+from billing.models import UsageRollup
 from milo import append_only
 
 __all__ = ["declare_guards"]
@@ -29,6 +31,7 @@ _TABLES = (
     hold,
     notice,
     project,
+    redaction,
     suspension,
     usage,
     usage_assignment,
@@ -39,4 +42,5 @@ _TABLES = (
 
 def declare_guards() -> None:
     """Declare the guards of every table of billing, and what billing refuses of a project."""
+    append_only.deletable(UsageRollup._meta.db_table)
     append_only.declare("billing", *(guard for table in _TABLES for guard in table.guards()))

@@ -128,7 +128,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         "data_residency": "spec.preferences.dataResidency",
     }
     # one in ten tax numbers and virtual accounts would pass for a card number: `AccountSpec` searches them by field
-    opaque_columns = frozenset({"payment_profile", "tax_registrations", "e_invoicing"})
+    opaque_columns = frozenset({"payment_profile", "tax_registrations", "e_invoicing", "archive_sha256"})
     unsearched_paths = re.compile(
         r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
         rf"|spec\.paymentProfile\.\w+\.({'|'.join(sorted(NUMBERS))})"

@@ -49,6 +49,21 @@ def edits(model: type[models.Model], account: Any, approvals: QuerySet[Any]) -> 
     return since
 
 
+def standings(model: type[models.Model], request: Any) -> QuerySet[Any]:
+    """Return the history rows by which somebody asked for `request`, renewed it or took it over.
+
+    `model` is that of the requests, `request` a primary key or an `OuterRef` to one.
+    """
+    history = audit.histories()[model].model_of(model)._base_manager
+    rows: QuerySet[Any] = history.filter(id=request, phase="Pending")
+    return rows.filter(Q(history_user_id=F("requester")) | Q(history_user_id=F("taken_over_by")))
+
+
+def by(person: Any) -> Q:
+    """Return the condition that a history row was written by `person`, or by a credential that `person` made."""
+    return Q(history_user_id=person) | Q(history_credential_maker=person)
+
+
 def _same(column: str) -> Q:
     """The condition that a column is that of the outer row, NULL equal to NULL."""
     both_null = Q(IsNull(F(column), True)) & Q(IsNull(OuterRef(column), True))

@@ -2,6 +2,7 @@
 
 from billing.models import Notice, NoticeOutcome, UsageIntake, UsageMeter
 from billing.services.notices.proofs import differences as differences_of_notices
+from billing.services.retention.proofs import differences as differences_of_redactions
 from billing.services.usage.proofs import differences as differences_of_usage
 from milo.ledger import proofs
 from milo.ledger.tables import Table, register
@@ -23,4 +24,5 @@ def seal_tables() -> None:
     register(Table(UsageIntake))
     register(Table(UsageMeter))
     proofs.register(proofs.Proof("notices", differences_of_notices))
+    proofs.register(proofs.Proof("redactions", differences_of_redactions))
     proofs.register(proofs.Proof("usage", differences_of_usage))

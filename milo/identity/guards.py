@@ -7,11 +7,17 @@ IDENTITY, SERVICE_USER, PASSWORD_LINK, TOKEN, LOG_IN = (
     f"identity_{name}" for name in ("identity", "serviceuser", "passwordlink", "servicetoken", "login")
 )
 USER = "auth_user"
+# sessions and attempts that have ended; roles, identities and authenticators that a person no longer has
+_GOING = (
+    "django_session axes_accessattempt axes_accessattemptexpiration axes_accesslog axes_accessfailurelog"
+    " auth_user_groups auth_user_user_permissions otp_totp_totpdevice identity_identity"
+).split()
 _LOGS_IN = "{row}.is_staff OR {row}.is_superuser OR {row}.password NOT LIKE '!%'"
 
 
 def declare_guards() -> None:
     """Declare that an identity is never turned to another person, and that a program stays one and never logs in."""
+    guard.deletable(*_GOING)
     guard.declare(
         "identity",
         *guard.fixed_as_said(Identity),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -13,9 +14,11 @@ from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.identity.access import PASSWORD_LINKS
-from milo.identity.actors import actor_of
+from milo.identity.actors import PERSON, actor_of
 from milo.identity.letters import tell
 from milo.identity.models import PasswordLink, ServiceUser
+
+_SET = Q(history_change_reason__in=["PasswordSet", "UserCreated"])
 
 
 class LinkTokens(PasswordResetTokenGenerator):
@@ -74,9 +77,17 @@ def set_by_link(user: User, password: str) -> None:
 
 
 def maker_of(user: User) -> str:
-    """Return who requested the link by which the present password was set; empty where nobody else did."""
+    """Return who requested the link by which the password was set, or who set it by a command, as `system:shell`.
+
+    Of both the later one; empty where there is neither. Who changes a password that they know makes no new credential.
+    """
     used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk").first()
-    return used.requested_by if used else ""
+    past = audit.histories()[User].model_of(User)._base_manager.filter(id=user.pk)
+    by_others = past.filter(_SET).exclude(history_user_id=f"{PERSON}{user.get_username()}").order_by("-history_id")
+    other = by_others.values_list("history_user_id", "history_date").first()
+    if used and used.used_at and (other is None or used.used_at >= other[1]):
+        return used.requested_by
+    return other[0] if other else ""
 
 
 class ToldOfPassword:

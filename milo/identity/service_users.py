@@ -1,5 +1,7 @@
 """Users that are programs."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -16,6 +18,13 @@ from milo.identity.models import ServiceUser
 def is_service(actor: Actor) -> bool:
     """Whether the actor is a program, which decides nothing."""
     return ServiceUser.objects.filter(user__username=actor.name.removeprefix(PERSON)).exists()
+
+
+def programs_of(names: Iterable[str]) -> frozenset[str]:
+    """Return those of the names of actors that are programs'."""
+    users = {name.removeprefix(PERSON): name for name in names if name.startswith(PERSON)}
+    found = ServiceUser.objects.filter(user__username__in=users).values_list("user__username", flat=True)
+    return frozenset(users[username] for username in found)
 
 
 def create_service_user(username: str, *, description: str = "", actor: Actor) -> ServiceUser:

@@ -15,9 +15,10 @@ _SEALED = (
 
 
 def declare_guards() -> None:
+    guard.deletable(CHANGE)
     guard.declare(
         "kube",
-        *guard.fixed_as_said(Change),
+        *guard.fixed_as_said(Change, revoked=True),
         *guard.delete_only(
             "change_deleted_once_compacted",
             CHANGE,

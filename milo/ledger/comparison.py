@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Max
 from django.utils import timezone
 
-from milo.ledger.live import difference
+from milo.ledger.live import SKEW, difference
 from milo.ledger.models import Seal
 from milo.ledger.proofs import proof_of
 from milo.ledger.rows import Reader, Row
-from milo.ledger.seals import sealed_through
+from milo.ledger.seals import instant, sealed_through
 from milo.ledger.shapes import Gone, Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables, table_of
 
@@ -117,13 +118,18 @@ class _Stream:
                 return
         assert self._rows is not None
         found = bytearray()
-        lacking = set()
+        lacking, ahead = set(), instant(seal.at + SKEW)
+        late: int | None = None
         while self._next and self._next.key <= part["through"]:
             row, self._next = self._next, next(self._rows, None)
             found += row.key.to_bytes(8, "big", signed=True) + row.leaf
             if row.lacks_salt:
                 lacking.add(row.key)
+            if late is None and self._table.history and str(row.columns.get("history_date", "")) > ahead:
+                late = row.key
         if hashlib.sha256(found).hexdigest() == part["sha256"]:
+            if late is not None:
+                self.fault = Fault(seal.number, self._table.name, late, "is dated after its seal")
             return
         if different := self._difference(seal, part, bytes(found), lacking):
             self.fault = Fault(seal.number, self._table.name, *different)
@@ -148,7 +154,11 @@ class _Stream:
 
     def _may_be_gone(self, seal: Seal) -> bool:
         kept_for: timedelta | None = self._table.kept_for() if self._table.kept_for else None
-        return kept_for is not None and seal.at < timezone.now() - kept_for
+        if kept_for is None:
+            return False
+        # before seals were chained by time too, one could be written whose instant was long ago
+        newest = Seal.objects.filter(number__lte=seal.number).aggregate(at=Max("at"))["at"]
+        return bool(newest < timezone.now() - kept_for)
 
 
 def _stored(seal: Seal, table: str) -> bytes:

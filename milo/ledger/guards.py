@@ -1,6 +1,7 @@
 """What the database itself refuses to do to the past: history rows, seals, redactions, the change log."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from milo import append_only as guard
 from milo.audit import histories
@@ -13,12 +14,22 @@ _REDACTED = f'EXISTS (SELECT 1 FROM {REDACTION} r WHERE r."table" = \'%s\' AND r
 
 def declare_guards() -> None:
     """Guards of the ledger's own tables, and of the history of every model that keeps one."""
+    guard.deletable(SALT)
     guard.declare(
         "ledger",
-        *guard.fixed_as_said(Seal),
+        *guard.fixed_as_said(Seal, revoked=True),
         guard.no_delete("seal_never_deleted", SEAL),
+        # the newest seal says what may be compacted, and its instant when
+        guard.refuse(
+            "seal_follows",
+            SEAL,
+            "INSERT",
+            f"EXISTS (SELECT 1 FROM {SEAL} s WHERE s.number <> NEW.number) AND NOT EXISTS (SELECT 1 FROM {SEAL} was"
+            " WHERE was.number = NEW.number - 1 AND was.digest = NEW.previous AND was.at <= NEW.at)",
+            "is not chained to the newest seal",
+        ),
         guard.no_replace("seal_never_replaced", SEAL, ["number"], ["digest"]),
-        *guard.fixed_as_said(Salt),
+        *guard.fixed_as_said(Salt, revoked=True),
         # without its salt, a value that is still there could not be proven any more
         *guard.delete_only(
             "salt_deleted_in_redaction",
@@ -27,7 +38,7 @@ def declare_guards() -> None:
             "a salt goes with the personal values of its subject only",
         ),
         guard.no_replace("salt_never_replaced", SALT, ["subject"]),
-        *guard.fixed_as_said(Redaction),
+        *guard.fixed_as_said(Redaction, revoked=True),
         guard.no_delete("redaction_never_deleted", REDACTION),
         guard.no_replace("redaction_never_replaced", REDACTION, ["id"], ['"table"', '"row"']),
         *(made for table in all_tables() if table.history for made in _of_history(table)),
@@ -58,14 +69,16 @@ def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
     assert table.recorded
     assert table.recorded._meta.pk
     key, records = str(table.recorded._meta.pk.column), histories()[table.recorded]
-    # a clock that was set back would put what came later before what it changed
-    yield guard.refuse(
+    # a clock that was set back would put what came later before what it changed; no reader knows infinity
+    forward = guard.refuse(
         f"{stem}_goes_forward",
         table.name,
         "INSERT",
-        f"EXISTS (SELECT 1 FROM {table.name} was WHERE was.{key} = NEW.{key} AND was.history_date >= NEW.history_date)",
+        f"NEW.history_date >= '3000-01-01' OR EXISTS (SELECT 1 FROM {table.name} was"
+        f" WHERE was.{key} = NEW.{key} AND was.history_date >= NEW.history_date)",
         "is not later than the history before it",
     )
+    yield replace(forward, forbids=frozenset({"INSERT"}))
     # the version before wrote reason and message as one text, and may serve beside this one during an upgrade
     yield guard.amend(
         f"{stem}_split",

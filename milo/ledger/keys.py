@@ -68,6 +68,6 @@ def sign(digest: str) -> tuple[str, str]:
 def is_signed(digest: str, signature: str, key: Ed25519PublicKey) -> bool:
     try:
         key.verify(base64.b64decode(signature), bytes.fromhex(digest))
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):
         return False
     return True

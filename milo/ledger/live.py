@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -9,6 +10,12 @@ from django.db import connection
 from milo.ledger.tables import Table
 
 AT_ONCE = 2000
+SKEW = timedelta(days=1)
+"""By how much the clocks of a version that did not make instants go forward may have been apart."""
+_EARLIER = {
+    "postgresql": f"history_date < before - interval '{SKEW.days} days'",
+    "sqlite": f"julianday(history_date) < julianday(before) - {SKEW.days}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,17 @@ def differences(table: Table) -> Iterator[Difference | None]:
             f"SELECT live.{key} FROM {live} LEFT JOIN (SELECT {key} FROM {table.name} WHERE {within}) AS past"
             f" ON past.{key} = live.{key} WHERE past.{key} IS NULL ORDER BY live.{key} LIMIT 1"
         )
+        backwards = _first(
+            f"SELECT {key} FROM (SELECT {key}, history_date, lag(history_date) OVER"
+            f" (PARTITION BY {key} ORDER BY history_id) AS before FROM {table.name} WHERE {within}) AS past"
+            f" WHERE {_EARLIER[connection.vendor]} ORDER BY {key} LIMIT 1"
+        )
         if changed is not None:
             yield Difference(name, changed, "is not what its newest history row says")
         elif unexplained is not None:
             yield Difference(name, unexplained, "has no history")
+        elif backwards is not None:
+            yield Difference(name, backwards, "has history that is dated before the history before it")
         else:
             yield None
 

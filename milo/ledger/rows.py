@@ -100,12 +100,12 @@ class Reader:
                     rows[at] = self._row((*batch[at][:-1], salts[row.subject]), redacted)
         return rows
 
-    def _redactions(self, batch: list[Any]) -> dict[int, dict[str, str]]:
+    def _redactions(self, batch: list[Any]) -> dict[tuple[int, str], dict[str, str]]:
         first, last = batch[0][self._key], batch[-1][self._key]
         found = Redaction.objects.filter(table=self._name, row__range=(first, last))
-        return dict(found.values_list("row", "digests"))
+        return {(row, subject): digests for row, subject, digests in found.values_list("row", "subject", "digests")}
 
-    def _row(self, values: tuple[Any, ...], redacted: dict[int, dict[str, str]]) -> Row:
+    def _row(self, values: tuple[Any, ...], redacted: dict[tuple[int, str], dict[str, str]]) -> Row:
         table, columns = self._name, dict(zip(self._names, values, strict=False))
         for name, convert in self._converters:
             columns[name] = convert(columns[name])
@@ -113,7 +113,8 @@ class Reader:
         row = Row(key, values[-2], b"", columns, {})
         if not self._is_current:
             columns = row.columns = {name: columns[name] for name in self._shape.columns}
-        gone = redacted.get(key, {})
+        # of another subject it would not be proved to be of one that was purged
+        gone = redacted.get((key, str(values[-2])), {})
         for name in self._shape.personal:
             value = columns[name]
             empty = value == PURGED or (not value and value in _EMPTY) or value == purged_address(key)

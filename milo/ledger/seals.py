@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
-from django.utils import timezone
 
+from milo.clock import ledger_time
 from milo.ledger import anchors, inspections, keys
 from milo.ledger.canonical import canonical
 from milo.ledger.models import Seal
@@ -109,7 +109,7 @@ def _seal_some(frontier: dict[str, int]) -> int:
         leaves += part
     if not leaves:
         return 0
-    number, at, previous = (last.number + 1, timezone.now(), last.digest) if last else (1, timezone.now(), "")
+    number, at, previous = (last.number + 1, ledger_time(last.at), last.digest) if last else (1, ledger_time(), "")
     digest = hashlib.sha256(header(number, at, previous, tables)).hexdigest()
     key_id, signature = keys.sign(digest)
     try:

@@ -3,10 +3,11 @@
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection
 
 from milo.ledger import keys, processes
@@ -119,25 +120,30 @@ def _faults_of(piece: Piece) -> tuple[int, list[Fault]]:
 
 def _chain(report: Report, heads: Heads) -> Iterator[Seal]:
     """Every seal in order; the faults of the chain itself go into the report."""
-    previous, through, newest = "", dict[str, int](), dict[str, Seal]()
+    previous, through, trusted = "", dict[str, int](), keys.public_keys()
+    unsigned: set[str] = set()
     number = 0
     for seal in Seal.objects.defer("leaves").order_by("number").iterator():
         number += 1
         if wrong := _fault_of(seal, number, previous, through, heads):
             report.faults.append(Fault(seal.number, "ledger_seal", None, wrong))
             return
-        previous, newest[seal.key_id] = seal.digest, seal
+        # who may write seals could put one in whose instant or reach is wrong, before one that is signed
+        if seal.key_id not in unsigned and (wrong := _unsigned(seal, trusted)):
+            unsigned.add(seal.key_id)
+            report.faults.append(Fault(seal.number, "ledger_seal", None, wrong))
+        previous = seal.digest
         through |= {name: part["through"] for name, part in seal.tables.items()}
         yield seal
     if missing := sorted(known for known in heads if known > number):
         message = f"seals up to number {missing[-1]} were handed over, and the chain ends at {number}"
         report.faults.append(Fault(number, "ledger_seal", None, message))
-    trusted = keys.public_keys()
-    for key_id, seal in newest.items():
-        if key_id not in trusted:
-            report.faults.append(Fault(seal.number, "ledger_seal", None, f"signed with an unknown key {key_id}"))
-        elif not keys.is_signed(seal.digest, seal.signature, trusted[key_id]):
-            report.faults.append(Fault(seal.number, "ledger_seal", None, "the signature is not the key's"))
+
+
+def _unsigned(seal: Seal, trusted: Mapping[str, Ed25519PublicKey]) -> str:
+    if seal.key_id not in trusted:
+        return f"signed with an unknown key {seal.key_id}"
+    return "" if keys.is_signed(seal.digest, seal.signature, trusted[seal.key_id]) else "the signature is not the key's"
 
 
 def _fault_of(seal: Seal, number: int, previous: str, through: dict[str, int], heads: Heads) -> str:

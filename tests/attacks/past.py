@@ -1,7 +1,8 @@
 """Attacks on the past: history rows, the change log, seals, and what redaction has left."""
 
 import uuid
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -11,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from billing.models import BillingAccount
 from billing.services.usage.periods import close_month
 from milo.identity.identities import link
 from milo.identity.models import LogIn
@@ -38,7 +40,6 @@ class World(life.World):
         link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
         create_service_user("robot", actor=make.PLATFORM)
         request_link(make.a_person(email="person@example.org"), actor=make.PLATFORM)
-        self.gone = make.a_project(self.organization, contact_email_addresses=["a@acme-corp.example"])
         self.person = make.a_person(groups=("auditor",))
         TOTPDevice.objects.create(user=self.person, name="authenticator")
         permission = Permission.objects.earliest("pk")
@@ -48,12 +49,15 @@ class World(life.World):
         LogEntry.objects.create(user=make.a_person(), action_flag=CHANGE, object_repr="person")
         close_month(self.ready.pk, date(2025, 12, 31), reason="invoiced", actor=make.PLATFORM)
         make.an_assignment(
-            self.gone,
+            make.a_project(self.organization),
             make.a_request(self.ready),
             starts_at=timezone.now() - 2 * HOUR,
             ends_at=timezone.now() - HOUR,
         )
-        redactions.redact([self.gone.uid], actor=make.PLATFORM, why="retention")
+        redactions.redact([self.archived.uid], actor=make.PLATFORM, why="retention")
+        BillingAccount.objects.filter(pk=self.archived.pk).update(
+            invoice_email_addresses=[], purge_on=date(2026, 1, 1), pseudonymised_on=date(2026, 1, 1)
+        )
         seals.seal()
         connection.check_constraints()
 
@@ -132,12 +136,53 @@ def _hand_over_twice(_world: World) -> None:
 
 
 def _redact_twice(known: Redaction) -> None:
-    Redaction.objects.bulk_create([Redaction(table=known.table, row=known.row, digests={}, at=known.at)])
+    _redact(known.table, known.row, known.subject)
+
+
+def _redact(table: str, row: int, subject: Any) -> None:
+    known = newest(Redaction)
+    known.pk, known.table, known.row, known.subject = None, table, row, str(subject)
+    Redaction.objects.bulk_create([known])
+
+
+def _of_nothing_archived() -> list[Attack]:
+    """Redact the newest row of each sealed table, in the name of its own subject, or of one that is archived."""
+
+    def attack(table: Any, name: Callable[[World, Any], Any]) -> Attack:
+        rows = table.model._base_manager.exclude(pk__in=Redaction.objects.filter(table=table.name).values("row"))
+
+        def redact(w: World) -> None:
+            others = rows.exclude(uid=w.archived.uid) if "uid" in names else rows
+            row = others.latest("pk")
+            _redact(table.name, row.pk, name(w, row))
+
+        names = {column.name for column in table.model._meta.concrete_fields}
+        return Attack(redact)
+
+    return [
+        attack(table, name)
+        for table in all_tables()
+        if table.personal
+        for name in (lambda w, row: getattr(row, "uid", row.pk), lambda w, row: w.archived.uid)
+    ]
+
+
+def _seal_again(**columns: Any) -> Attack:
+    """Write a seal after the newest one that is not chained to it."""
+
+    def attack(_world: World) -> None:
+        last = newest(Seal)
+        known = {"number": last.number + 1, "previous": last.digest, "at": timezone.now(), "digest": "0" * 64}
+        for name, value in (known | columns).items():
+            setattr(last, name, value(last) if callable(value) else value)
+        Seal.objects.bulk_create([last])
+
+    return Attack(attack)
 
 
 def _redact_no_value(world: World) -> None:
     """A value that was redacted already is given another."""
-    type(world.gone).history.filter(id=world.gone.pk).update(contact_email_addresses=["b@acme-corp.example"])
+    BillingAccount.history.filter(id=world.archived.pk).update(invoice_email_addresses=["b@acme-corp.example"])
 
 
 def _blank_without_redaction(model: type[models.Model]) -> list[Attack]:
@@ -171,6 +216,12 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(_hand_over_twice),
     ],
     "seal_never_deleted": emptied(Seal),
+    "seal_follows": [
+        _seal_again(number=lambda last: last.number + 99),
+        _seal_again(number=0),
+        _seal_again(previous="0" * 64),
+        _seal_again(at=lambda last: last.at - HOUR),
+    ],
     "seal_never_replaced": [again(Seal)],
     "admin_log_never_changed": columns(LogEntry),
     "admin_log_never_deleted": emptied(LogEntry),
@@ -188,6 +239,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "redaction_fixed": columns(Redaction),
     "redaction_never_deleted": emptied(Redaction),
     "redaction_never_replaced": [again(Redaction)],
+    "redaction_of_archived": _of_nothing_archived(),
     "redaction_once": [
         Attack(
             lambda w: _redact_twice(newest(Redaction)),
@@ -204,6 +256,7 @@ for _stem, _model in HISTORIES.items():
         f"history_of_{_stem}_goes_forward": [
             Attack(lambda w, model=_model: _repeat(model, newest(model).history_date)),  # type: ignore[misc]
             Attack(lambda w, model=_model: _repeat(model, newest(model).history_date - HOUR)),  # type: ignore[misc]
+            Attack(lambda w, model=_model: _repeat(model, datetime(9999, 12, 31, tzinfo=UTC))),  # type: ignore[misc]
         ],
     }
-ATTACKS["history_of_project_fixed"].append(Attack(_redact_no_value))
+ATTACKS["history_of_billingaccount_fixed"].append(Attack(_redact_no_value))

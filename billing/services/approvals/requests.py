@@ -141,7 +141,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         actor.require("create", APPROVALS, request.organization_id, act="approve")
         _refuse_decided(request)
         editors = reviews.editors(account)
-        _refuse_credential(request, editors, actor)
+        _refuse_credential(account, request, actor)
         _refuse_own(request, editors, actor)
         _refuse_abandoned(request)
         _refuse_unseen(request, reviewed_hash)
@@ -166,7 +166,7 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="reject")
         _refuse_decided(request)
-        _refuse_credential(request, reviews.editors(account), actor)
+        _refuse_credential(account, request, actor)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
         request.reject(actor.name, audit.ledger_time(account), comment)
@@ -290,15 +290,17 @@ def _refuse_decided(request: ApprovalRequest) -> None:
 def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
     if actor.name in (request.requester, request.taken_over_by):
         raise Forbidden(_("you asked for this; a second person must approve it"))
+    if actor.name in reviews.requesters(request):
+        raise Forbidden(_("you made the credential by which this was asked for; another person must approve it"))
     if actor.name in editors:
         raise Forbidden(_("you changed the account since its last approval; another person must approve this"))
 
 
-def _refuse_credential(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
+def _refuse_credential(account: BillingAccount, request: ApprovalRequest, actor: Actor) -> None:
     """Raise `Forbidden` where whoever asks or has edited could have sent this decision in the name of another."""
     if is_service(actor):
         raise Forbidden(_("a person must decide this, %(name)s is a service user") % {"name": actor.name})
-    if actor.maker and actor.maker in {request.requester, request.taken_over_by, *editors}:
+    if actor.maker and actor.maker in reviews.masters(account, request):
         message = _("%(maker)s, who asks for this or has changed the account, made the credential that you act by")
         raise Forbidden(message % {"maker": actor.maker})
 

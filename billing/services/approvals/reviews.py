@@ -2,10 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
-from billing.models.edits import REVIEWED, edits
+from billing.models.edits import REVIEWED, edits, standings
+from milo.identity.service_users import programs_of
+
+_ACTED = ("history_user_id", "history_credential_maker")
 
 
 def reviewed(account: BillingAccount) -> dict[str, Any]:
@@ -56,7 +60,39 @@ def editors(account: BillingAccount) -> frozenset[str]:
     """Return everybody who changed what an approval of this account rests on since its last approval.
 
     That are the columns that `reviewed` reads; labels, annotations and what the platform does by itself change none.
+    Who made the credential by which another changed it is one of them.
     """
+    return _names(_edits(account))
+
+
+def requesters(request: ApprovalRequest) -> frozenset[str]:
+    """Return who asked for a request and took it over, and who made the credentials by which they did."""
+    return _names({*_standings(request), (request.requester, request.taken_over_by)})
+
+
+def masters(account: BillingAccount, request: ApprovalRequest) -> frozenset[str]:
+    """Return those by whose credentials nobody decides: who asks, who has edited, and the makers of their programs.
+
+    The maker of a person's credential is none: one administrator may have invited everybody.
+    """
+    acted = {*_edits(account), *_standings(request), (request.requester, ""), (request.taken_over_by, "")}
+    programs = programs_of(name for name, _maker in acted)
+    return _names((name, maker if name in programs else "") for name, maker in acted)
+
+
+Acted = Iterable[tuple[str, str]]
+"""Names of actors, each with that of the maker of their credential, or with nothing."""
+
+
+def _names(acted: Acted) -> frozenset[str]:
+    return frozenset(name for pair in acted for name in pair if name)
+
+
+def _edits(account: BillingAccount) -> set[tuple[str, str]]:
     approved = ApprovalRequest.objects.approved()
     rows = (edits(model, account.pk, approved) for model in REVIEWED)
-    return frozenset(name for found in rows for name in found.values_list("history_user_id", flat=True))
+    return {pair for found in rows for pair in found.values_list(*_ACTED)}
+
+
+def _standings(request: ApprovalRequest) -> set[tuple[str, str]]:
+    return set(standings(ApprovalRequest, request.pk).values_list(*_ACTED))

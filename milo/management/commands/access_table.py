@@ -25,8 +25,8 @@ subresource of that name, for example `POST .../projects/website/archive`. Statu
 read by whoever may `get` the object, unless the list below each table says otherwise.
 
 Nobody deletes anything that the ledger names, and four eyes are not a role: who asked for an approval, took the
-request over, or changed the account since its last approval, cannot approve it, superusers included. A superuser has
-`platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
+request over, or changed the account since its last approval, or made the credential by which that was done, cannot
+approve it, superusers included. A superuser has `platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
 """
 
 

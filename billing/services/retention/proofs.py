@@ -1,0 +1,32 @@
+"""Proof of redactions: the personal values that they stand for are of purged accounts, and of nothing else."""
+
+from collections.abc import Iterator
+
+from django.db.models import Min, Q
+
+from billing.models import BillingAccount
+from billing.services.retention.bundles import LEDGER
+from milo.ledger.live import Difference
+from milo.ledger.models import Redaction
+
+_AT_ONCE = 500
+
+
+def differences() -> Iterator[Difference]:
+    """Yield the first redaction of each subject that is no purged account and belongs to none."""
+    subjects = Redaction.objects.values_list("subject").annotate(first=Min("pk")).order_by("subject")
+    after = ""
+    while batch := dict(subjects.filter(subject__gt=after)[:_AT_ONCE]):
+        after = max(batch)
+        purged = _purged(list(batch))
+        for subject in sorted(batch.keys() - purged):
+            yield Difference(Redaction._meta.db_table, batch[subject], "redacts what was not purged")
+
+
+def _purged(subjects: list[str]) -> set[str]:
+    found: set[str] = set()
+    for model in LEDGER.values():
+        path = "" if model is BillingAccount else "account__"
+        rows = model._default_manager.filter(Q(uid__in=subjects), ~Q(**{f"{path}pseudonymised_on": None}))
+        found |= {str(uid) for uid in rows.values_list("uid", flat=True)}
+    return found
