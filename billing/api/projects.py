@@ -14,11 +14,11 @@ from billing.api.usage import UNASSIGNED, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
 from billing.services.projects import archive_project
+from milo.compiled_queries import CompiledQuery, Param
 from milo.kube.kinds import Act, Column, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store.manifests import condition, precise_instant
-from milo.prepared import Given, Prepared
 from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer
 from projects.models import Project
@@ -27,13 +27,13 @@ _STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 # all that is shown of who pays: the many other columns of an account take longer than the rest
 _OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _STANDING))
 _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
-_PROJECT = Prepared(lambda: Project.objects.select_related("organization").filter(pk=Given("project")))
-_PAYING = Prepared(
+_PROJECT = CompiledQuery(lambda: Project.objects.select_related("organization").filter(pk=Param("project")))
+_PAYING = CompiledQuery(
     lambda: (
         BillingAccountBinding.objects.paying()
         .select_related("account", "project__organization")
         .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
-        .filter(project=Given("project"))
+        .filter(project=Param("project"))
     )
 )
 
@@ -86,8 +86,8 @@ class BilledProjectKind(ProjectKind):
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
         if len(keys) > 1:
             return super().rows(keys)
-        paying = _PAYING.ask(project=keys[0])
-        project = paying[0].project if paying else _PROJECT.ask(project=keys[0])[0]
+        paying = _PAYING.fetch(project=keys[0])
+        project = paying[0].project if paying else _PROJECT.fetch(project=keys[0])[0]
         project.paying = paying  # type: ignore[attr-defined]
         return {project.pk: project}
 

@@ -11,35 +11,35 @@ from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from billing.services.usage import moves
 from milo import audit
 from milo.access import Actor
+from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube.store import managers
 from milo.kube.store.metadata import Metadata
 from milo.kube.store.names import name_causes
-from milo.prepared import Given, Prepared
 from projects.models import Project
 
 PROJECT_FIELD = "spec.projectRef.name"
 # of the rows that are locked, what the rules read
-_PAYEE = Prepared(
+_PAYEE = CompiledQuery(
     lambda: (
-        Project.objects.filter(organization=Given("organization"), name=Given("name"))
+        Project.objects.filter(organization=Param("organization"), name=Param("name"))
         .only("name", "phase", "organization_id")
         .locked()
     )
 )
-_PAYING = Prepared(lambda: BillingAccountBinding.objects.paying().filter(project=Given("project")))
+_PAYING = CompiledQuery(lambda: BillingAccountBinding.objects.paying().filter(project=Param("project")))
 # the one in force, and the one that has the name already
-_PRESENT = Prepared(
+_PRESENT = CompiledQuery(
     lambda: (
-        BillingAccountBinding.objects.paying().filter(project=Given("project"))
-        | BillingAccountBinding.objects.filter(organization=Given("organization"), name=Given("name"))
+        BillingAccountBinding.objects.paying().filter(project=Param("project"))
+        | BillingAccountBinding.objects.filter(organization=Param("organization"), name=Param("name"))
     )
 )
 # the payer to be and the present payer
-_PAYERS = Prepared(
+_PAYERS = CompiledQuery(
     lambda: (
         BillingAccount.objects.filter(
-            Q(organization=Given("organization"), name=Given("name")) | Q(pk=Given("present"))
+            Q(organization=Param("organization"), name=Param("name")) | Q(pk=Param("present"))
         )
         .only("name", "phase", "phase_message", "organization_id")
         .locked()
@@ -62,9 +62,9 @@ def bind(
     with audit.act():
         payee = _PAYEE.first(organization=organization_id, name=project)
         payee_id = payee.pk if payee else None
-        present = _PRESENT.ask(project=payee_id, organization=organization_id, name=name)
+        present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
         active = next((found for found in present if found.project_id == payee_id and found.ended_at is None), None)
-        accounts = _PAYERS.ask(
+        accounts = _PAYERS.fetch(
             organization=organization_id, name=account, present=active.account_id if active else None
         )
         payer = next((found for found in accounts if found.name == account), None)

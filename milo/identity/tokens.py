@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import TABLE, Actor
+from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Forbidden, Invalid, NotFound
 from milo.identity.access import TOKENS
 from milo.identity.actors import PERSON, actor_of, actor_with, held_columns
 from milo.identity.letters import tell_of_token
 from milo.identity.models import ServiceToken, ServiceUser, digest, new_secret
-from milo.prepared import Given, Prepared
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
 
@@ -129,10 +129,10 @@ def _when_issued(column: str) -> Subquery:
 
 _OF_TOKEN = ("pk", "scopes", "last_used_at", "issuer", "maker")
 _OF_USER = [column.attname for column in User._meta.concrete_fields]
-_ADMITTING = Prepared(
+_ADMITTING = CompiledQuery(
     lambda: (
         ServiceToken.objects.valid()
-        .filter(digest=Given("digest"))
+        .filter(digest=Param("digest"))
         .annotate(issuer=_when_issued("history_user_id"), maker=_when_issued("history_credential_maker"))
         .values_list(*_OF_TOKEN, *(f"user__{name}" for name in (*_OF_USER, *held_columns())))
     )
@@ -145,7 +145,7 @@ def admit(secret: str) -> tuple[User, Actor] | None:
 
     Its last use is kept to the minute: a write per request would make every read a write.
     """
-    rows = _ADMITTING.ask(digest=digest(secret))
+    rows = _ADMITTING.fetch(digest=digest(secret))
     if not rows:
         return None
     held_from = len(_OF_TOKEN) + len(_OF_USER)

@@ -8,9 +8,9 @@ from django.db import models
 from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
+from milo.compiled_queries import CompiledQuery, Param
 from milo.kube.models import ResourceQuerySet
 from milo.kube.store.metadata import Metadata
-from milo.prepared import Given, Prepared
 
 FieldColumn = str | Callable[[str], models.Q]
 """How a selectable field is found in SQL: the ORM path of its text, or a function that makes a condition of a value.
@@ -158,30 +158,30 @@ class Kind:
         return "pk" if self.is_namespace else f"{self.organization_path}_id"
 
     def rows(self, keys: Sequence[int]) -> dict[int, Any]:
-        """Rows of `queryset` by primary key; acts change one or two of a kind mostly, whose SQL is written once."""
+        """Rows of `queryset` by primary key; most acts change one or two of a kind, which is a compiled query."""
         if len(keys) > 2:
             return self.queryset().in_bulk(keys)
-        return {row.pk: row for row in self._pair.ask(one=keys[0], other=keys[-1])}
+        return {row.pk: row for row in self._pair.fetch(one=keys[0], other=keys[-1])}
 
     @cached_property
-    def _pair(self) -> "Prepared[Any]":
-        return Prepared(lambda: self.queryset().filter(pk__in=[Given("one"), Given("other")]))
+    def _pair(self) -> "CompiledQuery[Any]":
+        return CompiledQuery(lambda: self.queryset().filter(pk__in=[Param("one"), Param("other")]))
 
     @cached_property
-    def row(self) -> "Prepared[Any]":
+    def row(self) -> "CompiledQuery[Any]":
         """The row of a `name`, and of a `namespace` where the kind has one, with its revision."""
-        return Prepared(lambda: self.queryset().with_revision().filter(**self._address))
+        return CompiledQuery(lambda: self.queryset().with_revision().filter(**self._address))
 
     @cached_property
-    def named(self) -> "Prepared[Any]":
+    def named(self) -> "CompiledQuery[Any]":
         """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
         rows: Any = self.model._default_manager
-        return Prepared(lambda: rows.filter(**self._address).with_manifest().values_list(self.owner, "manifest"))
+        return CompiledQuery(lambda: rows.filter(**self._address).with_manifest().values_list(self.owner, "manifest"))
 
     @property
-    def _address(self) -> dict[str, Given]:
-        place = {f"{self.organization_path}__name": Given("namespace")} if self.namespaced else {}
-        return {"name": Given("name"), **place}
+    def _address(self) -> dict[str, Param]:
+        place = {f"{self.organization_path}__name": Param("namespace")} if self.namespaced else {}
+        return {"name": Param("name"), **place}
 
     def spec(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from milo import audit, card_numbers
 from milo.access import Actor
 from milo.card_numbers import excerpt
+from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Forbidden, NotFound, Refused
 from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
@@ -28,11 +29,10 @@ from milo.kube.wire.negotiation import Answer, JSONRenderer, Negotiation, negoti
 from milo.kube.wire.parameters import Parameters
 from milo.kube.wire.status import MethodNotAllowed
 from milo.kube.wire.throttle import RequestThrottle
-from milo.prepared import Given, Prepared
 
 _NAME_SHOWN, _WARNED = 80, 10
-_ORGANIZATION = Prepared(
-    lambda: namespace_kind().model._default_manager.filter(name=Given("name")).values_list("pk", flat=True)
+_ORGANIZATION = CompiledQuery(
+    lambda: namespace_kind().model._default_manager.filter(name=Param("name")).values_list("pk", flat=True)
 )
 
 
@@ -194,7 +194,7 @@ class KubeView(APIView):
         list_options.expect_reached(self.parameters)
         if kind.live:
             return render(kind, self.row())
-        found = kind.named.ask(name=self.kwargs["name"], namespace=self.namespace)
+        found = kind.named.fetch(name=self.kwargs["name"], namespace=self.namespace)
         organization_id, text = found[0] if found else (None, "")
         self.admit(organization_id)
         manifest: dict[str, Any] = orjson.loads(text)

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from billing.models import UsageEvent
 from billing.services.usage import locks, sums
-from milo.prepared import Given, Prepared
+from milo.compiled_queries import CompiledQuery, Param
 from projects.models import Project
 
-_EVENTS_SINCE = Prepared(
-    lambda: UsageEvent.objects.filter(project=Given("project"), time__gte=Given("at")).values("pk")[:1]
+_EVENTS_SINCE = CompiledQuery(
+    lambda: UsageEvent.objects.filter(project=Param("project"), time__gte=Param("at")).values("pk")[:1]
 )
 
 
@@ -22,7 +22,7 @@ def following(project: Project, at: datetime) -> Iterator[None]:
     for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
     """
     locks.alone(project.pk)
-    if not _EVENTS_SINCE.ask(project=project.pk, at=at):
+    if not _EVENTS_SINCE.fetch(project=project.pk, at=at):
         yield
         return
     where = sums.since(project.pk, at)

@@ -22,8 +22,8 @@ from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
 from billing.services.usage import sums
 from billing.usage.times import EARLIEST, LATEST
+from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Invalid
-from milo.prepared import Given, Prepared
 from projects.models import Project
 
 TOTAL = "total"
@@ -107,7 +107,7 @@ def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
     days: dict[str, date] = {}
     for number, (_granularity, start, end) in enumerate(spans):
         days |= {f"a{number}": start, f"b{number}": end}
-    found = sums.ask(owner=key, **days)
+    found = sums.fetch(owner=key, **days)
     _refuse_more(len(found))
     return sorted(
         (
@@ -127,18 +127,18 @@ def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
 @cache
 def _sums(
     owner: str, granularity: str, groups: tuple[str, ...], granularities: tuple[str, ...]
-) -> Prepared[dict[str, Any]]:
+) -> CompiledQuery[dict[str, Any]]:
     """The sums of an owner in spans of rows of these granularities, span `n` from the day `an` up to `bn`."""
     names = {f"of_{name}": F(GROUPS[name]) for name in groups}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(granularity)
     keys: dict[str, Any] = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
     spans = (
-        Q(granularity=of, starts_on__gte=Given(f"a{number}"), starts_on__lt=Given(f"b{number}"))
+        Q(granularity=of, starts_on__gte=Param(f"a{number}"), starts_on__lt=Param(f"b{number}"))
         for number, of in enumerate(granularities)
     )
-    rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Given("owner")})
+    rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Param("owner")})
     counted: Any = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
-    return Prepared(lambda: counted[: MAX_LINES + 1])
+    return CompiledQuery(lambda: counted[: MAX_LINES + 1])
 
 
 def _spans(query: UsageQuery) -> list[tuple[str, date, date]]:

@@ -11,15 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
+from milo.compiled_queries import CompiledQuery, Insert
 from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
 from milo.kube.store.manifests import render
-from milo.prepared import Insert, Prepared
 
 _REVISION = "_kube_revision"
 _INSERT = Insert(Change)
-_CURRENT = Prepared(lambda: Counter.objects.values_list("value", flat=True))
+_CURRENT = CompiledQuery(lambda: Counter.objects.values_list("value", flat=True))
 _floors: list[Callable[[], int]] = []
 
 

@@ -1,4 +1,4 @@
-"""Queries whose SQL is written once: for small ones, that takes Django longer than the database takes to answer."""
+"""Querysets compiled to SQL once per process. For small queries Django's compiler costs more than the database."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -15,10 +15,10 @@ T = TypeVar("T")
 _AT_ONCE = 200
 
 
-class Given(Expression):
-    """Stands in a queryset for a value that each asking gives, under this name.
+class Param(Expression):
+    """A placeholder in a queryset, for which each `fetch` passes a value by this name.
 
-    The value goes to the database as it is: a number, a text or an instant, as the column has it.
+    The value is sent to the database as it is, in the form of the column: a number, a text, an instant or a day.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,17 +29,17 @@ class Given(Expression):
         return "%s", [self]
 
 
-class Prepared(Generic[T]):
-    """The queryset that `build` returns, made at the first asking; `build` must read no clock.
+class CompiledQuery(Generic[T]):
+    """A queryset that is built by `build` and compiled at the first `fetch`; `build` must read no clock.
 
-    Nothing of an answer is kept: every asking is a query. What the queryset prefetches is asked for in Django's way.
+    No rows are kept: every `fetch` is a query. Prefetches are run by Django, uncompiled.
     """
 
     def __init__(self, build: Callable[[], "QuerySet[Any, T]"]) -> None:
         self._build = build
 
     @cached_property
-    def _written(self) -> "tuple[QuerySet[Any, T], Any, str, tuple[Any, ...]]":
+    def _compiled(self) -> "tuple[QuerySet[Any, T], Any, str, tuple[Any, ...]]":
         queryset = self._build()
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
@@ -47,24 +47,24 @@ class Prepared(Generic[T]):
         compiler.get_converters = lambda columns: converters
         return queryset, compiler, sql, tuple(parameters)
 
-    def ask(self, **given: Any) -> list[T]:
-        """The rows, with each `Given` of the queryset replaced. What locks rows raises outside of a transaction."""
-        queryset, written, sql, parameters = self._written
+    def fetch(self, **values: Any) -> list[T]:
+        """Return the rows for these values of the `Param`s; refuse to lock rows outside a transaction."""
+        queryset, compiled, sql, parameters = self._compiled
         if queryset.query.select_for_update and connection.get_autocommit():
             raise TransactionManagementError("rows are locked inside a transaction only")
-        values = [_adapted(given[value.name]) if isinstance(value, Given) else value for value in parameters]
+        bound = [_adapted(values[value.name]) if isinstance(value, Param) else value for value in parameters]
         with connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            found = [cursor.fetchall()]
-        # Django makes objects of what a compiler has executed; this one had it from here
-        compiler, asked = copy(written), queryset.all()
-        compiler.connection, compiler.execute_sql = connection, lambda *args, **kwargs: found
-        asked.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
-        return list(asked)
+            cursor.execute(sql, bound)
+            chunks = [cursor.fetchall()]
+        # Django makes objects of the chunks that execute_sql of a compiler returns; threads share the compiled one
+        compiler, rows = copy(compiled), queryset.all()
+        compiler.connection, compiler.execute_sql = connection, lambda *args, **kwargs: chunks
+        rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
+        return list(rows)
 
-    def first(self, **given: Any) -> T | None:
-        """The first of the rows, if any; a queryset for which that matters has one row or an order."""
-        return next(iter(self.ask(**given)), None)
+    def first(self, **values: Any) -> T | None:
+        """Return the first row, if any. The queryset decides which one is first: it has one row or an order."""
+        return next(iter(self.fetch(**values)), None)
 
 
 class Insert:
