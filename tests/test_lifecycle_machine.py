@@ -247,15 +247,18 @@ class Lifecycle(RuleBasedStateMachine):
             if step == "Fitting" and Hold.objects.open().filter(account=payer).exists():
                 act = "ReleaseHold"
             if asked := self.request(who, payer, act, "agreed"):
-                if decision == "renew":
-                    self.renew_one(asked, who)
-                if decision in NO:
-                    self.say_no(asked, decider, "not now", decision)
-                if decision == "withdraw":
-                    asked.refresh_from_db()
-                    self.say_no(asked, who, "not now", decision)
-                if decision not in NO:
-                    self.decide(asked, decider)
+                self.lead_to_decision(asked, who, decision, decider)
+
+    def lead_to_decision(self, asked: ApprovalRequest, who: str, decision: str, decider: str) -> None:
+        if decision == "renew":
+            self.renew_one(asked, who)
+        if decision in NO:
+            self.say_no(asked, decider, "not now", decision)
+        if decision == "withdraw":
+            asked.refresh_from_db()
+            self.say_no(asked, who, "not now", decision)
+        if decision not in NO:
+            self.decide(asked, decider)
 
     @rule(who=decider, request=which)
     def approve(self, who: str, request: int) -> None:

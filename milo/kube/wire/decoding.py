@@ -160,10 +160,7 @@ def _yaml(text: str) -> Any:
     tree, documents = _Tree(), 0
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise Refused(_("the YAML body may not use anchors or aliases"))
-            if getattr(event, "tag", None) not in (None, "!"):
-                raise Refused(_("the YAML body may not use tags"))
+            _refuse_aliases_and_tags(event)
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
             elif isinstance(event, yaml.ScalarEvent):
@@ -179,3 +176,11 @@ def _yaml(text: str) -> Any:
     if documents != 1:
         raise Refused(_("the body must hold exactly one YAML document"))
     return tree.root[0]
+
+
+def _refuse_aliases_and_tags(event: yaml.Event) -> None:
+    """Refuse aliases, which a few lines could multiply without end, and tags, which JSON does not have."""
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        raise Refused(_("the YAML body may not use anchors or aliases"))
+    if getattr(event, "tag", None) not in (None, "!"):
+        raise Refused(_("the YAML body may not use tags"))
