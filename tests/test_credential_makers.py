@@ -1,14 +1,18 @@
 """One person alone: who made the credential of a program, or of a person, stands behind what is done by it."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import User
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import renew
+from billing.services.approvals.requests import reject, renew
 from milo.access import Actor
+from milo.audit.authors import working
 from milo.errors import Forbidden
 from milo.identity.actors import actor_of
+from milo.identity.passwords import maker_of, request_link, set_by_link
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import admit, issue_token
 from tests import make
@@ -90,3 +94,71 @@ def test_two_people_whom_the_same_administrator_has_invited_decide_for_each_othe
     request = make.a_request(account, actor=one)
     assert request in ApprovalRequest.objects.awaiting(two.name)
     assert approve(request.pk, actor=two).phase == "Approved"
+
+
+def invited(name: str, *, by: Actor, groups: tuple[str, ...] = ()) -> Actor:
+    """Somebody who logs in with the password that they set by a link of `by`."""
+    person = make.a_person(name, groups=groups, email=f"{name}@example.org")
+    request_link(person, actor=by)
+    set_by_link(person, "correct horse battery")
+    return session_of(person)
+
+
+def session_of(person: User) -> Actor:
+    return replace(actor_of(person), credential="session", maker=maker_of(person))
+
+
+def an_administrator(name: str, *, by: Actor) -> Actor:
+    invited(name, by=by)
+    User.objects.filter(username=name).update(is_superuser=True)
+    return session_of(User.objects.get(username=name))
+
+
+def by_own_token(actor: Actor) -> Actor:
+    person = User.objects.get(username=actor.name.removeprefix("user:"))
+    found = admit(issue_token(person, actor=actor)[1])
+    assert found
+    return found[1]
+
+
+def test_nobody_decides_by_a_credential_that_their_puppet_made(account: BillingAccount, root: Actor) -> None:
+    between = an_administrator("between", by=an_administrator("first", by=root))
+    puppet = invited("puppet", by=between, groups=("finance-approver",))
+    edited(account, root)
+    request = make.a_request(account)
+    for credential in (puppet, by_own_token(puppet)):
+        with refused(Forbidden, "user:root, who asks for this or has changed the account, made the credential"):
+            approve(request.pk, actor=credential)
+        with refused(Forbidden, "made the credential"):
+            reject(request.pk, comment="no", actor=credential)
+    assert approve(request.pk, actor=make.APPROVER).phase == "Approved"
+
+
+def test_nobody_approves_what_the_puppet_of_their_puppet_asks_for_or_edits(
+    account: BillingAccount, root: Actor
+) -> None:
+    between = an_administrator("between", by=root)
+    asked = make.a_request(account, actor=invited("puppet", by=between, groups=("finance-operator",)))
+    with refused(Forbidden, MADE):
+        approve(asked.pk, actor=root)
+    other = make.a_ready_account(account.organization)
+    edited(other, a_program(issuer=replace(between, roles=between.roles | {"finance-operator"})))
+    request = make.a_request(other)
+    with refused(Forbidden, "you changed the account since its last approval"):
+        approve(request.pk, actor=root)
+
+
+def test_nobody_decides_by_a_link_that_went_to_an_address_of_theirs(account: BillingAccount, root: Actor) -> None:
+    person = make.a_person("approver", groups=("finance-approver",), email="approver@example.org")
+    editor = make.a_person("editor", groups=("finance-operator",))
+    with working(lambda: "user:editor"):
+        person.email = "editor@example.org"
+        person.save()
+    person.first_name = "Somebody"
+    person.save()
+    request_link(person, actor=root)
+    set_by_link(person, "correct horse battery")
+    edited(account, actor_of(editor))
+    request = make.a_request(account)
+    with refused(Forbidden, "user:editor, who asks for this or has changed the account, made the credential"):
+        approve(request.pk, actor=session_of(person))

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import models
 
+from milo import provenance
 from milo.audit import time_lines
 from milo.audit.acts import is_written
-from milo.audit.authors import author
+from milo.audit.authors import author, credential
 from milo.audit.records import History
 
 Reason = Callable[[Any, Any], tuple[str, str]]
@@ -40,8 +41,13 @@ class LibraryHistory(History):
             return
         reason, message = self.reason(None if created else stored, instance)
         if reason:
-            self.record(instance, "+" if created else "~", author=author(), reason=reason, message=message)
+            self.record_of_author(instance, "+" if created else "~", reason=reason, message=message)
 
     def pre_delete(self, instance: Any, **kwargs: Any) -> None:
         if not is_written(instance):
-            self.record(instance, "-", author=author(), reason=f"{type(instance).__name__}Deleted")
+            self.record_of_author(instance, "-", reason=f"{type(instance).__name__}Deleted")
+
+    def record_of_author(self, instance: models.Model, history_type: str, *, reason: str, message: str = "") -> None:
+        """Record in the name of whoever is at work, and by which credential they are here."""
+        with provenance.by_credential(*credential()):
+            self.record(instance, history_type, author=author(), reason=reason, message=message)

@@ -15,7 +15,6 @@ from django.db.models.signals import m2m_changed
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from milo import audit
-from milo.audit.authors import author
 from milo.audit.libraries import LibraryHistory
 from milo.ledger.live import Difference
 
@@ -154,7 +153,7 @@ def _granted(
         name = held.codename if isinstance(held, Permission) else held.name
         word = GRANTS.get(sender, "PermissionOfRole")
         reason = f"{word}{'Granted' if given else 'Revoked'}"
-        records.record(row, "+" if given else "-", author=author(), reason=reason, message=name)
+        records.record_of_author(row, "+" if given else "-", reason=reason, message=name)
 
 
 def passwords() -> Iterator[Difference]:

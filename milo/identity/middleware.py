@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from milo.access import Actor
 from milo.audit.authors import working
 
 
@@ -15,10 +16,16 @@ class AuthorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with working(lambda: _author_of(request)):
+        with working(lambda: _author_of(request), lambda: _credential_of(request)):
             return self.get_response(request)
 
 
 def _author_of(request: HttpRequest) -> str:
     # who is not authenticated yet changes nothing but by authenticating
     return f"user:{request.user.get_username()}" if request.user.is_authenticated else "system:authentication"
+
+
+def _credential_of(request: HttpRequest) -> tuple[str, str]:
+    # the staff site reads its actor before it writes
+    actor: Actor | None = getattr(request, "milo_actor", None)
+    return (actor.credential, actor.maker) if actor else ("", "")

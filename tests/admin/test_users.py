@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.test import Client, RequestFactory
 
-from milo.access import TABLE
+from milo import audit
+from milo.access import TABLE, Actor
 from milo.identity.actors import actor_of
 from milo.identity.models import PasswordLink
+from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
 from tests import make
 from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
@@ -158,3 +160,18 @@ def test_whoever_deactivates_the_last_billing_admin_is_told_so(root: Client) -> 
     assert not any(shared.name in message for message in told)
     again = root.post(page_of(person), page, follow=True)
     assert not any("No active" in str(message) for message in again.context["messages"])
+
+
+def test_what_is_done_to_people_names_the_credential_and_its_maker(root: Client) -> None:
+    administrator = make.a_person("invited", is_superuser=True, is_staff=True, email="invited@example.org")
+    request_link(administrator, actor=Actor.system("root"))
+    set_by_link(administrator, "correct horse battery")
+    client = Client()
+    client.force_login(administrator)
+    person, role = make.a_person("approver"), Group.objects.get(name="finance-approver")
+    answers = sent(client.get(page_of(person)), email="approver@example.org", groups=[role.pk])
+    assert client.post(page_of(person), answers).status_code == 302
+    for model in (User, User.groups.through):
+        row: Any = audit.histories()[model].model_of(model)._base_manager.latest("history_id")
+        assert row.history_user_id == "user:invited"
+        assert (row.history_credential, row.history_credential_maker) == ("session", "system:root")

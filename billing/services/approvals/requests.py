@@ -20,6 +20,7 @@ from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
 from milo.identity.actors import is_deactivated
+from milo.identity.makers import behind
 from milo.identity.service_users import is_service
 from milo.kube.store import managers
 from milo.kube.store.metadata import Metadata
@@ -300,9 +301,10 @@ def _refuse_credential(account: BillingAccount, request: ApprovalRequest, actor:
     """Raise `Forbidden` where whoever asks or has edited could have sent this decision in the name of another."""
     if is_service(actor):
         raise Forbidden(_("a person must decide this, %(name)s is a service user") % {"name": actor.name})
-    if actor.maker and actor.maker in reviews.masters(account, request):
+    makers = behind([(actor.name, actor.maker)])
+    if makers and (standing := makers & reviews.masters(account, request)):
         message = _("%(maker)s, who asks for this or has changed the account, made the credential that you act by")
-        raise Forbidden(message % {"maker": actor.maker})
+        raise Forbidden(message % {"maker": min(standing)})
 
 
 def _refuse_abandoned(request: ApprovalRequest) -> None:

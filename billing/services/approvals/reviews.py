@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.edits import REVIEWED, edits, standings
+from milo.identity.makers import Acted, behind
 from milo.identity.service_users import programs_of
 
 _ACTED = ("history_user_id", "history_credential_maker")
@@ -60,14 +61,14 @@ def editors(account: BillingAccount) -> frozenset[str]:
     """Return everybody who changed what an approval of this account rests on since its last approval.
 
     That are the columns that `reviewed` reads; labels, annotations and what the platform does by itself change none.
-    Who made the credential by which another changed it is one of them.
+    Who stands behind the credential by which another changed it is one of them.
     """
-    return _names(_edits(account))
+    return _all_of(_edits(account))
 
 
 def requesters(request: ApprovalRequest) -> frozenset[str]:
-    """Return who asked for a request and took it over, and who made the credentials by which they did."""
-    return _names({*_standings(request), (request.requester, request.taken_over_by)})
+    """Return who asked for a request and took it over, and who stands behind the credentials by which they did."""
+    return _all_of({*_standings(request), (request.requester, request.taken_over_by)})
 
 
 def masters(account: BillingAccount, request: ApprovalRequest) -> frozenset[str]:
@@ -80,11 +81,11 @@ def masters(account: BillingAccount, request: ApprovalRequest) -> frozenset[str]
     return _names((name, maker if name in programs else "") for name, maker in acted)
 
 
-Acted = Iterable[tuple[str, str]]
-"""Names of actors, each with that of the maker of their credential, or with nothing."""
+def _all_of(acted: Collection[Acted]) -> frozenset[str]:
+    return _names(acted) | behind(acted)
 
 
-def _names(acted: Acted) -> frozenset[str]:
+def _names(acted: Iterable[Acted]) -> frozenset[str]:
     return frozenset(name for pair in acted for name in pair if name)
 
 
