@@ -41,7 +41,7 @@ def render(
 
 def _labels(context: dict[str, Any]) -> dict[str, str]:
     """What programs read as one word, in the words of people."""
-    words = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Act, "act")}
+    words = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Action, "act")}
     words["phase"] = (ApprovalRequest.Phase, "phase")
     labels = {name: str(choices(context[key]).label) for name, (choices, key) in words.items() if context.get(key)}
     if hold := context.get("hold"):

@@ -22,14 +22,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 LEAF = 40
 
 
-class Wrong(Exception):
+class ProofFailed(Exception):
     """Something in the bundle does not hold."""
 
 
 def canonical(value: Any) -> bytes:
     """RFC 8785 for what headers and rows hold: texts, integers, booleans, null, lists, and objects of these."""
     if isinstance(value, float):
-        raise Wrong(f"{value} is no whole number")
+        raise ProofFailed(f"{value} is no whole number")
     if isinstance(value, dict):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
         return b"{" + b",".join(canonical(key) + b":" + canonical(each) for key, each in ordered) + b"}"
@@ -67,17 +67,17 @@ class Seals:
         header = {name: seal[name] for name in ("number", "at", "previous", "tables")}
         digest = hashlib.sha256(canonical(header)).hexdigest()
         if digest != seal["digest"]:
-            raise Wrong(f"seal {number} was altered")
+            raise ProofFailed(f"seal {number} was altered")
         if previous and (seal["previous"], number) != (previous["digest"], previous["number"] + 1):
-            raise Wrong(f"seal {number} is not chained to the seal before it")
+            raise ProofFailed(f"seal {number} is not chained to the seal before it")
         if heads.get(number, digest) != digest:
-            raise Wrong(f"seal {number} is not the seal that was handed over")
+            raise ProofFailed(f"seal {number} is not the seal that was handed over")
         if seal["keyId"] not in trusted:
-            raise Wrong(f"seal {number} is signed with the unknown key {seal['keyId']}")
+            raise ProofFailed(f"seal {number} is signed with the unknown key {seal['keyId']}")
         try:
             trusted[seal["keyId"]].verify(base64.b64decode(seal["signature"]), bytes.fromhex(digest))
         except InvalidSignature as error:
-            raise Wrong(f"the signature of seal {number} is not the key's") from error
+            raise ProofFailed(f"the signature of seal {number} is not the key's") from error
 
     def _read_leaves(self, seal: dict[str, Any]) -> None:
         leaves, at = base64.b64decode(seal["leaves"]), 0
@@ -85,7 +85,7 @@ class Seals:
             own = leaves[at : at + part["rows"] * LEAF]
             at += len(own)
             if hashlib.sha256(own).hexdigest() != part["sha256"]:
-                raise Wrong(f"the leaves of {table} in seal {seal['number']} were altered")
+                raise ProofFailed(f"the leaves of {table} in seal {seal['number']} were altered")
             for start in range(0, len(own), LEAF):
                 key = int.from_bytes(own[start : start + 8], "big")
                 self._leaves[table, key] = own[start + 8 : start + LEAF].hex()
@@ -95,14 +95,14 @@ class Seals:
         name = f"{row['table']} row {row['key']}"
         leaf = hashlib.sha256(row["canonical"].encode()).hexdigest()
         if self._leaves.get((row["table"], row["key"])) != leaf:
-            raise Wrong(f"{name} is not what was sealed")
+            raise ProofFailed(f"{name} is not what was sealed")
         sealed = json.loads(row["canonical"])
         if sealed["table"] != row["table"]:
-            raise Wrong(f"{name} is a row of another table")
+            raise ProofFailed(f"{name} is a row of another table")
         for column, (salt, value) in row["personal"].items():
             digest = hashlib.sha256(bytes.fromhex(salt) + value.encode()).hexdigest()
             if sealed["row"][column] != {"sha256": digest}:
-                raise Wrong(f"{column} of {name} is not what was sealed")
+                raise ProofFailed(f"{column} of {name} is not what was sealed")
 
 
 def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed25519PublicKey]:
@@ -129,7 +129,9 @@ def verify(path: Path, keys: list[Path], heads: Path | None) -> str:
             seals.check_row(row)
             rows += 1
         if (rows, seals.count) != (manifest["rows"], manifest["seals"]):
-            raise Wrong(f"{rows} rows and {seals.count} seals, and not {manifest['rows']} and {manifest['seals']}")
+            raise ProofFailed(
+                f"{rows} rows and {seals.count} seals, and not {manifest['rows']} and {manifest['seals']}"
+            )
     by = "the keys you named" if keys else "its own keys, which anybody could have made: name yours with --key"
     return f"{rows} rows of {manifest['organization']} in {seals.count} seals hold, by {by}"
 
@@ -142,7 +144,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         print(verify(options.bundle, options.key, options.heads))
-    except Wrong as wrong:
+    except ProofFailed as wrong:
         print(wrong, file=sys.stderr)
         return 1
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

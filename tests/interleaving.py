@@ -53,7 +53,7 @@ def _outcome(future: "Future[T]") -> T | Exception:
 def then(first: Callable[[], object], second: Callable[[], T]) -> T | Exception:
     """What `second` returned or raised, begun when `first` was done and not committed yet."""
     with ThreadPoolExecutor(1) as pool:
-        with audit.act():
+        with audit.transaction():
             first()
             future = _begin(pool, second)
             _wait_until_stuck([future])

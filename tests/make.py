@@ -137,7 +137,7 @@ def an_assignment(
         ends_at=ends_at,
         assigned_at=timezone.now(),
     )
-    with audit.act():
+    with audit.transaction():
         return audit.save_as(PLATFORM, assignment, reason="UsageAssigned")
 
 

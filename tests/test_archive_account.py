@@ -189,7 +189,7 @@ def test_a_storage_that_keeps_something_else_is_noticed_before_the_transition(
     closed: BillingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Failing, "_open", lambda self, name, mode="rb": BytesIO(b"{}"))
-    with nothing_changes(), pytest.raises(bundles.Broken, match="manifest"):
+    with nothing_changes(), pytest.raises(bundles.BundleDamaged, match="manifest"):
         archive(closed.pk, actor=ARCHIVIST)
 
 

@@ -70,7 +70,7 @@ def a_row_in_each_state() -> None:
     binding = make.a_binding(make.a_project(world.organization), world.ready)
     make.a_binding(binding.project, make.a_ready_account(world.organization))
     project = make.a_project(world.organization)
-    with audit.act():
+    with audit.transaction():
         project.archive()
         audit.save_as(make.PLATFORM, project, reason="ProjectArchived")
     update(Notice.objects.latest("pk"), phase="Delivered", delivered_at="2026-11-01T00:00:00Z")

@@ -143,7 +143,7 @@ def test_the_token_stands_in_the_history_row(robot: User, account: BillingAccoun
         f"token:{token.pk}",
         ADMIN.name,
     )
-    history = next(reading for reading in BillingAccountKind.readings if reading.name == "history")
+    history = next(reading for reading in BillingAccountKind.read_subresources if reading.name == "history")
     for reader, shown in ((Actor("user:auditor", frozenset({"auditor"})), f"token:{token.pk}"), (CUSTOMER, None)):
         newest_event = history.call(account, {}, actor=reader)["items"][0]
         assert newest_event.get("credential") == shown

@@ -28,7 +28,7 @@ BOTH = frozenset({"finance-operator", "finance-approver"})
 ONE, TWO, THREE = (Actor(f"user:{name}", BOTH) for name in ("one", "two", "three"))
 PEOPLE = (ONE, TWO, THREE)
 CHANGED = "you changed the account since its last approval"
-Act = Callable[[BillingAccount, Actor], object]
+Action = Callable[[BillingAccount, Actor], object]
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def approve_one(account: BillingAccount, actor: Actor) -> None:
         requests.withdraw(request.pk, comment="not now", actor=make.REQUESTER)
 
 
-ACTS: tuple[Act, ...] = (rename, label, sweep, suspended, resolved, refuse_one, approve_one)
+ACTS: tuple[Action, ...] = (rename, label, sweep, suspended, resolved, refuse_one, approve_one)
 
 
 @pytest.mark.parametrize("after", [label, sweep, suspended, refuse_one])
-def test_nothing_that_others_do_afterwards_makes_an_editor_none(account: BillingAccount, after: Act) -> None:
+def test_nothing_that_others_do_afterwards_makes_an_editor_none(account: BillingAccount, after: Action) -> None:
     rename(account, ONE)
     after(account, TWO)
     request = make.a_request(account, "Close")
@@ -123,7 +123,7 @@ def test_whoever_opened_the_account_is_an_editor() -> None:
 
 @given(steps=st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(PEOPLE)), max_size=8))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_inbox_and_the_service_agree_on_who_may_approve(steps: list[tuple[Act, Actor]]) -> None:
+def test_the_inbox_and_the_service_agree_on_who_may_approve(steps: list[tuple[Action, Actor]]) -> None:
     account = make.a_ready_account(make.an_organization())
     for act, person in steps:
         try:

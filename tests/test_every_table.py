@@ -90,7 +90,7 @@ def world() -> past.World:
     taken(an_event(project), an_event(project, "2.5"))
     # what the world was made of past the services
     Notice.objects.filter(pk=world.outcome.notice_id).update(phase=world.outcome.phase)
-    with audit.act():
+    with audit.transaction():
         for table in LIVE.values():
             while wrong := difference(table):
                 audit.save_as(make.PLATFORM, TABLES[wrong.table]._base_manager.get(pk=wrong.row), reason="Made")

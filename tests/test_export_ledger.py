@@ -19,7 +19,7 @@ import milo.verify
 from billing.models import BillingAccount
 from milo.ledger import keys, seals
 from milo.ledger.models import Seal
-from milo.verify import Wrong, verify
+from milo.verify import ProofFailed, verify
 from projects.models import Organization
 from tests import make, tamper
 
@@ -147,7 +147,7 @@ def test_a_bundle_that_was_altered_does_not_hold(
     bundle: Path, part: str, change: Callable[[list[Any]], object], says: str
 ) -> None:
     rewrite(bundle, part, change)
-    with pytest.raises(Wrong, match=says):
+    with pytest.raises(ProofFailed, match=says):
         verify(bundle, [], None)
 
 
@@ -164,9 +164,9 @@ def test_a_forged_chain_does_not_hold_by_the_key_or_the_heads_that_were_given_ap
         seals.seal()
     call_command("ledger", "export", str(bundle), "--organization", "acme-corp")
     assert "its own keys, which anybody could have made" in verify(bundle, [], None)
-    with pytest.raises(Wrong, match="unknown key"):
+    with pytest.raises(ProofFailed, match="unknown key"):
         verify(bundle, [genuine], None)
-    with pytest.raises(Wrong, match="not the seal that was handed over"):
+    with pytest.raises(ProofFailed, match="not the seal that was handed over"):
         verify(bundle, [], heads)
 
 

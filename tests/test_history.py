@@ -77,10 +77,10 @@ def test_every_model_has_history_that_explains_its_rows(model: type[models.Model
 @pytest.mark.django_db
 def test_a_row_changes_inside_an_act_only() -> None:
     project = make.a_project(make.an_organization())
-    with nothing_changes(), pytest.raises(Anonymous, match=r"inside milo\.audit\.act"):
+    with nothing_changes(), pytest.raises(Anonymous, match=r"inside milo\.audit\.transaction"):
         audit.save_as(make.PLATFORM, project, reason="ProjectRevised")
-    with nothing_changes(), pytest.raises(Anonymous, match=r"inside milo\.audit\.act"):
-        audit.touch(make.PLATFORM, project, reason="PayerChanged")
+    with nothing_changes(), pytest.raises(Anonymous, match=r"inside milo\.audit\.transaction"):
+        audit.mark_changed(make.PLATFORM, project, reason="PayerChanged")
 
 
 @pytest.mark.django_db
@@ -88,14 +88,14 @@ def test_a_row_changes_inside_an_act_only() -> None:
 def test_actor_and_reason_are_mandatory(actor: Actor, reason: str) -> None:
     project = make.a_project(make.an_organization())
     project.display_name = "Renamed"
-    with nothing_changes(), pytest.raises(Anonymous), audit.act():
+    with nothing_changes(), pytest.raises(Anonymous), audit.transaction():
         audit.save_as(actor, project, reason=reason)
 
 
 @pytest.mark.django_db
 def test_author_and_reason_do_not_stick_to_the_instance() -> None:
     project = make.a_project(make.an_organization())
-    with audit.act():
+    with audit.transaction():
         audit.save_as(Actor("user:first"), project, reason="ProjectRevised", why="first")
         audit.save_as(Actor("user:second"), project, reason="ProjectRevised")
     newest = list(project.history.order_by("-history_id").values_list("history_user_id", TOLD)[:2])
@@ -107,7 +107,7 @@ def test_author_and_reason_do_not_stick_to_the_instance() -> None:
 @pytest.mark.django_db
 def test_a_reason_with_a_card_number_is_refused() -> None:
     project = make.a_project(make.an_organization())
-    with nothing_changes(), pytest.raises(Invalid, match="message"), audit.act():
+    with nothing_changes(), pytest.raises(Invalid, match="message"), audit.transaction():
         audit.save_as(make.PLATFORM, project, reason="ProjectRevised", why="paid by 4111 1111 1111 1111")
 
 
@@ -117,7 +117,7 @@ def test_an_act_that_fails_on_its_way_leaves_nothing() -> None:
     project, account = make.a_project(organization), make.a_ready_account(organization)
 
     def fail_half_way() -> None:
-        with audit.act():
+        with audit.transaction():
             make.a_binding(project, account)
             make.a_project(organization)
             assert project.bindings.count() == 1
@@ -131,7 +131,7 @@ def test_an_act_that_fails_on_its_way_leaves_nothing() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_acts_inside_an_act_are_one_act() -> None:
     organization = make.an_organization()
-    with audit.act():
+    with audit.transaction():
         project, account = make.a_project(organization), make.a_ready_account(organization)
         make.a_binding(project, account)
     for row in (project, account):
@@ -145,7 +145,7 @@ def test_what_the_database_refuses_takes_the_whole_act_with_it() -> None:
     project = make.a_project(make.an_organization())
 
     def rename() -> None:
-        with audit.act():
+        with audit.transaction():
             make.a_project(project.organization)
             project.name = "renamed"
             audit.save_as(make.PLATFORM, project, reason="ProjectRevised")
@@ -173,7 +173,7 @@ def test_history_keeps_the_name_of_a_person_who_is_gone() -> None:
     organization = make.an_organization()
     person = make.a_person("leaver", groups=("finance-operator",))
     project = make.a_project(organization)
-    with audit.act():
+    with audit.transaction():
         audit.save_as(Actor(f"user:{person.get_username()}"), project, reason="ProjectRevised")
     # nothing of Milo deletes people, and the application's role may not
     with guards_off():

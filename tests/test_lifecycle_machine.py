@@ -200,7 +200,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert complete
             self.edited(chosen.account_id, actor.name)
 
-    @rule(who=who, account=which, act=st.sampled_from((None, None, *ApprovalRequest.Act.values)), why=text)
+    @rule(who=who, account=which, act=st.sampled_from((None, None, *ApprovalRequest.Action.values)), why=text)
     def ask(self, who: str, account: int, act: str | None, why: str) -> None:
         self.request(who, self.an_account(account), act, why)
 
@@ -243,7 +243,7 @@ class Lifecycle(RuleBasedStateMachine):
                 for charge in Charge.objects.filter(account=payer).unsettled().order_by("pk"):
                     settle_charge(charge.pk, reference="paid", actor=self.people["everything"])
             payer.refresh_from_db()
-            act = step if step in ApprovalRequest.Act.values else None
+            act = step if step in ApprovalRequest.Action.values else None
             if step == "Fitting" and Hold.objects.open().filter(account=payer).exists():
                 act = "ReleaseHold"
             if asked := self.request(who, payer, act, "agreed"):

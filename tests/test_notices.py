@@ -220,7 +220,7 @@ def test_one_announcement_that_fails_keeps_no_other_waiting(
     other = make.a_ready_account(organization, "eu")
     make.a_binding(make.a_project(organization, "mobile"), other)
     suspend(other.pk, reason_code="PaymentPastDue", message="Invoice 19", actor=OPERATOR)
-    touch = audit.touch
+    touch = audit.mark_changed
 
     def fail_first(actor: Actor, row: Any, **why: str) -> None:
         if row.name != "mobile":

@@ -14,7 +14,7 @@ from billing.services.accounts import AccountSpec, revise
 from billing.services.projects import archive_project
 from billing.services.timeline import timeline
 from billing.tasks import inspect_ledger
-from milo.audit import act, save_as
+from milo.audit import save_as, transaction
 from milo.celery import app
 from milo.kube.models import Change
 from milo.ledger.models import Inspection
@@ -150,7 +150,7 @@ def test_a_break_is_named_counted_and_an_event_of_its_project(
 
 
 def test_an_archived_project_that_is_still_paid_for_is_a_break(project: Project) -> None:
-    with tamper.guards_off(), act():
+    with tamper.guards_off(), transaction():
         project.archive()
         save_as(make.PLATFORM, project, reason="ProjectArchived")
     assert inspect_ledger() == 1

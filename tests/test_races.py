@@ -69,7 +69,7 @@ def test_thirty_two_threads_that_rebind_one_project_leave_a_timeline_without_a_g
 def test_bind_races_archive() -> None:
     organization = make.an_organization()
     account = make.a_ready_account(organization)
-    with audit.act():
+    with audit.transaction():
         projects = [make.a_project(organization) for _ in range(RACES)]
     outcomes = races(
         [
@@ -93,7 +93,7 @@ def test_bind_races_archive() -> None:
 
 def test_bind_races_a_direct_change_of_phase() -> None:
     organization = make.an_organization()
-    with audit.act():
+    with audit.transaction():
         projects = [make.a_project(organization) for _ in range(RACES)]
         accounts = [make.a_ready_account(organization) for _ in range(RACES)]
     phases = ["Closed", "Suspended"] * (RACES // 2)

@@ -101,7 +101,7 @@ def test_who_commits_late_is_waited_for_and_who_comes_meanwhile_waits_for_nobody
         assert written.wait(10)
         revise(early.pk, AccountSpec.of(early), Metadata(labels={"early": "yes"}), actor=make.PLATFORM)
         if connection.vendor != SQLITE:
-            with pytest.raises(seals.HeldUp):
+            with pytest.raises(seals.WritersBusy):
                 seals._await_writers(0.1)
         overtaken.set()
 

@@ -36,7 +36,7 @@ def said() -> list[tuple[str, str]]:
 def project(db: None) -> Project:
     """A project renamed for a reason that has a colon, then for one without a message; all is sealed."""
     made = make.a_project(make.an_organization())
-    with audit.act():
+    with audit.transaction():
         audit.save_as(make.PLATFORM, made, reason="ProjectRevised", why="renamed: twice")
         audit.save_as(make.PLATFORM, made, reason="ProjectRevised")
     seals.seal()

@@ -23,7 +23,7 @@ def proposed(request: ApprovalRequest) -> list[Field]:
     Terms are replaced as a whole, so that a discount or penalty left out ends; the anchor month is kept.
     A request for the release of a hold that was reviewed without the hold shows the hold as it is now.
     """
-    if request.act == ApprovalRequest.Act.RELEASE_HOLD:
+    if request.act == ApprovalRequest.Action.RELEASE_HOLD:
         review = request.reviewed if "hold" in request.reviewed else holds.shows(request.account, request)
         return _release(review, holds.note_of(request.account, request))
     terms = request.proposal.get("paymentTerms")
@@ -48,7 +48,7 @@ def change(request: ApprovalRequest) -> list[str]:
 
 def summary(request: ApprovalRequest) -> str:
     """Return what the request proposes on one line of a list, shortened, without a query."""
-    if request.act == ApprovalRequest.Act.RELEASE_HOLD:
+    if request.act == ApprovalRequest.Action.RELEASE_HOLD:
         return _shortened(_lines(_release(request.reviewed)))
     return _shortened(change(request))
 

@@ -15,7 +15,7 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select
 from milo.admin.panels import SHOWN, lines, link
 
-Act, Phase = ApprovalRequest.Act, BillingAccount.Phase
+Action, Phase = ApprovalRequest.Action, BillingAccount.Phase
 
 
 class RequestForm(ActForm):
@@ -53,7 +53,7 @@ class ReleaseForm(RequestForm):
 class RequestAct(ServiceAction):
     """Subclasses say which act, and in which phases it makes sense."""
 
-    asks_for: ClassVar[ApprovalRequest.Act]
+    asks_for: ClassVar[ApprovalRequest.Action]
     phases: ClassVar[tuple[BillingAccount.Phase, ...]]
 
     icon = "how_to_reg"
@@ -94,7 +94,7 @@ class RequestAct(ServiceAction):
 class RequestReactivation(RequestAct):
     name = "request-reactivation"
     title = gettext_lazy("Request reactivation")
-    asks_for, phases = Act.REACTIVATE, (Phase.SUSPENDED,)
+    asks_for, phases = Action.REACTIVATE, (Phase.SUSPENDED,)
 
     def facts(self) -> Facts:
         found = Suspension.objects.open().filter(account=self.row).order_by("pk")
@@ -105,7 +105,7 @@ class RequestReactivation(RequestAct):
 class RequestClosure(RequestAct):
     name = "request-closure"
     title = gettext_lazy("Request closure")
-    asks_for, phases = Act.CLOSE, CLOSABLE
+    asks_for, phases = Action.CLOSE, CLOSABLE
 
     def facts(self) -> Facts:
         found = blockers(self.row)[:SHOWN]
@@ -115,13 +115,13 @@ class RequestClosure(RequestAct):
 class RequestReopening(RequestAct):
     name = "request-reopening"
     title = gettext_lazy("Request reopening")
-    asks_for, phases = Act.REOPEN, (Phase.CLOSED,)
+    asks_for, phases = Action.REOPEN, (Phase.CLOSED,)
 
 
 class RequestTerms(RequestAct):
     name = "request-terms"
     title = gettext_lazy("Request other terms")
-    asks_for = Act.REVISE_TERMS
+    asks_for = Action.REVISE_TERMS
     phases = (Phase.PROVISIONING, Phase.INCOMPLETE, Phase.READY, Phase.SUSPENDED)
     form_class = TermsForm
 
@@ -135,7 +135,7 @@ class RequestTerms(RequestAct):
 class RequestRelease(RequestAct):
     name = "request-release"
     title = gettext_lazy("Request release of a hold")
-    asks_for = Act.RELEASE_HOLD
+    asks_for = Action.RELEASE_HOLD
     form_class = ReleaseForm
 
     @classmethod

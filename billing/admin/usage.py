@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.admin.request_acts import Act, Phase, RequestAct, RequestForm
+from billing.admin.request_acts import Action, Phase, RequestAct, RequestForm
 from billing.models import BillingAccountBinding
 from billing.models.usage_rollup import DAY
 from billing.services.usage.assignments import unassigned
@@ -188,7 +188,7 @@ class AssignForm(RequestForm):
 class RequestAssignment(RequestAct):
     name = "request-assignment"
     title = gettext_lazy("Request assignment of usage")
-    asks_for = Act.ASSIGN_USAGE
+    asks_for = Action.ASSIGN_USAGE
     phases = (Phase.READY, Phase.SUSPENDED)
     form_class = AssignForm
 

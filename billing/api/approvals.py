@@ -13,7 +13,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals import requests, reviews
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
-from milo.kube.kinds import Act, Body, Column, Kind, register
+from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.openapi.schemas import ConditionSerializer, NothingSerializer
 from milo.kube.store.manifests import condition, instant, precise_instant, without_empty
@@ -37,7 +37,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
         source="billing_account_ref", help_text=gettext_lazy("The account on which the act takes effect.")
     )
     action = ChoiceField(
-        ApprovalRequest.Act.choices,
+        ApprovalRequest.Action.choices,
         help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold or AssignUsage."),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
@@ -92,9 +92,11 @@ class ApproveSerializer(CommentSerializer):
     )
 
 
-def _act(name: str, description: Any, serializer: Any = CommentSerializer, example: Any = COMMENT) -> Act:
+def _act(name: str, description: Any, serializer: Any = CommentSerializer, example: Any = COMMENT) -> Action:
     decide = getattr(requests, name)
-    return Act(name, lambda row, spec, *, actor: decide(row.pk, **spec, actor=actor), serializer, description, example)
+    return Action(
+        name, lambda row, spec, *, actor: decide(row.pk, **spec, actor=actor), serializer, description, example
+    )
 
 
 @register
@@ -125,7 +127,7 @@ class ApprovalRequestKind(Kind):
     # that a requester was deactivated shows at once, no revision says so
     live = True
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
-    acts = (
+    actions = (
         _act(
             "approve",
             gettext_lazy("Agree to what was reviewed; the act takes effect in the same transaction."),
@@ -135,7 +137,7 @@ class ApprovalRequestKind(Kind):
         _act("reject", gettext_lazy("Refuse, with a comment.")),
         _act("withdraw", gettext_lazy("Take one's own request back, with a comment.")),
         _act("takeover", gettext_lazy("Stand by the request of a person who is deactivated, and never approve it.")),
-        Act(
+        Action(
             "renew",
             lambda row, spec, *, actor: requests.renew(row.pk, actor=actor),
             NothingSerializer,
@@ -179,7 +181,7 @@ class ApprovalRequestKind(Kind):
         kept = {"action": spec["action"], "justification": spec["justification"], "proposal": proposal}
         return {"billingAccountRef": {"name": account}, **kept}
 
-    def create(self, body: Body, *, actor: Actor) -> ApprovalRequest:
+    def create(self, body: ObjectInput, *, actor: Actor) -> ApprovalRequest:
         assert body.organization_id
         spec = body.spec
         return requests.request_approval(
@@ -193,7 +195,7 @@ class ApprovalRequestKind(Kind):
             actor=actor,
         )
 
-    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
+    def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> ApprovalRequest:
         refuse_other_spec(self, row, body.spec, _("is fixed; ask for it by another approval request"))
         return requests.relabel_request(row.pk, body.metadata, actor=actor, resource_version=resource_version)
 

@@ -15,7 +15,7 @@ from billing.payment_amounts import amount_text
 from billing.services.charges import ChargeSpec, relabel_charge, report_charge, settle_charge
 from milo.access import Actor
 from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
-from milo.kube.kinds import Act, Body, Column, Kind, register
+from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.openapi.schemas import ConditionSerializer
 from milo.kube.store.manifests import condition, instant, without_empty
@@ -69,8 +69,8 @@ class ChargeKind(Kind):
     field_selectors = {"spec.billingAccountRef.name": "account__name", "spec.externalId": "external_id"}
     example = CHARGE
     undeletable = gettext_lazy("a charge is never deleted: report its settlement")
-    acts = (
-        Act(
+    actions = (
+        Action(
             "settle",
             lambda row, spec, *, actor: settle_charge(row.pk, **spec, actor=actor),
             SettleSpecSerializer,
@@ -111,7 +111,7 @@ class ChargeKind(Kind):
         account = BillingAccount(name=spec.pop("billing_account_ref")["name"])
         return self.spec(Charge(account=account, **spec))
 
-    def create(self, body: Body, *, actor: Actor) -> Charge:
+    def create(self, body: ObjectInput, *, actor: Actor) -> Charge:
         assert body.organization_id
         spec = dict(body.spec)
         account = spec.pop("billing_account_ref")["name"]
@@ -119,7 +119,7 @@ class ChargeKind(Kind):
             body.organization_id, account, ChargeSpec(**spec), name=body.name, metadata=body.metadata, actor=actor
         )
 
-    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Charge:
+    def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Charge:
         refuse_other_spec(self, row, body.spec, _("is fixed; settle this charge and report another one"))
         return relabel_charge(row.pk, body.metadata, actor=actor, resource_version=resource_version)
 

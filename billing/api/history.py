@@ -11,7 +11,7 @@ from billing.models import BillingAccountBinding
 from billing.services.past import payer_at
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField
-from milo.kube.kinds import Reading
+from milo.kube.kinds import ReadSubresource
 from milo.kube.store.manifests import precise_instant, without_empty
 from projects.models import Project
 
@@ -94,7 +94,7 @@ def responsibility(row: BillingAccountBinding) -> dict[str, Any]:
     }
 
 
-BILLING_HISTORY = Reading(
+BILLING_HISTORY = ReadSubresource(
     "billinghistory",
     billing_history,
     HistoryQuerySerializer,

@@ -24,7 +24,7 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, open_account, revise
 from billing.services.bindings import bind, relabel_binding
 from milo.access import Actor
-from milo.kube.kinds import Body, Column, Kind, register
+from milo.kube.kinds import Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.store.manifests import condition, precise_instant, without_empty
 from milo.kube.store.objects import refuse_other_spec
@@ -48,7 +48,7 @@ class BillingAccountKind(Kind):
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
-    acts, readings = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE, *PAST_READINGS)
+    actions, read_subresources = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE, *PAST_READINGS)
     example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"
@@ -86,11 +86,13 @@ class BillingAccountKind(Kind):
         stored.put_on(account)
         return self.spec(account)
 
-    def create(self, body: Body, *, actor: Actor) -> BillingAccount:
+    def create(self, body: ObjectInput, *, actor: Actor) -> BillingAccount:
         assert body.organization_id
         return open_account(body.organization_id, body.name, AccountSpec(**body.spec), body.metadata, actor=actor)
 
-    def update(self, row: BillingAccount, body: Body, *, actor: Actor, resource_version: int | None) -> BillingAccount:
+    def update(
+        self, row: BillingAccount, body: ObjectInput, *, actor: Actor, resource_version: int | None
+    ) -> BillingAccount:
         return revise(row.pk, AccountSpec(**body.spec), body.metadata, actor=actor, resource_version=resource_version)
 
 
@@ -160,13 +162,13 @@ class BillingAccountBindingKind(Kind):
         project, account = spec["project_ref"]["name"], spec["billing_account_ref"]["name"]
         return {"projectRef": {"name": project}, "billingAccountRef": {"name": account}}
 
-    def create(self, body: Body, *, actor: Actor) -> BillingAccountBinding:
+    def create(self, body: ObjectInput, *, actor: Actor) -> BillingAccountBinding:
         assert body.organization_id
         project, account = body.spec["project_ref"]["name"], body.spec["billing_account_ref"]["name"]
         return bind(body.organization_id, body.name, project, account, body.metadata, actor=actor)
 
     def update(
-        self, row: BillingAccountBinding, body: Body, *, actor: Actor, resource_version: int | None
+        self, row: BillingAccountBinding, body: ObjectInput, *, actor: Actor, resource_version: int | None
     ) -> BillingAccountBinding:
         refuse_other_spec(self, row, body.spec, _("is fixed; create a new binding, which supersedes this one"))
         return relabel_binding(row.pk, body.metadata, actor=actor, resource_version=resource_version)

@@ -15,7 +15,7 @@ from billing.services import holds, suspensions
 from billing.services.approvals import closures
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, StringField
-from milo.kube.kinds import Act, Reading
+from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store.manifests import precise_instant, without_empty
 
@@ -191,21 +191,21 @@ def _shown_hold(row: Hold, staff: bool) -> dict[str, Any]:
 
 
 ACCOUNT_ACTS = (
-    Act(
+    Action(
         "suspend",
         _suspend,
         SuspendSpecSerializer,
         _("Suspend the account, or add a reason to one suspended."),
         examples.SUSPEND,
     ),
-    Act(
+    Action(
         "resolvesuspension",
         _resolve,
         ResolveSpecSerializer,
         _("Resolve one suspension with its evidence."),
         examples.RESOLVE_SUSPENSION,
     ),
-    Act(
+    Action(
         "hold",
         _hold,
         HoldSpecSerializer,
@@ -214,7 +214,7 @@ ACCOUNT_ACTS = (
     ),
 )
 ACCOUNT_READINGS = (
-    Reading(
+    ReadSubresource(
         "suspendpreview",
         _preview,
         PreviewQuerySerializer,
@@ -223,7 +223,7 @@ ACCOUNT_READINGS = (
         examples.SUSPEND_PREVIEW,
         act="suspend",
     ),
-    Reading(
+    ReadSubresource(
         "closurechecklist",
         _checklist,
         NothingSerializer,
@@ -232,7 +232,7 @@ ACCOUNT_READINGS = (
         examples.CLOSURE_CHECKLIST,
         table=_checklist_table,
     ),
-    Reading(
+    ReadSubresource(
         "suspensions",
         _suspensions,
         NothingSerializer,
@@ -240,7 +240,7 @@ ACCOUNT_READINGS = (
         _("Every suspension: who, when, why, and what resolved it."),
         examples.SUSPENSIONS,
     ),
-    Reading(
+    ReadSubresource(
         "holds",
         _holds,
         NothingSerializer,

@@ -16,7 +16,7 @@ from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
 from milo.errors import NotFound
 from milo.kube.fields import CountField, InstantField
-from milo.kube.kinds import Reading, kind_of
+from milo.kube.kinds import ReadSubresource, kind_of
 from milo.kube.store.manifests import precise_instant, without_empty
 
 
@@ -152,7 +152,7 @@ def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:
     yield (answer["name"], answer["at"], *(column.cell(manifest) for column in columns))
 
 
-AS_OF = Reading(
+AS_OF = ReadSubresource(
     "asof",
     _as_of,
     InstantQuerySerializer,
@@ -161,7 +161,7 @@ AS_OF = Reading(
     examples.AS_OF,
     table=_as_of_table,
 )
-PAID_FOR = Reading(
+PAID_FOR = ReadSubresource(
     "projects",
     _paid_for,
     InstantQuerySerializer,
@@ -169,7 +169,7 @@ PAID_FOR = Reading(
     gettext_lazy("The projects that the account paid for at an instant."),
     examples.PAID_FOR,
 )
-HISTORY = Reading(
+HISTORY = ReadSubresource(
     "history",
     _history,
     HistoryQuerySerializer,

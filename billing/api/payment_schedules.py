@@ -11,7 +11,7 @@ from billing.models import BillingAccount
 from billing.services.payment_schedules import ScheduledPayment, payment_schedule
 from milo.access import Actor
 from milo.kube.fields import CountField, DayField
-from milo.kube.kinds import Reading
+from milo.kube.kinds import ReadSubresource
 
 
 class ScheduleQuerySerializer(serializers.Serializer[Any]):
@@ -75,7 +75,7 @@ def _item(found: ScheduledPayment) -> dict[str, Any]:
     return item
 
 
-PAYMENT_SCHEDULE_READING = Reading(
+PAYMENT_SCHEDULE_READING = ReadSubresource(
     "paymentschedule",
     _schedule,
     ScheduleQuerySerializer,

@@ -15,7 +15,7 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
 from billing.services.projects import archive_project
 from milo.compiled_queries import CompiledQuery, Param
-from milo.kube.kinds import Act, Column, register
+from milo.kube.kinds import Action, Column, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store.manifests import condition, precise_instant
@@ -53,7 +53,7 @@ class BilledProjectStatusSerializer(ProjectStatusSerializer):
 @register
 class BilledOrganizationKind(OrganizationKind):
     namespace_description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
-    readings = (UNASSIGNED, *OrganizationKind.readings)
+    read_subresources = (UNASSIGNED, *OrganizationKind.read_subresources)
 
 
 @register
@@ -69,9 +69,9 @@ class BilledProjectKind(ProjectKind):
     )
     field_selectors = {**ProjectKind.field_selectors, "status.billingResponsibility.account": paid_by}
     example = BILLED_PROJECT
-    readings = (BILLING_HISTORY, USAGE)
-    acts = (
-        Act(
+    read_subresources = (BILLING_HISTORY, USAGE)
+    actions = (
+        Action(
             "archive",
             lambda row, spec, *, actor: archive_project(row.pk, actor=actor),
             NothingSerializer,

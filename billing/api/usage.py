@@ -16,7 +16,7 @@ from milo.access import Actor
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube.fields import DayField, NamesField
-from milo.kube.kinds import Reading
+from milo.kube.kinds import ReadSubresource
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store.manifests import without_empty
 from projects.models import Organization, Project
@@ -169,7 +169,7 @@ def _usage(project: Project, sent: dict[str, Any], *, actor: Actor) -> dict[str,
     return shown(project.name, query, of_project(project, query))
 
 
-USAGE = Reading(
+USAGE = ReadSubresource(
     "usage",
     _usage,
     UsageQuerySerializer,
@@ -220,7 +220,7 @@ def _unassigned_table(answer: dict[str, Any]) -> Iterator[list[Any]]:
         yield [item[column] for column in columns]
 
 
-UNASSIGNED = Reading(
+UNASSIGNED = ReadSubresource(
     "unassignedusage",
     _unassigned,
     NothingSerializer,

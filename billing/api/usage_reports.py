@@ -15,7 +15,7 @@ from billing.usage.times import EARLIEST, LATEST
 from milo.access import Actor
 from milo.dates import parse_month
 from milo.kube.fields import StringField
-from milo.kube.kinds import Act, Reading
+from milo.kube.kinds import Action, ReadSubresource
 
 
 def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> di
     return shown(account.name, query, of_account(account, query))
 
 
-USAGE = Reading(
+USAGE = ReadSubresource(
     "usage",
     _usage,
     UsageQuerySerializer,
@@ -63,7 +63,7 @@ def _close(account: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> Bi
     return close_month(account.pk, spec["month"], reason=spec["reason"], actor=actor).account
 
 
-CLOSE_USAGE = Act(
+CLOSE_USAGE = Action(
     "closeusage",
     _close,
     CloseUsageSpecSerializer,

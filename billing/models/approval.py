@@ -64,7 +64,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         WITHDRAWN = "Withdrawn", _("Withdrawn")
         EXPIRED = "Expired", _("Expired")
 
-    class Act(models.TextChoices):
+    class Action(models.TextChoices):
         REACTIVATE = "Reactivate", _("Reactivate")
         CLOSE = "Close", _("Close")
         REOPEN = "Reopen", _("Reopen")
@@ -76,7 +76,7 @@ class ApprovalRequest(PhaseLoading, Resource):
     account = models.ForeignKey(
         BillingAccount, models.PROTECT, related_name="approval_requests", verbose_name=_("billing account")
     )
-    act = models.CharField(_("act"), max_length=20, choices=Act.choices)
+    act = models.CharField(_("act"), max_length=20, choices=Action.choices)
     justification = models.TextField(_("justification"))
     proposal = models.JSONField(_("proposed change"), default=dict, blank=True)
     reviewed = models.JSONField(_("account as reviewed"), editable=False)

@@ -56,7 +56,7 @@ def open_account(
     spec = spec.normalised(today)
     if causes := name_causes(name) + metadata.causes() + rules.refusals(spec, today):
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("billing account %(name)s already exists") % {"name": name})
         account = BillingAccount(organization=Organization.objects.get(pk=organization_id), name=name)
@@ -85,7 +85,7 @@ def revise(
     Archived account; `Unavailable` where a new payment profile of a Ready account cannot be verified now.
     """
     today = timezone.now().date()
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("update", ACCOUNTS, account.organization_id)
         changes.expect(account, resource_version)
@@ -145,7 +145,7 @@ def validate(account_id: int, *, actor: Actor) -> BillingAccount:
 
     Raises `Forbidden`, and `Invalid` for an account in another phase.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("update", ACCOUNTS, account.organization_id)
         if account.phase not in (BillingAccount.Phase.PROVISIONING, BillingAccount.Phase.INCOMPLETE):

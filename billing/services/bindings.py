@@ -59,7 +59,7 @@ def bind(
     actor.require("create", BINDINGS, organization_id)
     if causes := name_causes(name) + metadata.causes():
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         payee = _PAYEE.first(organization=organization_id, name=project)
         payee_id = payee.pk if payee else None
         present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
@@ -85,17 +85,19 @@ def bind(
             created_at=at,
         )
         metadata.put_on(binding)
-        with moves.following(payee, at):
+        with moves.reattribute_usage(payee, at):
             if active:
                 active.supersede(at)
                 audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
             audit.save_as(actor, binding, reason="SuccessfulBinding", why=f"{account} pays for {project}")
-        audit.touch(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
+        audit.mark_changed(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
         for touched in accounts:
             if touched is payer:
-                audit.touch(actor, touched, reason="ProjectLinked", why=f"pays for {project} from now on")
+                audit.mark_changed(actor, touched, reason="ProjectLinked", why=f"pays for {project} from now on")
             else:
-                audit.touch(actor, touched, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on")
+                audit.mark_changed(
+                    actor, touched, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on"
+                )
         return binding
 
 
@@ -142,9 +144,9 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     account = BillingAccount.objects.locked().get(pk=active.account_id)
     at = audit.ledger_time(active, after=active.established_at)
     active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
-    with moves.following(project, at):
+    with moves.reattribute_usage(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
-    audit.touch(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")
+    audit.mark_changed(actor, account, reason="ProjectUnlinked", why=f"project {project.name} was archived")
 
 
 def relabel_binding(
@@ -154,7 +156,7 @@ def relabel_binding(
 
     What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
-    with audit.act():
+    with audit.transaction():
         # bind and archive write the bindings of a project under its lock, labels included
         Project.objects.locked().get(bindings=binding_id)
         binding = BillingAccountBinding.objects.get(pk=binding_id)

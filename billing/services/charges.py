@@ -61,7 +61,7 @@ def report_charge(
     `Conflict` where the external id is known with other content; `AlreadyExists` where another charge has the name.
     """
     actor.require("create", CHARGES, organization_id)
-    with audit.act():
+    with audit.transaction():
         debtor = lock_named(organization_id, account)
         name = name or f"charge-{uuid4()}"
         causes = name_causes(name) + metadata.causes()
@@ -99,7 +99,7 @@ def relabel_charge(charge_id: int, metadata: Metadata, *, actor: Actor, resource
 
     What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
-    with audit.act():
+    with audit.transaction():
         charge = _lock(charge_id)
         actor.require("update", CHARGES, charge.organization_id)
         return managers.relabel(
@@ -120,7 +120,7 @@ def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None
     `settled_at` is an instant in UTC, now where it is not given. Raises `Forbidden`, `Invalid` without a reference,
     `Conflict` for a second settlement with another one.
     """
-    with audit.act():
+    with audit.transaction():
         charge = _lock(charge_id)
         actor.require("create", CHARGES, charge.organization_id, act="settle")
         if not reference.strip():

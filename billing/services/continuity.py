@@ -19,7 +19,7 @@ INSPECTOR = Actor.system("ledger-inspection")
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class TimelineBreak:
     """Where the responsibility for a project does not go on as it should."""
 
     project_id: int
@@ -31,7 +31,7 @@ class Break:
         return f"{self.project}: binding {self.binding} {self.message}"
 
 
-def breaks() -> Iterator[Break]:
+def breaks() -> Iterator[TimelineBreak]:
     """Every break of the timelines of all projects, archived ones included, by project. Memory stays constant."""
     of_project: dict[str, Any] = {"partition_by": F("project_id"), "order_by": ["established_at", "pk"]}
     rows = (
@@ -58,7 +58,7 @@ def breaks() -> Iterator[Break]:
             message = f"ended at {ended_at.isoformat()}, and nobody pays for the project, which is active"
         else:
             message = "is still in force, and the project is archived"
-        yield Break(project_id, project, name, message)
+        yield TimelineBreak(project_id, project, name, message)
 
 
 def inspect() -> int:
@@ -75,12 +75,12 @@ def inspect() -> int:
     return len(found) + len(unexplained)
 
 
-def _tell(found: list[Break]) -> None:
+def _tell(found: list[TimelineBreak]) -> None:
     known = inspections.message_of("continuity")
     if not found or "; ".join(map(str, found[:3])) == known:
         return
     for broken in found:
-        with audit.act():
+        with audit.transaction():
             project = Project.objects.locked().get(pk=broken.project_id)
             why = f"binding {broken.binding} {broken.message}"
-            audit.touch(INSPECTOR, project, reason="ResponsibilityBroken", why=why)
+            audit.mark_changed(INSPECTOR, project, reason="ResponsibilityBroken", why=why)

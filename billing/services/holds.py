@@ -17,7 +17,7 @@ def set_hold(account_id: int, *, type: str, message: str = "", reason: str = "",
     `message` is shown to customers, `reason` to staff alone. Raises `Forbidden`, `Invalid` without any of the two or
     for an unknown type.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="hold")
         causes = []
@@ -36,7 +36,7 @@ def set_hold(account_id: int, *, type: str, message: str = "", reason: str = "",
             set_by=actor.name,
         )
         audit.save_as(actor, hold, reason="HoldSet", why=hold.described)
-        audit.touch(actor, account, reason="HoldSet", why=type)
+        audit.mark_changed(actor, account, reason="HoldSet", why=type)
         return hold
 
 
@@ -84,4 +84,4 @@ def apply_release(account: BillingAccount, request: ApprovalRequest, *, actor: A
     hold.released_at, hold.released_by = audit.ledger_time(hold), actor.name
     hold.release_reason = request.justification
     audit.save_as(actor, hold, reason="HoldReleased", why=f"approved by request {request.name}")
-    audit.touch(actor, account, reason="HoldReleased", why=hold.type)
+    audit.mark_changed(actor, account, reason="HoldReleased", why=hold.type)

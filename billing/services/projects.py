@@ -12,7 +12,7 @@ def archive_project(project_id: int, *, actor: Actor) -> Project:
 
     Archiving an archived project changes nothing. Raises `Forbidden`.
     """
-    with audit.act():
+    with audit.transaction():
         project = Project.objects.locked().get(pk=project_id)
         actor.require("create", PROJECTS, project.organization_id, act="archive")
         if project.phase == Project.Phase.ARCHIVED:

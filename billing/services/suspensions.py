@@ -34,7 +34,7 @@ def suspend(
     Raises `Forbidden`, `Invalid` for an unknown reason code or no message, and `SuspensionNotAllowed` from any
     phase but Ready or Suspended.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
         if causes := _suspension_causes(reason_code, message, internal_note):
@@ -103,7 +103,7 @@ def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str
     Raises `Forbidden`, `NotFound` for no open suspension of that uid, and `Invalid` naming every reference that is
     missing or too long, and every condition of the code that does not hold.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="resolvesuspension")
         suspension = Suspension.objects.open().filter(account=account, uid=suspension_uid).first()
@@ -115,7 +115,7 @@ def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str
         suspension.resolved_at = audit.ledger_time(account)
         suspension.resolved_by = actor.name
         audit.save_as(actor, suspension, reason="SuspensionResolved", why=suspension.reason_code)
-        audit.touch(actor, account, reason="SuspensionResolved", why=suspension.reason_code)
+        audit.mark_changed(actor, account, reason="SuspensionResolved", why=suspension.reason_code)
         return account
 
 

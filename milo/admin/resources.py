@@ -67,7 +67,7 @@ class SeenAction(ServiceAction):
         """One act with the service: the revision is compared under the lock, which is held until the act is done."""
         kind = kind_of(type(self.row))
         assert kind
-        with audit.act():
+        with audit.transaction():
             kind.lock(self.row)
             changes.expect(self.row, values["resource_version"])
             yield

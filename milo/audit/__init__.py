@@ -1,8 +1,8 @@
 """The one door through which rows are written: the row, its history and its revision, in one act."""
 
-from milo.audit.acts import Anonymous, Entry, act, dry_run, journal, touch
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time
+from milo.audit.transactions import Anonymous, Entry, dry_run, journal, mark_changed, transaction
 from milo.audit.writes import before_save, delete_as, refuse_texts, save_as
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "Entry",
     "History",
     "Provenance",
-    "act",
     "before_save",
     "delete_as",
     "dry_run",
@@ -18,7 +17,8 @@ __all__ = [
     "history",
     "journal",
     "ledger_time",
+    "mark_changed",
     "refuse_texts",
     "save_as",
-    "touch",
+    "transaction",
 ]

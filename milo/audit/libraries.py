@@ -8,9 +8,9 @@ from django.db import models
 
 from milo import provenance
 from milo.audit import time_lines
-from milo.audit.acts import is_written
 from milo.audit.authors import author, credential
 from milo.audit.records import History
+from milo.audit.transactions import is_written
 
 Reason = Callable[[Any, Any], tuple[str, str]]
 

@@ -10,7 +10,7 @@ from simple_history.models import HistoricalRecords
 
 from milo import provenance
 from milo.audit import time_lines
-from milo.audit.acts import Anonymous, is_written
+from milo.audit.transactions import Anonymous, is_written
 from milo.columns import Columns
 from milo.phases import PhaseLoading
 

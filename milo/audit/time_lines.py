@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.utils.dateparse import parse_datetime
 
 from milo import clock
-from milo.audit.acts import instants
+from milo.audit.transactions import instants
 
 
 class _Member(NamedTuple):

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from milo import card_numbers, provenance, texts
 from milo.access import Actor
-from milo.audit.acts import Anonymous, Entry, note, writing
 from milo.audit.records import histories
+from milo.audit.transactions import Anonymous, Entry, note, writing
 from milo.errors import AlreadyExists, Cause, Invalid
 
 ANNOTATIONS, LAST_APPLIED = "metadata.annotations", "kubectl.kubernetes.io/last-applied-configuration"
@@ -33,8 +33,8 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
     `reason` is one CamelCase word (`RoleGranted`, also the reason of the Kubernetes
     event), `why` a sentence for people. Raises `Invalid` where any text of the row or `why`
     holds a card number or cannot be stored, `AlreadyExists` where another act takes the
-    name at the same moment, and `Anonymous` outside `act()` or without actor or reason. A `why` that is `generated` of
-    numbers, such as an amount, is not searched: one in ten of 16 digits would pass for a card number.
+    name at the same moment, and `Anonymous` outside `transaction()` or without actor or reason. A `why` that is
+    `generated` of numbers, such as an amount, is not searched: one in ten of 16 digits would pass for a card number.
     """
     created = row._state.adding
     with _answered_for(actor, row, reason):
@@ -56,7 +56,7 @@ def delete_as(actor: Actor, row: models.Model, *, reason: str, why: str = "") ->
     """Delete `row` in the name of `actor`; its last state stays as a history row of type `-`.
 
     For rows that are shown as no resource: what the ledger names is never deleted. Raises `Invalid` where `why` holds
-    a card number or cannot be stored, and `Anonymous` outside `act()` or without actor or reason.
+    a card number or cannot be stored, and `Anonymous` outside `transaction()` or without actor or reason.
     """
     with _answered_for(actor, row, reason):
         if causes := _why_causes(why):

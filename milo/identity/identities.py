@@ -45,7 +45,7 @@ def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Id
     causes += [Cause("issuer", _("has 1 to 255 ASCII characters"))] if not is_subject(issuer) else []
     if causes:
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         _lock_names()
         if known := _known(issuer, subject):
             if known.user_id == user.pk:
@@ -64,7 +64,7 @@ def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
     actor.require("delete", IDENTITIES, None)
     if not why.strip():
         raise Invalid.because([Cause.required("reason")])
-    with audit.act():
+    with audit.transaction():
         identity = (
             Identity.objects.select_for_update(of=("self",)).select_related("user").filter(pk=identity_id).first()
         )
@@ -98,7 +98,7 @@ def _first_seen(issuer: str, subject: str, claimed: str) -> Identity:
     name = names.normalize(claimed)
     if why := names.fault(name):
         raise AuthenticationFailed(_("the name that the token claims %(why)s") % {"why": why})
-    with audit.act():
+    with audit.transaction():
         _lock_names()
         if known := _known(issuer, subject):
             return known

@@ -53,7 +53,7 @@ def request_link(user: User, *, actor: Actor) -> tuple[str, str]:
         raise Invalid.because([Cause("user", _("is a service user, which has no password"))])
     if not user.email:
         raise Invalid.because([Cause("email", _("is needed for the link by which the person sets a password"))])
-    with audit.act():
+    with audit.transaction():
         audit.save_as(actor, PasswordLink(user=user, requested_by=actor.name), reason="PasswordLinkRequested")
     return urlsafe_base64_encode(force_bytes(user.pk)), TOKENS_OF_LINKS.make_token(user)
 
@@ -68,7 +68,7 @@ def send_link(user: User, address: str, *, sender: str) -> None:
 
 def set_by_link(user: User, password: str) -> None:
     """Set the password of a person who came by their link, which is used up."""
-    with audit.act():
+    with audit.transaction():
         link = PasswordLink.objects.select_for_update().get(pk=_open_link(user) or 0)
         link.used_at = timezone.now()
         audit.save_as(actor_of(user), link, reason="PasswordLinkUsed")

@@ -120,7 +120,7 @@ def reset(user: User, *, why: str, by: User | None) -> None:
     if not why.strip():
         raise Invalid.because([Cause.required("reason")])
     author = f"user:{by.get_username()}" if by else "system:shell"
-    with audit.act():
+    with audit.transaction():
         for device in TOTPDevice.objects.filter(user=user):
             audit.delete_as(Actor(author), device, reason="SecondFactorReset", why=why)
         if by is not None:

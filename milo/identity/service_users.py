@@ -38,7 +38,7 @@ def create_service_user(username: str, *, description: str = "", actor: Actor) -
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise Invalid.because([Cause("username", "; ".join(error.messages))]) from error
-    with audit.act():
+    with audit.transaction():
         if User.objects.filter(username=username).exists():
             raise AlreadyExists(_("user %(name)s already exists") % {"name": username})
         audit.save_as(actor, user, reason="ServiceUserCreated", why=description)

@@ -52,7 +52,7 @@ def issue_token(
         expires_at=expires_at,
         scopes=None if scopes is None else sorted(set(scopes)),
     )
-    with audit.act():
+    with audit.transaction():
         audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)
         tell_of_token(user, description=description, issuer=actor.name)
     return token, secret
@@ -104,7 +104,7 @@ def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
 
     Raises `Forbidden`, `NotFound`.
     """
-    with audit.act():
+    with audit.transaction():
         token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").filter(pk=token_id).first()
         if token is None or f"{PERSON}{token.user.get_username()}" != actor.name:
             actor.require("delete", TOKENS, None)

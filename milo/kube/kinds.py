@@ -32,7 +32,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Action:
     """A POST subresource: `serializer` reads `spec` of the body, `call(row, spec, *, actor)` is one service act.
 
     `example` is a spec that shows it in the documents.
@@ -46,7 +46,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadSubresource:
     """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
 
     `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `verb` names
@@ -76,7 +76,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class ObjectInput:
     """The writable part of a manifest, validated: `spec` is what the kind's spec serializer returned.
 
     `organization_id` is that of the namespace, None for cluster-scoped kinds.
@@ -121,8 +121,8 @@ class Kind:
     status_serializer: ClassVar[Any]
     columns: ClassVar[tuple[Column, ...]] = ()
     field_selectors: ClassVar[Mapping[str, FieldColumn]] = {}
-    acts: ClassVar[tuple[Act, ...]] = ()
-    readings: ClassVar[tuple[Reading, ...]] = ()
+    actions: ClassVar[tuple[Action, ...]] = ()
+    read_subresources: ClassVar[tuple[ReadSubresource, ...]] = ()
     example: ClassVar[Mapping[str, Any]] = {"metadata": {"name": "example"}}
     """A manifest that shows the kind in the documents: metadata.name, spec and status."""
 
@@ -196,7 +196,7 @@ class Kind:
         """
         raise NotImplementedError
 
-    def create(self, body: Body, *, actor: Actor) -> Any:
+    def create(self, body: ObjectInput, *, actor: Actor) -> Any:
         """Call the service that makes the object; returns the row."""
         raise NotImplementedError
 
@@ -204,7 +204,7 @@ class Kind:
         """Lock what `update` locks first until the transaction ends: the row, unless another one guards it."""
         self.model._default_manager.locked().get(pk=row.pk)  # type: ignore[attr-defined]
 
-    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
+    def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
         """Call the service that revises the object; it refuses a stale `resource_version` with `Conflict`."""
         raise NotImplementedError
 

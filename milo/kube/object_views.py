@@ -117,11 +117,11 @@ class ObjectView(KubeView):
             return
         row = self.row("patch")
         # the outermost act decides whether all is rolled back, so a dry run begins before it
-        with self.acting(), audit.act():
+        with self.acting(), audit.transaction():
             self.kind.lock(row)
             yield
 
-    def _patched(self, row: Any, sent: objects.Sent) -> Any:
+    def _patched(self, row: Any, sent: objects.DecodedManifest) -> Any:
         """Write what a patch made of `row`, and return the row as written.
 
         None where another write came between, so that the patch is to be made anew.
@@ -144,7 +144,9 @@ class ObjectView(KubeView):
         """The manifest of `row` that a patch is made to."""
         return self.presented(render(self.kind, row))
 
-    def _read(self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None) -> objects.Sent:
+    def _read(
+        self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None
+    ) -> objects.DecodedManifest:
         """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
         sent = objects.read(
             self.shape,
@@ -159,6 +161,6 @@ class ObjectView(KubeView):
             managed_fields = self.managed(self.live(row), objects.normalized(self.shape, manifest, row))
         return sent.managed_by(managed_fields)
 
-    def _write(self, row: Any, sent: objects.Sent, resource_version: int | None) -> Any:
+    def _write(self, row: Any, sent: objects.DecodedManifest, resource_version: int | None) -> Any:
         with self.acting():
             return self.shape.update(row, sent.body, actor=self.actor, resource_version=resource_version)

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from milo.kube.kinds import Reading
+from milo.kube.kinds import ReadSubresource
 
 Rows = Iterable[Sequence[Any]]
 ITEMS = "items"
 
 
-def rows(reading: Reading, value: dict[str, Any]) -> Rows:
+def rows(reading: ReadSubresource, value: dict[str, Any]) -> Rows:
     """Return the rows of an answer, the names of the columns first.
 
     A reading without a `table` of its own has a row for each of `items`, or one row where its answer has none. Its
@@ -26,7 +26,7 @@ def rows(reading: Reading, value: dict[str, Any]) -> Rows:
     return [columns, *([_cell(item.get(name)) for name in columns] for item in value[ITEMS])]
 
 
-def table(reading: Reading, value: dict[str, Any], version: str) -> dict[str, Any]:
+def table(reading: ReadSubresource, value: dict[str, Any], version: str) -> dict[str, Any]:
     """Return the answer as a Table of `meta.k8s.io` in `version`."""
     names, *found = rows(reading, value)
     return {

@@ -37,8 +37,8 @@ def _kind_paths(kind: Kind) -> list[URLPattern]:
     ]
     if kind.namespaced:
         patterns.append(path(f"{root}/{kind.plural}", _view(EveryNamespaceView, kind)))
-    patterns += [path(f"{one}/{act.name}", _view(ActView, kind, act)) for act in kind.acts]
-    patterns += [path(f"{one}/{reading.name}", _view(ReadingView, kind, reading)) for reading in kind.readings]
+    patterns += [path(f"{one}/{act.name}", _view(ActView, kind, act)) for act in kind.actions]
+    patterns += [path(f"{one}/{reading.name}", _view(ReadingView, kind, reading)) for reading in kind.read_subresources]
     return patterns
 
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from milo import audit
 from milo.kube import reading_tables
-from milo.kube.kinds import Act, Reading
+from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.store import changes, objects
 from milo.kube.views import KubeView
 from milo.kube.wire import preconditions, queries
@@ -33,7 +33,7 @@ class ActView(KubeView):
     preconditions = (IF_MATCH,)
 
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
-        act: Act = self.of
+        act: Action = self.of
         row = self.row()
         queries.check_names(self.request.GET, queries.OF_ACTS)
         self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
@@ -50,7 +50,7 @@ class ActView(KubeView):
         if IF_MATCH not in self.request.headers:
             yield
             return
-        with audit.act():
+        with audit.transaction():
             self.kind.lock(row)
             preconditions.expected_version(self.request.headers, changes.version_of(row))
             yield
@@ -65,7 +65,7 @@ class ReadingView(KubeView):
         """Leave it to `queries.read`: a limit or continue here is the reading's own."""
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        reading: Reading = self.of
+        reading: ReadSubresource = self.of
         row = self.row()
         verb = "create" if reading.act else reading.verb
         self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=reading.act)

@@ -14,7 +14,7 @@ from milo.ledger.models import Seal
 from milo.ledger.proofs import proof_of
 from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import instant, sealed_through
-from milo.ledger.shapes import Gone, Shape, Shapes, follow
+from milo.ledger.shapes import ColumnGone, Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables, table_of
 
 _LEAF = 40
@@ -113,7 +113,7 @@ class _Stream:
         if self._rows is None or self._shape != shape:
             try:
                 self._begin(part["after"], shape)
-            except Gone as gone:
+            except ColumnGone as gone:
                 self.fault = Fault(seal.number, self._table.name, None, str(gone))
                 return
         assert self._rows is not None

@@ -36,7 +36,7 @@ def export(path: Path, organization: str, since: datetime | None = None, until: 
     """Write the bundle of the organization of that name; returns how many rows are in it.
 
     They are those sealed at or after `since` and before `until` (UTC; None: without bound). Raises `NothingSealed`, and
-    `Gone` where a table has lost a column that was sealed.
+    `ColumnGone` where a table has lost a column that was sealed.
     """
     seals = Seal.objects.order_by("number")
     if since:

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 
 from milo.ledger.canonical import canonical, parse
 from milo.ledger.models import Redaction, Salt
-from milo.ledger.shapes import Gone, Shape, shape_of
+from milo.ledger.shapes import ColumnGone, Shape, shape_of
 from milo.ledger.tables import Table
 
 BATCH = 2000
@@ -43,8 +43,8 @@ class Row:
 class Reader:
     """Reads the rows of one table, in the `shape` that they were sealed in, else in that of this version.
 
-    `make_salts` gives keys to subjects that have none; without it, rows lack them. Raises `Gone` where the table has
-    no more all columns of the shape.
+    `make_salts` gives keys to subjects that have none; without it, rows lack them. Raises `ColumnGone` where the table
+    lacks a column of the shape.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Reader:
         self._shape = shape or current
         self._is_current = self._shape.columns == current.columns
         if gone := sorted(set(self._shape.columns) - set(current.columns)):
-            raise Gone(f"the column {self._name}.{gone[0]} is gone, which was sealed")
+            raise ColumnGone(f"the column {self._name}.{gone[0]} is gone, which was sealed")
         self._make_salts = make_salts
         fields = table.columns
         self._names = [str(field.column) for field in fields]

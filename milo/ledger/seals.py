@@ -29,7 +29,7 @@ PATIENCE = 10.0
 log = structlog.get_logger(__name__)
 
 
-class HeldUp(Exception):
+class WritersBusy(Exception):
     """A transaction that writes to the ledger stays open, and so nobody knows yet what it will leave."""
 
 
@@ -45,12 +45,12 @@ def instant(at: datetime) -> str:
 def seal() -> int:
     """Seal everything that is committed, in as many seals as it takes; returns how many rows.
 
-    Raises `HeldUp` where a writer stays for longer than `PATIENCE` seconds. Of two at once, one seals.
+    Raises `WritersBusy` where a writer stays for longer than `PATIENCE` seconds. Of two at once, one seals.
     """
     frontier = _frontier()
     try:
         _await_writers(PATIENCE)
-    except HeldUp as error:
+    except WritersBusy as error:
         inspections.record("seal", 1, str(error))
         raise
     sealed = 0
@@ -84,7 +84,7 @@ def _await_writers(patience: float) -> None:
     until, writing = time.monotonic() + patience, _writers()
     while writing:
         if time.monotonic() > until:
-            raise HeldUp(f"{len(writing)} transactions have been writing for more than {patience:.0f} s")
+            raise WritersBusy(f"{len(writing)} transactions have been writing for more than {patience:.0f} s")
         time.sleep(0.02)
         writing &= _writers()
 

@@ -32,7 +32,7 @@ Shapes = dict[str, Shape]
 """Shapes by the name of their table."""
 
 
-class Gone(Exception):
+class ColumnGone(Exception):
     """A table has lost a column that was sealed, and with it the proof of its rows."""
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from milo.access import Actor
 from milo.errors import Cause, Invalid
-from milo.kube.kinds import Body, Column, Kind, Reading, register
+from milo.kube.kinds import Column, Kind, ObjectInput, ReadSubresource, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.store.manifests import condition
 from projects.access import ORGANIZATIONS, PROJECTS
@@ -40,8 +40,8 @@ class OrganizationKind(Kind):
     )
     field_selectors = {"status.phase": "phase"}
     example = ORGANIZATION
-    acts = ROLE_ACTS
-    readings: ClassVar[tuple[Reading, ...]] = ROLE_READINGS
+    actions = ROLE_ACTS
+    read_subresources: ClassVar[tuple[ReadSubresource, ...]] = ROLE_READINGS
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
     def queryset(self) -> ResourceQuerySet[Organization]:
@@ -63,10 +63,12 @@ class OrganizationKind(Kind):
     def normalized(self, spec: dict[str, Any], row: Organization | None) -> dict[str, Any]:
         return self.spec(Organization(**spec))
 
-    def create(self, body: Body, *, actor: Actor) -> Organization:
+    def create(self, body: ObjectInput, *, actor: Actor) -> Organization:
         return create_organization(body.name, OrganizationSpec(**body.spec), body.metadata, actor=actor)
 
-    def update(self, row: Organization, body: Body, *, actor: Actor, resource_version: int | None) -> Organization:
+    def update(
+        self, row: Organization, body: ObjectInput, *, actor: Actor, resource_version: int | None
+    ) -> Organization:
         spec = OrganizationSpec(**body.spec)
         return revise_organization(row.pk, spec, body.metadata, actor=actor, resource_version=resource_version)
 
@@ -110,7 +112,7 @@ class ProjectKind(Kind):
         owner = Organization(name=spec.pop("organization_ref")["name"])
         return self.spec(Project(organization=owner, **spec))
 
-    def create(self, body: Body, *, actor: Actor) -> Project:
+    def create(self, body: ObjectInput, *, actor: Actor) -> Project:
         reference = body.spec.pop("organization_ref")["name"]
         owner = Organization.objects.filter(name=reference).first()
         if owner is None or not actor.may("get", ORGANIZATIONS, owner.pk):
@@ -118,7 +120,7 @@ class ProjectKind(Kind):
             raise Invalid.because([Cause.not_found("spec.organizationRef.name", message)])
         return create_project(body.name, owner.pk, ProjectSpec(**body.spec), body.metadata, actor=actor)
 
-    def update(self, row: Project, body: Body, *, actor: Actor, resource_version: int | None) -> Project:
+    def update(self, row: Project, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Project:
         if body.spec.pop("organization_ref")["name"] != row.organization.name:
             raise Invalid.because([Cause("spec.organizationRef.name", _("is fixed"))])
         spec = ProjectSpec(**body.spec)

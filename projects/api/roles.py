@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from milo.access import Actor
 from milo.kube.fields import BooleanField, ChoiceField, StringField
-from milo.kube.kinds import Act, Reading
+from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store.manifests import precise_instant, without_empty
 from projects.access import GRANT_ROLE, REVOKE_ROLE
@@ -107,14 +107,14 @@ def _change(was: Any) -> dict[str, Any]:
 
 
 ROLE_ACTS = (
-    Act(
+    Action(
         GRANT_ROLE,
         _grant,
         GrantRoleSerializer,
         _("Give a person a role in the organization; repeating it changes nothing."),
         examples.GRANT_ROLE,
     ),
-    Act(
+    Action(
         REVOKE_ROLE,
         _revoke,
         RevokeRoleSerializer,
@@ -123,7 +123,7 @@ ROLE_ACTS = (
     ),
 )
 ROLE_READINGS = (
-    Reading(
+    ReadSubresource(
         "members",
         _members,
         NothingSerializer,
@@ -133,7 +133,7 @@ ROLE_READINGS = (
         # who reports charges sees organizations, and not the people in them
         verb="list",
     ),
-    Reading(
+    ReadSubresource(
         "rolehistory",
         _history,
         NothingSerializer,

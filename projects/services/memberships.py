@@ -34,7 +34,7 @@ def grant(organization: Organization, user: AbstractBaseUser, role: str, *, why:
     _refuse_unknown(role)
     if not user.is_active:
         raise _no_user(user.get_username())
-    with audit.act():
+    with audit.transaction():
         # two grants of one role at once would both find it not held
         Organization.objects.locked().get(pk=organization.pk)
         held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
@@ -62,7 +62,7 @@ def revoke(
     _refuse_unknown(role)
     if not why.strip():
         raise Invalid.because([Cause.required("spec.reason")])
-    with audit.act():
+    with audit.transaction():
         # two billing-admins who revoke each other at once would both find one left
         Organization.objects.locked().get(pk=organization.pk)
         held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()

@@ -32,7 +32,7 @@ def create_organization(
         causes.append(Cause("metadata.name", _("is the namespace of events of objects that have none")))
     if causes:
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         if Organization.objects.filter(name=name).exists():
             raise AlreadyExists(_("organization %(name)s already exists") % {"name": name})
         organization = Organization(name=name, display_name=spec.display_name)
@@ -53,7 +53,7 @@ def revise_organization(
     Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
     actor.require("update", ORGANIZATIONS, organization_id)
-    with audit.act():
+    with audit.transaction():
         organization = Organization.objects.locked().get(pk=organization_id)
         changes.expect(organization, resource_version)
         if metadata and (causes := metadata.causes()):

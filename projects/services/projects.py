@@ -34,7 +34,7 @@ def create_project(
     actor.require("create", PROJECTS, organization_id)
     if causes := name_causes(name) + metadata.causes() + spec.causes():
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         if Project.objects.filter(name=name).exists():
             raise AlreadyExists(_("project %(name)s already exists") % {"name": name})
         project = Project(
@@ -59,7 +59,7 @@ def revise_project(
 
     Raises `Forbidden`, `Invalid` (also for an archived project), and `Conflict` for a stale `resource_version`.
     """
-    with audit.act():
+    with audit.transaction():
         project = Project.objects.locked().select_related("organization").get(pk=project_id)
         actor.require("update", PROJECTS, project.organization_id)
         changes.expect(project, resource_version)

@@ -27,9 +27,9 @@ def touch(row: Any) -> None:
     """Give the object another revision, as an act of somebody else does."""
     kind = kind_of(type(row))
     assert kind
-    with audit.act():
+    with audit.transaction():
         kind.lock(row)
-        audit.touch(OTHER, row, reason="Touched")
+        audit.mark_changed(OTHER, row, reason="Touched")
 
 
 @pytest.mark.parametrize("of", CASES, ids=lambda of: f"{of[0].__name__}-{of[1]}")

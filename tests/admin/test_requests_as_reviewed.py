@@ -23,7 +23,7 @@ from tests.usage import an_event, taken
 
 MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 STALE = "The account has changed since: the requester must renew the request"
-Act = ApprovalRequest.Act
+Action = ApprovalRequest.Action
 
 
 def revised(account: BillingAccount) -> None:
@@ -68,12 +68,12 @@ def to_assign(account: BillingAccount) -> ApprovalRequest:
 Asks = Callable[[BillingAccount], ApprovalRequest]
 Changes = Callable[[BillingAccount], None]
 CASES: dict[str, tuple[Asks, Changes]] = {
-    Act.REACTIVATE: (to_reactivate, suspended),
-    Act.CLOSE: (lambda account: make.a_request(account, "Close"), revised),
-    Act.REOPEN: (to_reopen, archived),
-    Act.REVISE_TERMS: (make.a_request, suspended),
-    Act.RELEASE_HOLD: (to_release, revised),
-    Act.ASSIGN_USAGE: (to_assign, usage_arrived),
+    Action.REACTIVATE: (to_reactivate, suspended),
+    Action.CLOSE: (lambda account: make.a_request(account, "Close"), revised),
+    Action.REOPEN: (to_reopen, archived),
+    Action.REVISE_TERMS: (make.a_request, suspended),
+    Action.RELEASE_HOLD: (to_release, revised),
+    Action.ASSIGN_USAGE: (to_assign, usage_arrived),
 }
 
 
@@ -88,7 +88,7 @@ def panels(client: Client, request: ApprovalRequest) -> dict[str, Any]:
 
 
 def test_every_act_that_needs_approval_has_its_case() -> None:
-    assert set(CASES) == set(EFFECTS) == set(Act.values)
+    assert set(CASES) == set(EFFECTS) == set(Action.values)
 
 
 @pytest.mark.parametrize("act", CASES)

@@ -22,7 +22,7 @@ OTHER = Actor.system("somebody-else")
 
 def routes_of_acts() -> Iterator[tuple[str, Case]]:
     for kind in all_kinds():
-        for act in kind.acts:
+        for act in kind.actions:
             [route] = [route for route in ROUTES if route.endswith(f"/{kind.plural}/<str:name>/{act.name}")]
             yield route, ROUTES[route]["POST"]
 
@@ -50,9 +50,9 @@ def touch(row: Any) -> None:
     """Give the object another revision, as an act of somebody else does."""
     kind = kind_of(type(row))
     assert kind
-    with audit.act():
+    with audit.transaction():
         kind.lock(row)
-        audit.touch(OTHER, row, reason="Touched")
+        audit.mark_changed(OTHER, row, reason="Touched")
 
 
 def row_of(path: str) -> Any:

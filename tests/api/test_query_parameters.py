@@ -6,14 +6,14 @@ from urllib.parse import quote
 import pytest
 
 from milo.kube.fields import CountField, DayField, InstantField, NamesField
-from milo.kube.kinds import Act, Kind, Reading, all_kinds
+from milo.kube.kinds import Action, Kind, ReadSubresource, all_kinds
 from milo.kube.wire import queries
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes
 
-READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.readings]
-ACTS = [(kind, act) for kind in all_kinds() for act in kind.acts]
+READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
+ACTS = [(kind, act) for kind in all_kinds() for act in kind.actions]
 NAMES = {"organizations": "acme-corp", "projects": "webapp", "billingaccounts": "us"}
 # of each form that Python reads as a day or an instant and that RFC 3339 does not know
 NO_DAYS = [
@@ -42,14 +42,14 @@ def staff(acme: Organization) -> Api:
     return Api.of(make.a_person("operator", groups=("finance-operator",)))
 
 
-def address(kind: Kind, of: Reading | Act) -> str:
+def address(kind: Kind, of: ReadSubresource | Action) -> str:
     root = f"/apis/{kind.group}/{kind.version}" + ("/namespaces/acme-corp" if kind.namespaced else "")
     return f"{root}/{kind.plural}/{NAMES.get(kind.plural, 'none')}/{of.name}"
 
 
 @pytest.mark.parametrize(("kind", "reading"), READINGS, ids=name)
 def test_a_reading_refuses_what_it_does_not_know_and_names_what_it_does(
-    staff: Api, kind: Kind, reading: Reading
+    staff: Api, kind: Kind, reading: ReadSubresource
 ) -> None:
     fields = reading.parameters().fields
     answer = staff.get(f"{address(kind, reading)}?timezone=UTC")
@@ -64,7 +64,9 @@ def test_a_reading_refuses_what_it_does_not_know_and_names_what_it_does(
 
 
 @pytest.mark.parametrize(("kind", "reading"), READINGS, ids=name)
-def test_a_reading_takes_days_instants_and_numbers_in_one_form(staff: Api, kind: Kind, reading: Reading) -> None:
+def test_a_reading_takes_days_instants_and_numbers_in_one_form(
+    staff: Api, kind: Kind, reading: ReadSubresource
+) -> None:
     wrong: dict[type[Any], list[str]] = {DayField: NO_DAYS, InstantField: NO_INSTANTS, CountField: NO_COUNTS}
     for name, field in reading.parameters().fields.items():
         assert type(field).__name__ not in ("DateField", "DateTimeField", "IntegerField")
@@ -75,7 +77,7 @@ def test_a_reading_takes_days_instants_and_numbers_in_one_form(staff: Api, kind:
 
 
 @pytest.mark.parametrize(("kind", "act"), ACTS, ids=name)
-def test_a_misspelt_dry_run_of_an_act_writes_nothing(staff: Api, kind: Kind, act: Act) -> None:
+def test_a_misspelt_dry_run_of_an_act_writes_nothing(staff: Api, kind: Kind, act: Action) -> None:
     with nothing_changes():
         answer = staff.post(f"{address(kind, act)}?dryrun=All", {"spec": dict(act.example)})
     assert answer.code in (403, 404, 405, 422)

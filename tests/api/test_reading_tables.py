@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from milo.kube import reading_tables
-from milo.kube.kinds import Kind, Reading, all_kinds
+from milo.kube.kinds import Kind, ReadSubresource, all_kinds
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.readings]
+READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def cells(api: Api, path: str) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize(("kind", "reading"), READINGS, ids=lambda it: getattr(it, "name", ""))
-def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: Reading, db: None) -> None:
+def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: ReadSubresource, db: None) -> None:
     example = dict(reading.example)
     table = reading_tables.table(reading, example, "v1")
     titles = [column["name"] for column in table["columnDefinitions"]]

@@ -99,7 +99,7 @@ class EveryAddress(TestCase):
 
     def test_a_post_that_creates_has_nothing_to_compare_and_says_so(self) -> None:
         """Acts compare: tests/api/test_act_preconditions.py."""
-        acts = {act.name for kind in all_kinds() for act in kind.acts}
+        acts = {act.name for kind in all_kinds() for act in kind.actions}
         with nothing_changes():
             for route, cases in ROUTES.items():
                 if "POST" in cases and route.rpartition("/")[2] not in acts:

@@ -195,12 +195,12 @@ def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
 def test_the_examples_of_acts_and_readings_are_of_their_form(document: dict[str, Any]) -> None:
     for kind in all_kinds():
         one = document["paths"], object_path(kind)
-        for act in kind.acts:
+        for act in kind.actions:
             body = example_of(one[0][f"{one[1]}/{act.name}"]["post"]["requestBody"])
             assert objects.read_spec(act.serializer, body).keys() >= {
                 field.source for field in act.serializer().fields.values() if field.required
             }
-        for reading in kind.readings:
+        for reading in kind.read_subresources:
             shown = example_of(one[0][f"{one[1]}/{reading.name}"]["get"]["responses"]["200"])
             reader = reading.response(data=shown)
             assert reader.is_valid(), reader.errors

@@ -10,7 +10,7 @@ from billing.models import BillingAccount, UsageMeter
 from billing.services.usage import proofs, recounts
 from billing.services.usage.corrections import overcorrected
 from billing.services.usage.recounts import Chunk
-from billing.services.usage.sums import Amount, Of
+from billing.services.usage.sums import Amount, SumKey
 from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, LATEST
 from milo.dates import parse_month
@@ -107,7 +107,7 @@ class Command(BaseCommand):
         return len(found)
 
 
-def _line(chunk: Chunk, of: Of, amount: Amount, meter: str, payer: str) -> str:
+def _line(chunk: Chunk, of: SumKey, amount: Amount, meter: str, payer: str) -> str:
     return (
         f"  {chunk.project.name} {of.granularity} {of.starts_on} {meter}, paid by {payer}, billed in"
         f" {of.billed_in:%Y-%m}: lacks {plain(amount.quantity)} in {amount.events} events"

@@ -43,14 +43,14 @@ class Effect:
 
 
 EFFECTS: dict[str, Effect] = {
-    ApprovalRequest.Act.REACTIVATE: Effect(
+    ApprovalRequest.Action.REACTIVATE: Effect(
         lambda account, _request: reactivations.causes(account), reactivations.apply
     ),
-    ApprovalRequest.Act.CLOSE: Effect(closures.close_causes, closures.close),
-    ApprovalRequest.Act.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
-    ApprovalRequest.Act.REVISE_TERMS: Effect(terms.causes, terms.apply),
-    ApprovalRequest.Act.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
-    ApprovalRequest.Act.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),
+    ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
+    ApprovalRequest.Action.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
+    ApprovalRequest.Action.REVISE_TERMS: Effect(terms.causes, terms.apply),
+    ApprovalRequest.Action.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
+    ApprovalRequest.Action.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),
 }
 
 
@@ -85,7 +85,7 @@ def request_approval(
         causes.append(Cause.required("spec.justification"))
     if causes:
         raise Invalid.because(causes)
-    with audit.act():
+    with audit.transaction():
         subject = accounts.lock_named(organization_id, account)
         if ApprovalRequest.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("approval request %(name)s already exists") % {"name": name})
@@ -110,7 +110,7 @@ def request_approval(
             raise Invalid.because(causes, _("this could not take effect"))
         _review(request, subject, now)
         audit.save_as(actor, request, reason="ApprovalRequested", why=f"{act}: {justification}")
-        audit.touch(actor, subject, reason="ApprovalRequested", why=act)
+        audit.mark_changed(actor, subject, reason="ApprovalRequested", why=act)
         owing.owe_request(request)
         return request
 
@@ -137,7 +137,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
     where the request stands for another review by now, and where the account has changed since, with the difference;
     `Invalid` where its act could not take effect now.
     """
-    with audit.act():
+    with audit.transaction():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="approve")
         _refuse_decided(request)
@@ -163,7 +163,7 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
 
     Raises `Forbidden`, `Conflict` where it is decided or expired, `Invalid` without a comment.
     """
-    with audit.act():
+    with audit.transaction():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="reject")
         _refuse_decided(request)
@@ -180,7 +180,7 @@ def withdraw(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
     Raises `Forbidden` for anybody but the requester, `Conflict` where it is decided or expired, `Invalid` without a
     comment.
     """
-    with audit.act():
+    with audit.transaction():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="withdraw")
         if actor.name != request.owner:
@@ -197,7 +197,7 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
 
     Raises `Forbidden` for anybody but the requester, `Conflict` where it is decided or expired.
     """
-    with audit.act():
+    with audit.transaction():
         account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="renew")
         if actor.name != request.owner:
@@ -214,7 +214,7 @@ def relabel_request(
 
     What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
-    with audit.act():
+    with audit.transaction():
         _account, request = _lock(request_id)
         actor.require("update", APPROVALS, request.organization_id)
         return managers.relabel(
@@ -228,7 +228,7 @@ def takeover(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
     Whoever takes it over never approves it. Raises `Forbidden`, and `Conflict` where it is decided or expired, or where
     the person who stands by it is active.
     """
-    with audit.act():
+    with audit.transaction():
         _account, request = _lock(request_id)
         actor.require("create", APPROVALS, request.organization_id, act="takeover")
         _refuse_decided(request)
@@ -251,7 +251,7 @@ def expire_overdue() -> int:
 
 
 def _expire(request_id: int) -> bool:
-    with audit.act():
+    with audit.transaction():
         account, request = _lock(request_id)
         # somebody may have decided or renewed it meanwhile
         if request.phase != ApprovalRequest.Phase.PENDING or request.expires_at > timezone.now():
@@ -276,7 +276,7 @@ def _decided(
     request: ApprovalRequest, account: BillingAccount, reason: str, comment: str, actor: Actor
 ) -> ApprovalRequest:
     audit.save_as(actor, request, reason=reason, why=comment)
-    audit.touch(actor, account, reason=f"Approval{reason}", why=request.act)
+    audit.mark_changed(actor, account, reason=f"Approval{reason}", why=request.act)
     owing.owe_decision(request)
     return request
 

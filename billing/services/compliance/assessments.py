@@ -78,7 +78,7 @@ def assess_all() -> int:
 
 
 def _record(account_id: int, today: date) -> bool:
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         expiry = account.expiry_reason
         # somebody may have closed or revised it meanwhile

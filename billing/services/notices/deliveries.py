@@ -140,11 +140,11 @@ def _give_up(notice: Notice, why: str) -> None:
 
     The event names neither the recipient nor what the mail server said, which may be about staff.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=notice.account_id)
         if _record(notice, phase=Notice.Phase.DEAD, last_error=why):
             message = f"a notice ({notice.about}) was given up after {notice.attempts + 1} attempts"
-            audit.touch(DELIVERER, account, reason="NoticeUndeliverable", why=message)
+            audit.mark_changed(DELIVERER, account, reason="NoticeUndeliverable", why=message)
 
 
 def _record(notice: Notice, **columns: Any) -> bool:
@@ -192,7 +192,7 @@ def announce_owed() -> int:
 
 
 def _announce(announcement_id: int) -> int:
-    with audit.act():
+    with audit.transaction():
         # two workers would each tell the same projects
         owed = Announcement.objects.select_for_update(of=("self",)).select_related("account").get(pk=announcement_id)
         if owed.done_at:
@@ -200,7 +200,7 @@ def _announce(announcement_id: int) -> int:
         bound = projects_paid_by(owed.account).filter(pk__gt=owed.last_project_id)
         projects = list(bound.locked()[:PROJECTS_PER_ACT])
         for project in projects:
-            audit.touch(Actor(owed.actor), project, reason=owed.reason, why=owed.message)
+            audit.mark_changed(Actor(owed.actor), project, reason=owed.reason, why=owed.message)
         if projects:
             owed.last_project_id = projects[-1].pk
         else:

@@ -84,7 +84,7 @@ def _asked(request: ApprovalRequest) -> dict[str, Any]:
     asked: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
         asked["hold"] = reviews.public(request.reviewed)["hold"]
-    if request.act == ApprovalRequest.Act.ASSIGN_USAGE:
+    if request.act == ApprovalRequest.Action.ASSIGN_USAGE:
         asked["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
     return asked
 

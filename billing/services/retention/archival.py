@@ -58,7 +58,7 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
     _refuse_early(account)
     seen = bundles.newest(account)
     digest = bundles.write(account)
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
         _refuse_early(account)
         if bundles.newest(account) != seen:

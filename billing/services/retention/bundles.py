@@ -43,7 +43,7 @@ LEDGER: dict[str, type[Model]] = {
 Redact = Callable[[type[Model], dict[str, Any]], dict[str, Any]]
 
 
-class Broken(Exception):
+class BundleDamaged(Exception):
     """A bundle is missing, or is not what was written."""
 
 
@@ -90,8 +90,8 @@ def newest(account: BillingAccount) -> dict[str, int]:
 def write(account: BillingAccount, redact: Redact | None = None) -> str:
     """Write a bundle of `account`, read it back, verify it; returns the SHA-256 of its manifest.
 
-    With `redact`, each row as that makes it. Memory stays constant. Raises `Broken` where what is read back differs
-    from what was written, and whatever the storage raises.
+    With `redact`, each row as that makes it. Memory stays constant. Raises `BundleDamaged` where what is read back
+    differs from what was written, and whatever the storage raises.
     """
     folder = uuid4().hex
     manifest = {
@@ -129,25 +129,25 @@ def _save(name: str, content: IO[bytes]) -> None:
     content.seek(0)
     kept = storage().save(name, File(content))
     if kept != name:
-        raise Broken(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": kept})
+        raise BundleDamaged(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": kept})
 
 
 def verify(account: BillingAccount, sha256: str) -> int:
     """Read the whole bundle whose manifest has the digest `sha256` and compare it with that; returns its rows.
 
-    Raises `Broken` naming the first thing that is missing or differs, and whatever the storage raises.
+    Raises `BundleDamaged` naming the first thing that is missing or differs, and whatever the storage raises.
     """
     name = f"{place(account)}/{_manifest(sha256)}"
     try:
         with storage().open(name) as file:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Broken(_("%(name)s is not what was written") % {"name": name})
+            raise BundleDamaged(_("%(name)s is not what was written") % {"name": name})
         manifest = json.loads(content)
         folder = f"{place(account)}/{manifest['folder']}"
         return sum(_verify_part(f"{folder}/{part}", said) for part, said in manifest["parts"].items())
     except FileNotFoundError as error:
-        raise Broken(_("%(name)s is missing") % {"name": error.filename or place(account)}) from error
+        raise BundleDamaged(_("%(name)s is missing") % {"name": error.filename or place(account)}) from error
 
 
 def _verify_part(name: str, said: Mapping[str, Any]) -> int:
@@ -158,9 +158,9 @@ def _verify_part(name: str, said: Mapping[str, Any]) -> int:
             count += chunk.count(b"\n")
     if count != said["rows"]:
         message = _("%(name)s has %(count)d rows, not %(said)d")
-        raise Broken(message % {"name": name, "count": count, "said": said["rows"]})
+        raise BundleDamaged(message % {"name": name, "count": count, "said": said["rows"]})
     if digest.hexdigest() != said["sha256"]:
-        raise Broken(_("%(name)s is not what was written") % {"name": name})
+        raise BundleDamaged(_("%(name)s is not what was written") % {"name": name})
     return count
 
 

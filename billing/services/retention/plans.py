@@ -71,7 +71,7 @@ def announce() -> int:
     coming = [(found.account, *near) for found in plan(today) if (near := _near(found, today))]
     owed = 0
     for account, about, day, milestone in coming:
-        with audit.act():
+        with audit.transaction():
             owed += owing.owe_retention(about, account, day, milestone)
     return owed
 

@@ -37,7 +37,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
     seen = bundles.newest(account)
     bundles.verify(account, account.archive_sha256)
     digest = bundles.write(account, redact)
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
         _refuse_early(account, today)
         if bundles.newest(account) != seen:
@@ -111,7 +111,7 @@ def purge_due() -> int:
         try:
             purge(account_id, actor=PURGER)
             done += 1
-        except (Invalid, Conflict, bundles.Broken) as refusal:
+        except (Invalid, Conflict, bundles.BundleDamaged) as refusal:
             _note(account_id, str(refusal))
         except Exception:
             # a storage may fail in ways of its own
@@ -146,7 +146,7 @@ def _date(on: date) -> None:
 
 
 def _date_one(account_id: int, on: date) -> None:
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         day = archival.purge_on(account, on)
         if day and (account.purge_on is None or day > account.purge_on):
@@ -155,7 +155,7 @@ def _date_one(account_id: int, on: date) -> None:
 
 
 def _note(account_id: int, why: str) -> None:
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         newest = account.history.order_by("-history_id").first()
         if newest and (newest.history_change_reason, newest.history_change_message) != ("PurgePostponed", why):

@@ -39,7 +39,7 @@ class Span:
     since: datetime
     until: datetime
 
-    def sums(self) -> dict[sums.Of, sums.Amount]:
+    def sums(self) -> dict[sums.SumKey, sums.Amount]:
         """What the events of the span come to, whoever pays."""
         bounds = [connection.ops.adapt_datetimefield_value(at) for at in (self.since, self.until)]
         where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
@@ -126,7 +126,7 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     """Give the usage of the span to `account`, which is locked, in the act of the approval."""
     span, _faults = _span(account, request.proposal)
     assert span, "causes is asked first"
-    locks.alone(span.project.pk)
+    locks.lock_exclusive(span.project.pk)
     # a request about the same span, on another account, may have been approved meanwhile
     if found := _conflicts(span):
         raise Invalid.because(found)
@@ -144,4 +144,4 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     audit.save_as(actor, assignment, reason="UsageAssigned", why=why, generated=True)
     sums.add(sums.difference(span.sums(), was))
     # of the project, which shows nothing of it, no revision is owed: the lock that keeps those in order comes first
-    audit.touch(actor, account, reason="UsageAssigned", why=why)
+    audit.mark_changed(actor, account, reason="UsageAssigned", why=why)

@@ -88,7 +88,7 @@ def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
     batch, latest = _Batch(), timezone.now() + AHEAD
     for index, event in enumerate(events):
         batch.take(index, event, latest)
-    with audit.act():
+    with audit.transaction():
         staged = _resolve(batch)
         if staged:
             _record(batch, staged, actor)
@@ -135,7 +135,7 @@ def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter
 
 
 def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
-    locks.share(row.project_id for row in staged)
+    locks.lock_shared(row.project_id for row in staged)
     intake = UsageIntake(staging.reserve_intake(), actor.name, times.arrival())
     staging.stage(staged)
     if any(row.fact.corrects for row in staged):

@@ -14,18 +14,18 @@ _SPACE = 0x75736167
 _BUCKETS = 64
 
 
-def share(project_ids: Iterable[int]) -> None:
+def lock_shared(project_ids: Iterable[int]) -> None:
     """Until the transaction ends, nobody changes who pays for these projects."""
     _lock("pg_advisory_xact_lock_shared", {project_id % _BUCKETS for project_id in project_ids})
 
 
-def alone(project_id: int) -> None:
+def lock_exclusive(project_id: int) -> None:
     """Wait for the intakes of a project that are under way, and keep new ones waiting until the transaction ends."""
     _lock("pg_advisory_xact_lock", {project_id % _BUCKETS})
 
 
-def alone_with_all() -> None:
-    """As `alone`, for all projects."""
+def lock_all_exclusive() -> None:
+    """As `lock_exclusive`, for all projects."""
     _lock("pg_advisory_xact_lock", range(_BUCKETS))
 
 

@@ -15,13 +15,13 @@ _EVENTS_SINCE = CompiledQuery(
 
 
 @contextmanager
-def following(project: Project, at: datetime) -> Iterator[None]:
+def reattribute_usage(project: Project, at: datetime) -> Iterator[None]:
     """Around a change of who pays for `project` from the instant `at` (UTC) on, within the caller's act.
 
     Clocks differ, so events from a little later than `at` may have been counted for the payer before; they are counted
     for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
     """
-    locks.alone(project.pk)
+    locks.lock_exclusive(project.pk)
     if not _EVENTS_SINCE.fetch(project=project.pk, at=at):
         yield
         return

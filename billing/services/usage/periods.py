@@ -21,10 +21,10 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     correction. Raises `Forbidden`, and `Invalid` without a reason, for a month that has not ended, and for one that is
     closed already.
     """
-    with audit.act():
+    with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
-        locks.alone_with_all()
+        locks.lock_all_exclusive()
         at = times.decision()
         causes = [] if reason.strip() else [Cause.required("spec.reason")]
         last: date | None = UsageClosing.objects.filter(account=account).aggregate(last=Max("opens_on"))["last"]
@@ -38,5 +38,5 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
         closing = UsageClosing(account=account, opens_on=opens_on, closed_at=at, closed_by=actor.name, reason=reason)
         why = f"{month:%Y-%m}: {reason}"
         audit.save_as(actor, closing, reason="UsageClosed", why=why)
-        audit.touch(actor, account, reason="UsageClosed", why=why)
+        audit.mark_changed(actor, account, reason="UsageClosed", why=why)
         return closing

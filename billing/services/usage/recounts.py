@@ -15,7 +15,7 @@ from django.db.models import Min, Q
 from billing.models import BillingAccount, UsageEvent, UsageRollup
 from billing.models.usage_partitions import next_month
 from billing.services.usage import locks, sums
-from billing.services.usage.sums import Amount, Of
+from billing.services.usage.sums import Amount, SumKey
 from milo import audit
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
@@ -58,7 +58,7 @@ def _used_from(project: Project, day: date) -> date | None:
     return min([*days, *([total] if total else [])]).replace(day=1) if event or total else None
 
 
-def verify(chunk: Chunk) -> dict[Of, Amount]:
+def verify(chunk: Chunk) -> dict[SumKey, Amount]:
     """What the rollup lacks for the events of a chunk, negative where it has too much; nothing where it is right.
 
     Reads one moment, while intakes go on.
@@ -67,15 +67,15 @@ def verify(chunk: Chunk) -> dict[Of, Amount]:
         return _missing(chunk)
 
 
-def rebuild(chunk: Chunk) -> tuple[dict[Of, Amount], bool]:
+def rebuild(chunk: Chunk) -> tuple[dict[SumKey, Amount], bool]:
     """Make the rollup of a chunk the recount of its events; returns what had to be added, and whether it could be.
 
     It cannot where that would change the figures of a closed month; then nothing of the chunk is changed.
     """
-    missing: dict[Of, Amount] = {}
+    missing: dict[SumKey, Amount] = {}
     try:
-        with audit.act():
-            locks.alone(chunk.project.pk)
+        with audit.transaction():
+            locks.lock_exclusive(chunk.project.pk)
             missing = _missing(chunk)
             sums.add(missing)
     except IntegrityError:
@@ -92,11 +92,11 @@ def bounds(chunk: Chunk) -> tuple[str, list[Any]]:
     return "v.project_id = %s AND v.time >= %s AND v.time < %s", [chunk.project.pk, start, end]
 
 
-def _missing(chunk: Chunk) -> dict[Of, Amount]:
+def _missing(chunk: Chunk) -> dict[SumKey, Amount]:
     end = next_month(chunk.month)
     rows = UsageRollup.objects.filter(project=chunk.project, starts_on__gte=chunk.month, starts_on__lt=end)
     kept = {
-        Of(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
+        SumKey(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
             row.quantity, row.events
         )
         for row in rows

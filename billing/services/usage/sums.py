@@ -26,7 +26,7 @@ ORDER = "project_id, granularity, starts_on, meter_id, billed_in, account_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Of:
+class SumKey:
     """What a sum is of: without an account it is of the unassigned queue."""
 
     account_id: int | None
@@ -60,7 +60,7 @@ class Amount:
         return bool(self.quantity or self.events)
 
 
-Sums = Mapping[Of, Amount]
+Sums = Mapping[SumKey, Amount]
 NOTHING = Amount()
 
 
@@ -163,7 +163,7 @@ def recorded(where: str) -> str:
     )
 
 
-def counted(where: str, parameters: Sequence[Any], *, zone: str = "") -> dict[Of, Amount]:
+def counted(where: str, parameters: Sequence[Any], *, zone: str = "") -> dict[SumKey, Amount]:
     """The sums of the events for which `where` on `v` holds, counted from the events.
 
     Days are those of `zone`, an IANA name, where it is given, else of UTC.
@@ -174,15 +174,17 @@ def counted(where: str, parameters: Sequence[Any], *, zone: str = "") -> dict[Of
         return {_of(*row[:6]): Amount(Decimal(row[6]), int(row[7])) for row in cursor.fetchall()}
 
 
-def _of(account_id: int | None, project_id: int, meter_id: int, granularity: str, starts_on: Any, billed_in: Any) -> Of:
-    return Of(account_id, project_id, meter_id, granularity, _day(starts_on), _day(billed_in))
+def _of(
+    account_id: int | None, project_id: int, meter_id: int, granularity: str, starts_on: Any, billed_in: Any
+) -> SumKey:
+    return SumKey(account_id, project_id, meter_id, granularity, _day(starts_on), _day(billed_in))
 
 
 def _day(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(value)
 
 
-def difference(now: Sums, was: Sums) -> dict[Of, Amount]:
+def difference(now: Sums, was: Sums) -> dict[SumKey, Amount]:
     """What has to be added to the sums `was` to have those of `now`."""
     changes = {of: now.get(of, NOTHING) - was.get(of, NOTHING) for of in now.keys() | was.keys()}
     return {of: amount for of, amount in changes.items() if amount}

@@ -13,7 +13,7 @@ from milo.access import Actor
 from milo.errors import Cause, Invalid, NotFound
 from milo.kube.collection_views import CollectionView
 from milo.kube.core.core_schemas import NamespaceStatusSerializer
-from milo.kube.kinds import Body, Column, Kind, namespace_kind
+from milo.kube.kinds import Column, Kind, ObjectInput, namespace_kind
 from milo.kube.object_views import ObjectView
 from milo.kube.openapi.schemas import NothingSerializer
 from milo.kube.store import list_options, lists, objects, selectors
@@ -52,11 +52,11 @@ class NamespaceShape(Kind):
     def normalized(self, spec: dict[str, Any], row: Any | None) -> dict[str, Any]:
         return {}
 
-    def create(self, body: Body, *, actor: Actor) -> Any:
+    def create(self, body: ObjectInput, *, actor: Actor) -> Any:
         """Make the object of the namespace kind that has this name."""
         return namespace_kind().create(replace(body, metadata=_own(body)), actor=actor)
 
-    def update(self, row: Any, body: Body, *, actor: Actor, resource_version: int | None) -> Any:
+    def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
         """Change the metadata of the object that the namespace is; its spec has no place here and stays."""
         kind = namespace_kind()
         spec = objects.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
@@ -64,7 +64,7 @@ class NamespaceShape(Kind):
         return kind.update(row, kept, actor=actor, resource_version=resource_version)
 
 
-def _own(body: Body) -> Metadata:
+def _own(body: ObjectInput) -> Metadata:
     """The metadata less the label that every namespace shows. Raises `Invalid` where it names another namespace."""
     labels = dict(body.metadata.labels)
     if labels.pop(NAME_LABEL, body.name) != body.name:

@@ -223,8 +223,8 @@ def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
 def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
     """The verb by which each subresource of the kind is used, and verb and act of the access table that it takes."""
     status = {} if kind in CORE else {"status": ("get", "get", "")}
-    readings = {reading.name: ("get", reading.verb, reading.act) for reading in kind.readings}
-    return status | readings | {act.name: ("create", "create", act.name) for act in kind.acts}
+    readings = {reading.name: ("get", reading.verb, reading.act) for reading in kind.read_subresources}
+    return status | readings | {act.name: ("create", "create", act.name) for act in kind.actions}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:

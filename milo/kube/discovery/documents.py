@@ -52,8 +52,8 @@ REVIEWS: dict[str, list[dict[str, Any]]] = {
 def kind_resources(kind: Kind) -> list[dict[str, Any]]:
     """APIResource entries of a kind: itself, its status, its acts (create) and readings (get)."""
     entries = [_own(kind), _subresource(kind, "status", "get")]
-    entries += [_subresource(kind, act.name, "create") for act in kind.acts]
-    return entries + [_subresource(kind, reading.name, "get") for reading in kind.readings]
+    entries += [_subresource(kind, act.name, "create") for act in kind.actions]
+    return entries + [_subresource(kind, reading.name, "get") for reading in kind.read_subresources]
 
 
 def _own(kind: Kind) -> dict[str, Any]:

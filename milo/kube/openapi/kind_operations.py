@@ -1,7 +1,7 @@
 """Operations of every kind: its collection, its objects, their status, acts and readings."""
 
 from milo.kube.collection_views import CollectionView
-from milo.kube.kinds import Act, Kind, Reading
+from milo.kube.kinds import Action, Kind, ReadSubresource
 from milo.kube.object_views import ObjectView
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
@@ -118,7 +118,7 @@ def _status(view: StatusView, method: str, path: str) -> Operation | None:
 @operation.register
 def _act(view: ActView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
-    act: Act = view.of
+    act: Action = view.of
     return Operation(
         **about(kind, act.name, "post"),
         summary=f"{act.name.capitalize()} a {kind.kind}",
@@ -135,7 +135,7 @@ def _act(view: ActView, method: str, path: str) -> Operation | None:
 @operation.register
 def _reading(view: ReadingView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
-    reading: Reading = view.of
+    reading: ReadSubresource = view.of
     return Operation(
         **about(kind, "read", "get", reading.name.capitalize()),
         summary=f"Read {reading.name} of a {kind.kind}",

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from milo.kube.kinds import Act, Kind
+from milo.kube.kinds import Action, Kind
 from milo.kube.openapi.schemas import ListMetaSerializer, ObjectMetaSerializer, TextField
 
 Serializer = type[serializers.Serializer[Any]]
@@ -79,7 +79,7 @@ def listed(kind: str, api_version: str, item: Serializer) -> Serializer:
 
 
 @cache
-def body(kind: Kind, act: Act) -> Serializer:
+def body(kind: Kind, act: Action) -> Serializer:
     """The body of an act."""
     spec = act.serializer(required=_needs(act.serializer), help_text="How the act is to be done.")
     name = f"{act.name.title()}{kind.kind}"

@@ -208,7 +208,7 @@ def record(row: R, *, actor: Actor) -> R:
     if row.managers_changed:
         audit.refuse_texts(row)
         type(row)._base_manager.filter(pk=row.pk).update(managed_fields=row.managed_fields)
-        audit.touch(actor, row)
+        audit.mark_changed(actor, row)
     return row
 
 

@@ -1,4 +1,4 @@
-"""Manifests as users send them: read, checked against the kind, and turned into a `Body` for its service."""
+"""Manifests as users send them: read, checked against the kind, and turned into a `ObjectInput` for its service."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Conflict, Invalid, Refused
-from milo.kube.kinds import Body, Kind
+from milo.kube.kinds import Kind, ObjectInput
 from milo.kube.openapi.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
 from milo.kube.store.field_sets import differing, leaves
 from milo.kube.store.manifests import without_empty
@@ -24,15 +24,15 @@ _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class DecodedManifest:
     """A manifest as sent: its body for the service, what it expects of the stored object, warnings for the client."""
 
-    body: Body
+    body: ObjectInput
     resource_version: int | None
     uid: str
     warnings: tuple[str, ...]
 
-    def managed_by(self, managed_fields: list[dict[str, Any]]) -> "Sent":
+    def managed_by(self, managed_fields: list[dict[str, Any]]) -> "DecodedManifest":
         """The same, which says who manages which field."""
         body = replace(self.body, metadata=replace(self.body.metadata, managed_fields=managed_fields))
         return replace(self, body=body)
@@ -46,7 +46,7 @@ def read(
     organization_id: int | None,
     name: str = "",
     field_validation: str = "Strict",
-) -> Sent:
+) -> DecodedManifest:
     """Check a manifest against its kind and address.
 
     `name` is that of the address, empty on create. Raises `Refused` (BadRequest) for a wrong kind, namespace, name or
@@ -65,13 +65,13 @@ def read(
     warnings = _listed(unknown) if field_validation == "Warn" else []
     _check_address(kind, metadata, namespace, name)
     _check_types(metadata)
-    body = Body(
+    body = ObjectInput(
         name=name or _name(metadata),
         organization_id=organization_id,
         metadata=_metadata(metadata),
         spec=validate(kind.spec_serializer, spec, "spec"),
     )
-    return Sent(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
+    return DecodedManifest(body, _version(metadata), _text(metadata, "uid"), tuple(warnings))
 
 
 def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> dict[str, Any]:

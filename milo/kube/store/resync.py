@@ -25,13 +25,13 @@ def _renew(kind: Kind) -> int:
     renewed, last = 0, 0
     objects: Any = kind.model._default_manager
     while True:
-        with audit.act():
+        with audit.transaction():
             locked = {row.pk: row for row in objects.filter(pk__gt=last).locked()[:BATCH]}
             if not locked:
                 return renewed
             newest = dict(objects.filter(pk__in=locked).with_manifest().values_list("pk", "manifest"))
             for pk, row in kind.queryset().with_revision().in_bulk(list(locked)).items():
                 if not newest[pk] or orjson.loads(newest[pk]) != render(kind, row):
-                    audit.touch(RENEWAL, locked[pk])
+                    audit.mark_changed(RENEWAL, locked[pk])
                     renewed += 1
             last = max(locked)

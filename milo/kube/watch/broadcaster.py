@@ -30,7 +30,7 @@ T = TypeVar("T")
 class Question:
     """What a watcher wants to know of the database; `answer` takes what `ask` returns or raises."""
 
-    ask: Callable[[], Any]
+    fetch: Callable[[], Any]
     answer: asyncio.Future[Any]
 
 
@@ -38,7 +38,7 @@ def _read_and_ask(after: int, questions: list[Question]) -> tuple[list[Revision]
     answers: list[Any] = []
     for question in questions:
         try:
-            answers.append(question.ask())
+            answers.append(question.fetch())
         except Exception as error:
             answers.append(error)
     return read(after), answers
@@ -47,7 +47,7 @@ def _read_and_ask(after: int, questions: list[Question]) -> tuple[list[Revision]
 class Subscription:
     """What one watcher is fed: each revision of `resource` after the number `since`, until it is `ended`."""
 
-    def __init__(self, feed: "Feed", resource: str) -> None:
+    def __init__(self, feed: "Broadcaster", resource: str) -> None:
         self.feed, self.resource, self.since = feed, resource, feed.position
         self.ended = False
         self._queue: asyncio.Queue[Revision | None] = asyncio.Queue(QUEUE_LIMIT)
@@ -98,7 +98,7 @@ class Subscription:
             self._grace.cancel()
 
 
-class Feed:
+class Broadcaster:
     """Reads the log after `position` while there are subscriptions, once for all of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, position: int) -> None:
@@ -116,7 +116,7 @@ class Feed:
     def remove(self, subscription: Subscription) -> None:
         self._subscriptions[subscription.resource].discard(subscription)
 
-    async def ask(self, question: Callable[[], T]) -> T:
+    async def fetch(self, question: Callable[[], T]) -> T:
         """What `question` returns or raises in the thread of the next poll: a connection each would cost far more."""
         answer: asyncio.Future[T] = self.loop.create_future()
         self._questions.append(Question(question, answer))
@@ -158,7 +158,7 @@ class Feed:
             await asyncio.sleep(POLL_SECONDS)
 
 
-_feeds: dict[asyncio.AbstractEventLoop, Feed] = {}
+_feeds: dict[asyncio.AbstractEventLoop, Broadcaster] = {}
 
 
 def subscribe(resource: str, position: int) -> Subscription:
@@ -169,5 +169,5 @@ def subscribe(resource: str, position: int) -> Subscription:
     """
     loop = asyncio.get_running_loop()
     if loop not in _feeds:
-        _feeds[loop] = Feed(loop, position)
+        _feeds[loop] = Broadcaster(loop, position)
     return _feeds[loop].add(resource)

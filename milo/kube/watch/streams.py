@@ -143,7 +143,7 @@ class Watch:
                     yield event
             if clock() >= min(tick, deadline):
                 tick = clock() + _about(TICK_SECONDS)
-                if not subscription.ended and await subscription.feed.ask(self.scope) != scope:
+                if not subscription.ended and await subscription.feed.fetch(self.scope) != scope:
                     raise Expired(_("your rights have changed; list again"))
                 if self.bookmarks:
                     position = max(position, subscription.position())

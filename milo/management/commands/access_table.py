@@ -75,8 +75,8 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _notes(kind: Kind | None) -> Iterator[str]:
-    if kind and kind.readings:
-        for reading in kind.readings:
+    if kind and kind.read_subresources:
+        for reading in kind.read_subresources:
             who = f"whoever may `{reading.act}`" if reading.act else f"whoever may `{reading.verb}`"
             yield f"- `{reading.name}` is read by {who}"
         yield ""

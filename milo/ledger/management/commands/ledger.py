@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from milo.ledger import inspections, seals, verification
 from milo.ledger.export import NothingSealed, export
-from milo.ledger.shapes import Gone
+from milo.ledger.shapes import ColumnGone
 
 
 class Command(BaseCommand):
@@ -64,7 +64,7 @@ class Command(BaseCommand):
     def _seal(self, options: dict[str, Any]) -> None:
         try:
             rows = seals.seal()
-        except seals.HeldUp as error:
+        except seals.WritersBusy as error:
             raise CommandError(f"nothing was sealed: {error}") from error
         self.stdout.write(f"{rows} rows sealed")
 
@@ -84,7 +84,7 @@ class Command(BaseCommand):
     def _export(self, options: dict[str, Any]) -> None:
         try:
             rows = export(options["bundle"], options["organization"], options["since"], options["until"])
-        except (NothingSealed, Gone) as error:
+        except (NothingSealed, ColumnGone) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{rows} rows of {options['organization']} in {options['bundle']}")
 

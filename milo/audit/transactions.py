@@ -1,9 +1,8 @@
 """The transaction of a service, which tells the journals which rows it has changed.
 
-Inside `act()`, `save_as` (milo.audit.writes) writes a row with its history row; `touch` names a row whose manifest
-changes although its own columns do not.
-When the act ends, and before it commits, the journals are told of every such row once
-(`milo.kube.store.changes` is one: it numbers the revisions in commit order).
+Inside `transaction()`, `save_as` (milo.audit.writes) writes a row with its history row; `mark_changed` names a row
+whose manifest changes although its own columns do not. When the transaction ends, and before it commits, the journals
+are told of every such row once (`milo.kube.store.changes` is one: it numbers the revisions in commit order).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
+from django.db import transaction as database
 
 from milo.access import Actor
 
@@ -65,13 +65,13 @@ def journal(function: Journal) -> Journal:
 
 
 @contextmanager
-def act() -> Iterator[None]:
+def transaction() -> Iterator[None]:
     """One act, one transaction. An act inside an act joins it. Under `dry_run` all is rolled back at the end."""
     if _current.get() is not None:
         yield
         return
     done = _Act()
-    with transaction.atomic(durable=True):
+    with database.atomic(durable=True):
         token = _current.set(done)
         try:
             yield
@@ -81,7 +81,7 @@ def act() -> Iterator[None]:
             for tell in _journals:
                 tell(list(done.entries.values()))
         if _dry_run.get():
-            transaction.set_rollback(True)
+            database.set_rollback(True)
 
 
 def instants() -> Instants | None:
@@ -102,10 +102,10 @@ def dry_run() -> Iterator[None]:
 
 @contextmanager
 def writing(row: models.Model) -> Iterator[None]:
-    """`save_as` or `delete_as` writes `row` inside. Raises `Anonymous` outside `act()`."""
+    """`save_as` or `delete_as` writes `row` inside. Raises `Anonymous` outside `transaction()`."""
     current = _current.get()
     if current is None:
-        raise Anonymous("rows change inside milo.audit.act() only")
+        raise Anonymous("rows change inside milo.audit.transaction() only")
     before, current.written = current.written, row
     try:
         yield
@@ -120,10 +120,10 @@ def is_written(row: models.Model) -> bool:
 
 
 def note(row: models.Model, entry: Entry) -> None:
-    """Add to the present act what it did to `row`. Raises `Anonymous` outside `act()`."""
+    """Add to the present act what it did to `row`. Raises `Anonymous` outside `transaction()`."""
     current = _current.get()
     if current is None:
-        raise Anonymous("rows change inside milo.audit.act() only")
+        raise Anonymous("rows change inside milo.audit.transaction() only")
     known = current.entries.setdefault((type(row), row.pk), entry)
     if known is not entry:
         known.row, known.actor = row, entry.actor
@@ -131,6 +131,6 @@ def note(row: models.Model, entry: Entry) -> None:
             known.reason, known.message = entry.reason, entry.message
 
 
-def touch(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -> None:
+def mark_changed(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -> None:
     """Owe `row` a revision: what it shows has changed through another row."""
     note(row, Entry(row, actor, reason, why, created=False))
