@@ -27,7 +27,6 @@ _PAYEE = CompiledQuery(
         .locked()
     )
 )
-_PAYING = CompiledQuery(lambda: BillingAccountBinding.objects.paying().filter(project=Param("project")))
 # the one in force, and the one that has the name already
 _PRESENT = CompiledQuery(
     lambda: (
@@ -138,7 +137,7 @@ def _last_instant(project: Project) -> datetime | None:
 
 def end_with_project(project: Project, *, actor: Actor) -> None:
     """End the active binding of `project`, which is being archived in the same act; nobody takes over."""
-    active = _PAYING.first(project=project.pk)
+    active = BillingAccountBinding.objects.paying().filter(project=project).first()
     if active is None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)

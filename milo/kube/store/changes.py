@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
-from milo.compiled_queries import CompiledQuery, Insert
+from milo.compiled_queries import Insert
 from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
@@ -19,7 +19,6 @@ from milo.kube.store.manifests import render
 
 _REVISION = "_kube_revision"
 _INSERT = Insert(Change)
-_CURRENT = CompiledQuery(lambda: Counter.objects.values_list("value", flat=True))
 _floors: list[Callable[[], int]] = []
 
 
@@ -36,7 +35,10 @@ def _take(count: int) -> int:
 
 def current_version() -> int:
     """The number of the newest committed revision. Read it before the rows of a list."""
-    return _CURRENT.first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT value FROM kube_counter")
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 def oldest_version() -> int:
