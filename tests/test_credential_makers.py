@@ -1,17 +1,21 @@
 """One person alone: who made the credential of a program, or of a person, stands behind what is done by it."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.requests import reject, renew
 from milo.access import Actor
 from milo.audit.authors import working
-from milo.errors import Forbidden
+from milo.errors import Conflict, Forbidden
 from milo.identity.actors import actor_of
+from milo.identity.makers import behind
 from milo.identity.passwords import maker_of, request_link, set_by_link
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import admit, issue_token
@@ -162,3 +166,39 @@ def test_nobody_decides_by_a_link_that_went_to_an_address_of_theirs(account: Bil
     request = make.a_request(account)
     with refused(Forbidden, "user:editor, who asks for this or has changed the account, made the credential"):
         approve(request.pk, actor=session_of(person))
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and the clock is an hour slow from then on."""
+    true = timezone.now
+    return lambda: monkeypatch.setattr(timezone, "now", lambda: true() - timedelta(hours=1))
+
+
+def test_the_last_maker_of_a_password_is_that_whatever_the_clocks_say(root: Actor, slow: Callable[[], None]) -> None:
+    person = make.a_person("approver", email="approver@example.org")
+    assert maker_of(person) == "system:shell"
+    slow()
+    request_link(person, actor=root)
+    set_by_link(person, "correct horse battery")
+    assert maker_of(person) == "user:root"
+
+
+def test_whoever_gave_the_address_stands_behind_the_link_whatever_the_clocks_say(
+    root: Actor, slow: Callable[[], None]
+) -> None:
+    person = make.a_person("approver", email="approver@example.org")
+    with working(lambda: "user:editor"):
+        person.email = "editor@example.org"
+        person.save()
+    slow()
+    request_link(person, actor=root)
+    assert "user:editor" in behind([("user:approver", "user:root")])
+
+
+def test_a_link_that_was_used_meanwhile_sets_nothing(root: Actor) -> None:
+    person = make.a_person("approver", email="approver@example.org")
+    request_link(person, actor=root)
+    set_by_link(person, "correct horse battery")
+    with refused(Conflict, "used already"):
+        set_by_link(person, "another horse battery")

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 
 from milo.access import Actor
+from milo.errors import Refused
 from milo.identity import passwords
 
 
@@ -20,7 +21,11 @@ class PasswordPage(PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         assert self.user
-        passwords.set_by_link(self.user, form.cleaned_data["new_password1"])
+        try:
+            passwords.set_by_link(self.user, form.cleaned_data["new_password1"])
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+            return self.form_invalid(form)
         del self.request.session["_password_reset_token"]
         return HttpResponseRedirect(str(self.success_url))
 

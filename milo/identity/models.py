@@ -60,7 +60,8 @@ class PasswordLink(models.Model):
         fixed("password_link_fixed", "id user_id requested_by requested_at"),
         fixed("password_link_used_once", "used_at", once="OLD.used_at IS NOT NULL"),
     )
-    history = audit.history(organization="")
+    # who gave the person an address or a password before or after a link is told by one order
+    history = audit.history(organization="", time_line="user")
 
     class Meta:
         verbose_name = _("password link")

@@ -5,14 +5,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import Actor
-from milo.errors import Cause, Invalid
+from milo.errors import Cause, Conflict, Invalid
 from milo.identity.access import PASSWORD_LINKS
 from milo.identity.actors import PERSON, actor_of
 from milo.identity.letters import tell
@@ -54,7 +53,10 @@ def request_link(user: User, *, actor: Actor) -> tuple[str, str]:
     if not user.email:
         raise Invalid.because([Cause("email", _("is needed for the link by which the person sets a password"))])
     with audit.transaction():
-        audit.save_as(actor, PasswordLink(user=user, requested_by=actor.name), reason="PasswordLinkRequested")
+        User.objects.select_for_update().get(pk=user.pk)
+        link = PasswordLink(user=user, requested_by=actor.name)
+        link.requested_at = audit.ledger_time(link)
+        audit.save_as(actor, link, reason="PasswordLinkRequested")
     return urlsafe_base64_encode(force_bytes(user.pk)), TOKENS_OF_LINKS.make_token(user)
 
 
@@ -67,10 +69,16 @@ def send_link(user: User, address: str, *, sender: str) -> None:
 
 
 def set_by_link(user: User, password: str) -> None:
-    """Set the password of a person who came by their link, which is used up."""
+    """Set the password of a person who came by their link, which is used up.
+
+    Raises `Conflict` where it was used meanwhile.
+    """
     with audit.transaction():
-        link = PasswordLink.objects.select_for_update().get(pk=_open_link(user) or 0)
-        link.used_at = timezone.now()
+        User.objects.select_for_update().get(pk=user.pk)
+        link = PasswordLink.objects.filter(pk=_open_link(user) or 0).first()
+        if link is None:
+            raise Conflict(_("this link was used already: ask for another one"))
+        link.used_at = audit.ledger_time(link)
         audit.save_as(actor_of(user), link, reason="PasswordLinkUsed")
         user.set_password(password)
         audit.save_as(actor_of(user), user, reason="PasswordSet")
