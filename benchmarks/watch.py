@@ -12,8 +12,8 @@ from benchmarks.servers import Failed
 from benchmarks.stage import Stage
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
+from milo.kube.metadata import Metadata
 from milo.kube.store.changes import current_version
-from milo.kube.store.metadata import Metadata
 from milo.kube.store.revisions import in_thread
 
 WATCHED = "account-0"

@@ -13,8 +13,8 @@ from billing.services.bindings import PROJECT_FIELD, bind, relabel_binding
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
+from milo.kube.metadata import Metadata
 from milo.kube.store.changes import version_of
-from milo.kube.store.metadata import Metadata
 from projects.models import Organization, Project
 from tests import make
 from tests.ledger import (

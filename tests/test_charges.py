@@ -10,7 +10,7 @@ from billing.models import BillingAccount, Charge
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from projects.models import Organization
 from tests import make
 from tests.ledger import TOLD, causes_of, member, nothing_changes, refused, staff

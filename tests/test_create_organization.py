@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from milo.identity.actors import actor_of
+from milo.kube.metadata import Metadata
 from milo.kube.store.changes import version_of
-from milo.kube.store.metadata import Metadata
 from projects.models import Membership, Organization
 from projects.services.memberships import grant
 from projects.services.organizations import OrganizationSpec, create_organization, revise_organization

@@ -7,8 +7,8 @@ import pytest
 
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
+from milo.kube.metadata import Metadata
 from milo.kube.store.changes import version_of
-from milo.kube.store.metadata import Metadata
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, create_project, revise_project
 from tests import make

@@ -18,7 +18,7 @@ from billing.services.approvals import requests, reviews
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import Forbidden, Refused
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from tests import make
 from tests.ledger import refused
 from tests.make import approve

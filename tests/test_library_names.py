@@ -18,8 +18,8 @@ from django.conf import settings
 from milo.access import TABLE
 from milo.identity import access
 from milo.identity.actors import held_columns
+from milo.kube.illustrations import illustrations
 from milo.kube.kinds import Kind, all_kinds, namespace_kind
-from milo.kube.openapi.illustrations import illustrations
 
 APPLICATIONS = ("projects", "billing")
 MILO: Path = settings.BASE_DIR / "milo"

@@ -15,7 +15,7 @@ from billing.services.accounts import AccountSpec, revise, validate
 from billing.services.bindings import bind, relabel_binding
 from billing.services.projects import archive_project
 from milo.errors import Invalid
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from projects.models import Membership, Organization, Project
 from projects.services.memberships import grant
 from projects.services.organizations import OrganizationSpec, revise_organization

@@ -11,7 +11,7 @@ from billing.services.accounts import AccountSpec, open_account
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Forbidden, Invalid
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from projects.models import Organization
 from tests import make
 from tests.ledger import (

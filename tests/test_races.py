@@ -17,9 +17,9 @@ from billing.services.bindings import relabel_binding
 from billing.services.projects import archive_project
 from milo import audit
 from milo.errors import Invalid
+from milo.kube.metadata import Metadata
 from milo.kube.models import Change
 from milo.kube.store.changes import current_version
-from milo.kube.store.metadata import Metadata
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make

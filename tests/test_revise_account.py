@@ -12,8 +12,8 @@ from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, revise
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, Invalid, Unavailable
+from milo.kube.metadata import Metadata
 from milo.kube.store.changes import version_of
-from milo.kube.store.metadata import Metadata
 from tests import make, verifiers
 from tests.ledger import (
     assert_history_explains,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.celery import app
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from milo.ledger import anchors, keys, seals
 from milo.ledger.canonical import canonical, parse
 from milo.ledger.models import Seal

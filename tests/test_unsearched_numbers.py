@@ -18,7 +18,7 @@ from billing.services.suspensions import resolve, suspend
 from billing.services.usage.intake import report
 from milo import audit
 from milo.errors import Invalid
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from tests import make
 from tests.compliance.facts import TODAY
 from tests.ledger import nothing_changes

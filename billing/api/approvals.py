@@ -15,7 +15,7 @@ from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
-from milo.kube.openapi.schemas import ConditionSerializer, NothingSerializer
+from milo.kube.schemas import ConditionSerializer, NothingSerializer
 from milo.kube.store.manifests import condition, instant, precise_instant, without_empty
 from milo.kube.store.objects import refuse_other_spec
 

@@ -17,7 +17,7 @@ from milo.access import Actor
 from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
-from milo.kube.openapi.schemas import ConditionSerializer
+from milo.kube.schemas import ConditionSerializer
 from milo.kube.store.manifests import condition, instant, without_empty
 from milo.kube.store.objects import refuse_other_spec
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from milo.errors import Cause
-from milo.kube.openapi.illustrations import Illustrations, register
+from milo.kube.illustrations import Illustrations, register
 from projects.api.examples import PROJECT
 
 ACCOUNT: dict[str, Any] = {

@@ -16,7 +16,7 @@ from billing.services.approvals import closures
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, StringField
 from milo.kube.kinds import Action, ReadSubresource
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store.manifests import precise_instant, without_empty
 
 

@@ -12,7 +12,7 @@ from billing.compliance.preferences import MAX_TAX_REGISTRATIONS, CustomerKind, 
 from billing.compliance.tax_numbers import Scheme
 from billing.compliance.tax_registrations import LENGTH, Form, TaxRegistration
 from milo.kube.fields import StringField
-from milo.kube.openapi.schemas import TextField
+from milo.kube.schemas import TextField
 
 COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
 

@@ -17,7 +17,7 @@ from billing.services.projects import archive_project
 from milo.compiled_queries import CompiledQuery, Param
 from milo.kube.kinds import Action, Column, register
 from milo.kube.models import ResourceQuerySet
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store.manifests import condition, precise_instant
 from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer

@@ -20,7 +20,7 @@ from billing.payment_terms import (
     PaymentTerms,
 )
 from milo.kube.fields import BooleanField, ChoiceField, IntegerField, ReferenceSerializer, StringField, StringListField
-from milo.kube.openapi.schemas import ConditionSerializer, TextField
+from milo.kube.schemas import ConditionSerializer, TextField
 
 
 class EarlyPaymentDiscountSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube.fields import DayField, NamesField
 from milo.kube.kinds import ReadSubresource
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store.manifests import without_empty
 from projects.models import Organization, Project
 

@@ -12,9 +12,9 @@ from billing.access import USAGE_EVENTS
 from billing.api import usage_bodies
 from billing.services.usage.intake import Receipt, report
 from milo.errors import Conflict, Invalid
+from milo.kube import queries
 from milo.kube.discovery.endpoints import Endpoint, register
 from milo.kube.views import KubeView
-from milo.kube.wire import queries
 
 GROUP, VERSION = "usage.milo.io", "v1alpha1"
 

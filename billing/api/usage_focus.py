@@ -14,10 +14,10 @@ from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
 from billing.services.usage.exports import bill_of, page
 from billing.usage.focus import Bill, row
+from milo.kube import queries
 from milo.kube.discovery.endpoints import register_file
 from milo.kube.store.revisions import in_thread
 from milo.kube.views import KubeView
-from milo.kube.wire import queries
 from milo.kube.wire.negotiation import wants
 
 

@@ -18,9 +18,9 @@ from billing.verifiers import VerifierUnavailable, verify
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid, Refused, Unavailable
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
 from milo.kube.store import changes, managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import name_causes
 from projects.models import Organization
 
 log = structlog.get_logger(__name__)

@@ -13,9 +13,9 @@ from milo import audit
 from milo.access import Actor
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
 from milo.kube.store import managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import name_causes
 from projects.models import Project
 
 PROJECT_FIELD = "spec.projectRef.name"

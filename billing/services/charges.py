@@ -14,9 +14,9 @@ from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
 from milo.kube.store import managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import name_causes
 
 
 @dataclass(frozen=True, slots=True)

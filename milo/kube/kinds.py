@@ -9,8 +9,8 @@ from django.utils.functional import Promise, cached_property
 
 from milo.access import Actor
 from milo.compiled_queries import CompiledQuery, Param
+from milo.kube.metadata import Metadata
 from milo.kube.models import ResourceQuerySet
-from milo.kube.store.metadata import Metadata
 
 FieldColumn = str | Callable[[str], models.Q]
 """How a selectable field is found in SQL: the ORM path of its text, or a function that makes a condition of a value.

@@ -5,17 +5,17 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from milo.kube.collection_views import CollectionView, EveryNamespaceView
+from milo.kube.core import apiextensions
+from milo.kube.core.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.core.event_views import EventsView, EventView
 from milo.kube.core.namespaces import NamespacesView, NamespaceView
-from milo.kube.core.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
-from milo.kube.core.token_reviews import TokenReviewView
-from milo.kube.discovery import apiextensions
-from milo.kube.discovery.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.discovery.documents import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
 from milo.kube.discovery.endpoints import all_endpoints, all_files
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.object_views import ObjectView
 from milo.kube.openapi.views import DocsView, DocumentView, IndexView, SwaggerView
+from milo.kube.reviews.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
+from milo.kube.reviews.token_reviews import TokenReviewView
 from milo.kube.subresources import ActView, ReadingView, StatusView
 
 

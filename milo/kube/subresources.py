@@ -8,11 +8,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from milo import audit
-from milo.kube import reading_tables
+from milo.kube import queries, reading_tables
 from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.store import changes, objects
 from milo.kube.views import KubeView
-from milo.kube.wire import preconditions, queries
+from milo.kube.wire import preconditions
 from milo.kube.wire.negotiation import wants
 from milo.kube.wire.preconditions import IF_MATCH
 from milo.spreadsheets import CSV, respond_csv

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from milo.access import Actor
 from milo.kube.fields import BooleanField, ChoiceField, StringField
 from milo.kube.kinds import Action, ReadSubresource
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store.manifests import precise_instant, without_empty
 from projects.access import GRANT_ROLE, REVOKE_ROLE
 from projects.api import examples

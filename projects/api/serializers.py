@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from milo.kube.fields import ChoiceField, ReferenceSerializer, StringField, StringListField
-from milo.kube.openapi.schemas import ConditionSerializer
+from milo.kube.schemas import ConditionSerializer
 from projects.models import Organization, Project
 
 

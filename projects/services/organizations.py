@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import CLUSTER_SCOPED_EVENTS, name_causes
 from milo.kube.store import changes, managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import CLUSTER_SCOPED_EVENTS, name_causes
 from projects.access import ORGANIZATIONS
 from projects.models import Organization
 

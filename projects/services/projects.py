@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from milo import audit, email_addresses
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
 from milo.kube.store import changes, managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import name_causes
 from projects.access import PROJECTS
 from projects.models import Organization, Project
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make

@@ -8,7 +8,7 @@ from django.test import Client
 from billing.services.accounts import AccountSpec, revise
 from billing.services.holds import set_hold
 from billing.services.suspensions import suspend
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, revise_project
 from tests import make

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.services.accounts import AccountSpec, revise
-from milo.kube.store.metadata import Metadata
+from milo.kube.metadata import Metadata
 from tests import make
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World

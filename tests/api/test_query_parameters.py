@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
+from milo.kube import queries
 from milo.kube.fields import CountField, DayField, InstantField, NamesField
 from milo.kube.kinds import Action, Kind, ReadSubresource, all_kinds
-from milo.kube.wire import queries
 from projects.models import Organization
 from tests import make
 from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes

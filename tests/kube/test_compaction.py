@@ -9,9 +9,9 @@ from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo import append_only
 from milo.celery import app
+from milo.kube.metadata import Metadata
 from milo.kube.models import Change
 from milo.kube.store import changes
-from milo.kube.store.metadata import Metadata
 from milo.kube.tasks import compact_change_log
 from milo.ledger import seals
 from tests import make

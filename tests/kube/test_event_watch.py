@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from milo.kube.core import events
+from milo.kube.core.event_watch import EventWatch
 from milo.kube.core.events import EventShape, Readable
 from milo.kube.kinds import all_kinds
 from milo.kube.store import changes
-from milo.kube.watch.event_watch import EventWatch
 from projects.models import Organization
 from tests import make
 from tests.kube.watching import Client, run, watching

@@ -8,8 +8,8 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Refused
 from milo.kube.kinds import Kind
+from milo.kube.metadata import Metadata
 from milo.kube.store.manifests import render
-from milo.kube.store.metadata import Metadata
 from milo.kube.store.selectors import Selection, parse
 from tests import make
 

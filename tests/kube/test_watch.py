@@ -9,9 +9,9 @@ from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.errors import Forbidden
+from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
 from milo.kube.store import changes, revisions
-from milo.kube.store.metadata import Metadata
 from milo.kube.store.revisions import Revision
 from milo.kube.watch import broadcaster, streams
 from milo.ledger import seals

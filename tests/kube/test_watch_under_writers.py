@@ -12,9 +12,9 @@ from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.kube.kinds import Kind
+from milo.kube.metadata import Metadata
 from milo.kube.models import Change
 from milo.kube.store import changes
-from milo.kube.store.metadata import Metadata
 from projects.models import Project
 from tests import make
 from tests.kube.watching import a_watch, run, watching

@@ -22,9 +22,9 @@ from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotF
 from milo.identity.actors import is_deactivated
 from milo.identity.makers import behind
 from milo.identity.service_users import is_service
+from milo.kube.metadata import Metadata
+from milo.kube.names import generated_name, name_causes
 from milo.kube.store import managers
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import generated_name, name_causes
 
 log = structlog.get_logger(__name__)
 EXPIRY = Actor.system("approval-expiry")

@@ -1,5 +1,5 @@
-"""What Kubernetes itself serves and its clients rely on: namespaces, events, and reviews of who may do what.
+"""What Kubernetes itself serves and its clients rely on: namespaces, events, custom resource definitions.
 
-`namespaces` shows each organization as one, `event_views` every change that has a reason, `reviews` and `token_reviews`
-answer `kubectl auth`.
+`namespaces` shows each organization as one, `event_views` every change that has a reason, `event_watch` as it happens;
+`apiextensions` has no definitions.
 """

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from milo.kube.openapi.illustrations import text
-from milo.kube.openapi.schemas import ObjectMetaSerializer, TextField
+from milo.kube.illustrations import text
+from milo.kube.schemas import ObjectMetaSerializer, TextField
 
 
 class NamespaceStatusSerializer(serializers.Serializer[Any]):

@@ -10,14 +10,14 @@ from rest_framework.request import Request
 from milo.errors import NotFound
 from milo.kube import tables
 from milo.kube.core import events
+from milo.kube.core.event_watch import EventWatch
 from milo.kube.core.events import EventShape, Readable, event_manifest
 from milo.kube.models import Change
+from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.store import changes, list_options, lists
-from milo.kube.store.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.store.selectors import Selection
 from milo.kube.views import KubeView
 from milo.kube.watch import watching
-from milo.kube.watch.event_watch import EventWatch
 from milo.kube.wire.status import Expired
 
 

@@ -15,8 +15,8 @@ from milo.kube.core.event_types import type_of, warnings
 from milo.kube.core.namespaces import NamespaceShape
 from milo.kube.kinds import Column, all_kinds, kind_named, namespace_kind
 from milo.kube.models import Change
+from milo.kube.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.store.manifests import instant, precise_instant, without_empty
-from milo.kube.store.names import CLUSTER_SCOPED_EVENTS
 from milo.kube.store.revisions import Revision
 from milo.kube.store.selectors import FieldEquals, Requirement, Selection, parse
 

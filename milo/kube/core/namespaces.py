@@ -14,11 +14,11 @@ from milo.errors import Cause, Invalid, NotFound
 from milo.kube.collection_views import CollectionView
 from milo.kube.core.core_schemas import NamespaceStatusSerializer
 from milo.kube.kinds import Column, Kind, ObjectInput, namespace_kind
+from milo.kube.metadata import Metadata
 from milo.kube.object_views import ObjectView
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store import list_options, lists, objects, selectors
 from milo.kube.store.manifests import without_empty
-from milo.kube.store.metadata import Metadata
 from milo.kube.tables import shape_list
 from milo.kube.watch import watching
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from milo import __version__
 from milo.errors import NotFound
-from milo.kube.discovery import apiextensions
+from milo.kube.core import apiextensions
 from milo.kube.discovery.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.views import KubeView

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from milo.access import TABLE
+from milo.kube.core.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.core.core_schemas import EventSerializer
 from milo.kube.core.event_views import EventsView, EventView
 from milo.kube.core.events import EventShape, told
 from milo.kube.core.namespaces import NamespaceShape, NamespacesView, NamespaceView
-from milo.kube.core.reviews import ReviewView
 from milo.kube.discovery import documents
-from milo.kube.discovery.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.discovery.discovery_schemas import (
     APIGroupListSerializer,
     APIGroupSerializer,
@@ -19,11 +18,12 @@ from milo.kube.discovery.discovery_schemas import (
     VersionInfoSerializer,
 )
 from milo.kube.discovery.documents import CoreVersionsView, GroupsView, GroupView, ResourcesView, VersionView
+from milo.kube.illustrations import illustrations
 from milo.kube.kinds import all_kinds, namespace_kind
 from milo.kube.openapi import kind_operations, manifests, parameters
-from milo.kube.openapi.illustrations import illustrations
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE
+from milo.kube.reviews.reviews import ReviewView
 
 WORD = {"type": "string", "pattern": "^[a-z0-9.-]+$"}
 NAMESPACE, EVENT = NamespaceShape(), EventShape()

@@ -6,7 +6,7 @@ from milo.kube.object_views import ObjectView
 from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
-from milo.kube.openapi.schemas import NothingSerializer, PatchSerializer
+from milo.kube.schemas import NothingSerializer, PatchSerializer
 from milo.kube.subresources import ActView, ReadingView, StatusView
 
 MERGE_PATCH = "application/merge-patch+json"

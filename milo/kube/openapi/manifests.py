@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from milo.kube.kinds import Action, Kind
-from milo.kube.openapi.schemas import ListMetaSerializer, ObjectMetaSerializer, TextField
+from milo.kube.schemas import ListMetaSerializer, ObjectMetaSerializer, TextField
 
 Serializer = type[serializers.Serializer[Any]]
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from milo.kube.kinds import Kind
-from milo.kube.openapi.schemas import NAME
+from milo.kube.schemas import NAME
 from milo.kube.wire.parameters import INCLUDES, VALIDATIONS
 
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}

@@ -4,8 +4,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
-from milo.kube.openapi.illustrations import illustrations
-from milo.kube.openapi.schemas import StatusSerializer
+from milo.kube.illustrations import illustrations
+from milo.kube.schemas import StatusSerializer
 from milo.kube.wire.status import failure
 
 _REFUSALS: dict[int, tuple[str, str, str]] = {

@@ -11,7 +11,7 @@ from rest_framework.permissions import AllowAny
 from milo.kube.openapi import core_operations, kind_operations  # noqa: F401  they register their operations
 from milo.kube.openapi.operations import JSON, Operation, operation
 from milo.kube.openapi.refusals import ALWAYS, refusal
-from milo.kube.openapi.schemas import NothingSerializer, PatchSerializer
+from milo.kube.schemas import NothingSerializer, PatchSerializer
 
 
 class KubeSchema(AutoSchema):

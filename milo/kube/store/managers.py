@@ -20,11 +20,11 @@ from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
 from milo.kube.kinds import kind_of
+from milo.kube.metadata import Metadata
 from milo.kube.models import Change, Resource
 from milo.kube.store import changes
 from milo.kube.store.field_sets import Manifest, Path, decode, differing, encode, keyed, leaves
 from milo.kube.store.manifests import instant, without_empty
-from milo.kube.store.metadata import Metadata
 
 APPLY, UPDATE = "Apply", "Update"
 BEFORE_FIRST_APPLY, ANCIENT_CHANGES = "before-first-apply", "ancient-changes"

@@ -11,11 +11,11 @@ from rest_framework import serializers
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Conflict, Invalid, Refused
 from milo.kube.kinds import Kind, ObjectInput
-from milo.kube.openapi.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
+from milo.kube.metadata import Metadata
+from milo.kube.names import generated_name, name_causes
+from milo.kube.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
 from milo.kube.store.field_sets import differing, leaves
 from milo.kube.store.manifests import without_empty
-from milo.kube.store.metadata import Metadata
-from milo.kube.store.names import generated_name, name_causes
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 # the types of these are checked where they are read

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from milo.card_numbers import excerpt
 from milo.errors import Refused
 from milo.kube.kinds import FieldColumn, Kind
-from milo.kube.store.names import is_label_value, is_qualified_name
+from milo.kube.names import is_label_value, is_qualified_name
 
 LENGTH_LIMIT = 4096
 REQUIREMENTS_LIMIT = 50

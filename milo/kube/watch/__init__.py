@@ -1,5 +1,5 @@
 """The live end of the change log, for clients that watch.
 
-`streams` is the watch of one kind, `event_watch` that of events, `watching` their answer to a request; one
-`broadcaster` an event loop reads the log for all of them.
+`streams` is the watch of one kind, `watching` its answer to a request; one `broadcaster` an event loop reads the log
+for all of them.
 """

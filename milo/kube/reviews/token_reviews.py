@@ -9,9 +9,9 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from milo.identity.access import TOKEN_REVIEWS
 from milo.identity.authentication import admit
-from milo.kube.core.review_schemas import TokenReviewSpecSerializer, TokenReviewStatusSerializer
-from milo.kube.core.reviews import ReviewView, user_info
-from milo.kube.openapi import illustrations
+from milo.kube import illustrations
+from milo.kube.reviews.review_schemas import TokenReviewSpecSerializer, TokenReviewStatusSerializer
+from milo.kube.reviews.reviews import ReviewView, user_info
 
 
 class TokenReviewView(ReviewView):

@@ -10,23 +10,23 @@ from rest_framework.request import Request
 
 from milo.access import TABLE, Actor
 from milo.errors import Invalid, Refused
+from milo.kube import illustrations
+from milo.kube.core.apiextensions import DefinitionShape
 from milo.kube.core.events import EventShape
 from milo.kube.core.namespaces import NamespaceShape
-from milo.kube.core.review_schemas import (
+from milo.kube.discovery.documents import REVIEWS
+from milo.kube.discovery.endpoints import Endpoint, all_endpoints
+from milo.kube.kinds import Kind, all_kinds, namespace_kind
+from milo.kube.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
+from milo.kube.reviews.review_schemas import (
     SelfSubjectAccessReviewSpecSerializer,
     SelfSubjectAccessReviewStatusSerializer,
     SelfSubjectReviewStatusSerializer,
     SelfSubjectRulesReviewSpecSerializer,
     SelfSubjectRulesReviewStatusSerializer,
 )
-from milo.kube.discovery.apiextensions import DefinitionShape
-from milo.kube.discovery.documents import REVIEWS
-from milo.kube.discovery.endpoints import Endpoint, all_endpoints
-from milo.kube.kinds import Kind, all_kinds, namespace_kind
-from milo.kube.openapi import illustrations
-from milo.kube.openapi.schemas import NothingSerializer
+from milo.kube.schemas import NothingSerializer
 from milo.kube.store import objects
-from milo.kube.store.names import CLUSTER_SCOPED_EVENTS, DNS_LABEL
 from milo.kube.views import KubeView
 
 # both are read by whoever may read their organization

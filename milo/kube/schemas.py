@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from milo.kube.fields import BooleanField, IntegerField
-from milo.kube.store.names import DNS_LABEL, PART
+from milo.kube.names import DNS_LABEL, PART
 
 NAME = {"type": "string", "pattern": f"^{DNS_LABEL.pattern}$", "maxLength": 63}
 

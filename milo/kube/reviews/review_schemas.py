@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from milo.kube.fields import StringField
-from milo.kube.openapi.illustrations import text
+from milo.kube.illustrations import text
 
 
 class StringsField(serializers.ListField):

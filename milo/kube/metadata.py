@@ -6,7 +6,7 @@ from typing import Any
 
 from milo.errors import Cause
 from milo.kube.models import Resource
-from milo.kube.store.names import finalizer_causes, metadata_causes, owner_reference_causes
+from milo.kube.names import finalizer_causes, metadata_causes, owner_reference_causes
 
 
 @dataclass(frozen=True, slots=True)
