@@ -33,6 +33,7 @@ class CompiledQuery(Generic[T]):
     """A queryset that is built by `build` and compiled at the first `fetch`; `build` must read no clock.
 
     No rows are kept: every `fetch` is a query. Prefetches are run by Django, uncompiled.
+    What this relies on: docs/architecture.md, "What we rely on inside Django".
     """
 
     def __init__(self, build: Callable[[], "QuerySet[Any, T]"]) -> None:

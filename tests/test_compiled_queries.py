@@ -102,8 +102,9 @@ def binding() -> BillingAccountBinding:
 def test_this_was_checked_with_the_version_of_django_that_is_installed() -> None:
     assert django.VERSION[:2] == CHECKED_WITH, (
         f"Django {django.get_version()} is installed, and milo/compiled_queries.py was checked with "
-        f"{CHECKED_WITH[0]}.{CHECKED_WITH[1]}. Read docs/architecture.md, run this file on both engines, measure "
-        "whether it still pays, and then change CHECKED_WITH."
+        f"{CHECKED_WITH[0]}.{CHECKED_WITH[1]}. Go through the section "
+        '"What we rely on inside Django" of docs/architecture.md, run this file on both engines, '
+        "and then change CHECKED_WITH."
     )
 
 
