@@ -92,6 +92,13 @@ def test_a_service_user_decides_nothing(robot: User, account: BillingAccount) ->
         reject(request.pk, comment="no", actor=actor)
 
 
+@pytest.mark.parametrize("name", ["\u0430pprover", "APPROVER", "\uff41pprover", "appr0ver", "approver\u0301\u034f"])
+def test_a_service_user_looks_like_nobody_there_is(name: str) -> None:
+    make.a_person("approver")
+    with refused(Invalid):
+        create_service_user(name, actor=ADMIN)
+
+
 def test_a_person_does_not_become_a_service_user_nor_a_service_user_a_person(robot: User) -> None:
     person = make.a_person("somebody")
     with refused(AlreadyExists):

@@ -12,6 +12,7 @@ from milo.errors import Forbidden, Invalid, NotFound
 from milo.identity.actors import actor_of
 from milo.identity.identities import link, person_of, unlink
 from milo.identity.models import Identity
+from projects.models import Membership
 from tests import make
 from tests.ledger import nothing_changes
 from tests.threads import at_once
@@ -80,6 +81,23 @@ def test_a_platform_admin_links_nobody_to_more_rights_than_they_have(person: dic
         with pytest.raises(Forbidden, match="mighty has more rights"):
             unlink(identity.pk, why=WHY, actor=admin)
     link(make.a_person(), ISSUER, "1234", why=WHY, actor=admin)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", Membership.Role.values)
+def test_a_platform_admin_links_nobody_to_a_role_in_an_organization_that_they_lack(role: str) -> None:
+    organization = make.an_organization()
+    member = make.a_person("member", roles={organization: role})
+    admin = make.an_actor(groups=("platform-admin",), roles={make.an_organization(): role})
+    identity = link(member, ISSUER, "1", why=WHY, actor=make.PLATFORM)
+    with nothing_changes():
+        with pytest.raises(Forbidden, match="member has more rights"):
+            link(member, ISSUER, "1234", why=WHY, actor=admin)
+        with pytest.raises(Forbidden, match="member has more rights"):
+            unlink(identity.pk, why=WHY, actor=admin)
+    same = make.an_actor(groups=("platform-admin",), roles={organization: role})
+    assert link(member, ISSUER, "1234", why=WHY, actor=same).user == member
+    assert link(member, ISSUER, "12345", why=WHY, actor=make.an_actor(is_superuser=True)).user == member
 
 
 @pytest.mark.django_db

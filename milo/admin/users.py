@@ -27,6 +27,7 @@ from milo.admin.panels import lines
 from milo.admin.password_links import ask_for_password
 from milo.errors import Refused
 from milo.identity.models import ServiceUser
+from milo.identity.usernames import fault_of_new
 
 admin.site.unregister(User)
 # the roles are those of the access table, made by migrate
@@ -74,6 +75,13 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
         widgets = {"username": UnfoldAdminTextInputWidget}
 
     clean_email = _UserForm.clean_email
+
+    def clean_username(self) -> str:
+        """Refuse a name by which the person would be taken for another one."""
+        username: str = self.cleaned_data["username"]
+        if why := fault_of_new(username):
+            raise ValidationError(why)
+        return username
 
     def save(self, commit: bool = True) -> User:
         self.instance.set_unusable_password()

@@ -31,6 +31,14 @@ def actor_of(user: User) -> Actor:
     return actor_with(user, User.objects.filter(pk=user.pk).values_list(*held_columns()))
 
 
+def roles_beyond(one: Actor, other: Actor) -> frozenset[str]:
+    """Return the roles, across the platform and in organizations, that `one` holds and `other` lacks."""
+    more = set(one.roles - other.roles)
+    for organization, roles in one.organizations.items():
+        more |= roles - other.organizations.get(organization, frozenset())
+    return frozenset(more)
+
+
 def is_deactivated(name: str) -> bool:
     """Whether the actor of that name is a person who may not log in any more; who is unknown here is not."""
     return User.objects.filter(username=name.removeprefix(PERSON), is_active=False).exists()

@@ -1,8 +1,9 @@
 """Who a subject of an OpenID Connect provider is here: known, seen for the first time, linked, unlinked."""
 
+from dataclasses import replace
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -11,8 +12,9 @@ from milo.access import Actor
 from milo.errors import Cause, Forbidden, Invalid, NotFound, Refused
 from milo.identity import names, sessions
 from milo.identity.access import IDENTITIES
-from milo.identity.actors import actor_of
+from milo.identity.actors import actor_of, roles_beyond
 from milo.identity.models import Identity
+from milo.identity.usernames import lock_names, taken_name
 
 PROVIDER = Actor.system("oidc")
 LONGEST = 255
@@ -46,7 +48,7 @@ def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Id
     if causes:
         raise Invalid.because(causes)
     with audit.transaction():
-        _lock_names()
+        lock_names()
         if known := _known(issuer, subject):
             if known.user_id == user.pk:
                 return known
@@ -83,13 +85,6 @@ def linker_of(identity: Identity) -> str:
     return "" if author == PROVIDER.name else author
 
 
-def taken_name(name: str) -> str | None:
-    """Return the name of the user whom a normalized name belongs to or looks like; None where there is none."""
-    mine = names.looks(name)
-    others = User.objects.values_list("username", flat=True).iterator()
-    return next((other for other in others if mine & names.looks(other)), None)
-
-
 def _known(issuer: str, subject: str) -> Identity | None:
     return Identity.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
 
@@ -99,7 +94,7 @@ def _first_seen(issuer: str, subject: str, claimed: str) -> Identity:
     if why := names.fault(name):
         raise AuthenticationFailed(_("the name that the token claims %(why)s") % {"why": why})
     with audit.transaction():
-        _lock_names()
+        lock_names()
         if known := _known(issuer, subject):
             return known
         if taken_name(name):
@@ -114,17 +109,12 @@ def _first_seen(issuer: str, subject: str, claimed: str) -> Identity:
         return audit.save_as(PROVIDER, Identity(user=user, issuer=issuer, subject=subject), reason="IdentityFirstSeen")
 
 
-def _lock_names() -> None:
-    """Have new people come one by one: each name is compared with all others."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(x'6e616d65'::int, 0)")
-
-
 def _refuse_more_rights(user: User, actor: Actor) -> None:
     """Who could link a subject to anybody could act as anybody."""
     if actor.is_system:
         return
-    acting = User.objects.filter(username=actor.name.removeprefix("user:"), is_superuser=True)
-    if (user.is_superuser and not acting.exists()) or not actor_of(user).roles <= actor.roles:
+    mighty = User.objects.filter(username=actor.name.removeprefix("user:"), is_superuser=True).exists()
+    theirs = actor_of(user)
+    more = roles_beyond(theirs, replace(actor, organizations=theirs.organizations) if mighty else actor)
+    if more or (user.is_superuser and not mighty):
         raise Forbidden(_("%(user)s has more rights than you have") % {"user": user.get_username()})

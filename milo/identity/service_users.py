@@ -13,6 +13,7 @@ from milo.errors import AlreadyExists, Cause, Invalid
 from milo.identity.access import TOKENS
 from milo.identity.actors import PERSON
 from milo.identity.models import ServiceUser
+from milo.identity.usernames import fault_of_new, lock_names
 
 
 def is_service(actor: Actor) -> bool:
@@ -30,7 +31,8 @@ def programs_of(names: Iterable[str]) -> frozenset[str]:
 def create_service_user(username: str, *, description: str = "", actor: Actor) -> ServiceUser:
     """Create a user that is a program: without a password, without the staff site, without a role yet.
 
-    Raises `Forbidden`, `Invalid` for a name that is none, and `AlreadyExists`: no person becomes a program.
+    Raises `Forbidden`, `Invalid` for a name that is none or looks like another one, and `AlreadyExists`: no person
+    becomes a program.
     """
     actor.require("create", TOKENS, None)
     user = User(username=username, password=make_password(None))
@@ -41,6 +43,9 @@ def create_service_user(username: str, *, description: str = "", actor: Actor) -
     with audit.transaction():
         if User.objects.filter(username=username).exists():
             raise AlreadyExists(_("user %(name)s already exists") % {"name": username})
+        lock_names()
+        if why := fault_of_new(username):
+            raise Invalid.because([Cause("username", why)])
         audit.save_as(actor, user, reason="ServiceUserCreated", why=description)
         service_user = ServiceUser(user=user, description=description)
         return audit.save_as(actor, service_user, reason="ServiceUserCreated", why=description)

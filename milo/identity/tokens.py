@@ -15,7 +15,7 @@ from milo.access import TABLE, Actor
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Forbidden, Invalid, NotFound
 from milo.identity.access import TOKENS
-from milo.identity.actors import PERSON, actor_of, actor_with, held_columns
+from milo.identity.actors import PERSON, actor_of, actor_with, held_columns, roles_beyond
 from milo.identity.letters import tell_of_token
 from milo.identity.models import ServiceToken, ServiceUser, digest, new_secret
 
@@ -68,10 +68,7 @@ def _require_own_or_service(user: User, actor: Actor) -> None:
         raise Forbidden(message % {"user": user.get_username()})
     if actor.is_system:
         return
-    more = own.roles - actor.roles
-    for organization, roles in own.organizations.items():
-        more |= roles - actor.organizations.get(organization, frozenset())
-    if more:
+    if more := roles_beyond(own, actor):
         message = _("%(user)s has roles that you lack: %(roles)s")
         raise Forbidden(message % {"user": user.get_username(), "roles": ", ".join(sorted(more))})
 

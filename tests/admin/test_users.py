@@ -175,3 +175,12 @@ def test_what_is_done_to_people_names_the_credential_and_its_maker(root: Client)
         row: Any = audit.histories()[model].model_of(model)._base_manager.latest("history_id")
         assert row.history_user_id == "user:invited"
         assert (row.history_credential, row.history_credential_maker) == ("session", "system:root")
+
+
+@pytest.mark.parametrize("name", ["\u0430pprover", "APPROVER", "\uff41pprover", "appr0ver"])
+def test_a_new_person_looks_like_nobody_there_is(root: Client, name: str) -> None:
+    make.a_person("approver")
+    page = root.post(list_of(User, "add"), {"username": name, "email": "other@example.org"})
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors["username"]
+    assert User.objects.count() == 2
