@@ -10,8 +10,8 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from tests import database
-from tests.live import certificates, live
+from tests.support import database
+from tests.support.live import certificates, live
 
 __all__ = ["certificates", "live"]
 

@@ -24,13 +24,13 @@ from milo.ledger.privileges import forbidden_privileges, strangers
 from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
 from milo.ledger.verification import verify
-from tests import make
 from tests.attacks.machinery import SQLITE, execute
-from tests.clock import clock
-from tests.database import as_owner
-from tests.ledger import nothing_changes
-from tests.threads import at_once
-from tests.usage import an_event, taken
+from tests.support import make
+from tests.support.clock import clock
+from tests.support.database import as_owner
+from tests.support.ledger import nothing_changes
+from tests.support.threads import at_once
+from tests.support.usage import an_event, taken
 
 __all__ = ["clock"]
 

@@ -19,8 +19,8 @@ from milo.compiled_queries import CompiledQuery, Insert, Param
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.models import Change
 from projects.models import Project
-from tests import make
-from tests.threads import at_once
+from tests.support import make
+from tests.support.threads import at_once
 
 CHECKED_WITH = (5, 2)
 Build = Callable[[Any], Any]

@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from milo import continue_tokens
-from tests.ledger import refused
+from tests.support.ledger import refused
 
 PLACE = [17, False, "acme-corp", "production"]
 

@@ -12,12 +12,12 @@ from billing.tasks import deliver_notices
 from milo import email_addresses
 from milo.errors import Invalid, Refused
 from projects.services.projects import ProjectSpec, create_project
-from tests import make
+from tests.acts.test_notices import Mailbox, mailbox
 from tests.admin.browser import staff as logged_in
 from tests.admin.browser import superuser
-from tests.ledger import nothing_changes, refused
-from tests.tamper import guards_off
-from tests.test_notices import Mailbox, mailbox
+from tests.support import make
+from tests.support.ledger import nothing_changes, refused
+from tests.support.tamper import guards_off
 
 __all__ = ["mailbox"]
 

@@ -17,8 +17,8 @@ from billing.services.notices.owing import language_of
 from billing.services.suspensions import preview, suspend
 from milo.dev import messages
 from milo.kube.models import Change
-from tests import make
 from tests.admin.browser import page_of, staff
+from tests.support import make
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 NOTICES = "billing/templates/billing/notices/"

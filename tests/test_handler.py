@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 
 from milo.kube.watch import broadcaster
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
 

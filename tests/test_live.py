@@ -5,8 +5,8 @@ import subprocess
 import httpx
 import pytest
 
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 
 def test_the_server_and_the_test_see_one_database(live: Live) -> None:

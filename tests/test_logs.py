@@ -20,8 +20,8 @@ from milo.celery import app
 from milo.handler import OneHopHandler
 from milo.kube.views import KubeView
 from milo.logs import without_card_numbers
-from tests import make
 from tests.api.client import Api
+from tests.support import make
 
 TOKEN, HASH = "milo_dGhpcyBpcyBub3QgYSB0b2tlbg", "pbkdf2_sha256$1000000$c2FsdA$aGFzaA"
 ACCOUNT = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts/us"

@@ -7,7 +7,7 @@ from django.test import Client
 from billing.models import BillingAccount
 from billing.tasks import inspect_ledger
 from milo.ledger.models import Inspection
-from tests import make, tamper
+from tests.support import make, tamper
 
 pytestmark = pytest.mark.django_db
 

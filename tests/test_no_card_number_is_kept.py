@@ -12,9 +12,9 @@ from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.services.accounts import AccountSpec, open_account
 from milo.errors import Invalid
-from tests import make
 from tests.compliance.test_card_number_fuzz import a_card_number, among_words, an_iban, written
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 ROUNDS = 10_000
 

@@ -22,8 +22,8 @@ from billing.models import BillingAccount
 from billing.tasks import archive_accounts
 from milo.ledger import seals
 from milo.ledger.models import Seal
-from tests import make, tamper
-from tests.retention import a_closed_account, noon, part
+from tests.support import make, tamper
+from tests.support.retention import a_closed_account, noon, part
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 STORAGE = "storages.backends.s3.S3Storage"

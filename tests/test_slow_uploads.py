@@ -11,8 +11,8 @@ import pytest
 from django.conf import settings
 
 from milo.kube.wire import body_limit
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 PATH = "/apis/resources.milo.io/v1alpha1/projects"
 

@@ -6,9 +6,9 @@ from django.db import IntegrityError, connection
 from billing.models import BillingAccount
 from milo import append_only
 from projects.models import Organization
-from tests import make
-from tests.database import as_owner
-from tests.threads import at_once
+from tests.support import make
+from tests.support.database import as_owner
+from tests.support.threads import at_once
 
 
 @pytest.mark.django_db(transaction=True)

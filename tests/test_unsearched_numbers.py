@@ -19,10 +19,10 @@ from billing.services.usage.intake import report
 from milo import audit
 from milo.errors import Invalid
 from milo.kube.metadata import Metadata
-from tests import make
 from tests.compliance.facts import TODAY
-from tests.ledger import nothing_changes
-from tests.usage import REPORTER, an_event, taken
+from tests.support import make
+from tests.support.ledger import nothing_changes
+from tests.support.usage import REPORTER, an_event, taken
 
 pytestmark = pytest.mark.django_db
 CARD = "4111111111111111"

@@ -12,7 +12,7 @@ from django.urls import reverse
 from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.read_only import ReadOnlyAdmin
-from tests import make
+from tests.support import make
 
 _handler = ClientHandler(enforce_csrf_checks=False)
 STAFF_ROLES = ("finance-operator", "finance-approver", "auditor")

@@ -21,8 +21,8 @@ from billing.services.holds import set_hold
 from milo.identity.identities import link
 from milo.identity.models import Identity, LogIn, ServiceToken
 from projects.models import Membership, Organization, Project
-from tests import make
 from tests.admin.browser import staff
+from tests.support import make
 
 
 @dataclass(frozen=True, slots=True)

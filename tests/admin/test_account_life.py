@@ -9,11 +9,11 @@ from billing.models import Announcement, Charge, Hold, Notice, Suspension
 from billing.services.charges import settle_charge
 from billing.services.suspensions import resolve, suspend
 from milo.kube.models import Change
-from tests import make
 from tests.admin.browser import list_of, page_of
 from tests.admin.conftest import Life, World
 from tests.admin.test_links import cells
-from tests.ledger import staff
+from tests.support import make
+from tests.support.ledger import staff
 
 
 def titles(client: Client, world: World) -> list[str]:

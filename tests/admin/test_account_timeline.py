@@ -8,10 +8,10 @@ from django.test import Client
 from billing.admin import timeline
 from billing.services.approvals.requests import withdraw
 from billing.tasks import deliver_notices
-from tests import make
 from tests.admin.browser import page_of
 from tests.admin.conftest import Life, World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 
 def texts(client: Client, address: str) -> list[list[str]]:

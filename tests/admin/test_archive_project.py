@@ -5,7 +5,7 @@ from django.test import Client
 from billing.models import BillingAccountBinding
 from tests.admin.browser import buttons, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support.ledger import authors, nothing_changes
 
 
 def test_the_page_says_which_binding_ends_and_changes_nothing(world: World, operator: Client) -> None:

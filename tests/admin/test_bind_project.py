@@ -4,10 +4,10 @@ import pytest
 from django.test import Client
 
 from billing.models import BillingAccount, BillingAccountBinding
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 
 def payer(world: World) -> str:

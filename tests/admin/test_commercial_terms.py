@@ -11,11 +11,11 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import ApprovalRequest, BillingAccount
 from billing.payment_terms import PaymentTerms
 from billing.services.compliance import drift
-from tests import make
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
-from tests.clock import clock
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.clock import clock
+from tests.support.ledger import nothing_changes
 
 __all__ = ["clock"]
 DRIFT = list_of(BillingAccount, "drift")

@@ -8,12 +8,12 @@ from django.test import Client
 
 from milo import audit
 from milo.kube.kinds import kind_of
-from tests import make
 from tests.admin.browser import browser, errors, filled_in, page_of
 from tests.admin.conftest import World
 from tests.admin.test_conflicts import CASES, OTHER
-from tests.interleaving import then
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.interleaving import then
+from tests.support.ledger import nothing_changes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

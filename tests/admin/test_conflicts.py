@@ -22,10 +22,10 @@ from milo.kube.models import Change
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, revise_project
-from tests import make
 from tests.admin.browser import browser, errors, filled_in, page_of
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 OTHER = Actor.system("somebody-else")
 OWNER, LEAVER = "user:root", "user:leaver"

@@ -6,10 +6,10 @@ from django.test import Client
 from milo.identity.actors import actor_of
 from projects.models import Organization
 from projects.services.organizations import OrganizationSpec, revise_organization
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 CREATE = "/admin/projects/organization/create/"
 

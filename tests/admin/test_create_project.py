@@ -6,10 +6,10 @@ from django.test import Client
 from milo.kube.metadata import Metadata
 from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 CREATE = "/admin/projects/project/create-project/"
 

@@ -12,10 +12,10 @@ from billing.payment_terms import LatePaymentPenalty
 from billing.services.approvals import requests
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
-from tests import make
 from tests.admin.browser import browser, buttons, errors, filled_in, page_of, staff, submit
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from tests import make
 from tests.admin.browser import browser, staff
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 # what shows nothing of the ledger, by design
 OPEN = {

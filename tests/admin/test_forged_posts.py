@@ -15,7 +15,7 @@ from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
 from tests.admin.browser import STAFF_ROLES, every_act, list_of, page_of, staff, superuser
 from tests.admin.conftest import Life, World
-from tests.ledger import nothing_changes
+from tests.support.ledger import nothing_changes
 
 PEOPLE: dict[str, Callable[[], Client]] = {
     **{role: lambda role=role: staff(role) for role in STAFF_ROLES},  # type: ignore[misc]

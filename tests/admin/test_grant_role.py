@@ -3,10 +3,10 @@
 from django.test import Client
 
 from projects.models import Membership
-from tests import make
 from tests.admin.browser import errors, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 
 def test_a_role_is_granted_in_the_name_of_who_pressed_the_button(world: World, operator: Client) -> None:

@@ -7,9 +7,9 @@ from django.test import Client
 
 from billing.models import BillingAccountBinding
 from projects.services.projects import ProjectSpec, revise_project
-from tests import make
 from tests.admin.browser import page_of
 from tests.admin.conftest import World
+from tests.support import make
 
 
 def changes(record: Any) -> dict[str, tuple[str, str]]:

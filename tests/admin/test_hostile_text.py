@@ -11,9 +11,9 @@ from billing.services.suspensions import suspend
 from milo.kube.metadata import Metadata
 from projects.services.organizations import OrganizationSpec, revise_organization
 from projects.services.projects import ProjectSpec, revise_project
-from tests import make
 from tests.admin.browser import every_act, every_page, superuser
 from tests.admin.conftest import World
+from tests.support import make
 
 pytestmark = pytest.mark.usefixtures("life")
 SCRIPT = '<script>alert("x")</script>'

@@ -5,10 +5,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from milo.identity.models import Identity
-from tests import make
 from tests.admin.browser import buttons, errors, list_of, page_of, staff, submit, superuser
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 ISSUER = "https://id.example"
 

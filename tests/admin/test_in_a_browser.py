@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from billing.models import ApprovalRequest, BillingAccount
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.once  # a page looks the same on either engine

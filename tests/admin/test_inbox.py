@@ -12,9 +12,9 @@ from billing.models import ApprovalRequest
 from billing.services.approvals import requests, reviews
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
-from tests import make
 from tests.admin.browser import browser, list_of
 from tests.admin.conftest import World
+from tests.support import make
 
 INBOX = list_of(ApprovalRequest)
 

@@ -6,9 +6,9 @@ from django.db.models import Model
 from django.test import Client
 
 from billing.models import BillingAccountBinding
-from tests import make
 from tests.admin.browser import list_of, page_of
 from tests.admin.conftest import World
+from tests.support import make
 
 
 def panel(client: Client, row: Model, title: str) -> Any:

@@ -14,9 +14,9 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.projects import archive_project
 from milo.identity.models import ServiceToken
 from projects.models import Membership, Organization, Project
-from tests import make
 from tests.admin.browser import list_of, page_of, superuser
 from tests.admin.conftest import World
+from tests.support import make
 
 
 def names(client: Client, model: type[Model], **query: Any) -> set[str]:

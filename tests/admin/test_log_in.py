@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from milo.settings import AXES_COOLOFF_TIME, AXES_FAILURE_LIMIT
-from tests import make
+from tests.support import make
 
 PASSWORD = "correct horse battery"
 

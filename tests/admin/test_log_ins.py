@@ -7,10 +7,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from milo.identity.models import LogIn
-from tests import make, tamper
 from tests.admin.browser import browser, list_of, page_of, staff, superuser
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make, tamper
+from tests.support.ledger import nothing_changes
 
 pytestmark = pytest.mark.django_db
 CHANGES = "/admin/identity/login/people-changes/"

@@ -16,7 +16,7 @@ from milo.admin.masking import MaskedMessages
 from milo.errors import Cause, Invalid
 from tests.admin.browser import every_act, filled_in, page_of, superuser
 from tests.admin.conftest import Life
-from tests.ledger import nothing_changes
+from tests.support.ledger import nothing_changes
 
 NUMBER = "4111111111111111"
 

@@ -8,11 +8,11 @@ from django.test import Client
 from billing.models import Notice
 from billing.services.notices.deliveries import message, message_id, text_of
 from billing.services.suspensions import suspend
-from tests import make
 from tests.admin.browser import buttons, page_of, submit
 from tests.admin.conftest import Life, World
 from tests.admin.test_links import cells
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 
 def undeliverable(notice: Notice) -> Notice:

@@ -20,7 +20,7 @@ from django.test import Client
 from milo.identity import oidc
 from milo.identity.identities import link, unlink
 from milo.identity.models import Identity
-from tests import make
+from tests.support import make
 
 HOME, BEGIN, ISSUER = "/admin/", "/admin/oidc/login/", "https://id.example"
 CLIENT, SECRET = "milo-staff", "a secret of the client"

@@ -7,10 +7,10 @@ from django.test import Client
 
 from billing import currencies
 from billing.models import BillingAccount
-from tests import make
 from tests.admin.browser import buttons, errors, list_of, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes, steps
+from tests.support import make
+from tests.support.ledger import nothing_changes, steps
 
 OPEN = "/admin/billing/billingaccount/open-account/"
 DRIFT = list_of(BillingAccount, "drift")

@@ -2,9 +2,9 @@
 
 from django.test import Client
 
-from tests import make
 from tests.admin.browser import staff, superuser
 from tests.admin.conftest import World
+from tests.support import make
 
 
 def attention(client: Client) -> dict[str, tuple[int, str]]:

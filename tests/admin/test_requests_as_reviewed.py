@@ -16,10 +16,10 @@ from billing.services.approvals.requests import EFFECTS
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from projects.models import Project
-from tests import make
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
-from tests.usage import an_event, taken
+from tests.support import make
+from tests.support.usage import an_event, taken
 
 MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 STALE = "The account has changed since: the requester must renew the request"

@@ -5,10 +5,10 @@ from django.test import Client
 
 from billing.models import Suspension
 from billing.services.suspensions import suspend
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 
 @pytest.fixture

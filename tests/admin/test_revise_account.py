@@ -5,10 +5,10 @@ from django.test import Client
 
 from billing.services.accounts import AccountSpec, revise
 from milo.kube.metadata import Metadata
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 
 def test_sending_the_form_as_it_is_shown_changes_nothing(world: World, operator: Client) -> None:

@@ -4,10 +4,10 @@ import pytest
 from django.test import Client
 
 from projects.models import Membership
-from tests import make
 from tests.admin.browser import browser, buttons, errors, filled_in, page_of, staff, submit
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 WHY = "has left the department"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from billing.models import BillingAccount
 from milo.letter_case import like
-from tests import make
 from tests.admin.browser import list_of, staff
+from tests.support import make
 
 pytestmark = pytest.mark.django_db
 NAMES = {

@@ -15,10 +15,10 @@ from billing.models import Hold
 from milo import audit
 from milo.errors import Forbidden, Invalid
 from milo.identity.second_factor import reset
-from tests import make
 from tests.admin.browser import browser, page_of, superuser
 from tests.admin.conftest import Life
-from tests.ledger import TOLD, nothing_changes
+from tests.support import make
+from tests.support.ledger import TOLD, nothing_changes
 
 HOME, FACTOR, SESSIONS = "/admin/", "/admin/second-factor/", "/admin/sessions/"
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 from milo.identity.models import ServiceToken, ServiceUser, digest
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import token_of
-from tests import make
 from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 ISSUE, OWN = "/admin/identity/servicetoken/issue/", "/admin/own-token/"
 CREATE = "/admin/identity/servicetoken/create-service-user/"

@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from tests import make
 from tests.admin.browser import browser, page_of, superuser
+from tests.support import make
 
 HOME, SESSIONS = "/admin/", "/admin/sessions/"
 

@@ -4,10 +4,10 @@ import pytest
 from django.test import Client
 
 from billing.models import Hold
-from tests import make
 from tests.admin.browser import buttons, errors, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 
 def test_a_hold_is_set_and_shown_on_the_account(world: World, operator: Client) -> None:

@@ -7,10 +7,10 @@ from django.test import Client
 
 from billing.models import Notice, Suspension
 from billing.services.notices.deliveries import message
-from tests import make
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
 from tests.admin.conftest import World
-from tests.ledger import authors, nothing_changes
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
 
 ANSWERS = {"reason_code": "PaymentPastDue", "message": "Invoice 12 is unpaid.", "internal_note": "a hard case"}
 

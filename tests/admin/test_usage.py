@@ -12,7 +12,7 @@ from django.utils import timezone
 from billing.models import ApprovalRequest
 from tests.admin.browser import page_of, submit
 from tests.admin.conftest import World
-from tests.usage import an_event, taken
+from tests.support.usage import an_event, taken
 
 
 def charts(client: Client, address: str) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from milo.identity.actors import actor_of
 from milo.identity.models import PasswordLink
 from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
-from tests import make
 from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
+from tests.support import make
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 from django.test import Client
 
-from tests import make
 from tests.admin.browser import STAFF_ROLES, browser, every_act, every_page, staff
 from tests.admin.conftest import World
-from tests.ledger import nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes
 
 FOR_SUPERUSERS = ("/admin/auth/", "/admin/identity/")
 FOR_CONTROLLERS = "/admin/identity/login/"

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.test.client import ClientHandler
 
-from tests import make
-from tests.ledger import nothing_changes as nothing_changes
+from tests.support import make
+from tests.support.ledger import nothing_changes as nothing_changes
 
 BILLING, RESOURCES = "/apis/billing.milo.io/v1alpha1", "/apis/resources.milo.io/v1alpha1"
 ORGANIZATIONS, PROJECTS = f"{RESOURCES}/organizations", f"{RESOURCES}/projects"

@@ -4,9 +4,9 @@ import pytest
 
 from milo.kube.models import Change
 from projects.models import Organization
-from tests import make
 from tests.api.client import Api
 from tests.api.oidc import clock, jwks_url, keys, published, sign
+from tests.support import make
 
 __all__ = ["clock", "jwks_url", "keys", "published", "sign"]
 

@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from milo import audit
 from milo.access import Actor
 from milo.kube.kinds import all_kinds, kind_of
-from tests import make
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
 from tests.api.test_authorization_matrix import OWN, address, body_of, populate
-from tests.interleaving import then
+from tests.support import make
+from tests.support.interleaving import then
 
 OTHER = Actor.system("somebody-else")
 

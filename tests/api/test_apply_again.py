@@ -18,8 +18,8 @@ from milo.kube.kinds import Kind, all_kinds
 from milo.kube.models import Change
 from milo.kube.store import changes
 from projects.models import Organization
-from tests import make
 from tests.api.client import BILLING, RESOURCES, Answer, Api
+from tests.support import make
 
 APPLY_PATCH = "application/apply-patch+yaml"
 Path = tuple[str | int, ...]

@@ -1,9 +1,9 @@
 import pytest
 
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api, nothing_changes
 from tests.api.conftest import revisions
+from tests.support import make
 
 ARCHIVE = f"{PROJECTS}/webapp/archive"
 

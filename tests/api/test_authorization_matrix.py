@@ -18,9 +18,9 @@ from milo.identity.actors import actor_of
 from milo.identity.tokens import revoke_token
 from milo.kube.models import Change
 from projects.models import Organization
-from tests import make
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, PLATFORM_ROLES, PUBLIC, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
+from tests.support import make
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OWN, FOREIGN, MISSING = "ours", "them", "gone"

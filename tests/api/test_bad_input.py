@@ -14,7 +14,6 @@ from milo.asgi import application
 from milo.identity.models import ServiceToken
 from milo.identity.tokens import revoke_token
 from projects.models import Organization
-from tests import make, tamper
 from tests.api.client import (
     ACCOUNTS,
     BILLING,
@@ -26,6 +25,7 @@ from tests.api.client import (
     nothing_changes,
 )
 from tests.api.examples import PROJECT_YAML, a_binding, a_project, an_account, an_organization
+from tests.support import make, tamper
 
 US, PAYER, WEBAPP = f"{ACCOUNTS}/us", f"{BINDINGS}/payer", f"{PROJECTS}/webapp"
 YAML = "application/yaml"

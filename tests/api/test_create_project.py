@@ -1,10 +1,10 @@
 import pytest
 
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import PROJECTS, Api, nothing_changes
 from tests.api.conftest import revisions
 from tests.api.examples import PROJECT_YAML, a_project
+from tests.support import make
 
 
 @pytest.mark.parametrize("content_type", ["application/yaml", "application/x-yaml", "text/yaml; charset=utf-8"])

@@ -11,8 +11,8 @@ from django.utils import timezone
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals.requests import expire_overdue
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, Api, nothing_changes
+from tests.support import make
 
 REQUESTS = f"{BILLING}/namespaces/acme-corp/approvalrequests"
 TERMS = {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}

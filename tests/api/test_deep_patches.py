@@ -8,8 +8,8 @@ import pytest
 
 from milo.kube.object_views import APPLY_PATCH, PATCHES
 from milo.kube.wire.decoding import MAX_DEPTH
-from tests import make
 from tests.api.client import ACCOUNTS, JSON_PATCH, Api, nothing_changes
+from tests.support import make
 
 pytestmark = pytest.mark.django_db
 US = f"{ACCOUNTS}/us"

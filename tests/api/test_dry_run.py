@@ -4,9 +4,9 @@ import pytest
 
 from billing.models import BillingAccount
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, JSON_PATCH, ORGANIZATIONS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_binding, a_project, an_account, an_organization
+from tests.support import make
 
 
 @pytest.fixture

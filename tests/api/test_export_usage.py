@@ -19,9 +19,9 @@ from billing.services.usage.periods import close_month
 from billing.usage.focus import COLUMNS, Type
 from billing.usage.focus_units import focus_unit
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, Api
-from tests.usage import a_correction, an_event, taken
+from tests.support import make
+from tests.support.usage import a_correction, an_event, taken
 
 BEGINNING = datetime(2026, 5, 20, 12, tzinfo=UTC)
 

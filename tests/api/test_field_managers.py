@@ -10,9 +10,9 @@ from billing.services.suspensions import suspend
 from milo.kube.models import Change
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, revise_project
-from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_project, an_account
+from tests.support import make
 
 US = f"{ACCOUNTS}/acme-corp-us"
 FORGET: dict[str, Any] = {"metadata": {"managedFields": [{}]}}

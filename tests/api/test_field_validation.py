@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_project, an_account
+from tests.support import make
 
 TYPO: dict[str, Any] = {"currencycode": "EUR", "paymentTerms": {"netDay": 60}}
 

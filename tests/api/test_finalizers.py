@@ -7,10 +7,10 @@ import pytest
 from billing.models import BillingAccount
 from milo.kube.kinds import Kind, all_kinds
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import an_account
 from tests.api.test_apply_again import CASES, collection, kind_called, manifest, person
+from tests.support import make
 
 __all__ = ["person"]
 US = f"{ACCOUNTS}/acme-corp-us"

@@ -10,8 +10,8 @@ from billing.services.approvals import reviews
 from billing.services.holds import set_hold
 from milo.kube.kinds import all_kinds
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, Api
+from tests.support import make
 
 pytestmark = pytest.mark.django_db
 NOTE, MESSAGE = "the prosecutor asked in secret", "kept as it is for a legal reason"

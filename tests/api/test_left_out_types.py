@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from projects.models import Organization
-from tests import make
 from tests.api.access_matrix import DELEGATOR
 from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_project, an_account, an_organization
+from tests.support import make
 
 ROOT = "/apis/authorization.k8s.io/v1"
 CORE: dict[str, dict[str, Any]] = {

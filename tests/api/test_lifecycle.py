@@ -6,8 +6,8 @@ import pytest
 
 from billing.models import ApprovalRequest, BillingAccount, Charge, Suspension
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes
+from tests.support import make
 
 US = f"{ACCOUNTS}/us"
 REQUESTS = f"{BILLING}/namespaces/acme-corp/approvalrequests"

@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, BINDINGS, ORGANIZATIONS, PROJECTS, Answer, Api, nothing_changes
 from tests.api.examples import an_account
+from tests.support import make
 
 ALL_ACCOUNTS = f"{BILLING}/billingaccounts"
 

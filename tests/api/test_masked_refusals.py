@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, JSON_PATCH, MERGE_PATCH, PROJECTS, Answer, Api
 from tests.api.examples import an_account
+from tests.support import make
 
 NUMBERS = [
     "4111111111111111",

@@ -4,9 +4,9 @@ import pytest
 
 from billing.services.notices.deliveries import announce_owed
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api
 from tests.api.examples import a_binding
+from tests.support import make
 
 EVENTS = "/api/v1/namespaces/acme-corp/events"
 

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 
 from milo.identity.identities import link
 from projects.models import Organization
-from tests import make
 from tests.api.client import ORGANIZATIONS, Api
 from tests.api.oidc import ISSUER, Published, Sign
+from tests.support import make
 
 
 def test_groups_of_the_token_are_roles_and_the_person_is_known_from_then_on(sign: Sign) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from milo.identity.identities import link, unlink
 from milo.identity.models import Identity
 from projects.models import Organization
-from tests import make
 from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 from tests.api.oidc import ISSUER, Sign
+from tests.support import make
 
 LONG = 100_000
 

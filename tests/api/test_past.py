@@ -10,8 +10,8 @@ from pytest_django.fixtures import Settings
 from billing.models import BillingAccount
 from billing.services.approvals.requests import withdraw
 from projects.models import Organization
-from tests import make
 from tests.api.client import BILLING, PROJECTS, Api
+from tests.support import make
 
 US = f"{BILLING}/namespaces/acme-corp/billingaccounts/us"
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests import make
 from tests.api.client import ACCOUNTS, Api, nothing_changes
+from tests.support import make
 
 pytestmark = pytest.mark.django_db
 

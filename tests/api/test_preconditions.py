@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, JSON_PATCH, MERGE_PATCH, Api, nothing_changes
 from tests.api.test_representations import FORMS
+from tests.support import make
 
 US = f"{ACCOUNTS}/us"
 APPLY, STRATEGIC = "application/apply-patch+yaml", "application/strategic-merge-patch+json"

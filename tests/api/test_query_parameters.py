@@ -9,8 +9,8 @@ from milo.kube import queries
 from milo.kube.fields import CountField, DayField, InstantField, NamesField
 from milo.kube.kinds import Action, Kind, ReadSubresource, all_kinds
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes
+from tests.support import make
 
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
 ACTS = [(kind, act) for kind in all_kinds() for act in kind.actions]

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import PROJECTS, Api
+from tests.support import make
 
 HISTORY = f"{PROJECTS}/webapp/billinghistory"
 

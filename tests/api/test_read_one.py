@@ -2,8 +2,8 @@ import pytest
 
 from billing.models import BillingAccount
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, ORGANIZATIONS, PROJECTS, Api, nothing_changes
+from tests.support import make
 
 US = f"{ACCOUNTS}/us"
 TABLE = (

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from billing.services.usage import reports
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api
-from tests.usage import an_event, taken
+from tests.support import make
+from tests.support.usage import an_event, taken
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from milo.kube import reading_tables
 from milo.kube.kinds import Kind, ReadSubresource, all_kinds
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api
+from tests.support import make
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]

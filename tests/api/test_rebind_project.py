@@ -2,10 +2,10 @@ import pytest
 
 from billing.models import BillingAccount, BillingAccountBinding
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api, nothing_changes
 from tests.api.conftest import revisions
 from tests.api.examples import a_binding
+from tests.support import make
 
 
 @pytest.fixture

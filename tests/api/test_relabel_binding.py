@@ -2,9 +2,9 @@ import pytest
 
 from billing.models import BillingAccountBinding
 from projects.models import Organization
-from tests import make
 from tests.api.client import BINDINGS, Api, nothing_changes
 from tests.api.conftest import revisions
+from tests.support import make
 
 PAYER = f"{BINDINGS}/payer"
 

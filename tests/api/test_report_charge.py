@@ -7,9 +7,9 @@ import pytest
 
 from billing.models import Charge
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, Api, nothing_changes
 from tests.api.test_lifecycle import a_charge
+from tests.support import make
 
 CHARGES = f"{BILLING}/namespaces/acme-corp/charges"
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"

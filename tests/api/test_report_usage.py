@@ -10,9 +10,9 @@ import pytest
 from billing.api.usage_bodies import BATCH, MAX_BYTES, ONE
 from billing.models import UsageEvent
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import Api, nothing_changes
-from tests.usage import an_event
+from tests.support import make
+from tests.support.usage import an_event
 
 EVENTS = "/apis/usage.milo.io/v1alpha1/events"
 

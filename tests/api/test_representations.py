@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from milo.kube.kinds import all_kinds
 from projects.models import Organization
-from tests import make
 from tests.api.access_matrix import AUDITOR, DELEGATOR, OPERATOR, ROUTES, USAGE
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import ACCOUNT_YAML
 from tests.api.test_authorization_matrix import OWN, address, populate
+from tests.support import make
 
 FORMS = {
     "JSON": "application/json",

@@ -6,9 +6,9 @@ import pytest
 
 from billing.models import BillingAccount
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, JSON_PATCH, MERGE_PATCH, Api, nothing_changes
 from tests.api.examples import an_account
+from tests.support import make
 
 PATH = f"{ACCOUNTS}/us"
 APPLY_PATCH = "application/apply-patch+yaml"

@@ -8,8 +8,8 @@ from milo.kube.models import Counter
 from milo.kube.store import changes
 from milo.ledger import seals
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, BILLING, ORGANIZATIONS, PROJECTS, Api
+from tests.support import make
 
 NAMESPACES, EVENTS = "/api/v1/namespaces", "/api/v1/namespaces/acme-corp/events"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import Api, nothing_changes
+from tests.support import make
 
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 CAN_I = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

@@ -4,10 +4,10 @@ import pytest
 
 from billing.models import BillingAccount
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, JSON_PATCH, Api, nothing_changes
 from tests.api.conftest import revisions
 from tests.api.examples import ACCOUNT_YAML, an_account
+from tests.support import make
 
 US = f"{ACCOUNTS}/acme-corp-us"
 

@@ -4,9 +4,9 @@ import pytest
 
 from billing.services.projects import archive_project
 from projects.models import Organization, Project
-from tests import make
 from tests.api.client import JSON_PATCH, PROJECTS, Api, nothing_changes
 from tests.api.conftest import revisions
+from tests.support import make
 
 WEBAPP = f"{PROJECTS}/webapp-frontend"
 

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from projects.models import Membership, Organization
-from tests import make
 from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api, nothing_changes
+from tests.support import make
 
 ACME = f"{ORGANIZATIONS}/acme-corp"
 pytestmark = pytest.mark.django_db

@@ -25,8 +25,8 @@ from billing.services.charges import ChargeSpec, report_charge
 from milo.kube.openapi.documents import documents
 from milo.kube.wire.parameters import FLAGS
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, Api
+from tests.support import make
 
 CHECKS = [
     not_a_server_error,

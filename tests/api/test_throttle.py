@@ -7,8 +7,8 @@ import pytest
 from django.core.cache import cache
 
 from projects.models import Organization
-from tests import make
 from tests.api.client import ORGANIZATIONS, Api, nothing_changes
+from tests.support import make
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from milo.identity.tokens import revoke_token
 from projects.models import Organization
-from tests import make, tamper
 from tests.api.access_matrix import DELEGATOR
 from tests.api.client import Api, nothing_changes
 from tests.kube.test_protobuf import body, field
+from tests.support import make, tamper
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 CAN_I = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

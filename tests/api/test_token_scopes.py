@@ -5,9 +5,9 @@ import pytest
 from milo.errors import Invalid
 from milo.identity.models import ServiceToken
 from projects.models import Organization
-from tests import make
 from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_project, an_account
+from tests.support import make
 
 
 def test_a_read_only_token_reads_and_changes_nothing(acme: Organization) -> None:

@@ -12,8 +12,8 @@ from milo.identity.models import PasswordLink, ServiceUser
 from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import revoke_token
-from tests import make
 from tests.attacks.machinery import A_KEY, SQLITE, Attack, changes, execute, replacements
+from tests.support import make
 
 ISSUER = "https://id.example"
 

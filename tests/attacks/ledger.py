@@ -10,7 +10,6 @@ from django.db.models import F
 from billing.services.projects import archive_project
 from milo.kube.models import Counter
 from projects.models import Membership
-from tests import make
 from tests.attacks.machinery import (
     EARLIER,
     HOUR,
@@ -26,6 +25,7 @@ from tests.attacks.machinery import (
     unique,
     update,
 )
+from tests.support import make
 
 
 class World:

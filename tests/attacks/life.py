@@ -15,8 +15,8 @@ from billing.services.approvals.requests import request_approval
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve
-from tests import make
 from tests.attacks.machinery import HOUR, Attack, changes, deletions, insert, replacements, unique, update
+from tests.support import make
 
 
 class World:

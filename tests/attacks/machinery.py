@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.models import F
 
-from tests import make
+from tests.support import make
 
 SQLITE = "sqlite"
 

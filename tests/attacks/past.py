@@ -22,9 +22,9 @@ from milo.kube.models import Change, Counter
 from milo.ledger import redactions, seals
 from milo.ledger.models import Redaction, Salt, Seal
 from milo.ledger.tables import MESSAGE, all_tables, table_of
-from tests import make
 from tests.attacks import life
 from tests.attacks.machinery import SQLITE, Attack, execute, unique
+from tests.support import make
 
 HOUR = timedelta(hours=1)
 HISTORIES = {table.stem: table.model for table in all_tables() if table.history}

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
 from billing.services.usage.periods import close_month
-from tests import make
 from tests.attacks.machinery import SQLITE, Attack, changes, execute, unique
-from tests.usage import an_event, taken
+from tests.support import make
+from tests.support.usage import an_event, taken
 
 
 class World:

@@ -13,8 +13,8 @@ import pytest
 
 from milo.kube.openapi.documents import documents
 from projects.models import Organization
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 PACKAGE = "milo_generated_client"
 BIN = Path(sys.executable).parent

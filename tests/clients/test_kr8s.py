@@ -10,8 +10,8 @@ from kr8s.objects import APIObject, new_class
 
 from billing.models import BillingAccount
 from projects.models import Organization
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 BillingAccounts: type[APIObject] = new_class(
     "BillingAccount", version="billing.milo.io/v1alpha1", namespaced=True, plural="billingaccounts", asyncio=False

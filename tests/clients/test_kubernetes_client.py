@@ -11,8 +11,8 @@ from kubernetes.dynamic.exceptions import ConflictError, MethodNotAllowedError, 
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account
 from projects.models import Organization
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 BILLING = "billing.milo.io/v1alpha1"
 ACCOUNT = {

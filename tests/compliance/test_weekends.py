@@ -9,7 +9,7 @@ from billing.compliance.preferences import Preferences
 from billing.payment_schedule import payable_by
 from billing.payment_terms import BusinessDayConvention, PaymentTerms
 from billing.services.payment_schedules import payment_schedule
-from tests import make
+from tests.support import make
 
 THURSDAY, FRIDAY, SATURDAY, SUNDAY = (date(2026, 1, day) for day in (1, 2, 3, 4))
 

@@ -23,7 +23,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
-from tests.test_notices import free_port
+from tests.acts.test_notices import free_port
 
 # each has a database of its own, whatever the engine of the run; one installation serves all
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("faults")]
@@ -33,7 +33,7 @@ RECOVERY_SECONDS = 30
 NOTICES = 12
 
 SUSPEND = """
-from tests import make
+from tests.support import make
 from billing.services.suspensions import suspend
 organization = make.an_organization("acme-corp-" + {name!r})
 account = make.a_ready_account(organization, "us")

@@ -22,8 +22,8 @@ from django.db.models import Sum
 from benchmarks.servers import Server, serve
 from billing.models import UsageEvent, UsageKey, UsageRollup
 from projects.access import USAGE_REPORTER
-from tests import make
-from tests.usage import an_event
+from tests.support import make
+from tests.support.usage import an_event
 
 EVENTS = "/apis/usage.milo.io/v1alpha1/events"
 SIZE = 10_000

@@ -14,8 +14,8 @@ from milo.kube.models import Change
 from milo.kube.store import changes
 from milo.kube.tasks import compact_change_log
 from milo.ledger import seals
-from tests import make
-from tests.database import as_owner
+from tests.support import make
+from tests.support.database import as_owner
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

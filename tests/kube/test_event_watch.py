@@ -11,8 +11,8 @@ from milo.kube.core.events import EventShape, Readable
 from milo.kube.kinds import all_kinds
 from milo.kube.store import changes
 from projects.models import Organization
-from tests import make
 from tests.kube.watching import Client, run, watching
+from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ALL: Readable = {kind.resource: None for kind in all_kinds()}

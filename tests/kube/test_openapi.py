@@ -14,8 +14,8 @@ from milo.kube.kinds import Kind, all_kinds
 from milo.kube.openapi.documents import documents
 from milo.kube.store import objects
 from milo.urls import urlpatterns
-from tests import make
 from tests.api.client import Api
+from tests.support import make
 
 PLACES = [
     "api",

@@ -15,8 +15,8 @@ from milo.kube.store import lists
 from milo.kube.store.manifests import render
 from milo.kube.store.selectors import Selection, parse
 from projects.models import Organization, Project
-from tests import make
 from tests.kube.watching import a_watch, act, run, watching
+from tests.support import make
 
 PAYER = "status.billingResponsibility.account"
 KIND = BilledProjectKind()

@@ -11,7 +11,7 @@ from milo.kube.kinds import Kind
 from milo.kube.metadata import Metadata
 from milo.kube.store.manifests import render
 from milo.kube.store.selectors import Selection, parse
-from tests import make
+from tests.support import make
 
 KEYS = ["tier", "123", "0", "app.kubernetes.io/name", "example.com/a.b", "in"]
 VALUES = ["", "gold", "silver", "123", "v1.2_x-y"]

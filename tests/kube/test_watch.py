@@ -16,8 +16,8 @@ from milo.kube.store.revisions import Revision
 from milo.kube.watch import broadcaster, streams
 from milo.ledger import seals
 from projects.models import Organization
-from tests import make
 from tests.kube.watching import a_watch, act, run, watching
+from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,8 +16,8 @@ from milo.identity.models import ServiceToken
 from milo.identity.tokens import revoke_token
 from milo.kube.watch import broadcaster, streams
 from projects.models import Organization
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
 

@@ -16,9 +16,9 @@ from milo.kube.metadata import Metadata
 from milo.kube.models import Change
 from milo.kube.store import changes
 from projects.models import Project
-from tests import make
 from tests.kube.watching import a_watch, run, watching
-from tests.threads import at_once
+from tests.support import make
+from tests.support.threads import at_once
 
 WRITERS = 8
 ROUNDS = 6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import User
 
-from tests.live import Live
+from tests.support.live import Live
 
 ACCOUNT = """\
 apiVersion: billing.milo.io/v1alpha1

@@ -6,9 +6,9 @@ import pytest
 
 from billing.models import BillingAccount, BillingAccountBinding
 from projects.models import Organization, Project
-from tests import make
 from tests.kubectl.commands import Kubectl
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 
 @dataclass(frozen=True, slots=True)

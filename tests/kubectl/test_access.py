@@ -2,10 +2,10 @@
 
 from billing.models import BillingAccount
 from milo.kube.models import Change
-from tests import make
 from tests.kubectl.commands import ACCOUNT, Kubectl
 from tests.kubectl.conftest import Acme
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 
 def test_auth_answers_from_the_access_table(admin: Kubectl, viewer: Kubectl, operator: Kubectl) -> None:

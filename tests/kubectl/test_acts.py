@@ -4,10 +4,10 @@ import json
 
 from billing.models import BillingAccountBinding
 from projects.models import Organization, Project
-from tests import make
 from tests.kubectl.commands import BINDING, Kubectl
 from tests.kubectl.conftest import Acme
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
 LONGER_TERMS = """\

@@ -11,11 +11,11 @@ from billing.models import ApprovalRequest, BillingAccount, Charge
 from milo import audit
 from milo.kube.models import Change
 from projects.models import Organization
-from tests import make
 from tests.kubectl.commands import Kubectl
 from tests.kubectl.conftest import Acme
-from tests.ledger import nothing_changes
-from tests.live import Live
+from tests.support import make
+from tests.support.ledger import nothing_changes
+from tests.support.live import Live
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SERVER = "--server-side"

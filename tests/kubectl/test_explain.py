@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 
 import yaml
 
-from tests import make
 from tests.kubectl.commands import Kubectl
 from tests.kubectl.conftest import Acme
+from tests.support import make
 
 
 def test_get_shows_the_columns_that_an_operator_wants(admin: Kubectl, acme: Acme) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from billing.models import BillingAccount
-from tests import make
-from tests.live import Live
+from tests.support import make
+from tests.support.live import Live
 
 ACCOUNT = """\
 apiVersion: billing.milo.io/v1alpha1

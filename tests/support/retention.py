@@ -1,0 +1,110 @@
+"""A closed account with something in every part of its bundle, and storages that fail."""
+
+import json
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from django.core.files.storage import InMemoryStorage, storages
+
+from billing.compliance.preferences import Preferences
+from billing.compliance.tax_registrations import TaxRegistration
+from billing.models import BillingAccount
+from billing.services.charges import ChargeSpec, report_charge, settle_charge
+from billing.services.holds import set_hold
+from billing.services.suspensions import resolve, suspend
+from milo.access import Actor
+from projects.models import Organization
+from tests.support import make
+from tests.support.make import approve
+
+SECRETS = (
+    "Erika Example,ATU13585627,erika@example.org,her invoice,do not call,desk 9,room 4,who owns it,agreed with".split(
+        ","
+    )
+)
+
+
+class Failing(InMemoryStorage):
+    """A storage that fails at the n-th file it is to keep (`fail_at`), having kept half of it."""
+
+    fail_at = 0
+    saved = 0
+
+    def _save(self, name: str, content: Any) -> str:
+        type(self).saved += 1
+        if type(self).saved == type(self).fail_at:
+            raise OSError("the storage is gone")
+        return str(super()._save(name, content))  # type: ignore[misc]
+
+
+def store() -> Any:
+    """The storage `archive` of the test."""
+    return storages["archive"]
+
+
+def manifest(account: BillingAccount) -> str:
+    """The name of the manifest that the row of an archived account names."""
+    account = BillingAccount.objects.select_related("organization").get(pk=account.pk)
+    return f"{account.organization.name}/{account.uid}/manifest-{account.archive_sha256}.json"
+
+
+def part(account: BillingAccount, name: str) -> str:
+    """The name of a part of an account's bundle, as `charges.jsonl`."""
+    with store().open(manifest(account)) as file:
+        return f"{manifest(account).rpartition('/')[0]}/{json.load(file)['folder']}/{name}"
+
+
+def stored() -> dict[str, str]:
+    """All that is in the archive: each file's text by its name."""
+    found, folders = {}, [""]
+    while folders:
+        folder = folders.pop()
+        inner, files = store().listdir(folder)
+        folders += [f"{folder}/{name}".lstrip("/") for name in inner]
+        for name in files:
+            with store().open(f"{folder}/{name}") as file:
+                found[f"{folder}/{name}"] = file.read().decode()
+    return found
+
+
+def noon(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(12), UTC)
+
+
+def a_closed_account(organization: Organization) -> BillingAccount:
+    """Closed on the day of the clock; every part of its bundle has rows, and personal data where it can."""
+    account = make.a_ready_account(
+        organization,
+        "us",
+        display_name="Erika Example",
+        invoice_email_addresses=["erika@example.org"],
+        preferences=Preferences("", "individual", (TaxRegistration("AT", "ATU13585627"),)),
+    )
+    hold = set_hold(account.pk, type="Dispute", message="who owns it", actor=make.PLATFORM)
+    make.an_approved(account, "ReleaseHold", proposal={"hold": str(hold.uid)})
+    project = make.a_project(organization, "frontend", contact_email_addresses=["erika@example.org"])
+    make.a_binding(project, account)
+    suspend(
+        account.pk,
+        reason_code="ManualReview",
+        message="her invoice",
+        internal_note="do not call",
+        actor=make.PLATFORM,
+    )
+    suspension = account.suspensions.get()
+    resolve(account.pk, suspension.uid, evidence={"reviewer": "desk 9", "note": "room 4"}, actor=make.PLATFORM)
+    make.an_approved(account, "Reactivate")
+    make.a_binding(project, make.a_ready_account(organization, "eu"))
+    charge = report_charge(
+        organization.pk,
+        "us",
+        ChargeSpec("17", Decimal("10.00"), "USD", date(2026, 12, 31), "her invoice"),
+        name="invoice-17",
+        actor=make.PLATFORM,
+    )
+    settle_charge(charge.pk, reference="wire-1", actor=make.PLATFORM)
+    # whoever approved the reactivation was the last to change the account
+    approve(make.a_request(account, "Close").pk, actor=Actor("user:second-approver", make.APPROVER.roles))
+    account.refresh_from_db()
+    return account
