@@ -24,10 +24,10 @@ from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import checked_accounts, find_drift, in_batches
 from billing.services.compliance.rules import refusals
+from billing.terms.payment_terms import PaymentTerms
 
 ON = date(2027, 1, 1)
 PLATFORM = PlatformSettings(seller_country="DE", data_regions=("EU",), retention_years=10)

@@ -8,9 +8,9 @@ from django.db import connection
 from django.db.models import Model
 
 from billing.models import BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.bindings import bind
+from billing.terms.payment_terms import PaymentTerms
 from milo.access import Actor
 from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token

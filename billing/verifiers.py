@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from billing import payment_profile
+from billing.payment_profile import profiles
 from milo.errors import Cause
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class FormVerifier:
     """Checks the form of the references and nothing outside this machine."""
 
     def verify(self, profile: dict[str, Any]) -> list[Cause]:
-        return payment_profile.causes(profile)
+        return profiles.causes(profile)
 
 
 def verify(profile: dict[str, Any]) -> list[Cause]:

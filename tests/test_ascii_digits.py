@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from billing.compliance.dataset import data
-from billing.payment_fields import FIELDS
+from billing.payment_profile.payment_fields import FIELDS
 from billing.usage import cloudevents
 from milo import card_numbers
 from tests.compliance.test_payment_profile import SAMPLES

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from billing.admin.proposals import summary
 from billing.admin.wording import label
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
-from billing.payment_amounts import money_text
 from billing.services.approvals.closures import CLOSABLE, blockers
 from billing.services.payment_schedules import payment_schedule
+from billing.terms.payment_amounts import money_text
 from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_address, pairs
 
 SCHEDULED = 6

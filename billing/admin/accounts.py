@@ -23,7 +23,7 @@ from billing.admin.usage import RequestAssignment, UsagePages
 from billing.admin.wording import in_words, label, readable
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.payment_profile import method_of
+from billing.payment_profile.profiles import method_of
 from billing.services.retention.archival import archive_on
 from billing.services.retention.plans import planned
 from milo.admin.ledger import LedgerAdmin

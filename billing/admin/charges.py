@@ -6,7 +6,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.access import CHARGES
 from billing.models import Charge
-from billing.payment_amounts import money_text
+from billing.terms.payment_amounts import money_text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
 from milo.admin.resources import METADATA

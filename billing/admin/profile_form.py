@@ -5,8 +5,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.payment_fields import FIELDS, REFERENCE_LENGTH
-from billing.payment_profile import FIELD, method_of, methods
+from billing.payment_profile.payment_fields import FIELDS, REFERENCE_LENGTH
+from billing.payment_profile.profiles import FIELD, method_of, methods
 from milo.admin.forms import ActForm, Lines, Select, Text
 from milo.errors import Cause
 

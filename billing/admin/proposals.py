@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from billing.admin.wording import label, readable
 from billing.models import ApprovalRequest, Hold
-from billing.payment_terms import FIELDS
 from billing.services import holds
+from billing.terms.payment_terms import FIELDS
 
 _TERMS = (*FIELDS, "earlyPaymentDiscount", "latePaymentPenalty")
 _SUMMARY_LENGTH = 120

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.payment_terms import (
+from billing.terms.payment_terms import (
     INVOICE_DAYS,
     MAX_GRACE_DAYS,
     MAX_NET_DAYS,

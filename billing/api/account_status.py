@@ -4,9 +4,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from billing import payment_profile
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
+from billing.payment_profile import profiles
 from billing.services.compliance import assessments
 from milo.kube.store.manifests import condition, without_empty
 
@@ -20,7 +20,7 @@ def conditions(row: BillingAccount) -> list[dict[str, Any]]:
         kept = reason != assessments.ERRORS
         found.append(condition("Compliant", kept, row.compliance_since, reason, message, row.generation))
     if row.expiry_since and row.payment_profile:
-        method, end = payment_profile.method_of(row.payment_profile), payment_profile.expires_on(row.payment_profile)
+        method, end = profiles.method_of(row.payment_profile), profiles.expires_on(row.payment_profile)
         message = f"spec.paymentProfile.{method} can be used up to and including {end}"
         found.append(
             condition("PaymentProfileExpiring", True, row.expiry_since, row.expiry_reason, message, row.generation)

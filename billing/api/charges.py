@@ -11,8 +11,8 @@ from billing.access import CHARGES
 from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
 from billing.models import BillingAccount, Charge
-from billing.payment_amounts import amount_text
 from billing.services.charges import ChargeSpec, relabel_charge, report_charge, settle_charge
+from billing.terms.payment_amounts import amount_text
 from milo.access import Actor
 from milo.kube.fields import DayField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register

@@ -1,6 +1,6 @@
 """The payment profile in manifests: one object with one field, the payment method, made of the data of methods.
 
-Types and forms are checked by the service (`billing.payment_profile`), which names every cause at once.
+Types and forms are checked by the service (`billing.payment_profile.profiles`), which names every cause at once.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from billing.api.payment_help import help_of
 from billing.compliance.payment_methods import PaymentMethod
-from billing.payment_fields import FIELDS, REFERENCE_LENGTH
-from billing.payment_profile import methods
+from billing.payment_profile.payment_fields import FIELDS, REFERENCE_LENGTH
+from billing.payment_profile.profiles import methods
 
 _TYPES = {str: "string", int: "integer", bool: "boolean"}
 

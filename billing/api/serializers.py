@@ -10,7 +10,7 @@ from billing.api.amounts import PercentField
 from billing.api.payment_profiles import PaymentProfileSerializer
 from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.payment_terms import (
+from billing.terms.payment_terms import (
     INVOICE_DAYS,
     MAX_NET_DAYS,
     BusinessDayConvention,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from billing.compliance.preferences import Preferences
-from billing.payment_terms import PaymentTerms
+from billing.terms.payment_terms import PaymentTerms
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from django_fsm import RETURN_VALUE, transition
 
 from billing.models.account_preferences import PREFERENCES_CONSTRAINTS, PreferencesColumns
 from billing.models.account_terms import TERMS_CONSTRAINTS, TermsColumns
-from billing.payment_fields import NUMBERS
-from billing.payment_terms import PaymentTerms
+from billing.payment_profile.payment_fields import NUMBERS
+from billing.terms.payment_terms import PaymentTerms
 from milo import audit
 from milo.clock import ledger_time
 from milo.columns import Columns, fixed

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.payment_terms import (
+from billing.terms.payment_terms import (
     BusinessDayConvention,
     EarlyPaymentDiscount,
     InvoiceFrequency,

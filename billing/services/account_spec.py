@@ -6,12 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing import payment_profile
 from billing.compliance.facts import AccountFacts
 from billing.compliance.preferences import Preferences
 from billing.currencies import ALLOWED
 from billing.models import BillingAccount
-from billing.payment_terms import PaymentTerms
+from billing.payment_profile import profiles
+from billing.terms.payment_terms import PaymentTerms
 from milo import email_addresses
 from milo.errors import Cause
 
@@ -44,7 +44,7 @@ class AccountSpec:
 
     def facts(self, name: str = "") -> AccountFacts:
         """What the rules of regions are told of it; `name` is repeated in a drift report."""
-        method = payment_profile.method_of(self.payment_profile)
+        method = profiles.method_of(self.payment_profile)
         return AccountFacts(name, self.currency_code, self.payment_terms, method, self.preferences)
 
     def causes(self, on: date, before: "AccountSpec | None" = None) -> list[Cause]:
@@ -64,7 +64,7 @@ class AccountSpec:
             )
         found += self.payment_terms.causes()
         if before is None or self.payment_profile != before.payment_profile:
-            found += payment_profile.causes(self.payment_profile, on)
+            found += profiles.causes(self.payment_profile, on)
         found += email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
         return found + self.preferences.causes(on, before.preferences if before else None)
 

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from billing import payment_profile
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount
 from billing.models.account import VERIFIER_UNAVAILABLE
+from billing.payment_profile import profiles
 from billing.services.account_spec import AccountSpec as AccountSpec
 from billing.services.compliance import assessments, rules
 from billing.verifiers import VerifierUnavailable, verify
@@ -163,7 +163,7 @@ def validate_locked(account: BillingAccount, actor: Actor) -> None:
 
 def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
     today = timezone.now().date()
-    causes = account.missing() + payment_profile.causes(account.payment_profile, today)
+    causes = account.missing() + profiles.causes(account.payment_profile, today)
     causes += [finding.cause() for finding in rules.errors(AccountSpec.of(account), today)]
     if account.payment_profile:
         try:

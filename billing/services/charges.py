@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from billing.access import CHARGES
 from billing.models import BillingAccount, Charge
-from billing.payment_amounts import minor_unit, money_text
 from billing.services.accounts import ACCOUNT_FIELD, lock_named
+from billing.terms.payment_amounts import minor_unit, money_text
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Invalid

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from billing.compliance.dataset import data
 from billing.models import BillingAccount
-from billing.payment_amounts import Discount, LateInterest, discount, is_payable, late_interest
-from billing.payment_schedule import ScheduledInvoice, schedule
+from billing.terms.payment_amounts import Discount, LateInterest, discount, is_payable, late_interest
+from billing.terms.payment_schedule import ScheduledInvoice, schedule
 from milo.errors import Cause, Invalid
 
 MAX_COUNT = 100

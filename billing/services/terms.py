@@ -6,10 +6,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services import accounts
 from billing.services.account_spec import AccountSpec
 from billing.services.compliance import assessments, rules
+from billing.terms.payment_terms import PaymentTerms
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause

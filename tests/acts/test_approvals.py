@@ -8,11 +8,11 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.requests import StaleReview, expire_overdue, reject, renew, request_approval, withdraw
 from billing.services.notices import owing
 from billing.services.suspensions import resolve, suspend
+from billing.terms.payment_terms import PaymentTerms
 from milo.access import Actor
 from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from projects.models import Organization

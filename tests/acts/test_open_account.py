@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from billing.models import BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
+from billing.terms.payment_terms import PaymentTerms
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Forbidden, Invalid

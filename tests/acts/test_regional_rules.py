@@ -14,9 +14,9 @@ from billing.compliance.mandates import Kind, Scope, Status
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
-from billing.payment_terms import LatePaymentPenalty, PaymentTerms
 from billing.services.accounts import AccountSpec, open_account, revise, validate
 from billing.services.approvals.requests import request_approval
+from billing.terms.payment_terms import LatePaymentPenalty, PaymentTerms
 from milo.errors import Invalid
 from projects.models import Organization
 from tests.support import make

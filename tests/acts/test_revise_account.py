@@ -8,8 +8,8 @@ import pytest
 from pytest_django import Settings
 
 from billing.models import BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, revise
+from billing.terms.payment_terms import PaymentTerms
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden, Invalid, Unavailable
 from milo.kube.metadata import Metadata

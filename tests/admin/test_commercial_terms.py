@@ -9,8 +9,8 @@ from django.test import Client
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import ApprovalRequest, BillingAccount
-from billing.payment_terms import PaymentTerms
 from billing.services.compliance import drift
+from billing.terms.payment_terms import PaymentTerms
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.models import ApprovalRequest
-from billing.payment_terms import LatePaymentPenalty
 from billing.services.approvals import requests
 from billing.services.suspensions import suspend
+from billing.terms.payment_terms import LatePaymentPenalty
 from milo.identity.actors import actor_of
 from tests.admin.browser import browser, buttons, errors, filled_in, page_of, staff, submit
 from tests.admin.conftest import World

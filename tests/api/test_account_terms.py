@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from billing.models import BillingAccount
-from billing.payment_profile import methods
+from billing.payment_profile.profiles import methods
 from tests.api.client import ACCOUNTS, Api, nothing_changes
 from tests.api.examples import an_account
 from tests.compliance.test_payment_profile import a_country_of, a_currency_of, profile, sample

@@ -8,7 +8,7 @@ from billing.compliance.check import check
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity
 from billing.compliance.preferences import Preferences
-from billing.payment_terms import PaymentTerms
+from billing.terms.payment_terms import PaymentTerms
 
 TODAY = date(2026, 11, 22)
 NOBODY = PlatformSettings()

@@ -12,7 +12,7 @@ from stdnum import iban, luhn
 from billing.compliance.dataset import data
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
-from billing.payment_profile import causes, methods
+from billing.payment_profile.profiles import causes, methods
 from milo import card_numbers
 from tests.compliance.facts import TODAY
 

@@ -6,7 +6,7 @@ from billing.compliance.check import drift
 from billing.compliance.einvoicing import EInvoicing
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.tax_registrations import TaxRegistration
-from billing.payment_terms import PaymentTerms
+from billing.terms.payment_terms import PaymentTerms
 from tests.compliance.facts import TODAY, facts
 
 GERMANY = PlatformSettings(seller_country="DE")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.payment_amounts import discount, is_payable, late_interest, minor_unit
-from billing.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
+from billing.terms.payment_amounts import discount, is_payable, late_interest, minor_unit
+from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
 
 INVOICED = date(2026, 3, 1)
 DUE = date(2026, 3, 31)

@@ -6,7 +6,7 @@ import pytest
 
 from billing.compliance.dataset import data
 from billing.compliance.findings import Severity
-from billing.payment_profile import causes, methods
+from billing.payment_profile.profiles import causes, methods
 from tests.compliance.facts import TODAY, facts, found
 
 SEPA = [member for member in methods() if member.startswith("sepa")]

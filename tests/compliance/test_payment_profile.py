@@ -6,8 +6,8 @@ import pytest
 from billing.compliance.dataset import data
 from billing.compliance.findings import Severity
 from billing.compliance.payment_methods import PaymentMethod
-from billing.payment_fields import FIELDS, holds_iban, secret_in
-from billing.payment_profile import causes, expires_on, expiring, method_of, methods
+from billing.payment_profile.payment_fields import FIELDS, holds_iban, secret_in
+from billing.payment_profile.profiles import causes, expires_on, expiring, method_of, methods
 from tests.compliance.facts import TODAY, facts, found
 
 MEMBERS = list(methods())

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.payment_schedule import due_date, invoice_dates, invoice_period, payable_by, schedule
-from billing.payment_terms import BusinessDayConvention, InvoiceFrequency, PaymentTerms
+from billing.terms.payment_schedule import due_date, invoice_dates, invoice_period, payable_by, schedule
+from billing.terms.payment_terms import BusinessDayConvention, InvoiceFrequency, PaymentTerms
 
 MONTHS = {"Monthly": 1, "Quarterly": 3, "Annual": 12}
 days = st.dates(date(1900, 1, 1), date(2200, 1, 1))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty, PaymentTerms
+from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty, PaymentTerms
 
 TERMS = PaymentTerms(net_days=30, invoice_frequency="Quarterly", invoice_day_of_month=15, anchor_month=1)
 

@@ -9,7 +9,7 @@ from billing.compliance.dataset import data
 from billing.compliance.facts import PlatformSettings
 from billing.compliance.findings import Severity
 from billing.compliance.jurisdictions import Group, TermCap
-from billing.payment_terms import PaymentTerms
+from billing.terms.payment_terms import PaymentTerms
 from tests.compliance.facts import NOBODY, TODAY, facts, found, severities
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO

@@ -6,9 +6,9 @@ import pytest
 
 from billing.compliance.dataset import data
 from billing.compliance.preferences import Preferences
-from billing.payment_schedule import payable_by
-from billing.payment_terms import BusinessDayConvention, PaymentTerms
 from billing.services.payment_schedules import payment_schedule
+from billing.terms.payment_schedule import payable_by
+from billing.terms.payment_terms import BusinessDayConvention, PaymentTerms
 from tests.support import make
 
 THURSDAY, FRIDAY, SATURDAY, SUNDAY = (date(2026, 1, day) for day in (1, 2, 3, 4))

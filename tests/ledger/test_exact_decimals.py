@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from billing.models import BillingAccount, Charge
 from billing.models.quantity import ExactSum, QuantityField
-from billing.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty, PaymentTerms
 from billing.services.charges import report_charge
+from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty, PaymentTerms
 from milo.decimals import ExactDecimalField, compare
 from tests.acts.test_charges import INVOICE, REPORTER
 from tests.support import make, tamper

@@ -14,11 +14,11 @@ from pytest_django import Settings
 
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import projects_paid_by, unbound_projects
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account, revise, validate
 from billing.services.projects import archive_project
 from billing.services.suspensions import SuspensionNotAllowed, suspend
 from billing.tasks import announce_standing, validate_waiting_accounts
+from billing.terms.payment_terms import PaymentTerms
 from milo.errors import Invalid, Unavailable
 from milo.kube.kinds import kind_of
 from milo.kube.models import Change

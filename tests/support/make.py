@@ -15,11 +15,11 @@ from billing.models import (
     Suspension,
     UsageAssignment,
 )
-from billing.payment_terms import PaymentTerms
 from billing.services.accounts import AccountSpec, open_account
 from billing.services.approvals import requests
 from billing.services.bindings import bind
 from billing.services.suspensions import suspend
+from billing.terms.payment_terms import PaymentTerms
 from milo import audit
 from milo.access import Actor
 from milo.identity.actors import actor_of

@@ -8,9 +8,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
-from billing.payment_amounts import money_text
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.notices import owing
+from billing.terms.payment_amounts import money_text
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid

@@ -8,10 +8,10 @@ import structlog
 from django.conf import settings
 from django.utils import timezone, translation
 
-from billing import payment_profile
 from billing.compliance.check import check
 from billing.compliance.findings import Severity
 from billing.models import BillingAccount
+from billing.payment_profile import profiles
 from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import checked_accounts, in_batches
 from billing.services.compliance.rules import platform
@@ -56,8 +56,8 @@ def _compliance(spec: AccountSpec, on: date) -> tuple[str, str]:
 
 
 def _expiry(account: BillingAccount, on: date) -> str:
-    end = payment_profile.expires_on(account.payment_profile) if account.payment_profile else None
-    if end is None or end > on + payment_profile.EXPIRY_NOTICE:
+    end = profiles.expires_on(account.payment_profile) if account.payment_profile else None
+    if end is None or end > on + profiles.EXPIRY_NOTICE:
         return ""
     return EXPIRED if end < on else EXPIRING
 
@@ -87,7 +87,7 @@ def _record(account_id: int, today: date) -> bool:
         reason = _event(account, expiry)
         why = account.compliance_message
         if reason in (EXPIRED, EXPIRING) and account.payment_profile:
-            end = payment_profile.expires_on(account.payment_profile)
+            end = profiles.expires_on(account.payment_profile)
             why = f"the payment profile can be used up to and including {end}"
         audit.save_as(ASSESSOR, account, reason=reason, why=why)
         announce(account)
@@ -107,7 +107,7 @@ def _event(account: BillingAccount, expiry: str) -> str:
 
 def announce(account: BillingAccount) -> None:
     """Owe the billing-admins word of a payment profile that was found to expire, each profile once."""
-    end = payment_profile.expires_on(account.payment_profile) if account.payment_profile else None
+    end = profiles.expires_on(account.payment_profile) if account.payment_profile else None
     if account.expiry_reason and end:
         # the same for the same profile, however often it comes and goes
         profile = uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))

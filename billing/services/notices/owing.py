@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils.translation import get_supported_language_variant
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
-from billing.payment_profile import method_of
+from billing.payment_profile.profiles import method_of
 from billing.services.approvals import reviews
 from milo.access import Actor
 from projects.access import FINANCE_APPROVER

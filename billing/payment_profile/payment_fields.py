@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from stdnum import iban
 
-from billing import payment_forms as forms
+from billing.payment_profile import payment_forms as forms
 from milo import card_numbers
 
 REFERENCE_LENGTH = 200

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from billing.compliance.dataset import data
 from billing.compliance.findings import Finding, Severity
 from billing.compliance.payment_methods import PaymentMethod
-from billing.payment_fields import FIELDS, REFERENCE_LENGTH, secret_in
+from billing.payment_profile.payment_fields import FIELDS, REFERENCE_LENGTH, secret_in
 from milo import texts
 from milo.errors import Cause
 

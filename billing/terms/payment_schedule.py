@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 
-from billing.payment_terms import BusinessDayConvention, InvoiceFrequency, PaymentTerms
+from billing.terms.payment_terms import BusinessDayConvention, InvoiceFrequency, PaymentTerms
 
 _MONTHS = {InvoiceFrequency.MONTHLY: 1, InvoiceFrequency.QUARTERLY: 3, InvoiceFrequency.ANNUAL: 12}
 _SATURDAY = 5

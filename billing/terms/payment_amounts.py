@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from iso4217 import Currency
 
-from billing.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
+from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
 
 DAYS_OF_A_YEAR = 365  # ACT/365 fixed: leap years too
 # so that no intermediate result is rounded, whatever amount a ledger may hold
