@@ -227,6 +227,6 @@ def test_one_announcement_that_fails_keeps_no_other_waiting(
             raise RuntimeError("of this one alone")
         touch(actor, row, **why)
 
-    monkeypatch.setattr(audit, "touch", fail_first)
+    monkeypatch.setattr(audit, "mark_changed", fail_first)
     assert announce_standing() == 1
     assert Announcement.objects.get(done_at=None).account == suspended
