@@ -11,7 +11,7 @@ from milo.kube.kinds import all_kinds
 from projects.access import PLATFORM_ROLES
 from projects.models import Membership
 
-PAGE = Path(settings.BASE_DIR, "docs", "access.md")
+PAGE = Path(settings.BASE_DIR, "docs/access.md")
 VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
 
 
