@@ -186,12 +186,13 @@ def test_rows_are_locked_inside_a_transaction_only() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer, and no locks of rows")
 def test_rows_are_locked_as_the_queryset_says() -> None:
+    """SQLite has one writer, and no locks of rows."""
     query = CompiledQuery(lambda: BillingAccount.objects.filter(name=Param("name")).locked())
     with CaptureQueriesContext(connection) as sent:
         query.fetch(name="us")
-    assert sent[0]["sql"].endswith('FOR NO KEY UPDATE OF "billing_billingaccount"')
+    locking = 'FOR NO KEY UPDATE OF "billing_billingaccount"'
+    assert sent[0]["sql"].endswith(locking) == (connection.vendor == "postgresql")
 
 
 def queries_of_the_product() -> dict[str, CompiledQuery[Any]]:

@@ -20,6 +20,7 @@ SCRIPT = '<script>alert("x")</script>'
 
 
 @pytest.mark.slow
+@pytest.mark.once  # a text is shown alike wherever it was kept
 def test_every_page_and_act_opens_and_none_runs_a_script_that_somebody_typed(world: World) -> None:
     metadata = Metadata(annotations={"note": SCRIPT})
     revise_organization(world.organization.pk, OrganizationSpec(SCRIPT), metadata, actor=make.PLATFORM)

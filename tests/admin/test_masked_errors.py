@@ -73,6 +73,7 @@ def shown(answer: Any) -> str:
     return unescape(answer.content.decode())
 
 
+@pytest.mark.once  # the form is refused before the database is asked
 def test_no_form_that_is_refused_shows_a_number_that_was_typed(life: Life) -> None:
     client, typed = superuser(), []
     for address in every_act():
