@@ -140,6 +140,7 @@ def test_the_collation_orders_what_is_no_number_too() -> None:
 STORED = {"12345678901234.56": "12345678901234.5605", "99999999999999.99": "99999999999999.9844", "10.5": "10.5000"}
 
 
+@pytest.mark.once  # in a database of its own, of SQLite
 def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) -> None:
     """The digest of a row had the number of the column with four places, and has the text now."""
     file = tmp_path / "milo.sqlite3"
