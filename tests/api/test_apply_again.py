@@ -232,6 +232,7 @@ def ledger() -> tuple[int, ...]:
     return (*histories, Change.objects.exclude(reason="").count())
 
 
+@pytest.mark.once  # spellings are normalized before the database is asked
 @pytest.mark.parametrize(("kind_name", "name", "spec"), CASES, ids=IDS)
 def test_what_means_the_same_changes_nothing(person: Api, kind_name: str, name: str, spec: dict[str, Any]) -> None:
     kind = kind_called(kind_name)
