@@ -165,10 +165,15 @@ def test_it_is_found_at_any_depth_and_never_repeated(value: Any, fields: list[st
     ["1 " * 128_000, "1" * 256_000, "é" * 256_000, "1|" * 128_000, "1|1:" * 64_000, "%31" * 85_000],
     ids=["many groups", "one group", "no digits", "even groups", "uneven groups", "escapes"],
 )
-def test_the_longest_annotation_is_read_in_a_moment(text: str) -> None:
+def test_the_longest_annotation_takes_about_twice_as_long_as_its_half(text: str) -> None:
+    """Processor time, as a ratio: a search that looked at each digit again for each other would take four times."""
+    assert _searched(text) < 3 * max(_searched(text[: len(text) // 2]), 0.1)
+
+
+def _searched(text: str) -> float:
     begun = time.process_time()
     assert not card_numbers.found_in(text)
-    assert time.process_time() - begun < 3
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize(
