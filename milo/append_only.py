@@ -92,11 +92,7 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
         table,
         create={
             "sqlite": [trigger],
-            "postgresql": [
-                f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
-                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
-                f"CREATE TRIGGER {name} BEFORE {event} ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
-            ],
+            "postgresql": _row_trigger(name, table, event, body),
         },
         drop={
             "sqlite": [f"DROP TRIGGER IF EXISTS {name}"],
@@ -106,6 +102,15 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
         forbids=frozenset({event}) if when == "TRUE" else frozenset(),
         body=body,
     )
+
+
+def _row_trigger(name: str, table: str, event: str, body: str) -> list[str]:
+    """Return the statements of PostgreSQL that make a function of this body and have it called for each row."""
+    return [
+        f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
+        f" SET search_path = {SEARCH_PATH} AS $${body}$$",
+        f"CREATE TRIGGER {name} BEFORE {event} ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
+    ]
 
 
 def _qualified(condition: str) -> str:
@@ -270,13 +275,7 @@ def amend(name: str, table: str, when: str, assignments: str) -> Guard:
     return Guard(
         name,
         table,
-        create={
-            "postgresql": [
-                f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
-                f" SET search_path = {SEARCH_PATH} AS $${body}$$",
-                f"CREATE TRIGGER {name} BEFORE INSERT ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
-            ]
-        },
+        create={"postgresql": _row_trigger(name, table, "INSERT", body)},
         drop={"postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"]},
         present={"postgresql": _same_function(name, table, body, "INSERT", by_row=True)},
         writes=True,

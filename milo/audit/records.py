@@ -95,9 +95,14 @@ class History(HistoricalRecords):  # type: ignore[misc]
     @cached_property
     def given(self) -> "list[models.Field[Any, Any]]":
         """Return the columns of a history row that are not copied from the row: when, what, who, why, by what right."""
+        history = self.model_of(self.cls)._meta
+        return [of for of in history.concrete_fields if of.column not in self._copied and not of.primary_key]
+
+    @cached_property
+    def _copied(self) -> list[str]:
         kept = {column.column for column in self.cls._meta.concrete_fields}
         history = self.model_of(self.cls)._meta
-        return [column for column in history.concrete_fields if column.column not in kept and not column.primary_key]
+        return [str(of.column) for of in history.concrete_fields if of.column in kept]
 
     def types(self) -> list[str]:
         """Return PostgreSQL's types of the function's arguments: of what is given, and of the key of the row."""
@@ -107,9 +112,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def copying(self, values: Sequence[str], schema: str = "") -> str:
         """Return the statement that copies a row into its history; `values` are those given, and the key, in SQL."""
         tracked, quote = self.cls._meta, connection.ops.quote_name
-        kept = {column.column for column in tracked.concrete_fields}
-        history = self.model_of(self.cls)._meta
-        copied = [quote(str(of.column)) for of in history.concrete_fields if of.column in kept]
+        history, copied = self.model_of(self.cls)._meta, [quote(column) for column in self._copied]
         into = ", ".join([*(quote(str(of.column)) for of in self.given), *copied])
         selected = ", ".join([*values[:-1], *copied])
         table, source, key = quote(history.db_table), quote(tracked.db_table), quote(str(tracked.pk.column))
