@@ -10,7 +10,8 @@ from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services.approvals import requests, reviews
+from billing.models.approval import public_review
+from billing.services.approvals import requests
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
@@ -171,7 +172,7 @@ class ApprovalRequestKind(Kind):
                 "decider": row.decider,
                 "decidedAt": row.decided_at and instant(row.decided_at),
                 "comment": row.comment,
-                "reviewed": dict(reviews.public(row.reviewed)),
+                "reviewed": dict(public_review(row.reviewed)),
                 "reviewedHash": row.reviewed_hash,
             }
         )

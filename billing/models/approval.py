@@ -20,6 +20,17 @@ from milo.phases import PhaseField, PhaseLoading
 _NAME_BETWEEN_LINE_FEEDS: Any = Concat(Value("\n"), F("decider"), Value("\n"))
 
 
+def public_review(reviewed: dict[str, Any]) -> dict[str, Any]:
+    """Return a value of the column `reviewed` as customers may read it.
+
+    It lacks the internal note of a hold, which earlier versions stored with it.
+    """
+    hold = reviewed.get("hold")
+    if not isinstance(hold, dict) or "reason" not in hold:
+        return reviewed
+    return {**reviewed, "hold": {key: value for key, value in hold.items() if key != "reason"}}
+
+
 class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         """Requests that wait for a decision."""

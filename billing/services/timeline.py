@@ -20,7 +20,7 @@ from billing.models import (
     UsageAssignment,
     UsageClosing,
 )
-from billing.services.approvals import reviews
+from billing.models.approval import public_review
 from milo import audit, continue_tokens
 from milo.errors import Cause, Invalid
 
@@ -173,7 +173,7 @@ def _difference(model: type[Model], before: Any, after: Any, staff: bool) -> dic
 
 
 def _told(value: Any, column: str) -> Any:
-    return reviews.public(value) if column == "reviewed" else value
+    return public_review(value) if column == "reviewed" else value
 
 
 def _of_notices(account: BillingAccount, wanted: Q, limit: int) -> Iterator[TimelineEvent]:

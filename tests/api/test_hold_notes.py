@@ -5,8 +5,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.models import ApprovalRequest, BillingAccount, Hold, Notice
+from billing.models.approval import public_review
 from billing.notice_texts import render
-from billing.services.approvals import reviews
 from billing.services.holds import set_hold
 from milo.kube.kinds import all_kinds
 from projects.models import Organization
@@ -89,7 +89,7 @@ def test_no_notice_tells_the_note(account: BillingAccount, released: ApprovalReq
 def test_what_earlier_versions_kept_is_staff_only_too(tenant: Api, released: ApprovalRequest) -> None:
     """The row as it was: the reason in the review of a request, which was shown to everybody who could read it."""
     released.reviewed["hold"] = {"type": "LegalHold", "reason": NOTE}
-    assert reviews.public(released.reviewed)["hold"] == {"type": "LegalHold"}
+    assert public_review(released.reviewed)["hold"] == {"type": "LegalHold"}
 
 
 def test_one_of_the_two_texts_is_needed(account: BillingAccount) -> None:

@@ -1,5 +1,7 @@
-"""Acts of two people: what one asks for, and what another decides about the account as both have seen it.
+"""Actions that take effect only when a second person approves them.
 
-`requests` asks, approves, rejects, withdraws, renews and expires; `reviews` says what is reviewed and who edited it;
-`closures` and `reactivations` are what takes effect, beside those of terms, holds and usage.
+Start with `requests`: request, approve, reject, withdraw, renew, take over, expire. `reviews` builds the review of the
+account that a decision rests on, and finds who edited it. `closures` and `reactivations` are two of the effects; those
+of payment terms, holds and usage are in `billing.services.terms`, `.holds` and `.usage.assignments`. Each effect offers
+`causes`, why it cannot happen now, and `apply`, which runs in the transaction of the approval.
 """

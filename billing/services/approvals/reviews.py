@@ -35,14 +35,6 @@ def reviewed(account: BillingAccount) -> dict[str, Any]:
     }
 
 
-def public(review: dict[str, Any]) -> dict[str, Any]:
-    """Return a review as customers may read it: requests of earlier versions kept the internal note of a hold."""
-    hold = review.get("hold")
-    if not isinstance(hold, dict) or "reason" not in hold:
-        return review
-    return {**review, "hold": {key: value for key, value in hold.items() if key != "reason"}}
-
-
 def hash_of(review: dict[str, Any]) -> str:
     """SHA-256, hexadecimal, of the review as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(review, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,5 +1,6 @@
-"""Regional rules at work: what the law of a country asks of an account, and when it comes to ask something else.
+"""Regional rules applied to accounts. The rules themselves are data and pure functions in `billing.compliance`.
 
-`rules` gathers the facts and asks `billing.compliance`, `assessments` writes what was found, `drift` finds accounts
-that a new version of the data changes.
+Start with `rules`: which errors refuse a change of an account. `assessments` stores findings, and the expiry of the
+payment profile, on the account. `drift` lists accounts that break the rules of another day, such as those of a new
+version of the data.
 """

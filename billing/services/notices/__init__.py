@@ -1,4 +1,6 @@
-"""Who is told what: rows in the transaction of the act that owes them, delivered afterwards.
+"""The outbox: a notice is a row of the transaction that causes it, and is delivered by mail afterwards.
 
-`owing` writes them, `deliveries` sends them by mail and tries again, `proofs` compares them with what was sealed.
+Start with `owing`, which any service calls to queue notices. `deliveries` sends them, retries, and writes the events of
+bound projects in batches; `proofs` compares the state of notices with their sealed outcomes. This package imports no
+other service.
 """

@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils.translation import get_supported_language_variant
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
+from billing.models.approval import public_review
 from billing.payment_profile.profiles import method_of
-from billing.services.approvals import reviews
 from milo.access import Actor
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership
@@ -83,7 +83,7 @@ def _asked(request: ApprovalRequest) -> dict[str, Any]:
     """The act, and what names its object in words: the hold of a release, the project and span of an assignment."""
     asked: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
-        asked["hold"] = reviews.public(request.reviewed)["hold"]
+        asked["hold"] = public_review(request.reviewed)["hold"]
     if request.act == ApprovalRequest.Action.ASSIGN_USAGE:
         asked["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
     return asked

@@ -1,6 +1,6 @@
-"""How long data are kept, and what becomes of them then.
+"""How long the data of a closed account are kept, how they are archived, and how personal data are purged.
 
-`plans` says from when on an account is archived and purged, `archival` archives it, `bundles` writes what is archived,
-`purges` takes personal data out of the account and its past, `pseudonyms` says what is left in their place, `proofs`
-finds what was taken out of the past for no purge.
+Start with `plans`: the days on which each account is archived and purged. `archival` archives an account into a
+verified bundle, which `bundles` writes and reads. `purges` removes personal data from the account, its history and its
+bundle; `pseudonyms` holds what replaces them. `proofs` finds redactions that no purge explains.
 """
