@@ -23,7 +23,7 @@ TABLE = PAST._meta.db_table
 
 @contextmanager
 def migrating() -> Iterator[Any]:
-    """The owner migrates inside; on SQLite triggers are away for as long (milo/append_only.py)."""
+    """The owner migrates inside; on SQLite triggers are away for as long (milo/append_only)."""
     with as_owner() if connection.vendor == "postgresql" else tamper.guards_off():
         yield SimpleNamespace(connection=connection)
 

@@ -1,0 +1,56 @@
+"""Guards: rules that the database itself keeps, against the ORM and raw SQL alike, on both engines.
+
+Applications declare guards when they are loaded; `migrate` installs them after every run,
+because SQLite drops a table's triggers whenever a migration rebuilds it.
+"""
+
+from milo.append_only.catalogs import SEARCH_PATH
+from milo.append_only.checks import check_guards
+from milo.append_only.declared import Guard, all_guards, declare, deletable, may_delete
+from milo.append_only.installation import (
+    about_to_install,
+    install,
+    install_after_migrate,
+    installing,
+    lift,
+    lift_before_migrate,
+    missing,
+)
+from milo.append_only.of_postgresql import amend, by_right_of_owner, postgresql_constraint, writer
+from milo.append_only.triggers import (
+    NOTHING,
+    as_written,
+    delete_only,
+    fixed_as_said,
+    no_delete,
+    no_replace,
+    refuse,
+)
+
+__all__ = [
+    "NOTHING",
+    "SEARCH_PATH",
+    "Guard",
+    "about_to_install",
+    "all_guards",
+    "amend",
+    "as_written",
+    "by_right_of_owner",
+    "check_guards",
+    "declare",
+    "deletable",
+    "delete_only",
+    "fixed_as_said",
+    "install",
+    "install_after_migrate",
+    "installing",
+    "lift",
+    "lift_before_migrate",
+    "may_delete",
+    "missing",
+    "no_delete",
+    "no_replace",
+    "postgresql_constraint",
+    "refuse",
+    "writer",
+]

@@ -1,0 +1,136 @@
+"""Triggers that refuse, on both engines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from milo.append_only.catalogs import qualified, row_trigger, same_function, same_trigger
+from milo.append_only.declared import Guard
+
+NOTHING = "'[purged]', '{}', '[]'"
+"""What a purge leaves of a personal value, in SQL."""
+
+
+def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
+    """A trigger that refuses `event` (`INSERT`, `UPDATE`, `DELETE`) on rows for which the SQL condition `when` holds.
+
+    `when` reads NEW and OLD and is written once, in the SQL both engines share. The refusal is an `IntegrityError`
+    that begins with the guard's name.
+    """
+    text = f"{name}: {message}".replace("'", "''")
+    trigger = f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    body = (
+        f" BEGIN IF {qualified(when)} THEN RAISE EXCEPTION '%', '{text}'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF;"
+        f" RETURN {'OLD' if event == 'DELETE' else 'NEW'}; END "
+    )
+    return Guard(
+        name,
+        table,
+        create={
+            "sqlite": [trigger],
+            "postgresql": row_trigger(name, table, event, body),
+        },
+        drop={
+            "sqlite": [f"DROP TRIGGER IF EXISTS {name}"],
+            "postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"],
+        },
+        present={"sqlite": same_trigger(trigger), "postgresql": same_function(name, table, body, event, by_row=True)},
+        forbids=frozenset({event}) if when == "TRUE" else frozenset(),
+        body=body,
+    )
+
+
+def fixed_as_said(
+    model: Any, *, purge: str = "FALSE", left: Mapping[str, str] | None = None, revoked: bool = False
+) -> Iterator[Guard]:
+    """Yield the guards of what the `columns` of `model` say is fixed (milo/columns.py).
+
+    A personal column may become nothing, and that in a purge alone: an UPDATE for which the SQL condition `purge`
+    holds. `left` has, by column, the SQL of what stands in its place then, where that is not the ordinary nothing.
+    Where they are `revoked`, the application's role holds no privilege on the columns that are fixed from the first on.
+    """
+    for part in model.columns.fixed:
+        personal = [column for column in part.columns if column in model.columns.personal]
+        changed = [_changed(column) for column in part.columns if column not in personal]
+        for column in personal:
+            nothing = (left or {}).get(column, NOTHING)
+            emptied = f"CAST(NEW.{column} AS TEXT) IN ({nothing}) AND ({purge})"
+            changed.append(f"{_changed(column)} AND NOT ({emptied})")
+        when = " OR ".join(f"({condition})" for condition in changed)
+        message = f"{', '.join(part.columns)} cannot be changed"
+        made = refuse(part.name, model._meta.db_table, "UPDATE", f"({part.once or 'TRUE'}) AND ({when})", message)
+        if revoked and not part.once:
+            made = replace(made, forbids=frozenset({"UPDATE"}), forbids_columns=frozenset(part.columns))
+        yield made
+
+
+def _changed(column: str) -> str:
+    # quoted, because some are words of the language, such as "row"
+    return f'NEW."{column}" IS DISTINCT FROM OLD."{column}"'
+
+
+def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
+    """Refuses every DELETE, and on PostgreSQL every TRUNCATE, which no row trigger sees.
+
+    A row trigger of a partitioned table is one of each partition too, a statement trigger is not.
+    """
+    by_row = refuse(name, table, "DELETE", "TRUE", "rows are never deleted")
+    function, row_trigger = by_row.create["postgresql"]
+    events = ("TRUNCATE",) if partitioned else ("DELETE", "TRUNCATE")
+    own = f"{name}_at_once" if partitioned else name
+    statements = [function, *([row_trigger] if partitioned else [])]
+    statements.append(
+        f"CREATE TRIGGER {own} BEFORE {' OR '.join(events)} ON public.{table} EXECUTE FUNCTION public.{name}()"
+    )
+    present = same_function(name, table, by_row.body, *events, by_row=False)
+    if partitioned:
+        present = f"{by_row.present['postgresql']} AND EXISTS ({present.replace('%s', repr(own))})"
+    drop = [f"DROP TRIGGER IF EXISTS {trigger} ON public.{table}" for trigger in dict.fromkeys((name, own))]
+    return replace(
+        by_row,
+        create=by_row.create | {"postgresql": statements},
+        drop=by_row.drop | {"postgresql": drop},
+        present=by_row.present | {"postgresql": present},
+        forbids=frozenset({"DELETE", "TRUNCATE"}),
+    )
+
+
+def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Guard]:
+    """Refuses to DELETE rows for which the SQL condition `where` on OLD does not hold, and on PostgreSQL TRUNCATE."""
+    yield refuse(name, table, "DELETE", f"NOT ({where})", message)
+    never = no_delete(f"{name}_not_emptied", table)
+    function, statement = never.create["postgresql"]
+    emptied = statement.replace("DELETE OR TRUNCATE", "TRUNCATE")
+    yield Guard(
+        never.name,
+        table,
+        create={"postgresql": [function, emptied]},
+        drop={"postgresql": never.drop["postgresql"]},
+        present={"postgresql": same_function(never.name, table, never.body, "TRUNCATE", by_row=False)},
+        forbids=frozenset({"TRUNCATE"}),
+    )
+
+
+def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:
+    """Refuses an INSERT that repeats one of `keys`, each the columns of a unique constraint.
+
+    SQLite's INSERT OR REPLACE deletes the row in its way, and no DELETE trigger sees it; PostgreSQL has no such thing.
+    """
+    same = (" AND ".join(f"was.{column} = NEW.{column}" for column in key) for key in keys)
+    when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE {match})" for match in same)
+    return _on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
+
+
+def as_written(prefix: str, table: str, *keys: Sequence[str], partitioned: bool = False) -> tuple[Guard, Guard, Guard]:
+    """Return the guards of a table whose rows are added and never touched again."""
+    return (
+        refuse(f"{prefix}_never_changed", table, "UPDATE", "TRUE", "rows stay as they were written"),
+        no_delete(f"{prefix}_never_deleted", table, partitioned=partitioned),
+        no_replace(f"{prefix}_never_replaced", table, *keys),
+    )
+
+
+def _on_sqlite(guard: Guard) -> Guard:
+    create, drop = ({"sqlite": statements["sqlite"]} for statements in (guard.create, guard.drop))
+    return replace(guard, create=create, drop=drop, present={"sqlite": guard.present["sqlite"]})
