@@ -1,10 +1,10 @@
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 
 class BillingConfig(AppConfig):
     name = "billing"
-    verbose_name = _("Billing")
+    verbose_name = gettext_lazy("Billing")
 
     def ready(self) -> None:
         from billing import access, checks, guards  # noqa: F401  the checks register themselves

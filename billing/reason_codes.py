@@ -3,33 +3,33 @@
 from dataclasses import dataclass
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 
 class Category(models.TextChoices):
-    PAYMENT_FAILURE = "PAYMENT_FAILURE", _("Payment failure")
-    COMPLIANCE_VIOLATION = "COMPLIANCE_VIOLATION", _("Compliance violation")
-    ADMINISTRATIVE = "ADMINISTRATIVE", _("Administrative")
+    PAYMENT_FAILURE = "PAYMENT_FAILURE", gettext_lazy("Payment failure")
+    COMPLIANCE_VIOLATION = "COMPLIANCE_VIOLATION", gettext_lazy("Compliance violation")
+    ADMINISTRATIVE = "ADMINISTRATIVE", gettext_lazy("Administrative")
 
 
 class ReasonCode(models.TextChoices):
-    PAYMENT_PAST_DUE = "PaymentPastDue", _("Payment past due")
-    PAYMENT_METHOD_INVALID = "PaymentMethodInvalid", _("Payment method invalid")
-    PAYMENT_DECLINED_HARD = "PaymentDeclinedHard", _("Payment declined for good")
-    MANDATE_REVOKED = "MandateRevoked", _("Mandate revoked")
-    CHARGEBACK = "Chargeback", _("Chargeback")
-    CREDIT_LIMIT_EXCEEDED = "CreditLimitExceeded", _("Credit limit exceeded")
-    TAX_REGISTRATION_INVALID = "TaxRegistrationInvalid", _("Tax registration invalid")
-    KYC_INCOMPLETE = "KycIncomplete", _("Know-your-customer check incomplete")
-    SANCTIONS_MATCH = "SanctionsMatch", _("Sanctions match")
-    TERMS_VIOLATION = "TermsViolation", _("Violation of the terms of service")
-    FRAUD_SUSPECTED = "FraudSuspected", _("Fraud suspected")
-    DATA_RESIDENCY_BREACH = "DataResidencyBreach", _("Breach of data residency")
-    CUSTOMER_REQUEST = "CustomerRequest", _("Request of the customer")
-    LEGAL_HOLD = "LegalHold", _("Legal hold")
-    COURT_ORDER = "CourtOrder", _("Court order")
-    OWNERSHIP_DISPUTE = "OwnershipDispute", _("Dispute over ownership")
-    MANUAL_REVIEW = "ManualReview", _("Manual review")
+    PAYMENT_PAST_DUE = "PaymentPastDue", gettext_lazy("Payment past due")
+    PAYMENT_METHOD_INVALID = "PaymentMethodInvalid", gettext_lazy("Payment method invalid")
+    PAYMENT_DECLINED_HARD = "PaymentDeclinedHard", gettext_lazy("Payment declined for good")
+    MANDATE_REVOKED = "MandateRevoked", gettext_lazy("Mandate revoked")
+    CHARGEBACK = "Chargeback", gettext_lazy("Chargeback")
+    CREDIT_LIMIT_EXCEEDED = "CreditLimitExceeded", gettext_lazy("Credit limit exceeded")
+    TAX_REGISTRATION_INVALID = "TaxRegistrationInvalid", gettext_lazy("Tax registration invalid")
+    KYC_INCOMPLETE = "KycIncomplete", gettext_lazy("Know-your-customer check incomplete")
+    SANCTIONS_MATCH = "SanctionsMatch", gettext_lazy("Sanctions match")
+    TERMS_VIOLATION = "TermsViolation", gettext_lazy("Violation of the terms of service")
+    FRAUD_SUSPECTED = "FraudSuspected", gettext_lazy("Fraud suspected")
+    DATA_RESIDENCY_BREACH = "DataResidencyBreach", gettext_lazy("Breach of data residency")
+    CUSTOMER_REQUEST = "CustomerRequest", gettext_lazy("Request of the customer")
+    LEGAL_HOLD = "LegalHold", gettext_lazy("Legal hold")
+    COURT_ORDER = "CourtOrder", gettext_lazy("Court order")
+    OWNERSHIP_DISPUTE = "OwnershipDispute", gettext_lazy("Dispute over ownership")
+    MANUAL_REVIEW = "ManualReview", gettext_lazy("Manual review")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 
 class ProjectsConfig(AppConfig):
     name = "projects"
-    verbose_name = _("Projects")
+    verbose_name = gettext_lazy("Projects")
 
     def ready(self) -> None:
         from projects import access, guards

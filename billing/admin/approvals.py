@@ -123,8 +123,8 @@ class ApprovalRequestAdmin(LedgerAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         shown = request.GET.get(INBOX, "")
-        views = [("", gettext_lazy("All"), self.list_address())]
-        views += [(view, title, self.list_address(**{INBOX: view})) for view, title in VIEWS]
+        views = [("", _("All"), self.list_address())]
+        views += [(view, str(title), self.list_address(**{INBOX: view})) for view, title in VIEWS]
         context = {"views": [(title, address, view == shown) for view, title, address in views]}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import BINDINGS
@@ -57,22 +57,22 @@ class BillingAccountBindingAdmin(LedgerAdmin):
         METADATA,
     )
 
-    @admin.display(description=_("project"), ordering="project__name")
+    @admin.display(description=gettext_lazy("project"), ordering="project__name")
     def project_link(self, row: BillingAccountBinding) -> str:
         return link(row.project)
 
-    @admin.display(description=_("billing account"), ordering="account__name")
+    @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: BillingAccountBinding) -> str:
         return link(row.account)
 
-    @admin.display(description=_("organization"), ordering="organization__name")
+    @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: BillingAccountBinding) -> str:
         return link(row.organization)
 
-    @admin.display(description=_("supersedes"))
+    @admin.display(description=gettext_lazy("supersedes"))
     def supersedes_link(self, row: BillingAccountBinding) -> str:
         return link(row.supersedes)
 
-    @admin.display(description=_("superseded by"))
+    @admin.display(description=gettext_lazy("superseded by"))
     def superseded_by_link(self, row: Any) -> str:
         return link(getattr(row, "superseded_by", None))

@@ -1,7 +1,7 @@
 """Charges as an outside billing system reported them, to read; it alone reports and settles them."""
 
 from django.contrib import admin
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.access import CHARGES
@@ -44,10 +44,10 @@ class ChargeAdmin(LedgerAdmin):
         METADATA,
     )
 
-    @admin.display(description=_("billing account"), ordering="account__name")
+    @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: Charge) -> str:
         return link(row.account)
 
-    @admin.display(description=_("amount"), ordering="amount")
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def amount_due(self, row: Charge) -> str:
         return money_text(row.amount, row.currency_code)

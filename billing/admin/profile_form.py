@@ -25,7 +25,7 @@ class ProfileFields(ActForm):
     )
     payment_method = Select(
         required=False,
-        choices=lambda: [("", gettext_lazy("None, or the card above")), *((name, name) for name in methods())],
+        choices=lambda: [("", _("None, or the card above")), *((name, name) for name in methods())],
         label=gettext_lazy("Payment method"),
     )
     payment_details = Lines(

@@ -41,7 +41,7 @@ class PayerFilter(DropdownFilter):
     parameter_name = PAYER
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(NOBODY, gettext_lazy("Unbound: active, and nobody pays")), (SOMEBODY, gettext_lazy("Paid for"))]
+        return [(NOBODY, _("Unbound: active, and nobody pays")), (SOMEBODY, _("Paid for"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Project]) -> QuerySet[Project]:
         if self.value() == NOBODY:

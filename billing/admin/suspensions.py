@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
@@ -45,10 +45,10 @@ class SuspensionAdmin(LedgerAdmin):
         ),
     )
 
-    @admin.display(description=_("billing account"), ordering="account__name")
+    @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: Suspension) -> str:
         return link(row.account)
 
-    @admin.display(description=_("evidence"))
+    @admin.display(description=gettext_lazy("evidence"))
     def evidence_given(self, row: Any) -> str:
         return pairs(row.evidence or {})

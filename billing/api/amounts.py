@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -17,7 +17,9 @@ class AmountField(serializers.Field[Decimal, Any, str, Any]):
     """An amount of money."""
 
     form = AMOUNT
-    default_error_messages = {"form": _("must be a decimal in a string: at most 20 digits, and 4 after the point")}
+    default_error_messages = {
+        "form": gettext_lazy("must be a decimal in a string: at most 20 digits, and 4 after the point")
+    }
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str) or not self.form.fullmatch(data):
@@ -33,4 +35,6 @@ class PercentField(AmountField):
     """A percentage: `"2.5"` is 2.5%."""
 
     form = PERCENT
-    default_error_messages = {"form": _('must be a decimal in a string, as "2.5", with at most 4 decimal places')}
+    default_error_messages = {
+        "form": gettext_lazy('must be a decimal in a string, as "2.5", with at most 4 decimal places')
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
@@ -30,7 +31,7 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "asKnownAt" in attrs and "at" not in attrs:
-            raise serializers.ValidationError({"asKnownAt": gettext_lazy("needs at")})
+            raise serializers.ValidationError({"asKnownAt": _("needs at")})
         return attrs
 
 

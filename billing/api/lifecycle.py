@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api import examples
@@ -21,101 +21,114 @@ from milo.kube.store.manifests import precise_instant, without_empty
 
 
 class SuspendSpecSerializer(serializers.Serializer[Any]):
-    reasonCode = ChoiceField(ReasonCode.choices, source="reason_code", help_text=_("Why, as one word for programs."))
-    message = StringField(max_length=2000, help_text=_("Why, as customers read it in their notice."))
+    reasonCode = ChoiceField(
+        ReasonCode.choices, source="reason_code", help_text=gettext_lazy("Why, as one word for programs.")
+    )
+    message = StringField(max_length=2000, help_text=gettext_lazy("Why, as customers read it in their notice."))
     internalNote = StringField(
         source="internal_note",
         max_length=2000,
         required=False,
         allow_blank=True,
-        help_text=_("For staff only; customers never see it."),
+        help_text=gettext_lazy("For staff only; customers never see it."),
     )
 
 
 class ResolveSpecSerializer(serializers.Serializer[Any]):
-    suspension = serializers.UUIDField(help_text=_("The uid of the open suspension."))
+    suspension = serializers.UUIDField(help_text=gettext_lazy("The uid of the open suspension."))
     evidence = serializers.DictField(
         child=StringField(max_length=suspensions.MAX_EVIDENCE_LENGTH),
-        help_text=_("The references that the reason code asks for, by name; see the reading suspensions."),
+        help_text=gettext_lazy("The references that the reason code asks for, by name; see the reading suspensions."),
     )
 
 
 class HoldSpecSerializer(serializers.Serializer[Any]):
-    type = ChoiceField(["LegalHold", "Dispute"], help_text=_("LegalHold or Dispute."))
+    type = ChoiceField(["LegalHold", "Dispute"], help_text=gettext_lazy("LegalHold or Dispute."))
     message = StringField(
-        max_length=2000, required=False, allow_blank=True, help_text=_("Why the account is held, as customers read it.")
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("Why the account is held, as customers read it."),
     )
     internalNote = StringField(
         source="reason",
         max_length=2000,
         required=False,
         allow_blank=True,
-        help_text=_("For staff only; customers never see it."),
+        help_text=gettext_lazy("For staff only; customers never see it."),
     )
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=_("As in the act suspend."))
-    message = serializers.CharField(max_length=2000, help_text=_("As in the act suspend."))
+    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=gettext_lazy("As in the act suspend."))
+    message = serializers.CharField(max_length=2000, help_text=gettext_lazy("As in the act suspend."))
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    projects = serializers.ListField(child=serializers.CharField(), help_text=_("Names of the projects bound."))
-    recipients = serializers.ListField(child=serializers.CharField(), help_text=_("Who would get a notice."))
-    subject = serializers.CharField(help_text=_("Subject of the notice."))
-    text = serializers.CharField(help_text=_("The very text of the notice, for the first of the projects."))
+    projects = serializers.ListField(
+        child=serializers.CharField(), help_text=gettext_lazy("Names of the projects bound.")
+    )
+    recipients = serializers.ListField(child=serializers.CharField(), help_text=gettext_lazy("Who would get a notice."))
+    subject = serializers.CharField(help_text=gettext_lazy("Subject of the notice."))
+    text = serializers.CharField(help_text=gettext_lazy("The very text of the notice, for the first of the projects."))
 
 
 class BlockerSerializer(serializers.Serializer[Any]):
     type = ChoiceField(
         ["BillingAccountBinding", "Charge", "Hold", "ApprovalRequest"],
-        help_text=_("BillingAccountBinding, Charge, Hold or ApprovalRequest."),
+        help_text=gettext_lazy("BillingAccountBinding, Charge, Hold or ApprovalRequest."),
     )
-    name = serializers.CharField(help_text=_("Name of the object; the uid of a hold."))
-    message = serializers.CharField(help_text=_("What stands in the way."))
-    fix = serializers.CharField(help_text=_("What removes it."))
-    who = serializers.CharField(help_text=_("Who may do that."))
+    name = serializers.CharField(help_text=gettext_lazy("Name of the object; the uid of a hold."))
+    message = serializers.CharField(help_text=gettext_lazy("What stands in the way."))
+    fix = serializers.CharField(help_text=gettext_lazy("What removes it."))
+    who = serializers.CharField(help_text=gettext_lazy("Who may do that."))
 
 
 class ChecklistSerializer(serializers.Serializer[Any]):
-    closable = serializers.BooleanField(help_text=_("Whether a closure could be requested now."))
-    blockers = BlockerSerializer(many=True, help_text=_("What stands in the way; empty where nothing does."))
+    closable = serializers.BooleanField(help_text=gettext_lazy("Whether a closure could be requested now."))
+    blockers = BlockerSerializer(many=True, help_text=gettext_lazy("What stands in the way; empty where nothing does."))
 
 
 class SuspensionSerializer(serializers.Serializer[Any]):
-    uid = serializers.UUIDField(help_text=_("Names the suspension in the act resolvesuspension."))
-    reasonCode = ChoiceField(ReasonCode.choices, help_text=_("Why, as one word for programs."))
-    message = serializers.CharField(help_text=_("Why, as customers read it."))
-    internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
-    suspendedAt = serializers.DateTimeField(help_text=_("Instant (UTC) of the suspension."))
-    suspendedBy = serializers.CharField(help_text=_("Who suspended the account."))
+    uid = serializers.UUIDField(help_text=gettext_lazy("Names the suspension in the act resolvesuspension."))
+    reasonCode = ChoiceField(ReasonCode.choices, help_text=gettext_lazy("Why, as one word for programs."))
+    message = serializers.CharField(help_text=gettext_lazy("Why, as customers read it."))
+    internalNote = serializers.CharField(required=False, help_text=gettext_lazy("Shown to staff only."))
+    suspendedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the suspension."))
+    suspendedBy = serializers.CharField(help_text=gettext_lazy("Who suspended the account."))
     evidenceAskedFor = serializers.ListField(
-        child=serializers.CharField(), help_text=_("Names of the references that resolve it.")
+        child=serializers.CharField(), help_text=gettext_lazy("Names of the references that resolve it.")
     )
     evidence = serializers.DictField(
-        child=serializers.CharField(), required=False, help_text=_("The references that resolved it, by name.")
+        child=serializers.CharField(),
+        required=False,
+        help_text=gettext_lazy("The references that resolved it, by name."),
     )
-    resolvedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) when it was resolved."))
-    resolvedBy = serializers.CharField(required=False, help_text=_("Who resolved it."))
+    resolvedAt = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("Instant (UTC) when it was resolved.")
+    )
+    resolvedBy = serializers.CharField(required=False, help_text=gettext_lazy("Who resolved it."))
 
 
 class HoldSerializer(serializers.Serializer[Any]):
-    uid = serializers.UUIDField(help_text=_("Names the hold in a request for its release."))
-    type = ChoiceField(["LegalHold", "Dispute"], help_text=_("LegalHold or Dispute."))
-    message = serializers.CharField(required=False, help_text=_("Why the account is held, as customers read it."))
-    internalNote = serializers.CharField(required=False, help_text=_("Shown to staff only."))
-    setAt = serializers.DateTimeField(help_text=_("Instant (UTC) since which the account is held."))
-    setBy = serializers.CharField(help_text=_("Who set the hold."))
-    releasedAt = serializers.DateTimeField(required=False, help_text=_("Instant (UTC) of the release."))
-    releasedBy = serializers.CharField(required=False, help_text=_("Who approved the release."))
+    uid = serializers.UUIDField(help_text=gettext_lazy("Names the hold in a request for its release."))
+    type = ChoiceField(["LegalHold", "Dispute"], help_text=gettext_lazy("LegalHold or Dispute."))
+    message = serializers.CharField(
+        required=False, help_text=gettext_lazy("Why the account is held, as customers read it.")
+    )
+    internalNote = serializers.CharField(required=False, help_text=gettext_lazy("Shown to staff only."))
+    setAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which the account is held."))
+    setBy = serializers.CharField(help_text=gettext_lazy("Who set the hold."))
+    releasedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("Instant (UTC) of the release."))
+    releasedBy = serializers.CharField(required=False, help_text=gettext_lazy("Who approved the release."))
 
 
 class HoldsSerializer(serializers.Serializer[Any]):
-    items = HoldSerializer(many=True, help_text=_("Oldest first."))
+    items = HoldSerializer(many=True, help_text=gettext_lazy("Oldest first."))
 
 
 class SuspensionsSerializer(serializers.Serializer[Any]):
-    items = SuspensionSerializer(many=True, help_text=_("Oldest first."))
+    items = SuspensionSerializer(many=True, help_text=gettext_lazy("Oldest first."))
 
 
 def _suspend(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
@@ -195,21 +208,21 @@ ACCOUNT_ACTS = (
         "suspend",
         _suspend,
         SuspendSpecSerializer,
-        _("Suspend the account, or add a reason to one suspended."),
+        gettext_lazy("Suspend the account, or add a reason to one suspended."),
         examples.SUSPEND,
     ),
     Action(
         "resolvesuspension",
         _resolve,
         ResolveSpecSerializer,
-        _("Resolve one suspension with its evidence."),
+        gettext_lazy("Resolve one suspension with its evidence."),
         examples.RESOLVE_SUSPENSION,
     ),
     Action(
         "hold",
         _hold,
         HoldSpecSerializer,
-        _("Keep the account from being closed and its data from being purged."),
+        gettext_lazy("Keep the account from being closed and its data from being purged."),
         examples.HOLD,
     ),
 )
@@ -219,7 +232,7 @@ ACCOUNT_READINGS = (
         _preview,
         PreviewQuerySerializer,
         PreviewSerializer,
-        _("What suspend would do; changes nothing."),
+        gettext_lazy("What suspend would do; changes nothing."),
         examples.SUSPEND_PREVIEW,
         act="suspend",
     ),
@@ -228,7 +241,7 @@ ACCOUNT_READINGS = (
         _checklist,
         NothingSerializer,
         ChecklistSerializer,
-        _("Everything that keeps the account from being closed."),
+        gettext_lazy("Everything that keeps the account from being closed."),
         examples.CLOSURE_CHECKLIST,
         table=_checklist_table,
     ),
@@ -237,7 +250,7 @@ ACCOUNT_READINGS = (
         _suspensions,
         NothingSerializer,
         SuspensionsSerializer,
-        _("Every suspension: who, when, why, and what resolved it."),
+        gettext_lazy("Every suspension: who, when, why, and what resolved it."),
         examples.SUSPENSIONS,
     ),
     ReadSubresource(
@@ -245,7 +258,7 @@ ACCOUNT_READINGS = (
         _holds,
         NothingSerializer,
         HoldsSerializer,
-        _("Every hold: who, when, why, and when it was released."),
+        gettext_lazy("Every hold: who, when, why, and when it was released."),
         examples.HOLDS,
     ),
     PAYMENT_SCHEDULE_READING,

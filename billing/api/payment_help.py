@@ -1,39 +1,45 @@
 """What belongs into each field of a payment method; `kubectl explain` says it."""
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
-_REFERENCE = _("Reference by which the payment provider or the bank knows it.")
+_REFERENCE = gettext_lazy("Reference by which the payment provider or the bank knows it.")
 _TEXTS = (
-    (_("For people, to recognise it by."), "bankName brand"),
-    (_("Token of the payment provider; never a card number."), "cardReference billingKeyReference fingerprint"),
+    (gettext_lazy("For people, to recognise it by."), "bankName brand"),
     (
-        _("Token of the payment provider; never an account number or IBAN."),
+        gettext_lazy("Token of the payment provider; never a card number."),
+        "cardReference billingKeyReference fingerprint",
+    ),
+    (
+        gettext_lazy("Token of the payment provider; never an account number or IBAN."),
         "accountToken bankAccountReference cbuToken ibanToken qrIbanToken",
     ),
-    (_("Account that was set up for this payer alone."), "virtualAccountReference virtualAccountNumberRef"),
-    (_("Calendar day, as 2026-01-31."), "mandateSignedDate mandateValidUntil authorizationDate"),
-    (_("ISO 3166-1 alpha-2 country."), "bankCountry issuerCountry"),
-    (_("4 digits, for people to recognise it by."), "last4 accountLast4 cbuLast4 routingLast4"),
-    (_("Last 4 letters or digits of the IBAN."), "ibanLast4 payerIbanLast4"),
-    (_("checking or savings."), "accountType"),
-    (_("BIC of the bank (ISO 9362)."), "bic"),
-    (_("3 digits, for people to recognise it by."), "bsbLast3 institutionNumber"),
-    (_("CLABE that was set up for this payer alone: 18 digits."), "clabeVirtualReference"),
-    (_("true once the payer's bank has confirmed the mandate."), "debtorBankConfirmed"),
-    (_("Entity of the Multibanco reference: 5 digits."), "entity"),
-    (_("Month in which the card expires, 1 to 12."), "expMonth"),
-    (_("Year in which the card expires; it is good to the end of its month."), "expYear"),
-    (_("KID: 2 to 25 digits with a check digit."), "kidNumber"),
-    (_("Most that a debit may be, a decimal in a string."), "mandateMaxAmount"),
-    (_("personal or business."), "padAgreementType"),
-    (_("E-mail address of the payer with stars, as a***@example.org."), "payerEmailMasked"),
-    (_("CPF or CNPJ of the payer."), "payerTaxId"),
-    (_("Identifier of the Pix charge: 26 to 35 letters or digits."), "pixTxid"),
-    (_("QR reference of 27 digits, or a creditor reference (ISO 11649)."), "qrReference"),
-    (_("What the payer writes on the transfer; a creditor reference (ISO 11649) is checked."), "remittanceReference"),
-    (_("2 digits, for people to recognise it by."), "sortCodeLast2 transitLast2"),
-    (_("Token of the payment provider; never the address to pay from."), "vpaToken"),
+    (gettext_lazy("Account that was set up for this payer alone."), "virtualAccountReference virtualAccountNumberRef"),
+    (gettext_lazy("Calendar day, as 2026-01-31."), "mandateSignedDate mandateValidUntil authorizationDate"),
+    (gettext_lazy("ISO 3166-1 alpha-2 country."), "bankCountry issuerCountry"),
+    (gettext_lazy("4 digits, for people to recognise it by."), "last4 accountLast4 cbuLast4 routingLast4"),
+    (gettext_lazy("Last 4 letters or digits of the IBAN."), "ibanLast4 payerIbanLast4"),
+    (gettext_lazy("checking or savings."), "accountType"),
+    (gettext_lazy("BIC of the bank (ISO 9362)."), "bic"),
+    (gettext_lazy("3 digits, for people to recognise it by."), "bsbLast3 institutionNumber"),
+    (gettext_lazy("CLABE that was set up for this payer alone: 18 digits."), "clabeVirtualReference"),
+    (gettext_lazy("true once the payer's bank has confirmed the mandate."), "debtorBankConfirmed"),
+    (gettext_lazy("Entity of the Multibanco reference: 5 digits."), "entity"),
+    (gettext_lazy("Month in which the card expires, 1 to 12."), "expMonth"),
+    (gettext_lazy("Year in which the card expires; it is good to the end of its month."), "expYear"),
+    (gettext_lazy("KID: 2 to 25 digits with a check digit."), "kidNumber"),
+    (gettext_lazy("Most that a debit may be, a decimal in a string."), "mandateMaxAmount"),
+    (gettext_lazy("personal or business."), "padAgreementType"),
+    (gettext_lazy("E-mail address of the payer with stars, as a***@example.org."), "payerEmailMasked"),
+    (gettext_lazy("CPF or CNPJ of the payer."), "payerTaxId"),
+    (gettext_lazy("Identifier of the Pix charge: 26 to 35 letters or digits."), "pixTxid"),
+    (gettext_lazy("QR reference of 27 digits, or a creditor reference (ISO 11649)."), "qrReference"),
+    (
+        gettext_lazy("What the payer writes on the transfer; a creditor reference (ISO 11649) is checked."),
+        "remittanceReference",
+    ),
+    (gettext_lazy("2 digits, for people to recognise it by."), "sortCodeLast2 transitLast2"),
+    (gettext_lazy("Token of the payment provider; never the address to pay from."), "vpaToken"),
 )
 _HELP = {name: text for text, names in _TEXTS for name in names.split()}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api.amounts import AmountField
@@ -15,40 +15,48 @@ from milo.kube.kinds import ReadSubresource
 
 
 class ScheduleQuerySerializer(serializers.Serializer[Any]):
-    after = DayField(help_text=_("Invoices made strictly after this day, as 2026-01-31."))
-    count = CountField(help_text=_("How many invoices, 1 to 100."))
+    after = DayField(help_text=gettext_lazy("Invoices made strictly after this day, as 2026-01-31."))
+    count = CountField(help_text=gettext_lazy("How many invoices, 1 to 100."))
     amount = AmountField(
-        required=False, help_text=_("Invoiced amount in the account's currency, for discount and interest.")
+        required=False, help_text=gettext_lazy("Invoiced amount in the account's currency, for discount and interest.")
     )
     paidOn = DayField(
-        source="paid_on", required=False, help_text=_("Day of payment, for discount and interest of the amount.")
+        source="paid_on",
+        required=False,
+        help_text=gettext_lazy("Day of payment, for discount and interest of the amount."),
     )
 
 
 class DiscountSerializer(serializers.Serializer[Any]):
-    deadline = serializers.DateField(help_text=_("Last day on which the discount is granted."))
-    amount = serializers.CharField(help_text=_("What is waived, a decimal in a string."))
-    payable = serializers.CharField(help_text=_("What is left to pay, a decimal in a string."))
+    deadline = serializers.DateField(help_text=gettext_lazy("Last day on which the discount is granted."))
+    amount = serializers.CharField(help_text=gettext_lazy("What is waived, a decimal in a string."))
+    payable = serializers.CharField(help_text=gettext_lazy("What is left to pay, a decimal in a string."))
 
 
 class LateInterestSerializer(serializers.Serializer[Any]):
-    days = serializers.IntegerField(help_text=_("Days late: payableBy is not counted, the day of payment is."))
-    amount = serializers.CharField(help_text=_("Interest owed, a decimal in a string; 0 within the grace days."))
+    days = serializers.IntegerField(
+        help_text=gettext_lazy("Days late: payableBy is not counted, the day of payment is.")
+    )
+    amount = serializers.CharField(
+        help_text=gettext_lazy("Interest owed, a decimal in a string; 0 within the grace days.")
+    )
 
 
 class ScheduledPaymentSerializer(serializers.Serializer[Any]):
-    invoiceDate = serializers.DateField(help_text=_("Day on which the invoice is made."))
-    periodStart = serializers.DateField(help_text=_("First day that the invoice covers."))
-    periodEnd = serializers.DateField(help_text=_("Day after the last one that it covers."))
-    dueDate = serializers.DateField(help_text=_("Nominal due date: netDays after the invoice date."))
-    payableBy = serializers.DateField(help_text=_("Last day to pay, by the business day convention."))
-    discount = DiscountSerializer(required=False, help_text=_("What early payment of the amount is worth."))
-    lateInterest = LateInterestSerializer(required=False, help_text=_("What payment on paidOn costs in addition."))
+    invoiceDate = serializers.DateField(help_text=gettext_lazy("Day on which the invoice is made."))
+    periodStart = serializers.DateField(help_text=gettext_lazy("First day that the invoice covers."))
+    periodEnd = serializers.DateField(help_text=gettext_lazy("Day after the last one that it covers."))
+    dueDate = serializers.DateField(help_text=gettext_lazy("Nominal due date: netDays after the invoice date."))
+    payableBy = serializers.DateField(help_text=gettext_lazy("Last day to pay, by the business day convention."))
+    discount = DiscountSerializer(required=False, help_text=gettext_lazy("What early payment of the amount is worth."))
+    lateInterest = LateInterestSerializer(
+        required=False, help_text=gettext_lazy("What payment on paidOn costs in addition.")
+    )
 
 
 class PaymentScheduleSerializer(serializers.Serializer[Any]):
-    currencyCode = serializers.CharField(help_text=_("ISO 4217 currency of the amounts."))
-    items = ScheduledPaymentSerializer(many=True, help_text=_("The invoices to come, in order."))
+    currencyCode = serializers.CharField(help_text=gettext_lazy("ISO 4217 currency of the amounts."))
+    items = ScheduledPaymentSerializer(many=True, help_text=gettext_lazy("The invoices to come, in order."))
 
 
 def _schedule(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -80,6 +88,8 @@ PAYMENT_SCHEDULE_READING = ReadSubresource(
     _schedule,
     ScheduleQuerySerializer,
     PaymentScheduleSerializer,
-    _("What an invoicing system gets from the payment terms: dates, and what early and late payment is worth."),
+    gettext_lazy(
+        "What an invoicing system gets from the payment terms: dates, and what early and late payment is worth."
+    ),
     PAYMENT_SCHEDULE,
 )

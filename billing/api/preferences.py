@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -44,20 +44,20 @@ class SchemeField(TextField):
 
 class TaxRegistrationSerializer(serializers.Serializer[Any]):
     country = CountryField(
-        help_text=_(
+        help_text=gettext_lazy(
             "ISO 3166-1 alpha-2 of the country whose number it is, for example DE; EU for one-stop shop numbers."
         )
     )
     scheme = SchemeField(
         required=False,
-        help_text=_(
+        help_text=gettext_lazy(
             "VAT, GST, NationalBusinessID, PersonalID or Other. Left out, the form of the number tells: the country's"
             " default first, VAT numbers only with their prefix. status.taxRegistrations has the result."
         ),
     )
     number = StringField(
         max_length=10 * LENGTH,
-        help_text=_(
+        help_text=gettext_lazy(
             "The number; kept as its authority writes it. Its form is checked, never whether it is registered."
         ),
     )
@@ -80,28 +80,30 @@ class IdentifiersSerializer(serializers.Serializer[Any]):
     peppolParticipantId = TextField(
         source=IDENTIFIERS["peppolParticipantId"],
         required=False,
-        help_text=_("Peppol participant: scheme of 4 digits, colon, identifier, for example 0208:0428759497."),
+        help_text=gettext_lazy(
+            "Peppol participant: scheme of 4 digits, colon, identifier, for example 0208:0428759497."
+        ),
     )
     leitwegId = TextField(
         source=IDENTIFIERS["leitwegId"],
         required=False,
-        help_text=_("Leitweg-ID of a German government office, for example 991-03730-19."),
+        help_text=gettext_lazy("Leitweg-ID of a German government office, for example 991-03730-19."),
     )
     codiceDestinatario = TextField(
         source=IDENTIFIERS["codiceDestinatario"],
         required=False,
-        help_text=_("Codice Destinatario of Italy's SdI: 7 letters or digits, 6 for a government office."),
+        help_text=gettext_lazy("Codice Destinatario of Italy's SdI: 7 letters or digits, 6 for a government office."),
     )
     pecAddress = TextField(
         source=IDENTIFIERS["pecAddress"],
         required=False,
-        help_text=_("Certified e-mail address for what has no Codice Destinatario."),
+        help_text=gettext_lazy("Certified e-mail address for what has no Codice Destinatario."),
     )
 
 
 class EInvoicingSerializer(serializers.Serializer[Any]):
-    standard = StandardField(required=False, help_text=_("Standard by which the customer takes e-invoices."))
-    identifiers = IdentifiersSerializer(required=False, help_text=_("Where the standard delivers them to."))
+    standard = StandardField(required=False, help_text=gettext_lazy("Standard by which the customer takes e-invoices."))
+    identifiers = IdentifiersSerializer(required=False, help_text=gettext_lazy("Where the standard delivers them to."))
 
     def to_internal_value(self, data: Any) -> Any:
         given = super().to_internal_value(data)
@@ -110,32 +112,39 @@ class EInvoicingSerializer(serializers.Serializer[Any]):
 
 class PreferencesSerializer(serializers.Serializer[Any]):
     country = CountryField(
-        required=False, help_text=_("ISO 3166-1 alpha-2 country of the customer, for example DE; its rules apply.")
+        required=False,
+        help_text=gettext_lazy("ISO 3166-1 alpha-2 country of the customer, for example DE; its rules apply."),
     )
     customerKind = CustomerKindField(
         source="customer_kind",
         required=False,
-        help_text=_("business (the default), government or individual; rules differ by kind."),
+        help_text=gettext_lazy("business (the default), government or individual; rules differ by kind."),
     )
     taxRegistrations = TaxRegistrationListField(
         source="tax_registrations",
         required=False,
         max_length=MAX_TAX_REGISTRATIONS,
-        help_text=_("VAT, GST and other tax numbers of the customer, also several of one country; at most 20."),
+        help_text=gettext_lazy(
+            "VAT, GST and other tax numbers of the customer, also several of one country; at most 20."
+        ),
     )
     invoiceLanguage = TextField(
-        source="invoice_language", required=False, help_text=_("BCP 47 tag of the language of invoices, as de-AT.")
+        source="invoice_language",
+        required=False,
+        help_text=gettext_lazy("BCP 47 tag of the language of invoices, as de-AT."),
     )
     invoiceFormat = InvoiceFormatField(
-        source="invoice_format", required=False, help_text=_("Format in which invoices are wanted: PDF, or a standard.")
+        source="invoice_format",
+        required=False,
+        help_text=gettext_lazy("Format in which invoices are wanted: PDF, or a standard."),
     )
     eInvoicing = EInvoicingSerializer(
-        source="e_invoicing", required=False, help_text=_("How the customer takes e-invoices.")
+        source="e_invoicing", required=False, help_text=gettext_lazy("How the customer takes e-invoices.")
     )
     dataResidency = TextField(
         source="data_residency",
         required=False,
-        help_text=_("Region (EU, UK, US) or ISO 3166-1 country in which billing data are to be kept."),
+        help_text=gettext_lazy("Region (EU, UK, US) or ISO 3166-1 country in which billing data are to be kept."),
     )
 
     def to_internal_value(self, data: Any) -> Any:
@@ -148,16 +157,18 @@ class FormField(serializers.CharField):
 
 
 class CheckedRegistrationSerializer(serializers.Serializer[Any]):
-    country = serializers.CharField(help_text=_("ISO 3166-1 alpha-2 of the country whose number it is."))
+    country = serializers.CharField(help_text=gettext_lazy("ISO 3166-1 alpha-2 of the country whose number it is."))
     scheme = SchemeField(
-        required=False, help_text=_("What kind of number it is, as given or told by its form; absent where unknown.")
+        required=False,
+        help_text=gettext_lazy("What kind of number it is, as given or told by its form; absent where unknown."),
     )
     name = serializers.CharField(
-        required=False, help_text=_("Name of the number there, for example USt-IdNr; absent where no data are known.")
+        required=False,
+        help_text=gettext_lazy("Name of the number there, for example USt-IdNr; absent where no data are known."),
     )
-    number = serializers.CharField(help_text=_("The number as its authority writes it."))
+    number = serializers.CharField(help_text=gettext_lazy("The number as its authority writes it."))
     form = FormField(
-        help_text=_(
+        help_text=gettext_lazy(
             "FormatValid, FormatInvalid, or FormatUnknown where no data are known of the country;"
             " nobody has been asked whether it is registered."
         )

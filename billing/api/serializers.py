@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -24,8 +24,10 @@ from milo.kube.schemas import ConditionSerializer, TextField
 
 
 class EarlyPaymentDiscountSerializer(serializers.Serializer[Any]):
-    percent = PercentField(help_text=_("What is waived of the invoiced amount, over 0 and under 100, for example 2.5."))
-    days = IntegerField(help_text=_("Days from the invoice date, inclusive, to pay within; under netDays."))
+    percent = PercentField(
+        help_text=gettext_lazy("What is waived of the invoiced amount, over 0 and under 100, for example 2.5.")
+    )
+    days = IntegerField(help_text=gettext_lazy("Days from the invoice date, inclusive, to pay within; under netDays."))
 
     def to_internal_value(self, data: Any) -> Any:
         return EarlyPaymentDiscount(**super().to_internal_value(data))
@@ -34,12 +36,12 @@ class EarlyPaymentDiscountSerializer(serializers.Serializer[Any]):
 class LatePaymentPenaltySerializer(serializers.Serializer[Any]):
     annualRatePercent = PercentField(
         source="annual_rate_percent",
-        help_text=_("Simple interest a year (ACT/365), over 0 and up to 100, for example 9.12."),
+        help_text=gettext_lazy("Simple interest a year (ACT/365), over 0 and up to 100, for example 9.12."),
     )
     graceDays = IntegerField(
         source="grace_days",
         required=False,
-        help_text=_(
+        help_text=gettext_lazy(
             "Days late within which nothing is owed, 0 (the default) to 365; after them every late day counts."
         ),
     )
@@ -59,25 +61,25 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
         min_value=0,
         max_value=MAX_NET_DAYS,
         required=False,
-        help_text=_("Calendar days from the invoice date to the due date, 0 to 365; 30 is Net30."),
+        help_text=gettext_lazy("Calendar days from the invoice date to the due date, 0 to 365; 30 is Net30."),
     )
     invoiceFrequency = ChoiceField(
         InvoiceFrequency.choices,
         source="invoice_frequency",
         required=False,
-        help_text=_("How often an invoice is made: Monthly, Quarterly or Annual."),
+        help_text=gettext_lazy("How often an invoice is made: Monthly, Quarterly or Annual."),
     )
     invoiceDayOfMonth = IntegerField(
         source="invoice_day_of_month",
         min_value=INVOICE_DAYS[0],
         max_value=INVOICE_DAYS[1],
         required=False,
-        help_text=_("Day of the month on which an invoice is made, 1 to 28."),
+        help_text=gettext_lazy("Day of the month on which an invoice is made, 1 to 28."),
     )
     anchorMonth = IntegerField(
         source="anchor_month",
         required=False,
-        help_text=_(
+        help_text=gettext_lazy(
             "A month (1 to 12) in which quarterly and annual invoices are made;"
             " the month in which the account is activated where none is given."
         ),
@@ -85,23 +87,29 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
     businessDayConvention = BusinessDayConventionField(
         source="business_day_convention",
         required=False,
-        help_text=_(
+        help_text=gettext_lazy(
             "When a due date on a weekend of the account's country is payable: NONE (the default), FOLLOWING,"
             " MODIFIED_FOLLOWING, PRECEDING. Holidays are not known."
         ),
     )
     earlyPaymentDiscount = EarlyPaymentDiscountSerializer(
-        source="early_payment_discount", required=False, help_text=_("What is waived when an invoice is paid early.")
+        source="early_payment_discount",
+        required=False,
+        help_text=gettext_lazy("What is waived when an invoice is paid early."),
     )
     latePaymentPenalty = LatePaymentPenaltySerializer(
         source="late_payment_penalty",
         required=False,
-        help_text=_("Interest on what is paid late; once the account has been Ready, to waive it needs an approval."),
+        help_text=gettext_lazy(
+            "Interest on what is paid late; once the account has been Ready, to waive it needs an approval."
+        ),
     )
     extendedTermsAgreed = BooleanField(
         source="extended_terms_agreed",
         required=False,
-        help_text=_("true where the parties expressly agreed to more net days than the law of the country supposes."),
+        help_text=gettext_lazy(
+            "true where the parties expressly agreed to more net days than the law of the country supposes."
+        ),
     )
 
     def to_internal_value(self, data: Any) -> Any:
@@ -110,81 +118,104 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
 
 class BillingAccountSpecSerializer(serializers.Serializer[Any]):
     displayName = StringField(
-        source="display_name", max_length=200, required=False, allow_blank=True, help_text=_("Name for people.")
+        source="display_name",
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("Name for people."),
     )
     currencyCode = StringField(
         source="currency_code",
         max_length=3,
         required=False,
         allow_blank=True,
-        help_text=_("ISO 4217 currency of invoices, for example USD; fixed once the account has been Ready."),
+        help_text=gettext_lazy(
+            "ISO 4217 currency of invoices, for example USD; fixed once the account has been Ready."
+        ),
     )
     paymentTerms = PaymentTermsSerializer(
-        source="payment_terms", required=False, help_text=_("When invoices are made and due.")
+        source="payment_terms", required=False, help_text=gettext_lazy("When invoices are made and due.")
     )
     paymentProfile = PaymentProfileSerializer(
-        source="payment_profile", required=False, help_text=_("How the account pays: exactly one method.")
+        source="payment_profile", required=False, help_text=gettext_lazy("How the account pays: exactly one method.")
     )
     invoiceEmailAddresses = StringListField(
-        source="invoice_email_addresses", required=False, help_text=_("Who receives invoices; at most 50.")
+        source="invoice_email_addresses", required=False, help_text=gettext_lazy("Who receives invoices; at most 50.")
     )
     preferences = PreferencesSerializer(
-        required=False, help_text=_("Where the customer is and how it wants its invoices; checked by the rules there.")
+        required=False,
+        help_text=gettext_lazy("Where the customer is and how it wants its invoices; checked by the rules there."),
     )
 
 
 class RetentionSerializer(serializers.Serializer[Any]):
-    closedAt = serializers.DateTimeField(help_text=_("Instant (UTC) of the closure."))
+    closedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the closure."))
     archivedAt = serializers.DateTimeField(
-        required=False, help_text=_("Instant (UTC) since which the archive holds a verified bundle of the account.")
+        required=False,
+        help_text=gettext_lazy("Instant (UTC) since which the archive holds a verified bundle of the account."),
     )
-    archiveSHA256 = serializers.CharField(required=False, help_text=_("SHA-256 of the manifest of that bundle."))
+    archiveSHA256 = serializers.CharField(
+        required=False, help_text=gettext_lazy("SHA-256 of the manifest of that bundle.")
+    )
     purgeDate = serializers.DateField(
         required=False,
-        help_text=_("First day (UTC) on which personal data may be pseudonymised; an open hold puts it off."),
+        help_text=gettext_lazy(
+            "First day (UTC) on which personal data may be pseudonymised; an open hold puts it off."
+        ),
     )
-    purgedDate = serializers.DateField(required=False, help_text=_("Day (UTC) on which they were pseudonymised."))
+    purgedDate = serializers.DateField(
+        required=False, help_text=gettext_lazy("Day (UTC) on which they were pseudonymised.")
+    )
 
 
 class BillingAccountStatusSerializer(serializers.Serializer[Any]):
     phase = ChoiceField(
-        BillingAccount.Phase.choices, help_text=_("Provisioning, Incomplete, Ready, Suspended, Closed or Archived.")
+        BillingAccount.Phase.choices,
+        help_text=gettext_lazy("Provisioning, Incomplete, Ready, Suspended, Closed or Archived."),
     )
     conditions = ConditionSerializer(
         many=True,
-        help_text=_(
+        help_text=gettext_lazy(
             "Ready: the account accepts project bindings; else the message says what is missing."
             " Compliant: whether it keeps the rules of its region. PaymentProfileExpiring: give another one soon."
         ),
     )
     taxRegistrations = CheckedRegistrationSerializer(
-        many=True, required=False, help_text=_("What is known of the tax registrations of the spec.")
+        many=True, required=False, help_text=gettext_lazy("What is known of the tax registrations of the spec.")
     )
-    linkedProjectsCount = serializers.IntegerField(help_text=_("Number of projects that the account pays for now."))
-    retention = RetentionSerializer(required=False, help_text=_("What becomes of a closed account; absent before."))
+    linkedProjectsCount = serializers.IntegerField(
+        help_text=gettext_lazy("Number of projects that the account pays for now.")
+    )
+    retention = RetentionSerializer(
+        required=False, help_text=gettext_lazy("What becomes of a closed account; absent before.")
+    )
 
 
 class BindingSpecSerializer(serializers.Serializer[Any]):
-    projectRef = ReferenceSerializer(source="project_ref", help_text=_("The project to be paid for; fixed."))
+    projectRef = ReferenceSerializer(source="project_ref", help_text=gettext_lazy("The project to be paid for; fixed."))
     billingAccountRef = ReferenceSerializer(
         source="billing_account_ref",
-        help_text=_("The account that pays; fixed. Another payer needs a new binding, which supersedes this one."),
+        help_text=gettext_lazy(
+            "The account that pays; fixed. Another payer needs a new binding, which supersedes this one."
+        ),
     )
 
 
 class BindingResponsibilitySerializer(serializers.Serializer[Any]):
-    establishedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which the account pays."))
+    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account pays."))
     endedAt = serializers.DateTimeField(
-        required=False, help_text=_("Instant (UTC) from which it no longer does; absent while it does.")
+        required=False, help_text=gettext_lazy("Instant (UTC) from which it no longer does; absent while it does.")
     )
     endReason = ChoiceField(
-        BillingAccountBinding.EndReason.choices, required=False, help_text=_("Superseded or ProjectArchived.")
+        BillingAccountBinding.EndReason.choices,
+        required=False,
+        help_text=gettext_lazy("Superseded or ProjectArchived."),
     )
-    currentAccount = serializers.CharField(required=False, help_text=_("The account, while it pays."))
-    supersededBy = serializers.CharField(required=False, help_text=_("Name of the binding that took over."))
+    currentAccount = serializers.CharField(required=False, help_text=gettext_lazy("The account, while it pays."))
+    supersededBy = serializers.CharField(required=False, help_text=gettext_lazy("Name of the binding that took over."))
 
 
 class BindingStatusSerializer(serializers.Serializer[Any]):
-    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=_("Active, Superseded or Ended."))
-    conditions = ConditionSerializer(many=True, help_text=_("Bound: the account pays for the project."))
-    billingResponsibility = BindingResponsibilitySerializer(help_text=_("Since when, and until when."))
+    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=gettext_lazy("Active, Superseded or Ended."))
+    conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Bound: the account pays for the project."))
+    billingResponsibility = BindingResponsibilitySerializer(help_text=gettext_lazy("Since when, and until when."))

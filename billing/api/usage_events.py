@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -22,50 +22,58 @@ GROUP, VERSION = "usage.milo.io", "v1alpha1"
 class CorrectedSerializer(serializers.Serializer[Any]):
     """The event that a correction is about."""
 
-    source = serializers.CharField(max_length=200, help_text=_("Its source."))  # type: ignore[assignment]
-    id = serializers.CharField(max_length=200, help_text=_("Its id."))
+    source = serializers.CharField(max_length=200, help_text=gettext_lazy("Its source."))  # type: ignore[assignment]
+    id = serializers.CharField(max_length=200, help_text=gettext_lazy("Its id."))
 
 
 class UsageDataSerializer(serializers.Serializer[Any]):
     """What was used."""
 
-    service = serializers.CharField(max_length=100, help_text=_("The service that was used."))
-    meter = serializers.CharField(max_length=100, help_text=_("What the service counts."))
+    service = serializers.CharField(max_length=100, help_text=gettext_lazy("The service that was used."))
+    meter = serializers.CharField(max_length=100, help_text=gettext_lazy("What the service counts."))
     quantity = serializers.CharField(
-        help_text=_("Decimal in a string: 20 digits, 12 after the point; negative in corrections only.")
+        help_text=gettext_lazy("Decimal in a string: 20 digits, 12 after the point; negative in corrections only.")
     )
-    unit = serializers.CharField(max_length=60, help_text=_("UCUM code; that of the meter's first event, for ever."))
+    unit = serializers.CharField(
+        max_length=60, help_text=gettext_lazy("UCUM code; that of the meter's first event, for ever.")
+    )
     dimensions = serializers.DictField(
-        child=serializers.CharField(), required=False, help_text=_("At most 20 strings; kept, not summed by.")
+        child=serializers.CharField(),
+        required=False,
+        help_text=gettext_lazy("At most 20 strings; kept, not summed by."),
     )
     corrects = CorrectedSerializer(
-        required=False, help_text=_("Of a correction: the event to whose quantity this one is added.")
+        required=False, help_text=gettext_lazy("Of a correction: the event to whose quantity this one is added.")
     )
 
 
 class UsageEventSerializer(serializers.Serializer[Any]):
     """A usage event: CloudEvents 1.0 in JSON."""
 
-    specversion = serializers.ChoiceField(["1.0"], help_text=_("1.0."))
-    id = serializers.CharField(max_length=200, help_text=_("Unique within the source; a repeat is counted once."))
-    source = serializers.CharField(  # type: ignore[assignment]
-        max_length=200, help_text=_("Who observed the usage, as a URI reference.")
+    specversion = serializers.ChoiceField(["1.0"], help_text=gettext_lazy("1.0."))
+    id = serializers.CharField(
+        max_length=200, help_text=gettext_lazy("Unique within the source; a repeat is counted once.")
     )
-    type = serializers.CharField(max_length=200, help_text=_("Type of the event, as the source names it."))
-    time = serializers.DateTimeField(help_text=_("Instant of the usage; whoever paid then pays for it."))
-    subject = serializers.CharField(help_text=_("projects/NAME."))
-    datacontenttype = serializers.ChoiceField(["application/json"], required=False, help_text=_("application/json."))
-    dataschema = serializers.CharField(required=False, help_text=_("Not kept."))
-    data = UsageDataSerializer(help_text=_("What was used."))  # type: ignore[assignment]
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=200, help_text=gettext_lazy("Who observed the usage, as a URI reference.")
+    )
+    type = serializers.CharField(max_length=200, help_text=gettext_lazy("Type of the event, as the source names it."))
+    time = serializers.DateTimeField(help_text=gettext_lazy("Instant of the usage; whoever paid then pays for it."))
+    subject = serializers.CharField(help_text=gettext_lazy("projects/NAME."))
+    datacontenttype = serializers.ChoiceField(
+        ["application/json"], required=False, help_text=gettext_lazy("application/json.")
+    )
+    dataschema = serializers.CharField(required=False, help_text=gettext_lazy("Not kept."))
+    data = UsageDataSerializer(help_text=gettext_lazy("What was used."))  # type: ignore[assignment]
 
 
 class RejectionSerializer(serializers.Serializer[Any]):
     """An event that was not taken."""
 
-    index = serializers.IntegerField(help_text=_("Its place in the batch, from 0."))
-    reason = serializers.CharField(help_text=_("A cause type of Kubernetes, or Conflict."))
-    field = serializers.CharField(help_text=_("The attribute that is at fault."))
-    message = serializers.CharField(help_text=_("What is wrong with it."))
+    index = serializers.IntegerField(help_text=gettext_lazy("Its place in the batch, from 0."))
+    reason = serializers.CharField(help_text=gettext_lazy("A cause type of Kubernetes, or Conflict."))
+    field = serializers.CharField(help_text=gettext_lazy("The attribute that is at fault."))
+    message = serializers.CharField(help_text=gettext_lazy("What is wrong with it."))
 
 
 @extend_schema_field({"type": "string", "enum": ["UsageReceipt"]})
@@ -76,13 +84,13 @@ class _KindField(serializers.CharField):
 class ReceiptSerializer(serializers.Serializer[Any]):
     """What became of each event of a batch."""
 
-    apiVersion = serializers.CharField(help_text=_("usage.milo.io/v1alpha1."))
-    kind = _KindField(help_text=_("UsageReceipt."))
-    accepted = serializers.IntegerField(help_text=_("Events counted now."))
-    duplicates = serializers.IntegerField(help_text=_("Events known before, with the same content."))
-    rejected = serializers.IntegerField(help_text=_("Events not taken; see rejections."))
-    late = serializers.IntegerField(help_text=_("Of the accepted, those older than MILO_USAGE_LATE_DAYS."))
-    rejections = RejectionSerializer(many=True, help_text=_("Each event that was not taken, and why."))
+    apiVersion = serializers.CharField(help_text=gettext_lazy("usage.milo.io/v1alpha1."))
+    kind = _KindField(help_text=gettext_lazy("UsageReceipt."))
+    accepted = serializers.IntegerField(help_text=gettext_lazy("Events counted now."))
+    duplicates = serializers.IntegerField(help_text=gettext_lazy("Events known before, with the same content."))
+    rejected = serializers.IntegerField(help_text=gettext_lazy("Events not taken; see rejections."))
+    late = serializers.IntegerField(help_text=gettext_lazy("Of the accepted, those older than MILO_USAGE_LATE_DAYS."))
+    rejections = RejectionSerializer(many=True, help_text=gettext_lazy("Each event that was not taken, and why."))
 
 
 EXAMPLE = {

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -24,9 +24,9 @@ from milo.kube.wire.negotiation import wants
 class FocusQuerySerializer(serializers.Serializer[Any]):
     """Of which month, and in which form where Accept cannot say it."""
 
-    period = MonthField(help_text=_("The month of the bill, such as 2026-11."))
+    period = MonthField(help_text=gettext_lazy("The month of the bill, such as 2026-11."))
     format = serializers.ChoiceField(
-        ["csv", "parquet"], required=False, help_text=_("Instead of Accept, of which CSV is the default.")
+        ["csv", "parquet"], required=False, help_text=gettext_lazy("Instead of Accept, of which CSV is the default.")
     )
 
 

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -28,7 +29,9 @@ USAGE = ReadSubresource(
     _usage,
     UsageQuerySerializer,
     UsageSerializer,
-    _("What the account pays for, by the payer of each event's time; as CSV where Accept asks for text/csv."),
+    gettext_lazy(
+        "What the account pays for, by the payer of each event's time; as CSV where Accept asks for text/csv."
+    ),
     EXAMPLE | {"name": "acme-corp-us"},
     table=table,
 )
@@ -38,7 +41,7 @@ USAGE = ReadSubresource(
 class MonthField(serializers.Field[date, Any, str, Any]):
     """A month as `2026-11`; its first day."""
 
-    default_error_messages = {"form": _("must be a month, such as 2026-11")}
+    default_error_messages = {"form": gettext_lazy("must be a month, such as 2026-11")}
 
     def to_internal_value(self, data: Any) -> date:
         try:
@@ -55,8 +58,8 @@ class MonthField(serializers.Field[date, Any, str, Any]):
 
 
 class CloseUsageSpecSerializer(serializers.Serializer[Any]):
-    month = MonthField(help_text=_("The month to close, in UTC, with those before it."))
-    reason = StringField(max_length=2000, help_text=_("Why: for example the invoice that was made of it."))
+    month = MonthField(help_text=gettext_lazy("The month to close, in UTC, with those before it."))
+    reason = StringField(max_length=2000, help_text=gettext_lazy("Why: for example the invoice that was made of it."))
 
 
 def _close(account: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
@@ -67,6 +70,8 @@ CLOSE_USAGE = Action(
     "closeusage",
     _close,
     CloseUsageSpecSerializer,
-    _("Close the figures of a month: what arrives for it later is a correction in the first month open then."),
+    gettext_lazy(
+        "Close the figures of a month: what arrives for it later is a correction in the first month open then."
+    ),
     {"month": "2024-01", "reason": "Invoiced as invoice-2024-001."},
 )

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_fsm import RETURN_VALUE, transition
 
 from billing.models.account_preferences import PREFERENCES_CONSTRAINTS, PreferencesColumns
@@ -46,41 +46,48 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     """A payer: the party responsible for what the bound projects consume."""
 
     class Phase(models.TextChoices):
-        PROVISIONING = "Provisioning", _("Provisioning")
-        INCOMPLETE = "Incomplete", _("Incomplete")
-        READY = "Ready", _("Ready")
-        SUSPENDED = "Suspended", _("Suspended")
-        CLOSED = "Closed", _("Closed")
-        ARCHIVED = "Archived", _("Archived")
+        PROVISIONING = "Provisioning", gettext_lazy("Provisioning")
+        INCOMPLETE = "Incomplete", gettext_lazy("Incomplete")
+        READY = "Ready", gettext_lazy("Ready")
+        SUSPENDED = "Suspended", gettext_lazy("Suspended")
+        CLOSED = "Closed", gettext_lazy("Closed")
+        ARCHIVED = "Archived", gettext_lazy("Archived")
 
     READ_ONLY = (Phase.CLOSED, Phase.ARCHIVED)
 
     organization = models.ForeignKey(
-        Organization, models.PROTECT, related_name="billing_accounts", verbose_name=_("organization")
+        Organization, models.PROTECT, related_name="billing_accounts", verbose_name=gettext_lazy("organization")
     )
-    display_name = models.CharField(_("display name"), max_length=200, blank=True)
+    display_name = models.CharField(gettext_lazy("display name"), max_length=200, blank=True)
     currency_code = models.CharField(
-        _("currency"), max_length=3, blank=True, help_text=_("ISO 4217; fixed once the account has been Ready.")
+        gettext_lazy("currency"),
+        max_length=3,
+        blank=True,
+        help_text=gettext_lazy("ISO 4217; fixed once the account has been Ready."),
     )
-    payment_profile = models.JSONField(_("payment profile"), null=True, blank=True)
-    invoice_email_addresses = models.JSONField(_("invoice e-mail addresses"), default=list, blank=True)
-    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
-    phase_reason = models.CharField(_("reason"), max_length=60, default="ValidationPending", editable=False)
-    phase_message = models.TextField(_("message"), blank=True, editable=False)
-    phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
-    first_ready_at = models.DateTimeField(_("first ready at"), null=True, editable=False)
-    approved_terms = models.JSONField(_("terms approved beyond the limit"), null=True, editable=False)
-    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
-    closed_from = models.CharField(_("phase before closure"), max_length=20, blank=True, editable=False)
-    archived_at = models.DateTimeField(_("archived at"), null=True, editable=False)
-    archive_sha256 = models.CharField(_("SHA-256 of the archive's manifest"), max_length=64, blank=True, editable=False)
-    purge_on = models.DateField(_("personal data may be purged from"), null=True, editable=False)
-    pseudonymised_on = models.DateField(_("personal data purged on"), null=True, editable=False)
-    compliance_reason = models.CharField(_("compliance"), max_length=60, blank=True, editable=False)
-    compliance_message = models.TextField(_("compliance findings"), blank=True, editable=False)
-    compliance_since = models.DateTimeField(_("compliance as it is since"), null=True, editable=False)
-    expiry_reason = models.CharField(_("expiry of the payment profile"), max_length=60, blank=True, editable=False)
-    expiry_since = models.DateTimeField(_("expiry announced at"), null=True, editable=False)
+    payment_profile = models.JSONField(gettext_lazy("payment profile"), null=True, blank=True)
+    invoice_email_addresses = models.JSONField(gettext_lazy("invoice e-mail addresses"), default=list, blank=True)
+    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
+    phase_reason = models.CharField(gettext_lazy("reason"), max_length=60, default="ValidationPending", editable=False)
+    phase_message = models.TextField(gettext_lazy("message"), blank=True, editable=False)
+    phase_since = models.DateTimeField(gettext_lazy("in this phase since"), default=ledger_time, editable=False)
+    first_ready_at = models.DateTimeField(gettext_lazy("first ready at"), null=True, editable=False)
+    approved_terms = models.JSONField(gettext_lazy("terms approved beyond the limit"), null=True, editable=False)
+    closed_at = models.DateTimeField(gettext_lazy("closed at"), null=True, editable=False)
+    closed_from = models.CharField(gettext_lazy("phase before closure"), max_length=20, blank=True, editable=False)
+    archived_at = models.DateTimeField(gettext_lazy("archived at"), null=True, editable=False)
+    archive_sha256 = models.CharField(
+        gettext_lazy("SHA-256 of the archive's manifest"), max_length=64, blank=True, editable=False
+    )
+    purge_on = models.DateField(gettext_lazy("personal data may be purged from"), null=True, editable=False)
+    pseudonymised_on = models.DateField(gettext_lazy("personal data purged on"), null=True, editable=False)
+    compliance_reason = models.CharField(gettext_lazy("compliance"), max_length=60, blank=True, editable=False)
+    compliance_message = models.TextField(gettext_lazy("compliance findings"), blank=True, editable=False)
+    compliance_since = models.DateTimeField(gettext_lazy("compliance as it is since"), null=True, editable=False)
+    expiry_reason = models.CharField(
+        gettext_lazy("expiry of the payment profile"), max_length=60, blank=True, editable=False
+    )
+    expiry_since = models.DateTimeField(gettext_lazy("expiry announced at"), null=True, editable=False)
 
     columns = Columns.of(
         fixed("account_identity_fixed", f"{Resource.FIXED} organization_id"),
@@ -136,8 +143,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     name_constraint = "account_name_in_organization"
 
     class Meta:
-        verbose_name = _("billing account")
-        verbose_name_plural = _("billing accounts")
+        verbose_name = gettext_lazy("billing account")
+        verbose_name_plural = gettext_lazy("billing accounts")
         constraints = [
             # two opens of one name at once
             models.UniqueConstraint(fields=["organization", "name"], name="account_name_in_organization"),
@@ -209,14 +216,14 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         limit = settings.MILO_NET_DAYS_WITHOUT_APPROVAL
         if (terms.net_days or 0) <= limit or self.approved_terms == terms.as_json():
             return []
-        message = gettext("more than %(limit)d needs an approved request to ReviseTerms")
+        message = _("more than %(limit)d needs an approved request to ReviseTerms")
         return [Cause("spec.paymentTerms.netDays", message % {"limit": limit})]
 
     def unapproved_waiver(self, terms: PaymentTerms) -> list[Cause]:
         """A cause where `terms` would let a late payer owe less than those in force, which is never done alone."""
         if self.first_ready_at is None or not terms.waives_penalty_of(self.payment_terms):
             return []
-        message = gettext("to waive a late payment penalty, or a part of it, needs an approved request to ReviseTerms")
+        message = _("to waive a late payment penalty, or a part of it, needs an approved request to ReviseTerms")
         return [Cause("spec.paymentTerms.latePaymentPenalty", message)]
 
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)

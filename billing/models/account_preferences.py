@@ -2,31 +2,33 @@
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.compliance.einvoicing import EInvoicing
 from billing.compliance.preferences import CustomerKind, Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 
 CUSTOMER_KINDS = [
-    (CustomerKind.BUSINESS.value, _("Business")),
-    (CustomerKind.GOVERNMENT.value, _("Government")),
-    (CustomerKind.INDIVIDUAL.value, _("Individual")),
+    (CustomerKind.BUSINESS.value, gettext_lazy("Business")),
+    (CustomerKind.GOVERNMENT.value, gettext_lazy("Government")),
+    (CustomerKind.INDIVIDUAL.value, gettext_lazy("Individual")),
 ]
 
 
 class PreferencesColumns(models.Model):
     """`spec.preferences`; the country is the account's one home of it, for every rule of a region."""
 
-    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO 3166-1 alpha-2."))
-    customer_kind = models.CharField(
-        _("kind of customer"), max_length=10, choices=CUSTOMER_KINDS, default=CustomerKind.BUSINESS.value
+    country = models.CharField(
+        gettext_lazy("country"), max_length=2, blank=True, help_text=gettext_lazy("ISO 3166-1 alpha-2.")
     )
-    tax_registrations = models.JSONField(_("tax registrations"), default=list, blank=True)
-    invoice_language = models.CharField(_("invoice language"), max_length=35, blank=True)
-    invoice_format = models.CharField(_("invoice format"), max_length=40, blank=True)
-    e_invoicing = models.JSONField(_("e-invoicing"), default=dict, blank=True)
-    data_residency = models.CharField(_("data residency"), max_length=20, blank=True)
+    customer_kind = models.CharField(
+        gettext_lazy("kind of customer"), max_length=10, choices=CUSTOMER_KINDS, default=CustomerKind.BUSINESS.value
+    )
+    tax_registrations = models.JSONField(gettext_lazy("tax registrations"), default=list, blank=True)
+    invoice_language = models.CharField(gettext_lazy("invoice language"), max_length=35, blank=True)
+    invoice_format = models.CharField(gettext_lazy("invoice format"), max_length=40, blank=True)
+    e_invoicing = models.JSONField(gettext_lazy("e-invoicing"), default=dict, blank=True)
+    data_residency = models.CharField(gettext_lazy("data residency"), max_length=20, blank=True)
 
     class Meta:
         abstract = True

@@ -2,7 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.terms.payment_terms import (
     BusinessDayConvention,
@@ -17,27 +17,31 @@ from milo.decimals import ExactDecimalField
 class TermsColumns(models.Model):
     """`spec.paymentTerms`, a column for each value."""
 
-    net_days = models.PositiveSmallIntegerField(_("net days"), null=True, blank=True)
+    net_days = models.PositiveSmallIntegerField(gettext_lazy("net days"), null=True, blank=True)
     invoice_frequency = models.CharField(
-        _("invoice frequency"), max_length=10, choices=InvoiceFrequency.choices, blank=True
+        gettext_lazy("invoice frequency"), max_length=10, choices=InvoiceFrequency.choices, blank=True
     )
-    invoice_day_of_month = models.PositiveSmallIntegerField(_("invoice day of month"), null=True, blank=True)
-    anchor_month = models.PositiveSmallIntegerField(_("anchor month"), null=True, blank=True)
+    invoice_day_of_month = models.PositiveSmallIntegerField(gettext_lazy("invoice day of month"), null=True, blank=True)
+    anchor_month = models.PositiveSmallIntegerField(gettext_lazy("anchor month"), null=True, blank=True)
     business_day_convention = models.CharField(
-        _("business day convention"),
+        gettext_lazy("business day convention"),
         max_length=20,
         choices=BusinessDayConvention.choices,
         default=BusinessDayConvention.NONE,
     )
     discount_percent = ExactDecimalField(
-        _("early payment discount, percent"), max_digits=7, decimal_places=4, null=True, blank=True
+        gettext_lazy("early payment discount, percent"), max_digits=7, decimal_places=4, null=True, blank=True
     )
-    discount_days = models.PositiveSmallIntegerField(_("early payment discount, days"), null=True, blank=True)
+    discount_days = models.PositiveSmallIntegerField(
+        gettext_lazy("early payment discount, days"), null=True, blank=True
+    )
     penalty_percent = ExactDecimalField(
-        _("late payment penalty, percent a year"), max_digits=7, decimal_places=4, null=True, blank=True
+        gettext_lazy("late payment penalty, percent a year"), max_digits=7, decimal_places=4, null=True, blank=True
     )
-    penalty_grace_days = models.PositiveSmallIntegerField(_("late payment penalty, grace days"), null=True, blank=True)
-    extended_terms_agreed = models.BooleanField(_("extended terms agreed"), default=False)
+    penalty_grace_days = models.PositiveSmallIntegerField(
+        gettext_lazy("late payment penalty, grace days"), null=True, blank=True
+    )
+    extended_terms_agreed = models.BooleanField(gettext_lazy("extended terms agreed"), default=False)
 
     class Meta:
         abstract = True

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat, Replace
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
 from billing.models.account import BillingAccount
@@ -69,48 +69,50 @@ class ApprovalRequest(PhaseLoading, Resource):
     """An act on an account that takes effect only when a second person approves it."""
 
     class Phase(models.TextChoices):
-        PENDING = "Pending", _("Pending")
-        APPROVED = "Approved", _("Approved")
-        REJECTED = "Rejected", _("Rejected")
-        WITHDRAWN = "Withdrawn", _("Withdrawn")
-        EXPIRED = "Expired", _("Expired")
+        PENDING = "Pending", gettext_lazy("Pending")
+        APPROVED = "Approved", gettext_lazy("Approved")
+        REJECTED = "Rejected", gettext_lazy("Rejected")
+        WITHDRAWN = "Withdrawn", gettext_lazy("Withdrawn")
+        EXPIRED = "Expired", gettext_lazy("Expired")
 
     class Action(models.TextChoices):
-        REACTIVATE = "Reactivate", _("Reactivate")
-        CLOSE = "Close", _("Close")
-        REOPEN = "Reopen", _("Reopen")
-        REVISE_TERMS = "ReviseTerms", _("Revise terms")
-        RELEASE_HOLD = "ReleaseHold", _("Release a hold")
-        ASSIGN_USAGE = "AssignUsage", _("Assign usage")
+        REACTIVATE = "Reactivate", gettext_lazy("Reactivate")
+        CLOSE = "Close", gettext_lazy("Close")
+        REOPEN = "Reopen", gettext_lazy("Reopen")
+        REVISE_TERMS = "ReviseTerms", gettext_lazy("Revise terms")
+        RELEASE_HOLD = "ReleaseHold", gettext_lazy("Release a hold")
+        ASSIGN_USAGE = "AssignUsage", gettext_lazy("Assign usage")
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(
-        BillingAccount, models.PROTECT, related_name="approval_requests", verbose_name=_("billing account")
+        BillingAccount, models.PROTECT, related_name="approval_requests", verbose_name=gettext_lazy("billing account")
     )
-    act = models.CharField(_("act"), max_length=20, choices=Action.choices)
-    justification = models.TextField(_("justification"))
-    proposal = models.JSONField(_("proposed change"), default=dict, blank=True)
-    reviewed = models.JSONField(_("account as reviewed"), editable=False)
-    reviewed_hash = models.CharField(_("hash of the account as reviewed"), max_length=64, editable=False)
-    requester = models.CharField(_("requester"), max_length=200, editable=False)
-    requested_at = models.DateTimeField(_("requested at"), editable=False)
-    expires_at = models.DateTimeField(_("expires at"), editable=False)
-    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.PENDING, editable=False)
+    act = models.CharField(gettext_lazy("act"), max_length=20, choices=Action.choices)
+    justification = models.TextField(gettext_lazy("justification"))
+    proposal = models.JSONField(gettext_lazy("proposed change"), default=dict, blank=True)
+    reviewed = models.JSONField(gettext_lazy("account as reviewed"), editable=False)
+    reviewed_hash = models.CharField(gettext_lazy("hash of the account as reviewed"), max_length=64, editable=False)
+    requester = models.CharField(gettext_lazy("requester"), max_length=200, editable=False)
+    requested_at = models.DateTimeField(gettext_lazy("requested at"), editable=False)
+    expires_at = models.DateTimeField(gettext_lazy("expires at"), editable=False)
+    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.PENDING, editable=False)
     taken_over_by = models.CharField(
-        _("taken over by"), max_length=200, blank=True, default="", db_default="", editable=False
+        gettext_lazy("taken over by"), max_length=200, blank=True, default="", db_default="", editable=False
     )
-    last_editor = models.CharField(_("last editor of what was approved"), max_length=200, blank=True, editable=False)
+    last_editor = models.CharField(
+        gettext_lazy("last editor of what was approved"), max_length=200, blank=True, editable=False
+    )
     editors = models.TextField(
-        _("editors of what was approved"),
+        gettext_lazy("editors of what was approved"),
         blank=True,
         default="",
         db_default="",
         editable=False,
-        help_text=_("Everybody who changed it since the approval before: each name between two line feeds."),
+        help_text=gettext_lazy("Everybody who changed it since the approval before: each name between two line feeds."),
     )
-    decider = models.CharField(_("decider"), max_length=200, blank=True, editable=False)
-    decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
-    comment = models.TextField(_("comment"), blank=True)
+    decider = models.CharField(gettext_lazy("decider"), max_length=200, blank=True, editable=False)
+    decided_at = models.DateTimeField(gettext_lazy("decided at"), null=True, editable=False)
+    comment = models.TextField(gettext_lazy("comment"), blank=True)
 
     columns = Columns.of(
         fixed(
@@ -143,8 +145,8 @@ class ApprovalRequest(PhaseLoading, Resource):
     name_constraint = "approval_name_in_organization"
 
     class Meta:
-        verbose_name = _("approval request")
-        verbose_name_plural = _("approval requests")
+        verbose_name = gettext_lazy("approval request")
+        verbose_name_plural = gettext_lazy("approval requests")
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="approval_name_in_organization"),
             # two requests of one kind at once would both be approved

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
 from billing.models.account import BillingAccount
@@ -55,26 +55,31 @@ class BillingAccountBinding(PhaseLoading, Resource):
     """Who pays for a project from one instant on. Immutable; a new binding supersedes it."""
 
     class Phase(models.TextChoices):
-        ACTIVE = "Active", _("Active")
-        SUPERSEDED = "Superseded", _("Superseded")
-        ENDED = "Ended", _("Ended")
+        ACTIVE = "Active", gettext_lazy("Active")
+        SUPERSEDED = "Superseded", gettext_lazy("Superseded")
+        ENDED = "Ended", gettext_lazy("Ended")
 
     class EndReason(models.TextChoices):
-        SUPERSEDED = "Superseded", _("Superseded")
-        PROJECT_ARCHIVED = "ProjectArchived", _("Project archived")
+        SUPERSEDED = "Superseded", gettext_lazy("Superseded")
+        PROJECT_ARCHIVED = "ProjectArchived", gettext_lazy("Project archived")
 
-    project = models.ForeignKey(Project, models.PROTECT, related_name="bindings", verbose_name=_("project"))
+    project = models.ForeignKey(Project, models.PROTECT, related_name="bindings", verbose_name=gettext_lazy("project"))
     account = models.ForeignKey(
-        BillingAccount, models.PROTECT, related_name="bindings", verbose_name=_("billing account")
+        BillingAccount, models.PROTECT, related_name="bindings", verbose_name=gettext_lazy("billing account")
     )
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="bindings")
     supersedes = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by", verbose_name=_("supersedes")
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="superseded_by",
+        verbose_name=gettext_lazy("supersedes"),
     )
-    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
-    established_at = models.DateTimeField(_("established at"), editable=False)
-    ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
-    end_reason = models.CharField(_("end reason"), max_length=60, blank=True, editable=False)
+    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+    established_at = models.DateTimeField(gettext_lazy("established at"), editable=False)
+    ended_at = models.DateTimeField(gettext_lazy("ended at"), null=True, editable=False)
+    end_reason = models.CharField(gettext_lazy("end reason"), max_length=60, blank=True, editable=False)
 
     # the history of responsibility must not move under a binding, not by SQL either
     columns = Columns.of(
@@ -91,8 +96,8 @@ class BillingAccountBinding(PhaseLoading, Resource):
     name_constraint = "binding_name_in_organization"
 
     class Meta:
-        verbose_name = _("billing account binding")
-        verbose_name_plural = _("billing account bindings")
+        verbose_name = gettext_lazy("billing account binding")
+        verbose_name_plural = gettext_lazy("billing account bindings")
         constraints = [
             # two binds of one name at once
             models.UniqueConstraint(fields=["organization", "name"], name="binding_name_in_organization"),

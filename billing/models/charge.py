@@ -3,7 +3,7 @@ from datetime import date
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from milo import audit
@@ -27,13 +27,15 @@ class Charge(Resource):
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="charges")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
-    external_id = models.CharField(_("external id"), max_length=200, help_text=_("Of the reporting system."))
-    amount = ExactDecimalField(_("amount"), max_digits=24, decimal_places=4)
-    currency_code = models.CharField(_("currency"), max_length=3)
-    due_date = models.DateField(_("due date"))
-    description = models.CharField(_("description"), max_length=500, blank=True)
-    settlement_reference = models.CharField(_("settlement reference"), max_length=200, blank=True)
-    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    external_id = models.CharField(
+        gettext_lazy("external id"), max_length=200, help_text=gettext_lazy("Of the reporting system.")
+    )
+    amount = ExactDecimalField(gettext_lazy("amount"), max_digits=24, decimal_places=4)
+    currency_code = models.CharField(gettext_lazy("currency"), max_length=3)
+    due_date = models.DateField(gettext_lazy("due date"))
+    description = models.CharField(gettext_lazy("description"), max_length=500, blank=True)
+    settlement_reference = models.CharField(gettext_lazy("settlement reference"), max_length=200, blank=True)
+    settled_at = models.DateTimeField(gettext_lazy("settled at"), null=True, blank=True)
 
     columns = Columns.of(
         fixed(
@@ -57,8 +59,8 @@ class Charge(Resource):
     name_constraint = "charge_name_in_organization"
 
     class Meta:
-        verbose_name = _("charge")
-        verbose_name_plural = _("charges")
+        verbose_name = gettext_lazy("charge")
+        verbose_name_plural = gettext_lazy("charges")
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="charge_name_in_organization"),
             # one report sent twice at once

@@ -2,7 +2,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from milo import audit
@@ -18,20 +18,22 @@ class Hold(models.Model):
     """What keeps an account from being closed and its data from being purged until it is released."""
 
     class Type(models.TextChoices):
-        LEGAL = "LegalHold", _("Legal hold")
-        DISPUTE = "Dispute", _("Dispute")
+        LEGAL = "LegalHold", gettext_lazy("Legal hold")
+        DISPUTE = "Dispute", gettext_lazy("Dispute")
 
-    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
+    uid = models.UUIDField(gettext_lazy("UID"), default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="holds")
-    type = models.CharField(_("type"), max_length=20, choices=Type.choices)
-    message = models.TextField(_("message for customers"), blank=True, db_default="")
+    type = models.CharField(gettext_lazy("type"), max_length=20, choices=Type.choices)
+    message = models.TextField(gettext_lazy("message for customers"), blank=True, db_default="")
     # once shown to customers too, which a text about a legal hold must not be
-    reason = models.TextField(_("internal note"), blank=True, help_text=_("Customers never see it."))
-    set_at = models.DateTimeField(_("set at"))
-    set_by = models.CharField(_("set by"), max_length=200)
-    release_reason = models.TextField(_("reason of the release"), blank=True)
-    released_at = models.DateTimeField(_("released at"), null=True, blank=True)
-    released_by = models.CharField(_("released by"), max_length=200, blank=True)
+    reason = models.TextField(
+        gettext_lazy("internal note"), blank=True, help_text=gettext_lazy("Customers never see it.")
+    )
+    set_at = models.DateTimeField(gettext_lazy("set at"))
+    set_by = models.CharField(gettext_lazy("set by"), max_length=200)
+    release_reason = models.TextField(gettext_lazy("reason of the release"), blank=True)
+    released_at = models.DateTimeField(gettext_lazy("released at"), null=True, blank=True)
+    released_by = models.CharField(gettext_lazy("released by"), max_length=200, blank=True)
 
     columns = Columns.of(
         fixed("hold_identity_fixed", "id uid account_id type message reason set_at set_by"),
@@ -49,8 +51,8 @@ class Hold(models.Model):
     manifest_paths = {"message": "spec.message", "reason": "spec.internalNote", "release_reason": "spec.justification"}
 
     class Meta:
-        verbose_name = _("hold")
-        verbose_name_plural = _("holds")
+        verbose_name = gettext_lazy("hold")
+        verbose_name_plural = gettext_lazy("holds")
         constraints = [
             models.CheckConstraint(
                 condition=Q(released_at=None, released_by="")

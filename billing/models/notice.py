@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from milo.columns import Columns, fixed
@@ -26,19 +26,19 @@ class Notice(models.Model):
     """
 
     class Phase(models.TextChoices):
-        PENDING = "Pending", _("Pending")
-        DELIVERED = "Delivered", _("Delivered")
-        DEAD = "Dead", _("Undeliverable")
+        PENDING = "Pending", gettext_lazy("Pending")
+        DELIVERED = "Delivered", gettext_lazy("Delivered")
+        DEAD = "Dead", gettext_lazy("Undeliverable")
 
     class About(models.TextChoices):
-        SUSPENDED = "Suspended", _("Payer suspended")
-        REACTIVATED = "Reactivated", _("Payer reactivated")
-        CLOSED = "Closed", _("Closure approved")
-        AWAITING_DECISION = "AwaitingDecision", _("Request awaiting decision")
-        DECIDED = "Decided", _("Request decided")
-        ARCHIVE_COMING = "ArchiveComing", _("Archival coming")
-        PURGE_COMING = "PurgeComing", _("Purge coming")
-        PROFILE_EXPIRING = "ProfileExpiring", _("Payment profile expiring")
+        SUSPENDED = "Suspended", gettext_lazy("Payer suspended")
+        REACTIVATED = "Reactivated", gettext_lazy("Payer reactivated")
+        CLOSED = "Closed", gettext_lazy("Closure approved")
+        AWAITING_DECISION = "AwaitingDecision", gettext_lazy("Request awaiting decision")
+        DECIDED = "Decided", gettext_lazy("Request decided")
+        ARCHIVE_COMING = "ArchiveComing", gettext_lazy("Archival coming")
+        PURGE_COMING = "PurgeComing", gettext_lazy("Purge coming")
+        PROFILE_EXPIRING = "ProfileExpiring", gettext_lazy("Payment profile expiring")
 
     BACKOFF = (
         timedelta(minutes=1),
@@ -48,25 +48,25 @@ class Notice(models.Model):
         timedelta(hours=12),
     )
 
-    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
-    about = models.CharField(_("about"), max_length=20, choices=About.choices)
-    channel = models.CharField(_("channel"), max_length=10, default="email")
+    uid = models.UUIDField(gettext_lazy("UID"), default=uuid.uuid4, unique=True, editable=False)
+    about = models.CharField(gettext_lazy("about"), max_length=20, choices=About.choices)
+    channel = models.CharField(gettext_lazy("channel"), max_length=10, default="email")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="notices")
     project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="notices")
     cause_uid = models.UUIDField(
         help_text="the suspension, request, account or payment profile that the notice is owed for"
     )
     subject_uid = models.UUIDField(help_text="the project or account that it is about")
-    recipient = models.EmailField(_("recipient"))
-    language = models.CharField(_("language"), max_length=10, default="en")
+    recipient = models.EmailField(gettext_lazy("recipient"))
+    language = models.CharField(gettext_lazy("language"), max_length=10, default="en")
     context = models.JSONField(default=dict)
-    phase = models.CharField(_("phase"), max_length=10, choices=Phase.choices, default=Phase.PENDING)
-    created_at = models.DateTimeField(_("owed since"), default=timezone.now)
-    due_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    phase = models.CharField(gettext_lazy("phase"), max_length=10, choices=Phase.choices, default=Phase.PENDING)
+    created_at = models.DateTimeField(gettext_lazy("owed since"), default=timezone.now)
+    due_at = models.DateTimeField(gettext_lazy("next attempt"), default=timezone.now)
     claimed_until = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    delivered_at = models.DateTimeField(_("delivered at"), null=True)
-    last_error = models.TextField(_("last error"), blank=True)
+    attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
+    delivered_at = models.DateTimeField(gettext_lazy("delivered at"), null=True)
+    last_error = models.TextField(gettext_lazy("last error"), blank=True)
 
     # what was owed to whom, and when it was delivered, is proof that people were told
     columns = Columns.of(
@@ -81,8 +81,8 @@ class Notice(models.Model):
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("notice")
-        verbose_name_plural = _("notices")
+        verbose_name = gettext_lazy("notice")
+        verbose_name_plural = gettext_lazy("notices")
         constraints = [
             # one message a recipient for one cause and subject, however often the act is repeated
             models.UniqueConstraint(fields=["about", "cause_uid", "subject_uid", "recipient"], name="notice_owed_once"),
@@ -108,14 +108,14 @@ class NoticeOutcome(models.Model):
     """
 
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="outcomes")
-    phase = models.CharField(_("phase"), max_length=10, choices=Notice.Phase.choices)
-    at = models.DateTimeField(_("at"))
-    attempts = models.PositiveSmallIntegerField(_("attempts"))
-    actor = models.CharField(_("by"), max_length=200)
+    phase = models.CharField(gettext_lazy("phase"), max_length=10, choices=Notice.Phase.choices)
+    at = models.DateTimeField(gettext_lazy("at"))
+    attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"))
+    actor = models.CharField(gettext_lazy("by"), max_length=200)
 
     class Meta:
-        verbose_name = _("outcome of a notice")
-        verbose_name_plural = _("outcomes of notices")
+        verbose_name = gettext_lazy("outcome of a notice")
+        verbose_name_plural = gettext_lazy("outcomes of notices")
 
     def __str__(self) -> str:
         return f"{self.notice_id} {self.phase}"
@@ -133,8 +133,8 @@ class Announcement(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = _("announcement")
-        verbose_name_plural = _("announcements")
+        verbose_name = gettext_lazy("announcement")
+        verbose_name_plural = gettext_lazy("announcements")
         indexes = [models.Index(fields=["owed_at"], name="announcement_owed", condition=Q(done_at=None))]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from billing.reason_codes import ReasonCode
@@ -20,17 +20,19 @@ class SuspensionQuerySet(models.QuerySet["Suspension"]):
 class Suspension(models.Model):
     """One reason why an account is suspended; several may stand at once."""
 
-    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
+    uid = models.UUIDField(gettext_lazy("UID"), default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="suspensions")
-    reason_code = models.CharField(_("reason code"), max_length=40, choices=ReasonCode.choices)
-    message = models.TextField(_("message for customers"))
-    internal_note = models.TextField(_("internal note"), blank=True, help_text=_("Customers never see it."))
-    payment_profile = models.JSONField(_("payment profile when suspended"), null=True, editable=False)
-    suspended_at = models.DateTimeField(_("suspended at"))
-    suspended_by = models.CharField(_("suspended by"), max_length=200)
-    evidence = models.JSONField(_("evidence"), null=True, blank=True)
-    resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
-    resolved_by = models.CharField(_("resolved by"), max_length=200, blank=True)
+    reason_code = models.CharField(gettext_lazy("reason code"), max_length=40, choices=ReasonCode.choices)
+    message = models.TextField(gettext_lazy("message for customers"))
+    internal_note = models.TextField(
+        gettext_lazy("internal note"), blank=True, help_text=gettext_lazy("Customers never see it.")
+    )
+    payment_profile = models.JSONField(gettext_lazy("payment profile when suspended"), null=True, editable=False)
+    suspended_at = models.DateTimeField(gettext_lazy("suspended at"))
+    suspended_by = models.CharField(gettext_lazy("suspended by"), max_length=200)
+    evidence = models.JSONField(gettext_lazy("evidence"), null=True, blank=True)
+    resolved_at = models.DateTimeField(gettext_lazy("resolved at"), null=True, blank=True)
+    resolved_by = models.CharField(gettext_lazy("resolved by"), max_length=200, blank=True)
 
     columns = Columns.of(
         fixed(
@@ -58,8 +60,8 @@ class Suspension(models.Model):
     unsearched_paths = re.compile(r"spec\.evidence\.(taxRegistrationNumber|methodReference)")
 
     class Meta:
-        verbose_name = _("suspension")
-        verbose_name_plural = _("suspensions")
+        verbose_name = gettext_lazy("suspension")
+        verbose_name_plural = gettext_lazy("suspensions")
         constraints = [
             # a resolution that nobody answers for, or that nothing proves
             models.CheckConstraint(

@@ -1,7 +1,7 @@
 """Usage as reported: who reported, which event, what it said. Rows are only ever added."""
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.quantity import QuantityField
 
@@ -9,13 +9,13 @@ from billing.models.quantity import QuantityField
 class UsageMeter(models.Model):
     """What is counted, in one unit for ever: that of its first event, so that its sums mean something."""
 
-    service = models.CharField(_("service"), max_length=100)
-    name = models.CharField(_("meter"), max_length=100)
-    unit = models.CharField(_("unit"), max_length=60, help_text=_("UCUM code."))
+    service = models.CharField(gettext_lazy("service"), max_length=100)
+    name = models.CharField(gettext_lazy("meter"), max_length=100)
+    unit = models.CharField(gettext_lazy("unit"), max_length=60, help_text=gettext_lazy("UCUM code."))
 
     class Meta:
-        verbose_name = _("usage meter")
-        verbose_name_plural = _("usage meters")
+        verbose_name = gettext_lazy("usage meter")
+        verbose_name_plural = gettext_lazy("usage meters")
         constraints = [
             # two first events with different units at once
             models.UniqueConstraint(fields=["service", "name"], name="usage_meter_once"),
@@ -32,14 +32,14 @@ class UsageIntake(models.Model):
     a version without digests has written the row.
     """
 
-    reporter = models.CharField(_("reporter"), max_length=200)
-    received_at = models.DateTimeField(_("received at"), db_index=True)
-    events = models.PositiveIntegerField(_("events"), default=0, db_default=0)
-    digest = models.CharField(_("digest"), max_length=64, blank=True, default="", db_default="")
+    reporter = models.CharField(gettext_lazy("reporter"), max_length=200)
+    received_at = models.DateTimeField(gettext_lazy("received at"), db_index=True)
+    events = models.PositiveIntegerField(gettext_lazy("events"), default=0, db_default=0)
+    digest = models.CharField(gettext_lazy("digest"), max_length=64, blank=True, default="", db_default="")
 
     class Meta:
-        verbose_name = _("usage intake")
-        verbose_name_plural = _("usage intakes")
+        verbose_name = gettext_lazy("usage intake")
+        verbose_name_plural = gettext_lazy("usage intakes")
 
     def __str__(self) -> str:
         return f"{self.reporter} {self.received_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -72,20 +72,20 @@ class UsageEvent(models.Model):
 
     pk = models.CompositePrimaryKey("project_id", "time", "key")
     project = models.ForeignKey("projects.Project", models.DO_NOTHING, db_constraint=False, db_index=False)
-    time = models.DateTimeField(_("time"))
+    time = models.DateTimeField(gettext_lazy("time"))
     key = models.UUIDField()
     meter = models.ForeignKey(UsageMeter, models.DO_NOTHING, db_constraint=False, db_index=False)
     intake = models.ForeignKey(UsageIntake, models.DO_NOTHING, db_constraint=False, db_index=False)
-    quantity = QuantityField(_("quantity"))
-    corrects = models.UUIDField(null=True, help_text=_("Key of the event that it corrects."))
-    source = models.CharField(_("source"), max_length=200)
-    event_id = models.CharField(_("id"), max_length=200)
-    type = models.CharField(_("type"), max_length=200)
-    dimensions = models.JSONField(_("dimensions"), default=dict)
+    quantity = QuantityField(gettext_lazy("quantity"))
+    corrects = models.UUIDField(null=True, help_text=gettext_lazy("Key of the event that it corrects."))
+    source = models.CharField(gettext_lazy("source"), max_length=200)
+    event_id = models.CharField(gettext_lazy("id"), max_length=200)
+    type = models.CharField(gettext_lazy("type"), max_length=200)
+    dimensions = models.JSONField(gettext_lazy("dimensions"), default=dict)
 
     class Meta:
-        verbose_name = _("usage event")
-        verbose_name_plural = _("usage events")
+        verbose_name = gettext_lazy("usage event")
+        verbose_name_plural = gettext_lazy("usage events")
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}"

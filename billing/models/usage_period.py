@@ -2,7 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from milo import audit
@@ -13,19 +13,21 @@ class UsageClosing(models.Model):
     """The figures of an account up to a month's end stay as reported; what arrives later is a correction."""
 
     account = models.ForeignKey(
-        BillingAccount, models.PROTECT, related_name="usage_closings", verbose_name=_("billing account")
+        BillingAccount, models.PROTECT, related_name="usage_closings", verbose_name=gettext_lazy("billing account")
     )
-    opens_on = models.DateField(_("first open month"), help_text=_("The month after the last that is closed."))
-    closed_at = models.DateTimeField(_("closed at"))
-    closed_by = models.CharField(_("closed by"), max_length=200)
-    reason = models.TextField(_("reason"))
+    opens_on = models.DateField(
+        gettext_lazy("first open month"), help_text=gettext_lazy("The month after the last that is closed.")
+    )
+    closed_at = models.DateTimeField(gettext_lazy("closed at"))
+    closed_by = models.CharField(gettext_lazy("closed by"), max_length=200)
+    reason = models.TextField(gettext_lazy("reason"))
 
     columns = Columns.of(personal="reason")
     history = audit.history(organization="account__organization__name", time_line="account")
 
     class Meta:
-        verbose_name = _("usage closing")
-        verbose_name_plural = _("usage closings")
+        verbose_name = gettext_lazy("usage closing")
+        verbose_name_plural = gettext_lazy("usage closings")
         constraints = [
             # two closings of one month at once
             models.UniqueConstraint(fields=["account", "opens_on"], name="usage_closing_once"),
@@ -41,15 +43,15 @@ class UsageAssignment(models.Model):
     project = models.ForeignKey("projects.Project", models.PROTECT, related_name="usage_assignments")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="usage_assignments")
     request = models.OneToOneField("billing.ApprovalRequest", models.PROTECT, related_name="usage_assignment")
-    starts_at = models.DateTimeField(_("from"))
-    ends_at = models.DateTimeField(_("until"), help_text=_("Not included."))
-    assigned_at = models.DateTimeField(_("assigned at"))
+    starts_at = models.DateTimeField(gettext_lazy("from"))
+    ends_at = models.DateTimeField(gettext_lazy("until"), help_text=gettext_lazy("Not included."))
+    assigned_at = models.DateTimeField(gettext_lazy("assigned at"))
 
     history = audit.history(organization="account__organization__name", time_line="account")
 
     class Meta:
-        verbose_name = _("usage assignment")
-        verbose_name_plural = _("usage assignments")
+        verbose_name = gettext_lazy("usage assignment")
+        verbose_name_plural = gettext_lazy("usage assignments")
         constraints = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="usage_assignment_ends_after_start"),
             # what has not happened yet is for a binding to say

@@ -6,7 +6,7 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
 from billing.models.quantity import QuantityField
@@ -43,25 +43,32 @@ class UsageRollup(models.Model):
     """
 
     account = models.ForeignKey(
-        BillingAccount, models.PROTECT, null=True, db_index=False, related_name="usage", verbose_name=_("payer")
+        BillingAccount,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="usage",
+        verbose_name=gettext_lazy("payer"),
     )
     project = models.ForeignKey(
-        Project, models.PROTECT, db_index=False, related_name="usage", verbose_name=_("project")
+        Project, models.PROTECT, db_index=False, related_name="usage", verbose_name=gettext_lazy("project")
     )
     meter = models.ForeignKey(UsageMeter, models.PROTECT, db_index=False, related_name="+")
-    granularity = models.CharField(_("granularity"), max_length=5, choices=[(DAY, _("day")), (MONTH, _("month"))])
-    starts_on = models.DateField(_("day"), help_text=_("UTC; of a month its first."))
-    billed_in = models.DateField(_("billed in"), help_text=_("First day of the month."))
-    quantity = QuantityField(_("quantity"))
-    events = models.BigIntegerField(_("events"))
+    granularity = models.CharField(
+        gettext_lazy("granularity"), max_length=5, choices=[(DAY, gettext_lazy("day")), (MONTH, gettext_lazy("month"))]
+    )
+    starts_on = models.DateField(gettext_lazy("day"), help_text=gettext_lazy("UTC; of a month its first."))
+    billed_in = models.DateField(gettext_lazy("billed in"), help_text=gettext_lazy("First day of the month."))
+    quantity = QuantityField(gettext_lazy("quantity"))
+    events = models.BigIntegerField(gettext_lazy("events"))
 
     # until the month is closed (billing/guards/usage.py)
     columns = Columns.of(free="id account_id project_id meter_id granularity starts_on billed_in quantity events")
     objects = UsageRollupQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("usage")
-        verbose_name_plural = _("usage")
+        verbose_name = gettext_lazy("usage")
+        verbose_name_plural = gettext_lazy("usage")
         constraints = [
             # two batches that begin the same sum at once
             models.UniqueConstraint(

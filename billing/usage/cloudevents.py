@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from stdnum import imei
 
 from billing.usage import digests
@@ -45,11 +46,11 @@ _IMEI = re.compile("(?!3[47])[0-9]{15}")
 _DEVICE = re.compile("(?<![0-9])(?:(?!3[47])[0-9]{15}|89[0-9]{16,18})(?![0-9])")
 _DIGITS = re.compile(r"\d(?:\D*\d){12}")
 # lazy, and made once: an intake reads 10,000 events and translates nothing unless one is rejected
-_IS_TIME = _("must be an RFC 3339 timestamp with its offset")
-_IN_RANGE = _("must lie between %(earliest)s and %(latest)s")
-_IS_SUBJECT = _("must be projects/NAME")
-_IS_NAME = _("must be letters, digits, . _ / -, at most 100 of them")
-_IS_QUANTITY = _("must be a decimal in a string: at most 20 digits, and 12 after the point")
+_IS_TIME = gettext_lazy("must be an RFC 3339 timestamp with its offset")
+_IN_RANGE = gettext_lazy("must lie between %(earliest)s and %(latest)s")
+_IS_SUBJECT = gettext_lazy("must be projects/NAME")
+_IS_NAME = gettext_lazy("must be letters, digits, . _ / -, at most 100 of them")
+_IS_QUANTITY = gettext_lazy("must be a decimal in a string: at most 20 digits, and 12 after the point")
 
 
 class Rejected(Exception):

@@ -8,7 +8,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
@@ -24,7 +25,7 @@ class StaffSite(UnfoldAdminSite):
 
     login_template = "milo/login.html"
     index_template = "milo/home.html"
-    index_title = _("Overview")
+    index_title = gettext_lazy("Overview")
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -55,8 +56,9 @@ class StaffSite(UnfoldAdminSite):
         from milo.identity.models import ServiceToken
 
         own_token = self.admin_view(IssueOwnToken.as_view(model_admin=self.get_model_admin(ServiceToken)))
+        # routes are made once: the title is translated when the page is shown
         password = PasswordPage.as_view(
-            extra_context={"site_header": self.site_header, "title": _("Set your password")}
+            extra_context={"site_header": self.site_header, "title": gettext_lazy("Set your password")}
         )
 
         own = [

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.forms import UserChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
@@ -37,8 +37,8 @@ admin.site.unregister(Group)
 class _UserForm(UserChangeForm):
     send_password_link = Tick(
         required=False,
-        label=_("Send a link by which the person sets a password"),
-        help_text=_("By mail; it is good once, and ends the links before it."),
+        label=gettext_lazy("Send a link by which the person sets a password"),
+        help_text=gettext_lazy("By mail; it is good once, and ends the links before it."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -51,9 +51,9 @@ class _UserForm(UserChangeForm):
         values = super().clean() or {}
         service = ServiceUser.objects.filter(user_id=self.instance.pk).exists()
         if service and (values.get("is_staff") or values.get("is_superuser") or values.get("send_password_link")):
-            raise ValidationError(gettext("a service user has no password and is neither staff nor superuser"))
+            raise ValidationError(_("a service user has no password and is neither staff nor superuser"))
         if values.get("send_password_link") and not values.get("email"):
-            self.add_error("email", gettext("is needed for the link by which the person sets a password"))
+            self.add_error("email", _("is needed for the link by which the person sets a password"))
         return values
 
     def clean_email(self) -> str:
@@ -67,7 +67,7 @@ class _UserForm(UserChangeForm):
 class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """A person who sets their own password, by the link of a mail."""
 
-    email = Text(label=_("E-mail address"))
+    email = Text(label=gettext_lazy("E-mail address"))
 
     class Meta:
         model = User
@@ -102,8 +102,8 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     fieldsets = (
         (None, {"fields": ("username", "email", "first_name", "last_name", "send_password_link")}),
-        (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        (_("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
+        (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (gettext_lazy("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
     )
     readonly_fields = ("last_login", "date_joined", "sessions", "second_factor")
     filter_horizontal = ()
@@ -121,24 +121,22 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
         except Refused as refusal:
             messages.error(request, refusal.message)
         else:
-            messages.success(
-                request, gettext("A link to set a password was sent to %(address)s.") % {"address": user.email}
-            )
+            messages.success(request, _("A link to set a password was sent to %(address)s.") % {"address": user.email})
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> NoReturn:
         """Refuse: a person sets their own password."""
         raise PermissionDenied
 
-    @admin.display(description=_("platform roles"))
+    @admin.display(description=gettext_lazy("platform roles"))
     def roles(self, user: User) -> str:
         return lines(group.name for group in user.groups.all())
 
-    @admin.display(description=_("sessions"))
+    @admin.display(description=gettext_lazy("sessions"))
     def sessions(self, user: User) -> str:
         address = reverse("admin:sessions_of", args=[user.pk])
         return format_html('<a href="{}" class="text-link">{}</a>', address, _("where they are logged in"))
 
-    @admin.display(description=_("second factor"))
+    @admin.display(description=gettext_lazy("second factor"))
     def second_factor(self, user: User) -> str:
         address = reverse("admin:second_factor_reset", args=[user.pk])
         return format_html('<a href="{}" class="text-link">{}</a>', address, _("reset it"))

@@ -2,13 +2,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 
 class IdentityConfig(AppConfig):
     name = "milo.identity"
     label = "identity"
-    verbose_name = _("Access")
+    verbose_name = gettext_lazy("Access")
 
     def ready(self) -> None:
         from milo.identity import access, guards, histories, log_ins

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo import audit, provenance
 from milo.columns import Columns, fixed
@@ -35,14 +35,14 @@ class ServiceUser(models.Model):
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="service_user")
-    description = models.CharField(_("description"), max_length=200, blank=True)
+    description = models.CharField(gettext_lazy("description"), max_length=200, blank=True)
 
     columns = Columns.of(fixed("service_user_fixed", "user_id"), free="description", personal="description")
     history = audit.history(organization="")
 
     class Meta:
-        verbose_name = _("service user")
-        verbose_name_plural = _("service users")
+        verbose_name = gettext_lazy("service user")
+        verbose_name_plural = gettext_lazy("service users")
 
     def __str__(self) -> str:
         return str(self.user)
@@ -52,9 +52,9 @@ class PasswordLink(models.Model):
     """That somebody asked a person to set their password, and when the person did; the link itself is kept nowhere."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="password_links")
-    requested_by = models.CharField(_("requested by"), max_length=200)
-    requested_at = models.DateTimeField(_("requested at"), default=timezone.now)
-    used_at = models.DateTimeField(_("used at"), null=True)
+    requested_by = models.CharField(gettext_lazy("requested by"), max_length=200)
+    requested_at = models.DateTimeField(gettext_lazy("requested at"), default=timezone.now)
+    used_at = models.DateTimeField(gettext_lazy("used at"), null=True)
 
     columns = Columns.of(
         fixed("password_link_fixed", "id user_id requested_by requested_at"),
@@ -64,8 +64,8 @@ class PasswordLink(models.Model):
     history = audit.history(organization="", time_line="user")
 
     class Meta:
-        verbose_name = _("password link")
-        verbose_name_plural = _("password links")
+        verbose_name = gettext_lazy("password link")
+        verbose_name_plural = gettext_lazy("password links")
 
     def __str__(self) -> str:
         return f"{self.user} ({self.requested_by})"
@@ -83,19 +83,21 @@ class ServiceToken(models.Model):
     """A bearer token of a user. `hint` is the start of the secret, to tell tokens apart."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="service_tokens")
-    description = models.CharField(_("description"), max_length=200, blank=True)
-    hint = models.CharField(_("begins with"), max_length=12, editable=False)
+    description = models.CharField(gettext_lazy("description"), max_length=200, blank=True)
+    hint = models.CharField(gettext_lazy("begins with"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
     scopes = models.JSONField(
-        _("scopes"),
+        gettext_lazy("scopes"),
         null=True,
         blank=True,
-        help_text=_("The resources (plural) it may change, as far as its user may; empty for all, [] to read only."),
+        help_text=gettext_lazy(
+            "The resources (plural) it may change, as far as its user may; empty for all, [] to read only."
+        ),
     )
-    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
-    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+    expires_at = models.DateTimeField(gettext_lazy("expires at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(gettext_lazy("revoked at"), null=True, editable=False)
+    last_used_at = models.DateTimeField(gettext_lazy("last used at"), null=True, editable=False)
 
     # a token that was turned to another user, or lasted longer, would let in whom nobody issued it to
     columns = Columns.of(
@@ -111,8 +113,8 @@ class ServiceToken(models.Model):
     opaque_columns = frozenset({"digest"})
 
     class Meta:
-        verbose_name = _("service token")
-        verbose_name_plural = _("service tokens")
+        verbose_name = gettext_lazy("service token")
+        verbose_name_plural = gettext_lazy("service tokens")
 
     def __str__(self) -> str:
         return f"{self.hint}… ({self.user})"
@@ -125,16 +127,16 @@ class Identity(models.Model):
     opaque_columns = frozenset({"issuer", "subject"})
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="identities")
-    issuer = models.CharField(_("issuer"), max_length=255, editable=False)
-    subject = models.CharField(_("subject"), max_length=255, editable=False)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    issuer = models.CharField(gettext_lazy("issuer"), max_length=255, editable=False)
+    subject = models.CharField(gettext_lazy("subject"), max_length=255, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
 
     columns = Columns.of(fixed("identity_fixed", "id user_id issuer subject created_at"))
     history = audit.history(organization="")
 
     class Meta:
-        verbose_name = _("identity")
-        verbose_name_plural = _("identities")
+        verbose_name = gettext_lazy("identity")
+        verbose_name_plural = gettext_lazy("identities")
         constraints = [
             # two people, or one person twice, would act for one who came in once
             models.UniqueConstraint(fields=["issuer", "subject"], name="identity_is_one_person")
@@ -152,22 +154,22 @@ class LogIn(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        SUCCEEDED = "Succeeded", _("Succeeded")
-        FAILED = "Failed", _("Failed")
-        LOCKED_OUT = "LockedOut", _("Locked out")
-        LOGGED_OUT = "LoggedOut", _("Logged out")
+        SUCCEEDED = "Succeeded", gettext_lazy("Succeeded")
+        FAILED = "Failed", gettext_lazy("Failed")
+        LOCKED_OUT = "LockedOut", gettext_lazy("Locked out")
+        LOGGED_OUT = "LoggedOut", gettext_lazy("Logged out")
 
-    name = models.CharField(_("user"), max_length=150, blank=True)
-    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
-    address = models.CharField(_("network"), max_length=50, blank=True)
-    at = models.DateTimeField(_("at"), default=timezone.now)
-    request_id = models.CharField(_("request"), max_length=64, blank=True, default=provenance.request_id)
+    name = models.CharField(gettext_lazy("user"), max_length=150, blank=True)
+    outcome = models.CharField(gettext_lazy("outcome"), max_length=10, choices=Outcome.choices)
+    address = models.CharField(gettext_lazy("network"), max_length=50, blank=True)
+    at = models.DateTimeField(gettext_lazy("at"), default=timezone.now)
+    request_id = models.CharField(gettext_lazy("request"), max_length=64, blank=True, default=provenance.request_id)
 
     columns = Columns.of(personal="name address")
 
     class Meta:
-        verbose_name = _("log-in")
-        verbose_name_plural = _("log-ins")
+        verbose_name = gettext_lazy("log-in")
+        verbose_name_plural = gettext_lazy("log-ins")
 
     def __str__(self) -> str:
         return f"{self.name} {self.outcome}"

@@ -4,14 +4,14 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from milo.dates import parse_day, parse_instant
 
 
 class StringField(serializers.CharField):
-    default_error_messages = {"type": _("must be a string")}
+    default_error_messages = {"type": gettext_lazy("must be a string")}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -20,7 +20,7 @@ class StringField(serializers.CharField):
 
 
 class ChoiceField(serializers.ChoiceField):
-    default_error_messages = {"type": _("must be a string")}
+    default_error_messages = {"type": gettext_lazy("must be a string")}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
@@ -29,7 +29,7 @@ class ChoiceField(serializers.ChoiceField):
 
 
 class IntegerField(serializers.IntegerField):
-    default_error_messages = {"type": _("must be an integer")}
+    default_error_messages = {"type": gettext_lazy("must be an integer")}
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
@@ -38,7 +38,7 @@ class IntegerField(serializers.IntegerField):
 
 
 class BooleanField(serializers.BooleanField):
-    default_error_messages = {"type": _("must be true or false")}
+    default_error_messages = {"type": gettext_lazy("must be true or false")}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, bool):
@@ -69,7 +69,7 @@ class ReferenceSerializer(serializers.Serializer[Any]):
 class DayField(serializers.DateField):
     """A day in its one form: DRF's own takes week dates and compact ones too."""
 
-    default_error_messages = {"form": _("must be a day of the calendar such as 2026-01-31")}
+    default_error_messages = {"form": gettext_lazy("must be a day of the calendar such as 2026-01-31")}
 
     def to_internal_value(self, data: Any) -> date:
         try:
@@ -82,7 +82,9 @@ class InstantField(serializers.DateTimeField):
     """An instant with its offset: DRF's own takes one without, and days."""
 
     default_error_messages = {
-        "form": _("must be an instant with its offset such as 2026-01-31T12:00:00Z (in an address, + is written %2B)")
+        "form": gettext_lazy(
+            "must be an instant with its offset such as 2026-01-31T12:00:00Z (in an address, + is written %2B)"
+        )
     }
 
     def to_internal_value(self, data: Any) -> datetime:

@@ -7,7 +7,7 @@ import orjson
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery, Value
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo.columns import Columns, fixed
 
@@ -51,17 +51,21 @@ class ResourceQuerySet(models.QuerySet[M]):
 class Resource(models.Model):
     """Columns of ObjectMeta: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/"""
 
-    uid = models.UUIDField(_("UID"), default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=63, help_text=_("DNS-1123 label, unique within the organization."))
-    labels = models.JSONField(_("labels"), default=dict, blank=True)
-    annotations = models.JSONField(_("annotations"), default=dict, blank=True)
-    managed_fields = models.JSONField(_("managed fields"), default=list, blank=True, editable=False)
-    finalizers = models.JSONField(_("finalizers"), default=list, db_default=EMPTY_LIST, blank=True, editable=False)
-    owner_references = models.JSONField(
-        _("owner references"), default=list, db_default=EMPTY_LIST, blank=True, editable=False
+    uid = models.UUIDField(gettext_lazy("UID"), default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(
+        gettext_lazy("name"), max_length=63, help_text=gettext_lazy("DNS-1123 label, unique within the organization.")
     )
-    generation = models.PositiveIntegerField(_("generation"), default=1, editable=False)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    labels = models.JSONField(gettext_lazy("labels"), default=dict, blank=True)
+    annotations = models.JSONField(gettext_lazy("annotations"), default=dict, blank=True)
+    managed_fields = models.JSONField(gettext_lazy("managed fields"), default=list, blank=True, editable=False)
+    finalizers = models.JSONField(
+        gettext_lazy("finalizers"), default=list, db_default=EMPTY_LIST, blank=True, editable=False
+    )
+    owner_references = models.JSONField(
+        gettext_lazy("owner references"), default=list, db_default=EMPTY_LIST, blank=True, editable=False
+    )
+    generation = models.PositiveIntegerField(gettext_lazy("generation"), default=1, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
 
     # what kinds say in their `columns` of those above
     FIXED = "id uid name created_at"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -16,7 +16,7 @@ NAME = {"type": "string", "pattern": f"^{DNS_LABEL.pattern}$", "maxLength": 63}
 class TextField(serializers.Field[str, Any, str, Any]):
     """Any text. Its type is checked here; its form by the service, which names every cause at once."""
 
-    default_error_messages = {"type": _("must be a string")}
+    default_error_messages = {"type": gettext_lazy("must be a string")}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -41,7 +41,7 @@ class LabelValueField(TextField):
 class VersionField(TextField):
     """A resourceVersion; empty is none."""
 
-    default_error_messages = {"number": _("must be a number in a string")}
+    default_error_messages = {"number": gettext_lazy("must be a number in a string")}
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)

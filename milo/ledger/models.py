@@ -1,7 +1,7 @@
 """What proves the ledger: seals, the salts of personal values, and what is left of those that were purged."""
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo.columns import Columns, fixed
 
@@ -15,14 +15,14 @@ class Seal(models.Model):
     """
 
     number = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField(_("sealed at"))
+    at = models.DateTimeField(gettext_lazy("sealed at"))
     previous = models.CharField(max_length=64, blank=True)
     tables = models.JSONField()
     digest = models.CharField(max_length=64, unique=True)
     key_id = models.CharField(max_length=64)
     signature = models.CharField(max_length=128)
     leaves = models.BinaryField()
-    handed_over_at = models.DateTimeField(_("handed over at"), null=True)
+    handed_over_at = models.DateTimeField(gettext_lazy("handed over at"), null=True)
 
     columns = Columns.of(
         fixed("seal_fixed", "number at previous tables digest key_id signature leaves"),
@@ -30,8 +30,8 @@ class Seal(models.Model):
     )
 
     class Meta:
-        verbose_name = _("seal")
-        verbose_name_plural = _("seals")
+        verbose_name = gettext_lazy("seal")
+        verbose_name_plural = gettext_lazy("seals")
         indexes = [
             # what a place outside the database has yet to be given
             models.Index(fields=["number"], name="seal_to_hand_over", condition=models.Q(handed_over_at=None)),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo.settings.api import *
 from milo.settings.background import *
@@ -109,7 +109,7 @@ STORAGES: dict[str, Any] = {
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LANGUAGES = [("en", gettext_lazy("English")), ("de", gettext_lazy("German"))]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "milo.formats"

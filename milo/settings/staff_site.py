@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo.settings.environment import environment
 
@@ -49,9 +49,9 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
     "ACCOUNT": {
         "navigation": [
-            {"title": _("Issue a token for yourself"), "link": reverse_lazy("admin:own_token")},
-            {"title": _("My sessions"), "link": reverse_lazy("admin:sessions")},
-            {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
+            {"title": gettext_lazy("Issue a token for yourself"), "link": reverse_lazy("admin:own_token")},
+            {"title": gettext_lazy("My sessions"), "link": reverse_lazy("admin:sessions")},
+            {"title": gettext_lazy("Second factor"), "link": reverse_lazy("admin:second_factor")},
         ]
     },
     "COLORS": {

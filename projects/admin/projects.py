@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
@@ -33,17 +33,17 @@ def spec_of(values: dict[str, Any]) -> ProjectSpec:
 class ProjectForm(ActForm):
     """On the page of an organization it does not ask for one."""
 
-    organization = Row(Organization.objects.order_by("name"), label=_("Organization"))
+    organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
     name = Text(
         max_length=63,
-        label=_("Name"),
-        help_text=_("Lower case letters, digits and '-'; unique across the platform, and fixed for ever."),
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Lower case letters, digits and '-'; unique across the platform, and fixed for ever."),
     )
-    display_name = Text(max_length=200, required=False, label=_("Display name"))
+    display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
     contact_email_addresses = Lines(
         required=False,
-        label=_("Contact e-mail addresses"),
-        help_text=_("One a line. Who is told when the project's payer changes or is suspended."),
+        label=gettext_lazy("Contact e-mail addresses"),
+        help_text=gettext_lazy("One a line. Who is told when the project's payer changes or is suspended."),
     )
 
     paths = PATHS
@@ -65,7 +65,7 @@ class CreateProject(ServiceAction):
     """In the list of projects, and on the page of an organization."""
 
     name = "create-project"
-    title = _("Create project")
+    title = gettext_lazy("Create project")
     icon = "add"
     variant = ActionVariant.PRIMARY
     verb, resource = "create", PROJECTS
@@ -78,7 +78,7 @@ class CreateProject(ServiceAction):
 
 class ReviseProject(SeenAction):
     name = "revise"
-    title = _("Revise")
+    title = gettext_lazy("Revise")
     icon = "edit"
     verb, resource = "update", PROJECTS
     form_class = ReviseProjectForm
@@ -118,11 +118,11 @@ class ProjectAdmin(LedgerAdmin):
     list_actions = (CreateProject,)
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = (ReviseProject,)
 
-    @admin.display(description=_("organization"), ordering="organization__name")
+    @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: Project) -> str:
         return link(row.organization)
 
-    @admin.display(description=_("contact e-mail addresses"))
+    @admin.display(description=gettext_lazy("contact e-mail addresses"))
     def contacts(self, row: Project) -> str:
         return lines(row.contact_email_addresses)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from milo.access import Actor
@@ -19,48 +19,54 @@ AT_MOST = 1000
 
 
 class GrantRoleSerializer(serializers.Serializer[Any]):
-    user = StringField(max_length=150, help_text=_("The name by which the person logs in."))
-    role = ChoiceField(Membership.Role.choices, help_text=_("billing-admin, billing-user or billing-viewer."))
+    user = StringField(max_length=150, help_text=gettext_lazy("The name by which the person logs in."))
+    role = ChoiceField(
+        Membership.Role.choices, help_text=gettext_lazy("billing-admin, billing-user or billing-viewer.")
+    )
     reason = StringField(
-        source="why", max_length=2000, required=False, allow_blank=True, help_text=_("Why; kept in the history.")
+        source="why",
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("Why; kept in the history."),
     )
 
 
 class RevokeRoleSerializer(serializers.Serializer[Any]):
     user = GrantRoleSerializer._declared_fields["user"]
     role = GrantRoleSerializer._declared_fields["role"]
-    reason = StringField(source="why", max_length=2000, help_text=_("Why; kept in the history."))
+    reason = StringField(source="why", max_length=2000, help_text=gettext_lazy("Why; kept in the history."))
     allowNoBillingAdmin = BooleanField(
         source="allow_no_billing_admin",
         required=False,
-        help_text=_("Say true where the organization is to be left without an active billing-admin."),
+        help_text=gettext_lazy("Say true where the organization is to be left without an active billing-admin."),
     )
 
 
 class MemberSerializer(serializers.Serializer[Any]):
-    user = serializers.CharField(help_text=_("The name by which the person logs in."))
-    role = serializers.CharField(help_text=_("The role held."))
-    active = serializers.BooleanField(help_text=_("Whether the person can log in."))
-    grantedAt = serializers.DateTimeField(help_text=_("Instant (UTC) from which it has been held."))
-    grantedBy = serializers.CharField(help_text=_("Who granted it."))
+    user = serializers.CharField(help_text=gettext_lazy("The name by which the person logs in."))
+    role = serializers.CharField(help_text=gettext_lazy("The role held."))
+    active = serializers.BooleanField(help_text=gettext_lazy("Whether the person can log in."))
+    grantedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which it has been held."))
+    grantedBy = serializers.CharField(help_text=gettext_lazy("Who granted it."))
 
 
 class MembersSerializer(serializers.Serializer[Any]):
-    items = MemberSerializer(many=True, help_text=_("By the names of the users; a line for each role."))
+    items = MemberSerializer(many=True, help_text=gettext_lazy("By the names of the users; a line for each role."))
 
 
 class RoleChangeSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(help_text=_("Instant (UTC) of the change."))
-    user = serializers.CharField(help_text=_("Whose role it is."))
-    role = serializers.CharField(help_text=_("The role."))
-    reason = serializers.CharField(help_text=_("RoleGranted or RoleRevoked."))
-    message = serializers.CharField(required=False, help_text=_("Why, for people."))
-    actor = serializers.CharField(help_text=_("Who did it."))
-    requestID = serializers.CharField(required=False, help_text=_("X-Request-ID of the request."))
+    at = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the change."))
+    user = serializers.CharField(help_text=gettext_lazy("Whose role it is."))
+    role = serializers.CharField(help_text=gettext_lazy("The role."))
+    reason = serializers.CharField(help_text=gettext_lazy("RoleGranted or RoleRevoked."))
+    message = serializers.CharField(required=False, help_text=gettext_lazy("Why, for people."))
+    actor = serializers.CharField(help_text=gettext_lazy("Who did it."))
+    requestID = serializers.CharField(required=False, help_text=gettext_lazy("X-Request-ID of the request."))
 
 
 class RoleChangesSerializer(serializers.Serializer[Any]):
-    items = RoleChangeSerializer(many=True, help_text=_("Newest first, at most 1000."))
+    items = RoleChangeSerializer(many=True, help_text=gettext_lazy("Newest first, at most 1000."))
 
 
 def _grant(row: Organization, spec: dict[str, Any], *, actor: Actor) -> Organization:
@@ -111,14 +117,14 @@ ROLE_ACTS = (
         GRANT_ROLE,
         _grant,
         GrantRoleSerializer,
-        _("Give a person a role in the organization; repeating it changes nothing."),
+        gettext_lazy("Give a person a role in the organization; repeating it changes nothing."),
         examples.GRANT_ROLE,
     ),
     Action(
         REVOKE_ROLE,
         _revoke,
         RevokeRoleSerializer,
-        _("Take a role from a person, from their next request on."),
+        gettext_lazy("Take a role from a person, from their next request on."),
         examples.REVOKE_ROLE,
     ),
 )
@@ -128,7 +134,7 @@ ROLE_READINGS = (
         _members,
         NothingSerializer,
         MembersSerializer,
-        _("Who holds which role in the organization, since when, and who granted it; also as CSV."),
+        gettext_lazy("Who holds which role in the organization, since when, and who granted it; also as CSV."),
         examples.MEMBERS,
         # who reports charges sees organizations, and not the people in them
         verb="list",
@@ -138,7 +144,7 @@ ROLE_READINGS = (
         _history,
         NothingSerializer,
         RoleChangesSerializer,
-        _("Every role that was granted or revoked: who, when, why; also as CSV."),
+        gettext_lazy("Every role that was granted or revoked: who, when, why; also as CSV."),
         examples.ROLE_HISTORY,
         verb="list",
     ),

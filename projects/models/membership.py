@@ -2,7 +2,7 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo import audit
 from milo.columns import Columns, fixed
@@ -13,20 +13,20 @@ class Membership(models.Model):
     """A person's role in an organization."""
 
     class Role(models.TextChoices):
-        BILLING_ADMIN = "billing-admin", _("Billing admin")
-        BILLING_USER = "billing-user", _("Billing user")
-        BILLING_VIEWER = "billing-viewer", _("Billing viewer")
+        BILLING_ADMIN = "billing-admin", gettext_lazy("Billing admin")
+        BILLING_USER = "billing-user", gettext_lazy("Billing user")
+        BILLING_VIEWER = "billing-viewer", gettext_lazy("Billing viewer")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships")
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
-    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
+    role = models.CharField(gettext_lazy("role"), max_length=20, choices=Role.choices)
 
     columns = Columns.of(fixed("membership_fixed", "id user_id organization_id role"))
     history = audit.history()
 
     class Meta:
-        verbose_name = _("membership")
-        verbose_name_plural = _("memberships")
+        verbose_name = gettext_lazy("membership")
+        verbose_name_plural = gettext_lazy("memberships")
         constraints = [
             # two grants of the same person at once
             models.UniqueConstraint(fields=["user", "organization", "role"], name="membership_once"),

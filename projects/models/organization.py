@@ -1,6 +1,6 @@
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from milo import audit
 from milo.columns import Columns, fixed
@@ -12,11 +12,13 @@ class Organization(PhaseLoading, Resource):
     """The owner of projects and billing accounts; shown as a Kubernetes namespace of the same name."""
 
     class Phase(models.TextChoices):
-        ACTIVE = "Active", _("Active")
+        ACTIVE = "Active", gettext_lazy("Active")
 
-    name = models.CharField(_("name"), max_length=63, unique=True, help_text=_("DNS-1123 label, unique."))
-    display_name = models.CharField(_("display name"), max_length=200, blank=True)
-    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+    name = models.CharField(
+        gettext_lazy("name"), max_length=63, unique=True, help_text=gettext_lazy("DNS-1123 label, unique.")
+    )
+    display_name = models.CharField(gettext_lazy("display name"), max_length=200, blank=True)
+    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
 
     # a namespace that changed its name would take the ledger of its projects with it
     columns = Columns.of(
@@ -31,8 +33,8 @@ class Organization(PhaseLoading, Resource):
     name_constraint = "projects_organization_name_key"
 
     class Meta:
-        verbose_name = _("organization")
-        verbose_name_plural = _("organizations")
+        verbose_name = gettext_lazy("organization")
+        verbose_name_plural = gettext_lazy("organizations")
         constraints = [
             # a phase that no code knows would slip past every rule that asks for one
             models.CheckConstraint(condition=Q(phase__in=["Active"]), name="organization_known_phase"),

@@ -1,6 +1,6 @@
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
 from milo import audit
@@ -21,24 +21,27 @@ class Project(PhaseLoading, Resource):
     """What consumes services, and so needs a payer."""
 
     class Phase(models.TextChoices):
-        ACTIVE = "Active", _("Active")
-        ARCHIVED = "Archived", _("Archived")
+        ACTIVE = "Active", gettext_lazy("Active")
+        ARCHIVED = "Archived", gettext_lazy("Archived")
 
     name = models.CharField(
-        _("name"), max_length=63, unique=True, help_text=_("DNS-1123 label, unique across the platform.")
+        gettext_lazy("name"),
+        max_length=63,
+        unique=True,
+        help_text=gettext_lazy("DNS-1123 label, unique across the platform."),
     )
     organization = models.ForeignKey(
-        Organization, models.PROTECT, related_name="projects", verbose_name=_("organization")
+        Organization, models.PROTECT, related_name="projects", verbose_name=gettext_lazy("organization")
     )
-    display_name = models.CharField(_("display name"), max_length=200, blank=True)
+    display_name = models.CharField(gettext_lazy("display name"), max_length=200, blank=True)
     contact_email_addresses = models.JSONField(
-        _("contact e-mail addresses"),
+        gettext_lazy("contact e-mail addresses"),
         default=list,
         blank=True,
-        help_text=_("Who is told when the project's payer changes or is suspended."),
+        help_text=gettext_lazy("Who is told when the project's payer changes or is suspended."),
     )
-    phase = PhaseField(_("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
-    phase_since = models.DateTimeField(_("in this phase since"), default=ledger_time, editable=False)
+    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
+    phase_since = models.DateTimeField(gettext_lazy("in this phase since"), default=ledger_time, editable=False)
 
     columns = Columns.of(
         fixed("project_identity_fixed", f"{Resource.FIXED} organization_id"),
@@ -57,8 +60,8 @@ class Project(PhaseLoading, Resource):
     name_constraint = "projects_project_name_key"
 
     class Meta:
-        verbose_name = _("project")
-        verbose_name_plural = _("projects")
+        verbose_name = gettext_lazy("project")
+        verbose_name_plural = gettext_lazy("projects")
         constraints = [
             # a phase that no code knows would slip past every rule that asks for one
             models.CheckConstraint(condition=Q(phase__in=["Active", "Archived"]), name="project_known_phase"),

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from milo.errors import Cause, Conflict, Refused
 from milo.kube.store.field_sets import (
@@ -132,18 +131,15 @@ def _refuse_conflicts(taken: dict[Owner, frozenset[Path]], allowed: frozenset[Pa
 
 
 def _conflict_message(conflicts: list[tuple[str, str]]) -> str:
-    """The first conflicts in the words of Kubernetes: kubectl shows the message alone, and refers to its fields."""
-    count = len(conflicts)
-    failed = ngettext("Apply failed with %(count)s conflict", "Apply failed with %(count)s conflicts", count)
-    failed %= {"count": count}
-    if count == 1:
+    """Return the message of the Kubernetes API server, in English as there: kubectl prints it without the causes."""
+    if len(conflicts) == 1:
         [(manager, field)] = conflicts
-        return f"{failed}: conflict with {manager}: {field}"
+        return f"Apply failed with 1 conflict: conflict with {manager}: {field}"
     fields: dict[str, list[str]] = defaultdict(list)
     for manager, field in conflicts[:CAUSES_LIMIT]:
         fields[manager].append(f"- {field}")
     shown = ("\n".join([f"conflicts with {manager}:", *those]) for manager, those in fields.items())
-    return f"{failed}: " + "\n".join(shown)
+    return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(shown)
 
 
 def _without_null(value: Any) -> Any:
