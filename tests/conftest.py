@@ -1,4 +1,4 @@
-"""What every test stands on: Hypothesis that takes the same path each time, and the database of the run."""
+"""What every test stands on: Hypothesis that takes the same path each time, the database of the run, and one payer."""
 
 import gc
 import os
@@ -10,7 +10,9 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from tests.support import database
+from billing.models import BillingAccount
+from projects.models import Organization, Project
+from tests.support import database, make
 from tests.support.live import certificates, live
 
 __all__ = ["certificates", "live"]
@@ -41,6 +43,29 @@ def django_db_setup(
         mock.patch.object(TransactionTestCase, "_fixture_teardown", database.empty),
     ):
         yield
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return make.an_organization("acme-corp")
+
+
+@pytest.fixture
+def project(organization: Organization) -> Project:
+    """An Active project without a payer."""
+    return make.a_project(organization, "webapp-frontend")
+
+
+@pytest.fixture
+def account(organization: Organization) -> BillingAccount:
+    """A Ready account that pays for no project."""
+    return make.a_ready_account(organization, "us")
+
+
+@pytest.fixture
+def invoiced_account(organization: Organization) -> BillingAccount:
+    """A Ready account with an address for its invoices, which its notices go to."""
+    return make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@example.org"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,11 +24,6 @@ OPERATOR = Actor("user:operator", frozenset({"finance-operator"}))
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
 def ask_to_close(account: BillingAccount) -> ApprovalRequest:
     return request_approval(
         account.organization_id, account.name, "Close", justification="the contract has ended", actor=make.REQUESTER

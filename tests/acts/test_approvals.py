@@ -26,16 +26,6 @@ LONG_TERMS = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Quarterly", "
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us")
-
-
 def ask(account: BillingAccount, act: str = "Close", actor: Actor = REQUESTER, **more: Any) -> ApprovalRequest:
     given = {"justification": "the contract has ended"} | more
     return request_approval(account.organization_id, account.name, act, actor=actor, **given)

@@ -114,11 +114,6 @@ def test_an_account_that_is_not_closed_is_not_archived(organization: Organizatio
         archive(account.pk, actor=ARCHIVIST)
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
 @pytest.mark.parametrize("step", [1, 2, 7, 14, 15])
 def test_a_storage_that_fails_at_any_file_leaves_a_closed_account_and_a_repeat_archives_it(
     closed: BillingAccount, step: int

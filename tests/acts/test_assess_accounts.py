@@ -39,15 +39,10 @@ GERMAN = Preferences("DE", tax_registrations=(TaxRegistration("DE", "DE136695976
 
 
 @pytest.fixture
-def organization() -> Organization:
-    organization = make.an_organization("acme-corp")
+def expiring_account(organization: Organization, clock: Clock) -> BillingAccount:
+    """An account that pays by `CARD`, of an organization with two billing admins."""
     for name in ("first", "second"):
         make.a_person(name, email=f"{name}@acme-corp.example", roles={organization: "billing-admin"})
-    return organization
-
-
-@pytest.fixture
-def account(organization: Organization, clock: Clock) -> BillingAccount:
     clock(date(2026, 11, 1))
     return make.a_ready_account(organization, "us", payment_profile=CARD)
 
@@ -68,62 +63,72 @@ def now(account: BillingAccount) -> BillingAccount:
 
 
 def test_a_profile_that_expires_within_30_days_is_a_condition_and_a_notice_to_each_billing_admin(
-    account: BillingAccount, clock: Clock
+    expiring_account: BillingAccount, clock: Clock
 ) -> None:
     clock(date(2026, 11, 30))
     with nothing_changes():
         assert assess_all() == 0
     clock(date(2026, 12, 1))
     assert assess_accounts() == 1
-    found = expiring(account)
+    found = expiring(expiring_account)
     assert found
     assert (found["status"], found["reason"]) == ("True", "PaymentProfileExpiring")
     assert found["message"] == "spec.paymentProfile.creditCard can be used up to and including 2026-12-31"
-    assert now(account).phase == "Ready"
+    assert now(expiring_account).phase == "Ready"
     notices = Notice.objects.filter(about="ProfileExpiring")
     assert {notice.recipient for notice in notices} == {"first@acme-corp.example", "second@acme-corp.example"}
-    text = render("ProfileExpiring", notices[0].context, account=account)
+    text = render("ProfileExpiring", notices[0].context, account=expiring_account)
     assert "us (creditCard) can be used up to and including 2026-12-31" in text.plain
     assert "cc-12345" not in text.plain + text.html
-    assert "system:assessor" in authors(account)
-    assert news(account) == (
+    assert "system:assessor" in authors(expiring_account)
+    assert news(expiring_account) == (
         "PaymentProfileExpiring",
         "the payment profile can be used up to and including 2026-12-31",
     )
-    assert_history_explains(now(account))
-    assert_watchers_see(account)
+    assert_history_explains(now(expiring_account))
+    assert_watchers_see(expiring_account)
     with nothing_changes():
         assert assess_all() == 0
 
 
-def test_a_profile_is_announced_once_and_its_successor_again(account: BillingAccount, clock: Clock) -> None:
+def test_a_profile_is_announced_once_and_its_successor_again(expiring_account: BillingAccount, clock: Clock) -> None:
     clock(date(2026, 12, 1))
     assess_all()
-    revise(account.pk, replace(AccountSpec.of(now(account)), payment_profile=NEXT_CARD), actor=make.PLATFORM)
-    assert expiring(account) is None
-    revise(account.pk, replace(AccountSpec.of(now(account)), payment_profile=CARD), actor=make.PLATFORM)
+    revise(
+        expiring_account.pk,
+        replace(AccountSpec.of(now(expiring_account)), payment_profile=NEXT_CARD),
+        actor=make.PLATFORM,
+    )
+    assert expiring(expiring_account) is None
+    revise(
+        expiring_account.pk, replace(AccountSpec.of(now(expiring_account)), payment_profile=CARD), actor=make.PLATFORM
+    )
     assess_all()
     assert Notice.objects.filter(about="ProfileExpiring").count() == 2
     clock(date(2030, 12, 1))
     # a card that expires soon is announced as soon as it is given
-    revise(account.pk, replace(AccountSpec.of(now(account)), payment_profile=NEXT_CARD), actor=make.PLATFORM)
+    revise(
+        expiring_account.pk,
+        replace(AccountSpec.of(now(expiring_account)), payment_profile=NEXT_CARD),
+        actor=make.PLATFORM,
+    )
     assert Notice.objects.filter(about="ProfileExpiring").count() == 4
     assess_all()
     assert Notice.objects.filter(about="ProfileExpiring").count() == 4
 
 
-def test_an_expired_card_is_no_valid_profile_and_says_so(account: BillingAccount, clock: Clock) -> None:
+def test_an_expired_card_is_no_valid_profile_and_says_so(expiring_account: BillingAccount, clock: Clock) -> None:
     clock(date(2027, 1, 1))
     assert assess_all() == 1
-    found = expiring(account)
+    found = expiring(expiring_account)
     assert found
     assert found["reason"] == "PaymentProfileExpired"
-    assert news(account)[0] == "PaymentProfileExpired"
+    assert news(expiring_account)[0] == "PaymentProfileExpired"
     with refused(Invalid) as refusal:
-        make.a_ready_account(account.organization, payment_profile=CARD)
+        make.a_ready_account(expiring_account.organization, payment_profile=CARD)
     assert causes_of(refusal) == {"spec.paymentProfile.creditCard": "FieldValueInvalid"}
-    renamed = replace(AccountSpec.of(now(account)), display_name="Renamed")
-    assert revise(account.pk, renamed, actor=make.PLATFORM).phase == "Ready"
+    renamed = replace(AccountSpec.of(now(expiring_account)), display_name="Renamed")
+    assert revise(expiring_account.pk, renamed, actor=make.PLATFORM).phase == "Ready"
 
 
 def test_an_account_that_waits_too_long_is_not_activated_with_an_expired_card(

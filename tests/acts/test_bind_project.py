@@ -35,21 +35,6 @@ from tests.support.ledger import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def project(organization: Organization) -> Project:
-    return make.a_project(organization, "webapp-frontend")
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us")
-
-
 def test_a_project_gets_its_first_payer(project: Project, account: BillingAccount) -> None:
     before = timezone.now()
     binding = make.a_binding(project, account, "frontend-us")

@@ -20,16 +20,6 @@ INVOICE = ChargeSpec("invoice 17/2026", Decimal("10.50"), "USD", date(2026, 12, 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us")
-
-
 def report(account: BillingAccount, spec: ChargeSpec = INVOICE, actor: Actor = REPORTER) -> Charge:
     return report_charge(account.organization_id, account.name, spec, actor=actor)
 

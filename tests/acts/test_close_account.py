@@ -20,16 +20,6 @@ OPERATOR = staff("finance-operator")
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us")
-
-
 def test_every_blocker_is_listed_at_once_with_what_removes_it(
     organization: Organization, account: BillingAccount
 ) -> None:

@@ -34,12 +34,8 @@ pytestmark = pytest.mark.django_db
 SPEC = OrganizationSpec("Acme Corporation")
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return create_organization("acme-corp", SPEC, actor=make.PLATFORM)
-
-
-def test_an_organization_begins_active(organization: Organization) -> None:
+def test_an_organization_begins_active() -> None:
+    organization = create_organization("acme-corp", SPEC, actor=make.PLATFORM)
     organization.refresh_from_db()
     assert (organization.name, organization.display_name) == ("acme-corp", "Acme Corporation")
     assert (organization.phase, organization.generation) == (Organization.Phase.ACTIVE, 1)

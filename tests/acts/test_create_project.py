@@ -33,12 +33,8 @@ SPEC = ProjectSpec("Web application, front end", ["frontend@acme-corp.example"])
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def project(organization: Organization) -> Project:
+def described(organization: Organization) -> Project:
+    """A project with the display name and the contact of `SPEC`."""
     return create_project("webapp-frontend", organization.pk, SPEC, actor=make.PLATFORM)
 
 
@@ -56,10 +52,10 @@ def test_a_project_begins_active_and_without_a_payer(organization: Organization)
     assert_watchers_see(project)
 
 
-def test_a_name_is_unique_across_the_platform(project: Project) -> None:
-    for organization in (project.organization, make.an_organization("globex")):
+def test_a_name_is_unique_across_the_platform(described: Project) -> None:
+    for organization in (described.organization, make.an_organization("globex")):
         with refused(AlreadyExists):
-            create_project(project.name, organization.pk, SPEC, actor=make.PLATFORM)
+            create_project(described.name, organization.pk, SPEC, actor=make.PLATFORM)
 
 
 def test_every_fault_is_named_at_once(organization: Organization) -> None:
@@ -99,37 +95,37 @@ def test_members_who_manage_or_use_billing_create_projects(organization: Organiz
     [lambda pk: member(pk, "billing-viewer"), nobody_in, lambda pk: staff("auditor", "finance-approver")],
     ids=["viewer", "of another organization", "other staff"],
 )
-def test_nobody_else_creates_or_revises_projects(project: Project, actor: Any) -> None:
-    who = actor(project.organization_id)
+def test_nobody_else_creates_or_revises_projects(described: Project, actor: Any) -> None:
+    who = actor(described.organization_id)
     with refused(Forbidden):
-        create_project("p", project.organization_id, SPEC, actor=who)
+        create_project("p", described.organization_id, SPEC, actor=who)
     with refused(Forbidden):
-        revise_project(project.pk, ProjectSpec("Renamed"), actor=who)
+        revise_project(described.pk, ProjectSpec("Renamed"), actor=who)
 
 
-def test_revising_replaces_the_spec_and_counts_a_generation(project: Project) -> None:
-    revise_project(project.pk, ProjectSpec("Renamed"), actor=make.PLATFORM)
-    project.refresh_from_db()
-    assert (project.display_name, project.contact_email_addresses, project.generation) == ("Renamed", [], 2)
-    assert steps(project)[-1] == ("Active", "ProjectRevised")
-    assert_history_explains(project)
-    assert_watchers_see(project)
+def test_revising_replaces_the_spec_and_counts_a_generation(described: Project) -> None:
+    revise_project(described.pk, ProjectSpec("Renamed"), actor=make.PLATFORM)
+    described.refresh_from_db()
+    assert (described.display_name, described.contact_email_addresses, described.generation) == ("Renamed", [], 2)
+    assert steps(described)[-1] == ("Active", "ProjectRevised")
+    assert_history_explains(described)
+    assert_watchers_see(described)
 
 
-def test_labels_alone_are_no_new_generation_and_nothing_is_no_revision(project: Project) -> None:
-    revise_project(project.pk, SPEC, Metadata({"tier": "web"}), actor=make.PLATFORM)
-    project.refresh_from_db()
-    assert (project.labels, project.generation) == ({"tier": "web"}, 1)
+def test_labels_alone_are_no_new_generation_and_nothing_is_no_revision(described: Project) -> None:
+    revise_project(described.pk, SPEC, Metadata({"tier": "web"}), actor=make.PLATFORM)
+    described.refresh_from_db()
+    assert (described.labels, described.generation) == ({"tier": "web"}, 1)
     with nothing_changes():
-        revise_project(project.pk, SPEC, actor=make.PLATFORM)
-        revise_project(project.pk, SPEC, Metadata({"tier": "web"}), actor=make.PLATFORM)
+        revise_project(described.pk, SPEC, actor=make.PLATFORM)
+        revise_project(described.pk, SPEC, Metadata({"tier": "web"}), actor=make.PLATFORM)
 
 
-def test_a_stale_version_is_refused(project: Project) -> None:
-    read = version_of(project)
-    revise_project(project.pk, ProjectSpec("First"), actor=make.PLATFORM, resource_version=read)
+def test_a_stale_version_is_refused(described: Project) -> None:
+    read = version_of(described)
+    revise_project(described.pk, ProjectSpec("First"), actor=make.PLATFORM, resource_version=read)
     with refused(Conflict):
-        revise_project(project.pk, ProjectSpec("Second"), actor=make.PLATFORM, resource_version=read)
+        revise_project(described.pk, ProjectSpec("Second"), actor=make.PLATFORM, resource_version=read)
 
 
 @pytest.mark.django_db(transaction=True)

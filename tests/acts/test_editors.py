@@ -31,11 +31,6 @@ CHANGED = "you changed the account since its last approval"
 Action = Callable[[BillingAccount, Actor], object]
 
 
-@pytest.fixture
-def account() -> BillingAccount:
-    return make.a_ready_account(make.an_organization())
-
-
 def rename(account: BillingAccount, actor: Actor) -> None:
     current = BillingAccount.objects.get(pk=account.pk)
     spec = replace(AccountSpec.of(current), display_name=f"{current.display_name}x")

@@ -24,7 +24,7 @@ from billing.services.suspensions import resolve, suspend
 from milo.errors import Conflict, Invalid, NotFound
 from milo.identity.models import ServiceToken
 from milo.identity.tokens import revoke_token
-from projects.models import Organization, Project
+from projects.models import Project
 from projects.services.projects import ProjectSpec, revise_project
 from tests.support import make
 from tests.support.interleaving import side_by_side, then
@@ -37,19 +37,9 @@ EVIDENCE = {"reviewer": "somebody", "note": "all is well"}
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, invoice_email_addresses=["invoices@example.org"])
-
-
-@pytest.fixture
-def project(organization: Organization, account: BillingAccount) -> Project:
-    project = make.a_project(organization)
-    make.a_binding(project, account)
+def bound_project(project: Project, invoiced_account: BillingAccount) -> Project:
+    """A project for which the invoiced account pays."""
+    make.a_binding(project, invoiced_account)
     return project
 
 
@@ -120,30 +110,36 @@ def test_a_suspension_is_resolved_once(account: BillingAccount) -> None:
     assert suspension.history.count() == 2
 
 
-def test_of_two_workers_each_notice_is_delivered_by_one(account: BillingAccount, project: Project) -> None:
-    suspension_of(account)()
+def test_of_two_workers_each_notice_is_delivered_by_one(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
+    suspension_of(invoiced_account)()
     assert then(deliver_due, deliver_due) == 0
     assert len(mail.outbox) == Notice.objects.count() == 1
 
 
-def test_a_dead_notice_is_owed_again_once(account: BillingAccount) -> None:
-    suspension_of(account)()
+def test_a_dead_notice_is_owed_again_once(invoiced_account: BillingAccount) -> None:
+    suspension_of(invoiced_account)()
     Notice.objects.update(phase=Notice.Phase.DEAD)
     again = partial(requeue, Notice.objects.get().pk, actor=make.PLATFORM)
     assert isinstance(then(again, again), NotFound)
 
 
-def test_of_two_workers_one_tells_projects_of_their_payer(account: BillingAccount, project: Project) -> None:
-    suspension_of(account)()
+def test_of_two_workers_one_tells_projects_of_their_payer(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
+    suspension_of(invoiced_account)()
     assert then(announce_owed, announce_owed) == 0
 
 
-def test_what_a_project_is_told_shows_its_last_revision(account: BillingAccount, project: Project) -> None:
-    suspension_of(account)()
-    renamed = partial(revise_project, project.pk, ProjectSpec("Renamed"), actor=make.PLATFORM)
+def test_what_a_project_is_told_shows_its_last_revision(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
+    suspension_of(invoiced_account)()
+    renamed = partial(revise_project, bound_project.pk, ProjectSpec("Renamed"), actor=make.PLATFORM)
     calls: list[Callable[[], object]] = [renamed, announce_owed]
     assert tally(side_by_side(*calls)) == {"Project": 1, "int": 1}
-    assert_watchers_see(project)
+    assert_watchers_see(bound_project)
 
 
 @pytest.fixture

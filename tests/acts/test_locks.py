@@ -28,21 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def project(organization: Organization) -> Project:
-    return make.a_project(organization)
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization)
-
-
-@pytest.fixture
 def other(organization: Organization) -> BillingAccount:
     return make.a_ready_account(organization)
 

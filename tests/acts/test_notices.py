@@ -80,11 +80,6 @@ def mailbox(settings: Any) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def organization(db: None) -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
 def suspended(organization: Organization) -> BillingAccount:
     """An account suspended while it paid for two projects with three contacts."""
     account = make.a_ready_account(organization, "us")

@@ -45,11 +45,6 @@ def spec(**given: Any) -> AccountSpec:
     return AccountSpec(**complete | given)
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
 def opened(organization: Organization, name: str = "us", metadata: Metadata = Metadata(), **given: Any) -> Any:
     return open_account(organization.pk, name, spec(**given), metadata, actor=make.PLATFORM)
 

@@ -42,11 +42,6 @@ BINDING = [
 ]
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
 def opened(organization: Organization, preferences: Preferences, **spec: Any) -> BillingAccount:
     return make.a_ready_account(organization, preferences=preferences, **EURO | spec)
 

@@ -21,19 +21,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@example.org"])
-
-
-@pytest.fixture
-def project(organization: Organization, account: BillingAccount) -> Project:
+def bound_project(organization: Organization, invoiced_account: BillingAccount) -> Project:
+    """A project with two contacts, for which the invoiced account pays."""
     project = make.a_project(organization, "frontend", contact_email_addresses=["a@example.org", "b@example.org"])
-    make.a_binding(project, account)
+    make.a_binding(project, invoiced_account)
     return project
 
 
@@ -48,34 +39,36 @@ def evidence_for(code: str, account: BillingAccount) -> dict[str, str]:
     return given
 
 
-def test_a_suspended_account_shows_why_and_keeps_its_bindings(account: BillingAccount, project: Project) -> None:
-    suspended = past_due(account)
+def test_a_suspended_account_shows_why_and_keeps_its_bindings(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
+    suspended = past_due(invoiced_account)
     assert steps(suspended)[-1] == ("Suspended", "BillingAccountSuspended: PaymentPastDue: Invoice 17 is unpaid")
     condition = shown(suspended)["status"]["conditions"][0]
     assert (condition["status"], condition["reason"]) == ("False", "PaymentPastDue")
     assert condition["message"] == "Invoice 17 is unpaid"
-    assert suspended.bindings.paying().get().project == project
+    assert suspended.bindings.paying().get().project == bound_project
     found = Suspension.objects.get()
     assert (found.suspended_by, found.internal_note) == ("user:staff", "called twice")
     assert "called twice" not in str(shown(suspended))
 
 
 def test_a_suspended_account_accepts_no_new_project_and_lets_one_leave(
-    organization: Organization, account: BillingAccount, project: Project
+    organization: Organization, invoiced_account: BillingAccount, bound_project: Project
 ) -> None:
-    past_due(account)
+    past_due(invoiced_account)
     other = make.a_project(organization)
     with refused(Invalid, "is Suspended, not Ready"):
-        make.a_binding(other, account)
-    assert make.a_binding(project, make.a_ready_account(organization)).phase == "Active"
+        make.a_binding(other, invoiced_account)
+    assert make.a_binding(bound_project, make.a_ready_account(organization)).phase == "Active"
 
 
 def test_everyone_concerned_is_owed_one_notice(
-    organization: Organization, account: BillingAccount, project: Project
+    organization: Organization, invoiced_account: BillingAccount, bound_project: Project
 ) -> None:
     make.a_person(roles={organization: "billing-admin"}, email="admin@example.org")
     make.a_person(roles={organization: "billing-viewer"}, email="viewer@example.org")
-    past_due(account)
+    past_due(invoiced_account)
     owed = Notice.objects.values_list("recipient", "project__name").order_by("recipient")
     assert list(owed) == [
         ("a@example.org", "frontend"),
@@ -85,21 +78,25 @@ def test_everyone_concerned_is_owed_one_notice(
     ]
 
 
-def test_an_address_that_a_project_names_twice_is_owed_one_notice(account: BillingAccount, project: Project) -> None:
+def test_an_address_that_a_project_names_twice_is_owed_one_notice(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
     # no service writes it
-    Project.objects.filter(pk=project.pk).update(contact_email_addresses=["a@example.org", "a@example.org"])
-    past_due(account)
-    owed = Notice.objects.filter(project=project)
+    Project.objects.filter(pk=bound_project.pk).update(contact_email_addresses=["a@example.org", "a@example.org"])
+    past_due(invoiced_account)
+    owed = Notice.objects.filter(project=bound_project)
     assert [notice.recipient for notice in owed] == ["a@example.org"]
     assert owed.get().uid.version == 8
 
 
-def test_the_preview_tells_what_would_happen_and_changes_nothing(account: BillingAccount, project: Project) -> None:
+def test_the_preview_tells_what_would_happen_and_changes_nothing(
+    invoiced_account: BillingAccount, bound_project: Project
+) -> None:
     with nothing_changes():
-        told = preview(account, reason_code="PaymentPastDue", message="Invoice 17 is unpaid", actor=OPERATOR)
+        told = preview(invoiced_account, reason_code="PaymentPastDue", message="Invoice 17 is unpaid", actor=OPERATOR)
     assert told["projects"] == ["frontend"]
     assert told["recipients"] == ["a@example.org", "b@example.org", "invoices@example.org"]
-    past_due(account)
+    past_due(invoiced_account)
     assert set(told["recipients"]) == set(Notice.objects.values_list("recipient", flat=True))
     assert "Invoice 17 is unpaid" in told["text"]
     assert "frontend" in told["text"]

@@ -31,11 +31,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
 def waiting(organization: Organization, settings: Settings) -> BillingAccount:
     """An account that was opened while the verifier was away, and is still."""
     settings.MILO_PAYMENT_PROFILE_VERIFIER = verifiers.AWAY
