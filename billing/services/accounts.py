@@ -54,11 +54,15 @@ def open_account(
     actor.require("create", ACCOUNTS, organization_id)
     today = timezone.now().date()
     spec = spec.normalised(today)
-    if causes := name_causes(name) + metadata.causes() + rules.refusals(spec, today):
-        raise Invalid.because(causes)
+    broken = rules.refusals(spec, today)
+    if causes := name_causes(name) + metadata.causes():
+        raise Invalid.because(causes + broken)
     with audit.transaction():
+        # before the rules, which may have come into force since: a repeat is told that the account is there
         if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("billing account %(name)s already exists") % {"name": name})
+        if broken:
+            raise Invalid.because(broken)
         account = BillingAccount(organization=Organization.objects.get(pk=organization_id), name=name)
         spec.put_on(account)
         metadata.put_on(account)

@@ -62,6 +62,9 @@ def bind(
         payee = _PAYEE.first(organization=organization_id, name=project)
         payee_id = payee.pk if payee else None
         present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
+        # before the rules, which a repeat of what was done breaks: the project has this payer already
+        if any(found.name == name for found in present if found.organization_id == organization_id):
+            raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         active = next((found for found in present if found.project_id == payee_id and found.ended_at is None), None)
         accounts = _PAYERS.fetch(
             organization=organization_id, name=account, present=active.account_id if active else None
@@ -71,8 +74,6 @@ def bind(
             raise Invalid.because(causes, _("the project cannot be bound"))
         assert payee
         assert payer
-        if any(found.name == name for found in present if found.organization_id == organization_id):
-            raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         at = audit.ledger_time(active or payee, after=active.established_at if active else _last_instant(payee))
         binding = BillingAccountBinding(
             name=name,

@@ -29,6 +29,10 @@ class ChargeSpec:
     due_date: date
     description: str = ""
 
+    @classmethod
+    def of(cls, charge: Charge) -> "ChargeSpec":
+        return cls(charge.external_id, charge.amount, charge.currency_code, charge.due_date, charge.description)
+
     def causes(self, account: BillingAccount) -> list[Cause]:
         causes = [] if self.external_id.strip() else [Cause.required("spec.externalId")]
         if self.currency_code != account.currency_code:
@@ -58,7 +62,8 @@ def report_charge(
     """Report an outstanding charge of the account of that name; a repeat with the same content changes nothing.
 
     Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, too many decimal places;
-    `Conflict` where the external id is known with other content; `AlreadyExists` where another charge has the name.
+    `AlreadyExists` where a charge of other content has the name; `Conflict` where the external id is known with other
+    content.
     """
     actor.require("create", CHARGES, organization_id)
     with audit.transaction():
@@ -67,18 +72,18 @@ def report_charge(
         causes = name_causes(name) + metadata.causes()
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
         # a repeat with faults of its own is refused as the first would have been
-        if known and not causes:
-            held = ChargeSpec(known.external_id, known.amount, known.currency_code, known.due_date, known.description)
-            if held == spec:
+        if not causes:
+            if known and ChargeSpec.of(known) == spec:
                 return known
-            raise Conflict(_("charge %(id)s was reported with other content") % {"id": spec.external_id})
+            if Charge.objects.filter(organization_id=organization_id, name=name).exists():
+                raise AlreadyExists(_("charge %(name)s already exists") % {"name": name})
+            if known:
+                raise Conflict(_("charge %(id)s was reported with other content") % {"id": spec.external_id})
         causes += spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
         if causes:
             raise Invalid.because(causes)
-        if Charge.objects.filter(organization_id=organization_id, name=name).exists():
-            raise AlreadyExists(_("charge %(name)s already exists") % {"name": name})
         charge = Charge(
             organization_id=organization_id,
             account=debtor,
