@@ -31,10 +31,10 @@ def _seal_change_log() -> None:
         tables.Table(
             Change,
             organization="organization",
-            kept_for=lambda: settings.MILO_CHANGE_LOG_RETENTION,
+            gone_below=changes.oldest_version,
         )
     )
-    changes.register_floor(lambda: seals.sealed_through(Change._meta.db_table))
+    changes.register_floor(lambda instant: seals.sealed_before(Change._meta.db_table, instant))
 
 
 class StaffSiteConfig(AdminConfig):

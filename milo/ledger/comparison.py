@@ -17,6 +17,8 @@ from milo.ledger.seals import instant, sealed_through
 from milo.ledger.shapes import ColumnGone, Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables, table_of
 
+LEAST_KEPT = timedelta(hours=1)
+"""For how long rows stay once they are sealed, whatever the watermark says, which the application may move."""
 _LEAF = 40
 _LOWEST = -(2**63)
 
@@ -146,19 +148,19 @@ class _Stream:
             if key not in was:
                 return key, "was inserted after it had been sealed"
             if key not in now:
-                if not self._may_be_gone(seal):
+                if not self._may_be_gone(seal, key):
                     return key, "was removed"
             elif was[key] != now[key]:
                 return key, "has lost the salt that proves it" if key in lacking else "was altered"
         return None
 
-    def _may_be_gone(self, seal: Seal) -> bool:
-        kept_for: timedelta | None = self._table.kept_for() if self._table.kept_for else None
-        if kept_for is None:
+    def _may_be_gone(self, seal: Seal, key: int) -> bool:
+        """Ask after the rows were read: a compaction moves the watermark before it deletes."""
+        if self._table.gone_below is None or key >= self._table.gone_below():
             return False
         # before seals were chained by time too, one could be written whose instant was long ago
         newest = Seal.objects.filter(number__lte=seal.number).aggregate(at=Max("at"))["at"]
-        return bool(newest < timezone.now() - kept_for)
+        return bool(newest < timezone.now() - LEAST_KEPT)
 
 
 def _stored(seal: Seal, table: str) -> bytes:

@@ -118,7 +118,7 @@ class Reader:
         for name in self._shape.personal:
             value = columns[name]
             empty = value == PURGED or (not value and value in _EMPTY) or value == purged_address(key)
-            if name in gone and (empty or self.table.kept_for):
+            if name in gone and (empty or self.table.gone_below):
                 # what is not empty stays for as long as its table keeps it
                 columns[name] = {"sha256": gone[name]}
             elif empty:

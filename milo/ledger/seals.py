@@ -139,6 +139,12 @@ def _leaves(table: Table, after: int, through: int) -> bytes:
     return bytes(part)
 
 
+def sealed_before(table: str, instant: datetime) -> int:
+    """The newest key of a table that a seal from before the instant (UTC) has; 0 where there is none."""
+    older = Seal.objects.filter(at__lt=instant).order_by("-number")
+    return sealed_through(table, older.values_list("tables", flat=True).first() or {})
+
+
 def sealed_through(table: str, tables: dict[str, Any] | None = None) -> int:
     """The newest key of a table that is sealed, or is in the seal whose `tables` are given."""
     if tables is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -20,15 +19,15 @@ MESSAGE = "history_change_message"
 class Table:
     """A table whose rows are only ever added, in the order of a key that is a number.
 
-    `organization` is the ORM path to the name of the organization that a row belongs to, or empty. `kept_for` says
-    for how long a row stays at least, and is None where it stays for ever. `unsealed` are columns that change once the
-    row is written. `subject` is the foreign key to the row whose UID the salts of the personal values belong to, where
-    that is not the row itself: they are destroyed together.
+    `organization` is the ORM path to the name of the organization that a row belongs to, or empty. `gone_below`
+    returns the key below which rows may have gone, and is None where rows stay for ever. `unsealed` are columns that
+    change once the row is written. `subject` is the foreign key to the row whose UID the salts of the personal values
+    belong to, where that is not the row itself: they are destroyed together.
     """
 
     model: type[models.Model]
     organization: str = ""
-    kept_for: Callable[[], timedelta] | None = None
+    gone_below: Callable[[], int] | None = None
     recorded: type[models.Model] | None = None
     unrecorded: tuple[str, ...] = ()
     unsealed: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from milo.kube.models import Change
 from milo.kube.store import changes
 from milo.kube.tasks import compact_change_log
 from milo.ledger import seals
+from milo.ledger.models import Seal
 from tests.support import make
 from tests.support.database import as_owner
 
@@ -27,12 +28,14 @@ def relabel(account: BillingAccount, step: int) -> int:
 
 
 def age(up_to: int, by: timedelta, *, sealed: bool = True) -> None:
-    """Make the revisions up to a number as old as that, and sealed."""
+    """Make the revisions up to a number, and all seals, as old as that."""
     if sealed:
         seals.seal()
     with as_owner():
-        append_only.lift(connection, [guard for guard in append_only.all_guards() if guard.name == "change_fixed"])
+        fixed = {"change_fixed", "seal_fixed"}
+        append_only.lift(connection, [guard for guard in append_only.all_guards() if guard.name in fixed])
         Change.objects.filter(resource_version__lte=up_to).update(at=timezone.now() - by)
+        Seal.objects.update(at=timezone.now() - by)
 
 
 def versions(account: BillingAccount) -> list[int]:

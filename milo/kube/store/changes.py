@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
@@ -19,7 +19,7 @@ from milo.kube.store.manifests import render
 
 _REVISION = "_kube_revision"
 _INSERT = Insert(Change)
-_floors: list[Callable[[], int]] = []
+_floors: list[Callable[[datetime], int]] = []
 
 
 def _take(count: int) -> int:
@@ -49,20 +49,25 @@ def oldest_version() -> int:
     return Counter.objects.values_list("compacted", flat=True).first() or 0
 
 
-def register_floor(floor: Callable[[], int]) -> None:
-    """Keep revisions from compaction: whatever has a number above the one that `floor` returns then stays."""
+def register_floor(floor: Callable[[datetime], int]) -> None:
+    """Keep revisions from compaction: those above the number that `floor` returns stay.
+
+    `floor` is given the instant (UTC) before which a revision is old.
+    """
     _floors.append(floor)
 
 
 def compact(older_than: timedelta, batch: int = 1000) -> int:
     """Delete the revisions that were superseded more than `older_than` ago; returns how many.
 
-    Nothing above a registered floor goes. The newest revision of an object is never deleted, nor is the one before any
-    that is kept: a watch from `oldest_version()` on learns of everything, and of what each object was before.
+    Nothing above a registered floor goes, nor the newest revision of an object, nor the one before any that is kept: a
+    watch from `oldest_version()` on learns of everything, and of what each object was before. That watermark only goes
+    forward, so that what an earlier and shorter `older_than` has deleted stays explained.
     """
-    old = Change.objects.filter(at__lt=timezone.now() - older_than)
+    before = timezone.now() - older_than
+    old = Change.objects.filter(at__lt=before)
     for floor in _floors:
-        old = old.filter(resource_version__lte=floor())
+        old = old.filter(resource_version__lte=floor(before))
     watermark = old.order_by("-resource_version").values_list("resource_version", flat=True).first()
     if watermark is None:
         return 0
