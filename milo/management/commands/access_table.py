@@ -15,23 +15,24 @@ HEAD = """\
 # Who may do what
 
 Written by `manage.py access_table > docs/access.md` from the table in code (`milo/access.py`, with the rows of each
-application in its `access.py`), which services, API and staff site ask; a test compares the two. Whoever has no row
-here may not. `kubectl auth can-i --list -n ORGANIZATION` answers from the same table.
+application in its `access.py`). Services, API and staff site check the same table, and
+`kubectl auth can-i --list -n ORGANIZATION` answers from it. A role has no rights but those listed here. A test compares
+this page with the code.
 
-A role *in its organization* is a membership and holds for objects of that organization alone; what belongs to another
-organization answers exactly as what does not exist. A role *across the platform* is a group of the user. A service
-token never has more than its user, and less where it has scopes. Verbs are those of Kubernetes; an act is a POST to the
-subresource of that name, for example `POST .../projects/website/archive`. Status and readings (GET subresources) are
-read by whoever may `get` the object, unless the list below each table says otherwise.
+A role *in its organization* is a membership and holds for objects of that organization only. Objects of other
+organizations are answered like missing ones (404). A role *across the platform* is a group of the user. A service token
+never has more rights than its user, and fewer where it has scopes. Verbs are those of Kubernetes. An action is a POST to
+the subresource of that name, for example `POST .../projects/website/archive`. Status and read subresources (GET) need the
+verb `get` of the object, unless the list below a table says otherwise.
 
-Nobody deletes anything that the ledger names, and four eyes are not a role: who asked for an approval, took the
-request over, or changed the account since its last approval, or made the credential by which that was done, cannot
-approve it, superusers included. A superuser has `platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
+Nobody deletes an object that the ledger names. Four eyes are not a role: whoever asked for an approval, took the request
+over, changed the account since its last approval, or made the credential used for one of these, cannot approve it;
+superusers neither. A superuser has `platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
 """
 
 
 class Command(BaseCommand):
-    help = "Print the access table as Markdown: which role may use which verbs and acts on which resource."
+    help = "Print the access table as Markdown: which role may use which verbs and actions on which resource."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 
 
 def page() -> str:
-    """docs/access.md as the table in code has it."""
+    """Return docs/access.md as Markdown."""
     return "\n".join([HEAD, *(line for section in _sections() for line in section)])
 
 
@@ -65,18 +66,17 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
     held: dict[tuple[bool, str], list[Rule]] = defaultdict(list)
     for rule in rules:
         held[rule.organization, rule.role].append(rule)
-    yield "| role | where | verbs | acts |"
+    yield "| role | where | verbs | actions |"
     yield "|---|---|---|---|"
     for (organization, role), found in sorted(held.items()):
         where = "in its organization" if organization else "across the platform"
         verbs = ", ".join(dict.fromkeys(verb for rule in found for verb in rule.verbs))
-        acts = ", ".join(dict.fromkeys(act for rule in found for act in rule.acts))
-        yield f"| {role} | {where} | {verbs} | {acts} |"
+        actions = ", ".join(dict.fromkeys(action for rule in found for action in rule.acts))
+        yield f"| {role} | {where} | {verbs} | {actions} |"
 
 
 def _notes(kind: Kind | None) -> Iterator[str]:
     if kind and kind.read_subresources:
-        for reading in kind.read_subresources:
-            who = f"whoever may `{reading.act}`" if reading.act else f"whoever may `{reading.verb}`"
-            yield f"- `{reading.name}` is read by {who}"
+        for subresource in kind.read_subresources:
+            yield f"- `{subresource.name}` needs `{subresource.act or subresource.verb}`"
         yield ""
