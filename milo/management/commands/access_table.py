@@ -20,14 +20,14 @@ application in its `access.py`). Services, API and staff site check the same tab
 this page with the code.
 
 A role *in its organization* is a membership and holds for objects of that organization only. Objects of other
-organizations are answered like missing ones (404). A role *across the platform* is a group of the user. A service token
-never has more rights than its user, and fewer where it has scopes. Verbs are those of Kubernetes. An action is a POST to
-the subresource of that name, for example `POST .../projects/website/archive`. Status and read subresources (GET) need the
-verb `get` of the object, unless the list below a table says otherwise.
+organizations are answered like missing ones (404). A role *across the platform* is a group of the user. A service
+token never has more rights than its user, and fewer where it has scopes. Verbs are those of Kubernetes. An action is a
+POST to the subresource of that name, for example `POST .../projects/website/archive`. Status and read subresources
+(GET) need the verb `get` of the object, unless the list below a table says otherwise.
 
-Nobody deletes an object that the ledger names. Four eyes are not a role: whoever asked for an approval, took the request
-over, changed the account since its last approval, or made the credential used for one of these, cannot approve it;
-superusers neither. A superuser has `platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
+Nobody deletes an object that the ledger names. Four eyes are not a role: whoever asked for an approval, took the
+request over, changed the account since its last approval, or made the credential used for one of these, cannot approve
+it; superusers neither. A superuser has `platform-admin`, `finance-operator`, `finance-approver` and `auditor`.
 """
 
 
