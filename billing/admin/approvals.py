@@ -14,7 +14,7 @@ from billing.admin.decision_acts import Approve, Reject, Renew, TakeOver, Withdr
 from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
-from billing.services.approvals import requests, reviews
+from billing.services.approvals import effects, reviews
 from milo.admin.actors import request_actor
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, link
@@ -135,7 +135,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         """What the account has become since, while that still stands in the way of the decision."""
         if row.phase != ApprovalRequest.Phase.PENDING:
             return []
-        changed = reviews.difference(row.reviewed, requests.review_of(row.account, row))
+        changed = reviews.difference(row.reviewed, effects.review_of(row.account, row))
         if not changed:
             return []
         return [

@@ -13,7 +13,7 @@ from billing.access import APPROVALS
 from billing.admin.proposals import change
 from billing.admin.wording import label, readable
 from billing.models import ApprovalRequest
-from billing.services.approvals import requests, reviews
+from billing.services.approvals import decisions, requests, reviews
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
@@ -98,7 +98,7 @@ class Approve(Decision):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
         hashed, comment = values["reviewed_hash"], values["comment"]
-        return requests.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
+        return decisions.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
@@ -111,7 +111,7 @@ class Reject(Decision):
     icon = "close"
     variant = ActionVariant.DANGER
     act = "reject"
-    decide = staticmethod(requests.reject)
+    decide = staticmethod(decisions.reject)
 
 
 class OwnRequest(Decision):

@@ -1,5 +1,6 @@
 """Approval requests as a Kubernetes kind."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
 from billing.models import ApprovalRequest, BillingAccount
 from billing.models.approval import public_review
-from billing.services.approvals import requests
+from billing.services.approvals import decisions, requests
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
@@ -93,10 +94,18 @@ class ApproveSerializer(CommentSerializer):
     )
 
 
-def _act(name: str, description: Any, serializer: Any = CommentSerializer, example: Any = COMMENT) -> Action:
-    decide = getattr(requests, name)
+def _act(
+    service: Callable[..., ApprovalRequest],
+    description: Any,
+    serializer: Any = CommentSerializer,
+    example: Any = COMMENT,
+) -> Action:
     return Action(
-        name, lambda row, spec, *, actor: decide(row.pk, **spec, actor=actor), serializer, description, example
+        service.__name__,
+        lambda row, spec, *, actor: service(row.pk, **spec, actor=actor),
+        serializer,
+        description,
+        example,
     )
 
 
@@ -130,14 +139,17 @@ class ApprovalRequestKind(Kind):
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
     actions = (
         _act(
-            "approve",
+            decisions.approve,
             gettext_lazy("Agree to what was reviewed; the act takes effect in the same transaction."),
             ApproveSerializer,
             APPROVE,
         ),
-        _act("reject", gettext_lazy("Refuse, with a comment.")),
-        _act("withdraw", gettext_lazy("Take one's own request back, with a comment.")),
-        _act("takeover", gettext_lazy("Stand by the request of a person who is deactivated, and never approve it.")),
+        _act(decisions.reject, gettext_lazy("Refuse, with a comment.")),
+        _act(requests.withdraw, gettext_lazy("Take one's own request back, with a comment.")),
+        _act(
+            requests.takeover,
+            gettext_lazy("Stand by the request of a person who is deactivated, and never approve it."),
+        ),
         Action(
             "renew",
             lambda row, spec, *, actor: requests.renew(row.pk, actor=actor),

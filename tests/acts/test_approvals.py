@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import StaleReview, expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals.decisions import StaleReview, reject
+from billing.services.approvals.requests import expire_overdue, renew, request_approval, withdraw
 from billing.services.notices import owing
 from billing.services.suspensions import resolve, suspend
 from billing.terms.payment_terms import PaymentTerms

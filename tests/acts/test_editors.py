@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.edits import REVIEWED
 from billing.services.accounts import AccountSpec, open_account, revise, validate_waiting
-from billing.services.approvals import requests, reviews
+from billing.services.approvals import decisions, requests, reviews
 from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import Forbidden, Refused
@@ -59,7 +59,7 @@ def resolved(account: BillingAccount, actor: Actor) -> None:
 
 def refuse_one(account: BillingAccount, actor: Actor) -> None:
     request = make.a_request(account, actor=ONE)
-    requests.reject(request.pk, comment="no", actor=make.APPROVER)
+    decisions.reject(request.pk, comment="no", actor=make.APPROVER)
 
 
 def approve_one(account: BillingAccount, actor: Actor) -> None:

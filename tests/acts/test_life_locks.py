@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import reject
+from billing.services.approvals.decisions import reject
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
 from billing.services.notices.deliveries import announce_owed, deliver_due, requeue

@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Notice, Suspension
 from billing.reason_codes import EVIDENCE
 from billing.services.accounts import AccountSpec, open_account, revise
-from billing.services.approvals.requests import expire_overdue, reject, renew, request_approval, withdraw
+from billing.services.approvals.decisions import reject
+from billing.services.approvals.requests import expire_overdue, renew, request_approval, withdraw
 from billing.services.bindings import bind
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold

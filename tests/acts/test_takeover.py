@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from billing.models import ApprovalRequest
-from billing.services.approvals.requests import reject, renew, takeover, withdraw
+from billing.services.approvals.decisions import reject
+from billing.services.approvals.requests import renew, takeover, withdraw
 from milo.access import Actor
 from milo.errors import Conflict, Forbidden
 from milo.identity.actors import actor_of

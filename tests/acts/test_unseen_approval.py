@@ -7,7 +7,8 @@ import pytest
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import StaleReview, approve, renew
+from billing.services.approvals.decisions import StaleReview, approve
+from billing.services.approvals.requests import renew
 from tests.support import make
 from tests.support.interleaving import then
 from tests.support.ledger import causes_of, refused

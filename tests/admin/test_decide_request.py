@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.models import ApprovalRequest
-from billing.services.approvals import requests
+from billing.services.approvals import decisions
 from billing.services.suspensions import suspend
 from billing.terms.payment_terms import LatePaymentPenalty
 from milo.identity.actors import actor_of
@@ -144,7 +144,7 @@ def test_a_no_needs_a_comment_and_stays(
 def test_what_is_decided_is_not_decided_again(
     request_to_close: ApprovalRequest, world: World, approver: Client, asker: User
 ) -> None:
-    requests.reject(request_to_close.pk, comment="no", actor=make.APPROVER)
+    decisions.reject(request_to_close.pk, comment="no", actor=make.APPROVER)
     for client, acts in ((approver, ("approve", "reject")), (browser(asker), ("withdraw", "renew"))):
         assert offered(client, request_to_close) == set()
         for act in acts:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import ApprovalRequest
-from billing.services.approvals import requests, reviews
+from billing.services.approvals import decisions, reviews
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
 from tests.admin.browser import browser, list_of
@@ -49,7 +49,7 @@ def test_mine_to_decide_are_those_that_four_eyes_leave_me(world: World, both: Us
 
 def test_mine_waiting_and_done(world: World, both: User, operator: Client) -> None:
     mine = make.a_request(world.us, actor=actor_of(both))
-    done = requests.reject(make.a_request(world.eu).pk, comment="no", actor=make.APPROVER)
+    done = decisions.reject(make.a_request(world.eu).pk, comment="no", actor=make.APPROVER)
     assert shown(browser(both), "waiting") == {mine}
     assert shown(browser(both), "done") == {done}
     assert shown(operator, "waiting") == set()

@@ -12,7 +12,7 @@ from billing.admin.proposals import proposed, summary
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.notice_texts import render
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import EFFECTS
+from billing.services.approvals.effects import EFFECTS
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from projects.models import Project

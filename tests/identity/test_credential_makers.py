@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import reject, renew
+from billing.services.approvals.decisions import reject
+from billing.services.approvals.requests import renew
 from milo.access import Actor
 from milo.audit.authors import working
 from milo.errors import Conflict, Forbidden

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from billing.api.kinds import BillingAccountKind
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import reject
+from billing.services.approvals.decisions import reject
 from milo.access import Actor
 from milo.errors import AlreadyExists, Forbidden, Invalid
 from milo.identity.actors import actor_of

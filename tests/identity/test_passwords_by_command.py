@@ -10,7 +10,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.test import RequestFactory
 
-from billing.services.approvals import requests
+from billing.services.approvals import decisions
 from milo.admin.actors import request_actor
 from milo.audit.authors import working
 from milo.identity.models import PasswordLink
@@ -91,6 +91,6 @@ def test_decisions_by_such_a_password_say_so_in_the_history(person: User, typed:
     by_shell(person)
     asked: Any = rf.post("/")
     asked.user, asked.session = person, {}
-    requests.reject(request.pk, comment="no", actor=request_actor(asked))
+    decisions.reject(request.pk, comment="no", actor=request_actor(asked))
     newest = request.history.latest("history_id")
     assert (newest.history_user_id, newest.history_credential_maker) == ("user:approver", "system:shell")

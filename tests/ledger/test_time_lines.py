@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Hold, Suspension
 from billing.services import past
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals.requests import reject
+from billing.services.approvals.decisions import reject
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from milo import audit

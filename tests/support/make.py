@@ -16,7 +16,7 @@ from billing.models import (
     UsageAssignment,
 )
 from billing.services.accounts import AccountSpec, open_account
-from billing.services.approvals import requests
+from billing.services.approvals import decisions, requests
 from billing.services.bindings import bind
 from billing.services.suspensions import suspend
 from billing.terms.payment_terms import PaymentTerms
@@ -103,7 +103,7 @@ def a_request(
 def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
     """Approve a request as somebody does who has just read it."""
     reviewed_hash = ApprovalRequest.objects.values_list("reviewed_hash", flat=True).get(pk=request_id)
-    return requests.approve(request_id, reviewed_hash=reviewed_hash, comment=comment, actor=actor)
+    return decisions.approve(request_id, reviewed_hash=reviewed_hash, comment=comment, actor=actor)
 
 
 def an_approved(account: BillingAccount, act: str, **request: Any) -> ApprovalRequest:

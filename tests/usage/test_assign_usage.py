@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from billing.models import UsageAssignment
-from billing.services.approvals.requests import StaleReview, renew
+from billing.services.approvals.decisions import StaleReview
+from billing.services.approvals.requests import renew
 from billing.services.usage.assignments import unassigned
 from billing.services.usage.periods import close_month
 from milo.errors import Forbidden, Invalid

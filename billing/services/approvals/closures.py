@@ -1,4 +1,4 @@
-"""Closing and reopening an account: what stands in the way, and what happens once a second person agreed."""
+"""Close and reopen an account: the blockers of a closure, and the effects of an approved request."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,12 +16,13 @@ from milo.access import Actor
 from milo.errors import Cause, Invalid
 
 LISTED = 100
+"""Blockers listed of each type at most."""
 CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingAccount.Phase.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One thing that keeps an account from being closed: what it is, what removes it, and who may do that."""
+    """One object that keeps an account from being closed; `fix` says how to remove it, `who` names the roles that can."""
 
     type: str
     name: str
@@ -31,9 +32,9 @@ class Blocker:
 
 
 def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Blocker]:
-    """Everything that keeps `account` from being closed, at once; of each type at most the first 100.
+    """Return everything that keeps `account` from being closed, of each type at most the first 100.
 
-    `besides` is the request for this very closure, which does not stand in its own way.
+    `besides` is the request for this closure, which is no blocker of itself.
     """
     return [*_bindings(account), *_charges(account), *_holds(account), *_requests(account, besides)]
 
@@ -90,17 +91,17 @@ def _requests(account: BillingAccount, besides: ApprovalRequest | None) -> list[
 
 
 def close_causes(account: BillingAccount, besides: ApprovalRequest | None = None) -> list[Cause]:
-    """Why `account`, which the caller holds locked, cannot be closed now."""
+    """Return why `account`, locked by the caller, cannot be closed now."""
     if account.phase not in CLOSABLE:
         return [Cause(ACCOUNT_FIELD, _("a %(phase)s account cannot be closed") % {"phase": account.phase})]
     return [
-        Cause(ACCOUNT_FIELD, f"{found.type} {found.name}: {found.message}; {found.fix}")
-        for found in blockers(account, besides=besides)
+        Cause(ACCOUNT_FIELD, f"{blocker.type} {blocker.name}: {blocker.message}; {blocker.fix}")
+        for blocker in blockers(account, besides=besides)
     ]
 
 
 def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Close `account`, which is locked, by an approved request, in the same act."""
+    """Close `account`, locked by the caller, in the transaction of the approval. Raises `Invalid` for any blocker."""
     if causes := close_causes(account, request):
         raise Invalid.because(causes, _("the account cannot be closed yet"))
     account.close()
@@ -109,7 +110,10 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:
-    """Why `account`, which the caller holds locked, cannot be reopened now."""
+    """Return why `account`, locked by the caller, cannot be reopened now.
+
+    It must be Closed, for at most MILO_REOPEN_WINDOW_DAYS.
+    """
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
         return [
             Cause(
@@ -124,7 +128,10 @@ def reopen_causes(account: BillingAccount) -> list[Cause]:
 
 
 def reopen(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Take `account`, which is locked, back to the phase before its closure, in the act of the approval."""
+    """Return `account`, locked by the caller, to its phase before the closure, in the transaction of the approval.
+
+    Raises `Invalid` for an account that is not Closed, or after the reopen window.
+    """
     if causes := reopen_causes(account):
         raise Invalid.because(causes, _("the account cannot be reopened"))
     account.reopen(*_standing_before(account))
@@ -132,12 +139,12 @@ def reopen(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -
 
 
 def _standing_before(account: BillingAccount) -> tuple[str, str]:
-    """Reason and message of the phase that the account returns to."""
+    """Return reason and message of the phase that the account returns to."""
     if account.closed_from == BillingAccount.Phase.SUSPENDED:
         newest = Suspension.objects.filter(account=account).order_by("-pk").first()
         return (newest.reason_code, newest.message) if newest else ("BillingAccountSuspended", "")
     if account.closed_from == BillingAccount.Phase.INCOMPLETE:
-        # what the ledger keeps is in one language, whoever acts
+        # the ledger is written in one language, not in the actor's
         with translation.override(settings.LANGUAGE_CODE):
             missing = "; ".join(f"{cause.field} {cause.message}" for cause in account.missing())
         return "BillingAccountIncomplete", missing

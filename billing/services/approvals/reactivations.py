@@ -1,4 +1,4 @@
-"""Reactivation: the effect of an approved request once every suspension is resolved."""
+"""Reactivate a suspended account: the effect of an approved request, once every suspension is resolved."""
 
 from django.utils.translation import gettext as _
 
@@ -11,18 +11,18 @@ from milo.errors import Cause
 
 
 def causes(account: BillingAccount) -> list[Cause]:
-    """Why `account`, which the caller holds locked, cannot be reactivated now: every open suspension is named."""
+    """Return why `account`, locked by the caller, cannot be reactivated now: one cause for each open suspension."""
     if account.phase != BillingAccount.Phase.SUSPENDED:
         return [Cause(ACCOUNT_FIELD, _("a %(phase)s account is not suspended") % {"phase": account.phase})]
     message = _("suspension %(uid)s (%(code)s) is open; resolve it with its evidence first")
     return [
-        Cause(ACCOUNT_FIELD, message % {"uid": found.uid, "code": found.reason_code})
-        for found in Suspension.objects.open().filter(account=account).order_by("pk")
+        Cause(ACCOUNT_FIELD, message % {"uid": suspension.uid, "code": suspension.reason_code})
+        for suspension in Suspension.objects.open().filter(account=account).order_by("pk")
     ]
 
 
 def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Make `account`, which is locked, Ready again, in the act of the approval."""
+    """Make `account`, locked by the caller, Ready again, in the transaction of the approval."""
     account.reactivate()
     audit.save_as(actor, account, reason="BillingAccountReactivated", why=f"approved by request {request.name}")
     owing.owe_reactivation(account, request, actor=actor)

@@ -1,4 +1,8 @@
-"""What an approver looks at: the account as it stands, so that nothing changes between the look and the decision."""
+"""Reviews: the state of an account that an approval rests on, its hash, and the people who edited it.
+
+A request stores the review and its hash. A decision recomputes it, so that an account that has changed between the
+review and the decision is never approved unread.
+"""
 
 import hashlib
 import json
@@ -14,7 +18,7 @@ _ACTED = ("history_user_id", "history_credential_maker")
 
 
 def reviewed(account: BillingAccount) -> dict[str, Any]:
-    """All of an account that an approval rests on, as JSON."""
+    """Return the fields of an account that an approval rests on, as JSON."""
     suspensions = Suspension.objects.filter(account=account).order_by("pk")
     return {
         "phase": account.phase,
@@ -36,12 +40,12 @@ def reviewed(account: BillingAccount) -> dict[str, Any]:
 
 
 def hash_of(review: dict[str, Any]) -> str:
-    """SHA-256, hexadecimal, of the review as JSON with sorted keys."""
+    """Return the SHA-256 (hexadecimal) of the review as JSON with sorted keys and no blanks."""
     return hashlib.sha256(json.dumps(review, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Each field that differs: its name, the value as reviewed, the value now."""
+    """Return each field that differs: its name, its value in `before`, its value in `after`."""
     return [
         (name, before.get(name), after.get(name))
         for name in sorted({*before, *after})
@@ -50,23 +54,24 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str,
 
 
 def editors(account: BillingAccount) -> frozenset[str]:
-    """Return everybody who changed what an approval of this account rests on since its last approval.
+    """Return the actors who changed a reviewed column of the account since its last approval.
 
-    That are the columns that `reviewed` reads; labels, annotations and what the platform does by itself change none.
-    Who stands behind the credential by which another changed it is one of them.
+    Reviewed columns are those that `reviewed` reads, not labels or annotations. Changes by the platform itself do not
+    count. The maker of the credential that an editor used is an editor too.
     """
     return _all_of(_edits(account))
 
 
 def requesters(request: ApprovalRequest) -> frozenset[str]:
-    """Return who asked for a request and took it over, and who stands behind the credentials by which they did."""
+    """Return who made the request and who took it over, and the makers of the credentials that they used."""
     return _all_of({*_standings(request), (request.requester, request.taken_over_by)})
 
 
 def masters(account: BillingAccount, request: ApprovalRequest) -> frozenset[str]:
-    """Return those by whose credentials nobody decides: who asks, who has edited, and the makers of their programs.
+    """Return the people whose credentials nobody may use to decide a request.
 
-    The maker of a person's credential is none: one administrator may have invited everybody.
+    They are its requester and owner, the editors of the account, and the makers of any service user among them. The
+    maker of a person's credential is not included: one administrator may have invited everybody.
     """
     acted = {*_edits(account), *_standings(request), (request.requester, ""), (request.taken_over_by, "")}
     programs = programs_of(name for name, _maker in acted)

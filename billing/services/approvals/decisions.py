@@ -1,0 +1,119 @@
+"""Decisions of approvers: approve a request, or reject it."""
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext as _
+
+from billing.access import APPROVALS
+from billing.models import ApprovalRequest, BillingAccount
+from billing.services.approvals import reviews
+from billing.services.approvals.effects import EFFECTS, review_of
+from billing.services.approvals.requests import lock_request, record_decision, refuse_decided
+from billing.services.notices import owing
+from milo import audit, provenance
+from milo.access import Actor
+from milo.errors import Cause, Conflict, Forbidden, Invalid
+from milo.identity.actors import is_deactivated
+from milo.identity.makers import behind
+from milo.identity.service_users import is_service
+from milo.kube.store import managers
+
+
+class StaleReview(Conflict):
+    """The account has changed since the review, or the request was reviewed again; the causes say what differs."""
+
+
+def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Actor) -> ApprovalRequest:
+    """Approve a request; it takes effect in the same transaction, or nothing is written.
+
+    `reviewed_hash` is the hash of the review that the approver has read (`status.reviewedHash`). Raises:
+
+    - `Forbidden` without the permission, and for whoever requested it, took it over, or edited the account since its
+      last approval (superusers included), also by a credential made for another;
+    - `Conflict` if the request is decided or expired, or if its owner is deactivated;
+    - `StaleReview` if the request was renewed since the approver read it, or if the account has changed since;
+    - `Invalid` if the effect cannot happen now.
+    """
+    with audit.transaction():
+        account, request = lock_request(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="approve")
+        refuse_decided(request)
+        editors = reviews.editors(account)
+        _refuse_credential(account, request, actor)
+        _refuse_own(request, editors, actor)
+        _refuse_abandoned(request)
+        _refuse_unseen(request, reviewed_hash)
+        _refuse_stale(request, account)
+        effect = EFFECTS[request.act]
+        if causes := effect.causes(account, request):
+            raise Invalid.because(causes, _("this cannot take effect now"))
+        request.approve(actor.name, audit.ledger_time(account), comment, editors)
+        audit.save_as(actor, request, reason="Approved", why=comment)
+        with provenance.allowed_by(request.uid), managers.writing_as(f"approvalrequest/{request.name}"):
+            effect.apply(account, request, actor=actor)
+        owing.owe_decision(request)
+        return request
+
+
+def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
+    """Reject a request; the row is kept, with the comment.
+
+    Raises `Forbidden`; `Conflict` if the request is decided or expired; `Invalid` without a comment.
+    """
+    with audit.transaction():
+        account, request = lock_request(request_id)
+        actor.require("create", APPROVALS, request.organization_id, act="reject")
+        refuse_decided(request)
+        _refuse_credential(account, request, actor)
+        if not comment.strip():
+            raise Invalid.because([Cause.required("spec.comment")])
+        request.reject(actor.name, audit.ledger_time(account), comment)
+        return record_decision(request, account, "Rejected", comment, actor)
+
+
+def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
+    if actor.name in (request.requester, request.taken_over_by):
+        raise Forbidden(_("you asked for this; a second person must approve it"))
+    if actor.name in reviews.requesters(request):
+        raise Forbidden(_("you made the credential by which this was asked for; another person must approve it"))
+    if actor.name in editors:
+        raise Forbidden(_("you changed the account since its last approval; another person must approve this"))
+
+
+def _refuse_credential(account: BillingAccount, request: ApprovalRequest, actor: Actor) -> None:
+    """Raise `Forbidden` for a decision that the requester or an editor could have sent in the name of another person.
+
+    A service user acts by a credential that somebody else holds, and whoever made a person's credential may still know
+    it. So a decision is refused if its credential was made by one of those whose request or edit it is about.
+    """
+    if is_service(actor):
+        raise Forbidden(_("a person must decide this, %(name)s is a service user") % {"name": actor.name})
+    makers = behind([(actor.name, actor.maker)])
+    if makers and (standing := makers & reviews.masters(account, request)):
+        message = _("%(maker)s, who asks for this or has changed the account, made the credential that you act by")
+        raise Forbidden(message % {"maker": min(standing)})
+
+
+def _refuse_abandoned(request: ApprovalRequest) -> None:
+    if is_deactivated(request.owner):
+        message = _("%(person)s, who stands by this request, is deactivated: another person must take it over first")
+        raise Conflict(message % {"person": request.owner})
+
+
+def _refuse_unseen(request: ApprovalRequest, reviewed_hash: str) -> None:
+    if reviewed_hash != request.reviewed_hash:
+        message = _("the review of %(name)s is not the one of this reviewedHash: look at status.reviewed again")
+        raise StaleReview(message % {"name": request.name}, [Cause("spec.reviewedHash", _("is not the present one"))])
+
+
+def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
+    review = review_of(account, request)
+    if reviews.hash_of(review) == request.reviewed_hash:
+        return
+    changed = reviews.difference(request.reviewed, review)
+    causes = [
+        Cause(f"reviewed.{name}", _("was %(before)s, is %(after)s") % {"before": before, "after": after})
+        for name, before, after in changed
+    ]
+    message = _("the account has changed since it was reviewed; the requester can renew the request")
+    raise StaleReview(message, causes)
