@@ -1,7 +1,7 @@
 """The digest of an intake, by which its events are proved: SHA-256 of a line for each, in the order of their keys.
 
 A line is `KEY CONTENT PROJECT METER INSTANT` and a line feed: the hashes of the event in hexadecimal, the primary keys
-of its project and its meter, and its time in UTC as `billing.usage.cloudevents` writes it.
+of its project and its meter, and its time in UTC as `instant` writes it.
 """
 
 import hashlib

@@ -16,7 +16,7 @@ from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageR
 from billing.services.usage import recounts, sums
 from billing.services.usage.intake import report
 from billing.usage import digests
-from billing.usage.cloudevents import content_of, text_of
+from billing.usage.facts import content_of, text_of
 from billing.usage.quantities import plain
 from milo.ledger import seals
 from milo.ledger.verification import verify

@@ -22,7 +22,7 @@ CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingA
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One object that keeps an account from being closed; `fix` says how to remove it, `who` names the roles that can."""
+    """An object that keeps an account from being closed; `fix` says what removes it, `who` names the roles that can."""
 
     type: str
     name: str

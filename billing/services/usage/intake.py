@@ -15,7 +15,8 @@ from billing.models import UsageIntake, UsageMeter
 from billing.services.usage import locks, staging, sums, times
 from billing.services.usage.staging import Staged
 from billing.usage import digests
-from billing.usage.cloudevents import Fact, Rejected, read
+from billing.usage.cloudevents import Rejected, read
+from billing.usage.facts import Fact
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause

@@ -17,7 +17,7 @@ from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, usage_
 from billing.models.usage_partitions import TABLE as EVENT
 from billing.services.usage.recounts import one_moment
 from billing.usage import digests
-from billing.usage.cloudevents import content_of, key_of, text_of
+from billing.usage.facts import content_of, key_of, text_of
 from billing.usage.quantities import plain
 from milo.ledger.live import Difference
 from projects.models import Project

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from billing.models import UsageEvent, UsageIntake, UsageKey
-from billing.usage.cloudevents import Fact
+from billing.usage.facts import Fact
 
 STAGED = "usage_staged"
 COLUMNS = "key, content, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
