@@ -1,7 +1,8 @@
 """Guards: rules that the database itself keeps, against the ORM and raw SQL alike, on both engines.
 
-Applications declare guards when they are loaded; `migrate` installs them after every run,
-because SQLite drops a table's triggers whenever a migration rebuilds it.
+Applications declare guards when they are loaded; `migrate` installs after every run those that are missing or differ,
+because SQLite drops a table's triggers whenever a migration rebuilds it. A guard says itself how it is found in the
+database exactly as declared, which the check at start asks too.
 """
 
 from milo.append_only.catalogs import SEARCH_PATH
@@ -15,6 +16,7 @@ from milo.append_only.installation import (
     lift,
     lift_before_migrate,
     missing,
+    put_back_on_failure,
 )
 from milo.append_only.of_postgresql import amend, by_right_of_owner, postgresql_constraint, writer
 from milo.append_only.triggers import (
@@ -51,6 +53,7 @@ __all__ = [
     "no_delete",
     "no_replace",
     "postgresql_constraint",
+    "put_back_on_failure",
     "refuse",
     "writer",
 ]

@@ -16,7 +16,8 @@ def row_trigger(name: str, table: str, event: str, body: str) -> list[str]:
     return [
         f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
         f" SET search_path = {SEARCH_PATH} AS $${body}$$",
-        f"CREATE TRIGGER {name} BEFORE {event} ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{name}()",
+        f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON public.{table}"
+        f" FOR EACH ROW EXECUTE FUNCTION public.{name}()",
     ]
 
 

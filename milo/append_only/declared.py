@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Guard:
     """A trigger (or a PostgreSQL constraint that Django's models cannot express) by the name errors show.
 
-    `present` is a query that returns a row only where the database has the guard exactly as `create` makes it.
+    `create` replaces what there is of the name; `drop` comes before it on SQLite, which cannot. `present` is a query
+    that returns a row only where the database has the guard exactly as `create` makes it.
     `forbids` are the PostgreSQL privileges on the table that the application's role must not hold.
     """
 
@@ -22,8 +23,6 @@ class Guard:
     """The columns of which the role must not hold what is forbidden; none where it is of all."""
     body: str = ""
     """The body of the function that PostgreSQL calls."""
-    keeps_itself: bool = False
-    """Whether `create` does nothing where this very guard is installed, so that it need not be dropped before."""
     writes: bool = False
     """Whether this is a function that writes what the application's role may not, and refuses nothing."""
 

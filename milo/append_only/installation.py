@@ -1,40 +1,64 @@
 """Guards as they are in a database: which are missing, and how `migrate` installs them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
-from django.db import connections
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from milo.append_only.declared import Guard, all_guards, declared_by
+from milo.migrating import locks
 
 _installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
 
 
-def missing(connection: BaseDatabaseWrapper) -> list[Guard]:
-    """Return the declared guards that the database lacks, has switched off, or has in another form."""
-    wanted = [guard for guard in all_guards() if connection.vendor in guard.present]
-    found: set[str] = set()
+def missing(connection: BaseDatabaseWrapper, guards: Iterable[Guard] | None = None) -> list[Guard]:
+    """Return those of the guards, or of all, that the database lacks, has switched off, or has in another form."""
+    wanted = [guard for guard in (all_guards() if guards is None else guards) if connection.vendor in guard.present]
+    found: list[int] = []
     with connection.cursor() as cursor:
         # probes ask every few seconds, so not a query for each; SQLite knows unions of 500 at most
         for start in range(0, len(wanted), 100):
             part = wanted[start : start + 100]
-            absent = (f"SELECT %s WHERE NOT EXISTS ({guard.present[connection.vendor]})" for guard in part)
-            names = [name for guard in part for name in (guard.name, guard.name)]
-            cursor.execute(" UNION ALL ".join(absent), names)
-            found |= {name for (name,) in cursor.fetchall()}
-    return [guard for guard in wanted if guard.name in found]
+            queries = (guard.present[connection.vendor] for guard in part)
+            absent = (f"SELECT {at} WHERE NOT EXISTS ({query})" for at, query in enumerate(queries, start))
+            cursor.execute(" UNION ALL ".join(absent), [guard.name for guard in part])
+            found += [at for (at,) in cursor.fetchall()]
+    return [wanted[at] for at in sorted(found)]
 
 
-def install(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
-    """Create the guards, replacing older versions of them."""
-    with connection.schema_editor() as editor:
+def install(connection: BaseDatabaseWrapper, guards: Iterable[Guard], say: Callable[[str], object] = print) -> None:
+    """Create those of the guards that are missing, and replace those of another form, one table in a transaction.
+
+    What is there as declared is left alone, without a lock on its table. Where a table stays in use, those that were
+    there before stand: `say` is told of each attempt, and `CommandError` is raised in the end.
+    """
+    tables: dict[str, list[Guard]] = {}
+    # constraints first: nobody who has a lock of a table then waits for a stronger one
+    for guard in sorted(missing(connection, guards), key=lambda guard: bool(guard.body)):
+        tables.setdefault(guard.table, []).append(guard)
+    for table, absent in tables.items():
+        create = partial(_create, connection, absent)
+        locks.patiently(connection, create, what=f"guards of {table}", say=say)
+
+
+def _create(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
         for guard in guards:
-            drop = () if guard.keeps_itself else guard.drop.get(connection.vendor, ())
-            for statement in [*drop, *guard.create.get(connection.vendor, ())]:
-                editor.execute(statement, params=None)
+            for statement in _statements(connection, guard):
+                cursor.execute(statement)
+                # a trigger calls its function by name, so a new body of the function takes no lock on the table
+                if not missing(connection, [guard]):
+                    break
+
+
+def _statements(connection: BaseDatabaseWrapper, guard: Guard) -> Sequence[str]:
+    create = guard.create.get(connection.vendor, ())
+    # SQLite replaces no trigger, and nobody sees the moment between the two statements
+    return [*guard.drop["sqlite"], *create] if connection.vendor == "sqlite" and create else create
 
 
 def lift(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
@@ -48,41 +72,88 @@ def lift(connection: BaseDatabaseWrapper, guards: Sequence[Guard]) -> None:
 def lift_before_migrate(using: str, plan: Sequence[Any], **kwargs: Any) -> None:
     """Receiver of `pre_migrate`: SQLite rebuilds a table by renaming it, which a trigger that names it prevents.
 
-    Every trigger of the database goes, those of the version before too. Where a migration then fails, the checks say
-    that guards are missing until one has succeeded.
+    Every trigger of the database goes, those of the version before too, until `migrate` ends.
     """
     connection = connections[using]
-    if connection.vendor != "sqlite" or not plan:
-        return
+    if connection.vendor == "sqlite" and plan:
+        _drop(connection, _triggers(connection))
+
+
+@contextmanager
+def put_back_on_failure(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Where `migrate` fails inside, make the triggers again that it had lifted (SQLite).
+
+    Those of a table that is another by now may refuse every write to it, until a `migrate` has succeeded.
+    """
+    before = _triggers(connection) if connection.vendor == "sqlite" else {}
+    try:
+        yield
+    except BaseException:
+        for name, statement in before.items():
+            if name not in _triggers(connection):
+                with suppress(DatabaseError), connection.cursor() as cursor:
+                    cursor.execute(statement)
+        raise
+
+
+def _triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Return the statements of all triggers of SQLite, by their names."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for (name,) in cursor.fetchall():
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        return dict(cursor.fetchall())
+
+
+def _drop(connection: BaseDatabaseWrapper, names: Iterable[str]) -> None:
+    with connection.cursor() as cursor:
+        for name in names:
             cursor.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")
 
 
-def install_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
+def install_after_migrate(app_config: Any, using: str, verbosity: int = 1, stdout: Any = None, **kwargs: Any) -> None:
     """Receiver of `post_migrate`."""
     guards = declared_by(app_config.label)
     connection = connections[using]
-    present = set(connection.introspection.table_names())
-    if guards and connection.vendor == "postgresql":
-        _drop_former(connection)
-    install(connection, [guard for guard in guards if guard.table in present])
+    present = set(connection.introspection.table_names()) if guards else set()
+
+    def say(line: str) -> None:
+        if verbosity >= 1:
+            print(line, file=stdout, flush=True)
+
+    install(connection, [guard for guard in guards if guard.table in present], say)
+    if guards:
+        _drop_former(connection, say)
 
 
-def _drop_former(connection: BaseDatabaseWrapper) -> None:
-    """Drop triggers of versions before, which call a function of their own name and are declared no more."""
-    declared = [name for guard in all_guards() for name in (guard.name, f"{guard.name}_at_once")]
+def _drop_former(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> None:
+    """Drop triggers of versions before, which are declared no more.
+
+    On PostgreSQL they are known by calling a function of their own name; on SQLite there are none but ours.
+    """
+    declared = {name for guard in all_guards() for name in (guard.name, f"{guard.name}_at_once")}
+    if connection.vendor == "sqlite":
+        _drop(connection, set(_triggers(connection)) - declared)
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
             " JOIN pg_proc ON pg_proc.oid = tgfoid WHERE relnamespace = to_regnamespace('public')"
             " AND NOT tgisinternal AND tgparentid = 0 AND proname = tgname AND tgname <> ALL(%s)",
-            [declared],
+            [sorted(declared)],
         )
-        for trigger, table in cursor.fetchall():
-            name = connection.ops.quote_name
-            cursor.execute(f"DROP TRIGGER {name(trigger)} ON public.{name(table)}")
+        former = cursor.fetchall()
+    for trigger, table in former:
+        drop = partial(_execute, connection, _drop_of(connection, trigger, table))
+        locks.patiently(connection, drop, what=f"the former guard {trigger} of {table}", say=say)
+
+
+def _drop_of(connection: BaseDatabaseWrapper, trigger: str, table: str) -> str:
+    name = connection.ops.quote_name
+    return f"DROP TRIGGER IF EXISTS {name(trigger)} ON public.{name(table)}"
+
+
+def _execute(connection: BaseDatabaseWrapper, statement: str) -> None:
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 @contextmanager

@@ -28,7 +28,6 @@ def postgresql_constraint(name: str, table: str, definition: str) -> Guard:
         create={"postgresql": [create]},
         drop={"postgresql": [drop]},
         present={"postgresql": same},
-        keeps_itself=True,
     )
 
 
@@ -83,6 +82,5 @@ def by_right_of_owner(name: str, table: str, arguments: str, body: str, **settin
             f" AND pg_proc.oid = to_regprocedure('public.{name}({types})') AND prosecdef AND {same}"
             " AND NOT has_function_privilege('public', pg_proc.oid, 'EXECUTE')"
         },
-        keeps_itself=True,
         writes=True,
     )

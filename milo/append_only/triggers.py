@@ -81,7 +81,8 @@ def no_delete(name: str, table: str, *, partitioned: bool = False) -> Guard:
     own = f"{name}_at_once" if partitioned else name
     statements = [function, *([row_trigger] if partitioned else [])]
     statements.append(
-        f"CREATE TRIGGER {own} BEFORE {' OR '.join(events)} ON public.{table} EXECUTE FUNCTION public.{name}()"
+        f"CREATE OR REPLACE TRIGGER {own} BEFORE {' OR '.join(events)} ON public.{table}"
+        f" EXECUTE FUNCTION public.{name}()"
     )
     present = same_function(name, table, by_row.body, *events, by_row=False)
     if partitioned:

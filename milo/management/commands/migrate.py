@@ -1,12 +1,17 @@
-"""`migrate`, which installs the guards that it would otherwise be refused for lacking, and renews manifests."""
+"""`migrate` beside a service that goes on, which ends with installing guards and renewing manifests.
+
+Commands are refused while guards are missing, but not this one. It may be run at any time, and by several at once
+(milo/migrating).
+"""
 
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import append_only
 from milo.kube.store.resync import renew
+from milo.migrating import locks, owners, turns
 
 
 class Command(migrate.Command):
@@ -15,12 +20,24 @@ class Command(migrate.Command):
             super().check(*args, **kwargs)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        super().handle(*args, **options)
-        looks_only = options["plan"] or options["check_unapplied"] or options["prune"]
-        # of a part of the tables nothing can be shown
-        if looks_only or options["app_label"] or options["database"] != DEFAULT_DB_ALIAS:
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
             return
-        # reads answer with the newest revision, which is of the version before
-        renewed = renew()
-        if renewed and options["verbosity"] >= 1:
-            self.stdout.write(f"  {renewed} objects are shown differently by now and were renewed")
+
+        def say(line: str) -> None:
+            if options["verbosity"] >= 1:
+                self.stdout.write(line)
+                self.stdout.flush()
+
+        connection = connections[options["database"]]
+        with owners.as_owner_alone(connection), turns.one_at_a_time(connection, say):
+            with locks.brief_waits(connection), append_only.put_back_on_failure(connection):
+                # what has been applied is known by its record, so each attempt goes on where the one before stopped
+                attempt = super().handle
+                locks.patiently(connection, lambda: attempt(*args, **options), what="migrations", say=say)
+            # of a part of the tables nothing can be shown
+            if options["prune"] or options["app_label"] or options["database"] != DEFAULT_DB_ALIAS:
+                return
+            # reads answer with the newest revision, which is of the version before
+            if renewed := renew():
+                say(f"  {renewed} objects are shown differently by now and were renewed")

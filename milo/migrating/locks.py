@@ -1,0 +1,85 @@
+"""Locks of tables, waited for briefly and tried again, so that nobody queues behind `migrate` for long.
+
+A statement that waits for a lock on a table makes everybody wait who comes after it, readers too. One transaction left
+open would so stop the service.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError, OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+LOCK_TIMEOUT = timedelta(milliseconds=500)
+"""How long one statement waits. Below deadlock_timeout (1 s), so that `migrate` gives way before PostgreSQL ends a
+transaction of the service to resolve a deadlock."""
+STATEMENT_TIMEOUT = timedelta(hours=1)
+"""How long one statement runs, however long the service's own may (a migration writes more)."""
+PATIENCE = timedelta(minutes=5)
+"""How long one thing is tried again."""
+_LONGEST_PAUSE = 5.0  # seconds
+_REFUSED = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
+_HOLDERS = (
+    "SELECT DISTINCT pid FROM pg_catalog.pg_locks JOIN pg_catalog.pg_class ON pg_class.oid = relation"
+    " WHERE database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    " AND relnamespace = to_regnamespace('public') AND granted AND pid <> pg_backend_pid() ORDER BY pid"
+)
+
+
+@contextmanager
+def brief_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Each statement inside waits `LOCK_TIMEOUT` for a lock and runs `STATEMENT_TIMEOUT` (PostgreSQL)."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    timeouts = {
+        "lock_timeout": LOCK_TIMEOUT,
+        "statement_timeout": STATEMENT_TIMEOUT,
+        "idle_in_transaction_session_timeout": timedelta(0),
+    }
+    with connection.cursor() as cursor:
+        for name, timeout in timeouts.items():
+            cursor.execute(f"SET {name} = {timeout // timedelta(milliseconds=1)}")
+    try:
+        yield
+    finally:
+        # a connection that was lost has lost them too
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            for name in timeouts:
+                cursor.execute(f"RESET {name}")
+
+
+def patiently(
+    connection: BaseDatabaseWrapper, act: Callable[[], object], *, what: str, say: Callable[[str], object]
+) -> None:
+    """Call `act`, which leaves nothing half done, again for as long as others hold the locks that it needs.
+
+    `say` is told before each pause. Raises `CommandError` after `PATIENCE`, with the processes of PostgreSQL that hold
+    locks on tables.
+    """
+    begun, pause = time.monotonic(), 0.25
+    while True:
+        try:
+            act()
+            return
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", "") not in _REFUSED:
+                raise
+            if time.monotonic() - begun + pause > PATIENCE.total_seconds():
+                raise CommandError(_given_up(connection, what)) from error
+        say(f"  {what}: others hold the locks that this needs; trying again in {pause:g} s")
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _given_up(connection: BaseDatabaseWrapper, what: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDERS)
+        holders = ", ".join(str(pid) for (pid,) in cursor.fetchall()) or "none any more"
+    return (
+        f"{what}: others have held the locks that this needs for {PATIENCE.total_seconds():g} s. What was there before"
+        f" stands; run migrate again. Processes that hold locks on tables now: {holders} (see pg_stat_activity)"
+    )
