@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from milo import append_only
-from milo.migrating import locks, turns
+from milo.migrating import bursts, locks, turns
 from tests.attacks.machinery import SQLITE, execute
 from tests.support import make
 from tests.support.database import as_owner
@@ -129,6 +129,45 @@ def test_where_a_table_stays_in_use_migrate_gives_up_by_name_and_the_old_guards_
     assert append_only.missing(connection) == [guard]
     with as_owner():
         append_only.install(connection, [guard])
+
+
+def test_a_migration_of_two_tables_holds_neither_before_it_has_both() -> None:
+    """Whoever has one of them and wants the other met a deadlock, and was the one that PostgreSQL ended."""
+    if connection.vendor == SQLITE:  # one writer at a time
+        assert append_only.missing(connection) == []
+        return
+    told: list[str] = []
+    with another() as traffic:
+        traffic.execute("LOCK TABLE billing_billingaccount IN ROW EXCLUSIVE MODE")
+
+        def say(line: str) -> None:
+            told.append(line)
+            traffic.execute("SET LOCAL lock_timeout = 1")
+            traffic.execute("LOCK TABLE kube_change IN ROW EXCLUSIVE MODE")
+            traffic.rollback()
+
+        with as_owner(), locks.brief_waits(connection), bursts.in_bursts(connection, say):
+            with connection.schema_editor(atomic=True) as editor:
+                for table in ("kube_change", "billing_billingaccount"):
+                    editor.execute(f"ALTER TABLE {table} ADD COLUMN added integer")
+                with another() as reader:
+                    reader.execute("SET LOCAL lock_timeout = 1")
+                    reader.execute("SELECT count(*) FROM kube_change")
+            execute("ALTER TABLE kube_change DROP COLUMN added; ALTER TABLE billing_billingaccount DROP COLUMN added")
+    assert len(told) == 1
+
+
+def test_what_a_migration_asks_of_the_database_sees_the_statements_before() -> None:
+    if connection.vendor == SQLITE:
+        assert append_only.missing(connection) == []
+        return
+    with as_owner(), bursts.in_bursts(connection, pytest.fail), connection.schema_editor(atomic=True) as editor:
+        editor.execute("CREATE TEMPORARY TABLE made (number integer)")
+        editor.execute("INSERT INTO made VALUES (%s)", [7])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT number FROM made")
+            assert cursor.fetchone() == (7,)
+        editor.execute("DROP TABLE made")
 
 
 def test_a_second_migrate_waits_for_the_first_and_says_so() -> None:

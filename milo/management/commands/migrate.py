@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import append_only
 from milo.kube.store.resync import renew
-from milo.migrating import locks, owners, turns
+from milo.migrating import bursts, locks, owners, turns
 
 
 class Command(migrate.Command):
@@ -31,7 +31,11 @@ class Command(migrate.Command):
 
         connection = connections[options["database"]]
         with owners.as_owner_alone(connection), turns.one_at_a_time(connection, say):
-            with locks.brief_waits(connection), append_only.put_back_on_failure(connection):
+            with (
+                locks.brief_waits(connection),
+                bursts.in_bursts(connection, say),
+                append_only.put_back_on_failure(connection),
+            ):
                 # what has been applied is known by its record, so each attempt goes on where the one before stopped
                 attempt = super().handle
                 locks.patiently(connection, lambda: attempt(*args, **options), what="migrations", say=say)
