@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -381,9 +381,9 @@ class Lifecycle(RuleBasedStateMachine):
 def test_no_sequence_of_acts_breaks_a_rule() -> None:
     loaded = settings.default
     assert loaded
-    # a course is long, so that to shrink one takes minutes
+    # a course is long, so that to shrink one takes minutes; on PostgreSQL each takes twice as long as on SQLite
     course = settings(
-        max_examples=loaded.max_examples // 3,
+        max_examples=loaded.max_examples // (5 if connection.vendor == "postgresql" else 3),
         stateful_step_count=40,
         phases=(Phase.explicit, Phase.generate),
     )

@@ -1,6 +1,7 @@
 """Addresses of lists: what filters and search name can be asked, and nothing else of any model."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -79,14 +80,23 @@ def test_a_number_beyond_every_key_is_refused(address: str, model_admin: Any, nu
             assert root.get(address, {f"{name}{lookup}": number}).status_code == 400, (name, lookup)
 
 
+NONSENSE = list(
+    product(
+        ("p", "o", "all", "_facets", "_popup", "_to_field", "e", "_changelist_filters"),
+        ("-1", "9" * 5000, "x", "\x00", "digest"),
+    )
+)
+
+
 @pytest.mark.once  # what is no page and no order is refused before the database is asked
 @pytest.mark.parametrize(("address", "model_admin"), LISTS)
 def test_a_page_or_an_order_that_is_none_is_no_fault_of_the_server(
     address: str, model_admin: Any, root: Client
 ) -> None:
-    for name in ("p", "o", "all", "_facets", "_popup", "_to_field", "e", "_changelist_filters"):
-        for value in ("-1", "9" * 5000, "x", "\x00", "digest"):
-            assert root.get(address, {name: value}).status_code < 500, (name, value)
+    # each list takes a third of the cases, since a page takes a fifth of a second and all lists share the code
+    turn = [each.values[0] for each in LISTS].index(address)
+    for name, value in NONSENSE[turn % 3 :: 3]:
+        assert root.get(address, {name: value}).status_code < 500, (name, value)
 
 
 @pytest.mark.parametrize(("address", "model_admin"), LISTS)

@@ -18,6 +18,7 @@ def opened(client: Client) -> set[str]:
     return {address for address in every_page() + every_act() if client.get(address).status_code == 200}
 
 
+@pytest.mark.once  # roles are judged in Python, before a query that an engine could decide
 @pytest.mark.parametrize("role", STAFF_ROLES)
 def test_each_staff_role_reads_every_page_of_the_ledger(role: str, world: World) -> None:
     client = staff(role)
@@ -50,6 +51,7 @@ def strangers(world: World) -> dict[str, Client]:
     }
 
 
+@pytest.mark.once
 def test_nobody_else_opens_any_page_or_act(world: World) -> None:
     for who, client in strangers(world).items():
         assert opened(client) == set(), who
