@@ -6,7 +6,7 @@ from benchmarks.data import PLATFORM, a_large_payer
 from benchmarks.report import Report
 from benchmarks.stage import Stage
 from billing.models import Notice
-from billing.services.notices.deliveries import announce_owed
+from billing.services.notices.deliveries import announce_due
 from billing.services.suspensions import suspend
 from milo.kube.models import Change
 
@@ -24,7 +24,7 @@ def run(stage: Stage) -> Report:
         suspend(account.pk, reason_code="PaymentPastDue", message="An invoice is past due", actor=PLATFORM)
         commits.append(time.perf_counter() - begun)
         begun = time.perf_counter()
-        announce_owed()
+        announce_due()
         announcements.append(time.perf_counter() - begun)
     facts = {
         "projects": projects,

@@ -31,7 +31,7 @@ def deliver_notices() -> int:
 @shared_task
 def announce_standing() -> int:
     """Write the revisions owed to projects whose payer was suspended or reactivated."""
-    return deliveries.announce_owed()
+    return deliveries.announce_due()
 
 
 @shared_task

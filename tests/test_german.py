@@ -13,7 +13,7 @@ from billing.models import BillingAccount, Notice
 from billing.notice_texts import render
 from billing.services.accounts import AccountSpec, revise
 from billing.services.notices.deliveries import message
-from billing.services.notices.owing import language_of
+from billing.services.notices.outbox import language_of
 from billing.services.suspensions import preview, suspend
 from milo.dev import messages
 from milo.kube.models import Change

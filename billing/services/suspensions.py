@@ -13,7 +13,7 @@ from billing.models import BillingAccount, Charge, Notice, Suspension
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from milo import audit, card_numbers, texts
 from milo.access import Actor
 from milo.errors import Cause, Invalid, NotFound
@@ -53,7 +53,7 @@ def suspend(
             suspended_by=actor.name,
         )
         audit.save_as(actor, suspension, reason="SuspensionOpened", why=reason_code)
-        owing.owe_suspension(account, suspension, actor=actor)
+        outbox.queue_suspension(account, suspension, actor=actor)
         return account
 
 
@@ -87,11 +87,11 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
         context,
         account=account,
         project=projects[0] if projects else None,
-        language=owing.language_of(account),
+        language=outbox.language_of(account),
     )
     return {
         "projects": [project.name for project in projects],
-        "recipients": sorted(recipients | set(owing.contacts_of(account))),
+        "recipients": sorted(recipients | set(outbox.contacts_of(account))),
         "subject": text.subject,
         "text": text.plain,
     }

@@ -11,7 +11,7 @@ from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.decisions import StaleReview, reject
 from billing.services.approvals.requests import expire_overdue, renew, request_approval, withdraw
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from billing.services.suspensions import resolve, suspend
 from billing.terms.payment_terms import PaymentTerms
 from milo.access import Actor
@@ -217,14 +217,14 @@ def test_one_request_that_cannot_expire_keeps_no_other_waiting(
     other = make.a_ready_account(account.organization, "de")
     requests = [ask(account), ask(other)]
     ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    owe = owing.owe_decision
+    queue = outbox.queue_decision
 
     def fail_first(request: ApprovalRequest) -> None:
         if request.pk == requests[0].pk:
             raise RuntimeError("of this one alone")
-        owe(request)
+        queue(request)
 
-    monkeypatch.setattr(owing, "owe_decision", fail_first)
+    monkeypatch.setattr(outbox, "queue_decision", fail_first)
     assert expire_overdue() == 1
     for request, phase in zip(requests, ("Pending", "Expired"), strict=True):
         request.refresh_from_db()

@@ -17,7 +17,7 @@ from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.decisions import reject
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
-from billing.services.notices.deliveries import announce_owed, deliver_due, requeue
+from billing.services.notices.deliveries import announce_due, deliver_due, requeue
 from billing.services.retention.archival import archive
 from billing.services.retention.purges import purge
 from billing.services.suspensions import resolve, suspend
@@ -129,7 +129,7 @@ def test_of_two_workers_one_tells_projects_of_their_payer(
     invoiced_account: BillingAccount, bound_project: Project
 ) -> None:
     suspension_of(invoiced_account)()
-    assert then(announce_owed, announce_owed) == 0
+    assert then(announce_due, announce_due) == 0
 
 
 def test_what_a_project_is_told_shows_its_last_revision(
@@ -137,7 +137,7 @@ def test_what_a_project_is_told_shows_its_last_revision(
 ) -> None:
     suspension_of(invoiced_account)()
     renamed = partial(revise_project, bound_project.pk, ProjectSpec("Renamed"), actor=make.PLATFORM)
-    calls: list[Callable[[], object]] = [renamed, announce_owed]
+    calls: list[Callable[[], object]] = [renamed, announce_due]
     assert tally(side_by_side(*calls)) == {"Project": 1, "int": 1}
     assert_watchers_see(bound_project)
 

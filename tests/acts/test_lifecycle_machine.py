@@ -24,7 +24,7 @@ from billing.services.approvals.requests import expire_overdue, renew, request_a
 from billing.services.bindings import bind
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.holds import set_hold
-from billing.services.notices.deliveries import announce_owed, deliver_due, message_id
+from billing.services.notices.deliveries import announce_due, deliver_due, message_id
 from billing.services.projects import archive_project
 from billing.services.suspensions import resolve, suspend
 from milo.errors import Refused
@@ -351,7 +351,7 @@ class Lifecycle(RuleBasedStateMachine):
     def run_the_tasks(self) -> None:
         due = Notice.objects.filter(phase=Notice.Phase.PENDING).count()
         assert deliver_due() == due
-        announce_owed()
+        announce_due()
 
     @invariant()
     def no_closed_account_pays_and_every_project_has_the_payer_it_was_given(self) -> None:

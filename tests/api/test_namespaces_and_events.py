@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from billing.services.notices.deliveries import announce_owed
+from billing.services.notices.deliveries import announce_due
 from projects.models import Organization
 from tests.api.client import ACCOUNTS, BINDINGS, PROJECTS, Api
 from tests.api.examples import a_binding
@@ -168,7 +168,7 @@ def test_bad_news_is_a_warning(admin: Api, operator: Api, acme: Organization, bo
     make.an_incomplete_account(acme, "labs")
     suspend = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is unpaid"}}
     operator.post(f"{ACCOUNTS}/us/suspend", suspend).done()
-    announce_owed()
+    announce_due()
     all_events = admin.get("/api/v1/events").done()["items"]
     warned = {event["reason"] for event in all_events if event["type"] == "Warning"}
     assert warned == {"BillingAccountIncomplete", "BillingAccountSuspended", "PayerSuspended"}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
 from billing.services.accounts import ACCOUNT_FIELD
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from billing.terms.payment_amounts import money_text
 from milo import audit
 from milo.access import Actor
@@ -106,7 +106,7 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
         raise Invalid.because(causes, _("the account cannot be closed yet"))
     account.close()
     audit.save_as(actor, account, reason="BillingAccountClosed", why=f"approved by request {request.name}")
-    owing.owe_closure(account, request)
+    outbox.queue_closure(account, request)
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:

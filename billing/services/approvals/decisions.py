@@ -9,7 +9,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals import reviews
 from billing.services.approvals.effects import EFFECTS, review_of
 from billing.services.approvals.requests import lock_request, record_decision, refuse_decided
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import Cause, Conflict, Forbidden, Invalid
@@ -51,7 +51,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         audit.save_as(actor, request, reason="Approved", why=comment)
         with provenance.allowed_by(request.uid), managers.writing_as(f"approvalrequest/{request.name}"):
             effect.apply(account, request, actor=actor)
-        owing.owe_decision(request)
+        outbox.queue_decision(request)
         return request
 
 

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.services.accounts import ACCOUNT_FIELD
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause
@@ -25,4 +25,4 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     """Make `account`, locked by the caller, Ready again, in the transaction of the approval."""
     account.reactivate()
     audit.save_as(actor, account, reason="BillingAccountReactivated", why=f"approved by request {request.name}")
-    owing.owe_reactivation(account, request, actor=actor)
+    outbox.queue_reactivation(account, request, actor=actor)

@@ -16,7 +16,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services import accounts
 from billing.services.approvals import reviews
 from billing.services.approvals.effects import EFFECTS, review_of
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
@@ -82,7 +82,7 @@ def request_approval(
         _review(request, subject, now)
         audit.save_as(actor, request, reason="ApprovalRequested", why=f"{act}: {justification}")
         audit.mark_changed(actor, subject, reason="ApprovalRequested", why=act)
-        owing.owe_request(request)
+        outbox.queue_request(request)
         return request
 
 
@@ -197,7 +197,7 @@ def record_decision(
     """Save a request that ends without effect, with an event of its account, and queue the notice of the decision."""
     audit.save_as(actor, request, reason=reason, why=comment)
     audit.mark_changed(actor, account, reason=f"Approval{reason}", why=request.act)
-    owing.owe_decision(request)
+    outbox.queue_decision(request)
     return request
 
 

@@ -15,7 +15,7 @@ from billing.payment_profile import profiles
 from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import checked_accounts, in_batches
 from billing.services.compliance.rules import platform
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from milo import audit
 from milo.access import Actor
 
@@ -111,4 +111,4 @@ def announce(account: BillingAccount) -> None:
     if account.expiry_reason and end:
         # the same for the same profile, however often it comes and goes
         profile = uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
-        owing.owe_profile_expiry(account, profile, end)
+        outbox.queue_profile_expiry(account, profile, end)

@@ -176,7 +176,7 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
         return notice
 
 
-def announce_owed() -> int:
+def announce_due() -> int:
     """Write the revisions owed to projects whose payer's standing has changed; returns how many.
 
     In acts of 200 projects, each of which notes how far it got. One that fails keeps no other waiting.

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from billing.compliance import retention as rules
 from billing.models import BillingAccount, Notice
-from billing.services.notices import owing
+from billing.services.notices import outbox
 from billing.services.retention.archival import archive_on, purge_on
 from milo import audit
 
@@ -72,7 +72,7 @@ def announce() -> int:
     owed = 0
     for account, about, day, milestone in coming:
         with audit.transaction():
-            owed += owing.owe_retention(about, account, day, milestone)
+            owed += outbox.queue_retention(about, account, day, milestone)
     return owed
 
 

@@ -43,40 +43,40 @@ _TO_PROJECTS = {
 }
 
 
-def owe_suspension(account: BillingAccount, suspension: Suspension, *, actor: Actor) -> None:
+def queue_suspension(account: BillingAccount, suspension: Suspension, *, actor: Actor) -> None:
     """Owe every bound project, the billing-admins and the invoice contacts a notice; the projects a revision."""
     context = {"reasonCode": suspension.reason_code, "message": suspension.message}
-    _owe_everyone(Notice.About.SUSPENDED, account, suspension.uid, context)
-    _owe_announcement(account, "PayerSuspended", suspension.message, actor)
+    _queue_everyone(Notice.About.SUSPENDED, account, suspension.uid, context)
+    _queue_announcement(account, "PayerSuspended", suspension.message, actor)
 
 
-def owe_reactivation(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
+def queue_reactivation(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
     """Owe the same people word that the account is in good standing again."""
-    _owe_everyone(Notice.About.REACTIVATED, account, request.uid, {})
-    _owe_announcement(account, "PayerReactivated", "", actor)
+    _queue_everyone(Notice.About.REACTIVATED, account, request.uid, {})
+    _queue_announcement(account, "PayerReactivated", "", actor)
 
 
-def owe_closure(account: BillingAccount, request: ApprovalRequest) -> None:
+def queue_closure(account: BillingAccount, request: ApprovalRequest) -> None:
     """Owe the billing-admins and invoice contacts word that the account is closed; no project is bound any more."""
-    _owe(Notice.About.CLOSED, account, request.uid, contacts_of(account), {})
+    _queue(Notice.About.CLOSED, account, request.uid, contacts_of(account), {})
 
 
-def owe_request(request: ApprovalRequest) -> None:
+def queue_request(request: ApprovalRequest) -> None:
     """Owe the approvers word of a request that awaits their decision."""
     approvers = User.objects.filter(groups__name=FINANCE_APPROVER, is_active=True).exclude(email="")
     context = {"justification": request.justification, "requester": request.requester, **_asked(request)}
     addresses = approvers.values_list("email", flat=True)
     # staff read the platform's language, not the customer's
     language = settings.MILO_NOTICE_LANGUAGE
-    _owe(Notice.About.AWAITING_DECISION, request.account, request.uid, addresses, context, language)
+    _queue(Notice.About.AWAITING_DECISION, request.account, request.uid, addresses, context, language)
 
 
-def owe_decision(request: ApprovalRequest) -> None:
+def queue_decision(request: ApprovalRequest) -> None:
     """Owe the requester and the billing-admins word of what was decided."""
     requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
     addresses = {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
     context = {"phase": request.phase, "comment": request.comment, **_asked(request)}
-    _owe(Notice.About.DECIDED, request.account, request.uid, addresses, context)
+    _queue(Notice.About.DECIDED, request.account, request.uid, addresses, context)
 
 
 def _asked(request: ApprovalRequest) -> dict[str, Any]:
@@ -89,20 +89,20 @@ def _asked(request: ApprovalRequest) -> dict[str, Any]:
     return asked
 
 
-def owe_retention(about: Notice.About, account: BillingAccount, day: date, milestone: int) -> int:
+def queue_retention(about: Notice.About, account: BillingAccount, day: date, milestone: int) -> int:
     """Owe the contacts word of what comes on a day (UTC), once a milestone (days before); returns how many are new."""
     # a day that moved is news, the same day is not
     cause = uuid5(account.uid, f"{about}:{day}:{milestone}")
     owed = Notice.objects.filter(cause_uid=cause)
     before = owed.count()
-    _owe(about, account, cause, contacts_of(account), {"day": day.isoformat()})
+    _queue(about, account, cause, contacts_of(account), {"day": day.isoformat()})
     return owed.count() - before
 
 
-def owe_profile_expiry(account: BillingAccount, profile: UUID, end: date) -> None:
+def queue_profile_expiry(account: BillingAccount, profile: UUID, end: date) -> None:
     """Owe the billing-admins word that the payment profile can be used up to and including `end`."""
     context = {"method": method_of(account.payment_profile), "end": end.isoformat()}
-    _owe(Notice.About.PROFILE_EXPIRING, account, profile, _billing_admins(account), context)
+    _queue(Notice.About.PROFILE_EXPIRING, account, profile, _billing_admins(account), context)
 
 
 def language_of(account: BillingAccount) -> str:
@@ -128,7 +128,7 @@ def _billing_admins(account: BillingAccount) -> Iterable[str]:
     return admins.exclude(user__email="").values_list("user__email", flat=True)
 
 
-def _owe_everyone(about: Notice.About, account: BillingAccount, cause: UUID, context: dict[str, Any]) -> None:
+def _queue_everyone(about: Notice.About, account: BillingAccount, cause: UUID, context: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _TO_PROJECTS[connection.vendor],
@@ -141,7 +141,7 @@ def _owe_everyone(about: Notice.About, account: BillingAccount, cause: UUID, con
                 "language": language_of(account),
             },
         )
-    _owe(about, account, cause, contacts_of(account), context)
+    _queue(about, account, cause, contacts_of(account), context)
 
 
 def _uids() -> str:
@@ -153,7 +153,7 @@ def _uids() -> str:
     return f"{drawn[:12]}8{drawn[13:20]}"
 
 
-def _owe(
+def _queue(
     about: Notice.About,
     account: BillingAccount,
     cause: UUID,
@@ -176,5 +176,5 @@ def _owe(
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
 
 
-def _owe_announcement(account: BillingAccount, reason: str, message: str, actor: Actor) -> None:
+def _queue_announcement(account: BillingAccount, reason: str, message: str, actor: Actor) -> None:
     Announcement.objects.create(account=account, reason=reason, message=message, actor=actor.name)
