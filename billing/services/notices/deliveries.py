@@ -1,6 +1,7 @@
-"""Delivers what is owed: notices by mail, and revisions of projects whose payer's standing has changed.
+"""Deliver the outbox: notices by mail, and announcements as events of projects.
 
-Every row is owed already, so a crash at any point only makes it late: a claim that lapses is taken up again.
+Both are rows already, so that a crash at any point only delays them: a notice whose claim has expired is sent by the
+next round.
 """
 
 import smtplib
@@ -28,17 +29,18 @@ DELIVERER = Actor.system("notice-delivery")
 BATCH = 20
 CLAIM = timedelta(seconds=20)
 OUTAGE_RETRY = timedelta(seconds=5)
-PROJECTS_PER_ACT = 200
+PROJECTS_PER_TRANSACTION = 200
 SERVICE_CLOSING = 421  # RFC 5321, section 3.8: the server may say so to any command
 # the server is away, which says nothing about the message
 OUTAGES = (OSError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected, smtplib.SMTPHeloError)
 
 
 def deliver_due() -> int:
-    """Deliver every notice that is due; returns how many were handed to the mail server.
+    """Deliver every notice that is due, and return how many the mail server accepted.
 
-    At least once, always under the same Message-ID. A mail server that is away stops the round without counting
-    as an attempt; a message that it refuses is tried again after 1 m, 5 m, 30 m, 2 h and 12 h, then it is Dead.
+    Delivery is at least once, under a Message-ID that never changes. If the mail server is away the round stops, and
+    no attempt is counted. A message that the server refuses is tried again after 1 m, 5 m, 30 m, 2 h and 12 h; then it
+    is Dead (a dead letter), until an operator requeues it.
     """
     delivered = 0
     while claimed := list(_claim()):
@@ -50,7 +52,7 @@ def deliver_due() -> int:
 
 
 def _claim() -> Iterable[Notice]:
-    """Take up to 20 due notices, so that no other worker sends them meanwhile."""
+    """Claim up to 20 due notices for 20 seconds, so that no other worker sends them as well."""
     now = timezone.now()
     with transaction.atomic():
         due = Notice.objects.due(now).order_by("due_at", "pk")
@@ -62,13 +64,13 @@ def _claim() -> Iterable[Notice]:
 
 
 def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
-    """How many of the claimed notices were sent, and whether the mail server went away."""
+    """Send the claimed notices; return how many were sent, and whether the mail server went away."""
     sent, mailer = 0, get_connection()
     try:
         mailer.open()
         for notice in notices:
             if notice.claimed_until and timezone.now() >= notice.claimed_until:
-                break  # another worker may hold it by now
+                break  # another worker may have claimed it by now
             try:
                 mailer.send_messages([message(notice)])
             except smtplib.SMTPServerDisconnected:
@@ -80,7 +82,7 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
             except OSError:
                 raise
             except Exception as error:
-                # a message that cannot be made must not keep the others waiting for ever
+                # a message that cannot be rendered must not block the others for ever
                 log.exception("notice_failed", notice=notice.pk)
                 _failed(notice, str(error))
             else:
@@ -89,7 +91,7 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
         return sent, False
     except OUTAGES as error:
         log.warning("mail_server_away", error=str(error))
-        # what was refused in this round keeps the later time it was given
+        # only those still due: a message refused in this round keeps its later time
         waiting = Notice.objects.filter(pk__in=[notice.pk for notice in notices], due_at__lte=timezone.now())
         waiting.filter(phase=Notice.Phase.PENDING).update(
             claimed_until=None, due_at=timezone.now() + OUTAGE_RETRY, last_error=str(error)
@@ -100,17 +102,17 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
 
 
 def text_of(notice: Notice) -> Text:
-    """What the recipient of a notice reads."""
+    """Return the text of a notice, in its language."""
     return render(
         notice.about, notice.context, account=notice.account, project=notice.project, language=notice.language
     )
 
 
 def message(notice: Notice) -> EmailMultiAlternatives:
-    """The mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes.
+    """Return the mail of a notice: one recipient, plain text and HTML, a Message-ID that never changes.
 
-    Envelope and header name the recipient's domain as the DNS has it; Django would encode it by IDNA 2003, which makes
-    another domain of some. Raises ValueError for an address that no mail can be sent to.
+    Envelope and header hold the recipient's domain in ASCII by IDNA 2008. Django would encode it by IDNA 2003, which
+    turns some domains into others. Raises ValueError for an address that no mail can be sent to.
     """
     text = text_of(notice)
     to = email_addresses.to_ascii(notice.recipient)
@@ -120,7 +122,7 @@ def message(notice: Notice) -> EmailMultiAlternatives:
 
 
 def message_id(notice: Notice) -> str:
-    """RFC 5322 msg-id of a notice."""
+    """Return the msg-id (RFC 5322) of a notice."""
     return f"<{notice.uid}@{settings.MILO_MESSAGE_ID_DOMAIN}>"
 
 
@@ -136,9 +138,9 @@ def _failed(notice: Notice, why: str) -> None:
 
 
 def _give_up(notice: Notice, why: str) -> None:
-    """Put the notice aside, and tell its account by an event.
+    """Make the notice Dead, and write an event of its account.
 
-    The event names neither the recipient nor what the mail server said, which may be about staff.
+    Customers read the event. So it names neither the recipient, who may be staff, nor the answer of the mail server.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=notice.account_id)
@@ -148,10 +150,10 @@ def _give_up(notice: Notice, why: str) -> None:
 
 
 def _record(notice: Notice, **columns: Any) -> bool:
-    """Note an attempt, unless a purge or another worker has taken the notice out of our hands meanwhile."""
-    ours = Notice.objects.filter(pk=notice.pk, phase=Notice.Phase.PENDING, claimed_until=notice.claimed_until)
+    """Record an attempt; return False if a purge or another worker has changed the notice since it was claimed."""
+    claimed = Notice.objects.filter(pk=notice.pk, phase=Notice.Phase.PENDING, claimed_until=notice.claimed_until)
     with transaction.atomic():
-        if not ours.update(attempts=F("attempts") + 1, claimed_until=None, **columns):
+        if not claimed.update(attempts=F("attempts") + 1, claimed_until=None, **columns):
             return False
         if "phase" in columns:
             at = columns.get("delivered_at") or timezone.now()
@@ -162,10 +164,13 @@ def _record(notice: Notice, **columns: Any) -> bool:
 
 
 def requeue(notice_id: int, *, actor: Actor) -> Notice:
-    """Owe an undeliverable notice again, under its old Message-ID. Raises `Forbidden`, `NotFound` unless it is Dead."""
+    """Queue a dead notice again, under its old Message-ID.
+
+    Raises `Forbidden`; `NotFound` unless the notice is Dead and its account is not purged.
+    """
     actor.require("create", NOTICES, None, act="requeue")
     with transaction.atomic():
-        # what a purge took the recipient from cannot be delivered to anybody
+        # a purge has removed the recipient
         dead = Notice.objects.filter(phase=Notice.Phase.DEAD, account__pseudonymised_on=None)
         notice = dead.select_for_update(of=("self",)).filter(pk=notice_id).first()
         if notice is None:
@@ -177,33 +182,37 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
 
 
 def announce_due() -> int:
-    """Write the revisions owed to projects whose payer's standing has changed; returns how many.
+    """Write the queued events of projects whose payer was suspended or reactivated, and return how many.
 
-    In acts of 200 projects, each of which notes how far it got. One that fails keeps no other waiting.
+    Each transaction writes 200 projects and stores how far it got. A failure of one announcement is logged; the others
+    go on.
     """
-    told = 0
+    events = 0
     for announcement_id in list(Announcement.objects.filter(done_at=None).order_by("pk").values_list("pk", flat=True)):
         try:
             while count := _announce(announcement_id):
-                told += count
+                events += count
         except Exception:
             log.exception("announcement_failed", announcement=announcement_id)
-    return told
+    return events
 
 
 def _announce(announcement_id: int) -> int:
     with audit.transaction():
-        # two workers would each tell the same projects
-        owed = Announcement.objects.select_for_update(of=("self",)).select_related("account").get(pk=announcement_id)
-        if owed.done_at:
+        # locked, or two workers would write the events of the same projects
+        announcement = (
+            Announcement.objects.select_for_update(of=("self",)).select_related("account").get(pk=announcement_id)
+        )
+        if announcement.done_at:
             return 0
-        bound = projects_paid_by(owed.account).filter(pk__gt=owed.last_project_id)
-        projects = list(bound.locked()[:PROJECTS_PER_ACT])
+        bound = projects_paid_by(announcement.account).filter(pk__gt=announcement.last_project_id)
+        projects = list(bound.locked()[:PROJECTS_PER_TRANSACTION])
         for project in projects:
-            audit.mark_changed(Actor(owed.actor), project, reason=owed.reason, why=owed.message)
+            actor = Actor(announcement.actor)
+            audit.mark_changed(actor, project, reason=announcement.reason, why=announcement.message)
         if projects:
-            owed.last_project_id = projects[-1].pk
+            announcement.last_project_id = projects[-1].pk
         else:
-            owed.done_at = timezone.now()
-        owed.save()
+            announcement.done_at = timezone.now()
+        announcement.save()
         return len(projects)

@@ -1,4 +1,8 @@
-"""What is owed to whom when the standing of an account changes: rows in the transaction of the act."""
+"""Queue notices: rows written in the transaction of the change that people are told about.
+
+A notice is one mail to one address; an announcement is one event for each project that the account pays for. Both are
+rows first, so that a crash, or a mail server that is away, can delay them but not lose them.
+"""
 
 import json
 from collections.abc import Iterable
@@ -18,8 +22,8 @@ from milo.access import Actor
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership
 
-# one statement, however many projects an account pays for (issue: 10,000 of them within 300 ms); it is grouped because
-# an address that a project named twice would otherwise keep its account from being suspended
+# one statement, however many projects an account pays for: 10,000 of them within 300 ms. GROUP BY, because an address
+# that a project names twice would break the unique constraint, and the suspension with it
 _TO_PROJECTS = {
     "postgresql": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
@@ -44,27 +48,27 @@ _TO_PROJECTS = {
 
 
 def queue_suspension(account: BillingAccount, suspension: Suspension, *, actor: Actor) -> None:
-    """Owe every bound project, the billing-admins and the invoice contacts a notice; the projects a revision."""
+    """Queue a notice to bound projects, billing-admins and invoice contacts, and the events of the projects."""
     context = {"reasonCode": suspension.reason_code, "message": suspension.message}
     _queue_everyone(Notice.About.SUSPENDED, account, suspension.uid, context)
     _queue_announcement(account, "PayerSuspended", suspension.message, actor)
 
 
 def queue_reactivation(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Owe the same people word that the account is in good standing again."""
+    """Queue a notice to the same people that the account is Ready again, and the events of the projects."""
     _queue_everyone(Notice.About.REACTIVATED, account, request.uid, {})
     _queue_announcement(account, "PayerReactivated", "", actor)
 
 
 def queue_closure(account: BillingAccount, request: ApprovalRequest) -> None:
-    """Owe the billing-admins and invoice contacts word that the account is closed; no project is bound any more."""
+    """Queue a notice of the closure to billing-admins and invoice contacts; no project is bound any more."""
     _queue(Notice.About.CLOSED, account, request.uid, contacts_of(account), {})
 
 
 def queue_request(request: ApprovalRequest) -> None:
-    """Owe the approvers word of a request that awaits their decision."""
+    """Queue a notice to the approvers that a request awaits their decision."""
     approvers = User.objects.filter(groups__name=FINANCE_APPROVER, is_active=True).exclude(email="")
-    context = {"justification": request.justification, "requester": request.requester, **_asked(request)}
+    context = {"justification": request.justification, "requester": request.requester, **_action(request)}
     addresses = approvers.values_list("email", flat=True)
     # staff read the platform's language, not the customer's
     language = settings.MILO_NOTICE_LANGUAGE
@@ -72,43 +76,45 @@ def queue_request(request: ApprovalRequest) -> None:
 
 
 def queue_decision(request: ApprovalRequest) -> None:
-    """Owe the requester and the billing-admins word of what was decided."""
+    """Queue a notice of the decision to the requester and the billing-admins."""
     requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
     addresses = {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
-    context = {"phase": request.phase, "comment": request.comment, **_asked(request)}
+    context = {"phase": request.phase, "comment": request.comment, **_action(request)}
     _queue(Notice.About.DECIDED, request.account, request.uid, addresses, context)
 
 
-def _asked(request: ApprovalRequest) -> dict[str, Any]:
-    """The act, and what names its object in words: the hold of a release, the project and span of an assignment."""
-    asked: dict[str, Any] = {"act": request.act}
+def _action(request: ApprovalRequest) -> dict[str, Any]:
+    """Return the action, and its object in words: the hold of a release, the project and span of an assignment."""
+    action: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
-        asked["hold"] = public_review(request.reviewed)["hold"]
+        action["hold"] = public_review(request.reviewed)["hold"]
     if request.act == ApprovalRequest.Action.ASSIGN_USAGE:
-        asked["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
-    return asked
+        action["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
+    return action
 
 
 def queue_retention(about: Notice.About, account: BillingAccount, day: date, milestone: int) -> int:
-    """Owe the contacts word of what comes on a day (UTC), once a milestone (days before); returns how many are new."""
-    # a day that moved is news, the same day is not
+    """Queue a notice to the contacts of an archival or purge on `day` (UTC), and return how many notices are new.
+
+    Each is sent once for a day and a milestone (days in advance); a day that moved is announced again.
+    """
     cause = uuid5(account.uid, f"{about}:{day}:{milestone}")
-    owed = Notice.objects.filter(cause_uid=cause)
-    before = owed.count()
+    notices = Notice.objects.filter(cause_uid=cause)
+    before = notices.count()
     _queue(about, account, cause, contacts_of(account), {"day": day.isoformat()})
-    return owed.count() - before
+    return notices.count() - before
 
 
 def queue_profile_expiry(account: BillingAccount, profile: UUID, end: date) -> None:
-    """Owe the billing-admins word that the payment profile can be used up to and including `end`."""
+    """Queue a notice to the billing-admins that the payment profile can be used up to and including `end`."""
     context = {"method": method_of(account.payment_profile), "end": end.isoformat()}
     _queue(Notice.About.PROFILE_EXPIRING, account, profile, _billing_admins(account), context)
 
 
 def language_of(account: BillingAccount) -> str:
-    """The language (BCP 47) of what people are told about an account.
+    """Return the language (BCP 47) of notices about an account.
 
-    That of its invoices where there are texts in it, else MILO_NOTICE_LANGUAGE.
+    It is the language of its invoices if there are translations, else MILO_NOTICE_LANGUAGE.
     """
     try:
         return get_supported_language_variant(account.invoice_language)
@@ -117,7 +123,7 @@ def language_of(account: BillingAccount) -> str:
 
 
 def contacts_of(account: BillingAccount) -> list[str]:
-    """The invoice contacts and the billing-admins of the organization, each address once."""
+    """Return the addresses of the invoice contacts and of the organization's billing-admins, each once."""
     return sorted({*account.invoice_email_addresses, *_billing_admins(account)})
 
 
@@ -145,9 +151,9 @@ def _queue_everyone(about: Notice.About, account: BillingAccount, cause: UUID, c
 
 
 def _uids() -> str:
-    """The beginning of UUIDs of version 8 (RFC 9562, section 5.8), in hexadecimal, of which the last 48 bits count up.
+    """Return the first 80 bits, in hexadecimal, of UUIDs of version 8 (RFC 9562, section 5.8); the last 48 bits count.
 
-    To draw each of 10,000 at random took longer than to find the projects, and to keep them in an index as well.
+    10,000 random UUIDs took longer to draw than the projects to find, and longer to index than UUIDs in order.
     """
     drawn = uuid4().hex
     return f"{drawn[:12]}8{drawn[13:20]}"

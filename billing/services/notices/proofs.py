@@ -1,4 +1,4 @@
-"""Proof of what became of notices: each has the state that its newest outcome says, and outcomes are sealed."""
+"""Compare the state of each notice with its newest outcome; outcomes are sealed, the state of a notice is not."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _DIFFERENT = f"""
 
 
 def differences() -> Iterator[Difference]:
-    """Yield the first notice whose state is not what its newest outcome says, if any."""
+    """Yield the first notice whose state differs from its newest outcome, if any."""
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERENT)
         if row := cursor.fetchone():
