@@ -1,4 +1,4 @@
-"""What an account is asked to be, and what is wrong with it whoever asks."""
+"""The desired state of an account, as a client or a person sends it, and its faults."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -18,7 +18,7 @@ from milo.errors import Cause
 
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
-    """What an account is asked to be. `currency_code` is ISO 4217, empty where it is missing still."""
+    """The desired state of an account. `currency_code` is ISO 4217, empty while unknown."""
 
     display_name: str = ""
     currency_code: str = ""
@@ -29,6 +29,7 @@ class AccountSpec:
 
     @classmethod
     def of(cls, account: BillingAccount) -> "AccountSpec":
+        """Return the spec that `account` has."""
         return cls(
             account.display_name,
             account.currency_code,
@@ -39,36 +40,37 @@ class AccountSpec:
         )
 
     def normalised(self, on: date) -> "AccountSpec":
-        """The same with tax numbers, language tag and identifiers as their authorities write them, to be stored."""
+        """Return the spec to store: tax numbers, language tag and identifiers in the form of their authorities."""
         return replace(self, preferences=self.preferences.normalised(on))
 
     def facts(self, name: str = "") -> AccountFacts:
-        """What the rules of regions are told of it; `name` is repeated in a drift report."""
+        """Return the facts that the regional rules read; `name` identifies the account in a drift report."""
         method = profiles.method_of(self.payment_profile)
         return AccountFacts(name, self.currency_code, self.payment_terms, method, self.preferences)
 
     def causes(self, on: date, before: "AccountSpec | None" = None) -> list[Cause]:
-        """Every fault of what is given; what is missing is no fault, it keeps the account Incomplete.
+        """Return every fault of the values that are present, on the day `on` (UTC).
 
-        A payment profile, language or e-invoice address that is the one of `before` is none, nor are its tax
-        registrations: a card may have expired since, and a rule may have become stricter.
+        A missing value is no fault: it keeps the account Incomplete. Nor is a payment profile, language, e-invoice
+        address or tax registration that `before` has as well: a card may have expired since, or a rule become stricter.
         """
-        found = []
+        causes = []
         if self.currency_code and self.currency_code not in ALLOWED:
-            found.append(
+            causes.append(
                 Cause(
                     "spec.currencyCode",
                     _("is not an ISO 4217 currency that accounts may have"),
                     "FieldValueNotSupported",
                 )
             )
-        found += self.payment_terms.causes()
+        causes += self.payment_terms.causes()
         if before is None or self.payment_profile != before.payment_profile:
-            found += profiles.causes(self.payment_profile, on)
-        found += email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
-        return found + self.preferences.causes(on, before.preferences if before else None)
+            causes += profiles.causes(self.payment_profile, on)
+        causes += email_addresses.causes(self.invoice_email_addresses, "spec.invoiceEmailAddresses")
+        return causes + self.preferences.causes(on, before.preferences if before else None)
 
     def put_on(self, account: BillingAccount) -> None:
+        """Assign the spec to the columns of `account`; the caller saves."""
         account.display_name = self.display_name
         account.currency_code = self.currency_code
         account.payment_terms = self.payment_terms

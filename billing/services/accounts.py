@@ -30,13 +30,13 @@ ACCOUNT_FIELD = "spec.billingAccountRef.name"
 
 
 def missing_account(name: str) -> Cause:
-    """The cause of a refusal that names no account of the organization."""
+    """Return the cause for a name that no account of the organization has."""
     message = _("there is no billing account %(name)s in this organization") % {"name": name}
     return Cause.not_found(ACCOUNT_FIELD, message)
 
 
 def lock_named(organization_id: int, name: str) -> BillingAccount:
-    """The account of that name, locked for the caller's act. Raises `Invalid` where there is none."""
+    """Return the account of that name, locked for the caller's transaction. Raises `Invalid` if there is none."""
     account = BillingAccount.objects.locked().filter(organization_id=organization_id, name=name).first()
     if account is None:
         raise Invalid.because([missing_account(name)])
@@ -46,10 +46,10 @@ def lock_named(organization_id: int, name: str) -> BillingAccount:
 def open_account(
     organization_id: int, name: str, spec: AccountSpec, metadata: Metadata = Metadata(), *, actor: Actor
 ) -> BillingAccount:
-    """Open an account: it is recorded as Provisioning, validated in the same act, and ends Ready or Incomplete.
+    """Open an account as Provisioning, and validate it in the same transaction: it ends Ready or Incomplete.
 
-    Where the verifier is away it stays Provisioning. Raises `Forbidden`, `AlreadyExists`, and `Invalid`
-    with every fault of what is given, and every rule of its region that it breaks.
+    If the verifier is unavailable it stays Provisioning. Raises `Forbidden`; `AlreadyExists`; `Invalid` with every
+    fault of the spec and every regional rule that it breaks.
     """
     actor.require("create", ACCOUNTS, organization_id)
     today = timezone.now().date()
@@ -81,12 +81,14 @@ def revise(
     actor: Actor,
     resource_version: int | None = None,
 ) -> BillingAccount:
-    """Replace an account's spec (and metadata where given), and validate it again unless it is Ready already.
+    """Replace an account's spec, and its metadata if given; validate the account unless it was Ready before.
 
-    What changes nothing writes nothing. Raises `Forbidden`, `Conflict` for a stale `resource_version`,
-    `Invalid` for a fault, for a rule of its region that it breaks and did not break before, for another currency
-    once the account has been Ready, for a change that would leave a Ready account incomplete, and for a Closed or
-    Archived account; `Unavailable` where a new payment profile of a Ready account cannot be verified now.
+    An unchanged account is not written. Raises `Forbidden`; `Conflict` for a stale `resource_version`; `Unavailable` if
+    a new payment profile cannot be verified now, for an account that was Ready before; `Invalid` for:
+
+    - a fault of the spec, or a regional rule that it breaks and did not break before;
+    - another currency, or a missing value, once the account was Ready;
+    - any change but of finalizers on a Closed or Archived account.
     """
     today = timezone.now().date()
     with audit.transaction():
@@ -100,7 +102,7 @@ def revise(
         fixed = spec != before or (metadata is not None and metadata.relabels(account))
         changed = metadata is not None and metadata.put_on(account)
         if not fixed:
-            # finalizers are for programs, which must be able to leave a closed account too
+            # finalizers alone changed: a controller must be able to remove its own from a closed account too
             return _save(account, actor) if changed else managers.record(account, actor=actor)
         if account.phase in BillingAccount.READ_ONLY:
             raise Invalid(_("billing account %(name)s is closed and cannot be changed") % {"name": account.name})
@@ -126,7 +128,7 @@ def _revision_causes(account: BillingAccount, before: AccountSpec, spec: Account
         if spec.currency_code != before.currency_code:
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
             causes.append(Cause("spec.currencyCode", message))
-        # the terms it has need no approval, only others do
+        # the present terms need no approval
         complete = BillingAccount(approved_terms=before.payment_terms.as_json())
         replace(spec, currency_code=before.currency_code).put_on(complete)
         causes += complete.missing() + account.unapproved_waiver(spec.payment_terms)
@@ -145,9 +147,9 @@ def _verify_or_refuse(account: BillingAccount) -> None:
 
 
 def validate(account_id: int, *, actor: Actor) -> BillingAccount:
-    """Validate a Provisioning or Incomplete account: Ready where nothing is missing, else Incomplete with all that is.
+    """Validate a Provisioning or Incomplete account: it becomes Ready, or Incomplete with everything that is missing.
 
-    Raises `Forbidden`, and `Invalid` for an account in another phase.
+    Raises `Forbidden`; `Invalid` for an account in another phase.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
@@ -159,8 +161,11 @@ def validate(account_id: int, *, actor: Actor) -> BillingAccount:
 
 
 def validate_locked(account: BillingAccount, actor: Actor) -> None:
-    """Validate `account`, which the caller holds locked, within the caller's act."""
-    # what the ledger keeps is in one language, whoever acts
+    """Validate `account`, locked by the caller, in the caller's transaction.
+
+    If the verifier is unavailable the account waits for `validate_waiting`, and nothing else is changed.
+    """
+    # the ledger is written in one language, not in the actor's
     with translation.override(settings.LANGUAGE_CODE):
         _validate_and_record(account, actor)
 
@@ -188,9 +193,9 @@ def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
 
 
 def validate_waiting() -> int:
-    """Take up every account whose validation could not finish; returns how many there were.
+    """Validate every account that waits for its verifier, and return how many there were.
 
-    One that fails does not keep the others waiting.
+    A failure of one is logged; the others go on.
     """
     waiting = list(BillingAccount.objects.waiting_for_validation().values_list("pk", flat=True))
     for account_id in waiting:
@@ -199,6 +204,6 @@ def validate_waiting() -> int:
         except Refused as refusal:
             log.warning("validation_refused", account=account_id, why=str(refusal))
         except Exception:
-            # a verifier may fail in ways of its own
+            # a verifier is third-party code and may raise anything
             log.exception("validation_failed", account=account_id)
     return len(waiting)

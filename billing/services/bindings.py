@@ -1,4 +1,4 @@
-"""Acts on bindings: who pays for a project from now on."""
+"""Actions on bindings: who pays for a project from now on."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from milo.kube.store import managers
 from projects.models import Project
 
 PROJECT_FIELD = "spec.projectRef.name"
-# of the rows that are locked, what the rules read
+# locks the project; reads only the columns that the rules need
 _PAYEE = CompiledQuery(
     lambda: (
         Project.objects.filter(organization=Param("organization"), name=Param("name"))
@@ -27,14 +27,14 @@ _PAYEE = CompiledQuery(
         .locked()
     )
 )
-# the one in force, and the one that has the name already
+# the active binding of the project, and the binding that has the name already
 _PRESENT = CompiledQuery(
     lambda: (
         BillingAccountBinding.objects.paying().filter(project=Param("project"))
         | BillingAccountBinding.objects.filter(organization=Param("organization"), name=Param("name"))
     )
 )
-# the payer to be and the present payer
+# locks the new payer and the present payer
 _PAYERS = CompiledQuery(
     lambda: (
         BillingAccount.objects.filter(
@@ -49,11 +49,12 @@ _PAYERS = CompiledQuery(
 def bind(
     organization_id: int, name: str, project: str, account: str, metadata: Metadata = Metadata(), *, actor: Actor
 ) -> BillingAccountBinding:
-    """Make `account` the payer of `project` from now on; both are names, `name` is the binding's.
+    """Make `account` the payer of `project` from now on; both are names, `name` is the name of the new binding.
 
-    The binding that was active is superseded in the same transaction and ends at the very instant the new
-    one is established. Raises `Forbidden`, `AlreadyExists`, and `Invalid` with every broken rule at once: project
-    missing, archived or of another organization, account missing, not Ready, or the payer already.
+    The active binding is superseded in the same transaction and ends at the instant at which the new one begins, so
+    that there is neither a gap nor an overlap. Lock order: project, accounts by primary key, usage of the project.
+    Raises `Forbidden`; `AlreadyExists`; `Invalid` with every broken rule at once: the project is missing, archived or
+    of another organization; the account is missing, not Ready, or the payer already.
     """
     actor.require("create", BINDINGS, organization_id)
     if causes := name_causes(name) + metadata.causes():
@@ -63,13 +64,13 @@ def bind(
         payee_id = payee.pk if payee else None
         present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
         # before the rules, which a repeat of what was done breaks: the project has this payer already
-        if any(found.name == name for found in present if found.organization_id == organization_id):
+        if any(each.name == name for each in present if each.organization_id == organization_id):
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
-        active = next((found for found in present if found.project_id == payee_id and found.ended_at is None), None)
+        active = next((each for each in present if each.project_id == payee_id and each.ended_at is None), None)
         accounts = _PAYERS.fetch(
             organization=organization_id, name=account, present=active.account_id if active else None
         )
-        payer = next((found for found in accounts if found.name == account), None)
+        payer = next((each for each in accounts if each.name == account), None)
         if causes := _causes(project, payee, account, payer, active):
             raise Invalid.because(causes, _("the project cannot be bound"))
         assert payee
@@ -91,12 +92,12 @@ def bind(
                 audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
             audit.save_as(actor, binding, reason="SuccessfulBinding", why=f"{account} pays for {project}")
         audit.mark_changed(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
-        for touched in accounts:
-            if touched is payer:
-                audit.mark_changed(actor, touched, reason="ProjectLinked", why=f"pays for {project} from now on")
+        for each in accounts:
+            if each is payer:
+                audit.mark_changed(actor, each, reason="ProjectLinked", why=f"pays for {project} from now on")
             else:
                 audit.mark_changed(
-                    actor, touched, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on"
+                    actor, each, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on"
                 )
         return binding
 
@@ -129,7 +130,7 @@ def _causes(
 
 
 def _last_instant(project: Project) -> datetime | None:
-    """The instant at which the last payer of the project, which the caller holds locked, left it."""
+    """Return when the last payer left the project, locked by the caller; None if it never had one."""
     ended: datetime | None = BillingAccountBinding.objects.filter(project=project).aggregate(last=Max("ended_at"))[
         "last"
     ]
@@ -137,7 +138,7 @@ def _last_instant(project: Project) -> datetime | None:
 
 
 def end_with_project(project: Project, *, actor: Actor) -> None:
-    """End the active binding of `project`, which is being archived in the same act; nobody takes over."""
+    """End the active binding of `project`, locked by the caller, which is archived in the same transaction."""
     active = BillingAccountBinding.objects.paying().filter(project=project).first()
     if active is None:
         return
@@ -152,12 +153,13 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
 def relabel_binding(
     binding_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
 ) -> BillingAccountBinding:
-    """Change the metadata of a binding, the only part that is not its identity.
+    """Change the metadata of a binding; everything else is immutable.
 
-    What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    An unchanged binding is not written. Raises `Forbidden`; `Invalid` for a fault in the metadata; `Conflict` for a
+    stale `resource_version`.
     """
     with audit.transaction():
-        # bind and archive write the bindings of a project under its lock, labels included
+        # every writer of a binding locks its project first, or a relabel could overwrite what bind just wrote
         Project.objects.locked().get(bindings=binding_id)
         binding = BillingAccountBinding.objects.get(pk=binding_id)
         actor.require("update", BINDINGS, binding.organization_id)

@@ -1,4 +1,4 @@
-"""Charges as an outside billing system reports them, and their settlement."""
+"""Actions on charges: an external billing system reports them, and their settlement."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,6 +34,7 @@ class ChargeSpec:
         return cls(charge.external_id, charge.amount, charge.currency_code, charge.due_date, charge.description)
 
     def causes(self, account: BillingAccount) -> list[Cause]:
+        """Return every fault of the charge as one of `account`."""
         causes = [] if self.external_id.strip() else [Cause.required("spec.externalId")]
         if self.currency_code != account.currency_code:
             message = _("must be %(code)s, the currency of the account") % {
@@ -59,11 +60,11 @@ def report_charge(
     metadata: Metadata = Metadata(),
     actor: Actor,
 ) -> Charge:
-    """Report an outstanding charge of the account of that name; a repeat with the same content changes nothing.
+    """Report an outstanding charge of the account named `account`. Idempotent: the same content again changes nothing.
 
-    Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, too many decimal places;
-    `AlreadyExists` where a charge of other content has the name; `Conflict` where the external id is known with other
-    content.
+    `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, an
+    amount that is not positive, or too many decimal places; `AlreadyExists` if a charge with other content has the
+    name; `Conflict` if the external id is known with other content.
     """
     actor.require("create", CHARGES, organization_id)
     with audit.transaction():
@@ -71,7 +72,7 @@ def report_charge(
         name = name or f"charge-{uuid4()}"
         causes = name_causes(name) + metadata.causes()
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
-        # a repeat with faults of its own is refused as the first would have been
+        # a repeat with an invalid name or metadata is refused below, as the first report would have been
         if not causes:
             if known and ChargeSpec.of(known) == spec:
                 return known
@@ -100,9 +101,10 @@ def report_charge(
 
 
 def relabel_charge(charge_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None) -> Charge:
-    """Change the metadata of a charge, the only part that stays open once it is reported.
+    """Change the metadata of a charge; everything else is immutable once it is reported.
 
-    What changes nothing writes nothing. Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
+    An unchanged charge is not written. Raises `Forbidden`; `Invalid` for a fault in the metadata; `Conflict` for a
+    stale `resource_version`.
     """
     with audit.transaction():
         charge = _lock(charge_id)
@@ -114,16 +116,16 @@ def relabel_charge(charge_id: int, metadata: Metadata, *, actor: Actor, resource
 
 def _lock(charge_id: int) -> Charge:
     account_id = Charge.objects.values_list("account_id", flat=True).get(pk=charge_id)
-    # whatever writes a charge holds its account
+    # every writer of a charge locks its account first
     BillingAccount.objects.locked().get(pk=account_id)
     return Charge.objects.get(pk=charge_id)
 
 
 def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None = None, actor: Actor) -> Charge:
-    """Record that a charge is settled; a repeat with the same reference changes nothing.
+    """Record the settlement of a charge. Idempotent: the same reference again changes nothing.
 
-    `settled_at` is an instant in UTC, now where it is not given. Raises `Forbidden`, `Invalid` without a reference,
-    `Conflict` for a second settlement with another one.
+    `settled_at` is an instant in UTC, by default now. Raises `Forbidden`; `Invalid` without a reference; `Conflict` if
+    the charge is settled by another reference.
     """
     with audit.transaction():
         charge = _lock(charge_id)

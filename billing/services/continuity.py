@@ -1,4 +1,4 @@
-"""Continuity: for every project the intervals of responsibility meet, from its first binding on."""
+"""Inspect the timelines of projects: from the first binding on, each interval begins where the last one ended."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ INSPECTOR = Actor.system("ledger-inspection")
 
 @dataclass(frozen=True, slots=True)
 class TimelineBreak:
-    """Where the responsibility for a project does not go on as it should."""
+    """A gap or an overlap in the timeline of a project, or a last binding that does not fit the project's phase."""
 
     project_id: int
     project: str
@@ -32,7 +32,7 @@ class TimelineBreak:
 
 
 def breaks() -> Iterator[TimelineBreak]:
-    """Every break of the timelines of all projects, archived ones included, by project. Memory stays constant."""
+    """Yield every break of the timelines of all projects, archived ones included, by project, in constant memory."""
     of_project: dict[str, Any] = {"partition_by": F("project_id"), "order_by": ["established_at", "pk"]}
     rows = (
         BillingAccountBinding.objects.annotate(
@@ -62,12 +62,12 @@ def breaks() -> Iterator[TimelineBreak]:
 
 
 def inspect() -> int:
-    """Look for breaks, and for live rows that their history does not explain; returns how many were found.
+    """Look for timeline breaks, and for rows that differ from their history; return how many were found.
 
-    What is found is a metric, and where it is new an event of each project concerned.
+    Both counts are metrics. New breaks are events of their projects too.
     """
     found = list(breaks())
-    _tell(found)
+    _write_events(found)
     inspections.record("continuity", len(found), "; ".join(map(str, found[:3])))
     unexplained = [wrong for table in all_tables() if table.recorded and (wrong := difference(table))]
     message = "; ".join(f"{wrong.table} row {wrong.row} {wrong.message}" for wrong in unexplained)
@@ -75,7 +75,8 @@ def inspect() -> int:
     return len(found) + len(unexplained)
 
 
-def _tell(found: list[TimelineBreak]) -> None:
+def _write_events(found: list[TimelineBreak]) -> None:
+    # the message of the last inspection: the same breaks give no second event
     known = inspections.message_of("continuity")
     if not found or "; ".join(map(str, found[:3])) == known:
         return

@@ -1,4 +1,4 @@
-"""Holds: set by one person with a reason, released by an approved request."""
+"""Actions on holds: one person sets a hold, an approved request releases it."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from milo.errors import Cause, Invalid
 
 
 def set_hold(account_id: int, *, type: str, message: str = "", reason: str = "", actor: Actor) -> Hold:
-    """Keep an account from being closed and its data from being purged, in any phase, until the hold is released.
+    """Set a hold: the account cannot be closed, nor its data purged, until the hold is released. Any phase will do.
 
-    `message` is shown to customers, `reason` to staff alone. Raises `Forbidden`, `Invalid` without any of the two or
-    for an unknown type.
+    Customers read `message`, only staff read `reason`. Raises `Forbidden`; `Invalid` without both of them, or for an
+    unknown type.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
@@ -41,8 +41,8 @@ def set_hold(account_id: int, *, type: str, message: str = "", reason: str = "",
 
 
 def _named_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
-    wanted = str(request.proposal.get("hold", ""))
-    return next((hold for hold in Hold.objects.filter(account=account) if str(hold.uid) == wanted), None)
+    uid = str(request.proposal.get("hold", ""))
+    return next((hold for hold in Hold.objects.filter(account=account) if str(hold.uid) == uid), None)
 
 
 def _open_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None:
@@ -51,26 +51,26 @@ def _open_hold(account: BillingAccount, request: ApprovalRequest) -> Hold | None
 
 
 def release_causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
-    """Why the hold that the request names cannot be released."""
+    """Return why the hold that the request names cannot be released: it must be an open hold of the account."""
     if _open_hold(account, request):
         return []
     return [Cause.not_found("spec.proposal.hold", _("must be the uid of an open hold of the account"))]
 
 
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
-    """Return type and message of the hold: a uid alone says nothing. Customers read it with the request."""
+    """Return type and message of the hold, for the review. Customers read them, so the internal note is left out."""
     hold = _named_hold(account, request)
     return {"hold": {"type": hold.type, "message": hold.message}} if hold else {}
 
 
 def note_of(account: BillingAccount, request: ApprovalRequest) -> str:
-    """Return the internal note of the hold that a request names, for the staff who decide it."""
+    """Return the internal note of the hold that the request names, for staff."""
     hold = _named_hold(account, request)
     return hold.reason if hold else ""
 
 
 def may_read_notes(account: BillingAccount, actor: Actor) -> bool:
-    """Whether the actor reads internal notes: who sets holds does, and who decides their release."""
+    """Return whether the actor may read internal notes: whoever may set holds, or decide their release."""
     organization = account.organization_id
     return actor.may("create", ACCOUNTS, organization, act="hold") or actor.may(
         "create", APPROVALS, organization, act="approve"
@@ -78,7 +78,7 @@ def may_read_notes(account: BillingAccount, actor: Actor) -> bool:
 
 
 def apply_release(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Release the hold, in the act of the approval."""
+    """Release the hold, in the transaction of the approval."""
     hold = _open_hold(account, request)
     assert hold, "release_causes is asked first"
     hold.released_at, hold.released_by = audit.ledger_time(hold), actor.name

@@ -1,4 +1,4 @@
-"""What is found of accounts besides their phase: do they keep the rules of their region, will their profile expire."""
+"""Assess accounts: the conditions beside the phase, on regional rules and on the expiry of the payment profile."""
 
 import json
 import uuid
@@ -26,12 +26,12 @@ EXPIRING, EXPIRED = "PaymentProfileExpiring", "PaymentProfileExpired"
 
 
 def assess(account: BillingAccount, on: date) -> bool:
-    """Note on `account` what the rules in force `on` a day, and the end of its payment profile, say of it.
+    """Set the compliance and expiry columns of `account` by the rules in force on the day `on` (UTC).
 
-    Returns whether that differs from what was noted before. The caller saves, and then calls `announce`.
+    Return whether they changed. The caller saves the account, and then calls `announce`.
     """
     before = account.compliance_reason, account.compliance_message, account.expiry_reason
-    # what the ledger keeps is in one language, whoever acts
+    # the ledger is written in one language, not in the actor's
     with translation.override(settings.LANGUAGE_CODE):
         reason, account.compliance_message = _compliance(AccountSpec.of(account), on)
     if reason != account.compliance_reason:
@@ -45,13 +45,13 @@ def assess(account: BillingAccount, on: date) -> bool:
 
 
 def _compliance(spec: AccountSpec, on: date) -> tuple[str, str]:
-    found = [it for it in check(spec.facts(), platform(), on) if it.severity is not Severity.INFO]
-    message = "; ".join(f"{it.field}: {it.message} ({it.because})" for it in found)
-    if any(it.severity is Severity.ERROR for it in found):
+    findings = [each for each in check(spec.facts(), platform(), on) if each.severity is not Severity.INFO]
+    message = "; ".join(f"{each.field}: {each.message} ({each.because})" for each in findings)
+    if any(each.severity is Severity.ERROR for each in findings):
         return ERRORS, message
-    if found:
+    if findings:
         return WARNINGS, message
-    # of an account without a country nothing is known
+    # without a country no rule was checked, which is not the same as no finding
     return NO_FINDINGS if spec.preferences.country else "", ""
 
 
@@ -63,10 +63,10 @@ def _expiry(account: BillingAccount, on: date) -> str:
 
 
 def assess_all() -> int:
-    """Assess every account that can change, by the rules of today (UTC); returns how many differ from before.
+    """Assess every account that can change, by the rules of today (UTC), and return how many have changed.
 
-    A profile that expires within 30 days is announced to the billing-admins, each profile once. One account that
-    fails keeps no other waiting.
+    The billing-admins get one notice of each profile that expires within 30 days. A failure of one account is logged;
+    the others go on.
     """
     today, changed = timezone.now().date(), 0
     for account in in_batches(checked_accounts()):
@@ -81,7 +81,7 @@ def _record(account_id: int, today: date) -> bool:
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         expiry = account.expiry_reason
-        # somebody may have closed or revised it meanwhile
+        # assessed without the lock: it may have been closed or revised since
         if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
             return False
         reason = _event(account, expiry)
@@ -95,7 +95,7 @@ def _record(account_id: int, today: date) -> bool:
 
 
 def _event(account: BillingAccount, expiry: str) -> str:
-    """Return the reason of the event of an assessment, before which the expiry of the profile was noted as `expiry`."""
+    """Return the reason of the event of an assessment; `expiry` is the `expiry_reason` from before it."""
     if account.expiry_reason == EXPIRED != expiry:
         return EXPIRED
     if account.expiry_reason == EXPIRING != expiry:
@@ -106,9 +106,9 @@ def _event(account: BillingAccount, expiry: str) -> str:
 
 
 def announce(account: BillingAccount) -> None:
-    """Owe the billing-admins word of a payment profile that was found to expire, each profile once."""
+    """Queue a notice to the billing-admins of a payment profile that expires soon or has expired, once a profile."""
     end = profiles.expires_on(account.payment_profile) if account.payment_profile else None
     if account.expiry_reason and end:
-        # the same for the same profile, however often it comes and goes
+        # the id is derived from the profile, so that a profile that is removed and set again gives no second notice
         profile = uuid.uuid5(account.uid, json.dumps(account.payment_profile, sort_keys=True))
         outbox.queue_profile_expiry(account, profile, end)

@@ -1,4 +1,7 @@
-"""Which accounts fail under the rules of a day: a new rule breaks none by itself, and must not go unnoticed."""
+"""Drift: accounts that break a rule in force on a day.
+
+A new rule refuses nothing by itself: an account that broke it already stays as it is, and is listed here.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -17,36 +20,40 @@ ACCOUNTS_A_PAGE, FINDINGS_A_PAGE = 5000, 100
 
 
 def checked_accounts(organization: str = "") -> BillingAccountQuerySet:
-    """The accounts that can still be set right (of one organization, by its name)."""
+    """Return the accounts that can still be revised, of one organization if its name is given."""
     accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY).select_related("organization")
     return accounts.filter(organization__name=organization) if organization else accounts
 
 
 def in_batches(accounts: BillingAccountQuerySet, after: int = 0) -> Iterator[BillingAccount]:
-    """Accounts by primary key from the one behind `after`, in constant memory; writes in between do no harm."""
+    """Yield the accounts with a primary key above `after`, in constant memory.
+
+    Each batch is a query of its own, so that the consumer may write between accounts.
+    """
     while batch := list(accounts.filter(pk__gt=after).order_by("pk")[:BATCH]):
         yield from batch
         after = batch[-1].pk
 
 
 def find_drift(accounts: Iterator[BillingAccount], on: date) -> Iterator[Drift]:
-    """Each rule in force `on` a day that an account breaks, and since when it is in force. Changes nothing."""
+    """Yield each rule in force on the day `on` that an account breaks, with the day since when. Writes nothing."""
     return drift(map(_facts, accounts), platform(), on)
 
 
 def drift_page(on: date, organization: str = "", after: int = 0) -> tuple[list[tuple[BillingAccount, Finding]], int]:
-    """Accounts behind the primary key `after` with each rule in force `on` a day that they break, for people to read.
+    """Return a page of findings by the rules in force on the day `on`, and the cursor of the next page.
 
-    It ends after some 100 findings or 5,000 accounts; the primary key where the next page begins, 0 where all is read.
+    The page begins behind the primary key `after`, and ends after about 100 findings or 5,000 accounts. The cursor is
+    the primary key of its last account, 0 on the last page.
     """
-    found: list[tuple[BillingAccount, Finding]] = []
+    findings: list[tuple[BillingAccount, Finding]] = []
     accounts = checked_accounts(organization)
     for account in islice(in_batches(accounts, after), ACCOUNTS_A_PAGE):
         after = account.pk
-        found += [(account, each.finding) for each in find_drift(iter([account]), on)]
-        if len(found) >= FINDINGS_A_PAGE:
+        findings += [(account, each.finding) for each in find_drift(iter([account]), on)]
+        if len(findings) >= FINDINGS_A_PAGE:
             break
-    return found, after if accounts.filter(pk__gt=after).exists() else 0
+    return findings, after if accounts.filter(pk__gt=after).exists() else 0
 
 
 def _facts(account: BillingAccount) -> AccountFacts:

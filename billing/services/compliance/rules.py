@@ -1,4 +1,4 @@
-"""The rules of regions where an account is configured: which errors refuse, and which keep it Incomplete."""
+"""Apply the regional rules to the spec of an account: which errors refuse it, and which keep it Incomplete."""
 
 from datetime import date
 
@@ -14,29 +14,29 @@ MISSING = "FieldValueRequired"
 
 
 def platform() -> PlatformSettings:
-    """Who sells and keeps the books, as the settings say."""
+    """Return the country of the seller, the data regions and the retention years, from the settings."""
     return PlatformSettings(
         settings.MILO_PLATFORM_COUNTRY, tuple(settings.MILO_DATA_REGIONS), settings.MILO_RETENTION_YEARS
     )
 
 
 def errors(spec: AccountSpec, on: date) -> list[Finding]:
-    """The Errors of the rules in force `on` a day."""
+    """Return the findings of severity Error by the rules in force on the day `on` (UTC)."""
     return [finding for finding in check(spec.facts(), platform(), on) if finding.severity is Severity.ERROR]
 
 
 def refusals(spec: AccountSpec, on: date, before: AccountSpec | None = None, *, whole: bool = False) -> list[Cause]:
-    """Every fault of `spec` that is given, and whatever else of it `introduced` names."""
+    """Return every fault of the values in `spec`, and the causes of `introduced` for fields without such a fault."""
     causes = spec.causes(on, before)
     faulty = {cause.field for cause in causes}
     return causes + [cause for cause in introduced(spec, on, before, whole=whole) if cause.field not in faulty]
 
 
 def introduced(spec: AccountSpec, on: date, before: AccountSpec | None = None, *, whole: bool = False) -> list[Cause]:
-    """A cause for each rule that `spec` breaks and `before` did not, with the rule that decided.
+    """Return a cause for each rule that `spec` breaks and `before` did not; the cause names the rule.
 
-    What broke before is for the drift report: a new rule breaks no account by itself. What a rule misses refuses only
-    where `whole`; elsewhere it keeps the account Incomplete.
+    A rule that `before` breaks as well refuses nothing: a new rule breaks no account by itself, the drift report lists
+    it. A missing value refuses only if `whole`; else it keeps the account Incomplete.
     """
     broken = errors(before, on) if before else []
     return [
