@@ -22,6 +22,7 @@ from billing.models.quantity import ExactSum, QuantityField
 from billing.services.charges import report_charge
 from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty, PaymentTerms
 from milo.decimals import ExactDecimalField, compare
+from projects.models import Organization
 from tests.acts.test_charges import INVOICE, REPORTER
 from tests.support import make, tamper
 
@@ -35,11 +36,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def account() -> BillingAccount:
+def discounted_account(organization: Organization) -> BillingAccount:
+    """An account with terms for early and for late payment."""
     terms = PaymentTerms(30, "Monthly", 1)
     terms = replace(terms, early_payment_discount=EarlyPaymentDiscount(Decimal(2), 10))
     terms = replace(terms, late_payment_penalty=LatePaymentPenalty(Decimal(8), 0))
-    return make.a_ready_account(make.an_organization(), "us", payment_terms=terms)
+    return make.a_ready_account(organization, "us", payment_terms=terms)
 
 
 def test_no_column_of_any_model_is_of_the_decimals_that_sqlite_rounds() -> None:
@@ -58,10 +60,10 @@ def extremes(column: Any) -> list[Decimal]:
 
 @pytest.mark.parametrize("column", COLUMNS, ids=str)
 def test_every_column_keeps_its_extremes_and_orders_them_by_value(
-    account: BillingAccount, column: "models.Field[Any, Any]"
+    discounted_account: BillingAccount, column: "models.Field[Any, Any]"
 ) -> None:
     # history rows are written beside their live rows
-    charge = report_charge(account.organization_id, "us", INVOICE, actor=REPORTER)
+    charge = report_charge(discounted_account.organization_id, "us", INVOICE, actor=REPORTER)
     rows = column.model._base_manager.order_by("pk")
     key = (
         rows.filter(**{"external_id": charge.external_id} if "Charge" in column.model.__name__ else {}).latest("pk").pk
@@ -86,9 +88,9 @@ def test_every_column_keeps_its_extremes_and_orders_them_by_value(
     assert kept >= 4
 
 
-def test_sums_extremes_and_the_order_of_charges_are_exact(account: BillingAccount) -> None:
+def test_sums_extremes_and_the_order_of_charges_are_exact(discounted_account: BillingAccount) -> None:
     amounts = [Decimal(text) for text in ("99999999999999999999.99", "12345678901234.56", "9.50", "10", "0.01")]
-    Charge.objects.bulk_create([a_charge(account, amount) for amount in amounts])
+    Charge.objects.bulk_create([a_charge(discounted_account, amount) for amount in amounts])
     found = Charge.objects.order_by("amount").values_list("amount", flat=True)
     assert list(found) == sorted(amounts)
     total = Charge.objects.aggregate(total=ExactSum("amount"), least=Min("amount"), most=Max("amount"))
@@ -107,15 +109,15 @@ def a_charge(account: BillingAccount, amount: Decimal) -> Charge:
     )
 
 
-def test_the_database_itself_refuses_what_is_not_more_than_zero_or_too_long(account: BillingAccount) -> None:
+def test_the_database_itself_refuses_what_is_not_more_than_zero_or_too_long(discounted_account: BillingAccount) -> None:
     for amount, error in [("0", IntegrityError), ("-0.01", IntegrityError), ("100000000000000000000", DataError)]:
         with pytest.raises(error), transaction.atomic():
-            Charge.objects.bulk_create([a_charge(account, Decimal(amount))])
+            Charge.objects.bulk_create([a_charge(discounted_account, Decimal(amount))])
     assert not Charge.objects.exists()
 
 
-def test_more_places_than_the_column_has_are_rounded_alike_on_both_engines(account: BillingAccount) -> None:
-    Charge.objects.bulk_create([a_charge(account, Decimal("0.00005"))])
+def test_more_places_than_the_column_has_are_rounded_alike_on_both_engines(discounted_account: BillingAccount) -> None:
+    Charge.objects.bulk_create([a_charge(discounted_account, Decimal("0.00005"))])
     assert Charge.objects.get().amount == Decimal("0.0001")
     assert Charge.objects.filter(amount__gt=Decimal("0.00005")).exists()
 

@@ -31,20 +31,20 @@ WITHOUT_DJANGO = (
 
 
 @pytest.fixture
-def organization() -> Organization:
+def sealed_organization(organization: Organization) -> Organization:
     """An organization whose past is in three seals, two of which hold rows of another too."""
-    made, other = make.an_organization("acme-corp"), make.an_organization("other")
+    other = make.an_organization("other")
     seals.seal()
-    make.a_ready_account(made, display_name="Ours", invoice_email_addresses=["a@acme-corp.example"])
+    make.a_ready_account(organization, display_name="Ours", invoice_email_addresses=["a@acme-corp.example"])
     make.a_ready_account(other, display_name="Theirs", invoice_email_addresses=["b@other.example"])
     seals.seal()
-    make.a_project(made)
+    make.a_project(organization)
     seals.seal()
-    return made
+    return organization
 
 
 @pytest.fixture
-def bundle(organization: Organization, tmp_path: Path) -> Path:
+def bundle(sealed_organization: Organization, tmp_path: Path) -> Path:
     call_command("ledger", "export", str(tmp_path / "bundle.zip"), "--organization", "acme-corp")
     return tmp_path / "bundle.zip"
 
@@ -64,10 +64,10 @@ def rewrite(bundle: Path, part: str, change: Callable[[list[Any]], object]) -> N
 
 
 def test_a_bundle_holds_rows_of_before_and_after_an_upgrade_that_added_a_column(
-    organization: Organization, tmp_path: Path
+    sealed_organization: Organization, tmp_path: Path
 ) -> None:
     with tamper.upgraded(BillingAccount.history.model, "added"):
-        make.a_ready_account(organization)
+        make.a_ready_account(sealed_organization)
         seals.seal()
         call_command("ledger", "export", str(tmp_path / "bundle.zip"), "--organization", "acme-corp")
     verify(tmp_path / "bundle.zip", [], None)
@@ -102,7 +102,7 @@ def test_a_bundle_says_nothing_of_other_organizations(bundle: Path) -> None:
     assert b"other" not in everything
 
 
-def test_a_bundle_has_the_rows_sealed_in_the_time_asked_for(organization: Organization, tmp_path: Path) -> None:
+def test_a_bundle_has_the_rows_sealed_in_the_time_asked_for(sealed_organization: Organization, tmp_path: Path) -> None:
     second = Seal.objects.get(number=2)
     path = tmp_path / "bundle.zip"
     call_command(

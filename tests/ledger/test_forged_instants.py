@@ -23,8 +23,7 @@ LONG = timedelta(days=400)
 
 
 @pytest.fixture
-def account() -> BillingAccount:
-    account = make.a_ready_account(make.an_organization())
+def sealed_account(account: BillingAccount) -> BillingAccount:
     seals.seal()
     return account
 
@@ -46,41 +45,47 @@ def recorded(account: BillingAccount, at: Any) -> None:
         cursor.execute(records._statement, [*values, account.pk])
 
 
-def test_history_of_an_instant_that_no_reader_knows_is_refused(account: BillingAccount) -> None:
+def test_history_of_an_instant_that_no_reader_knows_is_refused(sealed_account: BillingAccount) -> None:
     instant = "infinity" if connection.vendor != SQLITE else timezone.now().replace(year=9999)
     with nothing_changes(), pytest.raises(IntegrityError, match="goes_forward"), transaction.atomic():
-        recorded(account, instant)
+        recorded(sealed_account, instant)
 
 
-def test_history_that_is_dated_after_its_seal_is_found(account: BillingAccount) -> None:
-    recorded(account, timezone.now() + timedelta(hours=12))
+def test_history_that_is_dated_after_its_seal_is_found(sealed_account: BillingAccount) -> None:
+    recorded(sealed_account, timezone.now() + timedelta(hours=12))
     seals.seal()
     assert faults() == []
-    recorded(account, timezone.now() + LONG)
+    recorded(sealed_account, timezone.now() + LONG)
     seals.seal()
     assert faults() == [(PAST._meta.db_table, "is dated after its seal")]
 
 
-def test_what_the_owner_puts_into_the_past_before_a_copy_of_the_present_is_found(account: BillingAccount) -> None:
-    newest = PAST.objects.filter(id=account.pk).latest("pk")
+def test_what_the_owner_puts_into_the_past_before_a_copy_of_the_present_is_found(
+    sealed_account: BillingAccount,
+) -> None:
+    newest = PAST.objects.filter(id=sealed_account.pk).latest("pk")
     with tamper.guards_off():
         for days, at in ((90, newest.history_date - LONG), (newest.net_days, timezone.now())):
             newest.pk, newest.net_days, newest.history_date = None, days, at
             PAST.objects.bulk_create([newest])
     seals.seal()
-    assert faults() == [(account._meta.db_table, "has history that is dated before the history before it")]
+    assert faults() == [(sealed_account._meta.db_table, "has history that is dated before the history before it")]
 
 
-def test_a_seal_without_the_signature_of_the_key_is_found_behind_others_that_have_it(account: BillingAccount) -> None:
-    make.a_ready_account(account.organization)
+def test_a_seal_without_the_signature_of_the_key_is_found_behind_others_that_have_it(
+    sealed_account: BillingAccount,
+) -> None:
+    make.a_ready_account(sealed_account.organization)
     seals.seal()
     with tamper.guards_off():
         Seal.objects.filter(number=1).update(signature="AAAA")
     assert faults() == [("ledger_seal", "the signature is not the key's")]
 
 
-def test_seals_go_forward_where_the_clock_is_set_back(account: BillingAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    make.a_ready_account(account.organization)
+def test_seals_go_forward_where_the_clock_is_set_back(
+    sealed_account: BillingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.a_ready_account(sealed_account.organization)
     now = timezone.now()
     with monkeypatch.context() as patched:
         patched.setattr(timezone, "now", lambda: now - timedelta(hours=1))
@@ -90,9 +95,9 @@ def test_seals_go_forward_where_the_clock_is_set_back(account: BillingAccount, m
     assert faults() == []
 
 
-def test_a_seal_that_is_dated_long_ago_lets_no_revision_go(account: BillingAccount, settings: Any) -> None:
+def test_a_seal_that_is_dated_long_ago_lets_no_revision_go(sealed_account: BillingAccount, settings: Any) -> None:
     """Whoever may write seals would open revisions to deletion, and have them count as gone by their retention."""
-    make.a_ready_account(account.organization)
+    make.a_ready_account(sealed_account.organization)
     forged = Seal.objects.get()
     forged.number, forged.previous, forged.at = 2, forged.digest, timezone.now() - LONG
     forged.digest = "0" * 64

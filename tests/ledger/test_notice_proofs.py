@@ -12,6 +12,7 @@ from billing.services.suspensions import suspend
 from billing.tasks import deliver_notices
 from milo.ledger import seals
 from milo.ledger.verification import verify
+from projects.models import Organization
 from tests.support import make, tamper
 
 pytestmark = pytest.mark.django_db
@@ -19,9 +20,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def account() -> BillingAccount:
+def suspended_account(organization: Organization) -> BillingAccount:
     """A suspended account whose notices were delivered, but for one, and are sealed."""
-    organization = make.an_organization()
     account = make.a_ready_account(organization, invoice_email_addresses=["a@acme-corp.example", "b@acme-corp.example"])
     make.a_binding(make.a_project(organization, contact_email_addresses=["c@acme-corp.example"]), account)
     suspend(account.pk, reason_code="PaymentPastDue", message="Invoice 17", actor=make.PLATFORM)
@@ -68,14 +68,14 @@ TAMPERING: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("name", TAMPERING)
-def test_what_was_done_to_notices_is_found(name: str, account: BillingAccount) -> None:
+def test_what_was_done_to_notices_is_found(name: str, suspended_account: BillingAccount) -> None:
     act, table = TAMPERING[name]
     with tamper.guards_off():
         act()
     assert table in {fault.table for fault in verify().faults}
 
 
-def test_a_notice_inserted_among_those_sealed_is_found(account: BillingAccount) -> None:
+def test_a_notice_inserted_among_those_sealed_is_found(suspended_account: BillingAccount) -> None:
     copy = Notice.objects.values().latest("pk") | {"id": 0, "uid": uuid4(), "recipient": "d@acme-corp.example"}
     with tamper.guards_off():
         Notice.objects.bulk_create([Notice(**copy)])

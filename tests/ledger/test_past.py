@@ -22,7 +22,7 @@ from milo.provenance import asked_by
 from projects.models import Organization, Project
 from tests.support import make, tamper
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 MICROSECOND = timedelta(microseconds=1)
 JANUARY, FEBRUARY, MARCH, APRIL = (datetime(2026, month, 1, 12, tzinfo=UTC) for month in (1, 2, 3, 4))
 
@@ -37,21 +37,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def organization(clock: Any) -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def project(organization: Organization, clock: Any) -> Project:
+def bound_project(organization: Organization, project: Project, clock: Any) -> Project:
     """Paid for by us from February and by eu from March."""
-    made = make.a_project(organization)
     us, eu = (make.a_ready_account(organization, name) for name in ("us", "eu"))
     clock(FEBRUARY)
-    make.a_binding(made, us, "first")
+    make.a_binding(project, us, "first")
     clock(MARCH)
-    make.a_binding(made, eu, "second")
+    make.a_binding(project, eu, "second")
     clock(APRIL)
-    return made
+    return project
 
 
 @pytest.mark.parametrize(
@@ -70,13 +64,13 @@ def project(organization: Organization, clock: Any) -> Project:
     ],
 )
 def test_who_paid_at_an_instant_as_it_was_known_at_another(
-    project: Project, at: datetime, known_at: datetime | None, payer: str | None
+    bound_project: Project, at: datetime, known_at: datetime | None, payer: str | None
 ) -> None:
-    found = past.payer_at(project, at, known_at)
+    found = past.payer_at(bound_project, at, known_at)
     assert (found and found.account.name) == payer
 
 
-def test_an_account_is_told_with_the_terms_and_projects_that_it_had(project: Project, clock: Any) -> None:
+def test_an_account_is_told_with_the_terms_and_projects_that_it_had(bound_project: Project, clock: Any) -> None:
     account = BillingAccount.objects.get(name="us")
     revise(account.pk, replace(AccountSpec.of(account), display_name="Renamed"), actor=make.PLATFORM)
     assert past.as_of(account, JANUARY - MICROSECOND) is None
@@ -85,11 +79,13 @@ def test_an_account_is_told_with_the_terms_and_projects_that_it_had(project: Pro
     assert after
     assert (before.display_name, before.net_days, before.linked_projects_count) == ("", 30, 1)  # type: ignore[attr-defined]
     assert (after.display_name, after.linked_projects_count) == ("Renamed", 0)  # type: ignore[attr-defined]
-    assert [binding.project for binding in past.projects_at(account, FEBRUARY)] == [project]
+    assert [binding.project for binding in past.projects_at(account, FEBRUARY)] == [bound_project]
     assert list(past.projects_at(account, MARCH)) == []
 
 
-def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(project: Project, clock: Any) -> None:
+def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(
+    bound_project: Project, clock: Any
+) -> None:
     account = BillingAccount.objects.get(name="us")
     with asked_by("request-17"):
         make.an_approved(account, "Close")
@@ -112,9 +108,9 @@ def test_all_that_happened_to_an_account_is_in_one_list_with_what_it_changed(pro
     assert [it.at for it in timeline(account, MARCH)[0]] == [FEBRUARY, JANUARY + MICROSECOND, JANUARY]
 
 
-def test_a_whole_ledger_has_no_break(project: Project) -> None:
-    archive_project(project.pk, actor=make.PLATFORM)
-    make.a_binding(make.a_project(project.organization), BillingAccount.objects.get(name="us"))
+def test_a_whole_ledger_has_no_break(bound_project: Project) -> None:
+    archive_project(bound_project.pk, actor=make.PLATFORM)
+    make.a_binding(make.a_project(bound_project.organization), BillingAccount.objects.get(name="us"))
     assert inspect_ledger() == 0
     assert Inspection.objects.get(name="continuity").succeeded_at
     call_command("ledger", "continuity")
@@ -129,7 +125,7 @@ BREAKS = [
 
 @pytest.mark.parametrize(("binding", "columns", "message"), BREAKS, ids=["gap", "overlap", "unpaid"])
 def test_a_break_is_named_counted_and_an_event_of_its_project(
-    project: Project, capsys: pytest.CaptureFixture[str], binding: str, columns: dict[str, Any], message: str
+    bound_project: Project, capsys: pytest.CaptureFixture[str], binding: str, columns: dict[str, Any], message: str
 ) -> None:
     with tamper.guards_off():
         row = BillingAccountBinding.objects.get(name=binding)
@@ -140,24 +136,24 @@ def test_a_break_is_named_counted_and_an_event_of_its_project(
     assert inspect_ledger() == 1
     found = Inspection.objects.get(name="continuity")
     assert (found.violations, found.succeeded_at) == (1, None)
-    assert f"{project.name}: binding {binding}" in found.message
+    assert f"{bound_project.name}: binding {binding}" in found.message
     assert message in found.message
     inspect_ledger()
-    assert Change.objects.filter(uid=project.uid, reason="ResponsibilityBroken").count() == 1
+    assert Change.objects.filter(uid=bound_project.uid, reason="ResponsibilityBroken").count() == 1
     with pytest.raises(CommandError, match="1 found by continuity"):
         call_command("ledger", "continuity")
     assert message in capsys.readouterr().err
 
 
-def test_an_archived_project_that_is_still_paid_for_is_a_break(project: Project) -> None:
+def test_an_archived_project_that_is_still_paid_for_is_a_break(bound_project: Project) -> None:
     with tamper.guards_off(), transaction():
-        project.archive()
-        save_as(make.PLATFORM, project, reason="ProjectArchived")
+        bound_project.archive()
+        save_as(make.PLATFORM, bound_project, reason="ProjectArchived")
     assert inspect_ledger() == 1
     assert "still in force, and the project is archived" in Inspection.objects.get(name="continuity").message
 
 
-def test_a_live_row_that_its_history_does_not_explain_is_found_within_a_minute(project: Project) -> None:
+def test_a_live_row_that_its_history_does_not_explain_is_found_within_a_minute(bound_project: Project) -> None:
     (entry,) = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == inspect_ledger.name]
     assert entry["schedule"] == 60
     account = BillingAccount.objects.get(name="us")

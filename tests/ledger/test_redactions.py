@@ -11,6 +11,7 @@ from milo.ledger.models import Redaction
 from milo.ledger.rows import Reader, salts
 from milo.ledger.tables import all_tables, table_of
 from milo.ledger.verification import verify
+from projects.models import Organization
 from tests.support import make, tamper
 from tests.support.ledger import nothing_changes
 
@@ -19,8 +20,8 @@ PAST = BillingAccount.history.model
 
 
 @pytest.fixture
-def account() -> BillingAccount:
-    account = make.a_ready_account(make.an_organization(), display_name="Erika Example")
+def sealed_account(organization: Organization) -> BillingAccount:
+    account = make.a_ready_account(organization, display_name="Erika Example")
     seals.seal()
     return account
 
@@ -35,7 +36,7 @@ def redact_as_the_chain_has_it(table: str, key: int) -> None:
 
 
 @pytest.mark.parametrize("table", [table.name for table in all_tables() if table.personal])
-def test_the_application_redacts_nothing_that_is_not_archived(account: BillingAccount, table: str) -> None:
+def test_the_application_redacts_nothing_that_is_not_archived(sealed_account: BillingAccount, table: str) -> None:
     row = table_of(table).model._base_manager.order_by("pk").first()
     if row is None:
         row = PAST.objects.earliest("pk")
@@ -43,17 +44,17 @@ def test_the_application_redacts_nothing_that_is_not_archived(account: BillingAc
         redact_as_the_chain_has_it(row._meta.db_table, row.pk)
 
 
-def test_the_owner_who_blanks_history_beside_a_redaction_is_found(account: BillingAccount) -> None:
+def test_the_owner_who_blanks_history_beside_a_redaction_is_found(sealed_account: BillingAccount) -> None:
     with tamper.guards_off():
         row = PAST.objects.latest("pk")
         redact_as_the_chain_has_it(PAST._meta.db_table, row.pk)
         tamper.alter(row, display_name="[purged]")
-        tamper.alter(account, display_name="[purged]")
+        tamper.alter(sealed_account, display_name="[purged]")
     (fault,) = verify().faults
     assert (fault.table, fault.message) == ("ledger_redaction", "redacts what was not purged")
 
 
-def test_the_owner_who_rewrites_a_revision_beside_a_redaction_is_found(account: BillingAccount) -> None:
+def test_the_owner_who_rewrites_a_revision_beside_a_redaction_is_found(sealed_account: BillingAccount) -> None:
     with tamper.guards_off():
         row = Change.objects.latest("pk")
         redact_as_the_chain_has_it(Change._meta.db_table, row.pk)
@@ -61,11 +62,11 @@ def test_the_owner_who_rewrites_a_revision_beside_a_redaction_is_found(account: 
     assert "ledger_redaction" in {fault.table for fault in verify().faults}
 
 
-def test_a_redaction_in_the_name_of_another_subject_stands_for_nothing(account: BillingAccount) -> None:
-    other = make.a_ready_account(account.organization)
+def test_a_redaction_in_the_name_of_another_subject_stands_for_nothing(sealed_account: BillingAccount) -> None:
+    other = make.a_ready_account(sealed_account.organization)
     seals.seal()
     with tamper.guards_off():
-        row = PAST.objects.filter(id=account.pk).latest("pk")
+        row = PAST.objects.filter(id=sealed_account.pk).latest("pk")
         redact_as_the_chain_has_it(PAST._meta.db_table, row.pk)
         Redaction.objects.update(subject=str(other.uid))
         tamper.alter(row, display_name="[purged]")

@@ -33,19 +33,18 @@ def said() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def project(db: None) -> Project:
+def renamed_project(project: Project) -> Project:
     """A project renamed for a reason that has a colon, then for one without a message; all is sealed."""
-    made = make.a_project(make.an_organization())
     with audit.transaction():
-        audit.save_as(make.PLATFORM, made, reason="ProjectRevised", why="renamed: twice")
-        audit.save_as(make.PLATFORM, made, reason="ProjectRevised")
+        audit.save_as(make.PLATFORM, project, reason="ProjectRevised", why="renamed: twice")
+        audit.save_as(make.PLATFORM, project, reason="ProjectRevised")
     seals.seal()
     # PostgreSQL changes no table for which deferred constraints are left to check
     connection.check_constraints()
-    return made
+    return project
 
 
-def test_rows_of_the_version_before_are_split_and_verify_as_they_were_sealed(project: Project) -> None:
+def test_rows_of_the_version_before_are_split_and_verify_as_they_were_sealed(renamed_project: Project) -> None:
     before = said()
     assert before[-2:] == [("ProjectRevised", "renamed: twice"), ("ProjectRevised", "")]
     operation = SplitReasons(TABLE)
@@ -58,7 +57,7 @@ def test_rows_of_the_version_before_are_split_and_verify_as_they_were_sealed(pro
     assert verify().faults == []
 
 
-def test_the_guard_of_postgresql_stands_again_after_the_split(project: Project) -> None:
+def test_the_guard_of_postgresql_stands_again_after_the_split(renamed_project: Project) -> None:
     with as_owner():
         if connection.vendor == "postgresql":
             SplitReasons(TABLE).split(SimpleNamespace(connection=connection))
@@ -69,10 +68,10 @@ def test_the_guard_of_postgresql_stands_again_after_the_split(project: Project) 
 
 
 @pytest.mark.django_db
-def test_what_the_version_before_writes_meanwhile_is_split_by_the_database(project: Project) -> None:
+def test_what_the_version_before_writes_meanwhile_is_split_by_the_database(renamed_project: Project) -> None:
     if connection.vendor == "sqlite":
         return  # one process alone serves there
-    newest = project.history.latest()
+    newest = renamed_project.history.latest()
     columns = [column.column for column in PAST._meta.concrete_fields if not column.primary_key]
     given = {
         "history_change_reason": "'ProjectRevised: renamed: again'",

@@ -52,11 +52,6 @@ def shifted(monkeypatch: pytest.MonkeyPatch) -> Shift:
     return shift
 
 
-@pytest.fixture
-def account() -> BillingAccount:
-    return make.a_ready_account(make.an_organization())
-
-
 def rename(account: BillingAccount, name: str, *, actor: Actor = OTHER) -> None:
     account.refresh_from_db()
     revise(account.pk, replace(AccountSpec.of(account), display_name=name), actor=actor)

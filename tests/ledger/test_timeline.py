@@ -18,7 +18,7 @@ INSTANT = datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> BillingAccount:
+def busy_account(monkeypatch: pytest.MonkeyPatch) -> BillingAccount:
     """An account of which everything happened at two instants, to several objects of each kind."""
     monkeypatch.setattr("django.utils.timezone.now", lambda: INSTANT)
     organization = make.an_organization()
@@ -40,37 +40,39 @@ def pages(account: BillingAccount, limit: int, before: datetime | None = None) -
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
-def test_its_pages_are_the_whole_in_the_same_order(limit: int, account: BillingAccount) -> None:
-    whole, following = timeline(account)
+def test_its_pages_are_the_whole_in_the_same_order(limit: int, busy_account: BillingAccount) -> None:
+    whole, following = timeline(busy_account)
     assert following is None
     assert len({event.at for event in whole}) < len(whole) / 2
-    found = pages(account, limit)
+    found = pages(busy_account, limit)
     assert [event for page in found for event in page] == whole
     assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
     assert all(newer.at >= older.at for newer, older in pairwise(whole))
     assert len({event.place for event in whole}) == len(whole)
 
 
-def test_before_an_instant_the_pages_are_those_of_what_happened_earlier(account: BillingAccount) -> None:
-    whole, _following = timeline(account)
+def test_before_an_instant_the_pages_are_those_of_what_happened_earlier(busy_account: BillingAccount) -> None:
+    whole, _following = timeline(busy_account)
     newest = whole[0].at
     older = [event for event in whole if event.at < newest]
-    assert [event for page in pages(account, 2, newest) for event in page] == older
+    assert [event for page in pages(busy_account, 2, newest) for event in page] == older
 
 
-def test_what_happens_meanwhile_moves_no_page(account: BillingAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _following = timeline(account)
-    first, after = timeline(account, limit=3)
+def test_what_happens_meanwhile_moves_no_page(busy_account: BillingAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _following = timeline(busy_account)
+    first, after = timeline(busy_account, limit=3)
     monkeypatch.undo()
-    set_hold(account.pk, type="Dispute", message="an invoice is disputed", actor=make.PLATFORM)
-    assert len(timeline(account)[0]) == len(whole) + 1
-    rest, _following = timeline(account, after=after)
+    set_hold(busy_account.pk, type="Dispute", message="an invoice is disputed", actor=make.PLATFORM)
+    assert len(timeline(busy_account)[0]) == len(whole) + 1
+    rest, _following = timeline(busy_account, after=after)
     assert first + rest == whole
 
 
-def test_a_page_takes_a_constant_number_of_queries(account: BillingAccount, django_assert_max_num_queries: Any) -> None:
+def test_a_page_takes_a_constant_number_of_queries(
+    busy_account: BillingAccount, django_assert_max_num_queries: Any
+) -> None:
     with django_assert_max_num_queries(2 * len(HISTORIES) + 1):
-        timeline(account, limit=5)
+        timeline(busy_account, limit=5)
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:

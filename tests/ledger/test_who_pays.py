@@ -11,7 +11,7 @@ from billing.services.projects import archive_project
 from projects.models import Organization, Project
 from tests.support import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 MICROSECOND = timedelta(microseconds=1)
 JANUARY, FEBRUARY, MARCH, APRIL = (datetime(2026, month, 1, 12, tzinfo=UTC) for month in (1, 2, 3, 4))
 
@@ -27,16 +27,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-@pytest.fixture
-def organization(clock: Clock) -> Organization:
-    return make.an_organization()
-
-
-@pytest.fixture
-def project(organization: Organization) -> Project:
-    return make.a_project(organization)
 
 
 @pytest.fixture

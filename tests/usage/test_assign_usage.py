@@ -25,18 +25,12 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def project() -> Any:
+def metered_project(project: Any) -> Any:
     """A project without a payer, with usage before, in and after March 2026, exact at both ends."""
-    project = make.a_project(make.an_organization())
     instant = timedelta(microseconds=1)
     times = [SINCE - instant, SINCE, UNTIL - instant, UNTIL]
     taken(*(an_event(project, quantity, time=time) for quantity, time in zip("1248", times, strict=True)))
     return project
-
-
-@pytest.fixture
-def account(project: Any) -> Any:
-    return make.a_ready_account(project.organization)
 
 
 def proposal(project: Any, since: Any = SINCE, until: Any = UNTIL) -> dict[str, str]:
@@ -47,39 +41,43 @@ def asked(account: Any, project: Any, *span: datetime) -> Any:
     return make.a_request(account, "AssignUsage", proposal=proposal(project, *span))
 
 
-def test_the_queue_shows_what_waits_by_project_and_age(project: Any) -> None:
-    other = make.a_project(project.organization)
+def test_the_queue_shows_what_waits_by_project_and_age(metered_project: Any) -> None:
+    other = make.a_project(metered_project.organization)
     taken(an_event(other, "5", time=SINCE - 48 * HOUR))
     shown = [(row["name"], str(row["first"]), str(row["last"]), row["count"]) for row in unassigned()]
-    expected = [(other.name, "2026-02-27", "2026-02-27", 1), (project.name, "2026-02-28", "2026-04-01", 4)]
+    expected = [(other.name, "2026-02-27", "2026-02-27", 1), (metered_project.name, "2026-02-28", "2026-04-01", 4)]
     assert shown == expected
     assert list(unassigned(make.an_organization())) == []
 
 
-def test_an_approved_request_gives_the_span_to_the_account_and_shows_the_amounts(project: Any, account: Any) -> None:
-    request = asked(account, project)
+def test_an_approved_request_gives_the_span_to_the_account_and_shows_the_amounts(
+    metered_project: Any, account: Any
+) -> None:
+    request = asked(account, metered_project)
     assert request.reviewed["usage"] == [
         {"service": "compute", "meter": "cpu-time", "unit": "s", "quantity": "6", "events": 2}
     ]
     assert paid(rollup(), account) == 0
-    before = revisions(project)
+    before = revisions(metered_project)
     approve(request.pk, actor=make.APPROVER)
     # its lock comes before that of the account, and a revision without could show the past
-    assert revisions(project) == before
+    assert revisions(metered_project) == before
     assert [paid(rollup(), who) for who in (account, None)] == [6, 9]
     assert_rollup_is_a_recount()
     # what arrives for the span later, or corrects what is in it, belongs to the account too
-    late = an_event(project, "16", time=SINCE + HOUR)
+    late = an_event(metered_project, "16", time=SINCE + HOUR)
     taken(late, a_correction(late, "-6"))
     assert paid(rollup(), account) == 16
     assert_rollup_is_a_recount()
 
 
-def test_who_asked_does_not_approve_and_usage_that_arrives_meanwhile_is_reviewed(project: Any, account: Any) -> None:
-    request = asked(account, project)
+def test_who_asked_does_not_approve_and_usage_that_arrives_meanwhile_is_reviewed(
+    metered_project: Any, account: Any
+) -> None:
+    request = asked(account, metered_project)
     with refused(Forbidden):
         approve(request.pk, actor=make.REQUESTER)
-    taken(an_event(project, "16", time=SINCE + HOUR))
+    taken(an_event(metered_project, "16", time=SINCE + HOUR))
     with refused(StaleReview) as caught:
         approve(request.pk, actor=make.APPROVER)
     assert set(causes_of(caught)) == {"reviewed.usage"}
@@ -100,37 +98,37 @@ def test_who_asked_does_not_approve_and_usage_that_arrives_meanwhile_is_reviewed
         ({}, "spec.proposal.since"),
     ],
 )
-def test_a_span_that_cannot_be_given_is_refused(project: Any, account: Any, changed: Any, field: str) -> None:
+def test_a_span_that_cannot_be_given_is_refused(metered_project: Any, account: Any, changed: Any, field: str) -> None:
     if not changed:
-        approve(asked(account, project, SINCE, UNTIL).pk, actor=make.APPROVER)
+        approve(asked(account, metered_project, SINCE, UNTIL).pk, actor=make.APPROVER)
     with refused(Invalid) as caught:
-        make.a_request(account, "AssignUsage", proposal=proposal(project) | changed)
+        make.a_request(account, "AssignUsage", proposal=proposal(metered_project) | changed)
     assert set(causes_of(caught)) == {field}
 
 
-def test_what_a_binding_pays_for_and_what_belongs_to_others_is_refused(project: Any, account: Any) -> None:
-    began = make.a_binding(project, account).established_at
-    taken(an_event(project, time=began))
-    other = make.a_ready_account(project.organization)
+def test_what_a_binding_pays_for_and_what_belongs_to_others_is_refused(metered_project: Any, account: Any) -> None:
+    began = make.a_binding(metered_project, account).established_at
+    taken(an_event(metered_project, time=began))
+    other = make.a_ready_account(metered_project.organization)
     with refused(Invalid):
-        make.a_request(other, "AssignUsage", proposal=proposal(project, SINCE, timezone.now()))
+        make.a_request(other, "AssignUsage", proposal=proposal(metered_project, SINCE, timezone.now()))
     stranger = make.a_ready_account(make.an_organization())
     with refused(Invalid) as caught:
-        make.a_request(stranger, "AssignUsage", proposal=proposal(project))
+        make.a_request(stranger, "AssignUsage", proposal=proposal(metered_project))
     assert set(causes_of(caught)) == {"spec.proposal.project"}
 
 
-def test_what_is_given_for_a_closed_month_is_billed_in_the_first_open_one(project: Any, account: Any) -> None:
+def test_what_is_given_for_a_closed_month_is_billed_in_the_first_open_one(metered_project: Any, account: Any) -> None:
     close_month(account.pk, SINCE.date(), reason="invoiced", actor=make.PLATFORM)
-    approve(asked(account, project).pk, actor=make.APPROVER)
+    approve(asked(account, metered_project).pk, actor=make.APPROVER)
     assert {str(key[5]) for key in rollup(account=account)} == {"2026-04-01"}
     assert_rollup_is_a_recount()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_approvals_of_one_span_at_once_one_is_refused(project: Any) -> None:
-    accounts = [make.a_ready_account(project.organization) for _ in range(2)]
-    requests = [asked(account, project) for account in accounts]
+def test_of_two_approvals_of_one_span_at_once_one_is_refused(metered_project: Any) -> None:
+    accounts = [make.a_ready_account(metered_project.organization) for _ in range(2)]
+    requests = [asked(account, metered_project) for account in accounts]
     outcomes = at_once([partial(approve, request.pk, actor=make.APPROVER) for request in requests])
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ApprovalRequest", "Invalid"]
     assert UsageAssignment.objects.count() == 1

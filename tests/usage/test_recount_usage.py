@@ -17,10 +17,8 @@ OLD = datetime(2025, 3, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def account() -> Any:
+def metered_account(organization: Any, account: Any) -> Any:
     """The payer of the projects a-one and b-two, each with usage of now and of March 2025, when nobody paid."""
-    organization = make.an_organization("acme-corp")
-    account = make.a_ready_account(organization, "us")
     for name in ("a-one", "b-two"):
         project = make.a_project(organization, name)
         make.a_binding(project, account)
@@ -34,7 +32,7 @@ def usage(*arguments: str) -> str:
     return said.getvalue()
 
 
-def test_a_rollup_that_is_right_is_said_to_be(account: Any) -> None:
+def test_a_rollup_that_is_right_is_said_to_be(metered_account: Any) -> None:
     said = usage("verify")
     assert said.splitlines()[:2] == ["1/2 a-one", "2/2 b-two"]
     assert said.endswith("months of projects are the recount of their events\n")
@@ -50,9 +48,9 @@ def test_a_rollup_that_is_right_is_said_to_be(account: Any) -> None:
         lambda rows: rows.update(account=None),
     ],
 )
-def test_each_damage_is_found_and_repaired(account: Any, damage: Any) -> None:
+def test_each_damage_is_found_and_repaired(metered_account: Any, damage: Any) -> None:
     before = rollup()
-    damage(UsageRollup.objects.filter(account=account, project__name="b-two"))
+    damage(UsageRollup.objects.filter(account=metered_account, project__name="b-two"))
     assert rollup() != before
     with pytest.raises(CommandError, match=r"1 of .* months of projects differ"):
         usage("verify")
@@ -62,8 +60,8 @@ def test_each_damage_is_found_and_repaired(account: Any, damage: Any) -> None:
     usage("verify")
 
 
-def test_sums_of_events_that_there_are_not_are_found(account: Any) -> None:
-    row = UsageRollup.objects.filter(account=account, granularity="day").earliest("pk")
+def test_sums_of_events_that_there_are_not_are_found(metered_account: Any) -> None:
+    row = UsageRollup.objects.filter(account=metered_account, granularity="day").earliest("pk")
     row.pk, row.starts_on = None, "2024-02-29"
     row.save()
     with pytest.raises(CommandError):
@@ -72,8 +70,8 @@ def test_sums_of_events_that_there_are_not_are_found(account: Any) -> None:
     assert_rollup_is_a_recount()
 
 
-def test_account_period_and_progress_bound_the_work(account: Any) -> None:
-    other = make.a_ready_account(account.organization, "eu")
+def test_account_period_and_progress_bound_the_work(metered_account: Any) -> None:
+    other = make.a_ready_account(metered_account.organization, "eu")
     UsageRollup.objects.filter(project__name="a-one").exclude(account=None).update(events=7)
     with pytest.raises(CommandError):
         usage("verify", "--account", "acme-corp/us")
@@ -84,18 +82,20 @@ def test_account_period_and_progress_bound_the_work(account: Any) -> None:
         usage("verify", "--account", "acme-corp/nothing")
 
 
-def test_a_closed_month_is_reported_and_left_as_it_is(account: Any) -> None:
-    UsageRollup.objects.filter(account=account).update(billed_in="2025-03-01", starts_on="2025-03-01")
-    close_month(account.pk, OLD.date(), reason="invoiced", actor=make.PLATFORM)
-    before = rollup(account=account)
+def test_a_closed_month_is_reported_and_left_as_it_is(metered_account: Any) -> None:
+    UsageRollup.objects.filter(account=metered_account).update(billed_in="2025-03-01", starts_on="2025-03-01")
+    close_month(metered_account.pk, OLD.date(), reason="invoiced", actor=make.PLATFORM)
+    before = rollup(account=metered_account)
     said = StringIO()
     with pytest.raises(CommandError):
         call_command("usage", "rebuild", "--to", "2025-03", stdout=said)
     assert "left as it is: the month is closed" in said.getvalue()
-    assert rollup(account=account) == before
+    assert rollup(account=metered_account) == before
 
 
-def test_verify_names_the_events_that_are_corrected_below_zero_until_they_are_corrected_back(account: Any) -> None:
+def test_verify_names_the_events_that_are_corrected_below_zero_until_they_are_corrected_back(
+    metered_account: Any,
+) -> None:
     good, bad = (an_event("a-one", "0.3", id=id, time=OLD) for id in ("good", "bad"))
     taken(good, bad, a_correction(good, "-0.1"), a_correction(good, "-0.2"))
     taken(first := a_correction(bad, "-0.1", id="first"))

@@ -35,11 +35,6 @@ INSTANT = timedelta(microseconds=1)
 
 
 @pytest.fixture
-def project() -> Any:
-    return make.a_project(make.an_organization())
-
-
-@pytest.fixture
 def payer(project: Any) -> Any:
     account = make.a_ready_account(project.organization)
     make.a_binding(project, account)

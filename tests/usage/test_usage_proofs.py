@@ -20,7 +20,7 @@ from billing.usage.facts import content_of, text_of
 from billing.usage.quantities import plain
 from milo.ledger import seals
 from milo.ledger.verification import verify
-from projects.models import Project
+from projects.models import Organization, Project
 from tests.support import make, tamper
 from tests.support.usage import REPORTER, a_correction, an_event, taken
 
@@ -28,10 +28,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def project() -> Project:
+def sealed_project(organization: Organization, project: Project) -> Project:
     """Usage that is sealed: two intakes, a correction, every kind of dimension and time, repeats and rejections."""
-    organization = make.an_organization()
-    project, other = make.a_project(organization), make.a_project(organization)
+    other = make.a_project(organization)
     make.a_binding(project, make.a_ready_account(organization))
     named = {"dimensions": {"zone": "b", "region": "\u00e4\u4e16\U0001f600", "empty": "", "q": '\\"'}}
     first = an_event(project, "12345678901234567890.123456789012", time="2026-03-01T12:00:00.123456+02:00", data=named)
@@ -127,7 +126,7 @@ TAMPERING: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", TAMPERING)
-def test_what_was_done_to_usage_is_found_though_the_sums_were_adjusted(name: str, project: Project) -> None:
+def test_what_was_done_to_usage_is_found_though_the_sums_were_adjusted(name: str, sealed_project: Project) -> None:
     with tamper.guards_off():
         TAMPERING[name]()
         UsageRollup.objects.all()._raw_delete("default")
@@ -139,20 +138,20 @@ def test_what_was_done_to_usage_is_found_though_the_sums_were_adjusted(name: str
 
 
 @pytest.mark.parametrize("name", ["quantity", "quantity and key", "removed", "added with its key"])
-def test_the_command_names_what_is_not_as_it_was_reported(name: str, project: Project) -> None:
+def test_the_command_names_what_is_not_as_it_was_reported(name: str, sealed_project: Project) -> None:
     with tamper.guards_off():
         TAMPERING[name]()
     with pytest.raises(CommandError, match="not as they were reported"):
         call_command("usage", "verify")
 
 
-def test_sums_that_were_adjusted_are_found(project: Project) -> None:
+def test_sums_that_were_adjusted_are_found(sealed_project: Project) -> None:
     UsageRollup.objects.update(events=9)
     with pytest.raises(CommandError, match="differ from their events"):
         call_command("usage", "verify")
 
 
-def test_a_month_that_was_detached_is_not_missing(project: Project) -> None:
+def test_a_month_that_was_detached_is_not_missing(sealed_project: Project) -> None:
     if connection.vendor != "postgresql":
         return
     with tamper.guards_off(), connection.cursor() as cursor:

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def project() -> Project:
-    return make.a_project(make.an_organization(), "webapp")
-
-
 def test_an_event_before_all_readings_is_rejected(project: Project) -> None:
     for time in (
         "0001-01-01T00:00:00Z",

@@ -8,17 +8,11 @@ import pytest
 from billing.models import UsageEvent, UsageMeter
 from billing.services.usage.intake import report
 from billing.usage.units import ESSENCE
-from tests.support import make
 from tests.support.usage import REPORTER, an_event, reasons, taken
 
 pytestmark = pytest.mark.django_db
 # codes of UCUM that are never meant as UCUM means them, and are refused
 BELS_AND_BARNS = {"B", "b", "Gb"}
-
-
-@pytest.fixture
-def project() -> Any:
-    return make.a_project(make.an_organization())
 
 
 def of_units(project: Any, *units: str) -> list[dict[str, Any]]:
