@@ -1,4 +1,7 @@
-"""The past: who paid at an instant as it was known at another, accounts as they were, what they paid for then."""
+"""Read the past, which is bitemporal: the payer at an instant (valid time), as known at another (knowledge time).
+
+Valid time is the interval of a binding; knowledge time is the time of its history rows.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,34 +13,34 @@ from projects.models import Project
 
 
 def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -> BillingAccountBinding | None:
-    """The binding in force for `project` at the instant `at`, as the ledger knew it at `known_at` (both UTC).
+    """Return the binding in force for `project` at the instant `at`, as the ledger knew it at `known_at` (both UTC).
 
-    None where nobody paid, or nobody knew of it yet. What was known is read from the history: a binding that had not
-    been superseded at `known_at` is in force without end there, also at an instant after that.
+    Return None if nobody paid, or nobody knew of it yet. What was known is read from the history: a binding that was
+    not superseded yet at `known_at` has no end there, so that it is in force at any later instant too.
     """
     if known_at is None:
         paying = BillingAccountBinding.objects.paying(at).filter(project=project)
-        # from the newest on, so that the index of the timeline ends at the first
+        # newest first, so that the scan of the index of the timeline stops at the first row
         return paying.select_related("account", "superseded_by").order_by("-established_at").first()
     known = BillingAccountBinding.history.filter(history_date__lte=known_at)
-    # the one established last of those that were known: a project's bindings follow one another, and none is deleted
+    # the last one that was known: bindings of a project follow one another without overlap, and none is deleted
     begun = BillingAccountBinding.objects.filter(project=project, established_at__lte=at)
     last = begun.filter(Exists(known.filter(id=OuterRef("pk")))).order_by("-established_at").values("pk")[:1]
-    found = known.filter(id=Subquery(last)).order_by("-history_id").first()
-    return _binding(found) if found and (found.ended_at is None or found.ended_at > at) else None
+    row = known.filter(id=Subquery(last)).order_by("-history_id").first()
+    return _binding(row) if row and (row.ended_at is None or row.ended_at > at) else None
 
 
 def _binding(row: Any) -> BillingAccountBinding:
-    """The binding of a history row, as it was then; it is not saved."""
+    """Return the unsaved binding of a history row."""
     binding: BillingAccountBinding = row.instance
     if binding.ended_at is None:
-        # who took over later was not known
+        # its successor was not known then; cached as None, or Django would read the present one
         binding._state.fields_cache["superseded_by"] = None
     return binding
 
 
 def as_of(account: BillingAccount, at: datetime) -> BillingAccount | None:
-    """The account with its terms as it was at the instant `at` (UTC); None before it was opened. It is not saved."""
+    """Return the unsaved account as it was at the instant `at` (UTC), None if it was not open yet."""
     row = account.history.filter(history_date__lte=at).order_by("-history_date", "-history_id").first()
     if row is None:
         return None
@@ -48,6 +51,6 @@ def as_of(account: BillingAccount, at: datetime) -> BillingAccount | None:
 
 
 def projects_at(account: BillingAccount, at: datetime) -> QuerySet[BillingAccountBinding]:
-    """The bindings by which `account` paid for projects at the instant `at` (UTC), by the names of the projects."""
+    """Return the bindings by which `account` paid at the instant `at` (UTC), ordered by the names of the projects."""
     paying = BillingAccountBinding.objects.paying(at).filter(account=account)
     return paying.select_related("project").order_by("project__name")

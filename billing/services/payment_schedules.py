@@ -1,4 +1,4 @@
-"""What an invoicing system would get from an account's terms."""
+"""The next invoices of an account by its payment terms, as an invoicing system would write them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ MAX_COUNT = 100
 
 @dataclass(frozen=True, slots=True)
 class ScheduledPayment:
-    """An invoice to come, with what early or late payment of it is worth where that was asked."""
+    """A future invoice, with its discount for early payment and its interest for late payment, given an amount."""
 
     invoice: ScheduledInvoice
     discount: Discount | None = None
@@ -29,13 +29,12 @@ class ScheduledPayment:
 def payment_schedule(
     account: BillingAccount, after: date, count: int, amount: Decimal | None = None, paid_on: date | None = None
 ) -> list[ScheduledPayment]:
-    """The next `count` (1 to 100) invoices made strictly after a day, fewer where the calendar ends.
+    """Return the next `count` (1 to 100) invoices after the day `after`, fewer at the end of the calendar.
 
-    Days to pay by follow the weekend of the account's country. With `amount`, in the account's currency, each has its
-    discount, unless `paid_on` is past the deadline; with `paid_on` as well, the interest that is owed on that day. An
-    account that was not activated yet is counted from today. Raises `Invalid` for a count out of range, an amount that
-    is not in whole minor units, `paid_on` without an amount, and for an account whose terms, or whose currency, are not
-    known yet.
+    Payment days follow the weekend of the account's country. With `amount`, in the account's currency, each invoice has
+    its discount, unless `paid_on` is past the deadline; with `paid_on` as well, the interest due on that day. Terms of
+    an account that was never Ready count from today (UTC). Raises `Invalid` for a count out of range, an amount that is
+    not in whole minor units, `paid_on` without an amount, and for an account without complete terms or currency.
     """
     terms = account.payment_terms.anchored((account.first_ready_at or timezone.now()).date())
     causes = terms.missing()

@@ -1,4 +1,4 @@
-"""Acts on projects that move responsibility."""
+"""Actions on projects that change who pays."""
 
 from billing.services import bindings
 from milo import audit
@@ -8,9 +8,9 @@ from projects.models import Project
 
 
 def archive_project(project_id: int, *, actor: Actor) -> Project:
-    """Archive a project for ever, ending its active binding in the same transaction.
+    """Archive a project, and end its active binding in the same transaction. There is no way back.
 
-    Archiving an archived project changes nothing. Raises `Forbidden`.
+    Idempotent: an archived project is not changed. Raises `Forbidden`.
     """
     with audit.transaction():
         project = Project.objects.locked().get(pk=project_id)

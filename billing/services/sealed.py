@@ -1,4 +1,4 @@
-"""What of billing is sealed beside its histories, and what is proved by sealed rows."""
+"""Register the tables of billing that the ledger seals besides the histories, and the proofs that rest on them."""
 
 from billing.models import Notice, NoticeOutcome, UsageIntake, UsageMeter
 from billing.services.notices.proofs import differences as differences_of_notices
@@ -11,7 +11,7 @@ _DELIVERY = ("phase", "due_at", "claimed_until", "attempts", "delivered_at", "la
 
 
 def seal_tables() -> None:
-    """Have notices sealed as they are owed and what became of them, and intakes of usage with their digests."""
+    """Register notices with their outcomes, and intakes of usage with their digests."""
     register(
         Table(
             Notice,

@@ -1,4 +1,4 @@
-"""Acts on suspensions: why an account is suspended, and what resolves it."""
+"""Actions on suspensions: suspend an account for a reason, preview that, and resolve a suspension with evidence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,17 +22,17 @@ MAX_EVIDENCE_LENGTH = 500
 
 
 class SuspensionNotAllowed(Invalid):
-    """The account is in no phase that can be suspended."""
+    """The account is in a phase that cannot be suspended."""
 
 
 def suspend(
     account_id: int, *, reason_code: str, message: str, internal_note: str = "", actor: Actor
 ) -> BillingAccount:
-    """Suspend an account, or add a reason to one that is suspended; owe every bound project a notice.
+    """Suspend an account, or add another suspension to a suspended one, and queue notices to every bound project.
 
-    `message` goes to customers, `internal_note` never does. Existing bindings stay, new ones are refused.
-    Raises `Forbidden`, `Invalid` for an unknown reason code or no message, and `SuspensionNotAllowed` from any
-    phase but Ready or Suspended.
+    Customers read `message`, never `internal_note`. Existing bindings stay, new ones are refused. Raises `Forbidden`;
+    `Invalid` for an unknown reason code, without a message, or for a card number or unprintable characters in either
+    text; `SuspensionNotAllowed` in any phase but Ready or Suspended.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
@@ -65,16 +65,16 @@ def _suspension_causes(reason_code: str, message: str, internal_note: str = "") 
         causes.append(Cause("spec.reasonCode", text, "FieldValueNotSupported"))
     if not message.strip():
         causes.append(Cause.required("spec.message"))
-    # the account and the reason of its change repeat the message: the door would name it by columns of theirs
+    # checked here as well as in audit.save_as, which would name the columns of the account that repeat the message
     for text, path in ((message, "spec.message"), (internal_note, "spec.internalNote")):
         causes += texts.causes(text, path) + card_numbers.causes(text, path)
     return causes
 
 
 def preview(account: BillingAccount, *, reason_code: str, message: str, actor: Actor) -> dict[str, Any]:
-    """What `suspend` would do, before it is done: the projects, the recipients, the very text they would get.
+    """Return what `suspend` would do: the projects, the recipients, and subject and text of the first notice.
 
-    Raises `Forbidden` and `Invalid` as `suspend` would. Changes nothing.
+    Raises `Forbidden` and `Invalid` as `suspend` does. Writes nothing.
     """
     actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
     if causes := _suspension_causes(reason_code, message):
@@ -98,10 +98,11 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
 
 
 def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str], actor: Actor) -> BillingAccount:
-    """Resolve one open suspension with the evidence its reason code asks for; the account stays Suspended.
+    """Resolve one open suspension with the evidence that its reason code requires; the account stays Suspended.
 
-    Raises `Forbidden`, `NotFound` for no open suspension of that uid, and `Invalid` naming every reference that is
-    missing or too long, and every condition of the code that does not hold.
+    `evidence` maps names of references to their values. Raises `Forbidden`; `NotFound` if the account has no open
+    suspension of that uid; `Invalid` naming every reference that is missing, unknown or too long, and every condition
+    of the reason code that does not hold.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
@@ -120,14 +121,14 @@ def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str
 
 
 def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: Mapping[str, str]) -> list[Cause]:
-    asked = EVIDENCE[suspension.reason_code]
+    required = EVIDENCE[suspension.reason_code]
     causes = [
-        Cause.required(f"spec.evidence.{name}") for name in asked.references if not evidence.get(name, "").strip()
+        Cause.required(f"spec.evidence.{name}") for name in required.references if not evidence.get(name, "").strip()
     ]
     causes += [
         Cause(f"spec.evidence.{name}", _("is not asked for by %(code)s") % {"code": suspension.reason_code})
         for name in evidence
-        if name not in asked.references
+        if name not in required.references
     ]
     causes += [
         Cause(f"spec.evidence.{name}", _("is too long"), "FieldValueTooLong")
@@ -135,22 +136,22 @@ def _evidence_causes(suspension: Suspension, account: BillingAccount, evidence: 
         if len(value) > MAX_EVIDENCE_LENGTH
     ]
     causes += _tax_number_causes(account, evidence.get("taxRegistrationNumber", ""))
-    if asked.nothing_overdue and Charge.objects.filter(account=account).overdue(timezone.now().date()).exists():
+    if required.nothing_overdue and Charge.objects.filter(account=account).overdue(timezone.now().date()).exists():
         causes.append(Cause("spec.evidence", _("charges of the account are overdue still")))
     profile = account.payment_profile or {}
-    if asked.new_method and not any(
+    if required.new_method and not any(
         evidence.get("methodReference") in details.values() for details in profile.values()
     ):
         causes.append(
             Cause("spec.evidence.methodReference", _("is not the account's payment reference; revise it first"))
         )
-    if asked.other_method and profile == suspension.payment_profile:
+    if required.other_method and profile == suspension.payment_profile:
         causes.append(Cause("spec.evidence.methodReference", _("is the method that the account was suspended with")))
     return causes
 
 
 def _tax_number_causes(account: BillingAccount, number: str) -> list[Cause]:
-    """A cause where `number` holds a card number, unless it is a tax number of a country of the account."""
+    """Return a cause if `number` holds a card number, unless it is a valid tax number of a country of the account."""
     preferences, today = account.preferences, timezone.now().date()
     countries = {preferences.country, *(each.country for each in preferences.tax_registrations)} - {""}
     if any(checked(TaxRegistration(country, number), today).form is Form.VALID for country in sorted(countries)):

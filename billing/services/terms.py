@@ -1,4 +1,4 @@
-"""Payment terms beyond the limit, which need a second person."""
+"""Revise payment terms beyond the limit: the effect of an approved request."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ FIELD = "spec.proposal.paymentTerms"
 
 
 def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
-    """Why the terms proposed cannot be given to `account`, which the caller holds locked."""
+    """Return why the proposed terms cannot apply to `account`, locked by the caller."""
     if account.phase in BillingAccount.READ_ONLY:
         return [Cause(accounts.ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase})]
     if not isinstance(request.proposal.get("paymentTerms"), dict):
@@ -35,7 +35,7 @@ def _proposed(account: BillingAccount, request: ApprovalRequest) -> PaymentTerms
 
 
 def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Give `account`, which is locked, the approved terms, in the act of the approval."""
+    """Give `account`, locked by the caller, the approved terms, in the transaction of the approval."""
     account.payment_terms = _proposed(account, request)
     account.approved_terms = account.payment_terms.as_json()
     assessments.assess(account, timezone.now().date())

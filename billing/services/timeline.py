@@ -37,17 +37,17 @@ HISTORIES: dict[type[Model], str] = {
     UsageAssignment: "account",
 }
 _NOTICES = len(HISTORIES)
-# the machinery of an object, which no reader of its history asks for
-_UNTOLD = {"managed_fields", "generation", "phase_since"}
-# what only staff are told
+# columns of the API machinery, left out for every reader
+_MACHINERY = {"managed_fields", "generation", "phase_since"}
+# columns for staff only
 _INTERNAL: dict[type[Model], set[str]] = {Suspension: {"internal_note"}, Hold: {"reason"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place of an event in a timeline: its instant (UTC), the number of its source, its id there.
+    """The position of an event in a timeline: its instant (UTC), the number of its source, its id in that source.
 
-    One suspension may touch 10,000 projects at one instant, so that an instant alone is no place.
+    One suspension may cause 10,000 events at one instant, so that an instant alone is no position.
     """
 
     at: datetime
@@ -62,7 +62,7 @@ class Cursor:
     def parse(cls, token: str) -> "Cursor":
         """Return the cursor of a token.
 
-        Raises `Invalid` for one that no timeline gave, `Unreadable` (Expired) where its key is no longer in use.
+        Raises `Invalid` for a token of anything but a timeline, `Unreadable` (reason Expired) if its key has retired.
         """
         try:
             at, source, number = continue_tokens.unseal(token, "timeline")
@@ -74,7 +74,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One thing that happened to an account: `changes` are the columns that it changed, before and after."""
+    """An event of an account: `changes` maps the names of changed columns to their values before and after."""
 
     place: Cursor
     kind: str
@@ -102,24 +102,24 @@ def timeline(
     limit: int = AT_MOST,
     staff: bool = False,
 ) -> tuple[list[TimelineEvent], Cursor | None]:
-    """Return what happened to `account`, newest first, at most `limit` events, and the cursor of the next page.
+    """Return at most `limit` events of `account`, newest first, and the cursor of the next page, None on the last.
 
-    `before` (UTC) leaves out what happened then or later, `after` what the pages before had. The cursor is None where
-    nothing is left. Events are phases, revisions with their difference, suspensions, holds, approvals, charges,
-    bindings, closed months and assignments of usage, and notices without who got them. `staff` are told the internal
-    notes too.
+    Only events earlier than `before` (UTC) are returned, and those behind the cursor `after`. Events are changes of
+    phase, revisions, suspensions, holds, approvals, charges, bindings, closed months and assignments of usage, and
+    delivered notices without their recipients. With `staff`, changes of internal notes are included.
     """
-    found = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))
+    # a page may come from one source alone: so limit + 1 rows of each, merged, whose last one tells whether more follow
+    events = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))
     for source, (model, path) in enumerate(HISTORIES.items()):
-        wanted = Q(**{path: account.pk}) & _older(source, "history_date", "history_id", before, after)
-        found += _of_history(source, model, wanted, limit + 1, staff)
-    found.sort(key=lambda event: (event.at, -event.place.source, event.place.number), reverse=True)
-    page = found[:limit]
-    return page, page[-1].place if len(found) > limit else None
+        rows = Q(**{path: account.pk}) & _older(source, "history_date", "history_id", before, after)
+        events += _of_history(source, model, rows, limit + 1, staff)
+    events.sort(key=lambda event: (event.at, -event.place.source, event.place.number), reverse=True)
+    page = events[:limit]
+    return page, page[-1].place if len(events) > limit else None
 
 
 def _older(source: int, time: str, key: str, before: datetime | None, after: Cursor | None) -> Q:
-    """The rows of a source that come after the cursor: older ones, and of its instant those that are left."""
+    """Return the condition for rows of a source behind the cursor: older ones, and those left at its instant."""
     older = Q(**{f"{time}__lt": before}) if before else Q()
     if after is None:
         return older
@@ -131,11 +131,11 @@ def _older(source: int, time: str, key: str, before: datetime | None, after: Cur
     return older & earlier
 
 
-def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: bool) -> Iterator[TimelineEvent]:
+def _of_history(source: int, model: type[Model], where: Q, limit: int, staff: bool) -> Iterator[TimelineEvent]:
     history = audit.histories()[model].model_of(model)._base_manager
     previous = history.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
     rows: list[Any] = list(
-        history.filter(wanted)
+        history.filter(where)
         .annotate(previous=Subquery(previous.values("history_id")[:1]))
         .order_by("-history_date", "-history_id")[:limit]
     )
@@ -161,23 +161,23 @@ def _of_history(source: int, model: type[Model], wanted: Q, limit: int, staff: b
 
 
 def _difference(model: type[Model], before: Any, after: Any, staff: bool) -> dict[str, tuple[Any, Any]]:
-    untold = _UNTOLD if staff else _UNTOLD | _INTERNAL.get(model, set())
-    columns = (column for column in model._meta.concrete_fields if column.name not in untold)
+    hidden = _MACHINERY if staff else _MACHINERY | _INTERNAL.get(model, set())
+    columns = (column for column in model._meta.concrete_fields if column.name not in hidden)
     if before is None:
         return {}
     values = (
-        (column.name, *(_told(getattr(row, column.attname), column.name) for row in (before, after)))
+        (column.name, *(_public(getattr(row, column.attname), column.name) for row in (before, after)))
         for column in columns
     )
     return {name: (was, now) for name, was, now in values if was != now}
 
 
-def _told(value: Any, column: str) -> Any:
+def _public(value: Any, column: str) -> Any:
     return public_review(value) if column == "reviewed" else value
 
 
-def _of_notices(account: BillingAccount, wanted: Q, limit: int) -> Iterator[TimelineEvent]:
-    notices = Notice.objects.filter(wanted, account=account).exclude(delivered_at=None)
+def _of_notices(account: BillingAccount, where: Q, limit: int) -> Iterator[TimelineEvent]:
+    notices = Notice.objects.filter(where, account=account).exclude(delivered_at=None)
     for notice in notices.order_by("-delivered_at", "-pk")[:limit]:
         assert notice.delivered_at
         yield TimelineEvent(

@@ -1,4 +1,4 @@
-"""The timeline of an account as its readers get it: what each may know of an event, as JSON and as rows of a file."""
+"""The timeline of an account for its readers: what each may see of an event, as JSON and as rows of a table."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -34,13 +34,13 @@ def readable_timeline(
     limit: int = AT_MOST,
     actor: Actor,
 ) -> tuple[list[TimelineEvent], Cursor | None]:
-    """Return a page of `timeline` with what `actor` may know of each event, and the cursor of the next page.
+    """Return a page of `timeline` with what `actor` may see of each event, and the cursor of the next page.
 
-    Internal notes are for whoever may suspend the account, credentials for whoever reads accounts across the platform.
+    Internal notes need the permission to suspend the account, credentials the permission to read every account.
     """
     staff = actor.may("create", ACCOUNTS, account.organization_id, act="suspend")
     events, following = timeline(account, before, after, limit=limit, staff=staff)
-    # how customers' people log in is for the platform's, auditors included
+    # credentials say how customers' people log in: for staff of the platform only, auditors included
     if not actor.may("get", ACCOUNTS, None):
         events = [replace(event, credential="", credential_maker="") for event in events]
     return events, following
@@ -58,7 +58,7 @@ def whole_timeline(
 
 
 def as_json(event: TimelineEvent) -> dict[str, Any]:
-    """Return the event as JSON; empty fields are left out."""
+    """Return the event as JSON, without empty fields."""
     return without_empty(
         {
             "at": precise_instant(event.at),
@@ -80,7 +80,7 @@ def as_json(event: TimelineEvent) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    """Return the value of a column as JSON has it."""
+    """Return the value of a column as JSON."""
     if value is None or isinstance(value, str | int | float | list | dict):
         return value
     if isinstance(value, datetime):

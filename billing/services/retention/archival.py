@@ -1,4 +1,4 @@
-"""Archiving closed accounts: a bundle that is proven whole, and only then the phase Archived."""
+"""Archive closed accounts: write and verify a bundle first, and only then make the account Archived."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -22,9 +22,9 @@ DAY = timedelta(days=1)
 
 
 def archive_on(account: BillingAccount) -> date | None:
-    """The first day (UTC) on which a closed account is archived; None for any other.
+    """Return the first day (UTC) on which a Closed account is archived; None for any other.
 
-    MILO_ARCHIVE_AFTER_DAYS after its closure, and never on a day on which it could still be reopened.
+    It is MILO_ARCHIVE_AFTER_DAYS after the closure, and never within the reopen window.
     """
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
         return None
@@ -33,10 +33,10 @@ def archive_on(account: BillingAccount) -> date | None:
 
 
 def purge_on(account: BillingAccount, on: date) -> date | None:
-    """The first day on which personal data of a closed account may be purged, by the rules in force `on` a day.
+    """Return the first day on which personal data of a closed account may be purged, by the rules in force `on` a day.
 
-    Its youngest record is its closure, and of the countries of seller and customer the one counts that asks for
-    longer. None while MILO_PLATFORM_COUNTRY names no country that data are known of.
+    Retention begins with the closure, the youngest record. Of the countries of seller and customer, the longer
+    retention applies. Return None while MILO_PLATFORM_COUNTRY names no country with known rules.
     """
     seller = settings.MILO_PLATFORM_COUNTRY
     if account.closed_at is None or data().jurisdiction(seller, on) is None:
@@ -47,12 +47,12 @@ def purge_on(account: BillingAccount, on: date) -> date | None:
 
 
 def archive(account_id: int, *, actor: Actor) -> BillingAccount:
-    """Write and verify the bundle of a Closed account, then take the account to Archived in one act.
+    """Write and verify the bundle of a Closed account, then make the account Archived in one transaction.
 
-    Until that act commits the account is Closed, and a repeat writes another bundle; what earlier attempts left is
-    deleted last. Raises `Invalid` before its
-    day or in another phase, `Conflict` where the account changed meanwhile, `bundles.Broken`, and whatever the
-    storage raises.
+    The bundle is written outside the transaction, because it may take minutes. Until the transaction commits the
+    account is Closed, and a repeat writes another bundle; files of earlier attempts are deleted last. Raises `Invalid`
+    before its day or in another phase; `Conflict` if the account changed while the bundle was written;
+    `bundles.BundleDamaged`; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     _refuse_early(account)
@@ -78,7 +78,7 @@ def _refuse_early(account: BillingAccount) -> None:
 
 
 def archive_due() -> int:
-    """Archive every account whose day has come; returns how many. One that fails keeps no other waiting."""
+    """Archive every account whose day has come, and return how many. A failure of one is logged; the others go on."""
     done = 0
     closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("pk")
     for account in list(closed.only("pk", "phase", "closed_at")):
@@ -88,15 +88,15 @@ def archive_due() -> int:
                 archive(account.pk, actor=ARCHIVIST)
                 done += 1
             except Exception:
-                # a storage may fail in ways of its own; the account stays Closed and is taken up again
+                # a storage may raise anything; the account stays Closed, and the next run tries again
                 log.exception("archive_failed", account=account.pk)
     return done
 
 
 def verify_all(organization: str = "") -> Iterator[tuple[BillingAccount, int, str]]:
-    """Each archived account (of one organization), the rows of its bundle, and what is wrong (empty: nothing).
+    """Yield each archived account (of one organization), the rows of its bundle, and its fault, empty if there is none.
 
-    Reads every bundle whole; nothing is changed.
+    Reads every bundle to its end. Writes nothing.
     """
     accounts = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED).select_related("organization")
     if organization:
@@ -108,6 +108,6 @@ def verify_all(organization: str = "") -> Iterator[tuple[BillingAccount, int, st
             if account.pseudonymised_on and bundles.strays(account):
                 wrong = _("files with personal data are still there")
         except Exception as error:
-            # a storage may fail in ways of its own
+            # a storage may raise anything
             wrong = str(error) or type(error).__name__
         yield account, rows, wrong

@@ -1,8 +1,8 @@
-"""Archive bundles: all that is known of one account, as JSON Lines, with a manifest that proves them whole.
+"""Archive bundles: all rows of one account as JSON Lines, and a manifest with the digest of each file.
 
 A manifest is named by its own SHA-256 and names the folder of its parts, which is new at each attempt. So nothing in
-the storage `archive` is ever written over: attempts that crashed, or that ran at the same time, cannot spoil the bundle
-that the account's row names, and are told from it.
+the storage `archive` is ever overwritten: an attempt that crashed, or that ran at the same time, cannot damage the
+bundle that the account's row names, and its files can be told from that bundle's.
 """
 
 import hashlib
@@ -44,15 +44,16 @@ Redact = Callable[[type[Model], dict[str, Any]], dict[str, Any]]
 
 
 class BundleDamaged(Exception):
-    """A bundle is missing, or is not what was written."""
+    """A bundle, or a part of it, is missing or differs from what was written."""
 
 
 def storage() -> Storage:
+    """Return the storage `archive` of the settings."""
     return storages["archive"]
 
 
 def place(account: BillingAccount) -> str:
-    """The folder of everything that is stored of `account`."""
+    """Return the folder of every file of `account`."""
     return f"{account.organization.name}/{account.uid}"
 
 
@@ -71,7 +72,7 @@ def _history(model: type[Model], account: BillingAccount) -> QuerySet[Any]:
 
 
 def parts(account: BillingAccount) -> Iterator[tuple[str, type[Model], QuerySet[Any]]]:
-    """Each part of the bundle: its file, the model whose columns its rows have, the rows in order."""
+    """Yield each part of the bundle: its file name, the model of its rows, and the rows in order."""
     for name, model in LEDGER.items():
         yield f"{name}.jsonl", model, model._default_manager.filter(**_of(model, account)).order_by("pk")
         yield f"{name}-history.jsonl", model, _history(model, account).order_by("history_id")
@@ -80,7 +81,7 @@ def parts(account: BillingAccount) -> Iterator[tuple[str, type[Model], QuerySet[
 
 
 def newest(account: BillingAccount) -> dict[str, int]:
-    """The newest history row of each part: while it stays the same, nothing of the account has changed."""
+    """Return the newest history id of each part: if these are the same, nothing of the account has changed."""
     return {
         name: _history(model, account).aggregate(newest=Max("history_id"))["newest"] or 0
         for name, model in LEDGER.items()
@@ -88,10 +89,10 @@ def newest(account: BillingAccount) -> dict[str, int]:
 
 
 def write(account: BillingAccount, redact: Redact | None = None) -> str:
-    """Write a bundle of `account`, read it back, verify it; returns the SHA-256 of its manifest.
+    """Write a bundle of `account`, read it back and verify it; return the SHA-256 of its manifest.
 
-    With `redact`, each row as that makes it. Memory stays constant. Raises `BundleDamaged` where what is read back
-    differs from what was written, and whatever the storage raises.
+    `redact` replaces each row before it is written. Memory is constant. Raises `BundleDamaged` if the files read back
+    differ from what was written, and whatever the storage raises.
     """
     folder = uuid4().hex
     manifest = {
@@ -133,9 +134,9 @@ def _save(name: str, content: IO[bytes]) -> None:
 
 
 def verify(account: BillingAccount, sha256: str) -> int:
-    """Read the whole bundle whose manifest has the digest `sha256` and compare it with that; returns its rows.
+    """Read the bundle whose manifest has the SHA-256 `sha256`, compare every digest, and return its number of rows.
 
-    Raises `BundleDamaged` naming the first thing that is missing or differs, and whatever the storage raises.
+    Raises `BundleDamaged` naming the first file that is missing or differs, and whatever the storage raises.
     """
     name = f"{place(account)}/{_manifest(sha256)}"
     try:
@@ -145,38 +146,38 @@ def verify(account: BillingAccount, sha256: str) -> int:
             raise BundleDamaged(_("%(name)s is not what was written") % {"name": name})
         manifest = json.loads(content)
         folder = f"{place(account)}/{manifest['folder']}"
-        return sum(_verify_part(f"{folder}/{part}", said) for part, said in manifest["parts"].items())
+        return sum(_verify_part(f"{folder}/{part}", entry) for part, entry in manifest["parts"].items())
     except FileNotFoundError as error:
         raise BundleDamaged(_("%(name)s is missing") % {"name": error.filename or place(account)}) from error
 
 
-def _verify_part(name: str, said: Mapping[str, Any]) -> int:
+def _verify_part(name: str, entry: Mapping[str, Any]) -> int:
     digest, count = hashlib.sha256(), 0
     with storage().open(name) as file:
         while chunk := file.read(IN_MEMORY):
             digest.update(chunk)
             count += chunk.count(b"\n")
-    if count != said["rows"]:
+    if count != entry["rows"]:
         message = _("%(name)s has %(count)d rows, not %(said)d")
-        raise BundleDamaged(message % {"name": name, "count": count, "said": said["rows"]})
-    if digest.hexdigest() != said["sha256"]:
+        raise BundleDamaged(message % {"name": name, "count": count, "said": entry["rows"]})
+    if digest.hexdigest() != entry["sha256"]:
         raise BundleDamaged(_("%(name)s is not what was written") % {"name": name})
     return count
 
 
 def strays(account: BillingAccount) -> list[str]:
-    """Every file stored of `account` that is no part of its bundle: earlier attempts, or data from before a purge."""
+    """Return every file of `account` outside its present bundle: earlier attempts, or the bundle before a purge."""
     manifest = _manifest(account.archive_sha256)
     with storage().open(f"{place(account)}/{manifest}") as file:
         folder = json.load(file)["folder"]
     folders, files = storage().listdir(place(account))
-    found = [name for name in files if name != manifest]
+    names = [name for name in files if name != manifest]
     for stray in sorted(set(folders) - {folder}):
-        found += [f"{stray}/{name}" for name in storage().listdir(f"{place(account)}/{stray}")[1]]
-    return [f"{place(account)}/{name}" for name in found]
+        names += [f"{stray}/{name}" for name in storage().listdir(f"{place(account)}/{stray}")[1]]
+    return [f"{place(account)}/{name}" for name in names]
 
 
 def delete_strays(account: BillingAccount) -> None:
-    """Delete what is no part of the bundle that the row of `account` names; a repeat finishes what was interrupted."""
+    """Delete every file of `account` outside its present bundle. Idempotent: a repeat finishes what was interrupted."""
     for name in strays(account):
         storage().delete(name)

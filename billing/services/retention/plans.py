@@ -1,4 +1,4 @@
-"""What retention does to closed accounts and when, before it happens."""
+"""Plan retention: the days on which closed accounts are archived and purged, and the notices in advance."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The days (UTC) on which one account is archived and purged at the earliest.
+    """The earliest days (UTC) on which one account is archived and purged.
 
-    `archive_on` is None once it is archived. `purge_on` counts released holds and is None while a hold is open or
-    no country's data say how long its records are kept; `holds` are the types of the open ones.
+    `archive_on` is None once it is archived. `purge_on` is put off by released holds; it is None while a hold is open,
+    or no retention rule is known. `holds` are the types of the open holds.
     """
 
     account: BillingAccount
@@ -30,7 +30,7 @@ class Planned:
     holds: tuple[str, ...]
 
     def due(self, on: date) -> str:
-        """What the tasks would do with the account on a day: `Archive`, `Purge`, `Held`, or nothing."""
+        """Return what the tasks do with the account on the day `on`: `Archive`, `Purge`, `Held`, or the empty text."""
         if self.archive_on:
             return "Archive" if self.archive_on <= on else ""
         if self.holds:
@@ -39,9 +39,9 @@ class Planned:
 
 
 def planned(account: BillingAccount, on: date) -> Planned:
-    """What retention will do with a closed or archived account, by the rules in force `on` a day."""
+    """Return the plan of a closed or archived account, by the rules in force on the day `on` (UTC)."""
     holds = sorted(account.holds.all(), key=lambda hold: hold.pk)
-    # the law may have come to ask for more since, never for less than was promised
+    # a longer retention of newer rules applies; a shorter one does not shorten the date set at archival
     day = max((day for day in (account.purge_on, purge_on(account, on)) if day), default=None)
     if day:
         day = rules.purge_date_after_holds(day, [hold.released_at and hold.released_at.date() for hold in holds])
@@ -49,7 +49,7 @@ def planned(account: BillingAccount, on: date) -> Planned:
 
 
 def plan(on: date, organization: str = "") -> Iterator[Planned]:
-    """Every closed or archived account (of one organization) that retention has yet to deal with. Changes nothing."""
+    """Yield the plan of every closed or archived account (of one organization) not purged yet. Writes nothing."""
     accounts = BillingAccount.objects.filter(phase__in=BillingAccount.READ_ONLY, pseudonymised_on=None)
     if organization:
         accounts = accounts.filter(organization__name=organization)
@@ -63,24 +63,24 @@ def plan(on: date, organization: str = "") -> Iterator[Planned]:
 
 
 def announce() -> int:
-    """Owe the notices of archivals and purges that come in 30 and in 7 days, each once; returns how many are new.
+    """Queue the notices of archivals and purges in 30 and in 7 days, each once; return how many are new.
 
-    Where a round was missed, the notice is owed late; of both only the nearer.
+    After a missed run the notice is late; if both milestones have passed, only the notice of the nearer is queued.
     """
     today = timezone.now().date()
-    coming = [(found.account, *near) for found in plan(today) if (near := _near(found, today))]
-    owed = 0
+    coming = [(each.account, *near) for each in plan(today) if (near := _near(each, today))]
+    queued = 0
     for account, about, day, milestone in coming:
         with audit.transaction():
-            owed += outbox.queue_retention(about, account, day, milestone)
-    return owed
+            queued += outbox.queue_retention(about, account, day, milestone)
+    return queued
 
 
-def _near(found: Planned, today: date) -> tuple[Notice.About, date, int] | None:
-    if found.archive_on:
-        about, day = Notice.About.ARCHIVE_COMING, found.archive_on
-    elif found.purge_on:
-        about, day = Notice.About.PURGE_COMING, found.purge_on
+def _near(upcoming: Planned, today: date) -> tuple[Notice.About, date, int] | None:
+    if upcoming.archive_on:
+        about, day = Notice.About.ARCHIVE_COMING, upcoming.archive_on
+    elif upcoming.purge_on:
+        about, day = Notice.About.PURGE_COMING, upcoming.purge_on
     else:
         return None
     left = (day - today).days

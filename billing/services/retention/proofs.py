@@ -1,4 +1,4 @@
-"""Proof of redactions: the personal values that they stand for are of purged accounts, and of nothing else."""
+"""Prove that every redaction is of an object of a purged account."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _AT_ONCE = 500
 
 
 def differences() -> Iterator[Difference]:
-    """Yield the first redaction of each subject that is no purged account and belongs to none."""
+    """Yield the first redaction of each subject that neither is a purged account nor belongs to one."""
     subjects = Redaction.objects.values_list("subject").annotate(first=Min("pk")).order_by("subject")
     after = ""
     while batch := dict(subjects.filter(subject__gt=after)[:_AT_ONCE]):
@@ -24,9 +24,9 @@ def differences() -> Iterator[Difference]:
 
 
 def _purged(subjects: list[str]) -> set[str]:
-    found: set[str] = set()
+    purged: set[str] = set()
     for model in LEDGER.values():
         path = "" if model is BillingAccount else "account__"
         rows = model._default_manager.filter(Q(uid__in=subjects), ~Q(**{f"{path}pseudonymised_on": None}))
-        found |= {str(uid) for uid in rows.values_list("uid", flat=True)}
-    return found
+        purged |= {str(uid) for uid in rows.values_list("uid", flat=True)}
+    return purged

@@ -1,4 +1,4 @@
-"""What stands in the place of personal data once their retention has ended; each model says which columns have any."""
+"""Replace personal data by pseudonyms once their retention has ended; each model classifies its columns."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ def personal(model: type[Model]) -> tuple[str, ...]:
 
 
 def redact(model: type[Model], row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `model`, or of its history, as columns by name, without personal data."""
-    gone = row | {column: pseudonym(row[column]) for column in personal(model)}
-    return gone | {"history_change_message": ""} if "history_id" in row else gone
+    """Return `row`, columns by name of `model` or of its history, with pseudonyms for personal data."""
+    redacted = row | {column: pseudonym(row[column]) for column in personal(model)}
+    return redacted | {"history_change_message": ""} if "history_id" in row else redacted
 
 
 __all__ = ["PURGED", "personal", "pseudonym", "redact"]

@@ -1,4 +1,4 @@
-"""Purging: at the end of its retention an archived account loses its personal data and keeps its ledger."""
+"""Purge archived accounts at the end of their retention: personal data are removed, the ledger stays."""
 
 from datetime import date
 from itertools import chain
@@ -24,12 +24,13 @@ PURGER = Actor.system("retention")
 
 
 def purge(account_id: int, *, actor: Actor) -> BillingAccount:
-    """Pseudonymise the personal data of an archived account, in the live rows in one act and in the bundle.
+    """Pseudonymize the personal data of an archived account, in its bundle and, in one transaction, in all its rows.
 
-    The bundle without personal data is written and verified first, beside the old one, which is deleted last: up to
-    the act nothing is lost, and after it a repeat deletes what is left. Raises `Invalid` before its day, while a hold
-    is open, or in another phase, `Conflict` where the account changed meanwhile, `bundles.Broken` where the bundle is
-    not the one that was archived, and whatever the storage raises.
+    The order makes a crash harmless: verify the old bundle; write and verify one without personal data beside it;
+    change the rows and the digest in one transaction; delete the old bundle. Before the commit nothing is lost, and
+    after it a repeat deletes what is left. Raises `Invalid` before its day, while a hold is open, or in another phase;
+    `Conflict` if the account changed meanwhile; `bundles.BundleDamaged` if the old bundle is not the one that was
+    archived; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     today = timezone.now().date()
@@ -56,7 +57,7 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
 
 
 def _subjects(account: BillingAccount) -> list[UUID]:
-    """The account and all that belongs to it, whose past loses its personal data too."""
+    """Return the uids of the account and of its objects, whose history is redacted."""
     models = (model for model in bundles.LEDGER.values() if model is not BillingAccount)
     belonging = (model._default_manager.filter(account_id=account.pk).values_list("uid", flat=True) for model in models)
     return [account.uid, *chain.from_iterable(belonging)]
@@ -65,13 +66,13 @@ def _subjects(account: BillingAccount) -> list[UUID]:
 def _refuse_early(account: BillingAccount, on: date) -> None:
     if account.phase != BillingAccount.Phase.ARCHIVED or account.pseudonymised_on:
         raise Invalid(_("only an archived account whose data were not purged yet is purged"))
-    found = plans.planned(account, on)
-    if found.holds:
-        raise Invalid(_("a hold is open: %(holds)s") % {"holds": ", ".join(found.holds)})
-    if account.purge_on is None or found.purge_on is None:
+    planned = plans.planned(account, on)
+    if planned.holds:
+        raise Invalid(_("a hold is open: %(holds)s") % {"holds": ", ".join(planned.holds)})
+    if account.purge_on is None or planned.purge_on is None:
         raise Invalid(_("the account has no purge date"))
-    if on < found.purge_on:
-        raise Invalid(_("it is purged on %(day)s at the earliest") % {"day": found.purge_on})
+    if on < planned.purge_on:
+        raise Invalid(_("it is purged on %(day)s at the earliest") % {"day": planned.purge_on})
 
 
 def _pseudonymise(row: Model) -> bool:
@@ -84,26 +85,27 @@ def _pseudonymise(row: Model) -> bool:
 
 
 def _pseudonymise_notices(account: BillingAccount, actor: Actor) -> None:
-    """No notice says to whom it went, and none that is owed still goes out."""
-    owed = Notice.objects.filter(account=account)
-    pending, dead = owed.filter(phase=Notice.Phase.PENDING).select_for_update(of=("self",)), Notice.Phase.DEAD
+    """Remove recipients and texts from the notices of the account, and make pending ones Dead, so that none is sent."""
+    notices = Notice.objects.filter(account=account)
+    pending, dead = notices.filter(phase=Notice.Phase.PENDING).select_for_update(of=("self",)), Notice.Phase.DEAD
     NoticeOutcome.objects.bulk_create(
         NoticeOutcome(notice=notice, phase=dead, at=timezone.now(), attempts=notice.attempts, actor=actor.name)
         for notice in pending
     )
-    owed.filter(phase=Notice.Phase.PENDING).update(phase=dead, claimed_until=None)
-    # one address a row, or two receipts of one cause would be the same
+    notices.filter(phase=Notice.Phase.PENDING).update(phase=dead, claimed_until=None)
+    # an address of its own for each row: cause and recipient are unique
     before, after = purged_address("|").split("|")
     address = Concat(Value(before), Cast("pk", CharField()), Value(after))
-    owed.update(recipient=address, context={})
-    owed.exclude(last_error="").update(last_error=PURGED)
+    notices.update(recipient=address, context={})
+    notices.exclude(last_error="").update(last_error=PURGED)
     Announcement.objects.filter(account=account).exclude(message="").update(message="")
 
 
 def purge_due() -> int:
-    """Purge every account whose day has come; returns how many.
+    """Purge every account whose day has come, and return how many.
 
-    What stands in the way is written into the account's history, once for as long as it is the same.
+    A refusal is written to the account's history, once for as long as it is the same. Any other failure is logged; the
+    other accounts go on.
     """
     today, done = timezone.now().date(), 0
     _date(today)
@@ -114,19 +116,19 @@ def purge_due() -> int:
         except (Invalid, Conflict, bundles.BundleDamaged) as refusal:
             _note(account_id, str(refusal))
         except Exception:
-            # a storage may fail in ways of its own
+            # a storage may raise anything
             log.exception("purge_failed", account=account_id)
     _finish_interrupted()
     return done
 
 
 def _finish_interrupted() -> None:
-    """Delete the bundles with personal data that a crash has left beside those without."""
+    """Delete bundles with personal data that a crash has left behind."""
     for account in BillingAccount.objects.exclude(pseudonymised_on=None).select_related("organization").iterator():
         try:
             bundles.delete_strays(account)
         except Exception:
-            # a storage may fail in ways of its own
+            # a storage may raise anything
             log.exception("purge_unfinished", account=account.pk)
 
 
@@ -136,7 +138,7 @@ def _due(on: date) -> QuerySet[BillingAccount]:
 
 
 def _date(on: date) -> None:
-    """Date what was archived while no country was known, and put off what the law has come to keep longer."""
+    """Set the purge date of accounts archived without one, and postpone it if newer rules ask for longer retention."""
     archived = BillingAccount.objects.filter(phase=BillingAccount.Phase.ARCHIVED, pseudonymised_on=None)
     for account_id in list(archived.filter(Q(purge_on=None) | Q(purge_on__lte=on)).values_list("pk", flat=True)):
         try:
