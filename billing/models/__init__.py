@@ -1,3 +1,11 @@
+"""The ledger of billing: accounts, bindings, approval requests, suspensions, holds, charges, notices and usage.
+
+Start at `account` and `binding`: who pays, and for what since when. Models hold columns, transitions, constraints and
+querysets; services are the only code that writes them. Beside each model `columns` says which columns are fixed, free
+and personal; guards (`billing.guards`) turn that into triggers. History tables come from `milo.audit`, the columns that
+all kinds share from `milo.kube.models.Resource`.
+"""
+
 from billing.models.account import BillingAccount
 from billing.models.approval import ApprovalRequest
 from billing.models.binding import BillingAccountBinding

@@ -25,25 +25,25 @@ from projects.models import Organization
 
 VERIFIER_UNAVAILABLE = "VerifierUnavailable"
 PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
-"""The condition of an UPDATE that purges an account, in SQL."""
+"""SQL condition that an UPDATE purges the personal data of an account."""
 
 
 class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
     def with_linked_projects_count(self) -> "BillingAccountQuerySet":
-        """Accounts annotated with `linked_projects_count`, the projects each pays for now."""
-        # a subquery a row: a join would count all bindings of all accounts before the first page
+        """Annotate accounts with `linked_projects_count`, the number of projects that each pays for now."""
+        # a subquery per row: a join would count the bindings of all accounts before the first page
         bindings = apps.get_model("billing.BillingAccountBinding").objects
         linked = bindings.paying().filter(account=OuterRef("pk")).order_by().values("account")
         return self.annotate(linked_projects_count=Coalesce(Subquery(linked.annotate(n=Count("pk")).values("n")), 0))
 
     def waiting_for_validation(self) -> "BillingAccountQuerySet":
-        """Accounts whose validation could not finish: still Provisioning, or Incomplete while the verifier was away."""
+        """Select accounts with unfinished validation: Provisioning, or Incomplete while a verifier was unavailable."""
         unfinished = Q(phase=BillingAccount.Phase.PROVISIONING) | Q(phase_reason=VERIFIER_UNAVAILABLE)
         return self.filter(unfinished, first_ready_at=None)
 
 
 class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
-    """A payer: the party responsible for what the bound projects consume."""
+    """A payer: the party that pays for the usage of the projects bound to it."""
 
     class Phase(models.TextChoices):
         PROVISIONING = "Provisioning", gettext_lazy("Provisioning")
@@ -92,7 +92,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     columns = Columns.of(
         fixed("account_identity_fixed", f"{Resource.FIXED} organization_id"),
         fixed("account_currency_fixed", "currency_code first_ready_at", once="OLD.first_ready_at IS NOT NULL"),
-        # closed is read-only; only reopening and archival move it on
+        # a closed account is read-only until it is reopened or archived
         fixed(
             "account_closed_fixed",
             "display_name currency_code payment_profile invoice_email_addresses country customer_kind"
@@ -134,7 +134,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         "e_invoicing": "spec.preferences.eInvoicing",
         "data_residency": "spec.preferences.dataResidency",
     }
-    # one in ten tax numbers and virtual accounts would pass for a card number: `AccountSpec` searches them by field
+    # one in ten tax numbers and virtual accounts would pass for a card number: `AccountSpec` checks them by field
     opaque_columns = frozenset({"payment_profile", "tax_registrations", "e_invoicing", "archive_sha256"})
     unsearched_paths = re.compile(
         r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
@@ -148,14 +148,14 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         constraints = [
             # two opens of one name at once
             models.UniqueConstraint(fields=["organization", "name"], name="account_name_in_organization"),
-            # a phase that no code knows would slip past every rule that asks for one
+            # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(
                 condition=Q(phase__in=["Provisioning", "Incomplete", "Ready", "Suspended", "Closed", "Archived"]),
                 name="account_known_phase",
             ),
             *TERMS_CONSTRAINTS,
             *PREFERENCES_CONSTRAINTS,
-            # a finding without an instant could not be a condition
+            # a condition needs the instant of its last transition
             models.CheckConstraint(
                 condition=Q(compliance_reason="", compliance_since=None)
                 | (~Q(compliance_reason="") & Q(compliance_since__isnull=False)),
@@ -172,7 +172,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
                 | (~Q(currency_code="") & Q(payment_profile__isnull=False) & Q(first_ready_at__isnull=False)),
                 name="account_ready_has_currency_and_profile",
             ),
-            # what was closed without an instant could never be archived
+            # an account that was closed without an instant could never be archived
             models.CheckConstraint(
                 condition=(Q(phase__in=["Closed", "Archived"]) & Q(closed_at__isnull=False) & ~Q(closed_from=""))
                 | (~Q(phase__in=["Closed", "Archived"]) & Q(closed_at=None, closed_from="")),
@@ -182,7 +182,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
                 condition=Q(phase="Archived", archived_at__isnull=False) | (~Q(phase="Archived") & Q(archived_at=None)),
                 name="account_archived_at_an_instant",
             ),
-            # a purge that counts its years wrongly must not take what the law wants kept
+            # a purge that counts its years wrongly must not destroy what the law wants kept
             models.CheckConstraint(
                 condition=Q(pseudonymised_on=None)
                 | Q(phase="Archived", purge_on__isnull=False, pseudonymised_on__gte=F("purge_on")),
@@ -192,27 +192,31 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         indexes = [
             # projects are selected by the name of their payer, in whatever organization
             models.Index(fields=["name"], name="account_by_name"),
-            # the sweep looks for the few that wait among the many that are Ready
+            # the periodic task looks for the few waiting accounts among many Ready ones
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
         ]
 
     def anchored(self, terms: PaymentTerms) -> PaymentTerms:
-        """`terms` with the anchor month that the account has, once it has been Ready: its invoice months never move."""
+        """Return `terms` with an anchor month, if they need one and the account has been Ready.
+
+        Without one in `terms`, the account's own stays, so that its invoice months never move; else it is the month
+        (UTC) in which the account became Ready.
+        """
         if self.first_ready_at is None or not terms.needs_anchor:
             return terms
-        kept = replace(terms, anchor_month=terms.anchor_month or self.anchor_month)
-        return kept.anchored(self.first_ready_at.date())
+        anchored = replace(terms, anchor_month=terms.anchor_month or self.anchor_month)
+        return anchored.anchored(self.first_ready_at.date())
 
     def missing(self) -> list[Cause]:
-        """A cause for each thing the account lacks before it can be Ready."""
-        found = [] if self.currency_code else [Cause.required("spec.currencyCode")]
-        found += self.payment_terms.missing() + self.unapproved(self.payment_terms)
+        """Return a cause for each value that the account lacks to become Ready."""
+        causes = [] if self.currency_code else [Cause.required("spec.currencyCode")]
+        causes += self.payment_terms.missing() + self.unapproved(self.payment_terms)
         if not self.payment_profile:
-            found.append(Cause.required("spec.paymentProfile"))
-        return found
+            causes.append(Cause.required("spec.paymentProfile"))
+        return causes
 
     def unapproved(self, terms: PaymentTerms) -> list[Cause]:
-        """A cause where `terms` go beyond MILO_NET_DAYS_WITHOUT_APPROVAL and nobody has approved these very ones."""
+        """Return a cause if `terms` exceed MILO_NET_DAYS_WITHOUT_APPROVAL and exactly these were not approved."""
         limit = settings.MILO_NET_DAYS_WITHOUT_APPROVAL
         if (terms.net_days or 0) <= limit or self.approved_terms == terms.as_json():
             return []
@@ -220,7 +224,10 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         return [Cause("spec.paymentTerms.netDays", message % {"limit": limit})]
 
     def unapproved_waiver(self, terms: PaymentTerms) -> list[Cause]:
-        """A cause where `terms` would let a late payer owe less than those in force, which is never done alone."""
+        """Return a cause if `terms` lower the late payment penalty in force of an account that has been Ready.
+
+        That waives money, so it needs a second person.
+        """
         if self.first_ready_at is None or not terms.waives_penalty_of(self.payment_terms):
             return []
         message = _("to waive a late payment penalty, or a part of it, needs an approved request to ReviseTerms")
@@ -228,53 +235,54 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
 
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)
     def become_ready(self) -> None:
-        """Validation found nothing missing. From now on the currency is fixed."""
+        """Validation found nothing missing. The currency is fixed from now on."""
         self._because("BillingAccountActive", "Billing account is active and ready for project linking")
         self.first_ready_at = self.first_ready_at or self.phase_since
         self.payment_terms = self.anchored(self.payment_terms)
 
     @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.INCOMPLETE)
     def become_incomplete(self, causes: list[Cause]) -> None:
-        """Validation found something missing; the message lists all of it."""
-        listed = "; ".join(f"{cause.field} {cause.message}" for cause in causes)
-        self._because("BillingAccountIncomplete", listed, keep_since=self.phase == self.Phase.INCOMPLETE)
+        """Validation found something missing; the message lists all causes."""
+        message = "; ".join(f"{cause.field} {cause.message}" for cause in causes)
+        self._because("BillingAccountIncomplete", message, keep_since=self.phase == self.Phase.INCOMPLETE)
 
     @transition("phase", source=[Phase.READY, Phase.SUSPENDED], target=Phase.SUSPENDED)
     def suspend(self, reason_code: str, message: str) -> None:
-        """Keeps the bindings it has and accepts no new ones; several suspensions may stack."""
+        """The account keeps its bindings and accepts no new ones. Repeat this for each further reason."""
         self._because(reason_code, message, keep_since=self.phase == self.Phase.SUSPENDED)
 
     @transition("phase", source=Phase.SUSPENDED, target=Phase.READY)
     def reactivate(self) -> None:
-        """Every suspension is resolved, and a second person has agreed."""
+        """Every suspension is resolved, and a second person has approved."""
         self._because("BillingAccountActive", "Billing account is active and ready for project linking")
 
     @transition("phase", source=[Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE], target=Phase.CLOSED)
     def close(self) -> None:
-        """Pays for nothing any more; read-only from now on."""
+        """The account pays for no project any more, and is read-only from now on."""
         self.closed_from = self.phase
         self._because("BillingAccountClosed", "Billing account is closed")
         self.closed_at = self.phase_since
 
     @transition("phase", source=Phase.CLOSED, target=RETURN_VALUE(Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE))
     def reopen(self, reason: str, message: str) -> str:
-        """Back to the phase before the closure, with the reason and message of that phase."""
-        before, self.closed_from, self.closed_at = self.closed_from, "", None
+        """Return to the phase before the closure, with the reason and message of that phase."""
+        phase, self.closed_from, self.closed_at = self.closed_from, "", None
         self._because(reason, message)
-        return before
+        return phase
 
     @transition("phase", source=Phase.CLOSED, target=Phase.ARCHIVED)
     def archive(self, sha256: str, purge_on: date | None) -> None:
-        """Its archive bundle, whose manifest has the digest `sha256`, is written and verified; it cannot be reopened.
+        """The archive bundle is written and verified; the account can never be reopened.
 
-        `purge_on` is the first day on which its personal data may be purged, None where no country says.
+        `sha256` is the digest of the bundle's manifest. `purge_on` is the first day (UTC) on which personal data may be
+        purged, None if no country defines one.
         """
         self._because("BillingAccountArchived", "Billing account is archived")
         self.archived_at = self.phase_since
         self.archive_sha256, self.purge_on = sha256, purge_on
 
     def wait_for_verifier(self, message: str) -> None:
-        """Validation could not finish; the phase stays, and a sweep takes it up again."""
+        """A verifier was unavailable. The phase stays; a periodic task validates the account again."""
         self._because(VERIFIER_UNAVAILABLE, message, keep_since=True)
 
     def _because(self, reason: str, message: str, *, keep_since: bool = False) -> None:

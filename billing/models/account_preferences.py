@@ -16,7 +16,7 @@ CUSTOMER_KINDS = [
 
 
 class PreferencesColumns(models.Model):
-    """`spec.preferences`; the country is the account's one home of it, for every rule of a region."""
+    """The columns of `spec.preferences`. Every regional rule reads the country of an account from here."""
 
     country = models.CharField(
         gettext_lazy("country"), max_length=2, blank=True, help_text=gettext_lazy("ISO 3166-1 alpha-2.")
@@ -57,7 +57,7 @@ class PreferencesColumns(models.Model):
 
 
 PREFERENCES_CONSTRAINTS = [
-    # the rules of regions differ by kind; none would hold for one that they do not know
+    # regional rules differ by kind of customer; none would apply to an unknown kind
     models.CheckConstraint(
         condition=Q(customer_kind__in=[kind.value for kind in CustomerKind]),
         name="account_known_customer_kind",

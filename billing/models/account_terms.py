@@ -15,7 +15,7 @@ from milo.decimals import ExactDecimalField
 
 
 class TermsColumns(models.Model):
-    """`spec.paymentTerms`, a column for each value."""
+    """The columns of `spec.paymentTerms`, one for each value."""
 
     net_days = models.PositiveSmallIntegerField(gettext_lazy("net days"), null=True, blank=True)
     invoice_frequency = models.CharField(
@@ -89,12 +89,12 @@ TERMS_CONSTRAINTS = [
     models.CheckConstraint(
         condition=Q(anchor_month=None) | Q(anchor_month__range=(1, 12)), name="account_anchor_month_1_to_12"
     ),
-    # a convention that no code knows would move due dates by nobody's rule
+    # an unknown convention would move due dates by no rule
     models.CheckConstraint(
         condition=Q(business_day_convention__in=BusinessDayConvention.values),
         name="account_known_business_day_convention",
     ),
-    # half a discount is none that an invoice could state, and one longer than the net days is no early payment
+    # an invoice cannot state half a discount, and one that lasts to the due date is not for early payment
     models.CheckConstraint(
         condition=Q(discount_percent=None, discount_days=None)
         | (

@@ -33,40 +33,40 @@ def public_review(reviewed: dict[str, Any]) -> dict[str, Any]:
 
 class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
-        """Requests that wait for a decision."""
+        """Select requests that wait for a decision."""
         return self.filter(phase=ApprovalRequest.Phase.PENDING)
 
     def overdue(self, at: datetime | None = None) -> "ApprovalRequestQuerySet":
-        """Pending requests whose time ran out before the instant `at` (UTC), or before now."""
+        """Select pending requests that had expired at the instant `at` (UTC), by default now."""
         return self.pending().filter(expires_at__lte=at or timezone.now())
 
     def approved(self) -> "ApprovalRequestQuerySet":
-        """Requests to which a second person agreed."""
+        """Select requests that a second person approved."""
         return self.filter(phase=ApprovalRequest.Phase.APPROVED)
 
     def with_deactivated(self) -> "ApprovalRequestQuerySet":
-        """Requests annotated with `owner_deactivated`: whether the person who stands by it cannot log in any more."""
-        person = Case(When(taken_over_by="", then=F("requester")), default=F("taken_over_by"))
-        gone = User.objects.filter(is_active=False).annotate(actor=Concat(Value("user:"), F("username")))
-        return self.annotate(stands_by=person).annotate(
-            owner_deactivated=Exists(gone.filter(actor=OuterRef("stands_by")))
+        """Annotate requests with `owner_deactivated`: whether the owner is a person whose user is deactivated."""
+        owner = Case(When(taken_over_by="", then=F("requester")), default=F("taken_over_by"))
+        deactivated = User.objects.filter(is_active=False).annotate(actor=Concat(Value("user:"), F("username")))
+        return self.annotate(stands_by=owner).annotate(
+            owner_deactivated=Exists(deactivated.filter(actor=OuterRef("stands_by")))
         )
 
     def awaiting(self, person: str) -> "ApprovalRequestQuerySet":
-        """Requests that `person` (an actor's name) could approve now.
+        """Select requests that `person` (an actor's name) could approve now.
 
-        They are asked for, taken over, and edited since the last approval, by others and by credentials that `person`
-        has not made. The one who stands by it is not deactivated.
+        These are pending and not expired, and their owner is not deactivated. Neither `person` nor a credential that
+        `person` created requested, renewed or took them over, or changed a reviewed value since the last approval.
         """
         waiting = self.pending().filter(expires_at__gt=timezone.now())
         waiting = waiting.exclude(requester=person).exclude(taken_over_by=person).with_deactivated()
         edited = [edits(model, OuterRef("account"), ApprovalRequest.objects.approved()) for model in REVIEWED]
         rows = [*edited, standings(ApprovalRequest, OuterRef("pk"))]
-        return waiting.filter(*(~Exists(found.filter(by(person))) for found in rows), Q(owner_deactivated=False))
+        return waiting.filter(*(~Exists(history.filter(by(person))) for history in rows), Q(owner_deactivated=False))
 
 
 class ApprovalRequest(PhaseLoading, Resource):
-    """An act on an account that takes effect only when a second person approves it."""
+    """An action on an account that takes effect only when a second person approves it."""
 
     class Phase(models.TextChoices):
         PENDING = "Pending", gettext_lazy("Pending")
@@ -138,9 +138,9 @@ class ApprovalRequest(PhaseLoading, Resource):
         "proposal": "spec.proposal",
         "comment": "spec.comment",
     }
-    # a copy of the account's, and its hash, of which one in 1,250 would pass for a card number
+    # a copy of the account, whose own columns were searched; a hash, which looks like a card number in 1 of 1,250 cases
     opaque_columns = frozenset({"reviewed", "reviewed_hash"})
-    # no part of what the first version sealed
+    # the seals of the first version do not cover these
     later_columns = Resource.later_columns | {"editors", "taken_over_by"}
     name_constraint = "approval_name_in_organization"
 
@@ -149,7 +149,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         verbose_name_plural = gettext_lazy("approval requests")
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="approval_name_in_organization"),
-            # two requests of one kind at once would both be approved
+            # two concurrent requests for one action would both be approved
             models.UniqueConstraint(
                 fields=["account", "act"], condition=Q(phase="Pending"), name="approval_one_pending"
             ),
@@ -157,7 +157,7 @@ class ApprovalRequest(PhaseLoading, Resource):
                 condition=Q(phase__in=["Pending", "Approved", "Rejected", "Withdrawn", "Expired"]),
                 name="approval_known_phase",
             ),
-            # four eyes, whatever the code above forgets
+            # four eyes, even if a service forgets to check
             models.CheckConstraint(
                 condition=~Q(phase="Approved")
                 | (
@@ -168,7 +168,7 @@ class ApprovalRequest(PhaseLoading, Resource):
                 ),
                 name="approval_four_eyes",
             ),
-            # a decision that nobody answers for
+            # every decision has somebody who answers for it
             models.CheckConstraint(
                 condition=Q(phase="Pending", decided_at=None, decider="")
                 | (~Q(phase="Pending") & Q(decided_at__isnull=False) & ~Q(decider="")),
@@ -181,18 +181,18 @@ class ApprovalRequest(PhaseLoading, Resource):
 
     @transition("phase", source=Phase.PENDING, target=Phase.APPROVED)
     def approve(self, decider: str, at: datetime, comment: str, editors: Collection[str]) -> None:
-        """A second person agrees, who is none of the `editors`."""
+        """A second person agrees. A constraint refuses `decider` among `editors`, who changed what was reviewed."""
         self.editors = "".join(f"\n{name}\n" for name in sorted(editors))
         self._decided(decider, at, comment)
 
     @transition("phase", source=Phase.PENDING, target=Phase.REJECTED)
     def reject(self, decider: str, at: datetime, comment: str) -> None:
-        """A second person refuses, and says why."""
+        """A second person refuses, with a comment."""
         self._decided(decider, at, comment)
 
     @transition("phase", source=Phase.PENDING, target=Phase.WITHDRAWN)
     def withdraw(self, decider: str, at: datetime, comment: str) -> None:
-        """Whoever asked takes it back, and says why."""
+        """The owner takes the request back, with a comment."""
         self._decided(decider, at, comment)
 
     @transition("phase", source=Phase.PENDING, target=Phase.EXPIRED)
@@ -201,16 +201,16 @@ class ApprovalRequest(PhaseLoading, Resource):
         self._decided(decider, at, "")
 
     def renew(self, reviewed: dict[str, Any], reviewed_hash: str, expires_at: datetime) -> None:
-        """The requester stands by the request for the account as it is now."""
+        """Replace the review by one of the account's current state, with a new time to decide."""
         self.reviewed, self.reviewed_hash, self.expires_at = reviewed, reviewed_hash, expires_at
 
     @property
     def owner(self) -> str:
-        """Return who stands by the request: the requester, or whoever took it over."""
+        """Return the name of the actor responsible for the request: who took it over, else the requester."""
         return self.taken_over_by or self.requester
 
     def take_over(self, person: str) -> None:
-        """Another person stands by the request of one who is deactivated."""
+        """Make `person` the owner of the request, whose owner is deactivated."""
         self.taken_over_by = person
 
     def _decided(self, decider: str, at: datetime, comment: str) -> None:

@@ -16,7 +16,7 @@ from projects.models.project import ProjectQuerySet
 
 class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
     def paying(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
-        """The bindings in force at the instant `at` (UTC), or now: the one answer to "who pays".
+        """Select the bindings in force at the instant `at` (UTC), by default now: the only definition of "who pays".
 
         Intervals are half open: a binding is in force from `established_at` up to, not including, `ended_at`.
         """
@@ -25,34 +25,34 @@ class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
         return self.filter(Q(ended_at=None) | Q(ended_at__gt=at), established_at__lte=at)
 
     def timeline(self, project: Project) -> "BillingAccountBindingQuerySet":
-        """All bindings of `project`, oldest first: contiguous intervals of responsibility."""
+        """Return all bindings of `project`, oldest first, with accounts and successors: contiguous intervals."""
         return self.filter(project=project).select_related("account", "superseded_by").order_by("established_at")
 
 
 def projects_paid_by(account: BillingAccount, at: datetime | None = None) -> ProjectQuerySet:
-    """The projects that `account` pays for now, or paid for at the instant `at` (UTC)."""
+    """Return the projects that `account` pays for at the instant `at` (UTC), by default now."""
     return Project.objects.filter(
         pk__in=BillingAccountBinding.objects.paying(at).filter(account=account).values("project")
     )
 
 
 def paid_by(account: str) -> Q:
-    """Return the condition that an account of this name pays for a project now; of the empty name, that nobody does."""
+    """Return the condition that an account named `account` pays for a project now; if empty, that nobody does."""
     paying = BillingAccountBinding.objects.paying()
     if not account:
         return ~Q(pk__in=paying.values("project"))
-    # that it has not ended is what the index of an account's active bindings is about
+    # `ended_at=None` repeats the phase so that the partial index of active bindings is used
     return Q(pk__in=paying.filter(account__name=account, ended_at=None).values("project"))
 
 
 def unbound_projects() -> ProjectQuerySet:
-    """Active projects for which nobody pays."""
+    """Return the active projects for which nobody pays."""
     paying = BillingAccountBinding.objects.paying().filter(project=OuterRef("pk"))
     return Project.objects.active().filter(~Exists(paying))
 
 
 class BillingAccountBinding(PhaseLoading, Resource):
-    """Who pays for a project from one instant on. Immutable; a new binding supersedes it."""
+    """The responsibility of an account for a project from an instant on. Immutable; a new binding supersedes it."""
 
     class Phase(models.TextChoices):
         ACTIVE = "Active", gettext_lazy("Active")
@@ -81,7 +81,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
     ended_at = models.DateTimeField(gettext_lazy("ended at"), null=True, editable=False)
     end_reason = models.CharField(gettext_lazy("end reason"), max_length=60, blank=True, editable=False)
 
-    # the history of responsibility must not move under a binding, not by SQL either
+    # who paid when must not change afterwards, not even by SQL
     columns = Columns.of(
         fixed(
             "binding_identity_fixed",
@@ -106,7 +106,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
             models.CheckConstraint(
                 condition=Q(phase__in=["Active", "Superseded", "Ended"]), name="binding_known_phase"
             ),
-            # a supersede that forgot the end, or an end that forgot the phase, would leave two payers or none
+            # a phase without the end, or an end without the phase, would leave two payers or none
             models.CheckConstraint(
                 condition=Q(phase="Active", ended_at=None) | (~Q(phase="Active") & Q(ended_at__isnull=False)),
                 name="binding_ended_unless_active",
@@ -121,16 +121,16 @@ class BillingAccountBinding(PhaseLoading, Resource):
             models.Index(fields=["project", "established_at"], name="binding_timeline"),
             # what an account pays for now
             models.Index(fields=["account"], name="binding_active_of_account", condition=Q(ended_at=None)),
-            # and what it paid for at an instant: what had ended by then is not looked at
+            # what an account paid for at an instant, without reading what had ended by then
             models.Index(fields=["account", "ended_at"], name="binding_ended_of_account"),
         ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)
     def supersede(self, at: datetime) -> None:
-        """Another binding takes over at the instant `at`, at which this one ends."""
+        """End at the instant `at` (UTC), at which another binding takes over."""
         self.ended_at, self.end_reason = at, self.EndReason.SUPERSEDED
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.ENDED)
     def end(self, at: datetime, reason: str) -> None:
-        """Nobody takes over: the project is archived."""
+        """End at the instant `at` (UTC) without a successor: the project is archived."""
         self.ended_at, self.end_reason = at, reason

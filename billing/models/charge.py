@@ -14,16 +14,16 @@ from milo.kube.models import Resource, ResourceQuerySet
 
 class ChargeQuerySet(ResourceQuerySet["Charge"]):
     def unsettled(self) -> "ChargeQuerySet":
-        """Charges that nobody has settled yet."""
+        """Select charges that are not settled."""
         return self.filter(settled_at=None)
 
     def overdue(self, on: date) -> "ChargeQuerySet":
-        """Unsettled charges that were due before the day `on`."""
+        """Select unsettled charges that were due before the day `on`."""
         return self.unsettled().filter(due_date__lt=on)
 
 
 class Charge(Resource):
-    """An outstanding charge as an outside billing system reports it; we neither price nor collect."""
+    """An outstanding charge, reported by an external billing system. Milo neither prices nor collects."""
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="charges")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
@@ -54,7 +54,7 @@ class Charge(Resource):
         "description": "spec.description",
         "settlement_reference": "spec.reference",
     }
-    # an id of the reporting system, and a number: one in ten of 16 digits would pass for a card number
+    # identifiers and amounts: one in ten numbers of 16 digits would pass for a card number
     unsearched_paths = re.compile(r"spec\.(externalId|amount)")
     name_constraint = "charge_name_in_organization"
 
@@ -63,7 +63,7 @@ class Charge(Resource):
         verbose_name_plural = gettext_lazy("charges")
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="charge_name_in_organization"),
-            # one report sent twice at once
+            # one report, sent twice concurrently
             models.UniqueConstraint(fields=["account", "external_id"], name="charge_once"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="charge_amount_positive"),
             models.CheckConstraint(
@@ -73,6 +73,6 @@ class Charge(Resource):
             ),
         ]
         indexes = [
-            # what blocks a closure
+            # unsettled charges block a closure
             models.Index(fields=["account", "due_date"], name="charge_unsettled", condition=Q(settled_at=None)),
         ]

@@ -1,6 +1,6 @@
-"""Who changed what an approval rests on: the columns that a review reads, compared from one history row to the next.
+"""Who changed what an approval is based on: history rows that changed a reviewed column.
 
-Services and the inbox ask here, so that they agree.
+Approving services and the inbox both use these querysets, so that they agree on who may approve.
 """
 
 from typing import Any
@@ -27,14 +27,15 @@ REVIEWED: dict[type[models.Model], tuple[str, ...]] = {
     ),
     Suspension: ("reason_code", "evidence"),
 }
-"""The columns that `reviews.reviewed` reads."""
+"""The columns that a review contains (`billing.services.approvals.reviews`)."""
 
 
 def edits(model: type[models.Model], account: Any, approvals: QuerySet[Any]) -> QuerySet[Any]:
     """Return the history rows of `model` that changed a reviewed column of `account` since its last approval.
 
-    `account` is a primary key or an `OuterRef` to one, `approvals` the approved requests. An approval has confirmed
-    what stood there before; what it changed itself counts. The platform's own changes do not: it approves nothing.
+    `account` is a primary key or an `OuterRef` to one, `approvals` the approved requests. Rows before the last approval
+    are left out, because that approval confirmed them; rows that it wrote itself are included. Rows of system actors
+    are left out, because they never approve.
     """
     history = audit.histories()[model].model_of(model)._base_manager
     owner = "id" if model is BillingAccount else "account_id"
@@ -44,15 +45,15 @@ def edits(model: type[models.Model], account: Any, approvals: QuerySet[Any]) -> 
     rows = history.filter(**{owner: account}).exclude(history_user_id__startswith="system:")
     rows = rows.annotate(previous=Subquery(previous.values("history_id")[:1]))
     rows = rows.annotate(approved_at=Subquery(approved.values("decided_at")[:1]))
-    # the rows of an approval have its instant, and all before it an earlier one
+    # rows that an approval wrote have its instant, all rows before it an earlier one
     since: QuerySet[Any] = rows.filter(~Exists(unchanged), Q(approved_at=None) | Q(history_date__gte=F("approved_at")))
     return since
 
 
 def standings(model: type[models.Model], request: Any) -> QuerySet[Any]:
-    """Return the history rows by which somebody asked for `request`, renewed it or took it over.
+    """Return the history rows that created `request`, renewed it or took it over.
 
-    `model` is that of the requests, `request` a primary key or an `OuterRef` to one.
+    `model` is the model of requests, `request` a primary key or an `OuterRef` to one.
     """
     history = audit.histories()[model].model_of(model)._base_manager
     rows: QuerySet[Any] = history.filter(id=request, phase="Pending")
@@ -60,11 +61,11 @@ def standings(model: type[models.Model], request: Any) -> QuerySet[Any]:
 
 
 def by(person: Any) -> Q:
-    """Return the condition that a history row was written by `person`, or by a credential that `person` made."""
+    """Return the condition that a history row was written by `person`, or with a credential that `person` created."""
     return Q(history_user_id=person) | Q(history_credential_maker=person)
 
 
 def _same(column: str) -> Q:
-    """The condition that a column is that of the outer row, NULL equal to NULL."""
+    """Return the condition that a column equals that of the outer row, NULL being equal to NULL."""
     both_null = Q(IsNull(F(column), True)) & Q(IsNull(OuterRef(column), True))
     return Q(**{column: OuterRef(column)}) | both_null

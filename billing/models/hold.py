@@ -11,11 +11,12 @@ from milo.columns import Columns, fixed
 
 class HoldQuerySet(models.QuerySet["Hold"]):
     def open(self) -> "HoldQuerySet":
+        """Select holds that are not released."""
         return self.filter(released_at=None)
 
 
 class Hold(models.Model):
-    """What keeps an account from being closed and its data from being purged until it is released."""
+    """A hold: until it is released, its account cannot be closed and its data cannot be purged."""
 
     class Type(models.TextChoices):
         LEGAL = "LegalHold", gettext_lazy("Legal hold")
@@ -25,7 +26,7 @@ class Hold(models.Model):
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="holds")
     type = models.CharField(gettext_lazy("type"), max_length=20, choices=Type.choices)
     message = models.TextField(gettext_lazy("message for customers"), blank=True, db_default="")
-    # once shown to customers too, which a text about a legal hold must not be
+    # apart from `message`: customers must not read why a legal hold was set
     reason = models.TextField(
         gettext_lazy("internal note"), blank=True, help_text=gettext_lazy("Customers never see it.")
     )
@@ -46,7 +47,7 @@ class Hold(models.Model):
     )
     objects = HoldQuerySet.as_manager()
 
-    # no part of what the first version sealed
+    # the seals of the first version do not cover it
     later_columns = frozenset({"message"})
     manifest_paths = {"message": "spec.message", "reason": "spec.internalNote", "release_reason": "spec.justification"}
 
@@ -64,7 +65,7 @@ class Hold(models.Model):
 
     @property
     def described(self) -> str:
-        """What customers read of it: the type, and the message where there is one."""
+        """Return what customers may read: the type, and the message if there is one."""
         return f"{self.type}: {self.message}" if self.message else str(self.type)
 
     def __str__(self) -> str:

@@ -13,16 +13,16 @@ from projects.models import Project
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def due(self, at: datetime) -> "NoticeQuerySet":
-        """Notices to deliver at the instant `at` (UTC) that no worker holds."""
+        """Select pending notices due at the instant `at` (UTC) that no worker has claimed."""
         unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=at)
         return self.filter(unclaimed, phase=Notice.Phase.PENDING, due_at__lte=at)
 
 
 class Notice(models.Model):
-    """A message owed to one recipient: written in the transaction of its act, delivered in the background.
+    """A message to one recipient, in the outbox: written in the transaction of its cause, delivered in the background.
 
-    It is its own receipt: when it was delivered, or why not yet. `uid` makes the Message-ID, so that a
-    message delivered twice is known as one.
+    The row is also the receipt: when the message was delivered, or why not yet. Its Message-ID is made from `uid`, so
+    that mail clients recognize a repeated delivery.
     """
 
     class Phase(models.TextChoices):
@@ -68,7 +68,7 @@ class Notice(models.Model):
     delivered_at = models.DateTimeField(gettext_lazy("delivered at"), null=True)
     last_error = models.TextField(gettext_lazy("last error"), blank=True)
 
-    # what was owed to whom, and when it was delivered, is proof that people were told
+    # proof that people were notified: who, of what, and when
     columns = Columns.of(
         fixed(
             "notice_identity_fixed",
@@ -84,7 +84,7 @@ class Notice(models.Model):
         verbose_name = gettext_lazy("notice")
         verbose_name_plural = gettext_lazy("notices")
         constraints = [
-            # one message a recipient for one cause and subject, however often the act is repeated
+            # one message per recipient, cause and subject, however often the action is repeated
             models.UniqueConstraint(fields=["about", "cause_uid", "subject_uid", "recipient"], name="notice_owed_once"),
             models.CheckConstraint(
                 condition=(Q(phase="Delivered") & Q(delivered_at__isnull=False))
@@ -93,7 +93,7 @@ class Notice(models.Model):
             ),
         ]
         indexes = [
-            # the sweep looks for the few that are owed among all that were delivered
+            # the periodic task looks for the few pending ones among all delivered ones
             models.Index(fields=["due_at"], name="notice_owed", condition=Q(phase="Pending")),
         ]
 
@@ -102,9 +102,9 @@ class Notice(models.Model):
 
 
 class NoticeOutcome(models.Model):
-    """What became of a notice: delivered, given up, or owed again. Rows are only ever added, and sealed.
+    """A change of a notice's phase: delivered, undeliverable, or requeued. Rows are only added, and are sealed.
 
-    The notice has the state that its newest outcome says, Pending without one.
+    The phase of a notice is that of its newest outcome; Pending without one.
     """
 
     notice = models.ForeignKey(Notice, models.PROTECT, related_name="outcomes")
@@ -122,7 +122,7 @@ class NoticeOutcome(models.Model):
 
 
 class Announcement(models.Model):
-    """Revisions and events owed to the projects of an account whose standing changed, written in the background."""
+    """A change of an account's phase to announce: revisions and events of its projects, written in the background."""
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="announcements")
     reason = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""Exact decimals in the database: `numeric` on PostgreSQL, text on SQLite, whose numbers have 15 digits."""
+"""Exact decimals in the database: `numeric` on PostgreSQL; text on SQLite, whose numbers keep only 15 digits."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from billing.usage.quantities import EXACT, plain
 
 
 class QuantityField(models.Field):  # type: ignore[type-arg]  # has no type arguments when it runs
-    """A decimal of any number of digits; sums of it are made by `ExactSum`."""
+    """A decimal with any number of digits. Sum it with `ExactSum`."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "text" if connection.vendor == "sqlite" else "numeric"
@@ -28,7 +28,7 @@ class QuantityField(models.Field):  # type: ignore[type-arg]  # has no type argu
 
 
 class ExactSum(models.Sum):
-    """The sum of a `QuantityField`, to the last digit on both engines."""
+    """The sum of a `QuantityField`, exact on both engines."""
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, function="exact_sum", **extra)
@@ -52,7 +52,7 @@ def _add(one: str, other: str) -> str:
 
 @receiver(connection_created)
 def teach_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Give SQLite the exact arithmetic that PostgreSQL has."""
+    """Define `exact_add` and `exact_sum` on a new SQLite connection; PostgreSQL computes `numeric` exactly."""
     if connection.vendor == "sqlite":
         connection.connection.create_function("exact_add", 2, _add, deterministic=True)
         connection.connection.create_aggregate("exact_sum", 1, _Sum)

@@ -13,12 +13,12 @@ from milo.columns import Columns, fixed
 
 class SuspensionQuerySet(models.QuerySet["Suspension"]):
     def open(self) -> "SuspensionQuerySet":
-        """Suspensions that no evidence has resolved yet."""
+        """Select suspensions that are not resolved."""
         return self.filter(resolved_at=None)
 
 
 class Suspension(models.Model):
-    """One reason why an account is suspended; several may stand at once."""
+    """One reason why an account is suspended; several may be open at once."""
 
     uid = models.UUIDField(gettext_lazy("UID"), default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="suspensions")
@@ -54,16 +54,16 @@ class Suspension(models.Model):
         "reason_code": "spec.reasonCode",
         "evidence": "spec.evidence",
     }
-    # a copy of the account's
+    # a copy of the account's column, which was searched there
     opaque_columns = frozenset({"payment_profile"})
-    # `suspensions.resolve` searches the one by finer rules; the other is in the account's payment profile
+    # `suspensions.resolve` searches tax numbers by finer rules; the account's payment profile has the method reference
     unsearched_paths = re.compile(r"spec\.evidence\.(taxRegistrationNumber|methodReference)")
 
     class Meta:
         verbose_name = gettext_lazy("suspension")
         verbose_name_plural = gettext_lazy("suspensions")
         constraints = [
-            # a resolution that nobody answers for, or that nothing proves
+            # every resolution has somebody who answers for it, and evidence
             models.CheckConstraint(
                 condition=Q(resolved_at=None, resolved_by="", evidence__isnull=True)
                 | (Q(resolved_at__isnull=False, evidence__isnull=False) & ~Q(resolved_by="")),
@@ -72,7 +72,7 @@ class Suspension(models.Model):
             models.CheckConstraint(condition=Q(reason_code__in=ReasonCode.values), name="suspension_known_reason_code"),
         ]
         indexes = [
-            # what keeps an account suspended
+            # open suspensions keep an account suspended
             models.Index(fields=["account"], name="suspension_open", condition=Q(resolved_at=None)),
         ]
 

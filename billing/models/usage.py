@@ -1,4 +1,4 @@
-"""Usage as reported: who reported, which event, what it said. Rows are only ever added."""
+"""Usage as reported: meters, intakes and events. Rows are only added."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy
@@ -7,7 +7,7 @@ from billing.models.quantity import QuantityField
 
 
 class UsageMeter(models.Model):
-    """What is counted, in one unit for ever: that of its first event, so that its sums mean something."""
+    """What a service counts. The first event fixes the unit, so that events can be summed."""
 
     service = models.CharField(gettext_lazy("service"), max_length=100)
     name = models.CharField(gettext_lazy("meter"), max_length=100)
@@ -17,7 +17,7 @@ class UsageMeter(models.Model):
         verbose_name = gettext_lazy("usage meter")
         verbose_name_plural = gettext_lazy("usage meters")
         constraints = [
-            # two first events with different units at once
+            # two concurrent first events with different units
             models.UniqueConstraint(fields=["service", "name"], name="usage_meter_once"),
         ]
 
@@ -26,10 +26,10 @@ class UsageMeter(models.Model):
 
 
 class UsageIntake(models.Model):
-    """One request of a reporter: who answers for its events, and when they arrived.
+    """One request of a reporter: who reported its events, and when they arrived.
 
-    `digest` is that of its `events` accepted (`billing.usage.digests`), and is sealed. It is empty where a process of
-    a version without digests has written the row.
+    `events` counts the accepted events; `digest` is their digest (`billing.usage.digests`), and is sealed. It is empty
+    in rows written by a version without digests.
     """
 
     reporter = models.CharField(gettext_lazy("reporter"), max_length=200)
@@ -46,10 +46,10 @@ class UsageIntake(models.Model):
 
 
 class UsageKey(models.Model):
-    """That an event is known, for ever: repeats are recognized also once its month is detached by retention.
+    """The idempotency key of an event, kept for ever: repeats are recognized even after retention detached its month.
 
-    `key` stands for its source and id, `content` for what it said. No foreign keys: they would be looked up again for
-    each event, and what they name is found in the same transaction and never deleted.
+    `key` is derived from source and id, `content` from everything else. It has no foreign key constraints, which would
+    cost look-ups for each event: the intake reads the rows in the same transaction, and they are never deleted.
     """
 
     key = models.UUIDField(primary_key=True)
@@ -66,8 +66,8 @@ class UsageKey(models.Model):
 class UsageEvent(models.Model):
     """A usage event; on PostgreSQL in monthly partitions by `time`.
 
-    Who pays for it is not written here: that follows from its time and the bindings of its project. The one index is
-    for the events of a project in a span of time.
+    The payer is not stored: it follows from `time` and the bindings of the project. The only index serves the events of
+    a project in a span of time.
     """
 
     pk = models.CompositePrimaryKey("project_id", "time", "key")

@@ -1,4 +1,4 @@
-"""Monthly partitions of the usage events, on PostgreSQL; SQLite has one table, which means the same."""
+"""Monthly partitions of usage events on PostgreSQL. SQLite has one table with the same meaning."""
 
 from datetime import date
 
@@ -10,12 +10,12 @@ MONTHS_AHEAD = 3
 
 
 def next_month(month: date) -> date:
-    """The first day of the month after that of `month`."""
+    """Return the first day of the month after that of `month`."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def months_ahead(today: date) -> list[date]:
-    """First days of the month of `today` (UTC) and of those after it that need a partition by now."""
+    """Return the months, by their first days, that need a partition: that of `today` (UTC) and the next 3."""
     months = [today.replace(day=1)]
     while len(months) <= MONTHS_AHEAD:
         months.append(next_month(months[-1]))
@@ -23,6 +23,7 @@ def months_ahead(today: date) -> list[date]:
 
 
 def name(month: date) -> str:
+    """Return the name of the partition of a month."""
     return f"{TABLE}_y{month:%Ym%m}"
 
 
@@ -39,17 +40,17 @@ def missing(connection: BaseDatabaseWrapper) -> list[date]:
 
 
 def make(connection: BaseDatabaseWrapper, month: date) -> None:
-    """Make the partition of a month; intakes wait for the moment that it takes.
+    """Create the partition of a month. Intakes wait briefly for its lock.
 
-    The application owns no table, so a function of the database does it with the rights of the owner. It refuses
-    months other than those of `months_ahead`, by the database's clock, with a `DataError`.
+    The application does not own the table, so a database function creates the partition with the rights of the owner.
+    Raises `DataError` for months other than those of `months_ahead` by the database's clock.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT make_usage_partition(%s)", [month])
 
 
 def held_by_default(connection: BaseDatabaseWrapper, month: date) -> bool:
-    """Whether events of the month went to the default partition, so that it cannot have its own any more."""
+    """Return whether the default partition holds events of the month: then it can get no partition of its own."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT EXISTS (SELECT 1 FROM {DEFAULT} WHERE time >= %s AND time < %s)",

@@ -1,4 +1,4 @@
-"""What is decided about usage afterwards: a month is closed, a span without a payer is given to one."""
+"""Later decisions about usage: closing a month, and assigning a span without a payer to an account."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,7 +10,7 @@ from milo.columns import Columns
 
 
 class UsageClosing(models.Model):
-    """The figures of an account up to a month's end stay as reported; what arrives later is a correction."""
+    """The closing of an account's months before `opens_on`; later events for them count in the first open month."""
 
     account = models.ForeignKey(
         BillingAccount, models.PROTECT, related_name="usage_closings", verbose_name=gettext_lazy("billing account")
@@ -29,7 +29,7 @@ class UsageClosing(models.Model):
         verbose_name = gettext_lazy("usage closing")
         verbose_name_plural = gettext_lazy("usage closings")
         constraints = [
-            # two closings of one month at once
+            # two concurrent closings of one month
             models.UniqueConstraint(fields=["account", "opens_on"], name="usage_closing_once"),
         ]
 
@@ -38,7 +38,7 @@ class UsageClosing(models.Model):
 
 
 class UsageAssignment(models.Model):
-    """Usage of a project in a span in which nobody paid for it, given to an account by an approved request."""
+    """Usage of a project in a span without a payer, assigned to an account by an approved request."""
 
     project = models.ForeignKey("projects.Project", models.PROTECT, related_name="usage_assignments")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="usage_assignments")
@@ -54,7 +54,7 @@ class UsageAssignment(models.Model):
         verbose_name_plural = gettext_lazy("usage assignments")
         constraints = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="usage_assignment_ends_after_start"),
-            # what has not happened yet is for a binding to say
+            # bindings decide who pays in the future
             models.CheckConstraint(condition=Q(ends_at__lte=F("assigned_at")), name="usage_assignment_of_the_past"),
         ]
         indexes = [models.Index(fields=["project", "starts_at"], name="usage_assignment_timeline")]

@@ -1,4 +1,4 @@
-"""Usage added up: per payer, project, meter and UTC day or month."""
+"""Sums of usage per payer, project, meter and UTC day or month."""
 
 from datetime import date
 from typing import Self
@@ -19,27 +19,27 @@ DAY, MONTH = "day", "month"
 
 class UsageRollupQuerySet(models.QuerySet["UsageRollup"]):
     def days(self, start: date, end: date) -> Self:
-        """Rows per day, from `start` up to, not including, `end` (days in UTC)."""
+        """Select daily sums from `start` up to, not including, `end` (UTC)."""
         return self.filter(granularity=DAY, starts_on__gte=start, starts_on__lt=end)
 
     def months(self, start: date, end: date) -> Self:
-        """Rows per month, from the month that begins on `start` up to, not including, the one that begins on `end`."""
+        """Select monthly sums from the month of `start` up to, not including, that of `end` (both first days, UTC)."""
         return self.filter(granularity=MONTH, starts_on__gte=start, starts_on__lt=end)
 
     def unassigned(self) -> Self:
-        """Usage at a time when nobody paid for the project: the queue."""
+        """Select usage at times when nobody paid for the project."""
         return self.filter(account=None)
 
     def with_meters(self) -> Self:
-        """Each sum with `service`, `meter_name` and `unit`, so that it is understood by itself."""
+        """Annotate each sum with `service`, `meter_name` and `unit`."""
         return self.annotate(service=F("meter__service"), meter_name=F("meter__name"), unit=F("meter__unit"))
 
 
 class UsageRollup(models.Model):
-    """The sum of the events of one payer, project, meter and day or month, kept in the transaction of the intake.
+    """The sum of events of one payer, project, meter and day or month, updated in the transaction of the intake.
 
-    `account` is empty for the unassigned queue. `billed_in` is the month whose figures the sum belongs to: that of its
-    days, or for what arrived after that was closed, the first that was open then.
+    `account` is empty for unassigned usage. `billed_in` is the month of the bill that contains the sum: that of its
+    days, or the first open month if the events arrived after theirs was closed.
     """
 
     account = models.ForeignKey(
@@ -62,7 +62,7 @@ class UsageRollup(models.Model):
     quantity = QuantityField(gettext_lazy("quantity"))
     events = models.BigIntegerField(gettext_lazy("events"))
 
-    # until the month is closed (billing/guards/usage.py)
+    # free until the month is closed: a guard decides (billing/guards/usage.py)
     columns = Columns.of(free="id account_id project_id meter_id granularity starts_on billed_in quantity events")
     objects = UsageRollupQuerySet.as_manager()
 
@@ -70,7 +70,7 @@ class UsageRollup(models.Model):
         verbose_name = gettext_lazy("usage")
         verbose_name_plural = gettext_lazy("usage")
         constraints = [
-            # two batches that begin the same sum at once
+            # two concurrent batches with the first events of a sum
             models.UniqueConstraint(
                 "project",
                 "granularity",
@@ -81,7 +81,7 @@ class UsageRollup(models.Model):
                 name="usage_rollup_once",
             ),
             models.CheckConstraint(condition=Q(granularity__in=[DAY, MONTH]), name="usage_rollup_known_granularity"),
-            # a bill for a month cannot hold what was used in a later one
+            # a month's bill cannot contain usage of a later month
             models.CheckConstraint(
                 condition=Q(granularity=DAY) | Q(billed_in__gte=F("starts_on")), name="usage_rollup_billed_afterwards"
             ),
@@ -89,7 +89,7 @@ class UsageRollup(models.Model):
         indexes = [
             # the months and days of an account
             models.Index(fields=["account", "granularity", "starts_on"], name="usage_rollup_of_account"),
-            # what a month's bill holds
+            # the daily sums of a month's bill
             models.Index(fields=["account", "billed_in"], name="usage_rollup_billed", condition=Q(granularity=DAY)),
         ]
 
