@@ -1,4 +1,4 @@
-"""The findings of one account, and the drift of many."""
+"""Apply the regional rules: the findings of one account, and the Errors of many."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ _WORST_FIRST = list(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """An account that fails, `name` as its facts have it, by which rule, and since when that rule is in force.
+    """An Error of an account, `name` being that of its facts.
 
-    `since` is None for a rule that has been in force since before the data were gathered.
+    `since` is the day on which the rule came into force; None if that was before the data were gathered.
     """
 
     name: str
@@ -27,13 +27,13 @@ class Drift:
 
 
 def check(facts: AccountFacts, platform: PlatformSettings, on: date) -> list[Finding]:
-    """What the rules in force `on` a day say of an account, the Errors first. No clock is read, nothing is changed."""
-    found = [finding for rule in RULES for finding in rule(facts, platform, on)]
-    return sorted(found, key=lambda finding: _WORST_FIRST.index(finding.severity))
+    """Return the findings of the rules in force on the day `on`, Errors first."""
+    findings = [finding for rule in RULES for finding in rule(facts, platform, on)]
+    return sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.severity))
 
 
 def drift(accounts: Iterable[AccountFacts], platform: PlatformSettings, on: date) -> Iterator[Drift]:
-    """Each Error of each account under the rules of a day, one account at a time, in constant memory."""
+    """Yield each Error of each account under the rules in force on the day `on`. Uses constant memory."""
     for facts in accounts:
         for finding in check(facts, platform, on):
             if finding.severity is Severity.ERROR:

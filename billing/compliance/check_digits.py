@@ -1,4 +1,4 @@
-"""Check digits by name: modules of python-stdnum, and a few algorithms that it does not have for such numbers."""
+"""Check digit algorithms by name: modules of python-stdnum, and a few that it lacks."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,12 +10,15 @@ from billing.compliance.table import Row
 
 Check = Callable[[str], bool]
 _LITHUANIAN_WEIGHTS = (range(1, 9), (3, 4, 5, 6, 7, 8, 9, 1))
-# digits and capitals in their order, for the check character of India's GST numbers
+# alphabet of the check character of India's GST numbers
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def check_named(row: Row, column: str, name: str) -> Check:
-    """Return the check of a module of python-stdnum (`de.vat`), or one of ours (`luhn_mod_36`). Raises `BrokenData`."""
+    """Return the check named in a cell: a module of python-stdnum (`de.vat`) or one of this file (`luhn_mod_36`).
+
+    Raises `BrokenData` for an unknown name.
+    """
     if name in _OURS:
         return _OURS[name]
     if not re.fullmatch(r"[a-z0-9_]+(\.[a-z_]+)?", name):
@@ -27,7 +30,7 @@ def check_named(row: Row, column: str, name: str) -> Check:
 
 
 def _is_legal_entity_code(number: str) -> bool:
-    """Whether the last of 9 digits is the check digit of a Lithuanian legal entity: weighted sum modulo 11."""
+    """Return whether the last of 9 digits is right for a Lithuanian legal entity code: weighted sum modulo 11."""
     digits = [int(digit) for digit in number]
     rests = [sum(map(int.__mul__, digits[:8], weights)) % 11 for weights in _LITHUANIAN_WEIGHTS]
     return digits[8] == (rests[0] if rests[0] < 10 else rests[1] % 10)

@@ -1,4 +1,4 @@
-"""All data files together, validated, and loaded once per process."""
+"""The data files, validated and loaded once per process."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -26,7 +26,7 @@ from billing.compliance.weekends import Weekend, weekend
 
 DATA = Path(__file__).with_name("data")
 SOURCE_COLUMNS = ("source", "citation")
-# a document for people: a format of invoices and no standard of e-invoices
+# a format of invoices, but no e-invoicing standard
 PDF = "PDF"
 SATURDAY_AND_SUNDAY = frozenset({5, 6})
 
@@ -41,10 +41,11 @@ D = TypeVar("D", bound=Dated)
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What the files say. `jurisdictions` and `methods` hold the rows of a key by date, the oldest first.
+    """The content of all data files. Tuples of dated rows are sorted by date, oldest first.
 
-    `sources` are citations by key, `mandates` and `tax_numbers` are by country, `regions` the codes that residency
-    knows, and `peppol_schemes` the schemes of Peppol by their 4 digits.
+    Keys: `sources` the key of a citation; `jurisdictions`, `mandates`, `tax_numbers` and `weekends` the country (ISO
+    3166-1 alpha-2); `methods` the field in the payment profile; `peppol_schemes` the 4 digits. `regions` are the codes
+    of data residency.
     """
 
     sources: Mapping[str, str]
@@ -59,22 +60,22 @@ class Dataset:
     weekends: Mapping[str, tuple[Weekend, ...]]
 
     def jurisdiction(self, country: str, on: date) -> Jurisdiction | None:
-        """The row of `country` (ISO 3166-1 alpha-2) in force on a day; None where none is known."""
+        """Return the row of a country (ISO 3166-1 alpha-2) in force on a day; None if there is none."""
         return _in_force(self.jurisdictions.get(country, ()), on)
 
     def method(self, member: str, on: date) -> PaymentMethod | None:
-        """The row of a method, by its field in the payment profile, in force on a day; None where none is known."""
+        """Return the row of a method, by its field in the payment profile, in force on a day; None if there is none."""
         return _in_force(self.methods.get(member, ()), on)
 
     def is_weekend(self, country: str, day: date) -> bool:
-        """Whether `day` is of the weekend that `country` had then: Saturday and Sunday where no other is known."""
+        """Return whether `day` is on the weekend of `country` at that time. Saturday and Sunday by default."""
         row = _in_force(self.weekends.get(country, ()), day)
         return day.weekday() in (row.days if row else SATURDAY_AND_SUNDAY)
 
     def tax_numbers_of(self, country: str, on: date) -> tuple[TaxNumber, ...]:
-        """The kinds of tax number of a country on a day, as they are tried; the first is the country's default.
+        """Return the kinds of tax number of a country on a day, in the order in which they are tried.
 
-        Members of the European Union have the Union's kinds too, after their own.
+        The first is the country's default. Members of the European Union have the Union's kinds after their own.
         """
         row = self.jurisdiction(country, on)
         shared = self.tax_numbers[EUROPEAN_UNION] if row and row.in_eu else ()
@@ -88,12 +89,12 @@ class Dataset:
 
 @cache
 def data() -> Dataset:
-    """The files shipped with this package."""
+    """Return the files shipped with this package."""
     return load(DATA)
 
 
 def load(folder: Path) -> Dataset:
-    """The files of `folder`; raises `BrokenData` for the first cell that cannot be trusted."""
+    """Load and validate the files of `folder`. Raises `BrokenData` for the first invalid cell."""
     sources = dict(read(folder / "sources.tsv", SOURCE_COLUMNS, ["source"], _source))
     standards = _standards(folder / "einvoice_standards.csv", sources)
     formats = frozenset(standards) | {PDF}
@@ -153,8 +154,8 @@ def _source(row: Row) -> tuple[str, str]:
 
 def _standards(path: Path, sources: Collection[str]) -> dict[str, Standard]:
     names = read(path, STANDARD_COLUMNS, ["standard"], lambda row: row.required("standard"))
-    found = read(path, STANDARD_COLUMNS, ["standard"], lambda row: standard(row, sources, names))
-    return {each.name: each for each in found}
+    standards = read(path, STANDARD_COLUMNS, ["standard"], lambda row: standard(row, sources, names))
+    return {each.name: each for each in standards}
 
 
 def _by_date(rows: Iterable[D], key: Callable[[D], str]) -> Mapping[str, tuple[D, ...]]:

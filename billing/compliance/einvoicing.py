@@ -1,4 +1,4 @@
-"""How a customer receives e-invoices, `spec.preferences.eInvoicing`: the standard and where it delivers to."""
+"""`spec.preferences.eInvoicing`: how a customer receives e-invoices, and the validation of its identifiers."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,23 +22,23 @@ IDENTIFIERS = {
     Identifier.CODICE_DESTINATARIO.value: "codice_destinatario",
     PEC_ADDRESS: "pec_address",
 }
-"""Names in the manifest, and of the attributes."""
-# how Peppol writes an identifier in full; the prefix is the same for all
+"""The attribute of each name in the manifest."""
+# prefix of participant identifiers in their full notation
 _PEPPOL_PREFIX = "iso6523-actorid-upis::"
 _PEPPOL = re.compile(r"([0-9]{4}):(\S+)")
 _TO_COMPANY, _TO_OFFICE = re.compile(r"[A-Z0-9]{7}"), re.compile(r"[A-Z0-9]{6}")
 ITALY = "IT"
-# Codici Destinatario that name no channel: of recipients abroad, and of those who read a PEC address or the tax portal
+# Codici Destinatario without a channel: recipients abroad, and those who use a PEC address or the tax portal
 _ABROAD, _NO_CHANNEL = "XXXXXXX", "0000000"
-# where invoices are sent to the Sistema di Interscambio, which refuses them as a recipient (00330)
+# addresses of the Sistema di Interscambio itself, which it refuses as a recipient (00330)
 _EXCHANGE_ADDRESS = re.compile(r".+@pec\.fatturapa\.it", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class EInvoicing:
-    """A standard of `data/einvoice_standards.csv` and the identifiers by which it finds the customer; empty: none.
+    """A standard of `data/einvoice_standards.csv` and the customer's identifiers. Each may be empty.
 
-    `peppol_participant_id` is `scheme:identifier`; `pec_address` receives what has no Codice Destinatario.
+    `peppol_participant_id` is `scheme:identifier`; `pec_address` is used if there is no Codice Destinatario.
     """
 
     standard: str = ""
@@ -48,24 +48,25 @@ class EInvoicing:
     pec_address: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """As in a manifest; what is not given is left out."""
-        identifiers = {name: getattr(self, attribute) for name, attribute in IDENTIFIERS.items()}
-        given = {name: value for name, value in identifiers.items() if value}
-        return ({"standard": self.standard} if self.standard else {}) | ({"identifiers": given} if given else {})
+        """Return the value of the manifest, without empty fields."""
+        values = {name: getattr(self, attribute) for name, attribute in IDENTIFIERS.items()}
+        identifiers = {name: value for name, value in values.items() if value}
+        standard = {"standard": self.standard} if self.standard else {}
+        return standard | ({"identifiers": identifiers} if identifiers else {})
 
     @classmethod
-    def from_json(cls, sent: Mapping[str, Any]) -> "EInvoicing":
-        """What `as_json` made that of."""
-        identifiers = sent.get("identifiers", {})
-        given = {attribute: identifiers[name] for name, attribute in IDENTIFIERS.items() if name in identifiers}
-        return cls(standard=sent.get("standard", ""), **given)
+    def from_json(cls, value: Mapping[str, Any]) -> "EInvoicing":
+        """Parse the result of `as_json`."""
+        identifiers = value.get("identifiers", {})
+        attributes = {attribute: identifiers[name] for name, attribute in IDENTIFIERS.items() if name in identifiers}
+        return cls(standard=value.get("standard", ""), **attributes)
 
     def identifier(self, name: Identifier) -> str:
-        """The identifier of that name, as given."""
+        """Return the value of an identifier; empty for `Identifier.NONE`."""
         return "" if name is Identifier.NONE else str(getattr(self, IDENTIFIERS[name.value]))
 
     def normalised(self) -> "EInvoicing":
-        """The same, as the networks write it."""
+        """Return a copy with the identifiers in the notation of their networks."""
         return EInvoicing(
             self.standard,
             self.peppol_participant_id.strip().removeprefix(_PEPPOL_PREFIX),
@@ -75,7 +76,7 @@ class EInvoicing:
         )
 
     def causes(self, *, government: bool, country: str = "", on: date = date.min) -> Iterator[Cause]:
-        """Every fault of what is given, after `normalised`, for a recipient of a `country` (ISO 3166-1) on a day."""
+        """Yield every fault of normalised values, for a recipient in `country` (ISO 3166-1 alpha-2) on the day `on`."""
         if self.standard and self.standard not in data().standards:
             known = ", ".join(sorted(data().standards))
             message = _("is not an e-invoice standard known here; known: %(known)s") % {"known": known}
@@ -90,7 +91,7 @@ class EInvoicing:
             yield _identifier(PEC_ADDRESS, fault)
 
     def _codice_fault(self, country: str, *, government: bool) -> str:
-        """What the Sistema di Interscambio refuses of a Codice Destinatario: 00427 its length, 00313 its recipient."""
+        """Return why the Sistema di Interscambio refuses the code (00427 length, 00313 recipient); else empty."""
         form = _TO_OFFICE if government and country in ("", ITALY) else _TO_COMPANY
         if not form.fullmatch(self.codice_destinatario):
             return _("must have 6 letters or digits for a government office of Italy, 7 for anybody else")
@@ -130,5 +131,5 @@ def _peppol_fault(participant: str, on: date) -> str:
         )
         example = f"{number}:{scheme.example or '1234567890'}"
         return message % {"scheme": number, "name": scheme.name, "example": example}
-    # what has check digits, or a form of its own, is no card number by chance alone
+    # only free text is searched: numbers with a form or check digits would match a card number by chance
     return _("looks like a card number") if card_numbers.found_in(scheme.free_text(identifier)) else ""

@@ -1,4 +1,4 @@
-"""What rules are told of an account and of the platform that bills it."""
+"""The input of rules: an account, and the settings of the platform."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from billing.terms.payment_terms import PaymentTerms
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """An account as the rules see it. `name` (`organization/account`) is only repeated in a drift report.
+    """The values of an account that rules read. `name` (`organization/account`) only appears in drift reports.
 
-    `currency_code` and `payment_method` (the profile's field, as `sepaDebitCore`) are empty where not given yet.
+    `currency_code` and `payment_method` (the field of the payment profile, such as `sepaDebitCore`) may be empty.
     """
 
     name: str = ""
@@ -21,16 +21,16 @@ class AccountFacts:
 
     @property
     def country(self) -> str:
-        """The customer's country; empty where it is not given."""
+        """Return the customer's country; may be empty."""
         return self.preferences.country
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformSettings:
-    """Who sells and keeps the books. `seller_country` is ISO 3166-1 alpha-2, empty where the platform does not say.
+    """The platform, which sells and keeps the books. `seller_country` is ISO 3166-1 alpha-2, or empty.
 
-    `data_regions` are where billing data can be kept, the first by default; `retention_years` how long
-    closed accounts are kept, None where only the law decides.
+    `data_regions` are the regions that can hold billing data, the default first. `retention_years` is how long closed
+    accounts are kept; None if the law alone decides.
     """
 
     seller_country: str = ""

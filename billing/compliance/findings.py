@@ -1,4 +1,4 @@
-"""What a rule says of an account."""
+"""Findings: the results of rules."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How well a fact is known: by its primary or two sources, by one, or only to be verified before use."""
+    """Confidence in a fact: high (primary source, or two sources), medium (one source), low (verify before use)."""
 
     HIGH = "H"
     MEDIUM = "M"
@@ -24,16 +24,16 @@ class Confidence(StrEnum):
 
 
 def error_if(firm: bool) -> Severity:
-    """Return the severity of a fault: a soft rule warns (docs/compliance.md, "Firm and soft rules")."""
+    """Return Error for a firm rule, Warning for a soft one (docs/compliance.md, "Firm and soft rules")."""
     return Severity.ERROR if firm else Severity.WARNING
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a rule says of one field, in words that a finance person understands.
+    """A statement of a rule about one field; `message` is for finance people.
 
-    `rule` is the rule's id, `effective_from` the day it took effect (None where the data give none), `source` the
-    keys of `data/sources.tsv` separated by semicolons, or empty.
+    `rule` is the id of the rule, `effective_from` the day on which it came into force (None if unknown), `source` the
+    keys of `data/sources.tsv`, separated by semicolons, or empty.
     """
 
     severity: Severity
@@ -47,7 +47,7 @@ class Finding:
 
     @property
     def because(self) -> str:
-        """The rule that decided, in brackets behind a message: its id, since when, how well known, and from where."""
+        """Return the id, start, confidence and sources of the rule, as text to append to a message in brackets."""
         parts = [_("rule %(rule)s") % {"rule": self.rule}]
         if self.effective_from:
             parts.append(_("in force from %(day)s") % {"day": self.effective_from.isoformat()})
@@ -57,5 +57,5 @@ class Finding:
         return ", ".join(parts)
 
     def cause(self) -> Cause:
-        """This finding as a cause of a refusal, with the rule that decided."""
+        """Return the finding as a cause of a refusal; the message names the rule."""
         return Cause(self.field, f"{self.message} ({self.because})", self.reason)

@@ -1,4 +1,4 @@
-"""The rows of `data/jurisdictions.csv`."""
+"""Parse the rows of `data/jurisdictions.csv`."""
 
 import re
 from collections.abc import Collection
@@ -28,7 +28,7 @@ COLUMNS = (
     "sources"
 ).split()
 
-# what the column `unsourced` says in words of its own; an empty group is of columns that no rule reads
+# the groups of columns that each word of the column `unsourced` means; empty: columns that no rule reads
 _UNSOURCED: dict[str, tuple[Group, ...]] = {
     **{str(group): (group,) for group in Group},
     "all": tuple(Group),
@@ -47,7 +47,7 @@ _UNSOURCED: dict[str, tuple[Group, ...]] = {
     "fee_bands_ok": (),
     "state rules": (),
 }
-# languages that the column `language_rule` names, as `languages.spoken` has them
+# languages named in the column `language_rule`, with the codes that `languages.spoken` returns
 _LANGUAGES = {
     "ARABIC": "ar", "CHINESE": "zh", "DANISH": "da", "DUTCH": "nl", "ENGLISH": "en", "FRENCH": "fr", "HEBREW": "he",
     "INDONESIAN": "id", "KOREAN": "ko", "MALAY": "ms", "MAORI": "mi", "NORWEGIAN": "no", "PORTUGUESE": "pt",
@@ -61,7 +61,7 @@ _CONDITION = re.compile(
 def jurisdiction(
     row: Row, sources: Collection[str], formats: Collection[str], regions: Collection[str]
 ) -> Jurisdiction:
-    """A validated row; `sources`, `formats` and `regions` are the keys it may refer to. Raises `BrokenData`."""
+    """Return a validated row. It may refer to keys of `sources`, `formats` and `regions`. Raises `BrokenData`."""
     allowed = row.items("residency_allowed", "|")
     conditions = tuple(code for code in allowed if _CONDITION.fullmatch(code))
     if unknown := [code for code in allowed if code not in regions and code not in conditions]:
@@ -109,7 +109,7 @@ def jurisdiction(
 
 
 def home_region(row: Row) -> str:
-    """The region where records of the country are at home: `EU`, `UK`, or the country itself."""
+    """Return the home region of a country's records: `EU`, `UK`, or the country itself."""
     region = row.required("residency_home_region")
     if not re.fullmatch(r"[A-Z]{2}", region):
         raise row.broken("residency_home_region", f"{region!r} is no region of 2 capitals")
@@ -117,10 +117,10 @@ def home_region(row: Row) -> str:
 
 
 def _formats(row: Row, formats: Collection[str]) -> tuple[str, ...]:
-    found = tuple(part.split(" (")[0] for part in row.items("einvoice_optional", ";"))
-    if unknown := [name for name in found if name not in formats]:
+    names = tuple(part.split(" (")[0] for part in row.items("einvoice_optional", ";"))
+    if unknown := [name for name in names if name not in formats]:
         raise row.broken("einvoice_optional", f"{unknown[0]!r} is unknown")
-    return found
+    return names
 
 
 def _peppol_schemes(row: Row) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def _language_tags(row: Row) -> tuple[str, ...]:
 
 
 def _invoice_languages(row: Row, tags: tuple[str, ...]) -> frozenset[str]:
-    """The languages a rule leaves open: those of the country and those the rule names; none where there is no rule."""
+    """Return the languages that a rule allows: those of the country and those it names; empty if there is no rule."""
     rule = row.required("language_rule").upper()
     if rule.startswith("NONE"):
         return frozenset()
@@ -149,7 +149,7 @@ def _invoice_languages(row: Row, tags: tuple[str, ...]) -> frozenset[str]:
 
 
 def _unsourced(row: Row) -> frozenset[Group]:
-    # a remark in brackets tells of sources that contradict each other, which is no lack of one
+    # a remark in brackets is about contradicting sources, not about a missing one
     cell = re.sub(r"\s*\(.*?\)", "", row.text("unsourced"))
     words = cell.split(",") if cell else []
     if unknown := [word for word in words if word not in _UNSOURCED]:

@@ -1,4 +1,4 @@
-"""What a country asks of invoices, terms and records."""
+"""Requirements of a country on invoices, payment terms and records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from iso3166 import countries_by_alpha2
 
 from billing.compliance.findings import Confidence
 
-# with XK, which ISO 3166-1 leaves to its users, and CLDR, the European Union and the registry of IBANs use for Kosovo
+# with XK for Kosovo: user-assigned in ISO 3166-1, used by CLDR, the European Union and the IBAN registry
 COUNTRIES = frozenset(countries_by_alpha2)
-# reserved in ISO 3166-1, for mandates and numbers of the Union itself
+# exceptionally reserved in ISO 3166-1; stands for mandates and numbers of the Union itself
 EUROPEAN_UNION = "EU"
 
 
 class Group(StrEnum):
-    """A group of columns that were researched together."""
+    """A group of columns with a common confidence."""
 
     TAX_REQUIREMENT = "req"
     EINVOICE = "einv"
@@ -33,7 +33,7 @@ class TaxIdRequirement(StrEnum):
 
 
 class TermCap(StrEnum):
-    """How a cap on net days binds: always, between parties of certain sizes, unless agreed otherwise, not at all."""
+    """How a cap on net days binds: always; between parties of certain sizes; unless agreed otherwise; not at all."""
 
     HARD = "HARD"
     HARD_CONDITIONAL = "HARD_CONDITIONAL"
@@ -42,7 +42,7 @@ class TermCap(StrEnum):
 
 
 class RetentionStart(StrEnum):
-    """From which day the years of retention count."""
+    """The day from which the years of retention count; see `retention.clock_start`."""
 
     CY_END = "CY_END"
     CY_END_AFTER_TAX_DUE = "CY_END_AFTER_TAX_DUE"
@@ -65,10 +65,10 @@ class ResidencyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Jurisdiction:
-    """A country's row, from `effective_from` on (None: since before the data were gathered, 2026-11-22).
+    """A row of a country, in force from `effective_from` on; None if from before the data were gathered (2026-11-22).
 
-    `invoice_languages` are ISO 639 codes, empty where any language will do; `residency_regions` are where
-    records may be kept freely, `residency_conditions` under which condition elsewhere.
+    `invoice_languages` are ISO 639 codes, empty if every language is allowed. Records may be kept without conditions in
+    `residency_regions`, elsewhere under `residency_conditions`.
     """
 
     country: str
@@ -100,10 +100,10 @@ class Jurisdiction:
     sources: tuple[str, ...]
 
     def confidence(self, group: Group) -> Confidence | None:
-        """How well a group is known; None where the data record no confidence for it."""
+        """Return the confidence in a group; None if the data have none."""
         return self.confidences.get(group)
 
     def firm(self, group: Group) -> bool:
-        """Whether a rule from this group may reject, and not only warn (docs/compliance.md, "Firm and soft rules")."""
-        known = self.confidence(group)
-        return known is not None and known is not Confidence.LOW and group not in self.unsourced and bool(self.sources)
+        """Return whether rules of this group may reject instead of warn (docs/compliance.md, "Firm and soft rules")."""
+        level = self.confidence(group)
+        return level is not None and level is not Confidence.LOW and group not in self.unsourced and bool(self.sources)

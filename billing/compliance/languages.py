@@ -7,22 +7,23 @@ import langcodes
 from langcodes.registry_parser import parse_registry
 from langcodes.tag_parser import LanguageTagError
 
-# CLDR, which langcodes follows, keeps the two written forms apart; who reads one reads the other
+# CLDR, and so langcodes, distinguishes Bokmål and Nynorsk; for invoices they are one language
 _WRITTEN_FORMS = {"nb": "no", "nn": "no"}
-# "Private use" in the IANA registry of language subtags; XK, which CLDR and the EU use for Kosovo, is known to all
+# "Private use" in the IANA registry of language subtags, except XK, which CLDR and the EU use for Kosovo
 _PRIVATE_LANGUAGE = re.compile(r"q[a-t][a-z]")
 _PRIVATE_REGION = re.compile(r"AA|Q[M-Z]|X[A-JL-Z]|ZZ")
-# also scripts of symbols, of nothing written, and of nobody knows what
+# scripts of private use, of symbols, unwritten and unknown ones
 _NO_SCRIPT = re.compile(r"Qa[a-b][a-x]|Z(inh|mth|sye|sym|xxx|yyy|zzz)")
-# extensions that the IANA has registered: of locales (RFC 6067) and of transformed content (RFC 6497)
+# extensions registered with the IANA: locales (RFC 6067) and transformed content (RFC 6497)
 _EXTENSIONS = ("u-", "t-")
 
 
 def canonical(tag: str) -> str | None:
-    """The tag as BCP 47 writes it (`fr-ca` becomes `fr-CA`); None where no invoice can be written in what it names.
+    """Return the canonical form of a BCP 47 tag (`fr-CA` for `fr-ca`); None if no invoice can be written in it.
 
-    None too for what names no language (`und`, `mul`, `mis`, `zxx`, `root`), for families of languages (`gem`, `art`),
-    and for languages, scripts and regions of private use (`qaa`, `x-ours`, `de-Qaaa`, `de-ZZ`).
+    That is so for invalid tags, for codes of no language (`und`, `mul`, `mis`, `zxx`, `root`), for families of
+    languages (`gem`, `art`), and for languages, scripts and regions of private use (`qaa`, `x-ours`, `de-Qaaa`,
+    `de-ZZ`).
     """
     if "_" in tag or tag.lower().startswith("x-"):
         return None
@@ -40,7 +41,7 @@ def _is_written(language: langcodes.Language) -> bool:
         or _PRIVATE_LANGUAGE.fullmatch(code)
         or _NO_SCRIPT.fullmatch(language.script or "")
         or _PRIVATE_REGION.fullmatch(language.territory or "")
-        # i-default and its like, which the registry keeps for what has no language
+        # i-default and other grandfathered tags without a language
         or private.startswith("x-i-")
         or not all(extension.startswith(_EXTENSIONS) for extension in language.extensions or ())
     )
@@ -48,7 +49,7 @@ def _is_written(language: langcodes.Language) -> bool:
 
 @cache
 def _no_languages() -> frozenset[str]:
-    """The subtags that the IANA registry gives to no language in particular: special codes, and families."""
+    """Return the language subtags of the IANA registry that are special codes or families."""
     return frozenset(
         entry["Subtag"]
         for entry in parse_registry()  # type: ignore[no-untyped-call]
@@ -58,6 +59,6 @@ def _no_languages() -> frozenset[str]:
 
 @cache
 def spoken(tag: str) -> str:
-    """The language of a valid tag without script and region: `zh` for `cmn-Hans-CN`, `no` for `nb-NO`."""
+    """Return the language of a valid tag without script and region: `zh` for `cmn-Hans-CN`, `no` for `nb-NO`."""
     language = langcodes.get(tag).prefer_macrolanguage().language or "und"
     return _WRITTEN_FORMS.get(language, language)

@@ -1,4 +1,4 @@
-"""E-invoice mandates, one dated row of `data/einvoice_mandates.csv` each, and the standards they name."""
+"""E-invoicing mandates (`data/einvoice_mandates.csv`) and standards (`data/einvoice_standards.csv`)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from billing.compliance.table import Row
 
 
 class Scope(StrEnum):
-    """Which supplies, or which capability, a mandate is about."""
+    """The supplies, or the capability, that a mandate covers."""
 
     ALL_DOMESTIC = "ALL_DOMESTIC"
     B2B_CROSS_BORDER = "B2B_CROSS_BORDER"
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is mandated: to exchange e-invoices, to have them cleared, to report them, a capability, a software."""
+    """What a mandate requires: to exchange, clear or report e-invoices, a capability, or certified software."""
 
     CAPABILITY = "CAPABILITY"
     CLEARANCE = "CLEARANCE"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 
 class Identifier(StrEnum):
-    """The fields of `eInvoicing.identifiers` by which a standard finds the customer."""
+    """The fields of `eInvoicing.identifiers` to which a standard delivers."""
 
     NONE = ""
     PEPPOL = "peppolParticipantId"
@@ -56,7 +56,7 @@ STANDARD_COLUMNS = "standard satisfied_by identifier confidence source".split()
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """A mandate of `country` (or the EU), in force from `effective_from` up to and including `effective_to`."""
+    """A mandate of a country or the EU. In force from `effective_from` to `effective_to`, both included."""
 
     country: str
     standard: str
@@ -82,7 +82,7 @@ class Mandate:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """An e-invoice standard, the others that satisfy a mandate of it, and the identifier it delivers to."""
+    """An e-invoicing standard, the other standards that satisfy its mandates, and the identifier it delivers to."""
 
     name: str
     satisfied_by: frozenset[str]
@@ -92,7 +92,7 @@ class Standard:
 
 
 def mandate(row: Row, sources: Collection[str], standards: Collection[str]) -> Mandate:
-    """A validated row; `sources` and `standards` are the keys it may refer to. Raises `BrokenData`."""
+    """Return a validated row. It may refer to keys of `sources` and `standards`. Raises `BrokenData`."""
     start, end = row.day("effective_from"), row.optional_day("effective_to")
     if end is not None and end < start:
         raise row.broken("effective_to", "is before effective_from")
@@ -117,7 +117,7 @@ def mandate(row: Row, sources: Collection[str], standards: Collection[str]) -> M
 
 
 def standard(row: Row, sources: Collection[str], standards: Collection[str]) -> Standard:
-    """A validated row of `data/einvoice_standards.csv`. Raises `BrokenData`."""
+    """Return a validated row of `data/einvoice_standards.csv`. Raises `BrokenData`."""
     return Standard(
         name=row.known("standard", standards),
         satisfied_by=frozenset(row.items("satisfied_by", "|", standards)),

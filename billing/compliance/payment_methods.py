@@ -1,4 +1,4 @@
-"""Payment methods, one dated row of `data/payment_methods.csv` each."""
+"""Payment methods: dated rows of `data/payment_methods.csv`, and the areas of `data/payment_areas.csv`."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,16 +19,16 @@ FAMILIES = (
     "bank_debit", "bank_redirect", "bank_transfer", "bill_presentment", "card", "paper", "terms", "voucher", "wallet"
 )  # fmt: skip
 ANY, DOMESTIC = "*", "domestic"
-# the specification's own example names the method so
+# fields of the payment profile whose name is fixed by the specification
 _SPECIFIED = {"card": "creditCard"}
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentMethod:
-    """A method; `member` is its field in the payment profile (`sepaDebitCore`).
+    """A payment method; `member` is its field in the payment profile (`sepaDebitCore`).
 
-    `countries` of the payer and `currencies` are None where any will do; a `domestic_currency` method
-    takes the currency of the payer's country. Of each group in `required` exactly one field is given.
+    `countries` (of the payer) and `currencies` are None if all are allowed. With `domestic_currency` only the currency
+    of the payer's country is allowed. Exactly one field of each group in `required` must be given.
     """
 
     name: str
@@ -48,18 +48,18 @@ class PaymentMethod:
 
     @property
     def firm(self) -> bool:
-        """Whether a rule from this row may reject, and not only warn (docs/compliance.md, "Firm and soft rules")."""
+        """Return whether rules of this row may reject instead of warn (docs/compliance.md, "Firm and soft rules")."""
         return self.confidence is not Confidence.LOW and bool(self.source)
 
     @property
     def fields(self) -> frozenset[str]:
-        """Every field that the method's object may have."""
+        """Return all fields that the object of the method may have."""
         return frozenset(name for group in self.required for name in group) | frozenset(self.optional)
 
 
 @dataclass(frozen=True, slots=True)
 class AreaCountry:
-    """A country or territory of an area whose payers a scheme debits, such as SEPA, and the day it took part first."""
+    """A country or territory of a payment area, such as SEPA, and the day on which it joined."""
 
     area: str
     country: str
@@ -67,7 +67,7 @@ class AreaCountry:
 
 
 def area_country(row: Row, sources: Collection[str]) -> AreaCountry:
-    """A validated row of `data/payment_areas.csv`. Raises `BrokenData`."""
+    """Return a validated row of `data/payment_areas.csv`. Raises `BrokenData`."""
     row.member("confidence", Confidence)
     row.items("source", ";", sources)
     return AreaCountry(row.required("area"), row.known("country", COUNTRIES), row.optional_day("effective_from"))
@@ -76,9 +76,9 @@ def area_country(row: Row, sources: Collection[str]) -> AreaCountry:
 def payment_methods(
     row: Row, sources: Collection[str], areas: Mapping[str, Iterable[AreaCountry]]
 ) -> Iterator[PaymentMethod]:
-    """The method of a validated row, once for each day on which the countries of its area became more.
+    """Yield the method of a validated row, once for each day on which countries joined its area.
 
-    `sources` are the keys it may refer to. Raises `BrokenData`.
+    The row may refer to keys of `sources`. Raises `BrokenData`.
     """
     members = areas.get(row.required("countries_payer"))
     method = _payment_method(row, sources, in_area=members is not None)
@@ -125,9 +125,9 @@ def _recurring(row: Row) -> bool:
 
 
 def _required(row: Row) -> tuple[tuple[str, ...], ...]:
-    """Groups of alternatives: `a (a remark);b or c` is `(("a",), ("b", "c"))`.
+    """Parse groups of alternatives: `a (a remark);b or c` becomes `(("a",), ("b", "c"))`.
 
-    An alternative in capitals, as in `qrReference or RF`, is another form of the same field and no field.
+    An alternative in capitals, as in `qrReference or RF`, is another form of the same field, so it is left out.
     """
     cells = re.sub(r"\s*\([^)]*\)", "", row.required("required_reference_fields"))
     groups = tuple(tuple(name for name in cell.split(" or ") if not name.isupper()) for cell in cells.split(";"))

@@ -1,7 +1,7 @@
-"""Identifier schemes of the Peppol network, one row of `data/peppol_schemes.csv` each.
+"""Identifier schemes of the Peppol network: the rows of `data/peppol_schemes.csv`.
 
-The rows are OpenPeppol's code list of participant identifier schemes and, with `registrable` N, the schemes that only
-the list of electronic address schemes (EAS) of EN 16931 has.
+The rows are OpenPeppol's code list of participant identifier schemes and, with `registrable` N, the schemes that are
+only in the list of electronic address schemes (EAS) of EN 16931.
 """
 
 import re
@@ -14,16 +14,16 @@ from billing.compliance.findings import Confidence
 from billing.compliance.table import Row
 
 COLUMNS = "scheme name pattern stdnum_module example effective_to registrable confidence source".split()
-# Peppol Policy for use of Identifiers: what a scheme may hold that says nothing of its form
+# identifiers of schemes that publish no form (Peppol Policy for use of Identifiers)
 _ANY = re.compile("[A-Z0-9][A-Z0-9._~-]{0,49}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class PeppolScheme:
-    """A scheme; `effective_to` is the last day on which Peppol knows it, None while it does.
+    """A scheme. `effective_to` is its last day in the code list, None while it is in it.
 
-    Each group of `form` is a number of its own, which the check at the same place answers for; without groups the
-    one check answers for the whole identifier. A form is None where the scheme does not publish one.
+    `form` is None if the scheme publishes none. Each group of `form` is a number that the check at the same position in
+    `checks` validates; without groups, the only check validates the whole identifier.
     """
 
     scheme: str
@@ -37,11 +37,11 @@ class PeppolScheme:
     source: str
 
     def retired(self, on: date) -> bool:
-        """Whether Peppol has removed the scheme by a day."""
+        """Return whether Peppol had removed the scheme before a day."""
         return self.effective_to is not None and self.effective_to < on
 
     def accepts(self, identifier: str) -> bool:
-        """Whether `identifier` has exactly the characters of the scheme, upper or lower case, and its check digits."""
+        """Return whether `identifier` has the form (in upper or lower case) and the check digits of the scheme."""
         match = (self.form or _ANY).fullmatch(identifier)
         if match is None:
             return False
@@ -49,7 +49,7 @@ class PeppolScheme:
         return all(number is None or check(number.upper()) for number, check in zip(numbers, self.checks, strict=False))
 
     def free_text(self, identifier: str) -> str:
-        """The part of an accepted identifier that its owner chooses, such as the suffix of a French address."""
+        """Return the part of an accepted identifier that its owner chose, such as the suffix of a French address."""
         if self.form is None:
             return identifier
         match = self.form.fullmatch(identifier)
@@ -60,7 +60,7 @@ class PeppolScheme:
 
 
 def peppol_scheme(row: Row, sources: Collection[str]) -> PeppolScheme:
-    """A validated row; `sources` are the keys it may refer to. Raises `BrokenData`, also for an invalid example."""
+    """Return a validated row. It may refer to keys of `sources`. Raises `BrokenData`, also for an invalid example."""
     scheme = PeppolScheme(
         scheme=row.required("scheme"),
         name=row.required("name"),

@@ -1,4 +1,4 @@
-"""Regional preferences of an account, `spec.preferences`, and the validation of their form."""
+"""`spec.preferences`: the regional preferences of an account, and the validation of their form."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class CustomerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Where the customer is and how it wants its invoices; empty where nothing is given.
+    """Country, tax registrations and invoice preferences of a customer. Every value may be empty.
 
     `country` is ISO 3166-1 alpha-2, `invoice_language` a BCP 47 tag, `data_residency` a region (`EU`) or a country.
     """
@@ -43,10 +43,10 @@ class Preferences:
     data_residency: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The preferences as in a manifest; what is not given is left out, nothing at all where nothing is given."""
+        """Return the value of the manifest without empty fields; an empty dict if all are defaults."""
         if self == Preferences():
             return {}
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             "country": self.country,
             "customerKind": self.customer_kind,
             "taxRegistrations": [each.as_json() for each in self.tax_registrations],
@@ -55,11 +55,11 @@ class Preferences:
             "eInvoicing": self.e_invoicing.as_json(),
             "dataResidency": self.data_residency,
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in values.items() if value}
 
     def normalised(self, on: date) -> "Preferences":
-        """The same with tax numbers, language tag and identifiers as their authorities write them, to be stored."""
-        registrations = tuple(replace(each, number=_kept(each, on)) for each in self.tax_registrations)
+        """Return a copy with normalised tax numbers (by the rules of the day `on`), language tag and identifiers."""
+        registrations = tuple(replace(each, number=_stored_number(each, on)) for each in self.tax_registrations)
         return replace(
             self,
             tax_registrations=registrations,
@@ -68,19 +68,20 @@ class Preferences:
         )
 
     def causes(self, on: date, before: "Preferences | None" = None) -> list[Cause]:
-        """Every fault of form, to be asked after `normalised`; what the law of a country says is `check.check`'s.
+        """Return every fault of form of normalised preferences on the day `on`.
 
-        What is as it was `before` is no fault: a scheme that Peppol has removed since, say, breaks no account.
+        Tax registrations, language and e-invoicing that are unchanged since `before` are not checked again, so that an
+        account stays valid when, for example, Peppol removes a scheme. `check.check` applies the law of countries.
         """
-        found = list(self._causes())
+        causes = list(self._causes())
         if before is None or self.tax_registrations != before.tax_registrations:
-            found += self._tax_causes(on)
+            causes += self._tax_causes(on)
         if before is None or self.invoice_language != before.invoice_language:
-            found += self._language_causes()
+            causes += self._language_causes()
         if before is None or self._recipient != before._recipient:
             government = self.customer_kind == CustomerKind.GOVERNMENT
-            found += self.e_invoicing.causes(government=government, country=self.country, on=on)
-        return found
+            causes += self.e_invoicing.causes(government=government, country=self.country, on=on)
+        return causes
 
     @property
     def _recipient(self) -> tuple[str, str, EInvoicing]:
@@ -111,33 +112,33 @@ class Preferences:
             message = _("may hold at most %(limit)d registrations") % {"limit": MAX_TAX_REGISTRATIONS}
             yield Cause(path, message, "FieldValueTooMany")
             return
-        named: dict[tuple[str, str], int] = {}
+        first_index: dict[tuple[str, str], int] = {}
         for index, registration in enumerate(self.tax_registrations):
             if registration.country not in REGISTRATION_COUNTRIES:
                 yield _not_a_country(f"{path}[{index}].country")
             if registration.scheme and registration.scheme not in list(Scheme):
                 message = _("must be one of %(known)s") % {"known": ", ".join(Scheme)}
                 yield Cause(f"{path}[{index}].scheme", message, "FieldValueNotSupported")
-            number, found = f"{path}[{index}].number", checked(registration, on)
-            if not found.number:
+            number, result = f"{path}[{index}].number", checked(registration, on)
+            if not result.number:
                 yield Cause.required(number)
             elif len(registration.number) > LENGTH:
                 yield Cause(number, _("is too long"), "FieldValueTooLong")
-            # a number in its country's form is one, though one in ten would pass for a card number
-            elif found.form is not Form.VALID:
+            # valid tax numbers are not searched: one in ten would pass for a card number
+            elif result.form is not Form.VALID:
                 yield from card_numbers.causes(registration.number, number)
-            first = named.setdefault(found.identity, index)
+            first = first_index.setdefault(result.identity, index)
             if first != index:
                 message = _("is named twice: it is the registration of taxRegistrations[%(first)d]")
                 yield Cause(number, message % {"first": first}, "FieldValueDuplicate")
 
 
-def _kept(registration: TaxRegistration, on: date) -> str:
-    """The number as it is stored; as it was given where `causes` is to see a card number between its groups."""
-    found = checked(registration, on)
-    if found.form is not Form.VALID and card_numbers.found_in(registration.number):
+def _stored_number(registration: TaxRegistration, on: date) -> str:
+    """Return the number to store: normalised, or unchanged if it holds a card number, which `causes` refuses."""
+    result = checked(registration, on)
+    if result.form is not Form.VALID and card_numbers.found_in(registration.number):
         return registration.number
-    return found.number
+    return result.number
 
 
 def _not_a_country(path: str) -> Cause:

@@ -1,4 +1,4 @@
-"""Reading a delimited data file row by row, so that a wrong cell is refused with its file, row and column."""
+"""Read delimited data files row by row; an invalid cell is refused with its file, row and column."""
 
 import csv
 from collections.abc import Callable, Collection, Iterator
@@ -12,7 +12,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class BrokenData(Exception):
-    """A data file that cannot be trusted: `file`, `row` (the line of a spreadsheet, the header is 1) and `column`."""
+    """An invalid cell of a data file: `file`, `row` (as a spreadsheet counts, the header is 1) and `column`."""
 
     def __init__(self, file: str, row: int, column: str, why: str) -> None:
         self.file, self.row, self.column = file, row, column
@@ -20,7 +20,7 @@ class BrokenData(Exception):
 
 
 class Row:
-    """One row of a file; every getter refuses what the column cannot hold."""
+    """A row of a file. Every getter raises `BrokenData` for a cell that its column cannot hold."""
 
     def __init__(self, file: str, number: int, cells: dict[str, str]) -> None:
         self.file, self.number, self._cells = file, number, cells
@@ -29,7 +29,7 @@ class Row:
         return BrokenData(self.file, self.number, column, why)
 
     def text(self, column: str) -> str:
-        """The cell as it stands, which may be empty."""
+        """Return the cell, which may be empty."""
         value = self._cells[column]
         if value != value.strip():
             raise self.broken(column, "white space around the value")
@@ -41,7 +41,7 @@ class Row:
         return value
 
     def known(self, column: str, known: Collection[str]) -> str:
-        """A cell that must be one of `known`."""
+        """Return the cell, which must be one of `known`."""
         if (value := self.required(column)) not in known:
             raise self.broken(column, f"{value!r} is unknown")
         return value
@@ -68,7 +68,7 @@ class Row:
         return self.number_in(column, low, high) if self.text(column) else None
 
     def items(self, column: str, separator: str, known: Collection[str] | None = None) -> tuple[str, ...]:
-        """The parts of a list, in order; none where the cell is empty."""
+        """Return the parts of a list, in order; none if the cell is empty. Each must be one of `known`, if given."""
         value = self.text(column)
         parts = tuple(part.strip() for part in value.split(separator)) if value else ()
         if "" in parts or len(set(parts)) < len(parts):
@@ -79,19 +79,19 @@ class Row:
 
 
 def read(path: Path, columns: Collection[str], key: Collection[str], make: Callable[[Row], T]) -> tuple[T, ...]:
-    """What `make` makes of every row of a file with exactly `columns`, in the order of the file.
+    """Read a file with exactly `columns` and return the result of `make` for each row, in the order of the file.
 
-    Comma separated, or tab separated and unquoted for `.tsv`. No two rows may have the same cells
-    in the columns of `key`. Raises `BrokenData`.
+    Files are comma separated, `.tsv` files tab separated and unquoted. Raises `BrokenData` for other columns, for two
+    rows with the same cells in the columns of `key`, and for what `make` refuses.
     """
-    found, keys = [], set()
+    items, keys = [], set()
     for row in _rows(path, columns):
         cells = tuple(row.text(column) for column in key)
         if cells in keys:
             raise row.broken(", ".join(key), f"{', '.join(cells)} is in the file already")
         keys.add(cells)
-        found.append(make(row))
-    return tuple(found)
+        items.append(make(row))
+    return tuple(items)
 
 
 def _rows(path: Path, columns: Collection[str]) -> Iterator[Row]:

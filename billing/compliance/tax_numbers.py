@@ -1,4 +1,4 @@
-"""The rows of `data/tax_numbers.csv`: every kind of tax number that is known of a country."""
+"""Kinds of tax number: the rows of `data/tax_numbers.csv`."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 class Scheme(StrEnum):
-    """What a number stands for. `OTHER` is a tax office's own number, or one whose kind the form does not tell."""
+    """The purpose of a number. `OTHER` is a tax office's own number, or one whose kind its form does not reveal."""
 
     VAT = "VAT"
     GST = "GST"
@@ -28,12 +28,11 @@ class Scheme(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaxNumber:
-    """A kind of number in a country, from `effective_from` on (None: since before the data were gathered).
+    """A kind of number in a country, from `effective_from` on; None if from before the data were gathered.
 
-    The first of `schemes` is what the number stands for; it may be given as one of the others too, as the business
-    number of Australia, under which GST is registered. `form` matches what follows `prefix`, without separators. Its
-    group `checked` holds the part with the check digits where that is not the whole, and its group `base` the part by
-    which the registration is known.
+    The first of `schemes` is the default; the number may also be declared as one of the others (Australia registers GST
+    under the business number). `form` matches the number without separators and `prefix`. Its optional group `checked`
+    is the part with the check digits, its optional group `base` the part that identifies the registration.
     """
 
     country: str
@@ -50,29 +49,29 @@ class TaxNumber:
 
     @property
     def scheme(self) -> Scheme:
-        """What the number stands for where nothing else is said."""
+        """Return the scheme of the number if none is declared."""
         return self.schemes[0]
 
     @property
     def firm(self) -> bool:
-        """Whether a wrong number may be refused, and not only warned of (docs/compliance.md, "Firm and soft rules")."""
+        """Return whether malformed numbers are Errors, not Warnings (docs/compliance.md, "Firm and soft rules")."""
         return self.confidence is not Confidence.LOW
 
     def base(self, number: str) -> str:
-        """Return the part of `number` by which the registration is known, or an empty text if it is another number.
+        """Return the part of `number` that identifies the registration; empty if form or check digits do not match.
 
-        `number` has no separators, and may come without the prefix.
+        `number` has no separators; its prefix may be missing.
         """
-        found = self.form.fullmatch(number.removeprefix(self.prefix))
-        if not found:
+        match = self.form.fullmatch(number.removeprefix(self.prefix))
+        if not match:
             return ""
-        groups = found.groupdict()
-        base = groups.get("base") or found[0]
+        groups = match.groupdict()
+        base = groups.get("base") or match[0]
         checked = groups.get("checked") or base
         return base if not self.checks or any(holds(checked) for holds in self.checks) else ""
 
     def claims(self, number: str) -> bool:
-        """Return whether `number` has the prefix and the form, whatever its check digits."""
+        """Return whether `number` has the prefix and the form; check digits are ignored."""
         return bool(
             self.prefix and number.startswith(self.prefix) and self.form.fullmatch(number.removeprefix(self.prefix))
         )
@@ -81,7 +80,7 @@ class TaxNumber:
 def tax_number(row: Row, sources: Collection[str]) -> TaxNumber:
     """Return a validated row. Raises `BrokenData`.
 
-    The samples are judged by the tests alone: some modules read large tables at their first number.
+    Only tests check the samples: some modules of python-stdnum read large tables with their first number.
     """
     prefix = row.text("prefix")
     if not re.fullmatch("[A-Z]{0,3}", prefix):
@@ -110,7 +109,7 @@ def _schemes(row: Row) -> tuple[Scheme, ...]:
 
 def _form(row: Row) -> re.Pattern[str]:
     try:
-        # digits of other scripts are turned into ASCII before, and match nothing here
+        # numbers are normalized to ASCII digits before; other scripts must not match
         return re.compile(row.required("form"), re.ASCII)
     except re.error as error:
         raise row.broken("form", str(error)) from error

@@ -1,4 +1,4 @@
-"""Tax registration numbers: kind, form and check digits. Nobody is asked whether one is really registered."""
+"""Tax registrations: kind, form and check digits of numbers. No register is queried."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from billing.compliance.jurisdictions import COUNTRIES, EUROPEAN_UNION
 from billing.compliance.tax_numbers import Scheme, TaxNumber
 
 LENGTH = 40
-# a number of the Union's one-stop shop belongs to no country
+# numbers of the Union's one-stop shop belong to no country
 REGISTRATION_COUNTRIES = COUNTRIES | {EUROPEAN_UNION}
-# what people put between the groups of a number, besides white space and dashes
+# separators between groups of digits, besides white space and dashes
 _SEPARATORS = frozenset("./\u00b7\u2212")
-# format and control characters, which nobody sees, and dashes
+# Unicode categories that are dropped: invisible format and control characters, and dashes
 _DROPPED = frozenset({"Cf", "Cc", "Pd"})
 # numbers of Greece begin with EL, not with the code of ISO 3166-1 (Directive 2006/112/EC, article 215)
 _VAT_PREFIXES = {"GR": "EL"}
 
 
 class Form(StrEnum):
-    """What is known of a number: never that it is registered."""
+    """The result of the form check. It does not say whether the number is registered."""
 
     VALID = "FormatValid"
     INVALID = "FormatInvalid"
@@ -34,9 +34,9 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaxRegistration:
-    """A tax number in a country (ISO 3166-1 alpha-2, or EU); an account may have several, of one country too.
+    """A tax number in a country (ISO 3166-1 alpha-2, or EU). An account may have several, also in one country.
 
-    `scheme` is a `Scheme`, or empty where the form of the number is to tell.
+    `scheme` is a value of `Scheme`, or empty to recognize it by the form of the number.
     """
 
     country: str
@@ -44,19 +44,18 @@ class TaxRegistration:
     scheme: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as in a manifest, without a scheme where none was given."""
-        found = {"country": self.country, "number": self.number}
-        return found | {"scheme": self.scheme} if self.scheme else found
+        """Return the value of the manifest, without an empty scheme."""
+        registration = {"country": self.country, "number": self.number}
+        return registration | {"scheme": self.scheme} if self.scheme else registration
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRegistration:
-    """A number as its authority writes it, with what is known of it.
+    """A tax number in the notation of its authority, with the result of the form check.
 
-    `scheme` is empty where neither the manifest nor the form tells; `name` is what a number of a known form is called
-    there (`USt-IdNr`).
-    `kind` is the row it was judged by. `base` is the number without what only marks it as one for VAT: a prefix, or
-    Japan's T.
+    `scheme` is the declared or recognized one, or empty. `name` is the local name of a number with a known form
+    (`USt-IdNr`), or empty. `kind` is the row that decided. `base` is the number without what only marks it as a VAT
+    number: a prefix, or Japan's T.
     """
 
     country: str
@@ -69,27 +68,27 @@ class CheckedRegistration:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What two registrations have in common if they are one, however they are written.
+        """Return the key of the registration: equal for two notations of one registration.
 
-        A number of the European Union's one-stop shop is one, whichever member it is given with.
+        A number of the European Union's one-stop shop has one key, regardless of the member state it is declared with.
         """
         return self.kind.country if self.kind else self.country, self.base
 
 
 def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
-    """Normalize a number and find its kind by the form and the check digits that its country had on a day.
+    """Normalize a number and recognize its kind by the forms and check digits of its country on the day `on`.
 
-    With a scheme it must be of that scheme, or the form is invalid; without, the kinds are tried in the order of the
-    data. A VAT number without its prefix is `Other`: the prefix claims the registration. `FormatUnknown` where there
-    are no data of the country, or none of that scheme and nothing that claims to be a VAT number; so too for what is
-    no scheme at all, which is the caller's to refuse.
+    With a declared scheme, the number must match a kind of that scheme, else it is `FormatInvalid`. Without, the kinds
+    are tried in the order of the data; a VAT number without its prefix counts as `Other`, because the prefix claims
+    the VAT registration. The result is `FormatUnknown` if the data lack the country, or have no kind of the declared
+    scheme and the number does not claim to be of a known kind; also for an unknown scheme, which the caller refuses.
     """
     country, number = registration.country, _normalized(registration.country, registration.number)
     kinds = _kinds(country, on)
     if not kinds or registration.scheme not in ("", *Scheme):
         return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
-    asked = [kind for kind in kinds if registration.scheme in ("", *kind.schemes)]
-    for kind in asked:
+    candidates = [kind for kind in kinds if registration.scheme in ("", *kind.schemes)]
+    for kind in candidates:
         prefixed = number.startswith(kind.prefix)
         if (prefixed or registration.scheme) and (base := kind.base(number)):
             scheme = registration.scheme or kind.scheme
@@ -99,10 +98,11 @@ def checked(registration: TaxRegistration, on: date) -> CheckedRegistration:
             if kind.prefix and not number.startswith(kind.prefix) and (base := kind.base(number)):
                 name = f"{kind.name} without {kind.prefix}"
                 return CheckedRegistration(country, Scheme.OTHER, name, number, Form.VALID, base, kind)
-    if _may_be_unlisted(registration.scheme, asked, number, kinds):
+    if _may_be_unlisted(registration.scheme, candidates, number, kinds):
         return CheckedRegistration(country, registration.scheme, "", number, Form.UNKNOWN, number)
-    judge = asked[0] if asked else kinds[0]
-    return CheckedRegistration(country, registration.scheme, "", number, Form.INVALID, number, judge)
+    # the row that the finding cites
+    kind = candidates[0] if candidates else kinds[0]
+    return CheckedRegistration(country, registration.scheme, "", number, Form.INVALID, number, kind)
 
 
 @lru_cache(maxsize=1_000)
@@ -110,36 +110,41 @@ def _kinds(country: str, on: date) -> tuple[TaxNumber, ...]:
     return data().tax_numbers_of(country, on)
 
 
-def _may_be_unlisted(scheme: str, asked: Sequence[TaxNumber], number: str, kinds: Sequence[TaxNumber]) -> bool:
-    """Whether a number may be of a kind that the data lack: another one, or a national id where none is known."""
+def _may_be_unlisted(scheme: str, candidates: Sequence[TaxNumber], number: str, kinds: Sequence[TaxNumber]) -> bool:
+    """Return whether a number may be of a kind that the data lack: `Other`, or a national id if none is known."""
     if any(kind.claims(number) for kind in kinds):
         return False
-    return scheme == Scheme.OTHER or (scheme in (Scheme.NATIONAL_BUSINESS_ID, Scheme.PERSONAL_ID) and not asked)
+    return scheme == Scheme.OTHER or (scheme in (Scheme.NATIONAL_BUSINESS_ID, Scheme.PERSONAL_ID) and not candidates)
 
 
 def _normalized(country: str, text: str) -> str:
-    """The number in ASCII digits and capitals, without separators and what nobody sees. Idempotent.
+    """Return the number in ASCII digits and capitals, without separators and invisible characters. Idempotent.
 
-    Decomposed first: what is dropped may have kept a letter and its mark apart.
+    Decomposed first and composed last, because a dropped character may have separated a letter from its mark.
     """
     if text.isascii() and text.isalnum():
         number = text.upper()
     else:
-        kept = (character for character in unicodedata.normalize("NFKD", text) if not _is_dropped(character))
-        number = unicodedata.normalize("NFC", "".join(map(_plain, kept)))
+        characters = (each for each in unicodedata.normalize("NFKD", text) if not _is_dropped(each))
+        number = unicodedata.normalize("NFC", "".join(map(_plain, characters)))
     prefix = _VAT_PREFIXES.get(country)
     return prefix + number.removeprefix(country) if prefix and number.startswith(country) else number
 
 
 def _is_dropped(character: str) -> bool:
-    unseen = "\ufe00" <= character <= "\ufe0f"
-    return unseen or character.isspace() or character in _SEPARATORS or unicodedata.category(character) in _DROPPED
+    variation_selector = "\ufe00" <= character <= "\ufe0f"
+    return (
+        variation_selector
+        or character.isspace()
+        or character in _SEPARATORS
+        or unicodedata.category(character) in _DROPPED
+    )
 
 
 def _plain(character: str) -> str:
-    """ASCII capitals and digits for ASCII letters and the decimal digits of any script; anything else as it is.
+    """Return ASCII capitals for ASCII letters, ASCII digits for decimal digits of any script, else the character.
 
-    `str.upper` would make an SS of ß, and a plain I of the dotless one of Turkish.
+    `str.upper` is not used: it makes SS of ß, and a plain I of the dotless one of Turkish.
     """
     if character in ascii_lowercase:
         return character.upper()

@@ -1,4 +1,4 @@
-"""The days of rest of a country, one dated row of `data/weekends.csv` each; elsewhere Saturday and Sunday."""
+"""Weekends other than Saturday and Sunday: dated rows of `data/weekends.csv`."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _DAYS = {"Monday": 0, "Tuesday": 1, "Wednesday": 2, "Thursday": 3, "Friday": 4, 
 
 @dataclass(frozen=True, slots=True)
 class Weekend:
-    """The weekend of `country` from `effective_from` (always, where it is None); `days` count from Monday, 0."""
+    """The weekend of a country from `effective_from` on; None for always. `days` are numbers, Monday being 0."""
 
     country: str
     effective_from: date | None
@@ -24,7 +24,7 @@ class Weekend:
 
 
 def weekend(row: Row, sources: Collection[str]) -> Weekend:
-    """A validated row; `sources` are the keys it may refer to. Raises `BrokenData`."""
+    """Return a validated row. It may refer to keys of `sources`. Raises `BrokenData`."""
     days = row.items("days", ";", _DAYS)
     if not days:
         raise row.broken("days", "is empty")

@@ -1,6 +1,6 @@
-"""The rule packs: each a pure function `(AccountFacts, PlatformSettings, date) -> findings` that reads dated rows.
+"""Rule packs: pure functions `(AccountFacts, PlatformSettings, date) -> findings` that read dated rows.
 
-A pack says nothing where a fact that it needs is not given: what is missing is told by the account itself.
+A pack yields nothing if a fact that it needs is missing: the account's own validation reports missing values.
 """
 
 from collections.abc import Callable, Iterator

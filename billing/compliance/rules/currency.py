@@ -1,4 +1,4 @@
-"""The currency of invoices: one of ISO 4217, and whether the customer's country uses it."""
+"""The currency of invoices: an ISO 4217 code, and the currency of the customer's country."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -11,12 +11,15 @@ from billing.compliance.findings import Confidence, Finding, Severity
 from billing.currencies import ALLOWED
 
 FIELD = "spec.currencyCode"
-# the edition of the list in force (docs/compliance.md, "Currencies")
+# edition of ISO 4217 that the list follows (docs/compliance.md, "Currencies")
 EDITION = date(2026, 1, 1)
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """An Error for a code that is withdrawn or no currency; else a hint where the country has another currency."""
+    """Yield an Error for codes that are withdrawn or not allowed; else a hint if the country has another currency.
+
+    The hint is a Warning for domestic customers and an Info for others.
+    """
     if not facts.currency_code:
         return
     if facts.currency_code not in ALLOWED:

@@ -1,4 +1,4 @@
-"""E-invoice mandates bind domestic supplies, and inform about others (docs/compliance.md, "Domestic mandates")."""
+"""E-invoicing mandates: binding for domestic supplies, an Info for others (docs/compliance.md, "Domestic mandates")."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +16,7 @@ from billing.compliance.preferences import CustomerKind
 FIELD = "spec.preferences.eInvoicing"
 _BINDING_SCOPES = (Scope.B2B_DOMESTIC, Scope.ALL_DOMESTIC)
 _BINDING_KINDS = (Kind.EXCHANGE, Kind.CLEARANCE)
-# whom a scope is about; one that is not here is about the seller, whoever the customer is
+# the kind of customer that a scope concerns; scopes not listed concern the seller and so every customer
 _CUSTOMERS = {
     Scope.B2B_CROSS_BORDER: CustomerKind.BUSINESS,
     Scope.B2B_DOMESTIC: CustomerKind.BUSINESS,
@@ -27,10 +27,10 @@ _CUSTOMERS = {
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """A finding for each mandate that concerns the customer and that its e-invoice standard does not satisfy.
+    """Yield a finding for each mandate that concerns the customer and that its e-invoicing standard does not satisfy.
 
-    An Error only where seller and customer are of one country, a law is in force that binds their
-    supplies to exchange or clear e-invoices, and its row is firm.
+    It is an Error only if seller and customer are in one country, the mandate is law in force that requires them to
+    exchange or clear e-invoices, and its row is firm. A Warning follows if the standard cannot deliver to the customer.
     """
     domestic = bool(facts.country) and facts.country == platform.seller_country
     for mandate in data().mandates.get(facts.country, ()):
@@ -52,8 +52,8 @@ def _concerns(mandate: Mandate, facts: AccountFacts, on: date, *, domestic: bool
 
 
 def _satisfied(mandate: Mandate, facts: AccountFacts) -> bool:
-    given = facts.preferences.e_invoicing.standard
-    return given == mandate.standard or given in data().standards[mandate.standard].satisfied_by
+    standard = facts.preferences.e_invoicing.standard
+    return standard == mandate.standard or standard in data().standards[mandate.standard].satisfied_by
 
 
 def _inside_the_union(facts: AccountFacts, platform: PlatformSettings, on: date) -> bool:
@@ -98,16 +98,16 @@ def _message(mandate: Mandate, on: date, *, binding: bool, domestic: bool) -> st
 
 
 def _undeliverable(facts: AccountFacts, on: date) -> Iterator[Finding]:
-    """A Warning where the standard cannot find the customer by the identifiers that are given."""
-    given = facts.preferences.e_invoicing
-    standard = data().standards.get(given.standard)
+    """Yield a Warning if the standard cannot deliver to the identifiers of the customer."""
+    e_invoicing = facts.preferences.e_invoicing
+    standard = data().standards.get(e_invoicing.standard)
     if standard is None or standard.identifier is Identifier.NONE:
         return
-    if given.identifier(standard.identifier):
+    if e_invoicing.identifier(standard.identifier):
         if standard.identifier is Identifier.PEPPOL:
-            yield from _not_in_peppol(standard, given.peppol_participant_id, on)
+            yield from _not_in_peppol(standard, e_invoicing.peppol_participant_id, on)
         return
-    if _found_otherwise(standard.identifier, facts):
+    if _deliverable_without(standard.identifier, facts):
         return
     message = _("e-invoices by %(standard)s cannot be delivered without %(identifier)s") % {
         "standard": standard.name,
@@ -116,14 +116,14 @@ def _undeliverable(facts: AccountFacts, on: date) -> Iterator[Finding]:
     yield _undelivered(standard, message, "FieldValueRequired")
 
 
-def _found_otherwise(identifier: Identifier, facts: AccountFacts) -> bool:
-    """Whether the customer is one whom the standard finds without that identifier."""
+def _deliverable_without(identifier: Identifier, facts: AccountFacts) -> bool:
+    """Return whether the standard reaches this customer without that identifier."""
     kind = facts.preferences.customer_kind
     if identifier is Identifier.LEITWEG:
         # companies have no Leitweg-ID
         return kind != CustomerKind.GOVERNMENT
     if identifier is Identifier.CODICE_DESTINATARIO:
-        # to the PEC address; consumers of Italy read theirs in the tax portal; only an office needs its own code
+        # delivered to the PEC address, or for Italian consumers to the tax portal; government offices need a code
         return kind != CustomerKind.GOVERNMENT and (
             bool(facts.preferences.e_invoicing.pec_address)
             or (kind == CustomerKind.INDIVIDUAL and facts.country == ITALY)
@@ -139,8 +139,8 @@ def _not_in_peppol(standard: Standard, participant: str, on: date) -> Iterator[F
         message = _("e-invoices by %(standard)s cannot be delivered: Peppol removed scheme %(scheme)s on %(day)s")
     else:
         message = _("e-invoices by %(standard)s cannot be delivered: scheme %(scheme)s cannot be registered in Peppol")
-    named = {"standard": standard.name, "scheme": scheme.scheme, "day": str(scheme.effective_to)}
-    yield _undelivered(standard, message % named, "FieldValueNotSupported")
+    names = {"standard": standard.name, "scheme": scheme.scheme, "day": str(scheme.effective_to)}
+    yield _undelivered(standard, message % names, "FieldValueNotSupported")
 
 
 def _undelivered(standard: Standard, message: str, reason: str) -> Finding:

@@ -1,4 +1,4 @@
-"""The language of invoices. The data record no confidence for it, so that it never rejects (finding 5)."""
+"""The language of invoices. The data record no confidence for it, so this rule never rejects."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,7 +13,10 @@ from billing.compliance.jurisdictions import Group
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """A Warning for a language that the rule of a domestic supply does not name; across borders it only informs."""
+    """Yield a finding for a language that the rule of the customer's country does not allow.
+
+    It is a Warning for domestic customers and an Info for others.
+    """
     row = data().jurisdiction(facts.country, on)
     tag = languages.canonical(facts.preferences.invoice_language)
     if row is None or not tag or not row.invoice_languages or languages.spoken(tag) in row.invoice_languages:

@@ -1,4 +1,4 @@
-"""The payment method against the customer's country and kind, and the account's currency."""
+"""The payment method must fit the customer's country and kind, and the account's currency."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -15,7 +15,7 @@ FIELD = "spec.paymentProfile"
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """An Error, or a Warning for a row that is not firm, for each of country, currency and kind that does not fit."""
+    """Yield a finding for each of country, currency and kind that does not fit: an Error, by a soft row a Warning."""
     method = data().method(facts.payment_method, on)
     if method is None:
         return

@@ -1,4 +1,7 @@
-"""Caps on payment terms (finding 2): HARD rejects, HARD_CONDITIONAL warns, DEROGABLE asks for an agreement."""
+"""Caps on net days (docs/compliance.md, "Caps on payment terms").
+
+HARD rejects, HARD_CONDITIONAL warns, DEROGABLE rejects without an express agreement.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -15,7 +18,7 @@ FIELD = "spec.paymentTerms.netDays"
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """A finding for net days over the cap of the customer's country; consumers have none."""
+    """Yield a finding for net days over the cap of the customer's country. There is no cap for consumers."""
     row = data().jurisdiction(facts.country, on)
     if row is None or facts.payment_terms.net_days is None:
         return
@@ -49,7 +52,7 @@ def _between_businesses(row: Jurisdiction, net_days: int, agreed: bool) -> Itera
 
 
 def _of_government(row: Jurisdiction, net_days: int) -> Iterator[Finding]:
-    # the data do not say whether a public cap can be derogated from, so that it warns
+    # a Warning, because the data do not say whether parties may derogate from a public cap
     if row.max_net_days_public is not None and net_days > row.max_net_days_public:
         message = _("%(days)d net days are over the %(most)d in which public bodies of %(country)s pay") % {
             "days": net_days,

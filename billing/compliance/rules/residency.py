@@ -1,6 +1,6 @@
-"""Where billing data are kept: what the customer asks for, and what the countries of both sides allow.
+"""Data residency: the region that the customer wants, and what the countries of customer and seller allow.
 
-Residency binds whoever keeps the books, so that each country has its say and the strictest prevails
+Both countries bind the party that keeps the books, so the strictest rule prevails
 (docs/compliance.md, "Residency and retention").
 """
 
@@ -18,12 +18,15 @@ FIELD = "spec.preferences.dataResidency"
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """Findings for the region asked for, or else the platform's first one; none where neither is given."""
-    asked = facts.preferences.data_residency
+    """Yield findings for the region that the customer wants, by default the first of the platform.
+
+    Yields an Error if the platform does not offer the wanted region, and nothing if no region is known.
+    """
+    wanted = facts.preferences.data_residency
     offered = {region for place in platform.data_regions for region in (place, _region_of(place, on))}
-    if asked and offered and asked not in offered:
+    if wanted and offered and wanted not in offered:
         message = _("billing data cannot be kept in %(region)s; this platform keeps it in %(known)s") % {
-            "region": asked,
+            "region": wanted,
             "known": ", ".join(platform.data_regions),
         }
         yield Finding(
@@ -35,7 +38,7 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
             reason="FieldValueNotSupported",
         )
         return
-    region = asked or next(iter(platform.data_regions), "")
+    region = wanted or next(iter(platform.data_regions), "")
     if region:
         for country in dict.fromkeys([facts.country, platform.seller_country]):
             if row := data().jurisdiction(country, on):
@@ -43,16 +46,16 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
 
 
 def _region_of(place: str, on: date) -> str:
-    """The region of a country (`EU` for DE, `UK` for GB); a region is its own."""
+    """Return the region of a country (`EU` for DE, `UK` for GB); a region is its own region."""
     row = data().jurisdiction(place, on)
     return row.residency_home if row else place
 
 
-def _against(row: Jurisdiction, asked: str, region: str) -> Iterator[Finding]:
+def _against(row: Jurisdiction, place: str, region: str) -> Iterator[Finding]:
     if region == row.residency_home or region in row.residency_regions:
         return
     condition = _condition(row, region)
-    names = {"country": row.name, "region": asked, "note": row.residency_note}
+    names = {"country": row.name, "region": place, "note": row.residency_note}
     if condition == "ANY":
         return
     if condition in ("ANY_WITH_SAFEGUARD", "US_DPF"):
@@ -67,7 +70,7 @@ def _against(row: Jurisdiction, asked: str, region: str) -> Iterator[Finding]:
 
 
 def _condition(row: Jurisdiction, region: str) -> str:
-    """The condition under which records may be kept in a region that is not free; empty where there is none."""
+    """Return the condition under which records may be kept in another region; empty if there is none."""
     for code in row.residency_conditions:
         if code.startswith("US_DPF"):
             if region == "US":

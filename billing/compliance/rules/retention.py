@@ -1,4 +1,4 @@
-"""How long the platform keeps closed accounts, against the longest that either country asks (finding 3)."""
+"""Retention of closed accounts on the platform, against the longest period that either country requires."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,7 +12,10 @@ from billing.compliance.retention import longest, years_of
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """A Warning where the platform keeps less than the law asks; no account can mend that, so none is rejected."""
+    """Yield a Warning if the platform keeps accounts for less than the law requires.
+
+    Never an Error, because an account cannot change that.
+    """
     row = longest((facts.country, platform.seller_country), on, on)
     if row is None or platform.retention_years is None or platform.retention_years >= years_of(row):
         return

@@ -1,4 +1,4 @@
-"""Tax registrations: required where the customer's country says so, and well-formed."""
+"""Tax registrations: required if the customer's country says so, and well-formed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ FIELD = "spec.preferences.taxRegistrations"
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """A finding for each number that is not in its country's form, and for a number that a business must give."""
+    """Yield a finding for each malformed number, and for a missing number that businesses in the country need."""
     yield from _malformed(facts, on)
     row = data().jurisdiction(facts.country, on)
     if row is None or facts.preferences.customer_kind != CustomerKind.BUSINESS:
@@ -35,20 +35,20 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
 
 
 def _malformed(facts: AccountFacts, on: date) -> Iterator[Finding]:
-    # a person may have a number of a kind that the data do not know
+    # individuals only get a Warning: they may have numbers of a kind that the data lack
     business = facts.preferences.customer_kind != CustomerKind.INDIVIDUAL
     for index, registration in enumerate(facts.preferences.tax_registrations):
-        found = checked(registration, on)
-        if found.form is not Form.INVALID or found.kind is None:
+        result = checked(registration, on)
+        if result.form is not Form.INVALID or result.kind is None:
             continue
         yield Finding(
-            error_if(business and found.kind.firm),
+            error_if(business and result.kind.firm),
             f"{FIELD}[{index}].number",
-            _why_malformed(registration, found.kind, on),
-            f"tax.format.{found.country}",
-            found.kind.effective_from,
-            found.kind.confidence,
-            ";".join(found.kind.sources),
+            _why_malformed(registration, result.kind, on),
+            f"tax.format.{result.country}",
+            result.kind.effective_from,
+            result.kind.confidence,
+            ";".join(result.kind.sources),
         )
 
 
