@@ -1,4 +1,4 @@
-"""Rows of the access table for billing accounts and bindings."""
+"""Rules of the access table for billing: which role may use which verb and action on which kind."""
 
 from milo.access import READ, Rule, declare, declare_decisions
 from projects.access import (
@@ -16,7 +16,7 @@ ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
 APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
 USAGE_EVENTS = "usageevents"
 KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
-ASK = ("withdraw", "renew", "takeover")
+REQUESTER_ACTIONS = ("withdraw", "renew", "takeover")
 
 
 def declare_rules() -> None:
@@ -27,10 +27,10 @@ def declare_rules() -> None:
     declare(
         [
             Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold", "closeusage")),
-            Rule(FINANCE_OPERATOR, APPROVALS, WRITE, acts=ASK),
+            Rule(FINANCE_OPERATOR, APPROVALS, WRITE, acts=REQUESTER_ACTIONS),
             Rule(FINANCE_OPERATOR, NOTICES, acts=("requeue",)),
             Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
-            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, WRITE, acts=ASK, organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, WRITE, acts=REQUESTER_ACTIONS, organization=True),
             Rule(CHARGE_REPORTER, CHARGES, (*READ, *WRITE), acts=("settle",)),
             Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
             Rule(USAGE_REPORTER, USAGE_EVENTS, ("create",)),

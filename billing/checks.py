@@ -1,4 +1,4 @@
-"""The check of the settings that regional rules, the verifier and the archive read."""
+"""The system check of the settings for regional rules, the verifier and the archive."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from milo.settings import checks
 
 @checks.register("milo.E004")
 def faults() -> Iterator[str]:
-    """Yield a fault for each setting that names what there is not."""
+    """Yield a message for each setting that names an unknown country, region, class or storage."""
     country = settings.MILO_PLATFORM_COUNTRY
     if country and country not in COUNTRIES:
         yield f"MILO_PLATFORM_COUNTRY must be an ISO 3166-1 alpha-2 code such as DE, not {country!r}"
@@ -25,7 +25,7 @@ def faults() -> Iterator[str]:
     try:
         _ = storages["archive"]
     except Exception as error:
-        # a storage may refuse its options in ways of its own
+        # storages raise exceptions of their own for wrong options
         yield f"MILO_ARCHIVE_STORAGE and MILO_ARCHIVE_OPTIONS make no storage: {error}"
 
 

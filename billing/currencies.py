@@ -1,4 +1,4 @@
-"""The currencies of accounts: ISO 4217 less funds, metals and test codes (docs/compliance.md, "Currencies")."""
+"""The currencies of accounts: ISO 4217 without funds, metals and test codes (docs/compliance.md, "Currencies")."""
 
 from iso4217 import Currency
 
@@ -33,5 +33,5 @@ ALLOWED = frozenset(currency.code for currency in Currency) - REFUSED
 
 
 def choices() -> list[tuple[str, str]]:
-    """Code and name of each allowed currency, by code."""
+    """Return the code and a label of each allowed currency, sorted by code."""
     return [(code, f"{code} - {Currency(code).currency_name}") for code in sorted(ALLOWED)]

@@ -1,4 +1,4 @@
-"""The texts of notices: templates, translated into the language of the recipient."""
+"""The texts of notices: templates, rendered in the language of the recipient."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from projects.models import Project
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A message as its recipient reads it; `html` says the same as `plain`."""
+    """A rendered message; `html` has the same words as `plain`."""
 
     subject: str
     plain: str
@@ -28,7 +28,10 @@ def render(
     project: Project | None = None,
     language: str = "en",
 ) -> Text:
-    """The text of a notice `about` something (a `Notice.About` value), in `language` (BCP 47: en, de)."""
+    """Render the notice of kind `about` (a value of `Notice.About`) in `language` (BCP 47: en, de).
+
+    `context` has the values of the kind, as `Notice.context` stores them; `project` is None for notices of accounts.
+    """
     with translation.override(language):
         values = {**context, **_labels(context), "account": account, "project": project, "language": language}
         name = f"billing/notices/{about}"
@@ -40,10 +43,12 @@ def render(
 
 
 def _labels(context: dict[str, Any]) -> dict[str, str]:
-    """What programs read as one word, in the words of people."""
-    words = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Action, "act")}
-    words["phase"] = (ApprovalRequest.Phase, "phase")
-    labels = {name: str(choices(context[key]).label) for name, (choices, key) in words.items() if context.get(key)}
+    """Return labels for the codes in `context`: reason code, action, phase and type of hold."""
+    choice_types = {"reason": (ReasonCode, "reasonCode"), "act": (ApprovalRequest.Action, "act")}
+    choice_types["phase"] = (ApprovalRequest.Phase, "phase")
+    labels = {
+        name: str(choices(context[key]).label) for name, (choices, key) in choice_types.items() if context.get(key)
+    }
     if hold := context.get("hold"):
         labels["hold_type"] = str(Hold.Type(hold["type"]).label)
     return labels

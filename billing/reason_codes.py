@@ -1,4 +1,4 @@
-"""Why an account is suspended, and the evidence that resolves it (docs/compliance.md, "Suspension reason codes")."""
+"""Reason codes of suspensions, and the evidence that resolves each (docs/compliance.md, "Suspension reason codes")."""
 
 from dataclasses import dataclass
 
@@ -34,10 +34,10 @@ class ReasonCode(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What resolves a suspension: the references that must be given, and what must hold of the account besides.
+    """What resolves a suspension: the required references, and conditions on the account.
 
-    `new_method` asks that one of them is the account's payment reference of now,
-    `other_method` also that it is not the one the account had when it was suspended.
+    `nothing_overdue` requires that the account has no overdue charge. `new_method` requires that one of the references
+    is the account's present payment reference, `other_method` also that it differs from the one at the suspension.
     """
 
     category: Category

@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one service."""
+"""Celery tasks: each calls one service and returns its count."""
 
 from celery import shared_task
 
@@ -12,13 +12,13 @@ from billing.services.usage import upkeep
 
 @shared_task
 def validate_waiting_accounts() -> int:
-    """Take up the accounts whose validation could not finish."""
+    """Validate again the accounts whose validation has not finished."""
     return accounts.validate_waiting()
 
 
 @shared_task
 def assess_accounts() -> int:
-    """Note what today's rules say of each account, and announce the payment profiles that will expire."""
+    """Record the findings of today's rules for each account, and announce payment profiles that will expire."""
     return assessments.assess_all()
 
 
@@ -30,41 +30,41 @@ def deliver_notices() -> int:
 
 @shared_task
 def announce_standing() -> int:
-    """Write the revisions owed to projects whose payer was suspended or reactivated."""
+    """Write the outstanding revisions of projects whose payer was suspended or reactivated."""
     return deliveries.announce_due()
 
 
 @shared_task
 def expire_requests() -> int:
-    """Expire the approval requests that nobody decided in time."""
+    """Expire approval requests that were not decided in time."""
     return requests.expire_overdue()
 
 
 @shared_task
 def archive_accounts() -> int:
-    """Archive the closed accounts whose day has come."""
+    """Archive the closed accounts that are due."""
     return archival.archive_due()
 
 
 @shared_task
 def purge_accounts() -> int:
-    """Pseudonymise the personal data whose retention has ended."""
+    """Pseudonymise personal data after the end of their retention."""
     return purges.purge_due()
 
 
 @shared_task
 def announce_retention() -> int:
-    """Owe the notices of archivals and purges to come."""
+    """Queue notices of coming archivals and purges."""
     return plans.announce()
 
 
 @shared_task
 def make_usage_partitions() -> int:
-    """Make the partitions of the usage events that the coming months need."""
+    """Create the partitions of usage events for the coming months."""
     return upkeep.make_partitions()
 
 
 @shared_task
 def inspect_ledger() -> int:
-    """Look for breaks of responsibility, and for rows that their history does not explain."""
+    """Look for gaps and overlaps of responsibility, and for rows that differ from their history."""
     return continuity.inspect()

@@ -1,4 +1,4 @@
-"""The port to whoever knows whether a payment profile can be charged, and the adapter that checks form only."""
+"""The interface to a payment provider that verifies payment profiles, and the default, which checks form only."""
 
 from typing import Any, Protocol
 
@@ -14,28 +14,28 @@ log = structlog.get_logger(__name__)
 
 
 class VerifierUnavailable(Exception):
-    """The verifier cannot answer now; the account stays as it is and is tried again."""
+    """The verifier cannot answer now. The account stays as it is and is validated again later."""
 
 
 class Verifier(Protocol):
-    """Named by the setting MILO_PAYMENT_PROFILE_VERIFIER."""
+    """The interface of the class that the setting MILO_PAYMENT_PROFILE_VERIFIER names."""
 
     def verify(self, profile: dict[str, Any]) -> list[Cause]:
-        """Every fault of `profile`; raises `VerifierUnavailable` where it cannot tell."""
+        """Return every fault of `profile`. Raises `VerifierUnavailable` if it cannot tell now."""
 
 
 class FormVerifier:
-    """Checks the form of the references and nothing outside this machine."""
+    """Checks the form of the references, without any service outside this machine."""
 
     def verify(self, profile: dict[str, Any]) -> list[Cause]:
         return profiles.causes(profile)
 
 
 def verify(profile: dict[str, Any]) -> list[Cause]:
-    """Every fault that the verifier of the settings finds in `profile`.
+    """Return every fault that the configured verifier finds in `profile`.
 
-    Raises `VerifierUnavailable` where it cannot tell, or fails in a way of its own: a gateway's client raises what it
-    likes, and its words may hold what nobody should read.
+    Raises `VerifierUnavailable` if it cannot tell, or raises any other exception: clients of payment gateways have
+    exceptions of their own, whose texts may contain secrets and so are only logged.
     """
     verifier: Verifier = import_string(settings.MILO_PAYMENT_PROFILE_VERIFIER)()
     try:

@@ -10,9 +10,9 @@ from billing.services.retention.archival import verify_all
 
 class Command(BaseCommand):
     help = (
-        "Prove the archive. `archive verify` reads every bundle of the storage `archive` whole and compares each part's"
-        " SHA-256 and number of rows with its manifest, and the manifest with the digest in the account's row."
-        " One line an account; exit status 1 where a bundle is missing or differs. Changes nothing."
+        "Verify the archive. `archive verify` reads every bundle of the storage `archive` whole and compares SHA-256"
+        " and number of rows of each part with its manifest, and the manifest with the digest in the account's row."
+        " Prints a line for each account; exit status 1 if a bundle is missing or differs. Changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -21,11 +21,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         checked = broken = 0
-        for account, rows, wrong in verify_all(options["organization"]):
+        for account, rows, fault in verify_all(options["organization"]):
             checked += 1
-            broken += bool(wrong)
+            broken += bool(fault)
             name = f"{account.organization.name}/{account.name}"
-            (self.stderr if wrong else self.stdout).write(f"{name}: {wrong or f'{rows} rows, whole'}")
+            (self.stderr if fault else self.stdout).write(f"{name}: {fault or f'{rows} rows, whole'}")
         self.stdout.write(f"{checked} bundles checked, {broken} broken")
         if broken:
             raise CommandError(f"{broken} of {checked} bundles are broken")

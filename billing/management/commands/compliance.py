@@ -22,9 +22,9 @@ DRIFT, WRONG_USE = 1, 2
 
 class Command(BaseCommand):
     help = (
-        "Show which existing accounts break a regional rule, and since which change of the rules. `compliance check`"
-        " asks today's rules (UTC), or with --as-of those of a day to come. Exit status: 0 where no account does, 1"
-        " where one does, 2 where the command was not understood. Changes nothing."
+        "Show which accounts break a regional rule, and since when the rule is in force. `compliance check` applies"
+        " today's rules (UTC), or with --as-of those of another day. Exit status: 0 if no account breaks a rule, 1 if"
+        " one does, 2 for wrong arguments. Changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,21 +39,22 @@ class Command(BaseCommand):
             raise CommandError(f"there is no organization {organization}", returncode=WRONG_USE)
         if options["csv"]:
             self.stdout.write(csv_text([HEADER]), ending="")
-        found, failing, before = 0, 0, ""
+        broken_rules, failing, previous = 0, 0, ""
         for each in find_drift(_with_progress(organization), on):
-            found, failing, before = found + 1, failing + (each.name != before), each.name
+            # drift comes account by account, so a new name is a new account
+            broken_rules, failing, previous = broken_rules + 1, failing + (each.name != previous), each.name
             if options["csv"]:
                 self.stdout.write(csv_text([_cells(each)]), ending="")
             else:
                 since = f"since {each.since}" if each.since else "always"
                 self.stdout.write(f"{each.name}  {since}  {each.finding.field} {each.finding.cause().message}")
-        self.stderr.write(f"{failing} accounts break {found} rules in force on {on}")
-        if found:
+        self.stderr.write(f"{failing} accounts break {broken_rules} rules in force on {on}")
+        if broken_rules:
             sys.exit(DRIFT)
 
 
 def _with_progress(organization: str) -> Iterator[BillingAccount]:
-    """The accounts, and on a terminal how many of them have been checked."""
+    """Yield the accounts to check, with a progress bar on a terminal."""
     accounts = checked_accounts(organization)
     if not sys.stderr.isatty():
         yield from in_batches(accounts)

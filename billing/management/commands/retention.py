@@ -15,10 +15,10 @@ HEADER = ("organization", "account", "phase", "archiveOn", "purgeOn", "holds", "
 
 class Command(BaseCommand):
     help = (
-        "Show what retention will do, before it happens. `retention plan` lists every closed or archived account whose"
-        " personal data are still there: the first day (UTC) on which it is archived and on which it is purged (empty:"
-        " a hold is open, or MILO_PLATFORM_COUNTRY names no known country), the open holds, and what the tasks would"
-        " do with it on the day of --as-of, were they to run then. Changes nothing."
+        "Show what retention will do. `retention plan` lists every closed or archived account that still has personal"
+        " data: the first day (UTC) on which it is archived and on which it is purged (empty: a hold is open, or"
+        " MILO_PLATFORM_COUNTRY names no known country), the open holds, and what the tasks would do with it on the day"
+        " of --as-of. Changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,18 +33,18 @@ class Command(BaseCommand):
             self.stdout.write(csv_text([HEADER]), ending="")
         else:
             self.stdout.write(_line(HEADER))
-        for found in plan(on, options["organization"]):
-            cells = _cells(found, on)
+        for planned in plan(on, options["organization"]):
+            cells = _cells(planned, on)
             if options["csv"]:
                 self.stdout.write(csv_text([cells]), ending="")
             else:
                 self.stdout.write(_line(cells))
 
 
-def _cells(found: Planned, on: date) -> tuple[str, ...]:
-    account = found.account
-    days = (str(day) if day else "" for day in (found.archive_on, found.purge_on))
-    return account.organization.name, account.name, account.phase, *days, " ".join(found.holds), found.due(on)
+def _cells(planned: Planned, on: date) -> tuple[str, ...]:
+    account = planned.account
+    days = (str(day) if day else "" for day in (planned.archive_on, planned.purge_on))
+    return account.organization.name, account.name, account.phase, *days, " ".join(planned.holds), planned.due(on)
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py usage verify|rebuild`: sums of usage against its events, and corrections against what they correct."""
+"""`manage.py usage verify|rebuild`: compare sums of usage with a recount of events, and repair them."""
 
 from argparse import ArgumentParser
 from datetime import date
@@ -17,7 +17,7 @@ from milo.dates import parse_month
 
 
 def month(text: str) -> date:
-    """The first day of a month such as `2026-11`. Raises ValueError for one in which no usage can lie."""
+    """Parse a month such as `2026-11` as its first day. Raises ValueError for months outside the range of usage."""
     first = parse_month(text)
     if not EARLIEST <= first < LATEST:
         raise ValueError("no usage can lie there")
@@ -26,11 +26,11 @@ def month(text: str) -> date:
 
 class Command(BaseCommand):
     help = (
-        "Compare the sums of usage with a recount of the events (verify), or make them that recount (rebuild), month by"
-        " month of each project in the order of their names; verify also names events that are corrected below zero"
-        " and, where it is not bounded, those that are not as they were reported."
-        " Exit status 1 where sums differ and were not made right, or where such an event is. A run that was stopped"
-        " goes on with --after."
+        "Compare the sums of usage with a recount of the events (verify), or replace them by the recount (rebuild), by"
+        " month of each project in the order of their names. verify also lists events that are corrected below zero"
+        " and, without options that select a part, events that differ from what was reported."
+        " Exit status 1 if sums differ and were not repaired, or if there is such an event. Continue a stopped run with"
+        " --after."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,18 +42,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         projects = recounts.projects_of(self._account(options["account"]))
-        total, wrong, months, below = projects.count(), 0, 0, 0
+        total, wrong, months, below_zero = projects.count(), 0, 0, 0
         done = projects.filter(name__lte=options["after"]).count() if options["after"] else 0
         for project in projects.filter(name__gt=options["after"]).iterator():
             for chunk in recounts.chunks(project, options["start"], options["end"]):
                 months += 1
                 wrong += self._work(chunk, options["what"])
-                below += self._below_zero(chunk) if options["what"] == "verify" else 0
+                below_zero += self._below_zero(chunk) if options["what"] == "verify" else 0
             done += 1
             self.stdout.write(f"{done}/{total} {project.name}")
         altered = self._altered() if options["what"] == "verify" and not self._bounded(options) else 0
         faults = [f"{wrong} of {months} months of projects differ from their events"] if wrong else []
-        faults += [f"events corrected below zero: {below}"] if below else []
+        faults += [f"events corrected below zero: {below_zero}"] if below_zero else []
         faults += [f"not as they were reported: {altered}"] if altered else []
         if faults:
             raise CommandError("; ".join(faults))
@@ -64,13 +64,13 @@ class Command(BaseCommand):
         return any(options[name] for name in ("account", "start", "end", "after"))
 
     def _altered(self) -> int:
-        """How many intakes and events are not as they were reported, each told."""
-        found = 0
+        """Print each intake and event that differs from what was reported, and return their number."""
+        count = 0
         for difference in proofs.differences():
-            found += 1
+            count += 1
             where = f"intake {difference.row} " if difference.row is not None else ""
             self.stdout.write(f"  {where}{difference.message}")
-        return found
+        return count
 
     def _account(self, named: str | None) -> BillingAccount | None:
         if not named:
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         return account
 
     def _work(self, chunk: Chunk, what: str) -> bool:
-        """Whether the chunk is wrong, and stays so."""
+        """Verify or rebuild a chunk, print its differences, and return whether it remains wrong."""
         if what == "verify":
             missing, right = recounts.verify(chunk), False
         else:
@@ -97,14 +97,14 @@ class Command(BaseCommand):
         return bool(missing) and not right
 
     def _below_zero(self, chunk: Chunk) -> int:
-        """How many events of the chunk are corrected below zero, each told."""
-        found = list(overcorrected(chunk))
-        for event in found:
+        """Print each event of the chunk that is corrected below zero, and return their number."""
+        events = list(overcorrected(chunk))
+        for event in events:
             self.stdout.write(
                 f"  {chunk.project.name} {chunk.month:%Y-%m} event {event.event_id} of {event.source}: reported"
                 f" {plain(event.reported)}, corrected by {plain(event.corrections)} to {plain(event.total)}"
             )
-        return len(found)
+        return len(events)
 
 
 def _line(chunk: Chunk, of: SumKey, amount: Amount, meter: str, payer: str) -> str:
