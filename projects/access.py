@@ -1,4 +1,4 @@
-"""Rows of the access table for organizations and projects."""
+"""Roles of the platform, and the rules of the access table for organizations and projects."""
 
 from milo.access import READ, Rule, declare, grant_superusers
 from milo.identity.access import LOG_INS
@@ -10,7 +10,7 @@ FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR = "finance-operator", "finance-appro
 USAGE_REPORTER, CHARGE_REPORTER = "usage-reporter", "charge-reporter"
 PLATFORM_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR, USAGE_REPORTER, CHARGE_REPORTER)
 STAFF_ROLES = (FINANCE_OPERATOR, FINANCE_APPROVER, AUDITOR)
-# who controls the work of others reads who came in, and who was made what
+# roles that control the work of others may read log-ins and changes of roles
 CONTROLLERS = (AUDITOR, FINANCE_APPROVER)
 WRITE = ("create", "update", "patch")
 GRANT_ROLE, REVOKE_ROLE = "grantrole", "revokerole"

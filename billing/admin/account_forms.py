@@ -1,4 +1,4 @@
-"""The form of an account's spec, and what it says as one."""
+"""The form of an account's spec, and its conversion from and to `AccountSpec`."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from milo.admin.forms import Lines, Select, Text
 
 
 class SpecFields(TermsFields, ProfileFields, PreferencesFields):
-    """What an account is asked to be; what is left empty keeps it Incomplete."""
+    """All fields of an account's spec. None is required: an account without a required value becomes Incomplete."""
 
     display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
     currency_code = Select(
@@ -48,7 +48,7 @@ class SpecFields(TermsFields, ProfileFields, PreferencesFields):
 
 
 def spec_of(values: dict[str, Any], before: AccountSpec) -> AccountSpec:
-    """`before` with what the form asks."""
+    """Return `before` with the values of the form."""
     return replace(
         before,
         display_name=values["display_name"],
@@ -61,7 +61,7 @@ def spec_of(values: dict[str, Any], before: AccountSpec) -> AccountSpec:
 
 
 def shown_of(spec: AccountSpec) -> dict[str, Any]:
-    """What the form shows of a spec."""
+    """Return the initial values of the form for a spec."""
     return {
         "display_name": spec.display_name,
         "currency_code": spec.currency_code,

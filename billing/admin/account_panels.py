@@ -1,4 +1,4 @@
-"""What an account's page shows of its life: suspensions, what keeps it from being closed, and what is owed to whom."""
+"""Panels of an account's page: suspensions, closure checklist, holds, charges, requests, notices, next invoices."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ SCHEDULED = 6
 
 
 def life(account: BillingAccount) -> list[Panel]:
-    """The tables of an account, in the order in which people ask for them."""
+    """Return the panels of an account, the most urgent ones first."""
     return [
         _suspensions(account),
         *_checklist(account),
@@ -33,7 +33,7 @@ def life(account: BillingAccount) -> list[Panel]:
 
 
 def schedule_panel(account: BillingAccount) -> Panel:
-    """The next invoices under the account's terms; none where the terms are not known yet."""
+    """Return the next 6 invoices under the account's terms; no rows while the terms are incomplete."""
     panel = Panel(
         _("Next invoices"),
         [_("Invoice date"), _("From"), _("Until"), _("Due date"), _("Payable by"), _("Discount until")],
@@ -49,13 +49,13 @@ def schedule_panel(account: BillingAccount) -> Panel:
                 it.payable_by.isoformat(),
                 (it.invoice_date + timedelta(days=early.days)).isoformat() if early else "-",
             ]
-            for it in (found.invoice for found in payment_schedule(account, timezone.now().date(), SCHEDULED))
+            for it in (payment.invoice for payment in payment_schedule(account, timezone.now().date(), SCHEDULED))
         ]
     return panel
 
 
 def _suspensions(account: BillingAccount) -> Panel:
-    found, more = first(Suspension.objects.filter(account=account).order_by("-pk"))
+    rows, more = first(Suspension.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Suspensions"),
         [_("Reason"), _("Suspended"), _("Message for customers"), _("Internal note"), _("Evidence"), _("Resolved")],
@@ -68,30 +68,32 @@ def _suspensions(account: BillingAccount) -> Panel:
                 pairs(row.evidence or {}),
                 lines([instant(row.resolved_at), row.resolved_by]) if row.resolved_at else _resolve(row),
             ]
-            for row in found
+            for row in rows
         ],
         more=list_address(Suspension, account__id__exact=account.pk) if more else "",
     )
 
 
 def _resolve(suspension: Suspension) -> Any:
-    act = reverse("admin:billing_billingaccount_resolve-suspension", args=[suspension.account_id])
-    return format_html('<a href="{}?suspension={}" class="text-link">{}</a>', act, suspension.uid, _("open: resolve"))
+    address = reverse("admin:billing_billingaccount_resolve-suspension", args=[suspension.account_id])
+    return format_html(
+        '<a href="{}?suspension={}" class="text-link">{}</a>', address, suspension.uid, _("open: resolve")
+    )
 
 
 def _checklist(account: BillingAccount) -> list[Panel]:
     if account.phase not in CLOSABLE:
         return []
-    found = blockers(account)
-    rows = [[label(it.type), it.name, it.message, it.fix, it.who] for it in found[:SHOWN]]
-    if len(found) > SHOWN:
-        rows.append([_("and %(count)d more") % {"count": len(found) - SHOWN}, "", "", "", ""])
-    title = _("What keeps it from being closed") if found else _("Nothing keeps it from being closed")
+    obstacles = blockers(account)
+    rows = [[label(it.type), it.name, it.message, it.fix, it.who] for it in obstacles[:SHOWN]]
+    if len(obstacles) > SHOWN:
+        rows.append([_("and %(count)d more") % {"count": len(obstacles) - SHOWN}, "", "", "", ""])
+    title = _("What keeps it from being closed") if obstacles else _("Nothing keeps it from being closed")
     return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
 
 
 def _holds(account: BillingAccount) -> Panel:
-    found, more = first(Hold.objects.filter(account=account).order_by("-pk"))
+    rows, more = first(Hold.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Holds"),
         [
@@ -111,14 +113,14 @@ def _holds(account: BillingAccount) -> Panel:
                 lines([instant(row.released_at), row.released_by]) if row.released_at else "-",
                 row.release_reason or "-",
             ]
-            for row in found
+            for row in rows
         ],
         more=list_address(Hold, account__id__exact=account.pk) if more else "",
     )
 
 
 def _charges(account: BillingAccount) -> Panel:
-    found, more = first(Charge.objects.filter(account=account).order_by("-due_date", "-pk"))
+    rows, more = first(Charge.objects.filter(account=account).order_by("-due_date", "-pk"))
     return Panel(
         _("Charges"),
         [_("External id"), _("Amount"), _("Due date"), _("Settled at"), _("Settlement reference")],
@@ -130,14 +132,14 @@ def _charges(account: BillingAccount) -> Panel:
                 instant(row.settled_at),
                 row.settlement_reference or "-",
             ]
-            for row in found
+            for row in rows
         ],
         more=list_address(Charge, account__id__exact=account.pk) if more else "",
     )
 
 
 def _requests(account: BillingAccount) -> Panel:
-    found, more = first(ApprovalRequest.objects.filter(account=account).order_by("-pk"))
+    rows, more = first(ApprovalRequest.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Approval requests"),
         [
@@ -161,15 +163,15 @@ def _requests(account: BillingAccount) -> Panel:
                 instant(row.decided_at),
                 row.comment or "-",
             ]
-            for row in found
+            for row in rows
         ],
         more=list_address(ApprovalRequest, account__id__exact=account.pk) if more else "",
     )
 
 
 def notices_panel(notices: QuerySet[Notice], **filters: Any) -> Panel:
-    """A receipt per recipient; `filters` are those of the list of notices that shows the rest."""
-    found, more = first(notices.order_by("-pk"))
+    """Return the latest notices, a row for each recipient; `filters` select the same notices in the list of all."""
+    rows, more = first(notices.order_by("-pk"))
     return Panel(
         _("Notices"),
         [_("About"), _("Recipient"), _("Phase"), _("Attempts"), _("Delivered at"), _("Last error")],
@@ -182,7 +184,7 @@ def notices_panel(notices: QuerySet[Notice], **filters: Any) -> Panel:
                 instant(row.delivered_at),
                 row.last_error or "-",
             ]
-            for row in found
+            for row in rows
         ],
         more=list_address(Notice, **filters) if more else "",
     )

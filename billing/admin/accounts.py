@@ -1,4 +1,4 @@
-"""Billing accounts: their pages."""
+"""The list and the page of billing accounts."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSe
 
 from billing.access import ACCOUNTS
 from billing.admin import usage
-from billing.admin.account_acts import OpenAccount, ReviseAccount
+from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
-from billing.admin.request_acts import REQUESTS
-from billing.admin.suspension_acts import ResolveSuspension, SuspendAccount
+from billing.admin.request_actions import REQUESTS
+from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
 from billing.admin.usage import RequestAssignment, UsagePages
 from billing.admin.wording import in_words, label, readable
@@ -127,10 +127,10 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
 
     @admin.display(description=gettext_lazy("purge of personal data"))
     def purge(self, row: BillingAccount) -> str:
-        found = planned(row, timezone.now().date())
-        if found.holds:
+        plan = planned(row, timezone.now().date())
+        if plan.holds:
             return _("not while a hold is open")
-        return _("on %(day)s at the earliest") % {"day": found.purge_on} if found.purge_on else _("no date is known")
+        return _("on %(day)s at the earliest") % {"day": plan.purge_on} if plan.purge_on else _("no date is known")
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: BillingAccount) -> str:
@@ -168,8 +168,9 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
     @admin.display(description=gettext_lazy("tax registrations"))
     def tax_numbers(self, row: BillingAccount) -> str:
         today = timezone.now().date()
-        found = [checked(each, today) for each in row.preferences.tax_registrations]
-        return lines(f"{each.country} {each.number} ({each.name or each.scheme or _('unknown')})" for each in found)
+        registrations = [checked(registration, today) for registration in row.preferences.tax_registrations]
+        unknown = _("unknown")
+        return lines(f"{it.country} {it.number} ({it.name or it.scheme or unknown})" for it in registrations)
 
     @admin.display(description=gettext_lazy("e-invoicing"))
     def e_invoices(self, row: BillingAccount) -> str:
@@ -198,17 +199,17 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
 
     def _pays_for(self, row: BillingAccount) -> Panel:
         bindings = BillingAccountBinding.objects.paying().filter(account=row).select_related("project")
-        found, more = first(bindings.order_by("project__name"))
+        rows, more = first(bindings.order_by("project__name"))
         return Panel(
             _("Pays for now"),
             [_("Project"), _("Since"), _("Binding")],
-            [[link(binding.project), instant(binding.established_at), link(binding)] for binding in found],
+            [[link(binding.project), instant(binding.established_at), link(binding)] for binding in rows],
             more=list_address(BillingAccountBinding, account__id__exact=row.pk, phase__exact="Active") if more else "",
         )
 
     def _paid_for(self, row: BillingAccount) -> Panel:
         bindings = BillingAccountBinding.objects.exclude(ended_at=None).filter(account=row).select_related("project")
-        found, more = first(bindings.order_by("-ended_at"))
+        rows, more = first(bindings.order_by("-ended_at"))
         return Panel(
             _("Paid for before"),
             [_("Project"), _("From"), _("Until"), _("End reason"), _("Binding")],
@@ -220,7 +221,7 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
                     binding.end_reason,
                     link(binding),
                 ]
-                for binding in found
+                for binding in rows
             ],
             more=list_address(BillingAccountBinding, account__id__exact=row.pk) if more else "",
         )

@@ -1,4 +1,4 @@
-"""Approval requests: the inbox of those who decide and of those who asked."""
+"""The list and the page of approval requests: the inbox of approvers and requesters."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from billing.access import APPROVALS
-from billing.admin.decision_acts import Approve, Reject, Renew, TakeOver, Withdraw, requester_of
+from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of
 from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, shown
 from billing.models import ApprovalRequest
@@ -29,7 +29,7 @@ VIEWS = (
 
 
 def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
-    """The requests that the person may approve or reject now."""
+    """Return the requests that the logged-in person may approve or reject now."""
     actor = request_actor(request)
     if not actor.may("create", APPROVALS, None, act="approve"):
         return ApprovalRequest.objects.none()
@@ -122,17 +122,17 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return summary(row)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        shown = request.GET.get(INBOX, "")
+        current = request.GET.get(INBOX, "")
         views = [("", _("All"), self.list_address())]
         views += [(view, str(title), self.list_address(**{INBOX: view})) for view, title in VIEWS]
-        context = {"views": [(title, address, view == shown) for view, title, address in views]}
+        context = {"views": [(title, address, view == current) for view, title, address in views]}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: ApprovalRequest) -> list[Panel]:
         return [*self._changed(row), *self._proposal(row), self._reviewed(row), *super().panels(request, row)]
 
     def _changed(self, row: ApprovalRequest) -> list[Panel]:
-        """What the account has become since, while that still stands in the way of the decision."""
+        """Return what has changed on the account since the review, while the request is pending: it blocks approval."""
         if row.phase != ApprovalRequest.Phase.PENDING:
             return []
         changed = reviews.difference(row.reviewed, effects.review_of(row.account, row))

@@ -1,4 +1,4 @@
-"""Bindings: the ledger of who pays for what, to read; a new one is made on the project's page."""
+"""The read-only list and page of bindings; a project's page creates new ones."""
 
 from typing import Any
 

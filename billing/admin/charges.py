@@ -1,4 +1,4 @@
-"""Charges as an outside billing system reported them, to read; it alone reports and settles them."""
+"""The read-only list and page of charges; only the external billing system reports and settles them."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy

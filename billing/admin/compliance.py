@@ -1,4 +1,4 @@
-"""The rules of regions on the staff site: what they say of an account, and which accounts a day's rules fail."""
+"""Regional rules on the staff site: the findings of an account, and the report of accounts that break a rule."""
 
 from typing import Any
 
@@ -21,15 +21,20 @@ from milo.admin.panels import Panel, badge, lines, link
 from milo.admin.reports import Report
 
 _COLORS = {Severity.ERROR: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
+_SEVERITIES = {
+    Severity.ERROR: gettext_lazy("Error"),
+    Severity.WARNING: gettext_lazy("Warning"),
+    Severity.INFO: gettext_lazy("Info"),
+}
 
 
 def findings_panel(account: BillingAccount) -> Panel:
-    """What the rules in force today (UTC) say of the account, each with the rule that says it."""
-    found = check(AccountSpec.of(account).facts(), platform(), timezone.now().date())
+    """Return the findings of the rules in force today (UTC), each with its rule and sources."""
+    findings = check(AccountSpec.of(account).facts(), platform(), timezone.now().date())
     return Panel(
         _("Regional rules"),
         [_("Severity"), *_headers()],
-        [[badge(_(it.severity.value), _COLORS[it.severity]), *_cells(it)] for it in found],
+        [[badge(str(_SEVERITIES[it.severity]), _COLORS[it.severity]), *_cells(it)] for it in findings],
     )
 
 
@@ -55,7 +60,7 @@ class DriftForm(ActForm):
 
 
 class ComplianceDrift(Report):
-    """Existing accounts that break a rule in force on a day, and since which change of the rules."""
+    """Accounts that break a rule in force on the day `as_of` (UTC), and since when that rule is in force."""
 
     name = "drift"
     title = gettext_lazy("Accounts that break a regional rule")
@@ -66,12 +71,12 @@ class ComplianceDrift(Report):
         return {"as_of": timezone.now().date().isoformat()}
 
     def table(self, values: dict[str, Any]) -> Panel:
-        found, last = drift_page(values["as_of"], values["organization"], values["after"] or 0)
+        findings, last = drift_page(values["as_of"], values["organization"], values["after"] or 0)
         rest = {"as_of": values["as_of"].isoformat(), "organization": values["organization"], "after": last}
         return Panel(
             _("Errors by the rules of %(day)s") % {"day": values["as_of"].isoformat()},
             [_("Billing account"), *_headers()],
-            [[link(account), *_cells(finding)] for account, finding in found],
+            [[link(account), *_cells(finding)] for account, finding in findings],
             more=self.query(**rest) if last else "",
             more_title=_("Next page"),
         )

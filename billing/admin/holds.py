@@ -1,4 +1,4 @@
-"""Holds: what keeps accounts from being closed and purged. Set on the account's page, released by approval."""
+"""Holds, which keep an account from being closed and purged: set on the account's page, released by approval."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class HoldForm(ActForm):
 
 
 class SetHold(ServiceAction):
-    """On the page of an account."""
+    """Offered on the page of an account."""
 
     name = "hold"
     title = gettext_lazy("Set hold")
@@ -57,7 +57,7 @@ class SetHold(ServiceAction):
         return set_hold(self.row.pk, **values, actor=actor).account
 
     def message(self, row: BillingAccount) -> str:
-        return _("%(account)s is held.") % {"account": row}
+        return _("%(account)s is on hold.") % {"account": row}
 
 
 @admin.register(Hold)

@@ -1,4 +1,4 @@
-"""Notices: what was sent to whom, or why not yet; one that is undeliverable is owed again by a button."""
+"""The read-only list and page of notices, and the action that requeues an undeliverable one."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("address on the envelope"))
     def sent_to(self, row: Notice) -> str:
-        """The recipient with the domain that the mail server is told."""
+        """Return the recipient with its domain in ASCII, as sent to the mail server; else the error."""
         try:
             return email_addresses.to_ascii(row.recipient)
         except ValueError as error:
@@ -121,8 +121,8 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="HTML")
     def html(self, row: Notice) -> str:
-        # without any permission the frame runs no script, sends no form and knows no origin; the text is safe as HTML,
-        # not as an attribute
+        # an empty `sandbox` forbids scripts, forms and the page's origin; the text is safe as HTML, but as the value of
+        # an attribute it must be escaped
         return format_html(
             '<iframe sandbox srcdoc="{}" title="HTML" class="bg-white rounded-default w-full" height="320"></iframe>',
             escape(text_of(row).html),

@@ -1,4 +1,4 @@
-"""What billing adds to the pages of organizations: their accounts."""
+"""The page of organizations, extended by their billing accounts."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from billing.admin.account_acts import OpenAccount
+from billing.admin.account_actions import OpenAccount
 from billing.models import BillingAccount
 from milo.admin.panels import Panel, first, link, list_address
 from projects.admin.organizations import OrganizationAdmin
@@ -23,13 +23,13 @@ class BilledOrganizationAdmin(OrganizationAdmin):
         return [self._accounts(row), *super().panels(request, row)]
 
     def _accounts(self, row: Organization) -> Panel:
-        found, more = first(BillingAccount.objects.filter(organization=row).order_by("name"))
+        accounts, more = first(BillingAccount.objects.filter(organization=row).order_by("name"))
         return Panel(
             _("Billing accounts"),
             [_("Name"), _("Display name"), _("Currency"), _("Phase")],
             [
                 [link(account), account.display_name, account.currency_code, account.get_phase_display()]
-                for account in found
+                for account in accounts
             ],
             more=list_address(BillingAccount, organization__id__exact=row.pk) if more else "",
         )

@@ -1,4 +1,4 @@
-"""The fields of regional preferences in the form of an account."""
+"""The form fields of an account's regional preferences."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ def _each(codes: Any) -> list[Any]:
 
 
 class PreferencesFields(ActForm):
-    """Where the customer is and how it wants its invoices."""
+    """Country, tax numbers and invoice preferences of the customer."""
 
     country = Select(required=False, choices=_each(COUNTRIES), label=gettext_lazy("Country"))
     customer_kind = Select(choices=CUSTOMER_KINDS, initial="business", label=gettext_lazy("Kind of customer"))
@@ -84,7 +84,7 @@ PATHS = {
 
 
 def _registration(line: str) -> TaxRegistration:
-    """A line without a blank is a country without a number."""
+    """Parse a line such as `DE DE136695976 (VAT)`; without a blank it is a country without a number."""
     country, _blank, rest = line.partition(" ")
     scheme = _SCHEME.search(rest)
     return TaxRegistration(country, rest[: scheme.start()] if scheme else rest, scheme[1] if scheme else "")
@@ -96,7 +96,7 @@ def _line(registration: TaxRegistration) -> str:
 
 
 def preferences_of(values: dict[str, Any]) -> Preferences:
-    """The preferences that the form asks for."""
+    """Return the preferences of the form's values."""
     return Preferences(
         values["country"],
         values["customer_kind"],
@@ -115,7 +115,7 @@ def preferences_of(values: dict[str, Any]) -> Preferences:
 
 
 def preferences_shown(preferences: Preferences) -> dict[str, Any]:
-    """What the form shows of `preferences`."""
+    """Return the initial values of the form for `preferences`."""
     e_invoicing = preferences.e_invoicing
     return {
         "country": preferences.country,

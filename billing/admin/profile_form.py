@@ -1,4 +1,4 @@
-"""The fields of a payment profile in the form of an account: a card, or any method by its references."""
+"""The form fields of an account's payment profile: a credit card, or any other method with its references."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _CONSTANTS = {"true": True, "false": False}
 
 
 class ProfileFields(ActForm):
-    """A card, or another method."""
+    """A credit card reference, or another payment method; both at once are refused."""
 
     card_reference = Text(
         max_length=REFERENCE_LENGTH,
@@ -47,7 +47,7 @@ class ProfileFields(ActForm):
 
 
 def profile_of(values: dict[str, Any]) -> Profile:
-    """The profile that the form asks for."""
+    """Return the payment profile of the form's values; None if no method is chosen."""
     if method := values["payment_method"]:
         return {method: dict(_detail(line) for line in values["payment_details"])}
     return {"creditCard": {"cardReference": values["card_reference"]}} if values["card_reference"] else None
@@ -62,7 +62,7 @@ def _detail(line: str) -> tuple[str, Any]:
 
 
 def profile_shown(profile: Profile) -> dict[str, Any]:
-    """What the form shows of a profile: a card of which there is nothing but its reference stands alone."""
+    """Return the initial values of the form for a profile. A card with only a reference uses the card field."""
     method = method_of(profile)
     details = (profile or {}).get(method, {})
     if method == "creditCard" and set(details) == {"cardReference"}:
@@ -71,6 +71,6 @@ def profile_shown(profile: Profile) -> dict[str, Any]:
 
 
 def profile_lines(profile: Profile) -> list[str]:
-    """The references of a profile, one a line, as the form takes them."""
+    """Return the references of a profile in the syntax of the form: one per line, `name: value`."""
     details = (profile or {}).get(method_of(profile), {})
     return [f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in details.items()]

@@ -1,4 +1,4 @@
-"""What billing adds to the pages of projects: who pays, and paid; binding and archiving."""
+"""The list and the page of projects, extended by payer, timeline of bindings, usage, and the actions on bindings."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.admin import usage
 from billing.admin.account_panels import notices_panel
-from billing.admin.project_acts import ArchiveProject, BindProject
+from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import unbound_projects
@@ -28,12 +28,12 @@ PAID_ON = "paidOn"
 
 
 def _instant(text: str) -> datetime | None:
-    """An instant of a date box, in UTC; None for what is none."""
+    """Parse the value of a `datetime-local` input as UTC; None if it is empty or invalid."""
     try:
-        found = parse_datetime(text)
+        value = parse_datetime(text)
     except ValueError:
         return None
-    return found and found.replace(tzinfo=UTC)
+    return value and value.replace(tzinfo=UTC)
 
 
 class PayerFilter(DropdownFilter):
@@ -90,14 +90,14 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         ]
 
     def _timeline(self, request: HttpRequest, row: Project) -> Panel:
-        asked = request.GET.get(PAID_ON, "")
-        if at := _instant(asked):
+        text = request.GET.get(PAID_ON, "")
+        if at := _instant(text):
             paying, more = payer_at(row, at), False
-            found = [paying] if paying else []
+            bindings = [paying] if paying else []
         else:
-            found, more = first(BillingAccountBinding.objects.timeline(row).reverse())
+            bindings, more = first(BillingAccountBinding.objects.timeline(row).reverse())
         return Panel(
-            question=Question(PAID_ON, _("Who paid on (UTC)"), asked if at else ""),
+            question=Question(PAID_ON, _("Who paid on (UTC)"), text if at else ""),
             title=_("Who pays, and who paid"),
             headers=[
                 _("Billing account"),
@@ -116,7 +116,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
                     binding.end_reason or "-",
                     link(binding),
                 ]
-                for binding in found
+                for binding in bindings
             ],
             more=list_address(BillingAccountBinding, project__id__exact=row.pk) if more else "",
         )

@@ -1,4 +1,4 @@
-"""What an approval request proposes, in the words of the staff site."""
+"""The changes that an approval request proposes, worded for the staff site."""
 
 from typing import Any
 
@@ -61,5 +61,5 @@ def _lines(fields: list[Field]) -> list[str]:
     ]
 
 
-def _shortened(found: list[str]) -> str:
-    return Truncator("; ".join(found)).chars(_SUMMARY_LENGTH) or "-"
+def _shortened(texts: list[str]) -> str:
+    return Truncator("; ".join(texts)).chars(_SUMMARY_LENGTH) or "-"

@@ -1,4 +1,4 @@
-"""Suspensions: who, when, why, and what resolved them; they are opened and resolved on the page of the account."""
+"""The read-only list and page of suspensions; an account's page opens and resolves them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The fields of payment terms, in the form of an account and in that of a request for other terms."""
+"""The form fields of payment terms, for accounts and for requests to revise terms."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ PAIRS = (("discount_percent", "discount_days"), ("penalty_percent", "penalty_gra
 
 
 class TermsFields(ActForm):
-    """Terms; what is left empty is missing still."""
+    """The values of payment terms. None is required: an account without a required one becomes Incomplete."""
 
     net_days = Number(
         required=False,
@@ -70,7 +70,7 @@ class TermsFields(ActForm):
     extended_terms_agreed = Tick(
         required=False,
         label=gettext_lazy("Extended terms agreed"),
-        help_text=gettext_lazy("The parties expressly agreed to more net days than the law supposes."),
+        help_text=gettext_lazy("The parties expressly agreed on more net days than the law allows otherwise."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class TermsFields(ActForm):
 
 
 def terms_paths(prefix: str) -> dict[str, str]:
-    """The field of each path of `paymentTerms`, which stands at `prefix` in the manifest."""
+    """Return the form field of each path of payment terms below `prefix`, the path of `paymentTerms` in a manifest."""
     fields = {
         "netDays": "net_days",
         "invoiceFrequency": "invoice_frequency",
@@ -101,7 +101,7 @@ def terms_paths(prefix: str) -> dict[str, str]:
 
 
 def terms_of(values: dict[str, Any]) -> PaymentTerms:
-    """The terms that the form asks for."""
+    """Return the payment terms of the form's values."""
     discount, penalty = values["discount_percent"], values["penalty_percent"]
     return PaymentTerms(
         values["net_days"],
@@ -116,7 +116,7 @@ def terms_of(values: dict[str, Any]) -> PaymentTerms:
 
 
 def terms_shown(terms: PaymentTerms) -> dict[str, Any]:
-    """What the form shows of `terms`."""
+    """Return the initial values of the form for `terms`."""
     discount, penalty = terms.early_payment_discount, terms.late_payment_penalty
     return {
         "net_days": terms.net_days,

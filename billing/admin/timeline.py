@@ -1,4 +1,4 @@
-"""The timeline of an account: everything that happened to it in one list, as `.../history` of the API tells it."""
+"""The timeline of an account: the same events as the subresource `history` of the API, as pages and CSV."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ PER_PAGE = 100
 
 class TimelineForm(ActForm):
     before = Instant(required=False, label=gettext_lazy("Before"), help_text=gettext_lazy("An instant in UTC."))
-    # not sent with the form, so that another instant begins with its first page
+    # only links to the next page carry the cursor: submitting the form starts again with the first page
     cursor = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
@@ -47,11 +47,11 @@ class Timeline(Report):
     form_class = TimelineForm
 
     def account(self) -> BillingAccount:
-        """The account of the address; 404 where there is none that the person may see."""
-        found: BillingAccount | None = self.admin.get_object(self.request, self.kwargs["object_id"])
-        if found is None:
+        """Return the account of the address. Raises `Http404` if the person may not see it or it does not exist."""
+        account: BillingAccount | None = self.admin.get_object(self.request, self.kwargs["object_id"])
+        if account is None:
             raise Http404
-        return found
+        return account
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
@@ -79,7 +79,7 @@ class Timeline(Report):
 
 
 def _place(values: dict[str, Any]) -> tuple[datetime | None, Cursor | None]:
-    """Return the instant before which the form asks for events, and the cursor after which."""
+    """Return the instant that bounds the events of the form, and the cursor of the previous page."""
     return values["before"], Cursor.parse(values["cursor"]) if values["cursor"] else None
 
 
@@ -90,7 +90,7 @@ def _cells(event: TimelineEvent) -> list[Any]:
 
 
 class TimelinePages:
-    """Mixed into the admin of accounts: the timeline, to which the latest changes lead."""
+    """Mixin for the admin of accounts: adds the timeline page and links it below the latest changes."""
 
     admin_site: Any
 

@@ -1,4 +1,4 @@
-"""Usage on the pages of accounts and projects: a chart by day, its table, CSV, and the queue that nobody pays for."""
+"""Usage on the pages of accounts and projects: chart, table and CSV by day; the report of unassigned usage."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.admin.request_acts import Action, Phase, RequestAct, RequestForm
+from billing.admin.request_actions import Action, Phase, RequestAction, RequestForm
 from billing.models import BillingAccountBinding
 from billing.models.usage_rollup import DAY
 from billing.services.usage.assignments import unassigned
@@ -26,7 +26,7 @@ from milo.spreadsheets import respond_csv
 from projects.models import Project
 
 DAYS = 31
-# told apart by people who see colours differently, and on light and dark ground (Okabe and Ito)
+# distinguishable with color blindness and on light and dark backgrounds (Okabe and Ito)
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999")
 OPTIONS = json.dumps(
     {
@@ -40,7 +40,7 @@ OPTIONS = json.dumps(
 
 
 def panels(row: Any, by: str) -> list[Panel]:
-    """A panel for each unit of what an account pays for, or a project used, in the last days, told apart `by`."""
+    """Return a panel for each unit: the usage of an account or project in the last 31 days, grouped by `by`."""
     today = timezone.now().astimezone(UTC).date()
     query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, (by,))
     lines = of_project(row, query) if isinstance(row, Project) else of_account(row, query)
@@ -52,20 +52,20 @@ def panels(row: Any, by: str) -> list[Panel]:
 
 
 def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
-    """The days on which a project got another payer, each with what happened."""
+    """Return the days (UTC) on which a payer of the project, or a project of the account, changed, each with texts."""
     bindings = BillingAccountBinding.objects.filter(established_at__date__gte=days[0])
     bindings = bindings.filter(project=row) if isinstance(row, Project) else bindings.filter(account=row)
-    found: dict[date, list[str]] = {}
+    handovers: dict[date, list[str]] = {}
     for binding in bindings.select_related("project", "account").order_by("established_at")[:SHOWN]:
-        told = _("%(account)s pays for %(project)s") % {"account": binding.account, "project": binding.project}
-        found.setdefault(binding.established_at.astimezone(UTC).date(), []).append(told)
+        text = _("%(account)s pays for %(project)s") % {"account": binding.account, "project": binding.project}
+        handovers.setdefault(binding.established_at.astimezone(UTC).date(), []).append(text)
     if not isinstance(row, Project):
         ended = BillingAccountBinding.objects.filter(account=row, ended_at__date__gte=days[0])
         for binding in ended.select_related("project").order_by("ended_at")[:SHOWN]:
             assert binding.ended_at
-            told = _("no longer pays for %(project)s") % {"project": binding.project}
-            found.setdefault(binding.ended_at.astimezone(UTC).date(), []).append(told)
-    return found
+            text = _("no longer pays for %(project)s") % {"project": binding.project}
+            handovers.setdefault(binding.ended_at.astimezone(UTC).date(), []).append(text)
+    return handovers
 
 
 def _panel(
@@ -92,7 +92,7 @@ def _panel(
         more_title=_("CSV"),
         chart=json.dumps(
             {
-                # the split at a handover is marked below its day
+                # an arrow below the day marks a handover
                 "labels": [[f"{day:%m-%d}", "⇄"] if day in marks else f"{day:%m-%d}" for day in days],
                 "datasets": [
                     {
@@ -109,7 +109,7 @@ def _panel(
 
 
 class UsagePages:
-    """Mixed into the admin of accounts and of projects: the usage of the last days as CSV."""
+    """Mixin for the admins of accounts and projects: adds the usage of the last 31 days as CSV."""
 
     opts: Any
     admin_site: Any
@@ -120,7 +120,7 @@ class UsagePages:
         return [own, *super().get_urls()]  # type: ignore[misc]
 
     def usage_csv(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Every day, service, project, meter and payer of the last days."""
+        """Return a CSV row for each day, payer, project, service, meter and unit of the last 31 days."""
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
         row = self.get_object(request, object_id)
@@ -142,7 +142,7 @@ class QueueForm(ActForm):
 
 
 class UnassignedUsage(Report):
-    """Usage of a time in which nobody paid for the project, oldest first."""
+    """Usage at times when nobody paid for the project, oldest first."""
 
     name = "unassigned-usage"
     title = gettext_lazy("Usage for which nobody paid")
@@ -153,10 +153,10 @@ class UnassignedUsage(Report):
         rows = unassigned()
         if values["organization"]:
             rows = rows.filter(project__organization__name=values["organization"])
-        found = list(rows[: SHOWN * 10])
-        projects = Project.objects.in_bulk({row["name"] for row in found}, field_name="name")
+        sums = list(rows[: SHOWN * 10])
+        projects = Project.objects.in_bulk({row["name"] for row in sums}, field_name="name")
         return Panel(
-            _("An approved request to assign usage gives a span of it to an account"),
+            _("An approved request assigns the usage of a span of time to an account"),
             [_("Project"), _("Service"), _("Meter"), _("Unit"), _("Quantity"), _("Events"), _("From"), _("Until")],
             [
                 [
@@ -169,7 +169,7 @@ class UnassignedUsage(Report):
                     row["first"].isoformat(),
                     row["last"].isoformat(),
                 ]
-                for row in found
+                for row in sums
             ],
         )
 
@@ -185,7 +185,7 @@ class AssignForm(RequestForm):
     paths = {**RequestForm.paths, **{f"spec.proposal.{name}": name for name in ("project", "since", "until")}}
 
 
-class RequestAssignment(RequestAct):
+class RequestAssignment(RequestAction):
     name = "request-assignment"
     title = gettext_lazy("Request assignment of usage")
     asks_for = Action.ASSIGN_USAGE

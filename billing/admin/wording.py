@@ -1,4 +1,4 @@
-"""Manifests in the words of the staff site: fields by the labels that people know, values without braces."""
+"""Values of manifests worded for the staff site: fields by their labels, values without JSON syntax."""
 
 import re
 from typing import Any
@@ -11,12 +11,12 @@ from milo.admin.panels import lines
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PATH = re.compile(r"\bspec(?:\.\w+)+")
-# the staff site shows their fields under headings
+# groups of fields without a label of their own on the staff site
 _GROUPS = frozenset({"paymentTerms", "preferences"})
 
 
 def label(name: str) -> str:
-    """The name of a manifest's field or kind for people: that of the column it is kept in, else its words."""
+    """Return the label of a manifest's field or kind: the verbose name of its column or model, else its words."""
     words = _WORDS.split(name)
     column = "_".join(words).lower()
     for model in (BillingAccount, Suspension, Hold):
@@ -29,7 +29,7 @@ def label(name: str) -> str:
 
 
 def readable(value: Any) -> str:
-    """A value of a manifest on one line, its fields by name (PostgreSQL keeps no order of them); a dash for nothing."""
+    """Return a value of a manifest on one line; a dash if it is empty. Fields are sorted: jsonb loses their order."""
     if value in (None, "", [], {}):
         return "-"
     if isinstance(value, bool):
@@ -40,14 +40,14 @@ def readable(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of a manifest, each of its parts on a line."""
+    """Return a value of a manifest with each field or item on a line of its own."""
     if value and isinstance(value, dict):
         return lines(readable({name: inner}) for name, inner in sorted(value.items()))
     return lines(map(readable, value)) if value and isinstance(value, list) else readable(value)
 
 
 def in_words(text: str) -> str:
-    """A text with the paths of fields (`spec.paymentTerms.netDays`) by their labels."""
+    """Return a text with paths of fields, such as `spec.paymentTerms.netDays`, replaced by their labels."""
     return _PATH.sub(lambda path: _field(path[0]), text)
 
 

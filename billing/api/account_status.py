@@ -1,4 +1,4 @@
-"""What an account's status says besides its phase."""
+"""Conditions and tax registrations in the status of a billing account."""
 
 from typing import Any
 
@@ -12,26 +12,30 @@ from milo.kube.store.manifests import condition, without_empty
 
 
 def conditions(row: BillingAccount) -> list[dict[str, Any]]:
-    """Ready always; Compliant where the account's region is known; PaymentProfileExpiring where the profile does."""
+    """Return the conditions of an account.
+
+    Ready is always present; Compliant once the account was assessed against the rules of its region;
+    PaymentProfileExpiring while its payment profile expires soon or has expired.
+    """
     ready = row.phase == BillingAccount.Phase.READY
-    found = [condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)]
+    conditions = [condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)]
     if row.compliance_since:
         reason, message = row.compliance_reason, row.compliance_message
-        kept = reason != assessments.ERRORS
-        found.append(condition("Compliant", kept, row.compliance_since, reason, message, row.generation))
+        compliant = reason != assessments.ERRORS
+        conditions.append(condition("Compliant", compliant, row.compliance_since, reason, message, row.generation))
     if row.expiry_since and row.payment_profile:
         method, end = profiles.method_of(row.payment_profile), profiles.expires_on(row.payment_profile)
         message = f"spec.paymentProfile.{method} can be used up to and including {end}"
-        found.append(
+        conditions.append(
             condition("PaymentProfileExpiring", True, row.expiry_since, row.expiry_reason, message, row.generation)
         )
-    return found
+    return conditions
 
 
 def tax_registrations(row: BillingAccount) -> list[dict[str, Any]]:
-    """Each tax number with what is known of its form today (UTC)."""
+    """Return each tax registration with its scheme, name and the result of the form check on today's date (UTC)."""
     today = timezone.now().date()
-    found = [checked(each, today) for each in row.preferences.tax_registrations]
+    registrations = [checked(registration, today) for registration in row.preferences.tax_registrations]
     return [
         without_empty(
             {
@@ -42,5 +46,5 @@ def tax_registrations(row: BillingAccount) -> list[dict[str, Any]]:
                 "form": it.form.value,
             }
         )
-        for it in found
+        for it in registrations
     ]

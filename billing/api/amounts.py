@@ -1,4 +1,4 @@
-"""Decimals in strings: JSON numbers would lose digits."""
+"""Serializer fields for decimals, written as strings because JSON numbers lose digits."""
 
 import re
 from decimal import Decimal
@@ -14,7 +14,7 @@ PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 
 @extend_schema_field({"type": "string", "pattern": f"^{AMOUNT.pattern}$"})
 class AmountField(serializers.Field[Decimal, Any, str, Any]):
-    """An amount of money."""
+    """An amount of money: at most 20 digits before the decimal point, 4 after it; the currency is another field."""
 
     form = AMOUNT
     default_error_messages = {

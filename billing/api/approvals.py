@@ -24,7 +24,9 @@ from milo.kube.store.objects import refuse_other_spec
 
 class ProposalSerializer(serializers.Serializer[Any]):
     paymentTerms = PaymentTermsSerializer(
-        source="payment_terms", required=False, help_text=gettext_lazy("With ReviseTerms: the terms asked for, whole.")
+        source="payment_terms",
+        required=False,
+        help_text=gettext_lazy("With ReviseTerms: the requested terms, complete."),
     )
     hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
     project = StringField(max_length=63, required=False, help_text=gettext_lazy("With AssignUsage: the project."))
@@ -36,7 +38,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
 
 class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     billingAccountRef = ReferenceSerializer(
-        source="billing_account_ref", help_text=gettext_lazy("The account on which the act takes effect.")
+        source="billing_account_ref", help_text=gettext_lazy("The account on which the action takes effect.")
     )
     action = ChoiceField(
         ApprovalRequest.Action.choices,
@@ -44,7 +46,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
     proposal = ProposalSerializer(
-        required=False, help_text=gettext_lazy("The change asked for, where the act has one.")
+        required=False, help_text=gettext_lazy("The requested change, where the action has one.")
     )
 
 
@@ -59,12 +61,12 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
             " its reason."
         ),
     )
-    requester = serializers.CharField(help_text=gettext_lazy("Who asks; never the one who approves."))
+    requester = serializers.CharField(help_text=gettext_lazy("Who made the request; never the one who approves it."))
     takenOverBy = serializers.CharField(
         required=False,
-        help_text=gettext_lazy("Who stands by the request since its requester was deactivated; never approves it."),
+        help_text=gettext_lazy("Who took the request over after its requester was deactivated; may never approve it."),
     )
-    requestedAt = serializers.DateTimeField(help_text=gettext_lazy("When it was asked (UTC)."))
+    requestedAt = serializers.DateTimeField(help_text=gettext_lazy("When it was requested (UTC)."))
     expiresAt = serializers.DateTimeField(help_text=gettext_lazy("When the request expires undecided (UTC)."))
     decider = serializers.CharField(required=False, help_text=gettext_lazy("Who decided."))
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
@@ -73,7 +75,7 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
         help_text=gettext_lazy("The account as it was reviewed, with type and message of the hold, or the usage.")
     )
     reviewedHash = serializers.CharField(
-        help_text=gettext_lazy("SHA-256 of that, as JSON with sorted keys; approve takes it.")
+        help_text=gettext_lazy("SHA-256 of `reviewed` as JSON with sorted keys; send it with the action approve.")
     )
 
 
@@ -82,7 +84,7 @@ class CommentSerializer(serializers.Serializer[Any]):
         max_length=2000,
         required=False,
         allow_blank=True,
-        help_text=gettext_lazy("For the record; must be given to reject and to withdraw."),
+        help_text=gettext_lazy("For the record; required by reject and withdraw."),
     )
 
 
@@ -94,7 +96,7 @@ class ApproveSerializer(CommentSerializer):
     )
 
 
-def _act(
+def _action(
     service: Callable[..., ApprovalRequest],
     description: Any,
     serializer: Any = CommentSerializer,
@@ -113,7 +115,7 @@ def _act(
 class ApprovalRequestKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "ApprovalRequest", APPROVALS, "approvalrequest"
     short_names = ("apr",)
-    description = gettext_lazy("An act on an account that takes effect only when a second person approves it.")
+    description = gettext_lazy("An action on an account that takes effect only when a second person approves it.")
     fixed_spec = True
     model = ApprovalRequest
     spec_serializer, status_serializer = ApprovalRequestSpecSerializer, ApprovalRequestStatusSerializer
@@ -134,27 +136,27 @@ class ApprovalRequestKind(Kind):
     }
     renamed = {"act": "action"}
     example = APPROVAL_REQUEST
-    # that a requester was deactivated shows at once, no revision says so
+    # a requester can be deactivated without a new revision of the request
     live = True
     undeletable = gettext_lazy("an approval request is never deleted: withdraw it with a comment")
     actions = (
-        _act(
+        _action(
             decisions.approve,
-            gettext_lazy("Agree to what was reviewed; the act takes effect in the same transaction."),
+            gettext_lazy("Agree to what was reviewed; the action takes effect in the same transaction."),
             ApproveSerializer,
             APPROVE,
         ),
-        _act(decisions.reject, gettext_lazy("Refuse, with a comment.")),
-        _act(requests.withdraw, gettext_lazy("Take one's own request back, with a comment.")),
-        _act(
+        _action(decisions.reject, gettext_lazy("Refuse, with a comment.")),
+        _action(requests.withdraw, gettext_lazy("Take one's own request back, with a comment.")),
+        _action(
             requests.takeover,
-            gettext_lazy("Stand by the request of a person who is deactivated, and never approve it."),
+            gettext_lazy("Take over the request of a deactivated person; one may not approve it afterwards."),
         ),
         Action(
             "renew",
             lambda row, spec, *, actor: requests.renew(row.pk, actor=actor),
             NothingSerializer,
-            gettext_lazy("Stand by one's own request for the account as it is now."),
+            gettext_lazy("Renew one's own request for the current state of the account."),
         ),
     )
 
@@ -191,8 +193,12 @@ class ApprovalRequestKind(Kind):
 
     def normalized(self, spec: dict[str, Any], row: ApprovalRequest | None) -> dict[str, Any]:
         account, proposal = spec["billing_account_ref"]["name"], _proposal(spec.get("proposal", {}))
-        kept = {"action": spec["action"], "justification": spec["justification"], "proposal": proposal}
-        return {"billingAccountRef": {"name": account}, **kept}
+        return {
+            "billingAccountRef": {"name": account},
+            "action": spec["action"],
+            "justification": spec["justification"],
+            "proposal": proposal,
+        }
 
     def create(self, body: ObjectInput, *, actor: Actor) -> ApprovalRequest:
         assert body.organization_id
@@ -214,7 +220,7 @@ class ApprovalRequestKind(Kind):
 
 
 def _approved(row: ApprovalRequest) -> dict[str, Any]:
-    """The condition `Approved`, by which `kubectl wait` tells what was decided from what is pending."""
+    """Return the condition `Approved`, Unknown while pending: `kubectl wait` can tell refused from undecided."""
     pending = row.phase == ApprovalRequest.Phase.PENDING
     approved = None if pending else row.phase == ApprovalRequest.Phase.APPROVED
     reason, message = row.phase, row.comment
@@ -229,7 +235,7 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
 
 
 def _subject(manifest: dict[str, Any]) -> str:
-    """What the act is about besides the account: the hold to release, or the project whose usage is assigned."""
+    """Return what the action is about besides the account: the hold to release, or the project of the usage."""
     if hold := manifest["status"].get("reviewed", {}).get("hold"):
         return ": ".join(filter(None, (hold["type"], hold.get("message"))))
     project: str = manifest["spec"].get("proposal", {}).get("project", "")
@@ -237,13 +243,13 @@ def _subject(manifest: dict[str, Any]) -> str:
 
 
 def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
-    """The proposal in the words of the manifest, as JSON."""
-    found: dict[str, Any] = {}
+    """Return the proposal as JSON, with the field names of the manifest."""
+    proposal: dict[str, Any] = {}
     if "payment_terms" in spec:
-        found["paymentTerms"] = spec["payment_terms"].as_json()
+        proposal["paymentTerms"] = spec["payment_terms"].as_json()
     if "hold" in spec:
-        found["hold"] = str(spec["hold"])
+        proposal["hold"] = str(spec["hold"])
     if "project" in spec:
-        found["project"] = spec["project"]
-    found |= {key: precise_instant(spec[key]) for key in ("since", "until") if key in spec}
-    return found
+        proposal["project"] = spec["project"]
+    proposal |= {key: precise_instant(spec[key]) for key in ("since", "until") if key in spec}
+    return proposal

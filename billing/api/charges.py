@@ -1,4 +1,4 @@
-"""Charges as a Kubernetes kind, for the billing system that reports them."""
+"""Charges as a Kubernetes kind: outstanding amounts that an external billing system reports."""
 
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,9 @@ from milo.kube.store.objects import refuse_other_spec
 
 
 class ChargeSpecSerializer(serializers.Serializer[Any]):
-    billingAccountRef = ReferenceSerializer(source="billing_account_ref", help_text=gettext_lazy("Who owes it."))
+    billingAccountRef = ReferenceSerializer(
+        source="billing_account_ref", help_text=gettext_lazy("The account that owes the charge.")
+    )
     externalId = StringField(
         source="external_id",
         max_length=200,
@@ -55,7 +57,7 @@ class SettleSpecSerializer(serializers.Serializer[Any]):
 @register
 class ChargeKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "Charge", CHARGES, "charge"
-    description = gettext_lazy("An outstanding charge as an outside billing system reports it.")
+    description = gettext_lazy("An outstanding charge, reported by an external billing system.")
     fixed_spec = True
     model = Charge
     spec_serializer, status_serializer = ChargeSpecSerializer, ChargeStatusSerializer
@@ -125,6 +127,6 @@ class ChargeKind(Kind):
 
 
 def _plain(amount: Decimal) -> str:
-    """Without the zeros that the column pads with, and without an exponent."""
+    """Format an amount without an exponent and without the trailing zeros of the column's scale."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,6 +1,6 @@
-"""The one table of the reasons of events, and which of them are bad news (`kubectl events --types=Warning`).
+"""The type of an event by its reason: Warning (`kubectl events --types=Warning`) or Normal.
 
-Bad news is what somebody should look into: something failed, was refused or stopped, or soon will. A test fails for a
+A warning is something to look into: something failed, was refused or was stopped, or soon will be. A test fails for a
 reason that is in neither list.
 """
 

@@ -1,4 +1,4 @@
-"""Manifests that show the kinds in the API's documents; they are tested as they stand."""
+"""Example manifests, bodies and answers for the OpenAPI documents. Tests run them exactly as written."""
 
 from typing import Any
 
@@ -91,11 +91,11 @@ APPROVAL_REQUEST: dict[str, Any] = {
         "conditions": [
             {
                 "type": "Approved",
-                "status": "False",
+                "status": "Unknown",
                 "observedGeneration": 1,
                 "lastTransitionTime": "2024-01-15T10:30:00Z",
                 "reason": "Pending",
-                "message": "",
+                "message": "Waits until 2024-01-29T10:30:00Z for a second person to decide",
             }
         ],
         "requester": "user:requester",

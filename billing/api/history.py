@@ -1,4 +1,4 @@
-"""The time line of a project: who paid, from when until when."""
+"""The read subresource `billinghistory` of a project: its payers over time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,13 +20,11 @@ from projects.models import Project
 class HistoryQuerySerializer(serializers.Serializer[Any]):
     at = InstantField(
         required=False,
-        help_text=gettext_lazy("An instant (RFC 3339): answer with who paid then, instead of the whole timeline."),
+        help_text=gettext_lazy("An instant (RFC 3339): return only the payer at that instant."),
     )
     asKnownAt = InstantField(
         required=False,
-        help_text=gettext_lazy(
-            "An instant (RFC 3339), with `at`: answer as the ledger knew it then, from its history."
-        ),
+        help_text=gettext_lazy("An instant (RFC 3339), with `at`: answer as the ledger knew it at that instant."),
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +50,7 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    """The time line of a project."""
+    """The timeline of a project."""
 
     apiVersion = serializers.CharField(help_text=gettext_lazy("resources.milo.io/v1alpha1."))
     kind = serializers.CharField(help_text=gettext_lazy("BillingHistory."))
@@ -63,11 +61,15 @@ class HistorySerializer(serializers.Serializer[Any]):
 
 
 def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """Every binding of `project`, oldest first; with `at` (UTC), the one in force then, as known at `asKnownAt`."""
+    """Return the timeline of a project: all its bindings, oldest first.
+
+    With `at` (UTC), return only the binding in force at that instant; with `asKnownAt` too, as the ledger knew it at
+    that later instant.
+    """
     bindings: Iterable[BillingAccountBinding] = BillingAccountBinding.objects.timeline(project)
     if at := query.get("at"):
-        found = payer_at(project, at, query.get("asKnownAt"))
-        bindings = [found] if found else []
+        binding = payer_at(project, at, query.get("asKnownAt"))
+        bindings = [binding] if binding else []
     return {
         "kind": "BillingHistory",
         "apiVersion": "resources.milo.io/v1alpha1",
@@ -84,7 +86,7 @@ def _item(binding: BillingAccountBinding) -> dict[str, Any]:
 
 
 def responsibility(row: BillingAccountBinding) -> dict[str, Any]:
-    """Since when, until when, and who took over: instants in UTC to the microsecond, as the ledger has them."""
+    """Return the interval of a binding and its successor. Instants are UTC to the microsecond, as stored."""
     successor = getattr(row, "superseded_by", None)
     return {
         "establishedAt": precise_instant(row.established_at),
@@ -100,6 +102,6 @@ BILLING_HISTORY = ReadSubresource(
     billing_history,
     HistoryQuerySerializer,
     HistorySerializer,
-    gettext_lazy("The project's time line of payers, or with `at` who paid at that instant."),
+    gettext_lazy("The payers of the project over time, or with `at` the payer at that instant."),
     examples.BILLING_HISTORY,
 )

@@ -11,8 +11,8 @@ from billing.access import ACCOUNTS, BINDINGS
 from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
 from billing.api.history import responsibility
-from billing.api.lifecycle import ACCOUNT_ACTS, ACCOUNT_READINGS
-from billing.api.past import PAST_READINGS
+from billing.api.lifecycle import ACCOUNT_ACTIONS, ACCOUNT_READ_SUBRESOURCES
+from billing.api.past import PAST_READ_SUBRESOURCES
 from billing.api.serializers import (
     BillingAccountSpecSerializer,
     BillingAccountStatusSerializer,
@@ -36,7 +36,7 @@ GROUP = "billing.milo.io"
 @register
 class BillingAccountKind(Kind):
     group, kind, plural, singular, short_names = GROUP, "BillingAccount", ACCOUNTS, "billingaccount", ("ba",)
-    description = gettext_lazy("A payer: the party responsible for what the bound projects consume.")
+    description = gettext_lazy("A payer: the party that pays for the usage of the bound projects.")
     model = BillingAccount
     spec_serializer, status_serializer = BillingAccountSpecSerializer, BillingAccountStatusSerializer
     columns = (
@@ -48,7 +48,8 @@ class BillingAccountKind(Kind):
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
-    actions, read_subresources = (*ACCOUNT_ACTS, CLOSE_USAGE), (*ACCOUNT_READINGS, USAGE, *PAST_READINGS)
+    actions = (*ACCOUNT_ACTIONS, CLOSE_USAGE)
+    read_subresources = (*ACCOUNT_READ_SUBRESOURCES, USAGE, *PAST_READ_SUBRESOURCES)
     example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"
@@ -97,14 +98,14 @@ class BillingAccountKind(Kind):
 
 
 def _retention(row: BillingAccount) -> dict[str, Any]:
-    kept = {
+    retention = {
         "closedAt": row.closed_at and precise_instant(row.closed_at),
         "archivedAt": row.archived_at and precise_instant(row.archived_at),
         "archiveSHA256": row.archive_sha256,
         "purgeDate": row.purge_on and row.purge_on.isoformat(),
         "purgedDate": row.pseudonymised_on and row.pseudonymised_on.isoformat(),
     }
-    return without_empty(kept)
+    return without_empty(retention)
 
 
 def _terms(terms: dict[str, Any]) -> str:
@@ -135,11 +136,11 @@ class BillingAccountBindingKind(Kind):
     undeletable = gettext_lazy("a binding is never deleted: create a new binding, which supersedes it")
 
     def queryset(self) -> ResourceQuerySet[BillingAccountBinding]:
-        beside = ("organization", "project", "account", "superseded_by")
-        # of the rows beside it a manifest shows the names, and their many columns take longer than all else
-        shown = [column.name for column in BillingAccountBinding._meta.concrete_fields]
-        shown += [f"{row}__name" for row in beside]
-        return BillingAccountBinding.objects.select_related(*beside).only(*shown)
+        related = ("organization", "project", "account", "superseded_by")
+        # a manifest needs only the names of related rows; loading their many columns would dominate the query
+        columns = [column.name for column in BillingAccountBinding._meta.concrete_fields]
+        columns += [f"{row}__name" for row in related]
+        return BillingAccountBinding.objects.select_related(*related).only(*columns)
 
     def lock(self, row: BillingAccountBinding) -> None:
         Project.objects.locked().get(pk=row.project_id)

@@ -1,4 +1,4 @@
-"""Acts and readings of an account after Ready: suspensions, holds, what stands in the way of a closure."""
+"""Actions and read subresources of an account from Ready on: suspensions, holds and the closure checklist."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api import examples
-from billing.api.payment_schedules import PAYMENT_SCHEDULE_READING
+from billing.api.payment_schedules import PAYMENT_SCHEDULE
 from billing.models import BillingAccount, Hold, Suspension
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services import holds, suspensions
@@ -38,7 +38,9 @@ class ResolveSpecSerializer(serializers.Serializer[Any]):
     suspension = serializers.UUIDField(help_text=gettext_lazy("The uid of the open suspension."))
     evidence = serializers.DictField(
         child=StringField(max_length=suspensions.MAX_EVIDENCE_LENGTH),
-        help_text=gettext_lazy("The references that the reason code asks for, by name; see the reading suspensions."),
+        help_text=gettext_lazy(
+            "The references that the reason code requires, by name; see the subresource suspensions."
+        ),
     )
 
 
@@ -48,7 +50,7 @@ class HoldSpecSerializer(serializers.Serializer[Any]):
         max_length=2000,
         required=False,
         allow_blank=True,
-        help_text=gettext_lazy("Why the account is held, as customers read it."),
+        help_text=gettext_lazy("Why the account is on hold, as customers read it."),
     )
     internalNote = StringField(
         source="reason",
@@ -60,8 +62,8 @@ class HoldSpecSerializer(serializers.Serializer[Any]):
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=gettext_lazy("As in the act suspend."))
-    message = serializers.CharField(max_length=2000, help_text=gettext_lazy("As in the act suspend."))
+    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=gettext_lazy("As in the action suspend."))
+    message = serializers.CharField(max_length=2000, help_text=gettext_lazy("As in the action suspend."))
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -70,7 +72,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     )
     recipients = serializers.ListField(child=serializers.CharField(), help_text=gettext_lazy("Who would get a notice."))
     subject = serializers.CharField(help_text=gettext_lazy("Subject of the notice."))
-    text = serializers.CharField(help_text=gettext_lazy("The very text of the notice, for the first of the projects."))
+    text = serializers.CharField(
+        help_text=gettext_lazy("Text of the notice, as it would be sent for the first of the projects.")
+    )
 
 
 class BlockerSerializer(serializers.Serializer[Any]):
@@ -90,7 +94,7 @@ class ChecklistSerializer(serializers.Serializer[Any]):
 
 
 class SuspensionSerializer(serializers.Serializer[Any]):
-    uid = serializers.UUIDField(help_text=gettext_lazy("Names the suspension in the act resolvesuspension."))
+    uid = serializers.UUIDField(help_text=gettext_lazy("Identifies the suspension in the action resolvesuspension."))
     reasonCode = ChoiceField(ReasonCode.choices, help_text=gettext_lazy("Why, as one word for programs."))
     message = serializers.CharField(help_text=gettext_lazy("Why, as customers read it."))
     internalNote = serializers.CharField(required=False, help_text=gettext_lazy("Shown to staff only."))
@@ -111,13 +115,13 @@ class SuspensionSerializer(serializers.Serializer[Any]):
 
 
 class HoldSerializer(serializers.Serializer[Any]):
-    uid = serializers.UUIDField(help_text=gettext_lazy("Names the hold in a request for its release."))
+    uid = serializers.UUIDField(help_text=gettext_lazy("Identifies the hold in a request for its release."))
     type = ChoiceField(["LegalHold", "Dispute"], help_text=gettext_lazy("LegalHold or Dispute."))
     message = serializers.CharField(
-        required=False, help_text=gettext_lazy("Why the account is held, as customers read it.")
+        required=False, help_text=gettext_lazy("Why the account is on hold, as customers read it.")
     )
     internalNote = serializers.CharField(required=False, help_text=gettext_lazy("Shown to staff only."))
-    setAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which the account is held."))
+    setAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which the account is on hold."))
     setBy = serializers.CharField(help_text=gettext_lazy("Who set the hold."))
     releasedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("Instant (UTC) of the release."))
     releasedBy = serializers.CharField(required=False, help_text=gettext_lazy("Who approved the release."))
@@ -148,8 +152,8 @@ def _preview(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dic
 
 
 def _checklist(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    found = [asdict(blocker) for blocker in closures.blockers(row)]
-    return {"closable": not found and row.phase in closures.CLOSABLE, "blockers": found}
+    blockers = [asdict(blocker) for blocker in closures.blockers(row)]
+    return {"closable": not blockers and row.phase in closures.CLOSABLE, "blockers": blockers}
 
 
 def _checklist_table(answer: dict[str, Any]) -> Iterator[list[str]]:
@@ -160,13 +164,13 @@ def _checklist_table(answer: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def _suspensions(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    # whoever may suspend reads the notes of those who did
+    # internal notes are for those who may suspend
     staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
     rows = Suspension.objects.filter(account=row).order_by("pk")
-    return {"items": [_suspension(found, staff) for found in rows]}
+    return {"items": [_suspension_item(suspension, staff) for suspension in rows]}
 
 
-def _suspension(row: Suspension, staff: bool) -> dict[str, Any]:
+def _suspension_item(row: Suspension, staff: bool) -> dict[str, Any]:
     return without_empty(
         {
             "uid": str(row.uid),
@@ -185,10 +189,10 @@ def _suspension(row: Suspension, staff: bool) -> dict[str, Any]:
 
 def _holds(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     staff = holds.may_read_notes(row, actor)
-    return {"items": [_shown_hold(hold, staff) for hold in Hold.objects.filter(account=row).order_by("pk")]}
+    return {"items": [_hold_item(hold, staff) for hold in Hold.objects.filter(account=row).order_by("pk")]}
 
 
-def _shown_hold(row: Hold, staff: bool) -> dict[str, Any]:
+def _hold_item(row: Hold, staff: bool) -> dict[str, Any]:
     return without_empty(
         {
             "uid": str(row.uid),
@@ -203,12 +207,12 @@ def _shown_hold(row: Hold, staff: bool) -> dict[str, Any]:
     )
 
 
-ACCOUNT_ACTS = (
+ACCOUNT_ACTIONS = (
     Action(
         "suspend",
         _suspend,
         SuspendSpecSerializer,
-        gettext_lazy("Suspend the account, or add a reason to one suspended."),
+        gettext_lazy("Suspend the account, or add a reason to a suspended one."),
         examples.SUSPEND,
     ),
     Action(
@@ -226,7 +230,7 @@ ACCOUNT_ACTS = (
         examples.HOLD,
     ),
 )
-ACCOUNT_READINGS = (
+ACCOUNT_READ_SUBRESOURCES = (
     ReadSubresource(
         "suspendpreview",
         _preview,
@@ -261,5 +265,5 @@ ACCOUNT_READINGS = (
         gettext_lazy("Every hold: who, when, why, and when it was released."),
         examples.HOLDS,
     ),
-    PAYMENT_SCHEDULE_READING,
+    PAYMENT_SCHEDULE,
 )

@@ -1,4 +1,4 @@
-"""Readings of the past of an account: as it was at an instant, what it paid for then, and all that happened to it."""
+"""Read subresources of an account's past: its state and its projects at an instant, and its timeline of events."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,30 +24,30 @@ class InstantQuerySerializer(serializers.Serializer[Any]):
     at = InstantField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
 
 
-_OF_HISTORY: dict[str, Any] = {
+_HISTORY_PARAMETERS: dict[str, Any] = {
     "before": InstantField(
-        required=False, help_text=gettext_lazy("An instant (RFC 3339): only what happened before it; now by default.")
+        required=False, help_text=gettext_lazy("An instant (RFC 3339): only events before it; now by default.")
     ),
     "limit": CountField(
         required=False,
         min_value=1,
         max_value=AT_MOST,
-        help_text=gettext_lazy("Events of one page, at most 1000; a CSV has all of them."),
+        help_text=gettext_lazy("Events on one page, at most 1000; a CSV file has all of them."),
     ),
     "continue": serializers.CharField(
         required=False,
         max_length=400,
-        help_text=gettext_lazy("The metadata.continue of the page before, for the one that follows it."),
+        help_text=gettext_lazy("The metadata.continue of the previous page, for the next one."),
     ),
 }
-# `continue` is a word of Python
+# `continue` is a Python keyword, so the class statement cannot name the field
 HistoryQuerySerializer: type[serializers.Serializer[Any]] = type(
-    "AccountHistoryQuerySerializer", (serializers.Serializer,), _OF_HISTORY
+    "AccountHistoryQuerySerializer", (serializers.Serializer,), _HISTORY_PARAMETERS
 )
 
 
 class AsOfSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) that is told of."))
+    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) of the answer."))
     name = serializers.CharField(help_text=gettext_lazy("Name of the account."))
     spec = serializers.DictField(help_text=gettext_lazy("The spec of the account as it was, terms included."))
     status = serializers.DictField(help_text=gettext_lazy("The status of the account as it was."))
@@ -63,29 +63,31 @@ class PaidForItemSerializer(serializers.Serializer[Any]):
 
 
 class PaidForSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) that is told of."))
-    items = PaidForItemSerializer(many=True, help_text=gettext_lazy("By the names of the projects."))
+    at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) of the answer."))
+    items = PaidForItemSerializer(many=True, help_text=gettext_lazy("Sorted by the names of the projects."))
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField(help_text=gettext_lazy("What was changed."))
-    before = serializers.JSONField(help_text=gettext_lazy("Its value before; null where it had none."))
-    after = serializers.JSONField(help_text=gettext_lazy("Its value from then on; null where it has none."))
+    field = serializers.CharField(help_text=gettext_lazy("The changed field."))
+    before = serializers.JSONField(help_text=gettext_lazy("Its value before the change; null where it had none."))
+    after = serializers.JSONField(help_text=gettext_lazy("Its value after the change; null where it has none."))
 
 
 class TimelineEventSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) of the event."))
-    kind = serializers.CharField(help_text=gettext_lazy("What it happened to, as BillingAccount or Suspension."))
-    name = serializers.CharField(help_text=gettext_lazy("Name of the object; the uid of one that has none."))
+    kind = serializers.CharField(
+        help_text=gettext_lazy("Kind of the object, for example BillingAccount or Suspension.")
+    )
+    name = serializers.CharField(help_text=gettext_lazy("Name of the object, or its uid where it has no name."))
     reason = serializers.CharField(help_text=gettext_lazy("What happened, as one word for programs."))
     message = serializers.CharField(required=False, help_text=gettext_lazy("Why, for people."))
     actor = serializers.CharField(help_text=gettext_lazy("Who did it."))
     requestID = serializers.CharField(required=False, help_text=gettext_lazy("X-Request-ID of the request."))
     credential = serializers.CharField(
-        required=False, help_text=gettext_lazy("By what the actor was here, such as `token:12`; for staff.")
+        required=False, help_text=gettext_lazy("The credential that the actor used, such as `token:12`; for staff.")
     )
     credentialMaker = serializers.CharField(
-        required=False, help_text=gettext_lazy("Who made that credential, where it was somebody else; for staff.")
+        required=False, help_text=gettext_lazy("Who created that credential, where it was somebody else; for staff.")
     )
     approval = serializers.UUIDField(
         required=False, help_text=gettext_lazy("The uid of the approval request that allowed it.")
@@ -96,7 +98,7 @@ class TimelineEventSerializer(serializers.Serializer[Any]):
 PageSerializer: type[serializers.Serializer[Any]] = type(
     "TimelinePageSerializer",
     (serializers.Serializer,),
-    {"continue": serializers.CharField(help_text=gettext_lazy("The parameter continue of the next page."))},
+    {"continue": serializers.CharField(help_text=gettext_lazy("Value of the parameter continue for the next page."))},
 )
 
 
@@ -107,15 +109,15 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
 def _as_of(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     at = query.get("at") or timezone.now()
-    found, kind = past.as_of(row, at), kind_of(BillingAccount)
-    if found is None:
+    account, kind = past.as_of(row, at), kind_of(BillingAccount)
+    if account is None:
         raise NotFound(_("billing account %(name)s had not been opened yet") % {"name": row.name})
     assert kind
     return {
         "at": precise_instant(at),
         "name": row.name,
-        "spec": without_empty(kind.spec(found)),
-        "status": without_empty(kind.status(found)),
+        "spec": without_empty(kind.spec(account)),
+        "status": without_empty(kind.status(account)),
     }
 
 
@@ -157,7 +159,7 @@ AS_OF = ReadSubresource(
     _as_of,
     InstantQuerySerializer,
     AsOfSerializer,
-    gettext_lazy("The account with its terms as it was at an instant."),
+    gettext_lazy("The account, with its terms, as it was at an instant."),
     examples.AS_OF,
     table=_as_of_table,
 )
@@ -174,8 +176,8 @@ HISTORY = ReadSubresource(
     _history,
     HistoryQuerySerializer,
     TimelineSerializer,
-    gettext_lazy("Everything that happened to the account: who, when, why, allowed by which approval; also as CSV."),
+    gettext_lazy("All events of the account: who, when, why, and by which approval; also as CSV."),
     examples.HISTORY,
     table=lambda answer: timeline_table.rows(answer["items"]),
 )
-PAST_READINGS = (AS_OF, PAID_FOR, HISTORY)
+PAST_READ_SUBRESOURCES = (AS_OF, PAID_FOR, HISTORY)

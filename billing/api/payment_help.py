@@ -1,4 +1,4 @@
-"""What belongs into each field of a payment method; `kubectl explain` says it."""
+"""Help texts of the fields of payment methods, for OpenAPI and `kubectl explain`."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
@@ -45,5 +45,5 @@ _HELP = {name: text for text, names in _TEXTS for name in names.split()}
 
 
 def help_of(name: str) -> str | Promise:
-    """What belongs into the field `name`: a reference, unless it is something else."""
+    """Return the help text of the field `name`; fields without a text of their own are references."""
     return _HELP.get(name, _REFERENCE)

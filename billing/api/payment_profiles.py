@@ -1,6 +1,7 @@
-"""The payment profile in manifests: one object with one field, the payment method, made of the data of methods.
+"""The payment profile in manifests: an object with exactly one field, the payment method.
 
-Types and forms are checked by the service (`billing.payment_profile.profiles`), which names every cause at once.
+Serializers of the methods are generated from the data of `billing.payment_profile`. The service
+(`billing.payment_profile.profiles`) validates types and formats and names every cause at once.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ _TYPES = {str: "string", int: "integer", bool: "boolean"}
 
 
 class DetailField(serializers.Field[Any, Any, Any, Any]):
-    """A reference, or what may be shown of the method."""
+    """A detail of a payment method, passed through unchanged: the service validates it."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
@@ -47,7 +48,7 @@ _DETAILS = {
 
 
 class MethodSerializer(serializers.Serializer[Any]):
-    """The references of a payment method; never a card number, a verification value or an account number."""
+    """The references of a payment method; never a card number, a verification code or an account number."""
 
     required_names: tuple[str, ...] = ()
 
@@ -86,15 +87,15 @@ _METHODS = {member: (_method_serializer(method), _description(method)) for membe
 
 
 class _Methods(BindingDict):
-    """Every method as a field, made when it is asked for: there are 60, and a profile has one."""
+    """The methods as fields, each created on first access: there are about 60, and a profile uses one."""
 
     def __contains__(self, member: object) -> bool:
         return member in _METHODS
 
     def __getitem__(self, member: str) -> Any:
         if member not in self.fields:
-            made, description = _METHODS[member]
-            self[member] = made(required=False, help_text=description)
+            serializer, description = _METHODS[member]
+            self[member] = serializer(required=False, help_text=description)
         return super().__getitem__(member)
 
     def __iter__(self) -> Iterator[Any]:
@@ -114,28 +115,28 @@ class PaymentProfileSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
             return super().to_internal_value(data)
-        read, faults = {}, {}
+        profile, faults = {}, {}
         for member in (member for member in data if member in self.fields):
             try:
-                read[member] = self.fields[member].run_validation(data[member])
+                profile[member] = self.fields[member].run_validation(data[member])
             except serializers.ValidationError as fault:
                 faults[member] = fault.detail
         if faults:
             raise serializers.ValidationError(faults)
-        return read
+        return profile
 
     def run_validators(self, value: Any) -> None:
-        """None of its own; the library would make every method to look for defaults."""
+        """Skip: there are no validators, and the base class would create every method to look for defaults."""
 
 
 def _shape(target: Any, auto_schema: Any, direction: Any) -> dict[str, Any]:
-    """What drf-spectacular says of a serializer by itself."""
+    """Return the schema that drf-spectacular derives without an extension."""
     schema: dict[str, Any] = auto_schema._map_serializer(target, direction, bypass_extensions=True)
     return schema
 
 
 class MethodShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """The service asks for what a method requires, and names all that is missing; the documents say it too."""
+    """Mark the required fields of a method. For DRF they are optional: the service names all missing ones at once."""
 
     target_class = MethodSerializer
     match_subclasses = True
@@ -147,7 +148,7 @@ class MethodShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
 
 class ProfileShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """One method, and no more."""
+    """Require exactly one method."""
 
     target_class = PaymentProfileSerializer
 

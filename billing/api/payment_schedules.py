@@ -1,12 +1,12 @@
-"""The reading `paymentschedule` of an account."""
+"""The read subresource `paymentschedule` of an account."""
 
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from billing.api import examples
 from billing.api.amounts import AmountField
-from billing.api.examples import PAYMENT_SCHEDULE
 from billing.models import BillingAccount
 from billing.services.payment_schedules import ScheduledPayment, payment_schedule
 from milo.access import Actor
@@ -45,12 +45,12 @@ class LateInterestSerializer(serializers.Serializer[Any]):
 class ScheduledPaymentSerializer(serializers.Serializer[Any]):
     invoiceDate = serializers.DateField(help_text=gettext_lazy("Day on which the invoice is made."))
     periodStart = serializers.DateField(help_text=gettext_lazy("First day that the invoice covers."))
-    periodEnd = serializers.DateField(help_text=gettext_lazy("Day after the last one that it covers."))
+    periodEnd = serializers.DateField(help_text=gettext_lazy("Day after the last one that the invoice covers."))
     dueDate = serializers.DateField(help_text=gettext_lazy("Nominal due date: netDays after the invoice date."))
     payableBy = serializers.DateField(help_text=gettext_lazy("Last day to pay, by the business day convention."))
-    discount = DiscountSerializer(required=False, help_text=gettext_lazy("What early payment of the amount is worth."))
+    discount = DiscountSerializer(required=False, help_text=gettext_lazy("Discount for early payment of the amount."))
     lateInterest = LateInterestSerializer(
-        required=False, help_text=gettext_lazy("What payment on paidOn costs in addition.")
+        required=False, help_text=gettext_lazy("Interest owed for payment on paidOn.")
     )
 
 
@@ -60,11 +60,11 @@ class PaymentScheduleSerializer(serializers.Serializer[Any]):
 
 
 def _schedule(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    return {"currencyCode": row.currency_code, "items": [_item(found) for found in payment_schedule(row, **query)]}
+    return {"currencyCode": row.currency_code, "items": [_item(payment) for payment in payment_schedule(row, **query)]}
 
 
-def _item(found: ScheduledPayment) -> dict[str, Any]:
-    invoice, early, late = found.invoice, found.discount, found.late_interest
+def _item(payment: ScheduledPayment) -> dict[str, Any]:
+    invoice, early, late = payment.invoice, payment.discount, payment.late_interest
     item: dict[str, Any] = {
         "invoiceDate": invoice.invoice_date.isoformat(),
         "periodStart": invoice.period_start.isoformat(),
@@ -83,13 +83,11 @@ def _item(found: ScheduledPayment) -> dict[str, Any]:
     return item
 
 
-PAYMENT_SCHEDULE_READING = ReadSubresource(
+PAYMENT_SCHEDULE = ReadSubresource(
     "paymentschedule",
     _schedule,
     ScheduleQuerySerializer,
     PaymentScheduleSerializer,
-    gettext_lazy(
-        "What an invoicing system gets from the payment terms: dates, and what early and late payment is worth."
-    ),
-    PAYMENT_SCHEDULE,
+    gettext_lazy("What the payment terms mean for the next invoices: dates, discounts and late interest."),
+    examples.PAYMENT_SCHEDULE,
 )

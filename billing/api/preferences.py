@@ -1,4 +1,7 @@
-"""Regional preferences in manifests. Types are checked here; forms by the service, which names every cause at once."""
+"""Regional preferences in manifests.
+
+Types are checked here; the service checks formats and names every cause at once.
+"""
 
 from typing import Any
 
@@ -19,7 +22,7 @@ COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
 
 @extend_schema_field(COUNTRY)
 class CountryField(TextField):
-    """A country."""
+    """An ISO 3166-1 alpha-2 country code."""
 
 
 @extend_schema_field({"type": "string", "enum": [kind.value for kind in CustomerKind]})
@@ -29,17 +32,17 @@ class CustomerKindField(TextField):
 
 @extend_schema_field({"type": "string", "enum": sorted(data().formats)})
 class InvoiceFormatField(TextField):
-    """A format of invoices."""
+    """An invoice format."""
 
 
 @extend_schema_field({"type": "string", "enum": sorted(data().standards)})
 class StandardField(TextField):
-    """A standard of e-invoices."""
+    """An e-invoicing standard."""
 
 
 @extend_schema_field({"type": "string", "enum": [scheme.value for scheme in Scheme]})
 class SchemeField(TextField):
-    """A scheme of tax numbers."""
+    """A tax number scheme."""
 
 
 class TaxRegistrationSerializer(serializers.Serializer[Any]):
@@ -70,7 +73,7 @@ class TaxRegistrationListField(serializers.ListField):
     child = TaxRegistrationSerializer()
 
     def to_internal_value(self, data: Any) -> Any:
-        # before the items, whose faults would be listed one by one
+        # before the items: a long list would otherwise be refused with one cause per item
         if isinstance(data, list) and len(data) > MAX_TAX_REGISTRATIONS:
             self.fail("max_length", max_length=MAX_TAX_REGISTRATIONS)
         return tuple(super().to_internal_value(data))
@@ -97,17 +100,19 @@ class IdentifiersSerializer(serializers.Serializer[Any]):
     pecAddress = TextField(
         source=IDENTIFIERS["pecAddress"],
         required=False,
-        help_text=gettext_lazy("Certified e-mail address for what has no Codice Destinatario."),
+        help_text=gettext_lazy("Certified e-mail address (PEC), for customers without a Codice Destinatario."),
     )
 
 
 class EInvoicingSerializer(serializers.Serializer[Any]):
     standard = StandardField(required=False, help_text=gettext_lazy("Standard by which the customer takes e-invoices."))
-    identifiers = IdentifiersSerializer(required=False, help_text=gettext_lazy("Where the standard delivers them to."))
+    identifiers = IdentifiersSerializer(
+        required=False, help_text=gettext_lazy("Addresses to which the standard delivers.")
+    )
 
     def to_internal_value(self, data: Any) -> Any:
-        given = super().to_internal_value(data)
-        return EInvoicing(standard=given.get("standard", ""), **given.get("identifiers", {}))
+        fields = super().to_internal_value(data)
+        return EInvoicing(standard=fields.get("standard", ""), **fields.get("identifiers", {}))
 
 
 class PreferencesSerializer(serializers.Serializer[Any]):
@@ -136,7 +141,7 @@ class PreferencesSerializer(serializers.Serializer[Any]):
     invoiceFormat = InvoiceFormatField(
         source="invoice_format",
         required=False,
-        help_text=gettext_lazy("Format in which invoices are wanted: PDF, or a standard."),
+        help_text=gettext_lazy("Invoice format that the customer wants: PDF, or a standard."),
     )
     eInvoicing = EInvoicingSerializer(
         source="e_invoicing", required=False, help_text=gettext_lazy("How the customer takes e-invoices.")
@@ -153,14 +158,14 @@ class PreferencesSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "string", "enum": [form.value for form in Form]})
 class FormField(serializers.CharField):
-    """What is known of a number's form."""
+    """The result of the form check of a tax number."""
 
 
 class CheckedRegistrationSerializer(serializers.Serializer[Any]):
     country = serializers.CharField(help_text=gettext_lazy("ISO 3166-1 alpha-2 of the country whose number it is."))
     scheme = SchemeField(
         required=False,
-        help_text=gettext_lazy("What kind of number it is, as given or told by its form; absent where unknown."),
+        help_text=gettext_lazy("Kind of number, as declared or recognized by its form; absent where unknown."),
     )
     name = serializers.CharField(
         required=False,
@@ -170,6 +175,6 @@ class CheckedRegistrationSerializer(serializers.Serializer[Any]):
     form = FormField(
         help_text=gettext_lazy(
             "FormatValid, FormatInvalid, or FormatUnknown where no data are known of the country;"
-            " nobody has been asked whether it is registered."
+            " no register was queried."
         )
     )

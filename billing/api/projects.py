@@ -1,4 +1,4 @@
-"""What billing adds to the kinds of projects: who pays, and paid; usage; archiving, which ends the binding."""
+"""Extensions of the kinds Organization and Project: payer, billing history, usage, and archiving with the binding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,9 +23,9 @@ from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer
 from projects.models import Project
 
-_STANDING = ("name", "phase", "phase_since", "phase_reason", "phase_message")
-# all that is shown of who pays: the many other columns of an account take longer than the rest
-_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _STANDING))
+_PAYER_STATE = ("name", "phase", "phase_since", "phase_reason", "phase_message")
+# load only the shown columns of the payer: the many others of an account would dominate the query
+_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _PAYER_STATE))
 _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
 _PROJECT = CompiledQuery(lambda: Project.objects.select_related("organization").filter(pk=Param("project")))
 _PAYING = CompiledQuery(
@@ -58,7 +58,7 @@ class BilledOrganizationKind(OrganizationKind):
 
 @register
 class BilledProjectKind(ProjectKind):
-    # the standing of the payer shows at once, its revision follows in the background
+    # status shows the phase of the payer at once; the revision of the project follows in the background
     live = True
     status_serializer = BilledProjectStatusSerializer
     columns = (
@@ -86,6 +86,7 @@ class BilledProjectKind(ProjectKind):
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
         if len(keys) > 1:
             return super().rows(keys)
+        # one object is the common case (GET, watch): SQL compiled once, payer and project in one query
         paying = _PAYING.fetch(project=keys[0])
         project = paying[0].project if paying else _PROJECT.fetch(project=keys[0])[0]
         project.paying = paying  # type: ignore[attr-defined]
@@ -102,7 +103,7 @@ class BilledProjectKind(ProjectKind):
 
 
 def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[str, Any]]:
-    """Return whether the payer is in good standing, straight from the account: a suspension shows at once."""
+    """Return the condition `PayerInGoodStanding`, read from the account itself so that a suspension shows at once."""
     if paying is None:
         return []
     account = paying.account
@@ -114,5 +115,5 @@ def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[s
 
 
 def _responsibility(manifest: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = manifest["status"].get("billingResponsibility", {})
-    return found
+    responsibility: dict[str, Any] = manifest["status"].get("billingResponsibility", {})
+    return responsibility

@@ -1,4 +1,4 @@
-"""Specs and statuses of accounts and bindings; the help texts are what `kubectl explain` says."""
+"""Spec and status of accounts and bindings. The help texts appear in OpenAPI and `kubectl explain`."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from milo.kube.schemas import ConditionSerializer, TextField
 
 class EarlyPaymentDiscountSerializer(serializers.Serializer[Any]):
     percent = PercentField(
-        help_text=gettext_lazy("What is waived of the invoiced amount, over 0 and under 100, for example 2.5.")
+        help_text=gettext_lazy("Share of the invoiced amount that is waived, over 0 and under 100, for example 2.5.")
     )
     days = IntegerField(help_text=gettext_lazy("Days from the invoice date, inclusive, to pay within; under netDays."))
 
@@ -42,7 +42,7 @@ class LatePaymentPenaltySerializer(serializers.Serializer[Any]):
         source="grace_days",
         required=False,
         help_text=gettext_lazy(
-            "Days late within which nothing is owed, 0 (the default) to 365; after them every late day counts."
+            "Days late without interest, 0 (the default) to 365; once they are exceeded every late day counts."
         ),
     )
 
@@ -52,7 +52,7 @@ class LatePaymentPenaltySerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "string", "enum": BusinessDayConvention.values})
 class BusinessDayConventionField(TextField):
-    """When a due date that falls on a weekend is payable."""
+    """A business day convention, for due dates that fall on a weekend."""
 
 
 class PaymentTermsSerializer(serializers.Serializer[Any]):
@@ -81,7 +81,7 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy(
             "A month (1 to 12) in which quarterly and annual invoices are made;"
-            " the month in which the account is activated where none is given."
+            " by default the month in which the account is activated."
         ),
     )
     businessDayConvention = BusinessDayConventionField(
@@ -101,14 +101,14 @@ class PaymentTermsSerializer(serializers.Serializer[Any]):
         source="late_payment_penalty",
         required=False,
         help_text=gettext_lazy(
-            "Interest on what is paid late; once the account has been Ready, to waive it needs an approval."
+            "Interest on late payments; once the account has been Ready, waiving it needs an approval."
         ),
     )
     extendedTermsAgreed = BooleanField(
         source="extended_terms_agreed",
         required=False,
         help_text=gettext_lazy(
-            "true where the parties expressly agreed to more net days than the law of the country supposes."
+            "true if the parties expressly agreed on more net days than the law of the country allows otherwise."
         ),
     )
 
@@ -144,7 +144,9 @@ class BillingAccountSpecSerializer(serializers.Serializer[Any]):
     )
     preferences = PreferencesSerializer(
         required=False,
-        help_text=gettext_lazy("Where the customer is and how it wants its invoices; checked by the rules there."),
+        help_text=gettext_lazy(
+            "Country of the customer and how it wants its invoices; checked by the rules of that country."
+        ),
     )
 
 
@@ -177,17 +179,19 @@ class BillingAccountStatusSerializer(serializers.Serializer[Any]):
         many=True,
         help_text=gettext_lazy(
             "Ready: the account accepts project bindings; else the message says what is missing."
-            " Compliant: whether it keeps the rules of its region. PaymentProfileExpiring: give another one soon."
+            " Compliant: whether it keeps the rules of its region. PaymentProfileExpiring: replace the profile soon."
         ),
     )
     taxRegistrations = CheckedRegistrationSerializer(
-        many=True, required=False, help_text=gettext_lazy("What is known of the tax registrations of the spec.")
+        many=True,
+        required=False,
+        help_text=gettext_lazy("Result of the form check of each tax registration of the spec."),
     )
     linkedProjectsCount = serializers.IntegerField(
         help_text=gettext_lazy("Number of projects that the account pays for now.")
     )
     retention = RetentionSerializer(
-        required=False, help_text=gettext_lazy("What becomes of a closed account; absent before.")
+        required=False, help_text=gettext_lazy("Archive and purge of a closed account; absent before.")
     )
 
 

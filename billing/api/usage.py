@@ -1,4 +1,7 @@
-"""The reading `usage` of a project; that of an account is of the same form."""
+"""The read subresources `usage` of a project and `unassignedusage` of an organization.
+
+`usage_reports` gives accounts their `usage`, with the same parameters and answer.
+"""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -22,7 +25,7 @@ from milo.kube.store.manifests import without_empty
 from projects.models import Organization, Project
 
 API_VERSION = "usage.milo.io/v1alpha1"
-_QUERY: dict[str, Any] = {
+_PARAMETERS: dict[str, Any] = {
     "from": DayField(required=False, help_text=gettext_lazy("First day; default the first of this month.")),
     "to": DayField(required=False, help_text=gettext_lazy("The day after the last; default tomorrow.")),
     "granularity": serializers.ChoiceField(
@@ -31,17 +34,17 @@ _QUERY: dict[str, Any] = {
     "groupBy": NamesField(
         required=False,
         help_text=gettext_lazy(
-            "What is told apart besides the unit: account, project, service, meter; separated by commas, or repeated."
+            "Group the sums, besides by unit, by account, project, service or meter; several with commas, or repeated."
         ),
     ),
     "timeZone": serializers.CharField(
         required=False,
-        help_text=gettext_lazy("IANA name of the zone whose days are meant; default UTC, others for 92 days at most."),
+        help_text=gettext_lazy("IANA time zone of the days; default UTC, others for at most 92 days."),
     ),
 }
-# `from` is a word of Python
+# `from` is a Python keyword, so the class statement cannot name the field
 UsageQuerySerializer: type[serializers.Serializer[Any]] = type(
-    "UsageQuerySerializer", (serializers.Serializer,), _QUERY
+    "UsageQuerySerializer", (serializers.Serializer,), _PARAMETERS
 )
 
 
@@ -49,12 +52,12 @@ class UsageItemSerializer(serializers.Serializer[Any]):
     start = serializers.DateField(help_text=gettext_lazy("First day of the sum."))
     end = serializers.DateField(help_text=gettext_lazy("The day after its last."))
     account = serializers.CharField(
-        required=False, help_text=gettext_lazy("Who pays, where told apart; left out where nobody does yet.")
+        required=False, help_text=gettext_lazy("The payer, if grouped by account; absent where nobody pays yet.")
     )
-    project = serializers.CharField(required=False, help_text=gettext_lazy("The project, where told apart."))
-    service = serializers.CharField(required=False, help_text=gettext_lazy("The service, where told apart."))
-    meter = serializers.CharField(required=False, help_text=gettext_lazy("The meter, where told apart."))
-    unit = serializers.CharField(help_text=gettext_lazy("UCUM code; other units are other sums."))
+    project = serializers.CharField(required=False, help_text=gettext_lazy("The project, if grouped by project."))
+    service = serializers.CharField(required=False, help_text=gettext_lazy("The service, if grouped by service."))
+    meter = serializers.CharField(required=False, help_text=gettext_lazy("The meter, if grouped by meter."))
+    unit = serializers.CharField(help_text=gettext_lazy("UCUM code; each unit has a sum of its own."))
     quantity = serializers.CharField(help_text=gettext_lazy("Decimal in a string."))
     events = serializers.IntegerField(help_text=gettext_lazy("Events in the sum, corrections included."))
 
@@ -70,9 +73,9 @@ UsageSerializer: type[serializers.Serializer[Any]] = type(
         "to": serializers.DateField(help_text=gettext_lazy("The day after the last.")),
         "granularity": serializers.ChoiceField(GRANULARITIES, help_text=gettext_lazy("day, month or total.")),
         "groupBy": serializers.ListField(
-            child=serializers.CharField(), help_text=gettext_lazy("What is told apart besides the unit.")
+            child=serializers.CharField(), help_text=gettext_lazy("What the sums are grouped by besides the unit.")
         ),
-        "timeZone": serializers.CharField(help_text=gettext_lazy("IANA name of the zone whose days are meant.")),
+        "timeZone": serializers.CharField(help_text=gettext_lazy("IANA time zone of the days.")),
         "items": UsageItemSerializer(many=True, help_text=gettext_lazy("The sums, in the order of their days.")),
     },
 )
@@ -98,18 +101,21 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-# files beside the zones: whatever the server's own clock is set to, and none at all
-_NO_PLACES = {"localtime", "Factory"}
+# files of the zone folder that are not time zones: the server's own setting, and a placeholder
+_NOT_ZONES = {"localtime", "Factory"}
 
 
 @cache
 def _zones() -> frozenset[str]:
-    # looked up once, because that reads the files of all zones
-    return frozenset(available_timezones()) - _NO_PLACES
+    # cached: available_timezones() opens the files of all zones
+    return frozenset(available_timezones()) - _NOT_ZONES
 
 
 def query_of(sent: dict[str, Any]) -> UsageQuery:
-    """The query that the parameters ask. Raises `Invalid` for a group or a time zone that there is not."""
+    """Return the usage query of validated parameters; days default to the current month.
+
+    Raises `Invalid` for unknown groups and time zones.
+    """
     by = tuple(sent.get("groupBy", ()))
     zone = sent.get("timeZone", "UTC")
     causes = []
@@ -128,8 +134,8 @@ def query_of(sent: dict[str, Any]) -> UsageQuery:
     return UsageQuery(start, sent.get("to", default.end), sent["granularity"], by, zone)
 
 
-def shown(name: str, query: UsageQuery, lines: Iterable[Line]) -> dict[str, Any]:
-    """The answer, as JSON."""
+def usage_document(name: str, query: UsageQuery, lines: Iterable[Line]) -> dict[str, Any]:
+    """Return the answer of `usage` as JSON, for the account or project `name`."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Usage",
@@ -157,7 +163,7 @@ def _item(line: Line) -> dict[str, Any]:
 
 
 def table(answer: dict[str, Any]) -> Iterator[list[Any]]:
-    """The answer as the rows of a CSV file, the first with the names of its columns."""
+    """Yield the rows of an answer for CSV and Table, the column names first."""
     columns = ["start", "end", *(name for name in GROUPS if name in answer["groupBy"]), "unit", "quantity", "events"]
     yield columns
     for item in answer["items"]:
@@ -166,7 +172,7 @@ def table(answer: dict[str, Any]) -> Iterator[list[Any]]:
 
 def _usage(project: Project, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     query = query_of(sent)
-    return shown(project.name, query, of_project(project, query))
+    return usage_document(project.name, query, of_project(project, query))
 
 
 USAGE = ReadSubresource(
@@ -225,7 +231,7 @@ UNASSIGNED = ReadSubresource(
     _unassigned,
     NothingSerializer,
     UnassignedSerializer,
-    gettext_lazy("Usage for which nobody paid at its time; an approved request to AssignUsage gives it to an account."),
+    gettext_lazy("Usage for which nobody paid at its time; an approved AssignUsage request assigns it to an account."),
     {
         "items": [
             {
@@ -240,7 +246,7 @@ UNASSIGNED = ReadSubresource(
             }
         ]
     },
-    # who reports charges sees organizations, and not what their projects do
+    # the role that reports charges may get organizations, but must not see the usage of their projects
     verb="list",
     table=_unassigned_table,
 )

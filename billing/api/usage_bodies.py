@@ -15,16 +15,16 @@ from milo.kube.wire.status import RequestEntityTooLarge, UnsupportedMediaType
 
 ONE, BATCH, JSON = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
 MAX_BYTES, MAX_EVENTS = 10 * 1024 * 1024, 10_000
-# any gzip header, and nothing but gzip
+# 16 selects the gzip format, and no other, with the largest window
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool]:
-    """The events of a body, each a JSON value, and whether it is a batch.
+    """Return the events of a body, as JSON values, and whether it is a batch.
 
-    `application/json` is a batch where it is a list. Raises `UnsupportedMediaType` for another type,
-    `RequestEntityTooLarge` for more than 10 MiB, before or after decompression, and for more than 10,000 events,
-    `Refused` (BadRequest) for what is not well formed.
+    `application/json` is a batch if it is a list. Raises `UnsupportedMediaType` for other types,
+    `RequestEntityTooLarge` for more than 10 MiB (before or after decompression) and for more than 10,000 events,
+    `Refused` (BadRequest) for malformed JSON or gzip.
     """
     kind = media_type(content_type)
     if kind not in (ONE, BATCH, JSON):
@@ -50,7 +50,7 @@ def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool
 
 
 def _decompressed(raw: bytes) -> bytes:
-    """At most one byte more than the limit of what gzip holds: a bomb is never unpacked."""
+    """Decompress gzip, at most to one byte over the limit, so that a decompression bomb never fills the memory."""
     unpacking = zlib.decompressobj(_GZIP)
     try:
         unpacked = unpacking.decompress(raw, MAX_BYTES + 1)

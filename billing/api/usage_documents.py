@@ -22,7 +22,7 @@ from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, operation, place
 from milo.spreadsheets import CSV
 
-# so that kubectl can explain what it finds in discovery
+# kubectl explain needs a schema for each kind in discovery
 manifests.known(UsageEventSerializer, "UsageEvent", f"{GROUP}/{VERSION}")
 
 

@@ -1,4 +1,4 @@
-"""The intake of usage over HTTP: POST of CloudEvents."""
+"""The usage intake over HTTP: POST of one CloudEvent or a batch."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ GROUP, VERSION = "usage.milo.io", "v1alpha1"
 
 
 class CorrectedSerializer(serializers.Serializer[Any]):
-    """The event that a correction is about."""
+    """The event that a correction corrects."""
 
     source = serializers.CharField(max_length=200, help_text=gettext_lazy("Its source."))  # type: ignore[assignment]
     id = serializers.CharField(max_length=200, help_text=gettext_lazy("Its id."))
@@ -35,15 +35,15 @@ class UsageDataSerializer(serializers.Serializer[Any]):
         help_text=gettext_lazy("Decimal in a string: 20 digits, 12 after the point; negative in corrections only.")
     )
     unit = serializers.CharField(
-        max_length=60, help_text=gettext_lazy("UCUM code; that of the meter's first event, for ever.")
+        max_length=60, help_text=gettext_lazy("UCUM code; the first event of a meter fixes its unit.")
     )
     dimensions = serializers.DictField(
         child=serializers.CharField(),
         required=False,
-        help_text=gettext_lazy("At most 20 strings; kept, not summed by."),
+        help_text=gettext_lazy("At most 20 strings; stored, but sums do not group by them."),
     )
     corrects = CorrectedSerializer(
-        required=False, help_text=gettext_lazy("Of a correction: the event to whose quantity this one is added.")
+        required=False, help_text=gettext_lazy("In a correction: the event to whose quantity this one is added.")
     )
 
 
@@ -58,7 +58,9 @@ class UsageEventSerializer(serializers.Serializer[Any]):
         max_length=200, help_text=gettext_lazy("Who observed the usage, as a URI reference.")
     )
     type = serializers.CharField(max_length=200, help_text=gettext_lazy("Type of the event, as the source names it."))
-    time = serializers.DateTimeField(help_text=gettext_lazy("Instant of the usage; whoever paid then pays for it."))
+    time = serializers.DateTimeField(
+        help_text=gettext_lazy("Instant of the usage; the payer at that instant pays for it.")
+    )
     subject = serializers.CharField(help_text=gettext_lazy("projects/NAME."))
     datacontenttype = serializers.ChoiceField(
         ["application/json"], required=False, help_text=gettext_lazy("application/json.")
@@ -68,11 +70,11 @@ class UsageEventSerializer(serializers.Serializer[Any]):
 
 
 class RejectionSerializer(serializers.Serializer[Any]):
-    """An event that was not taken."""
+    """An event that was rejected."""
 
     index = serializers.IntegerField(help_text=gettext_lazy("Its place in the batch, from 0."))
     reason = serializers.CharField(help_text=gettext_lazy("A cause type of Kubernetes, or Conflict."))
-    field = serializers.CharField(help_text=gettext_lazy("The attribute that is at fault."))
+    field = serializers.CharField(help_text=gettext_lazy("The attribute at fault."))
     message = serializers.CharField(help_text=gettext_lazy("What is wrong with it."))
 
 
@@ -82,15 +84,17 @@ class _KindField(serializers.CharField):
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
-    """What became of each event of a batch."""
+    """The result of a batch."""
 
     apiVersion = serializers.CharField(help_text=gettext_lazy("usage.milo.io/v1alpha1."))
     kind = _KindField(help_text=gettext_lazy("UsageReceipt."))
     accepted = serializers.IntegerField(help_text=gettext_lazy("Events counted now."))
-    duplicates = serializers.IntegerField(help_text=gettext_lazy("Events known before, with the same content."))
-    rejected = serializers.IntegerField(help_text=gettext_lazy("Events not taken; see rejections."))
-    late = serializers.IntegerField(help_text=gettext_lazy("Of the accepted, those older than MILO_USAGE_LATE_DAYS."))
-    rejections = RejectionSerializer(many=True, help_text=gettext_lazy("Each event that was not taken, and why."))
+    duplicates = serializers.IntegerField(
+        help_text=gettext_lazy("Events that were reported before with the same content.")
+    )
+    rejected = serializers.IntegerField(help_text=gettext_lazy("Events that were rejected; see rejections."))
+    late = serializers.IntegerField(help_text=gettext_lazy("Accepted events older than MILO_USAGE_LATE_DAYS."))
+    rejections = RejectionSerializer(many=True, help_text=gettext_lazy("Each rejected event, and why."))
 
 
 EXAMPLE = {
@@ -126,23 +130,23 @@ class UsageEventsView(KubeView):
         return {}
 
     def post(self, request: Request) -> HttpResponse:
-        """Take a batch; of a single event, what is wrong is a refusal."""
-        # whoever may not is told so before what was sent is looked at
+        """Accept events. The receipt lists the rejected events of a batch; a single event is refused with its cause."""
+        # permission first: the body of a caller without it is not read
         self.actor.require("create", USAGE_EVENTS, None)
         queries.check_names(request.GET, queries.OF_ACTS)
         sent = request._request
         encoding = sent.headers.get("Content-Encoding", "")
-        # the stream, because Django bounds `body` for all addresses alike
+        # the stream, because the limit of Django on `body` is the same for all routes and too small here
         events, batch = usage_bodies.read(sent, sent.content_type or "", encoding)
         with self.acting():
             receipt = report(events, actor=self.actor)
         if receipt.rejections and not batch:
             cause = receipt.rejections[0].cause
             raise Conflict(cause.message, [cause]) if cause.reason == "Conflict" else Invalid.because([cause])
-        return self.plain.respond(_shown(receipt))
+        return self.plain.respond(_receipt_document(receipt))
 
 
-def _shown(receipt: Receipt) -> dict[str, Any]:
+def _receipt_document(receipt: Receipt) -> dict[str, Any]:
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "UsageReceipt",

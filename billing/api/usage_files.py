@@ -1,4 +1,4 @@
-"""Files of FOCUS rows, written piece by piece so that none is ever whole in memory: CSV, and Parquet by pyarrow."""
+"""FOCUS files as CSV and, with pyarrow, Parquet. Written in pieces: a file is never whole in memory."""
 
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ Rows = Iterable[Sequence[Value]]
 
 
 class FocusFile(Protocol):
-    """What a file begins with, what rows (in the order of `COLUMNS`) add to it, and what it ends with."""
+    """A file in pieces: its beginning, the bytes of each batch of rows (values in the order of `COLUMNS`), its end."""
 
     content_type: str
     suffix: str
@@ -29,7 +29,7 @@ class FocusFile(Protocol):
 
 
 class CsvFile:
-    """Lines in UTF-8, the first with the names of the columns; null is an empty cell."""
+    """CSV in UTF-8, column names first; null is an empty cell."""
 
     content_type, suffix = f"{CSV}; charset=utf-8", "csv"
 
@@ -43,8 +43,8 @@ class CsvFile:
         return b""
 
 
-class _Written:
-    """The file that pyarrow writes to: keeps what was not taken yet."""
+class _Buffer:
+    """The file object that pyarrow writes to; `take` returns and forgets the bytes written since the last call."""
 
     closed = False
 
@@ -56,18 +56,18 @@ class _Written:
         return len(self._pieces[-1])
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: `write` has already stored every byte."""
 
     def take(self) -> bytes:
-        taken = b"".join(self._pieces)
+        content = b"".join(self._pieces)
         self._pieces.clear()
-        return taken
+        return content
 
 
 class ParquetFile:
-    """Typed columns: instants in UTC to the millisecond, decimal128(38, 12), strings; a row group for each `add`.
+    """Parquet with typed columns: UTC instants in milliseconds, decimal128(38, 12), strings; one row group per `add`.
 
-    Raises `NotAcceptable` where pyarrow is not installed, which is an extra.
+    Raises `NotAcceptable` if pyarrow, an optional dependency, is not installed.
     """
 
     content_type, suffix = PARQUET, "parquet"
@@ -85,11 +85,11 @@ class ParquetFile:
             Type.STRING: pyarrow.string(),
         }
         self._schema = pyarrow.schema([(name, kinds[column.type]) for name, column in COLUMNS.items()])
-        self._written = _Written()
-        self._writer = ParquetWriter(self._written, self._schema, compression="zstd")
+        self._buffer = _Buffer()
+        self._writer = ParquetWriter(self._buffer, self._schema, compression="zstd")
 
     def begin(self) -> bytes:
-        return self._written.take()
+        return self._buffer.take()
 
     def add(self, rows: Rows) -> bytes:
         from pyarrow import RecordBatch, array
@@ -98,8 +98,8 @@ class ParquetFile:
             array(values, field.type) for values, field in zip(zip(*rows, strict=True), self._schema, strict=True)
         ]
         self._writer.write_batch(RecordBatch.from_arrays(columns, schema=self._schema))
-        return self._written.take()
+        return self._buffer.take()
 
     def end(self) -> bytes:
         self._writer.close()
-        return self._written.take()
+        return self._buffer.take()

@@ -22,16 +22,16 @@ from milo.kube.wire.negotiation import wants
 
 
 class FocusQuerySerializer(serializers.Serializer[Any]):
-    """Of which month, and in which form where Accept cannot say it."""
+    """The month, and the format for clients that cannot set Accept."""
 
     period = MonthField(help_text=gettext_lazy("The month of the bill, such as 2026-11."))
     format = serializers.ChoiceField(
-        ["csv", "parquet"], required=False, help_text=gettext_lazy("Instead of Accept, of which CSV is the default.")
+        ["csv", "parquet"], required=False, help_text=gettext_lazy("Overrides Accept; CSV by default.")
     )
 
 
 class UsageFocusView(KubeView):
-    """`GET .../usage/focus?period=2026-11`; whoever may get the account may read it."""
+    """`GET .../usage/focus?period=2026-11`, with the permission to get the account."""
 
     kind = BillingAccountKind()
 
@@ -57,7 +57,7 @@ async def _parts(file: FocusFile, account: BillingAccount, bill: Bill) -> AsyncI
 
 
 def _part(file: FocusFile, account: BillingAccount, bill: Bill, after: int) -> tuple[bytes, int]:
-    """The rows after the one numbered `after`, and the number of the last; after the end of the file there is none."""
+    """Return the bytes of the next page and its cursor: the key of its last row, 0 once the file has ended."""
     usages, last = page(account, bill.period, after)
     return file.add(row(bill, usage) for usage in usages) if usages else file.end(), last
 

@@ -1,4 +1,4 @@
-"""Usage of a billing account: what it pays for, across projects and services, and closing a month of it."""
+"""The read subresource `usage` and the action `closeusage` of a billing account."""
 
 from datetime import date
 from typing import Any
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, shown, table
+from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, table, usage_document
 from billing.models import BillingAccount
 from billing.services.usage.periods import close_month
 from billing.services.usage.reports import of_account
@@ -21,7 +21,7 @@ from milo.kube.kinds import Action, ReadSubresource
 
 def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     query = query_of(sent)
-    return shown(account.name, query, of_account(account, query))
+    return usage_document(account.name, query, of_account(account, query))
 
 
 USAGE = ReadSubresource(
@@ -30,7 +30,7 @@ USAGE = ReadSubresource(
     UsageQuerySerializer,
     UsageSerializer,
     gettext_lazy(
-        "What the account pays for, by the payer of each event's time; as CSV where Accept asks for text/csv."
+        "What the account pays for: the events at whose time it was the payer; as CSV where Accept asks for text/csv."
     ),
     EXAMPLE | {"name": "acme-corp-us"},
     table=table,
@@ -39,7 +39,7 @@ USAGE = ReadSubresource(
 
 @extend_schema_field({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"})
 class MonthField(serializers.Field[date, Any, str, Any]):
-    """A month as `2026-11`; its first day."""
+    """A month in ISO 8601, such as `2026-11`; read as its first day."""
 
     default_error_messages = {"form": gettext_lazy("must be a month, such as 2026-11")}
 
@@ -58,8 +58,8 @@ class MonthField(serializers.Field[date, Any, str, Any]):
 
 
 class CloseUsageSpecSerializer(serializers.Serializer[Any]):
-    month = MonthField(help_text=gettext_lazy("The month to close, in UTC, with those before it."))
-    reason = StringField(max_length=2000, help_text=gettext_lazy("Why: for example the invoice that was made of it."))
+    month = MonthField(help_text=gettext_lazy("The month (UTC) to close, together with all months before it."))
+    reason = StringField(max_length=2000, help_text=gettext_lazy("Why: for example the invoice made from it."))
 
 
 def _close(account: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> BillingAccount:
@@ -70,8 +70,6 @@ CLOSE_USAGE = Action(
     "closeusage",
     _close,
     CloseUsageSpecSerializer,
-    gettext_lazy(
-        "Close the figures of a month: what arrives for it later is a correction in the first month open then."
-    ),
+    gettext_lazy("Close a month: events that arrive for it later count as corrections in the first open month."),
     {"month": "2024-01", "reason": "Invoiced as invoice-2024-001."},
 )

@@ -1,4 +1,4 @@
-"""Who holds which role in which organization: granted on the organization's page, revoked on the role's own."""
+"""Roles in organizations: an organization's page grants them, the page of a role revokes it."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class GrantForm(ActForm):
 
 
 class GrantRole(ServiceAction):
-    """On the page of an organization."""
+    """Offered on the page of an organization."""
 
     name = "grant"
     title = gettext_lazy("Grant role")
@@ -47,7 +47,7 @@ class GrantRole(ServiceAction):
 
 
 class RevokeForm(ActForm):
-    """Asks for a word on the last billing-admin only where this is about it."""
+    """The reason; and a confirmation, only if the organization would be left without an active billing-admin."""
 
     row: Membership
     why = Paragraph(
@@ -102,12 +102,12 @@ class MembershipAdmin(LedgerAdmin):
 
 
 def role_panels(organization: Organization) -> list[Panel]:
-    """Who holds which role in the organization, and what was granted and revoked."""
+    """Return the panels of the roles held in the organization, and of their changes."""
     return [_held(organization), _changes(organization)]
 
 
 def _held(organization: Organization) -> Panel:
-    found, more = first(members(organization))
+    rows, more = first(members(organization))
     return Panel(
         _("Roles"),
         [_("User"), _("Role"), _("Since"), _("Granted by")],
@@ -118,30 +118,30 @@ def _held(organization: Organization) -> Panel:
                 instant(held.granted_at),
                 held.granted_by,
             ]
-            for held in found
+            for held in rows
         ],
         more=list_address(Membership, organization__id__exact=organization.pk) if more else "",
     )
 
 
 def _changes(organization: Organization) -> Panel:
-    found, _more = first(role_changes(organization))
+    changes, _more = first(role_changes(organization))
     return Panel(
         _("Roles granted and revoked"),
         [_("When"), _("User"), _("Role"), _("Who"), _("Why")],
         [
             [
-                format_html('<a href="{}" class="text-link">{}</a>', _history_of(was), instant(was.history_date)),
-                was.username,
-                was.get_role_display(),
-                was.history_user_id,
-                was.history_summary,
+                format_html('<a href="{}" class="text-link">{}</a>', _history_of(change), instant(change.history_date)),
+                change.username,
+                change.get_role_display(),
+                change.history_user_id,
+                change.history_summary,
             ]
-            for was in found
+            for change in changes
         ],
     )
 
 
-def _history_of(was: Any) -> str:
-    """The address of the history of a role, which stays when the role is revoked."""
-    return reverse("admin:projects_membership_history", args=[was.id])
+def _history_of(change: Any) -> str:
+    """Return the address of the history of a role; it remains after the role is revoked."""
+    return reverse("admin:projects_membership_history", args=[change.id])

@@ -1,4 +1,4 @@
-"""Organizations: their pages, and the acts on them."""
+"""The list and the page of organizations, and the actions on them."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -100,11 +100,11 @@ class OrganizationAdmin(LedgerAdmin):
         return [self._projects(row), *role_panels(row), *super().panels(request, row)]
 
     def _projects(self, row: Organization) -> Panel:
-        found, more = first(row.projects.order_by("name"))
+        projects, more = first(row.projects.order_by("name"))
         return Panel(
             _("Projects"),
             [_("Name"), _("Display name"), _("Phase")],
-            [[link(project), project.display_name, project.get_phase_display()] for project in found],
+            [[link(project), project.display_name, project.get_phase_display()] for project in projects],
             more=list_address(Project, organization__id__exact=row.pk) if more else "",
         )
 

@@ -1,4 +1,4 @@
-"""The page of a person, which says what becomes of the organizations of one who is deactivated."""
+"""The page of a user, with a warning about organizations that a deactivation leaves without a billing-admin."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):
-    """Warns of each organization that is left without an active billing-admin."""
+    """Warns of each organization that a deactivation leaves without an active billing-admin."""
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""Projects: their pages, and the acts on them. Who pays for them is added by `billing.admin.projects`."""
+"""The list and the page of projects, and the actions on them. `billing.admin.projects` adds who pays."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ def spec_of(values: dict[str, Any]) -> ProjectSpec:
 
 
 class ProjectForm(ActForm):
-    """On the page of an organization it does not ask for one."""
+    """A new project. The field `organization` is left out on the page of an organization."""
 
     organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
     name = Text(
@@ -43,7 +43,7 @@ class ProjectForm(ActForm):
     contact_email_addresses = Lines(
         required=False,
         label=gettext_lazy("Contact e-mail addresses"),
-        help_text=gettext_lazy("One a line. Who is told when the project's payer changes or is suspended."),
+        help_text=gettext_lazy("One per line. They get a notice when the project's payer changes or is suspended."),
     )
 
     paths = PATHS
@@ -62,7 +62,7 @@ class ReviseProjectForm(SeenForm):
 
 
 class CreateProject(ServiceAction):
-    """In the list of projects, and on the page of an organization."""
+    """Offered in the list of projects and on the page of an organization."""
 
     name = "create-project"
     title = gettext_lazy("Create project")

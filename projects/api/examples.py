@@ -1,4 +1,4 @@
-"""Manifests that show the kinds in the API's documents; they are tested as they stand."""
+"""Example manifests, bodies and answers for the OpenAPI documents. Tests run them exactly as written."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from milo.kube.models import ResourceQuerySet
 from milo.kube.store.manifests import condition
 from projects.access import ORGANIZATIONS, PROJECTS
 from projects.api.examples import ORGANIZATION, PROJECT
-from projects.api.roles import ROLE_ACTS, ROLE_READINGS
+from projects.api.roles import ROLE_ACTIONS, ROLE_READ_SUBRESOURCES
 from projects.api.serializers import (
     OrganizationSpecSerializer,
     OrganizationStatusSerializer,
@@ -31,7 +31,7 @@ class OrganizationKind(Kind):
     group, kind, plural, singular, short_names = GROUP, "Organization", ORGANIZATIONS, "organization", ("org",)
     description = gettext_lazy("The owner of projects and billing accounts; also shown as the namespace of its name.")
     namespaced, is_namespace = False, True
-    namespace_description = gettext_lazy("An organization, as the namespace of all that belongs to it.")
+    namespace_description = gettext_lazy("An organization, as the namespace of the objects that belong to it.")
     model = Organization
     spec_serializer, status_serializer = OrganizationSpecSerializer, OrganizationStatusSerializer
     columns = (
@@ -40,8 +40,8 @@ class OrganizationKind(Kind):
     )
     field_selectors = {"status.phase": "phase"}
     example = ORGANIZATION
-    actions = ROLE_ACTS
-    read_subresources: ClassVar[tuple[ReadSubresource, ...]] = ROLE_READINGS
+    actions = ROLE_ACTIONS
+    read_subresources: ClassVar[tuple[ReadSubresource, ...]] = ROLE_READ_SUBRESOURCES
     undeletable = gettext_lazy("an organization is never deleted: its ledger is kept")
 
     def queryset(self) -> ResourceQuerySet[Organization]:
@@ -76,7 +76,7 @@ class OrganizationKind(Kind):
 @register
 class ProjectKind(Kind):
     group, kind, plural, singular = GROUP, "Project", PROJECTS, "project"
-    description = gettext_lazy("What consumes services, and so needs a payer.")
+    description = gettext_lazy("A consumer of services, which needs a payer.")
     namespaced = False
     model = Project
     spec_serializer, status_serializer = ProjectSpecSerializer, ProjectStatusSerializer

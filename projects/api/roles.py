@@ -1,4 +1,4 @@
-"""Roles in an organization: the acts that grant and revoke them, and the readings of who holds and held them."""
+"""Roles in an organization: the actions that grant and revoke them, and the subresources of members and changes."""
 
 from typing import Any
 
@@ -39,20 +39,22 @@ class RevokeRoleSerializer(serializers.Serializer[Any]):
     allowNoBillingAdmin = BooleanField(
         source="allow_no_billing_admin",
         required=False,
-        help_text=gettext_lazy("Say true where the organization is to be left without an active billing-admin."),
+        help_text=gettext_lazy("true to leave the organization without an active billing-admin."),
     )
 
 
 class MemberSerializer(serializers.Serializer[Any]):
     user = serializers.CharField(help_text=gettext_lazy("The name by which the person logs in."))
-    role = serializers.CharField(help_text=gettext_lazy("The role held."))
+    role = serializers.CharField(help_text=gettext_lazy("The role of the person."))
     active = serializers.BooleanField(help_text=gettext_lazy("Whether the person can log in."))
-    grantedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which it has been held."))
+    grantedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which the person has had it."))
     grantedBy = serializers.CharField(help_text=gettext_lazy("Who granted it."))
 
 
 class MembersSerializer(serializers.Serializer[Any]):
-    items = MemberSerializer(many=True, help_text=gettext_lazy("By the names of the users; a line for each role."))
+    items = MemberSerializer(
+        many=True, help_text=gettext_lazy("Sorted by the names of the users; an item for each role.")
+    )
 
 
 class RoleChangeSerializer(serializers.Serializer[Any]):
@@ -95,48 +97,48 @@ def _members(row: Organization, query: dict[str, Any], *, actor: Actor) -> dict[
 
 
 def _history(row: Organization, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    return {"items": [_change(was) for was in memberships.role_changes(row)[:AT_MOST]]}
+    return {"items": [_change_item(change) for change in memberships.role_changes(row)[:AT_MOST]]}
 
 
-def _change(was: Any) -> dict[str, Any]:
+def _change_item(change: Any) -> dict[str, Any]:
     return without_empty(
         {
-            "at": precise_instant(was.history_date),
-            "user": was.username,
-            "role": was.role,
-            "reason": was.history_change_reason,
-            "message": was.history_change_message,
-            "actor": was.history_user_id,
-            "requestID": was.history_request_id,
+            "at": precise_instant(change.history_date),
+            "user": change.username,
+            "role": change.role,
+            "reason": change.history_change_reason,
+            "message": change.history_change_message,
+            "actor": change.history_user_id,
+            "requestID": change.history_request_id,
         }
     )
 
 
-ROLE_ACTS = (
+ROLE_ACTIONS = (
     Action(
         GRANT_ROLE,
         _grant,
         GrantRoleSerializer,
-        gettext_lazy("Give a person a role in the organization; repeating it changes nothing."),
+        gettext_lazy("Grant a person a role in the organization; a repeat changes nothing."),
         examples.GRANT_ROLE,
     ),
     Action(
         REVOKE_ROLE,
         _revoke,
         RevokeRoleSerializer,
-        gettext_lazy("Take a role from a person, from their next request on."),
+        gettext_lazy("Revoke a role of a person, from their next request on."),
         examples.REVOKE_ROLE,
     ),
 )
-ROLE_READINGS = (
+ROLE_READ_SUBRESOURCES = (
     ReadSubresource(
         "members",
         _members,
         NothingSerializer,
         MembersSerializer,
-        gettext_lazy("Who holds which role in the organization, since when, and who granted it; also as CSV."),
+        gettext_lazy("The roles of people in the organization: since when, and who granted them; also as CSV."),
         examples.MEMBERS,
-        # who reports charges sees organizations, and not the people in them
+        # the role that reports charges may get organizations, but must not see their members
         verb="list",
     ),
     ReadSubresource(
@@ -144,7 +146,7 @@ ROLE_READINGS = (
         _history,
         NothingSerializer,
         RoleChangesSerializer,
-        gettext_lazy("Every role that was granted or revoked: who, when, why; also as CSV."),
+        gettext_lazy("Every grant and revocation of a role: who, when, why; also as CSV."),
         examples.ROLE_HISTORY,
         verb="list",
     ),

@@ -1,4 +1,4 @@
-"""Specs and statuses of organizations and projects; the help texts are what `kubectl explain` says."""
+"""Spec and status of organizations and projects. The help texts appear in OpenAPI and `kubectl explain`."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ class ProjectSpecSerializer(serializers.Serializer[Any]):
     contactEmailAddresses = StringListField(
         source="contact_email_addresses",
         required=False,
-        help_text=gettext_lazy("Who is told when the project's payer changes or is suspended; at most 50."),
+        help_text=gettext_lazy("Who gets a notice when the project's payer changes or is suspended; at most 50."),
     )
 
 

@@ -10,7 +10,7 @@ from projects.models.organization import Organization
 
 
 class Membership(models.Model):
-    """A person's role in an organization."""
+    """A role of a person in an organization. Revoking deletes the row; its history remains."""
 
     class Role(models.TextChoices):
         BILLING_ADMIN = "billing-admin", gettext_lazy("Billing admin")
@@ -28,7 +28,7 @@ class Membership(models.Model):
         verbose_name = gettext_lazy("membership")
         verbose_name_plural = gettext_lazy("memberships")
         constraints = [
-            # two grants of the same person at once
+            # two concurrent grants of one role
             models.UniqueConstraint(fields=["user", "organization", "role"], name="membership_once"),
             models.CheckConstraint(
                 condition=Q(role__in=["billing-admin", "billing-user", "billing-viewer"]),
@@ -40,5 +40,5 @@ class Membership(models.Model):
         try:
             return f"{self.user} {self.role} {self.organization}"
         except ObjectDoesNotExist:
-            # a revoked role of a person whom the owner of the database has deleted since
+            # a revoked role, whose user the owner of the database has deleted since
             return f"#{self.user_id} {self.role} {self.organization}"

@@ -20,7 +20,7 @@ class Organization(PhaseLoading, Resource):
     display_name = models.CharField(gettext_lazy("display name"), max_length=200, blank=True)
     phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.ACTIVE, editable=False)
 
-    # a namespace that changed its name would take the ledger of its projects with it
+    # the name is the namespace in every manifest and history row of its objects, so it never changes
     columns = Columns.of(
         fixed("organization_identity_fixed", Resource.FIXED),
         free=f"{Resource.FREE} display_name phase",
@@ -36,6 +36,6 @@ class Organization(PhaseLoading, Resource):
         verbose_name = gettext_lazy("organization")
         verbose_name_plural = gettext_lazy("organizations")
         constraints = [
-            # a phase that no code knows would slip past every rule that asks for one
+            # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(condition=Q(phase__in=["Active"]), name="organization_known_phase"),
         ]

@@ -13,12 +13,12 @@ from projects.models.organization import Organization
 
 class ProjectQuerySet(ResourceQuerySet["Project"]):
     def active(self) -> "ProjectQuerySet":
-        """Projects that are not archived."""
+        """Select projects that are not archived."""
         return self.filter(phase=Project.Phase.ACTIVE)
 
 
 class Project(PhaseLoading, Resource):
-    """What consumes services, and so needs a payer."""
+    """A consumer of services, which needs a payer (`billing.models.binding`)."""
 
     class Phase(models.TextChoices):
         ACTIVE = "Active", gettext_lazy("Active")
@@ -45,7 +45,7 @@ class Project(PhaseLoading, Resource):
 
     columns = Columns.of(
         fixed("project_identity_fixed", f"{Resource.FIXED} organization_id"),
-        # an archived project stays archived, for ever
+        # archiving is final
         fixed("project_archived_fixed", "phase phase_since", once="OLD.phase = 'Archived'"),
         free=f"{Resource.FREE} display_name contact_email_addresses",
         personal=f"{Resource.PERSONAL} display_name contact_email_addresses",
@@ -63,11 +63,11 @@ class Project(PhaseLoading, Resource):
         verbose_name = gettext_lazy("project")
         verbose_name_plural = gettext_lazy("projects")
         constraints = [
-            # a phase that no code knows would slip past every rule that asks for one
+            # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(condition=Q(phase__in=["Active", "Archived"]), name="project_known_phase"),
         ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.ARCHIVED)
     def archive(self) -> None:
-        """Active -> Archived, for ever. Its binding is ended by `billing.services.projects.archive_project`."""
+        """Archive the project for ever. `billing.services.projects.archive_project` also ends its binding."""
         self.phase_since = audit.ledger_time(self)

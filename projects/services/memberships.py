@@ -1,4 +1,4 @@
-"""Roles in organizations: granted, revoked, and who held them when."""
+"""Roles in organizations: grant, revoke, and list present and past ones."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ GRANTED, REVOKED = "RoleGranted", "RoleRevoked"
 
 
 def user_named(name: str) -> User:
-    """Return the user of that name. Raises `Invalid` where there is none."""
+    """Return the user with that name. Raises `Invalid` if there is none."""
     user = User.objects.filter(username=name).first()
     if user is None:
         raise _no_user(name)
@@ -25,9 +25,9 @@ def user_named(name: str) -> User:
 
 
 def grant(organization: Organization, user: AbstractBaseUser, role: str, *, why: str = "", actor: Actor) -> Membership:
-    """Give `user` a role in the organization, from their next request on; repeating it changes nothing.
+    """Grant `user` a role in the organization, from their next request on. A repeat changes nothing.
 
-    `why` is a sentence for people, kept in the history. Raises `Forbidden`, and `Invalid` for an unknown role or a
+    `why` is a reason for people, kept in the history. Raises `Forbidden`, and `Invalid` for an unknown role or a
     deactivated user.
     """
     actor.require("create", ORGANIZATIONS, organization.pk, act=GRANT_ROLE)
@@ -35,7 +35,7 @@ def grant(organization: Organization, user: AbstractBaseUser, role: str, *, why:
     if not user.is_active:
         raise _no_user(user.get_username())
     with audit.transaction():
-        # two grants of one role at once would both find it not held
+        # serializes concurrent grants of one role: both would find that it is not held
         Organization.objects.locked().get(pk=organization.pk)
         held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
         if held:
@@ -53,17 +53,17 @@ def revoke(
     allow_no_billing_admin: bool = False,
     actor: Actor,
 ) -> None:
-    """Take a role in the organization from `user`, active or not, from their next request on.
+    """Revoke a role of `user`, active or not, in the organization, from their next request on.
 
-    `why` is a sentence for people, kept in the history. Raises `Forbidden`, and `Invalid` without a reason, for a role
-    that the user does not hold, and where no active billing-admin would be left unless `allow_no_billing_admin`.
+    `why` is a reason for people, kept in the history. Raises `Forbidden`, and `Invalid` without a reason, for a role
+    that the user does not hold, and if no active billing-admin would be left, unless `allow_no_billing_admin`.
     """
     actor.require("create", ORGANIZATIONS, organization.pk, act=REVOKE_ROLE)
     _refuse_unknown(role)
     if not why.strip():
         raise Invalid.because([Cause.required("spec.reason")])
     with audit.transaction():
-        # two billing-admins who revoke each other at once would both find one left
+        # serializes billing-admins who revoke each other: both would find one left
         Organization.objects.locked().get(pk=organization.pk)
         held = Membership.objects.filter(organization=organization, user_id=user.pk, role=role).first()
         if held is None:
@@ -80,7 +80,7 @@ def revoke(
 
 
 def is_last_billing_admin(membership: Membership) -> bool:
-    """Whether no active billing-admin would be left in the organization without this membership."""
+    """Return whether the organization would have no active billing-admin without this membership."""
     if membership.role != Membership.Role.BILLING_ADMIN:
         return False
     admins = Membership.objects.filter(organization_id=membership.organization_id, role=membership.role)
@@ -88,14 +88,14 @@ def is_last_billing_admin(membership: Membership) -> bool:
 
 
 def without_billing_admin(user: User) -> QuerySet[Organization]:
-    """Return the organizations in which `user` holds billing-admin and no active person does, by name."""
+    """Return the organizations in which `user` is a billing-admin and no active user is, sorted by name."""
     admins = Membership.objects.filter(role=Membership.Role.BILLING_ADMIN)
     held = Organization.objects.filter(pk__in=admins.filter(user=user).values("organization"))
     return held.exclude(pk__in=admins.filter(user__is_active=True).values("organization")).order_by("name")
 
 
 def members(organization: Organization) -> QuerySet[Any]:
-    """Return the roles held in the organization, by user, each with `granted_at` (UTC) and `granted_by`."""
+    """Return the present roles in the organization, sorted by user, with `granted_at` (UTC) and `granted_by`."""
     granted = Membership.history.filter(id=OuterRef("pk"), history_type="+")
     held: QuerySet[Any] = organization.memberships.select_related("user").annotate(
         granted_at=Subquery(granted.values("history_date")[:1]),
@@ -105,9 +105,9 @@ def members(organization: Organization) -> QuerySet[Any]:
 
 
 def role_changes(organization: Organization) -> QuerySet[Any]:
-    """Return the history rows of roles in the organization, newest first, those of revoked roles included.
+    """Return the history rows of all roles in the organization, revoked ones included, newest first.
 
-    Each has the `username` of the person; "#" and the number of one whom the owner of the database has deleted since.
+    They are annotated with `username`: "#" and the primary key for a user whom the database's owner deleted.
     """
     number = Concat(Value("#"), Cast("user_id", CharField()))
     changes: QuerySet[Any] = Membership.history.annotate(username=Coalesce("user__username", number))

@@ -1,4 +1,4 @@
-"""Acts on organizations."""
+"""Create and revise organizations."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,8 @@ def create_organization(
 ) -> Organization:
     """Create an organization, which is also a namespace.
 
-    Raises `Forbidden` without the right, `Invalid` for a name that is reserved or no DNS-1123 label, `AlreadyExists`.
+    Raises `Forbidden`, `Invalid` for a name that is reserved or not a DNS-1123 label and for wrong metadata, and
+    `AlreadyExists`.
     """
     actor.require("create", ORGANIZATIONS, None)
     causes = name_causes(name) + metadata.causes()
@@ -48,7 +49,7 @@ def revise_organization(
     actor: Actor,
     resource_version: int | None = None,
 ) -> Organization:
-    """Replace the spec (and the metadata where given). What changes nothing writes nothing.
+    """Replace the spec, and the metadata if given. Writes no revision if nothing changes.
 
     Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """

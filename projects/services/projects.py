@@ -1,4 +1,4 @@
-"""Acts on projects. Archiving moves responsibility, so it lives in `billing.services.projects`."""
+"""Create and revise projects. `billing.services.projects` archives them, because that ends a binding."""
 
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ class ProjectSpec:
     contact_email_addresses: list[str] = field(default_factory=list)
 
     def causes(self) -> list[Cause]:
+        """Return every fault of the spec."""
         return email_addresses.causes(self.contact_email_addresses, "spec.contactEmailAddresses")
 
 
@@ -28,8 +29,8 @@ def create_project(
 ) -> Project:
     """Create an Active project without a payer.
 
-    Raises `Forbidden` without the right in the organization, `Invalid` with every fault, `AlreadyExists`
-    (names are unique across the platform).
+    Raises `Forbidden` without permission in the organization, `Invalid` with every fault, and `AlreadyExists` (names
+    are unique across the platform).
     """
     actor.require("create", PROJECTS, organization_id)
     if causes := name_causes(name) + metadata.causes() + spec.causes():
@@ -55,7 +56,7 @@ def revise_project(
     actor: Actor,
     resource_version: int | None = None,
 ) -> Project:
-    """Replace the spec (and the metadata where given). What changes nothing writes nothing.
+    """Replace the spec, and the metadata if given. Writes no revision if nothing changes.
 
     Raises `Forbidden`, `Invalid` (also for an archived project), and `Conflict` for a stale `resource_version`.
     """
@@ -70,7 +71,7 @@ def revise_project(
         changed = metadata is not None and metadata.put_on(project)
         if not fixed and not changed:
             return managers.record(project, actor=actor)
-        # finalizers are for programs, which must be able to leave
+        # an archived project is read-only except for finalizers, which controllers must be able to remove
         if fixed and project.phase == Project.Phase.ARCHIVED:
             raise Invalid(_("project %(name)s is archived and cannot be changed") % {"name": project.name})
         project.display_name = spec.display_name

@@ -16,25 +16,25 @@ class Command(BaseCommand):
     help = "Grant, revoke and list the roles of people in an organization."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        for act, text in (("grant", "give a user a role"), ("revoke", "take it, from the next request on")):
-            command = acts.add_parser(act, help=text)
+        actions = parser.add_subparsers(dest="action", required=True)
+        for action, text in (("grant", "grant a user a role"), ("revoke", "revoke it, from the next request on")):
+            command = actions.add_parser(action, help=text)
             command.add_argument("organization")
             command.add_argument("user")
             command.add_argument("role", choices=Membership.Role.values)
-            command.add_argument("--reason", default="", required=act == "revoke", help="why; kept in the history")
-            if act == "revoke":
+            command.add_argument("--reason", default="", required=action == "revoke", help="why; kept in the history")
+            if action == "revoke":
                 command.add_argument(
-                    "--allow-no-billing-admin", action="store_true", help="also where no active one would be left"
+                    "--allow-no-billing-admin", action="store_true", help="even if no active billing-admin is left"
                 )
-        acts.add_parser("list", help="the roles held: user, role, since, by whom").add_argument("organization")
+        actions.add_parser("list", help="the roles held: user, role, since, by whom").add_argument("organization")
 
     def handle(self, *args: Any, **options: Any) -> None:
         organization = Organization.objects.filter(name=options["organization"]).first()
         if organization is None:
             raise CommandError(f"there is no organization {options['organization']}")
         try:
-            getattr(self, f"_{options['act']}")(organization, options)
+            getattr(self, f"_{options['action']}")(organization, options)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 

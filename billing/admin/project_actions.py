@@ -1,4 +1,4 @@
-"""The acts on projects that move responsibility: binding and archiving."""
+"""Actions on projects that change the payer: bind and archive."""
 
 from typing import Any
 
@@ -21,19 +21,19 @@ from projects.models import Project
 
 
 def active_binding(project: Project) -> BillingAccountBinding | None:
-    """The binding by which the project is paid for now."""
+    """Return the binding in force now; None if nobody pays."""
     return BillingAccountBinding.objects.paying().filter(project=project).select_related("account").first()
 
 
 def payer_of(binding: BillingAccountBinding | None) -> Any:
-    """Who pays by a binding, and since when; for the eye."""
+    """Return the payer of a binding and since when it pays, as HTML; 'nobody' for None."""
     if binding is None:
         return _("nobody")
     return lines([f"{binding.account}", _("since %(at)s") % {"at": instant(binding.established_at)}])
 
 
 class BindForm(SeenForm):
-    """Offers the Ready accounts of the organization; the service says of any other why it cannot pay."""
+    """Offer the Ready accounts of the organization; the service refuses all others with the reason."""
 
     account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
     name = Text(max_length=63, label=gettext_lazy("Name of the new binding"))
@@ -47,7 +47,7 @@ class BindForm(SeenForm):
         account = self.fields["account"]
         account.queryset = accounts  # type: ignore[attr-defined]
         ready = accounts.filter(phase=BillingAccount.Phase.READY).order_by("name")
-        account.choices = [("", ""), *((found.pk, f"{found.name} ({found.currency_code})") for found in ready)]  # type: ignore[attr-defined]
+        account.choices = [("", ""), *((payer.pk, f"{payer.name} ({payer.currency_code})") for payer in ready)]  # type: ignore[attr-defined]
 
 
 class BindProject(SeenAction):

@@ -1,4 +1,4 @@
-"""Deciding on an approval request, and what its requester can do with it meanwhile."""
+"""Actions on an approval request: those of approvers, and those of its requester while it is pending."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -23,19 +23,19 @@ from milo.identity.actors import is_deactivated
 
 
 def requester_of(request: ApprovalRequest) -> str:
-    """Who asked, who took the request over, and whether the one who stands by it is deactivated."""
-    told = [request.requester]
+    """Return the requester, who took the request over, and a warning if its present owner is deactivated."""
+    texts = [request.requester]
     if request.taken_over_by:
-        told.append(_("taken over by %(person)s") % {"person": request.taken_over_by})
+        texts.append(_("taken over by %(person)s") % {"person": request.taken_over_by})
     if request.phase == ApprovalRequest.Phase.PENDING and is_deactivated(request.owner):
-        told.append(
+        texts.append(
             _("%(person)s is deactivated: another person must take the request over") % {"person": request.owner}
         )
-    return lines(told)
+    return lines(texts)
 
 
 class ApproveForm(SeenForm):
-    """Carries the hash of the review that the page shows, too."""
+    """Send the hash of the review that the page shows, so that only what was read is approved."""
 
     reviewed_hash = forms.CharField(max_length=64, widget=forms.HiddenInput)
     comment = Paragraph(max_length=2000, required=False, label=gettext_lazy("Comment"))
@@ -52,7 +52,7 @@ class CommentForm(SeenForm):
 
 
 class Decision(SeenAction):
-    """An act on a request as the person saw it: renewed meanwhile, it is another one."""
+    """An action on a request as the person saw it; refused if the request was changed or renewed meanwhile."""
 
     verb, resource = "create", APPROVALS
     decide: ClassVar[Callable[..., ApprovalRequest]]
@@ -115,7 +115,7 @@ class Reject(Decision):
 
 
 class OwnRequest(Decision):
-    """For the requester alone."""
+    """Offered to the owner of the request only: its requester, or who took it over."""
 
     @classmethod
     def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
@@ -123,7 +123,7 @@ class OwnRequest(Decision):
 
 
 class TakeOver(Decision):
-    """For anybody who may ask, once the person who stands by the request is deactivated."""
+    """Offered to everybody who may make requests, once the owner of this one is deactivated."""
 
     name = "takeover"
     title = gettext_lazy("Take over")

@@ -1,4 +1,4 @@
-"""The acts on suspensions: suspending an account, and resolving one reason with its evidence."""
+"""Actions on suspensions: suspend an account, and resolve one suspension with its evidence."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ REFERENCES = {
 
 
 def reason_choices() -> list[tuple[str, Any]]:
-    """The reason codes, by category."""
+    """Return the reason codes as choices, grouped by category."""
     by_category: dict[Category, list[tuple[str, Any]]] = {category: [] for category in Category}
     for code in ReasonCode:
         by_category[EVIDENCE[code].category].append((code.value, code.label))
@@ -51,7 +51,7 @@ def reason_choices() -> list[tuple[str, Any]]:
 
 
 def some(texts: list[str]) -> Any:
-    """How many there are, and the first 20 of them, one a line."""
+    """Return the number of texts and the first `SHOWN` of them, one per line."""
     more = [_("and %(count)d more") % {"count": len(texts) - SHOWN}] if len(texts) > SHOWN else []
     return lines([_("%(count)d in all") % {"count": len(texts)}, *texts[:SHOWN], *more])
 
@@ -94,12 +94,12 @@ class SuspendAccount(ServiceAction):
         return [(_("Billing account"), link(self.row)), (_("Phase"), self.row.get_phase_display())]
 
     def preview(self, values: dict[str, Any]) -> Facts:
-        found = preview(self.row, reason_code=values["reason_code"], message=values["message"], actor=self.actor)
+        notice = preview(self.row, reason_code=values["reason_code"], message=values["message"], actor=self.actor)
         return [
-            (_("Projects that keep running on it"), some(found["projects"])),
-            (_("Who gets a notice"), some(found["recipients"])),
-            (_("Subject"), found["subject"]),
-            (_("Text of the notice"), lines(found["text"].splitlines())),
+            (_("Projects that keep running on it"), some(notice["projects"])),
+            (_("Who gets a notice"), some(notice["recipients"])),
+            (_("Subject"), notice["subject"]),
+            (_("Text of the notice"), lines(notice["text"].splitlines())),
             (_("Internal note"), values["internal_note"] or "-"),
         ]
 
@@ -114,7 +114,7 @@ class SuspendAccount(ServiceAction):
 
 
 class ResolveForm(ActForm):
-    """Asks for the evidence of the suspension chosen; of the one in the address, else of the oldest, to begin with."""
+    """Require the evidence of the chosen suspension; preselect the one in the address, else the oldest open one."""
 
     row: BillingAccount
     suspension = Select(
@@ -124,19 +124,20 @@ class ResolveForm(ActForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        found = Suspension.objects.open().filter(account=self.row).order_by("pk")
-        open_ones = {str(suspension.uid): suspension for suspension in found}
+        rows = Suspension.objects.open().filter(account=self.row).order_by("pk")
+        suspensions = {str(suspension.uid): suspension for suspension in rows}
         field = self.fields["suspension"]
-        field.choices = [(uid, described(suspension)) for uid, suspension in open_ones.items()]  # type: ignore[attr-defined]
-        wanted = self.data.get("suspension") or self.initial.get("suspension")
-        chosen = open_ones.get(str(wanted)) or next(iter(open_ones.values()), None)
+        field.choices = [(uid, described(suspension)) for uid, suspension in suspensions.items()]  # type: ignore[attr-defined]
+        uid = self.data.get("suspension") or self.initial.get("suspension")
+        chosen = suspensions.get(str(uid)) or next(iter(suspensions.values()), None)
         self.initial["suspension"] = str(chosen.uid) if chosen else ""
-        asked = EVIDENCE[chosen.reason_code].references if chosen else ()
-        self.fields |= {name: _evidence_field(name) for name in asked}
-        self.paths = {"spec.evidence": "suspension", **{f"spec.evidence.{name}": name for name in asked}}
+        required = EVIDENCE[chosen.reason_code].references if chosen else ()
+        self.fields |= {name: _evidence_field(name) for name in required}
+        self.paths = {"spec.evidence": "suspension", **{f"spec.evidence.{name}": name for name in required}}
 
 
 def described(suspension: Suspension) -> str:
+    """Return the reason of a suspension and since when it is open."""
     return _("%(reason)s, since %(at)s") % {
         "reason": suspension.get_reason_code_display(),
         "at": instant(suspension.suspended_at),
@@ -173,6 +174,6 @@ class ResolveSuspension(ServiceAction):
         ]
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
-        # days in ISO 8601
+        # str() of a date is ISO 8601, as the evidence is stored
         evidence = {name: str(value) for name, value in values.items() if name != "suspension"}
         return resolve(self.row.pk, values["suspension"], evidence=evidence, actor=actor)

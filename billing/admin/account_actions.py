@@ -1,4 +1,4 @@
-"""The acts on billing accounts: opening and revising."""
+"""Actions on billing accounts: open and revise."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from projects.models import Organization
 
 
 class OpenForm(SpecFields):
-    """On the page of an organization it does not ask for one."""
+    """The spec of a new account. The field `organization` is left out on the page of an organization."""
 
     organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
     name = Text(
@@ -46,7 +46,7 @@ class ReviseForm(SeenForm, SpecFields):
 
 
 class AccountAction(ServiceAction):
-    """Tells in which phase the act left the account, and why."""
+    """Show the resulting phase of the account and its reason."""
 
     def message(self, row: BillingAccount) -> str:
         return _("%(account)s is %(phase)s: %(why)s") % {
@@ -60,7 +60,7 @@ class AccountAction(ServiceAction):
 
 
 class OpenAccount(AccountAction):
-    """In the list of accounts, and on the page of an organization."""
+    """Offered in the list of accounts and on the page of an organization."""
 
     name = "open-account"
     title = gettext_lazy("Open account")

@@ -1,4 +1,4 @@
-"""Asking for what a second person must approve: one button for each act that the phase of the account allows."""
+"""Actions that request an approval: a button for each action that the phase of the account allows."""
 
 from typing import Any, ClassVar
 
@@ -42,16 +42,16 @@ class ReleaseForm(RequestForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        held = Hold.objects.open().filter(account=self.row).order_by("pk")
+        holds = Hold.objects.open().filter(account=self.row).order_by("pk")
         choices = [
             (str(hold.uid), ": ".join(filter(None, (hold.get_type_display(), hold.message, hold.reason))))
-            for hold in held
+            for hold in holds
         ]
         self.fields["hold"].choices = choices  # type: ignore[attr-defined]
 
 
-class RequestAct(ServiceAction):
-    """Subclasses say which act, and in which phases it makes sense."""
+class RequestAction(ServiceAction):
+    """A request for approval. Subclasses set the requested action and the phases in which it is offered."""
 
     asks_for: ClassVar[ApprovalRequest.Action]
     phases: ClassVar[tuple[BillingAccount.Phase, ...]]
@@ -66,7 +66,7 @@ class RequestAct(ServiceAction):
         return row.phase in cls.phases
 
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The change asked for, in the words of the manifest."""
+        """Return the requested change with the field names of the manifest."""
         return {}
 
     def facts(self) -> Facts:
@@ -91,34 +91,34 @@ class RequestAct(ServiceAction):
         return _("%(request)s awaits the decision of a second person.") % {"request": row}
 
 
-class RequestReactivation(RequestAct):
+class RequestReactivation(RequestAction):
     name = "request-reactivation"
     title = gettext_lazy("Request reactivation")
     asks_for, phases = Action.REACTIVATE, (Phase.SUSPENDED,)
 
     def facts(self) -> Facts:
-        found = Suspension.objects.open().filter(account=self.row).order_by("pk")
-        still_open = lines(suspension.get_reason_code_display() for suspension in found)
-        return [*super().facts(), (_("Open suspensions, to be resolved first"), still_open)]
+        suspensions = Suspension.objects.open().filter(account=self.row).order_by("pk")
+        reasons = lines(suspension.get_reason_code_display() for suspension in suspensions)
+        return [*super().facts(), (_("Open suspensions, to be resolved first"), reasons)]
 
 
-class RequestClosure(RequestAct):
+class RequestClosure(RequestAction):
     name = "request-closure"
     title = gettext_lazy("Request closure")
     asks_for, phases = Action.CLOSE, CLOSABLE
 
     def facts(self) -> Facts:
-        found = blockers(self.row)[:SHOWN]
-        return [*super().facts(), (_("What stands in the way"), lines(f"{it.message}: {it.fix}" for it in found))]
+        obstacles = lines(f"{it.message}: {it.fix}" for it in blockers(self.row)[:SHOWN])
+        return [*super().facts(), (_("What stands in the way"), obstacles)]
 
 
-class RequestReopening(RequestAct):
+class RequestReopening(RequestAction):
     name = "request-reopening"
     title = gettext_lazy("Request reopening")
     asks_for, phases = Action.REOPEN, (Phase.CLOSED,)
 
 
-class RequestTerms(RequestAct):
+class RequestTerms(RequestAction):
     name = "request-terms"
     title = gettext_lazy("Request other terms")
     asks_for = Action.REVISE_TERMS
@@ -132,7 +132,7 @@ class RequestTerms(RequestAct):
         return {"paymentTerms": terms_of(values).as_json()}
 
 
-class RequestRelease(RequestAct):
+class RequestRelease(RequestAction):
     name = "request-release"
     title = gettext_lazy("Request release of a hold")
     asks_for = Action.RELEASE_HOLD
