@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, models
+from django.db import DatabaseError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -22,6 +22,7 @@ from milo.admin.forms import ActForm
 from milo.admin.pages import PageAdmin
 from milo.admin.panels import address
 from milo.errors import Conflict, Refused
+from milo.races import is_race
 
 Facts = Sequence[tuple[str, Any]]
 
@@ -140,7 +141,9 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             form.refuse(refusal)
             if isinstance(refusal, Conflict):
                 self.look_again(form)
-        except IntegrityError:
+        except DatabaseError as error:
+            if not is_race(error):
+                raise
             # two people at once: the database kept the rule that the service had found kept
             form.add_error(None, _("Somebody else was faster, or the name is taken; look again."))
             self.look_again(form)

@@ -15,6 +15,7 @@ from milo.access import Actor
 from milo.audit.records import histories
 from milo.audit.transactions import Anonymous, Entry, note, writing
 from milo.errors import AlreadyExists, Cause, Invalid
+from milo.races import is_race, refused_by
 
 ANNOTATIONS, LAST_APPLIED = "metadata.annotations", "kubectl.kubernetes.io/last-applied-configuration"
 M = TypeVar("M", bound=models.Model)
@@ -82,8 +83,7 @@ def _record(row: models.Model, history_type: str, actor: Actor, reason: str, mes
 
 def _is_name_taken(row: models.Model, error: IntegrityError) -> bool:
     """Whether another act, not committed when this one looked, took the name (on PostgreSQL; SQLite has one writer)."""
-    constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-    return bool(constraint) and constraint == getattr(row, "name_constraint", "")
+    return is_race(error) and refused_by(error) == getattr(row, "name_constraint", None)
 
 
 def _why_causes(why: str) -> list[Cause]:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from milo import card_numbers
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Refused
 from milo.provenance import request_id
+from milo.races import is_race
 
 log = structlog.get_logger(__name__)
 CODES = {
@@ -207,10 +208,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return respond(failure("RequestEntityTooLarge", _("the request body is too large"), details=details))
     if isinstance(error, SuspiciousOperation):
         return respond(failure("BadRequest", _("the request is not acceptable: %(why)s") % {"why": error}))
-    if isinstance(error, IntegrityError):
-        # a race that the constraint stopped: the same request will now meet the kind refusal
+    if isinstance(error, DatabaseError) and is_race(error):
+        # the same request will now succeed, or meet the kind refusal
         # PostgreSQL repeats the row below the first line
-        log.warning("integrity_error", error=str(error).partition("\n")[0])
+        log.warning("race_lost", error=str(error).partition("\n")[0])
         message = _("another change was made at the same time; please try again")
         return respond(failure("Conflict", message, details=details))
     log.exception("unhandled_error", exc_info=error)
