@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
@@ -16,9 +18,17 @@ class MiloConfig(AppConfig):
 
     def ready(self) -> None:
         data_folder.close(settings.DATA_DIR)
+        # first, so that a refusal leaves everything as it was
+        pre_migrate.connect(_refuse_loss_of_proof, dispatch_uid="milo.ledger.downgrades")
         pre_migrate.connect(lift_before_migrate, dispatch_uid="milo.append_only")
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
         _seal_change_log()
+
+
+def _refuse_loss_of_proof(**kwargs: Any) -> None:
+    from milo.ledger.downgrades import refuse_loss_of_proof
+
+    refuse_loss_of_proof(**kwargs)
 
 
 def _seal_change_log() -> None:

@@ -1,0 +1,75 @@
+"""Going back to an older schema is refused where sealed rows would lose what their seals prove."""
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from milo import append_only
+from milo.ledger import seals
+from milo.ledger.downgrades import refuse_loss_of_proof
+from milo.ledger.verification import verify
+from projects.models import Organization
+from tests.support import make
+from tests.support.database import as_owner
+from tests.support.ledger import everything
+
+pytestmark = pytest.mark.django_db
+
+LOST = {
+    ("billing", "0019_history_messages"): "billing_historicalbillingaccount.history_change_message",
+    ("billing", "0001_initial"): "billing_historicalbillingaccount",
+    ("projects", "0004_credentials"): "projects_historicalorganization.history_credential",
+    ("identity", "0007_people"): "identity_historicalgroup",
+    ("kube", "0001_initial"): "kube_change",
+    ("ledger", "0001_seals"): "ledger_seal",
+}
+KEPT = [("billing", "0021_action_of_requests"), ("billing", "0020_split_history_reasons")]
+
+
+@pytest.fixture
+def organization() -> Organization:
+    """An organization with an account, whose history is sealed."""
+    made = make.an_organization()
+    make.a_ready_account(made)
+    seals.seal()
+    return made
+
+
+def undoing(*node: str) -> list[tuple[Any, bool]]:
+    """The plan of `migrate` that undoes a migration and all that depend on it."""
+    graph = MigrationLoader(connection).graph
+    return [(graph.nodes[each], True) for each in graph.backwards_plan(node)]
+
+
+@pytest.mark.parametrize("node", LOST, ids=".".join)
+def test_what_takes_a_sealed_column_or_table_is_refused_by_its_name(
+    organization: Organization, node: tuple[str, str]
+) -> None:
+    with pytest.raises(CommandError, match="go back by running its code, without migrate") as refusal:
+        refuse_loss_of_proof("default", undoing(*node))
+    assert f"{'.'.join(node)} is not undone" in str(refusal.value)
+    if "more" not in str(refusal.value):
+        assert LOST[node] in str(refusal.value)
+
+
+@pytest.mark.parametrize("node", KEPT, ids=".".join)
+def test_what_takes_nothing_that_is_sealed_can_be_undone(organization: Organization, node: tuple[str, str]) -> None:
+    refuse_loss_of_proof("default", undoing(*node))
+
+
+def test_where_no_row_is_there_nothing_can_be_lost() -> None:
+    refuse_loss_of_proof("default", undoing("billing", "0019_history_messages"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_refuses_before_anything_has_changed(organization: Organization) -> None:
+    before = everything()
+    with as_owner(), pytest.raises(CommandError, match="sealed rows would look altered"):
+        call_command("migrate", "billing", "0018", verbosity=0)
+    assert everything() == before
+    assert append_only.missing(connection) == []
+    assert verify().faults == []
