@@ -1,4 +1,4 @@
-"""Unassigned usage, and the approved request that gives a span of it to an account."""
+"""Unassigned usage, and the effect of an approved request that assigns a span of it to an account."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,14 +40,16 @@ class Span:
     until: datetime
 
     def sums(self) -> dict[sums.SumKey, sums.Amount]:
-        """What the events of the span come to, whoever pays."""
+        """Return the sums of all events of the span, for every payer."""
         bounds = [connection.ops.adapt_datetimefield_value(at) for at in (self.since, self.until)]
         where = "v.project_id = %s AND v.time >= %s AND v.time < %s"
         return sums.counted(where, [self.project.pk, *bounds])
 
 
 def unassigned(organization: Organization | None = None) -> Any:
-    """The queue, oldest first: per project and meter the days (UTC) from `first` to `last`, `amount` and `count`."""
+    """Return the unassigned queue, oldest first: by project and meter the days (UTC) from `first` to `last`, `amount`
+    and `count` of events.
+    """
     rows = UsageRollup.objects.unassigned().filter(granularity="day").order_by()
     if organization:
         rows = rows.filter(project__organization=organization)
@@ -60,26 +62,26 @@ def unassigned(organization: Organization | None = None) -> Any:
 
 
 def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
-    """Why the span that the request proposes cannot be given to `account`, which the caller holds locked."""
-    span, found = _span(account, request.proposal)
+    """Return why the proposed span cannot be assigned to `account`, locked by the caller."""
+    span, faults = _span(account, request.proposal)
     if account.phase in BillingAccount.READ_ONLY:
-        found.append(Cause(ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase}))
-    return found or (_conflicts(span) if span else [])
+        faults.append(Cause(ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase}))
+    return faults or (_conflicts(span) if span else [])
 
 
 def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | None, list[Cause]]:
     name = str(proposal.get("project", ""))
     project = Project.objects.filter(organization_id=account.organization_id, name=name).first()
-    found = [] if project else [Cause.not_found(f"{FIELD}.project", _("must be a project of the organization"))]
+    faults = [] if project else [Cause.not_found(f"{FIELD}.project", _("must be a project of the organization"))]
     since, until = (_instant(proposal.get(key)) for key in ("since", "until"))
     if since is None or until is None or since >= until:
-        found.append(Cause(f"{FIELD}.until", _("since and until must be instants, until the later one")))
+        faults.append(Cause(f"{FIELD}.until", _("since and until must be instants, until the later one")))
     elif since < FIRST:
         message = _("must lie between %(earliest)s and %(latest)s")
-        found.append(Cause(f"{FIELD}.since", message % {"earliest": EARLIEST, "latest": LATEST}))
+        faults.append(Cause(f"{FIELD}.since", message % {"earliest": EARLIEST, "latest": LATEST}))
     elif until > timezone.now():
-        found.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
-    return (Span(project, since, until) if project and since and until else None), found
+        faults.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
+    return (Span(project, since, until) if project and since and until else None), faults
 
 
 def _instant(value: Any) -> datetime | None:
@@ -92,16 +94,16 @@ def _instant(value: Any) -> datetime | None:
 
 def _conflicts(span: Span) -> list[Cause]:
     bound = BillingAccountBinding.objects.filter(project=span.project, established_at__lt=span.until)
-    given = UsageAssignment.objects.filter(project=span.project, starts_at__lt=span.until, ends_at__gt=span.since)
+    assigned = UsageAssignment.objects.filter(project=span.project, starts_at__lt=span.until, ends_at__gt=span.since)
     if bound.filter(Q(ended_at=None) | Q(ended_at__gt=span.since)).exists():
         return [Cause(f"{FIELD}.since", _("an account pays for the project in this span, by a binding"))]
-    if given.exists():
+    if assigned.exists():
         return [Cause(f"{FIELD}.since", _("usage of this span is assigned already"), "FieldValueDuplicate")]
     return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]
 
 
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
-    """The amounts, for the approver; usage that arrives before the decision makes the review stale."""
+    """Return the amounts of the span, for the review; usage that arrives before the decision makes the review stale."""
     span, _faults = _span(account, request.proposal)
     totals: dict[int, sums.Amount] = {}
     for of, amount in span.sums().items() if span else ():
@@ -123,13 +125,13 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
 
 
 def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Give the usage of the span to `account`, which is locked, in the act of the approval."""
+    """Assign the usage of the span to `account`, locked by the caller, in the transaction of the approval."""
     span, _faults = _span(account, request.proposal)
     assert span, "causes is asked first"
     locks.lock_exclusive(span.project.pk)
-    # a request about the same span, on another account, may have been approved meanwhile
-    if found := _conflicts(span):
-        raise Invalid.because(found)
+    # checked again under the lock: a request about the same span, for another account, may have been approved
+    if conflicts := _conflicts(span):
+        raise Invalid.because(conflicts)
     was = span.sums()
     assignment = UsageAssignment(
         project=span.project,
@@ -140,8 +142,8 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
         assigned_at=times.decision(),
     )
     why = f"usage of {span.project.name} from {span.since.isoformat()} until {span.until.isoformat()}"
-    # its instants are made of digits, which may pass for a card number
+    # generated: the digits of its instants could pass for a card number
     audit.save_as(actor, assignment, reason="UsageAssigned", why=why, generated=True)
     sums.add(sums.difference(span.sums(), was))
-    # of the project, which shows nothing of it, no revision is owed: the lock that keeps those in order comes first
+    # no revision of the project: it shows nothing of this, and its lock would have to come before that of the account
     audit.mark_changed(actor, account, reason="UsageAssigned", why=why)

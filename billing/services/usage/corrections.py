@@ -1,4 +1,4 @@
-"""Corrections against what they correct: events that are corrected below zero, which no meter can have counted."""
+"""Find events whose corrections take them below zero, which no meter can have counted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from billing.usage.quantities import EXACT
 
 @dataclass(frozen=True, slots=True)
 class Overcorrected:
-    """An event, what it reported, and the sum of all its corrections, those of its corrections included."""
+    """An event, its reported quantity, and the sum of its corrections and of their corrections in turn."""
 
     source: str
     event_id: str
@@ -22,11 +22,15 @@ class Overcorrected:
 
     @property
     def total(self) -> Decimal:
+        """Return the quantity after all corrections."""
         return EXACT.add(self.reported, self.corrections)
 
 
 def overcorrected(chunk: Chunk) -> Iterator[Overcorrected]:
-    """The events of a chunk whose total is below zero; a correction has the project and time of what it corrects."""
+    """Yield the events of a chunk whose total is below zero.
+
+    A correction has project and time of the event that it corrects, so that the chunk holds both.
+    """
     where, parameters = bounds(chunk)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What a month's bill of an account holds, in pages, so that no export is ever whole in memory."""
+"""Read the bill of an account for a month in pages, so that no export is whole in memory."""
 
 from datetime import date
 
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def bill_of(account: BillingAccount, period: date) -> Bill:
-    """What all rows of the account's bill for the month that begins on `period` share."""
+    """Return what all rows of the bill share; `period` is the first day of its month."""
     return Bill(
         account_id=f"{account.organization.name}/{account.name}",
         account_name=account.display_name or account.name,
@@ -34,15 +34,15 @@ def bill_of(account: BillingAccount, period: date) -> Bill:
 
 
 def page(account: BillingAccount, period: date, after: int) -> tuple[list[Usage], int]:
-    """The next rows of the bill after the one numbered `after` (0: the first), and the number of the last.
+    """Return the rows of the bill behind the cursor `after` (at first 0), and the cursor of the next page.
 
-    Those of a closed month are the same whenever they are read.
+    The cursor is the primary key of the last row, 0 after the last page. The rows of a closed month never change.
     """
     rows = UsageRollup.objects.filter(account=account, billed_in=period, granularity=DAY, pk__gt=after)
-    # values, because an instance of every row takes more time than all the rest of an export
-    found = list(rows.order_by("pk").values_list("pk", *COLUMNS)[:PAGE])
+    # tuples: model instances would take more time than all the rest of an export
+    values = list(rows.order_by("pk").values_list("pk", *COLUMNS)[:PAGE])
     usages = [
         Usage(day, project, title or project, service, meter, unit, quantity)
-        for _pk, day, project, title, service, meter, unit, quantity in found
+        for _pk, day, project, title, service, meter, unit, quantity in values
     ]
-    return usages, found[-1][0] if found else 0
+    return usages, values[-1][0] if values else 0

@@ -1,4 +1,4 @@
-"""The intake of usage events: each counted once, for whoever paid for its project at its time."""
+"""Take batches of usage events: each event is counted once, for the account that pays for its project at its time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ from milo.errors import Cause
 from projects.models import Project
 
 AHEAD = timedelta(minutes=5)
-"""How far clocks may differ: an event from later than this is rejected."""
+"""The clock skew that is tolerated: an event later than now by more than this is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An event that was not taken: its place in the batch, from 0, and why."""
+    """A rejected event: its index in the batch, from 0, and why."""
 
     index: int
     cause: Cause
@@ -36,7 +36,7 @@ class Rejection:
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of each event of a batch. `late` of the accepted are older than MILO_USAGE_LATE_DAYS."""
+    """The outcome of a batch. `late` counts the accepted events older than MILO_USAGE_LATE_DAYS."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -45,7 +45,7 @@ class Receipt:
 
 
 class _Batch:
-    """The facts of a batch by their key, in the order in which they came, and the receipt that grows meanwhile."""
+    """The accepted facts of a batch by key, in the order of the batch, their indexes, and the receipt so far."""
 
     def __init__(self) -> None:
         self.receipt = Receipt()
@@ -53,7 +53,7 @@ class _Batch:
         self.places: dict[str, int] = {}
 
     def take(self, index: int, event: Any, latest: datetime) -> None:
-        """Read an event; a fault is a rejection, a repeat within the batch is counted."""
+        """Read an event and add its fact; a fault is a rejection, a repeat within the batch a duplicate."""
         try:
             fact = read(event)
             if fact.time > latest:
@@ -69,21 +69,21 @@ class _Batch:
             self.receipt.rejections.append(Rejection(index, rejected.cause))
 
     def reject(self, key: str, field: str, message: str, reason: str = "FieldValueInvalid") -> None:
-        """Take a fact out again, and say why."""
+        """Remove a fact and record its rejection."""
         del self.facts[key]
         self.receipt.rejections.append(Rejection(self.places[key], Cause(field, message, reason)))
 
     def repeat(self, key: str) -> None:
-        """Take a fact out again that was known before."""
+        """Remove a fact that another intake has recorded, and count it as a duplicate."""
         del self.facts[key]
         self.receipt.duplicates += 1
 
 
 def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
-    """Take a batch of CloudEvents, each a JSON value; one that is bad never spoils the others.
+    """Take a batch of CloudEvents, each a JSON value, in one transaction. Idempotent for each event.
 
-    Every event of the batch is counted in the receipt: accepted, a duplicate (known by source and id with the same
-    content) or rejected. Raises `Forbidden`.
+    The receipt counts every event: accepted; a duplicate, if its (source, id) is known with the same content; or
+    rejected with its cause, which does not affect the others. Raises `Forbidden`.
     """
     actor.require("create", USAGE_EVENTS, None)
     batch, latest = _Batch(), timezone.now() + AHEAD
@@ -99,7 +99,7 @@ def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
 
 
 def _resolve(batch: _Batch) -> list[Staged]:
-    """The facts with the keys of their projects and meters; rejects what names no project, or a meter's wrong unit."""
+    """Return the facts with the keys of their projects and meters; reject those of no project, or of another unit."""
     names = {fact.project for fact in batch.facts.values()}
     projects = dict(Project.objects.filter(name__in=names).values_list("name", "pk"))
     for key, fact in [(key, fact) for key, fact in batch.facts.items() if fact.project not in projects]:
@@ -117,7 +117,7 @@ def _resolve(batch: _Batch) -> list[Staged]:
 
 
 def _meters(facts: Iterable[Fact]) -> dict[tuple[str, str], UsageMeter]:
-    """The meters of the facts; one that is new has the unit of its first fact."""
+    """Return the meters of the facts by service and name; a new meter gets the unit of its first fact."""
     units: dict[tuple[str, str], str] = {}
     for fact in facts:
         units.setdefault((fact.service, fact.meter), fact.unit)
@@ -131,16 +131,22 @@ def _meters(facts: Iterable[Fact]) -> dict[tuple[str, str], UsageMeter]:
 
 def _known(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UsageMeter]:
     services, meters = {service for service, _name in names}, {name for _service, name in names}
-    found = UsageMeter.objects.filter(service__in=services, name__in=meters)
-    return {(meter.service, meter.name): meter for meter in found}
+    rows = UsageMeter.objects.filter(service__in=services, name__in=meters)
+    return {(meter.service, meter.name): meter for meter in rows}
 
 
 def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
+    """Record the staged facts: lock, stage, drop what is invalid or known, digest, store, add to the sums.
+
+    The order matters. The lock comes first, so that no payer changes before the commit. Keys are recorded before the
+    events, because the unique key is what makes an intake idempotent while others run. The digest comes last of what
+    the intake row holds: it covers exactly the events that are left.
+    """
     locks.lock_shared(row.project_id for row in staged)
     intake = UsageIntake(staging.reserve_intake(), actor.name, times.arrival())
     staging.stage(staged)
     if any(row.fact.corrects for row in staged):
-        # again, because what is dropped may have been corrected as well
+        # repeated, because a dropped correction may itself be corrected
         while groundless := staging.groundless_corrections() | _circular(batch.facts):
             staging.drop(groundless)
             for key in groundless:
@@ -170,7 +176,7 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
 
 
 def _circular(facts: Mapping[str, Fact]) -> set[str]:
-    """Keys of the corrections that in the end correct only one another, and so nothing."""
+    """Return the keys of corrections in a cycle, or that lead into one: they correct no reported usage."""
     found: dict[str, bool] = {}
     for key in facts:
         path: dict[str, None] = {}

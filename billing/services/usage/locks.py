@@ -1,31 +1,32 @@
-"""What keeps an intake and a change of who pays apart, so that an event is counted for who pays in the end.
+"""Locks that keep intakes apart from changes of the payer, so that each event is counted for the payer of its time.
 
-An intake shares the locks of its projects until it has committed; whoever changes who pays for a project, or closes a
-month, has them alone. PostgreSQL's advisory locks queue fairly, so that no stream of intakes keeps a binding waiting;
-64 stand for all projects, because an intake may be about 10,000 of them. SQLite has one writer.
+An intake holds the locks of its projects shared until it commits; a change of the payer, or the closing of a month,
+holds them exclusively. They are PostgreSQL's advisory locks, which queue fairly, so that a stream of intakes cannot
+starve a binding. 64 locks stand for all projects, because one intake may concern 10,000. SQLite has one writer, and
+needs no lock.
 """
 
 from collections.abc import Iterable
 
 from django.db import connection
 
-# "usag", so that no other lock of the database has the same number
+# "usag" in ASCII: a number of its own, so that no other advisory lock of the database collides
 _SPACE = 0x75736167
 _BUCKETS = 64
 
 
 def lock_shared(project_ids: Iterable[int]) -> None:
-    """Until the transaction ends, nobody changes who pays for these projects."""
+    """Keep the payers of these projects unchanged until the transaction ends."""
     _lock("pg_advisory_xact_lock_shared", {project_id % _BUCKETS for project_id in project_ids})
 
 
 def lock_exclusive(project_id: int) -> None:
-    """Wait for the intakes of a project that are under way, and keep new ones waiting until the transaction ends."""
+    """Wait for the running intakes of a project, and block new ones until the transaction ends."""
     _lock("pg_advisory_xact_lock", {project_id % _BUCKETS})
 
 
 def lock_all_exclusive() -> None:
-    """As `lock_exclusive`, for all projects."""
+    """Wait for the running intakes of all projects, and block new ones until the transaction ends."""
     _lock("pg_advisory_xact_lock", range(_BUCKETS))
 
 
@@ -33,7 +34,7 @@ def _lock(function: str, buckets: Iterable[int]) -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        # in one order, so that nobody waits in a circle
+        # in one order, so that two transactions cannot deadlock
         cursor.execute(
             f"SELECT {function}(%s, bucket) FROM unnest(%s::int[]) AS bucket",
             [_SPACE, sorted(buckets)],

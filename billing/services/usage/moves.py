@@ -1,4 +1,4 @@
-"""Usage follows whoever pays: what a change of payer takes from one account and gives to another."""
+"""Move usage between accounts when the payer of a project changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,11 @@ _EVENTS_SINCE = CompiledQuery(
 
 @contextmanager
 def reattribute_usage(project: Project, at: datetime) -> Iterator[None]:
-    """Around a change of who pays for `project` from the instant `at` (UTC) on, within the caller's act.
+    """Wrap a change of the payer of `project` from the instant `at` (UTC) on, in the caller's transaction.
 
-    Clocks differ, so events from a little later than `at` may have been counted for the payer before; they are counted
-    for the new one afterwards. Lock order: after projects and accounts, and no intake waits for those.
+    Clocks differ: events slightly later than `at` may have arrived already, and count for the previous payer. They are
+    counted before and after the wrapped change, and the difference is added to the sums. Lock order: after projects and
+    accounts, for which no intake waits.
     """
     locks.lock_exclusive(project.pk)
     if not _EVENTS_SINCE.fetch(project=project.pk, at=at):

@@ -1,4 +1,4 @@
-"""Closing a month of usage: what was reported for it stays as reported."""
+"""Close a month of usage: its figures never change any more."""
 
 from datetime import date
 
@@ -17,9 +17,9 @@ from milo.errors import Cause, Invalid
 def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> UsageClosing:
     """Close the figures of an account up to and including `month` (any day of it, in UTC).
 
-    What arrives for it later, or is assigned to the account later, is billed in the first month that is open then, as a
-    correction. Raises `Forbidden`, and `Invalid` without a reason, for a month that has not ended, and for one that is
-    closed already.
+    Usage of that time that arrives, or is assigned to the account, later is billed in the first month that is open
+    then, as a correction. Raises `Forbidden`; `Invalid` without a reason, for a month that has not ended, or for one
+    that is closed already.
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)

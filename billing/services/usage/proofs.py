@@ -1,7 +1,8 @@
-"""Proof of usage: the digest of each intake is sealed, its events are what the digest was made of, and none is missing.
+"""Prove that recorded usage events are those that were reported: none is altered, missing or added.
 
-An event stands for itself in `UsageKey`: the hash of its (source, id) and of what it said. The intake's digest is made
-of those, so that an event that was altered, removed or added is found even where its key and the sums were adjusted.
+`UsageKey` holds two hashes of each event: of its (source, id), and of its content. The digest of an intake covers the
+hashes of its events, and the ledger seals the digest. So an altered, removed or added event is found even if its key
+and the sums were adjusted to it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ INTAKE = UsageIntake._meta.db_table
 
 
 def differences() -> Iterator[Difference]:
-    """Yield each intake and each event that is not what was reported, read at one moment, in constant memory."""
+    """Yield each intake and each event that differs from what was reported, from one snapshot, in constant memory."""
     with one_moment():
         yield from _intakes()
         yield from _events()
@@ -35,7 +36,7 @@ def differences() -> Iterator[Difference]:
 
 
 def _intakes() -> Iterator[Difference]:
-    """Intakes whose keys are not those that their digest was made of."""
+    """Yield the intakes whose keys do not give their digest. Both are read in the order of intakes, and merged."""
     columns = ("intake_id", "key", "content", "project_id", "meter_id", "time")
     keys = UsageKey.objects.order_by("intake_id", "key").values_list(*columns).iterator(AT_ONCE)
     by_intake = groupby(keys, key=lambda row: row[0])
@@ -53,7 +54,7 @@ def _intakes() -> Iterator[Difference]:
                 for _pk, key, content, project_id, meter_id, time in group[1]
             ]
             group = next(by_intake, None)
-        # a process of a version before has written no digest
+        # empty: written by a process of a version before digests
         if digest and (len(lines), digests.digest(lines)) != (events, digest):
             yield Difference(
                 INTAKE, pk, f"had {events} events, which are not the {len(lines)} that are known of it now"
@@ -64,7 +65,7 @@ def _intakes() -> Iterator[Difference]:
 
 
 def _events() -> Iterator[Difference]:
-    """Events that do not say what their key stands for."""
+    """Yield the events whose content does not give the hashes of their key."""
     rows = UsageEvent.objects.order_by("project_id", "time", "key").iterator(AT_ONCE)
     while batch := list(islice(rows, AT_ONCE)):
         keys = UsageKey.objects.in_bulk([event.key for event in batch])
@@ -95,7 +96,7 @@ def _fault(event: UsageEvent, key: UsageKey | None, meter: UsageMeter | None, pr
 
 
 def _missing() -> Iterator[Difference]:
-    """Events whose key is known and whose month is there, but which are not."""
+    """Yield the missing events: their key is recorded, and the partition of their month was not detached."""
     event = UsageEvent.objects.filter(project_id=OuterRef("project_id"), time=OuterRef("time"), key=OuterRef("key"))
     gone = UsageKey.objects.filter(~Exists(event))
     detached = cache(_detached)
@@ -107,7 +108,7 @@ def _missing() -> Iterator[Difference]:
 
 
 def _detached(month: date) -> bool:
-    """Whether the events of a month were detached by retention: it has no partition, and the default one has none."""
+    """Return whether retention detached the events of a month: no partition, and none of them in the default one."""
     if connection.vendor != "postgresql":
         return False
     with connection.cursor() as cursor:

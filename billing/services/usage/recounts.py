@@ -1,6 +1,6 @@
-"""The rollup against the events: proof that it is their recount, and repair where it is not.
+"""Compare the rollup with a recount of the events, and repair it where they differ.
 
-The unit of work is a month of a project, so that progress is seen and a run can go on where another was stopped.
+The unit of work is a month of a project, so that progress is visible and an interrupted run can be resumed.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Chunk:
 
 
 def projects_of(account: BillingAccount | None) -> ProjectQuerySet:
-    """The projects that an account pays or paid for, or all; in the order in which they are worked on."""
+    """Return the projects that `account` pays or paid for, or all projects if it is None, in the order of the work."""
     projects = Project.objects.order_by("name")
     if account is None:
         return projects
@@ -40,9 +40,9 @@ def projects_of(account: BillingAccount | None) -> ProjectQuerySet:
 
 
 def chunks(project: Project, start: date | None = None, end: date | None = None) -> Iterator[Chunk]:
-    """The months of a project that have events or sums, from that of the day `start` to that of `end`, if given.
+    """Yield the months of a project with events or sums, from the month of `start` to that of `end`, if given.
 
-    Months without either are leapt over: events of an earlier version may lie millennia apart.
+    Empty months are skipped by a query, not one by one: events of an earlier version may lie millennia apart.
     """
     month = _used_from(project, start.replace(day=1) if start else date.min)
     while month and (end is None or month <= end):
@@ -51,7 +51,7 @@ def chunks(project: Project, start: date | None = None, end: date | None = None)
 
 
 def _used_from(project: Project, day: date) -> date | None:
-    """The first month from `day` on in which the project has events or sums."""
+    """Return the first day of the first month from `day` on with events or sums of the project, None if none has."""
     since = datetime(day.year, day.month, day.day, tzinfo=UTC)
     event = UsageEvent.objects.filter(project=project, time__gte=since).aggregate(at=Min("time"))["at"]
     total = UsageRollup.objects.filter(project=project, starts_on__gte=day).aggregate(on=Min("starts_on"))["on"]
@@ -64,18 +64,19 @@ CLOSED_FIGURE = "usage_closed_figure_"
 
 
 def verify(chunk: Chunk) -> dict[SumKey, Amount]:
-    """What the rollup lacks for the events of a chunk, negative where it has too much; nothing where it is right.
+    """Return what the rollup lacks for the events of a chunk, negative for a surplus; empty if it is right.
 
-    Reads one moment, while intakes go on.
+    Reads one snapshot, while intakes go on.
     """
     with one_moment():
         return _missing(chunk)
 
 
 def rebuild(chunk: Chunk) -> tuple[dict[SumKey, Amount], bool]:
-    """Make the rollup of a chunk the recount of its events; returns what had to be added, and whether it could be.
+    """Make the rollup of a chunk equal to the recount of its events; return what had to be added, and whether it was.
 
-    It cannot where that would change the figures of a closed month; then nothing of the chunk is changed.
+    It is not if that would change the figures of a closed month, which a guard of the database refuses; then nothing of
+    the chunk is changed.
     """
     missing: dict[SumKey, Amount] = {}
     try:
@@ -91,7 +92,7 @@ def rebuild(chunk: Chunk) -> tuple[dict[SumKey, Amount], bool]:
 
 
 def bounds(chunk: Chunk) -> tuple[str, list[Any]]:
-    """The condition on `v`, with its parameters, for the events of a chunk."""
+    """Return the SQL condition on the table alias `v`, and its parameters, for the events of a chunk."""
     start, end = (
         connection.ops.adapt_datetimefield_value(datetime(day.year, day.month, 1, tzinfo=UTC))
         for day in (chunk.month, next_month(chunk.month))
@@ -102,20 +103,20 @@ def bounds(chunk: Chunk) -> tuple[str, list[Any]]:
 def _missing(chunk: Chunk) -> dict[SumKey, Amount]:
     end = next_month(chunk.month)
     rows = UsageRollup.objects.filter(project=chunk.project, starts_on__gte=chunk.month, starts_on__lt=end)
-    kept = {
+    recorded = {
         SumKey(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
             row.quantity, row.events
         )
         for row in rows
     }
-    return sums.difference(sums.counted(*bounds(chunk)), kept)
+    return sums.difference(sums.counted(*bounds(chunk)), recorded)
 
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """Read inside what one moment has, while intakes go on (PostgreSQL's repeatable read)."""
+    """Read one snapshot inside, while intakes go on: PostgreSQL's REPEATABLE READ, SQLite's transaction."""
     with transaction.atomic():
-        # within a test's transaction there is no other moment to see
+        # in a nested transaction, as in tests, the isolation level can no longer be set
         if connection.vendor == "postgresql" and len(connection.savepoint_ids) == 0:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -1,4 +1,4 @@
-"""Usage as it is read: added up by day, month or over a whole span, of an account or of a project."""
+"""Report usage of an account or of a project: sums by day, by month or over a whole span."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ MAX_LINES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """From the day `start` up to, not including, `end`; days are those of `zone`, an IANA time zone.
+    """A span from the day `start` up to, not including, `end`; days are those of `zone`, an IANA time zone.
 
-    `by` names what is told apart besides the unit, which always is: keys of `GROUPS`.
+    `by` holds the keys of `GROUPS` to group by. Units are always separate.
     """
 
     start: date
@@ -49,12 +49,12 @@ class UsageQuery:
 
     @classmethod
     def of_this_month(cls, zone: str = "UTC") -> "UsageQuery":
-        """From the first of the month up to and including today, in `zone`, an IANA time zone."""
+        """Return the query from the first of the month up to and including today, in `zone`, an IANA time zone."""
         today = timezone.now().astimezone(ZoneInfo(zone)).date()
         return cls(today.replace(day=1), today + timedelta(days=1), zone=zone)
 
     def check(self) -> None:
-        """Raise `Invalid` for a span that is empty, too long or beyond the calendar."""
+        """Raise `Invalid` for a span that is empty, too long, or outside the years of `billing.usage.times`."""
         days = (self.end - self.start).days
         causes = [] if days > 0 else [Cause("query.to", _("must be later than from"))]
         if self.start < EARLIEST or self.end > LATEST:
@@ -71,7 +71,7 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sum of one unit: `start` and `end` (not included) are days, `of` the names of what is told apart."""
+    """A sum in one unit: `start` and `end` (not included) are days, `of` maps the groups to their names."""
 
     start: date
     end: date
@@ -82,7 +82,7 @@ class Line:
 
 
 def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
-    """What `account` pays for. Raises `Invalid` for a span that `check` refuses, or too many sums."""
+    """Return the usage that `account` pays for. Raises `Invalid` if `check` does, or for too many sums."""
     query.check()
     if query.zone != "UTC":
         bound = BillingAccountBinding.objects.filter(account=account).values("project")
@@ -93,7 +93,7 @@ def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
 
 
 def of_project(project: Project, query: UsageQuery) -> list[Line]:
-    """What `project` used, whoever pays. Raises `Invalid` for a span that `check` refuses, or too many sums."""
+    """Return the usage of `project`, for all payers. Raises `Invalid` if `check` does, or for too many sums."""
     query.check()
     if query.zone != "UTC":
         return _of_zone(query, [project.pk])
@@ -101,14 +101,14 @@ def of_project(project: Project, query: UsageQuery) -> list[Line]:
 
 
 def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
-    """From the rollup, of the `owner` (`account` or `project`) with the primary key `key`."""
+    """Read the rollup of the `owner` (`account` or `project`) with the primary key `key`."""
     groups, spans = tuple(name for name in GROUPS if name in query.by), _spans(query)
     sums = _sums(owner, query.granularity, groups, tuple(granularity for granularity, _start, _end in spans))
     days: dict[str, date] = {}
     for number, (_granularity, start, end) in enumerate(spans):
         days |= {f"a{number}": start, f"b{number}": end}
-    found = sums.fetch(owner=key, **days)
-    _refuse_more(len(found))
+    rows = sums.fetch(owner=key, **days)
+    _refuse_more(len(rows))
     return sorted(
         (
             Line(
@@ -118,7 +118,7 @@ def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
                 row["amount"],
                 row["counted"],
             )
-            for row in found
+            for row in rows
         ),
         key=_order,
     )
@@ -128,7 +128,7 @@ def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
 def _sums(
     owner: str, granularity: str, groups: tuple[str, ...], granularities: tuple[str, ...]
 ) -> CompiledQuery[dict[str, Any]]:
-    """The sums of an owner in spans of rows of these granularities, span `n` from the day `an` up to `bn`."""
+    """Return the compiled query of an owner's sums; span `n` has the n-th granularity, from the day `an` up to `bn`."""
     names = {f"of_{name}": F(GROUPS[name]) for name in groups}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(granularity)
     keys: dict[str, Any] = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
@@ -142,21 +142,21 @@ def _sums(
 
 
 def _spans(query: UsageQuery) -> list[tuple[str, date, date]]:
-    """The granularity, first and last day (not included) of the rows that make up the span asked for.
+    """Return granularity, first and last day (not included) of the rollup rows that make up the span.
 
-    Whole months by their own rows, so that a year costs 12 of them, and the days before and after.
+    Whole months are read from their own rows, so that a year costs 12 of them, and the days before and after by day.
     """
     first = query.start if query.start.day == 1 else next_month(query.start)
     last = query.end.replace(day=1)
     if query.granularity == DAY or first >= last:
         return [(DAY, query.start, query.end)]
-    # no condition that nothing meets: PostgreSQL would read all days of the account to find that out
+    # without empty spans: PostgreSQL would read all days of the account to find no row for one
     spans = [(DAY, query.start, first), (MONTH, first, last), (DAY, last, query.end)]
     return [span for span in spans if span[1] < span[2]]
 
 
 def _refuse_more(lines: int) -> None:
-    """An answer is made in memory, so that it can be in order and in any form."""
+    """Raise `Invalid` above MAX_LINES: an answer is sorted and rendered in memory."""
     if lines > MAX_LINES:
         message = _("gives more than %(limit)d sums; tell less apart, or ask for a shorter span")
         raise Invalid.because([Cause("query.groupBy", message % {"limit": MAX_LINES})])
@@ -167,7 +167,7 @@ def _order(line: Line) -> tuple[Any, ...]:
 
 
 def _bounds(query: UsageQuery, on: date | None) -> tuple[date, date]:
-    """The days that a line is about, within the span asked for."""
+    """Return first and last day (not included) of a line, cut to the span of the query."""
     if on is None:
         return query.start, query.end
     end = on + timedelta(days=1) if query.granularity == DAY else next_month(on)
@@ -175,7 +175,7 @@ def _bounds(query: UsageQuery, on: date | None) -> tuple[date, date]:
 
 
 def _of_zone(query: UsageQuery, projects: list[int], account: BillingAccount | None = None) -> list[Line]:
-    """Counted from the events, because the rollup has days of UTC only."""
+    """Count the events: the rollup has days in UTC only."""
     zone = ZoneInfo(query.zone)
     start, end = (
         connection.ops.adapt_datetimefield_value(datetime.combine(day, time.min, zone))
@@ -212,5 +212,5 @@ def _lines(query: UsageQuery, counted: sums.Sums) -> Iterator[Line]:
         }
         on = {DAY: of.starts_on, MONTH: of.starts_on.replace(day=1)}.get(query.granularity)
         totals[on, tuple((name, names[name]) for name in GROUPS if name in query.by), meter.unit] += amount
-    for (on, told, unit), amount in totals.items():
-        yield Line(*_bounds(query, on), dict(told), unit, amount.quantity, amount.events)
+    for (on, groups, unit), amount in totals.items():
+        yield Line(*_bounds(query, on), dict(groups), unit, amount.quantity, amount.events)

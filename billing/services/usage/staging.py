@@ -1,4 +1,4 @@
-"""Events on their way into the ledger: staged in a temporary table, then moved by one statement each."""
+"""Stage the events of an intake in a temporary table, from which one statement each records keys and events."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _TYPES = {
     "sqlite": f"{COLUMNS})",
 }
 ARRIVING = f"SELECT project_id, meter_id, time, quantity, %s AS arrived_at FROM {STAGED}"
-"""A source for `sums.counting`; its parameter is the instant of arrival."""
+"""The staged events as a source for `sums.counting`; its parameter is the instant of arrival."""
 _NULL = r"\N"
 
 
@@ -30,10 +30,10 @@ class Staged(NamedTuple):
 
 
 def reserve_intake() -> int:
-    """Return the key of a new intake, whose row is written once its digest is known.
+    """Return the primary key of a new intake, whose row is written once its digest is known.
 
-    On PostgreSQL the table is locked first, as an INSERT locks it before it takes a key: sealing waits for whoever
-    holds this lock, and a key below the newest that nobody holds is one that nobody will use any more.
+    On PostgreSQL the table is locked before the key is drawn, as an INSERT does by itself. Sealing waits for whoever
+    holds this lock; afterwards a key below the newest without a row is one that nobody will use any more.
     """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -45,7 +45,7 @@ def reserve_intake() -> int:
 
 
 def stage(rows: Sequence[Staged]) -> None:
-    """Put the facts into the temporary table, in place of what it holds: by COPY on PostgreSQL."""
+    """Replace the contents of the temporary table by the facts; on PostgreSQL by COPY."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {STAGED} ({_TYPES[connection.vendor]}")
         cursor.execute(f"DELETE FROM {STAGED}")
@@ -58,7 +58,7 @@ def stage(rows: Sequence[Staged]) -> None:
 
 
 def _lines(rows: Sequence[Staged]) -> Iterator[str]:
-    """COPY's text format; facts hold no control characters, so the backslash alone needs another."""
+    """Yield the rows in COPY's text format. Facts hold no control characters, so only the backslash is escaped."""
     for fact, project_id, meter_id in rows:
         texts = f"{fact.source}\t{fact.id}\t{fact.type}\t{fact.dimensions}"
         if "\\" in texts:
@@ -71,14 +71,14 @@ def _lines(rows: Sequence[Staged]) -> Iterator[str]:
 
 def _tuples(rows: Sequence[Staged]) -> Iterator[tuple[str | int | None, ...]]:
     for fact, project_id, meter_id in rows:
-        # without its offset, as Django writes an instant on SQLite
+        # without the offset, as Django stores an instant on SQLite
         time = fact.instant.removesuffix("+00:00")
         head = (fact.key, fact.content, time, project_id, meter_id, fact.quantity, fact.corrects)
         yield (*head, fact.source, fact.id, fact.type, fact.dimensions)
 
 
 def groundless_corrections() -> set[str]:
-    """Keys of staged corrections that name no known event of the same project, meter and time, staged ones included."""
+    """Return the keys of staged corrections of no recorded or staged event of the same project, meter and time."""
     same = "({0}.project_id, {0}.meter_id, {0}.time) = (s.project_id, s.meter_id, s.time)"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,14 +90,14 @@ def groundless_corrections() -> set[str]:
 
 
 def drop(keys: set[str]) -> None:
-    """Take events out again."""
+    """Remove staged events by key."""
     with connection.cursor() as cursor:
         cursor.executemany(f"DELETE FROM {STAGED} WHERE key = %s", [(key,) for key in keys])
 
 
 def record_keys(intake: UsageIntake) -> int:
-    """Make the staged events known; returns how many of them were not. Sorted, so that no two batches deadlock."""
-    # the guard against INSERT OR REPLACE comes before ON CONFLICT; PostgreSQL looks once
+    """Record the keys of the staged events; return how many were new. Sorted, so that two batches cannot deadlock."""
+    # on SQLite the guard against INSERT OR REPLACE fires before ON CONFLICT, so known keys are left out beforehand
     new = "TRUE" if connection.vendor == "postgresql" else f"key NOT IN (SELECT key FROM {KEY})"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -110,7 +110,7 @@ def record_keys(intake: UsageIntake) -> int:
 
 
 def known_before(intake: UsageIntake) -> dict[str, bool]:
-    """Keys of the staged events that another intake brought, each with whether it said the same."""
+    """Return the keys of staged events that another intake has recorded, with whether their content is the same."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT s.key, s.content = k.content FROM {STAGED} s JOIN {KEY} k ON k.key = s.key"
@@ -121,7 +121,7 @@ def known_before(intake: UsageIntake) -> dict[str, bool]:
 
 
 def record_events(intake: UsageIntake) -> None:
-    """Keep the staged events for ever."""
+    """Insert the staged events; they are never updated or deleted."""
     columns = "key, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {EVENT} (intake_id, {columns}) SELECT %s, {columns} FROM {STAGED}", [intake.pk])

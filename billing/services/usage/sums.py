@@ -1,7 +1,8 @@
-"""Sums of usage: which payer each event has, counted and added up by one statement that both engines share.
+"""Sum up usage: one SQL statement attributes each event to its payer and adds up, on both engines.
 
-The statement is the definition. The intake adds what it gives for the events that have just arrived, a change of who
-pays moves the difference that it makes, and `manage.py usage verify` compares it with what was added up.
+The statement of `counting` is the definition of who is billed for what, and when. The intake adds its result for the
+new events, a change of the payer adds the difference between its results before and after, and `manage.py usage verify`
+compares its result for all events with the rollup.
 """
 
 import sys
@@ -27,7 +28,10 @@ ORDER = "project_id, granularity, starts_on, meter_id, billed_in, account_id"
 
 @dataclass(frozen=True, slots=True)
 class SumKey:
-    """What a sum is of: without an account it is of the unassigned queue."""
+    """The key of a sum; without an account it belongs to the unassigned queue.
+
+    `starts_on` is the day or the first of the month (UTC), `billed_in` the first of the month of the bill.
+    """
 
     account_id: int | None
     project_id: int
@@ -38,14 +42,14 @@ class SumKey:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """In this order every batch locks the sums that it shares with others; as `ORDER` says it in SQL."""
+        """Return the sort key by which every batch locks rows that it shares with others; the same order as `ORDER`."""
         account = sys.maxsize if self.account_id is None else self.account_id
         return self.project_id, self.granularity, self.starts_on, self.meter_id, self.billed_in, account
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much, in how many events."""
+    """A quantity, and the number of its events."""
 
     quantity: Decimal = Decimal(0)
     events: int = 0
@@ -92,26 +96,31 @@ _DIALECTS = {
 
 
 def add_up() -> str:
-    """The aggregate that adds up quantities to the last digit."""
+    """Return the SQL aggregate that sums quantities without rounding."""
     return _DIALECTS[connection.vendor].add_up
 
 
 @cache
 def _payer() -> str:
-    """The account that pays at `e.time`, as `paying` has it: there is one answer to "who pays"."""
+    """Return the SQL of the payer at `e.time`, made of the queryset `paying`, so that "who pays" is defined once."""
     at: Any = RawSQL("e.time", ())
     paying = BillingAccountBinding.objects.paying(at).filter(project_id=RawSQL("e.project_id", ()))
-    # there is one at most; the newest first, or each event would be compared with all earlier payers of its project
+    # at most one row; newest first, or the index scan would compare each event with all earlier payers
     return str(paying.order_by("-established_at").values("account_id")[:1].query)
 
 
 @cache
 def counting(source: str, *, of_zone: bool = False) -> str:
-    """The statement that counts `source`: SQL of a table with project_id, meter_id, time, quantity and arrived_at.
+    """Return the statement that sums `source`: SQL of a table with project_id, meter_id, time, quantity, arrived_at.
 
-    Who has no payer by a binding has one by an assignment, if any. What arrived after its month was closed is billed in
-    the first month that was open then. With `of_zone` the first parameter is the time zone whose days are meant; months
-    are those of UTC still.
+    1. `attributed`: the payer is the account of the binding in force at the time of the event, else that of an
+       assignment, else none. An assigned event arrives with its assignment, if that is later.
+    2. `arrived`: sums by day and arrival, so that step 3 looks up closings once for each of them, not for each event.
+    3. `billed`: usage that arrived after its month was closed is billed in the first month that was open then.
+    4. The result holds one row for each day, and one for each month.
+
+    With `of_zone` the first parameter is the IANA time zone of the days; months stay those of UTC. MATERIALIZED makes
+    PostgreSQL compute each step once, and its subquery once for each row.
     """
     dialect = _DIALECTS[connection.vendor]
     day = dialect.day_of_zone if of_zone else dialect.day
@@ -149,14 +158,14 @@ def _on_conflict() -> str:
 
 
 def add_counted(source: str, parameters: Sequence[Any] = ()) -> None:
-    """Add what `counting(source)` gives to the rollup, in one statement."""
+    """Add the result of `counting(source)` to the rollup. Sorted, so that two batches cannot deadlock."""
     statement = f"INSERT INTO {TABLE} ({COLUMNS}) SELECT {COLUMNS} FROM ({counting(source)}) counted WHERE TRUE"
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} ORDER BY {ORDER} {_on_conflict()}", parameters)
 
 
 def recorded(where: str) -> str:
-    """A source for `counting`: the events that are kept and for which the condition `where` on `v` holds."""
+    """Return the recorded events that meet the SQL condition `where` on the alias `v`, as a source for `counting`."""
     return (
         f"SELECT v.project_id, v.meter_id, v.time, v.quantity, i.received_at AS arrived_at"
         f" FROM {EVENT} v JOIN {INTAKE} i ON i.id = v.intake_id WHERE {where}"
@@ -164,13 +173,13 @@ def recorded(where: str) -> str:
 
 
 def counted(where: str, parameters: Sequence[Any], *, zone: str = "") -> dict[SumKey, Amount]:
-    """The sums of the events for which `where` on `v` holds, counted from the events.
+    """Return the sums of the recorded events that meet `where`, a SQL condition on the alias `v`.
 
-    Days are those of `zone`, an IANA name, where it is given, else of UTC.
+    Days are those of `zone`, an IANA time zone, by default UTC.
     """
-    given = [zone, *parameters] if zone else parameters
+    values = [zone, *parameters] if zone else parameters
     with connection.cursor() as cursor:
-        cursor.execute(counting(recorded(where), of_zone=bool(zone)), given)
+        cursor.execute(counting(recorded(where), of_zone=bool(zone)), values)
         return {_of(*row[:6]): Amount(Decimal(row[6]), int(row[7])) for row in cursor.fetchall()}
 
 
@@ -185,13 +194,13 @@ def _day(value: Any) -> date:
 
 
 def difference(now: Sums, was: Sums) -> dict[SumKey, Amount]:
-    """What has to be added to the sums `was` to have those of `now`."""
+    """Return what has to be added to the sums `was` to get the sums `now`; without zeros."""
     changes = {of: now.get(of, NOTHING) - was.get(of, NOTHING) for of in now.keys() | was.keys()}
     return {of: amount for of, amount in changes.items() if amount}
 
 
 def add(sums: Sums) -> None:
-    """Add `sums` to the rollup, and drop what is left without an event."""
+    """Add `sums` to the rollup, and delete rows that are left without an event."""
     if not sums:
         return
     quantity = UsageRollup._meta.get_field("quantity")
@@ -211,5 +220,5 @@ def add(sums: Sums) -> None:
 
 
 def since(project_id: int, at: datetime) -> tuple[str, list[Any]]:
-    """The condition, with its parameters, for events of a project from the instant `at` (UTC) on."""
+    """Return the SQL condition, and its parameters, for events of a project from the instant `at` (UTC) on."""
     return "v.project_id = %s AND v.time >= %s", [project_id, connection.ops.adapt_datetimefield_value(at)]

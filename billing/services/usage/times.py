@@ -1,6 +1,7 @@
-"""Instants of usage, each later than what it follows: what arrived after a month was closed is told by them alone.
+"""Draw the instants of intakes, closings and assignments; late events are detected by comparing them.
 
-Taken once the locks of `locks` are held, because two machines' clocks differ.
+Each is later than those it follows, whatever the clock says. Draw them under the locks of `locks`, because the clocks
+of two machines differ.
 """
 
 from datetime import datetime
@@ -21,10 +22,10 @@ def _last_decision() -> datetime | None:
 
 
 def arrival() -> datetime:
-    """The instant (UTC) at which an intake arrives: after every closing and assignment."""
+    """Return the instant (UTC) of an intake: later than every closing and assignment."""
     return ledger_time(_last_decision())
 
 
 def decision() -> datetime:
-    """The instant (UTC) of a closing or an assignment: after every other, and after every intake."""
+    """Return the instant (UTC) of a closing or an assignment: later than every other, and than every intake."""
     return ledger_time(_latest(_last_decision(), UsageIntake.objects.aggregate(at=Max("received_at"))["at"]))

@@ -1,4 +1,4 @@
-"""Partitions of the usage events, made ahead of their months."""
+"""Create the partitions of the usage events ahead of their months."""
 
 import structlog
 from django.db import connection
@@ -9,9 +9,10 @@ log = structlog.get_logger(__name__)
 
 
 def make_partitions() -> int:
-    """Make the partitions of this month (UTC) and the next ones that are missing yet; returns how many.
+    """Create the missing partitions of this month (UTC) and the next ones, and return how many.
 
-    A month whose events went to the default partition meanwhile stays there; nothing is refused for it.
+    A month that already has events in the default partition stays there, which is logged as an error; no event is
+    refused.
     """
     made = 0
     for month in usage_partitions.missing(connection):
