@@ -1,6 +1,8 @@
-"""What the database itself refuses of billing's tables, a file for each; `milo.append_only` installs it.
+"""Guards of billing's tables: what the database itself refuses, by triggers and constraints, one module a table.
 
-What a column may become stands beside it, in its model (`columns`); here stand the rules across rows and tables.
+Start with `binding`: one payer at every instant. Each module yields the guards of its table, and `milo.append_only`
+installs them. How a column may change is declared beside it, in its model (`columns`); rules across rows and tables are
+here.
 """
 
 from billing.guards import (
@@ -41,6 +43,6 @@ _TABLES = (
 
 
 def declare_guards() -> None:
-    """Declare the guards of every table of billing, and what billing refuses of a project."""
+    """Declare the guards of every table of billing, and the guard of billing on projects."""
     append_only.deletable(UsageRollup._meta.db_table)
     append_only.declare("billing", *(guard for table in _TABLES for guard in table.guards()))

@@ -1,4 +1,4 @@
-"""Guards of accounts."""
+"""Guards of accounts: not Ready with an open suspension, not closed while paying, not purged under a hold."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _OPEN_SUSPENSION = "EXISTS (SELECT 1 FROM billing_suspension s WHERE s.account_i
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of accounts."""
+    """Yield the guards of accounts."""
     yield from fixed_as_said(BillingAccount, purge=PURGE)
     yield no_delete("account_never_deleted", TABLE)
     yield no_replace("account_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"])
@@ -36,7 +36,7 @@ def guards() -> Iterator[Guard]:
 
 
 def _of_purges() -> Iterator[Guard]:
-    # the law may come to keep data longer
+    # newer rules may postpone a purge, nothing may advance it
     yield refuse(
         "account_purge_date_never_earlier",
         TABLE,

@@ -10,7 +10,7 @@ TABLE = ApprovalRequest._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of approval requests."""
+    """Yield the guards of approval requests."""
     yield from fixed_as_said(ApprovalRequest, purge=PURGED)
     yield no_delete("approval_never_deleted", TABLE)
     yield no_replace(

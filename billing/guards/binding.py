@@ -1,4 +1,4 @@
-"""Guards of bindings: one payer at every instant, without a gap, for ever."""
+"""Guards of bindings: from the first binding on, a project has one payer at every instant."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ _LEAVES_A_GAP = (
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of bindings."""
+    """Yield the guards of bindings."""
     yield from fixed_as_said(BillingAccountBinding)
     yield no_delete("binding_never_deleted", TABLE)
     yield no_replace("binding_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"], ["supersedes_id"])
@@ -47,7 +47,7 @@ def guards() -> Iterator[Guard]:
 
 
 def _without_gap_or_overlap() -> Iterator[Guard]:
-    # no gap is filled afterwards: responsibility only ever goes forward
+    # bindings are appended only: no gap is filled afterwards
     yield refuse(
         "binding_follows_previous",
         TABLE,
@@ -55,7 +55,7 @@ def _without_gap_or_overlap() -> Iterator[Guard]:
         _STARTS_BEFORE_PREVIOUS_ENDED,
         "starts before the previous binding of the project ended",
     )
-    # no instant between two payers, not by SQL either
+    # no instant without a payer between two payers, not by raw SQL either
     yield refuse(
         "binding_continues_superseded",
         TABLE,
@@ -63,7 +63,7 @@ def _without_gap_or_overlap() -> Iterator[Guard]:
         _LEAVES_A_GAP,
         "does not start where the binding that it supersedes ended",
     )
-    # int8range, because the extension btree_gist is not everywhere
+    # int8range in place of =, which would need the extension btree_gist
     yield postgresql_constraint(
         "binding_no_overlap",
         TABLE,

@@ -10,7 +10,7 @@ TABLE = Charge._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of charges."""
+    """Yield the guards of charges."""
     yield from fixed_as_said(Charge, purge=PURGED)
     yield no_delete("charge_never_deleted", TABLE)
     yield no_replace(

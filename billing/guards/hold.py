@@ -10,7 +10,7 @@ TABLE = Hold._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of holds."""
+    """Yield the guards of holds."""
     yield from fixed_as_said(Hold, purge=PURGED)
     yield no_delete("hold_never_deleted", TABLE)
     yield no_replace("hold_never_replaced", TABLE, ["id"], ["uid"])

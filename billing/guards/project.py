@@ -1,4 +1,4 @@
-"""What billing refuses of projects."""
+"""The guard of billing on projects."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from projects.models import Project
 
 
 def guards() -> Iterator[Guard]:
-    """Yield the guard that keeps a project from being archived while somebody pays for it."""
+    """Yield the guard that refuses to archive a project with an active binding."""
     yield refuse(
         "project_archived_while_paid",
         Project._meta.db_table,

@@ -1,4 +1,4 @@
-"""Guard of redactions: a redaction lets history rows be blanked, and salts be destroyed."""
+"""Guard of redactions, because a redaction permits to blank history rows and to destroy salts."""
 
 from collections.abc import Iterator
 
@@ -20,13 +20,13 @@ _OF_ACCOUNTS = tuple(
 
 
 def guards() -> Iterator[Guard]:
-    """Yield the guard that keeps the past of all but archived accounts from being redacted."""
+    """Yield the guard that refuses to redact the history of any account that is not Archived."""
     message = "is not of an archived account, or not its own"
     yield refuse("redaction_of_archived", "ledger_redaction", "INSERT", _no_redaction(), message)
 
 
 def _no_redaction() -> str:
-    """Return the condition that NEW redacts a row of anything but an archived account, or in the name of another."""
+    """Return the condition that NEW redacts a row of no archived account, or names another subject than that row's."""
     archived = f"JOIN {ACCOUNT} a ON a.id = {{owner}} WHERE a.phase = 'Archived'"
     same = "REPLACE(CAST({uid} AS TEXT), '-', '') = REPLACE(NEW.subject, '-', '')"
     owners = {ACCOUNT: "h.id"} | dict.fromkeys(_OF_ACCOUNTS, "h.account_id")

@@ -10,7 +10,7 @@ TABLE = Suspension._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of suspensions."""
+    """Yield the guards of suspensions."""
     yield from fixed_as_said(Suspension, purge=PURGED)
     yield refuse(
         "suspension_of_suspended",

@@ -1,4 +1,4 @@
-"""Guards of what was reported: meters, intakes, and their events with the keys that tell them apart."""
+"""Guards of reported usage: meters, intakes, events and their keys are never changed or deleted."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ END """
 
 
 def guards() -> Iterator[Guard]:
-    """Yield the guards that keep what was reported as it was written, and the function that makes room for more."""
+    """Yield the guards of reported usage, and the function by which the application creates partitions."""
     event = UsageEvent._meta.db_table
     yield by_right_of_owner("make_usage_partition", event, "month date", _MAKE_PARTITION, DateStyle="iso")
     yield from as_written("usage_meter", UsageMeter._meta.db_table, ["id"], ["service", "name"])

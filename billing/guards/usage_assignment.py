@@ -1,4 +1,4 @@
-"""Guards of usage that was given to a payer afterwards."""
+"""Guards of assignments of usage."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ TABLE = UsageAssignment._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of assignments: no usage belongs to two accounts."""
+    """Yield the guards of assignments: no usage is assigned to two accounts."""
     yield from as_written("usage_assignment", TABLE, ["id"], ["request_id"])
     yield refuse(
         "usage_assignment_given_once",
@@ -19,7 +19,7 @@ def guards() -> Iterator[Guard]:
         " AND was.starts_at < NEW.ends_at AND was.ends_at > NEW.starts_at)",
         "usage of this span is assigned already",
     )
-    # two at once do not see each other
+    # two concurrent transactions do not see each other's rows, a constraint does
     yield postgresql_constraint(
         "usage_assignment_no_overlap",
         TABLE,

@@ -1,4 +1,4 @@
-"""Guards of sums of usage: what was reported for a closed month stays as reported, rebuilds included."""
+"""Guards of sums of usage: the figures of a closed month never change, not by a rebuild either."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ _EVENTS = {"INSERT": ("added", "NEW"), "UPDATE": ("changed", "OLD", "NEW"), "DEL
 
 
 def guards() -> Iterator[Guard]:
-    """Yield the guards that keep a figure of a closed month from being added, changed and deleted."""
+    """Yield the guards that refuse to add, change or delete a figure of a closed month."""
     for event, (word, *rows) in _EVENTS.items():
         closed = " OR ".join(map(_closed, rows))
         yield refuse(f"usage_closed_figure_{word}", TABLE, event, closed, "the month is closed")

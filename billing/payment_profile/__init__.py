@@ -1,4 +1,5 @@
-"""Payment profiles: how an account pays, checked by the rules of its country before anybody is asked to verify it.
+"""Payment profiles: how an account pays, and whether a profile is well formed, before a verifier is called.
 
-`profiles` reads a profile, `payment_fields` has the fields of each form, `payment_forms` the forms there are.
+Start with `profiles`, which checks a profile against the rows of `data/payment_methods.csv`. `payment_fields` holds the
+type and form of each field, `payment_forms` the forms. No value that one could pay with is accepted.
 """

@@ -1,7 +1,7 @@
-"""The fields of payment methods: references to what a provider or a bank keeps, and what may be shown of it.
+"""The fields of payment methods: references to data of a provider or a bank, and the parts that may be displayed.
 
-A field for a token takes nothing that one could pay with: no card number, no verification value, no bank account
-number, no IBAN. Every name that `data/payment_methods.csv` requires or allows has its form here.
+A token field accepts nothing that one could pay with: no card number, no card verification value, no bank account
+number, no IBAN. Every field that `data/payment_methods.csv` requires or allows has its form here.
 """
 
 import re
@@ -30,9 +30,9 @@ def _never(value: str) -> bool:
 class PaymentField:
     """A field: its JSON `type` (string, integer, boolean; a `format` of date or decimal is a string) and its form.
 
-    `form` tells what is wrong with a value of that type, or nothing. A field that `holds_account_number` by its nature,
-    and a value that `is_number` of a kind of its own, are not searched for card numbers, of which one in ten would be
-    one (docs/compliance.md, "Card numbers").
+    `form` returns what is wrong with a value of that type, or the empty text. Card numbers are not searched for in a
+    field that `holds_account_number`, nor in a value that `is_number`: one in ten such numbers would pass for a card
+    number (docs/compliance.md, "Card numbers").
     """
 
     form: forms.Form = forms.anything
@@ -42,7 +42,7 @@ class PaymentField:
     is_number: Callable[[str], bool] = _never
 
     def fault(self, value: Any) -> str:
-        """What is wrong with a value of the manifest; empty where nothing is. The value is not repeated."""
+        """Return what is wrong with a value of the manifest, empty if nothing is. The value is not repeated."""
         if type(value) is not self.type:
             return _("must be a %(type)s") % {"type": _TYPES[self.type]}
         if isinstance(value, str):
@@ -58,7 +58,7 @@ _TYPES = {str: "string", int: "integer", bool: "boolean"}
 
 
 def secret_in(text: str) -> str:
-    """What in a text could be used to pay, in words; empty where there is nothing."""
+    """Return a message if the text holds something to pay with, a card number or an IBAN; else the empty text."""
     if card_numbers.found_in(text):
         return _("looks like a card number; give a token reference of the payment provider instead")
     if holds_iban(text):
@@ -67,7 +67,7 @@ def secret_in(text: str) -> str:
 
 
 def holds_iban(text: str) -> bool:
-    """Whether whole words of `text`, joined over blanks and dashes, are a valid IBAN."""
+    """Return whether consecutive words of `text`, joined without blanks and dashes, are a valid IBAN."""
     words = [word for word in _SEPARATORS.split(unicodedata.normalize("NFKC", text)) if word]
     for start, word in enumerate(words):
         joined = ""
@@ -159,4 +159,4 @@ FIELDS: Mapping[str, PaymentField] = MappingProxyType(
 NUMBERS = frozenset(
     name for name, field in FIELDS.items() if field.holds_account_number or field.is_number is not _never
 )
-"""The fields that may hold a number of a kind of its own."""
+"""The fields that may hold account numbers or other numbers, which are not searched for card numbers."""

@@ -1,4 +1,4 @@
-"""Forms of the values that payment methods ask for: each tells what is wrong with a value, or nothing."""
+"""Forms of the values of payment methods: each returns what is wrong with a value, or the empty text."""
 
 import re
 from collections.abc import Callable
@@ -35,12 +35,12 @@ def digits(least: int, most: int) -> Form:
 
 
 def valid(form: Form) -> Callable[[str], bool]:
-    """Whether a value has a form, its check digits included."""
+    """Return the test whether a value has the form, check digits included."""
     return lambda value: not form(value)
 
 
 def is_boleto(value: str) -> bool:
-    """Whether a value is the barcode of a boleto (44 digits) or the line that people type (47, of tributes 48)."""
+    """Return whether a value is the barcode of a boleto (44 digits) or its typeable line (47, for taxes 48)."""
     return bool(re.fullmatch(r"[0-9. -]+", value)) and sum(map(str.isdecimal, value)) in (44, 47, 48)
 
 
@@ -54,7 +54,7 @@ def between(least: int, most: int) -> Form:
 
 
 def token(value: str) -> str:
-    # three or four digits are what stands on the back of a card
+    # three or four digits are a card verification value
     return _("is no token reference") if re.fullmatch(r"\s*[0-9]{3,4}\s*", value) else ""
 
 
@@ -67,7 +67,7 @@ def vpa_token(value: str) -> str:
 
 
 def _holds(module: ModuleType, value: str) -> bool:
-    """Whether a number is one of a module of python-stdnum, which would take digits of other scripts too."""
+    """Return whether a module of python-stdnum accepts a value; ASCII only, as it accepts digits of other scripts."""
     return value.isascii() and bool(module.is_valid(value))
 
 
@@ -90,7 +90,7 @@ def kid(value: str) -> str:
 
 
 def _modulus_11(value: str) -> bool:
-    """The other check of a KID: weights 2 to 7 from the right, a rest of 10 is written as a dash."""
+    """Return whether a KID has a valid modulus 11 check digit: weights 2 to 7 from the right; 10 is a dash."""
     weighted = sum(int(digit) * (2 + place % 6) for place, digit in enumerate(reversed(value[:-1])))
     return value[-1] == "0123456789-"[-weighted % 11]
 

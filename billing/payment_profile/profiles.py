@@ -1,6 +1,6 @@
-"""The payment profile: exactly one payment method, as references to what a payment provider or a bank keeps.
+"""The payment profile: exactly one payment method, with references to data of a payment provider or a bank.
 
-It is one object with one field, the method (`{"creditCard": {"cardReference": "cc-12345"}}`), whose rows are in
+It is an object with one field, the method: `{"creditCard": {"cardReference": "cc-12345"}}`. The methods are the rows of
 `data/payment_methods.csv`.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["FIELD", "FIELDS", "REFERENCE_LENGTH", "causes", "expires_on", "expir
 
 FIELD = "spec.paymentProfile"
 EXPIRY_NOTICE = timedelta(days=30)
-# the bank's day may have begun before ours
+# the day of the bank may be a day ahead of UTC
 _AHEAD = timedelta(days=1)
 _SIGNED = ("mandateSignedDate", "authorizationDate")
 # shorter than REFERENCE_LENGTH and of fewer characters: Bacs 18; SEPA 35 of its own set (EPC217-08)
@@ -38,20 +38,20 @@ _ISO_20022 = frozenset({"sepaDebitCore", "sepaDebitB2b"})
 
 @cache
 def methods() -> Mapping[str, PaymentMethod]:
-    """Every method by its field in the profile, as its newest row has it."""
+    """Return the newest row of every method, by its field in the profile."""
     return MappingProxyType({member: rows[-1] for member, rows in sorted(data().methods.items())})
 
 
 def method_of(profile: Mapping[str, Any] | None) -> str:
-    """The name of the profile's method (`creditCard`); empty where there is none."""
+    """Return the method of the profile, such as `creditCard`; empty if there is none."""
     return next(iter(profile), "") if profile else ""
 
 
 def causes(profile: dict[str, Any] | None, on: date | None = None) -> list[Cause]:
-    """Every fault of a profile that is given: not exactly one known method, a field missing, unknown or malformed.
+    """Return every fault of a profile: not exactly one known method, or a field that is missing, unknown or malformed.
 
-    With a day `on`, also a card or mandate that has expired by then, or was signed later. No value is repeated in a
-    message.
+    With a day `on`, an expired card or mandate, and one signed after that day, are faults too. No message repeats a
+    value. No profile at all is no fault.
     """
     if profile is None:
         return []
@@ -65,14 +65,14 @@ def causes(profile: dict[str, Any] | None, on: date | None = None) -> list[Cause
     if not isinstance(details, dict):
         return [Cause(path, _("must be an object"))]
     method = methods()[member]
-    found = [*_unknown(method, details, path), *_missing(method, details, path), *_faults(method, details, path)]
-    if not found and on is not None:
-        found += _faults_of_the_day(profile, path, on)
-    return found
+    causes = [*_unknown(method, details, path), *_missing(method, details, path), *_faults(method, details, path)]
+    if not causes and on is not None:
+        causes += _faults_of_the_day(profile, path, on)
+    return causes
 
 
 def _faults_of_the_day(profile: Mapping[str, Any], path: str, on: date) -> Iterator[Cause]:
-    """What is wrong with a well-formed profile on a day: it has expired, or its mandate is not signed yet."""
+    """Yield what is wrong with a well-formed profile on the day `on`: expired, or signed later than that."""
     details = profile[method_of(profile)]
     for name in _SIGNED:
         if _is_given(details.get(name)) and date.fromisoformat(details[name]) > on + _AHEAD:
@@ -91,7 +91,7 @@ def _unknown(method: PaymentMethod, details: dict[str, Any], path: str) -> Itera
 
 
 def _of_unknown(key: str, path: str) -> str:
-    # somebody may have taken the place of a name for the place of a number
+    # the name of an unknown field may hold a secret that was sent in place of a name
     return path if len(key) > 40 or not key.isidentifier() or secret_in(key) else f"{path}.{key}"
 
 
@@ -125,7 +125,7 @@ def _faults(method: PaymentMethod, details: dict[str, Any], path: str) -> Iterat
 
 
 def expires_on(profile: Mapping[str, Any]) -> date | None:
-    """The last day on which a well-formed profile can be used, as it says itself; None where it does not say."""
+    """Return the last day on which a well-formed profile can be used, None if it names none."""
     details = profile[method_of(profile)]
     if "expYear" in details:
         year, month = details["expYear"], details["expMonth"]
@@ -134,7 +134,7 @@ def expires_on(profile: Mapping[str, Any]) -> date | None:
 
 
 def expiring(profile: Mapping[str, Any], on: date) -> Finding | None:
-    """A Warning where a well-formed profile can still be used `on` a day and expires within 30 days of it."""
+    """Return a Warning if a well-formed profile is valid on the day `on`, and expires within 30 days of it."""
     end = expires_on(profile)
     if end is None or not on <= end <= on + EXPIRY_NOTICE:
         return None

@@ -1,5 +1,5 @@
-"""Payment terms: when invoices are due and what early and late payment costs, as arithmetic on what it is given.
+"""Payment terms: when invoices are due, and what early and late payment costs. Arithmetic on its arguments alone.
 
-`payment_terms` are the terms of an account, `payment_schedule` the days that follow from them, `payment_amounts` the
-amounts.
+Start with `payment_terms`, the terms of an account and their faults. `payment_schedule` computes the days that follow
+from them, `payment_amounts` the amounts. docs/compliance.md, "Conventions", holds the rules.
 """

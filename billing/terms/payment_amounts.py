@@ -1,4 +1,7 @@
-"""The worth of early and late payment, in exact decimals (docs/compliance.md, "Conventions")."""
+"""The discount for early payment and the interest for late payment, in exact decimals.
+
+The rules are those of docs/compliance.md, "Conventions".
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,13 +12,13 @@ from iso4217 import Currency
 from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
 
 DAYS_OF_A_YEAR = 365  # ACT/365 fixed: leap years too
-# so that no intermediate result is rounded, whatever amount a ledger may hold
+# enough digits that no intermediate result is rounded
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """Paid on `deadline` or before, `payable` is due: the invoiced amount less `amount`."""
+    """The discount `amount` for payment on `deadline` or before; `payable` is the invoiced amount less the discount."""
 
     deadline: date
     amount: Decimal
@@ -24,42 +27,42 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class LateInterest:
-    """Interest of `amount` for `days` after the day by which to pay; 0 within the grace days."""
+    """The interest `amount` for a payment `days` late; 0 within the grace days."""
 
     days: int
     amount: Decimal
 
 
 def minor_unit(currency_code: str) -> Decimal:
-    """The smallest amount of an ISO 4217 currency: 0.01 for USD, 1 for JPY. Raises ValueError for an unknown code."""
+    """Return the minor unit of an ISO 4217 currency: 0.01 for USD, 1 for JPY. Raises ValueError for an unknown code."""
     return Decimal(1).scaleb(-(Currency(currency_code).exponent or 0))
 
 
 def amount_text(amount: Decimal, currency_code: str) -> str:
-    """`amount` with the decimal places of its ISO 4217 currency, for people: "100", "100.00", "100.000".
+    """Return `amount` with the decimal places of its ISO 4217 currency, for people: "100", "100.00", "100.000".
 
-    An amount of more places than the currency has keeps them. Raises ValueError for an unknown code.
+    More decimal places than those of the currency are kept. Raises ValueError for an unknown code.
     """
     places = -min(minor_unit(currency_code).adjusted(), int(amount.normalize(_EXACT).as_tuple().exponent))
     return f"{amount:.{places}f}"
 
 
 def money_text(amount: Decimal, currency_code: str) -> str:
-    """`amount_text` and the currency: "100 JPY", "100.00 EUR", "100.000 BHD"."""
+    """Return `amount_text` with the currency: "100 JPY", "100.00 EUR", "100.000 BHD"."""
     return f"{amount_text(amount, currency_code)} {currency_code}"
 
 
 def is_payable(amount: Decimal, currency_code: str) -> bool:
-    """Whether `amount` can be invoiced: from 0 to 15 digits before the point, in whole minor units."""
+    """Return whether `amount` can be invoiced: not negative, at most 15 digits before the point, whole minor units."""
     return amount.is_finite() and 0 <= amount < Decimal(10) ** 15 and amount == _rounded(amount, currency_code)
 
 
 def discount(
     terms: EarlyPaymentDiscount, amount: Decimal, currency_code: str, invoice_date: date, *, paid_on: date | None = None
 ) -> Discount | None:
-    """The discount of an invoice over `amount`, HALF_UP to the minor unit; None where `paid_on` is past its deadline.
+    """Return the discount of an invoice over `amount`, rounded HALF_UP to the minor unit; None after its deadline.
 
-    Raises ValueError for an amount that `is_payable` refuses.
+    Without `paid_on` the deadline is not checked. Raises ValueError for an amount that `is_payable` refuses.
     """
     _refuse_unpayable(amount, currency_code)
     deadline = invoice_date + timedelta(days=terms.days)
@@ -72,10 +75,10 @@ def discount(
 def late_interest(
     terms: LatePaymentPenalty, amount: Decimal, currency_code: str, payable_by: date, paid_on: date
 ) -> LateInterest:
-    """Simple interest from the day after `payable_by` up to and including `paid_on`, rounded once, HALF_UP.
+    """Return simple interest (ACT/365 fixed) from the day after `payable_by` up to and including `paid_on`.
 
-    Grace is a threshold: one day more than the grace days, and every late day counts. Raises
-    ValueError for an amount that `is_payable` refuses.
+    It is rounded once, HALF_UP. The grace days are a threshold: a payment later than those bears interest for every
+    late day. Raises ValueError for an amount that `is_payable` refuses.
     """
     _refuse_unpayable(amount, currency_code)
     days = max(0, (paid_on - payable_by).days)

@@ -1,7 +1,7 @@
-"""When invoices are made and payable under given terms (docs/compliance.md, "Conventions").
+"""The days on which invoices are made, due and payable under given terms (docs/compliance.md, "Conventions").
 
-Days are calendar dates in the calendar of the invoice, without a time zone. A business day is any that is not of the
-weekend: public holidays differ by place and bank and are out of scope.
+Days are calendar dates of the invoice, without a time zone. A business day is any day outside the weekend; public
+holidays differ by place and bank, and are out of scope.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ _MONTHS = {InvoiceFrequency.MONTHLY: 1, InvoiceFrequency.QUARTERLY: 3, InvoiceFr
 _SATURDAY = 5
 IsWeekend = Callable[[date], bool]
 _DAY = timedelta(days=1)
-# a period starts up to a year before, and a due date falls up to a year after, still inside the calendar
+# a period begins up to a year earlier, and a due date falls up to a year later, still inside the calendar
 _FIRST_YEAR, _LAST_YEAR = date.min.year + 1, date.max.year - 2
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledInvoice:
-    """One invoice: it covers `period_start` up to but not including `period_end`, and is payable by `payable_by`."""
+    """One invoice: for `period_start` up to, not including, `period_end`; its last day to pay is `payable_by`."""
 
     invoice_date: date
     period_start: date
@@ -31,33 +31,34 @@ class ScheduledInvoice:
 
 
 def saturday_or_sunday(day: date) -> bool:
+    """Return whether a day is of the usual weekend."""
     return day.weekday() >= _SATURDAY
 
 
 def schedule(
     terms: PaymentTerms, after: date, count: int, is_weekend: IsWeekend = saturday_or_sunday
 ) -> list[ScheduledInvoice]:
-    """The next `count` invoices made strictly after `after`; fewer where the calendar ends.
+    """Return the next `count` invoices made strictly after the day `after`, fewer at the end of the calendar.
 
-    `is_weekend` says which days move what is due, by the business day convention.
-
-    Raises ValueError where the terms lack net days, frequency or day, or the anchor month of
-    quarterly and annual invoices (`PaymentTerms.anchored` gives one).
+    `is_weekend` tells the days from which the business day convention moves a due date. Raises ValueError for terms
+    without net days, frequency or day, or without the anchor month of quarterly and annual invoices
+    (`PaymentTerms.anchored` adds one).
     """
     if terms.net_days is None:
         raise ValueError("the terms name no net days")
-    found = []
+    invoices = []
     for day in islice(invoice_dates(terms, after), count):
         due = due_date(day, terms.net_days)
         start, end = invoice_period(terms, day)
-        found.append(ScheduledInvoice(day, start, end, due, payable_by(due, terms.business_day_convention, is_weekend)))
-    return found
+        payable = payable_by(due, terms.business_day_convention, is_weekend)
+        invoices.append(ScheduledInvoice(day, start, end, due, payable))
+    return invoices
 
 
 def invoice_dates(terms: PaymentTerms, after: date) -> Iterator[date]:
-    """Invoice dates strictly after `after`, in order, within the years 2 to 9997.
+    """Yield the invoice dates strictly after the day `after`, in order, within the years 2 to 9997.
 
-    A date has day = invoice day and (month - anchor month) divisible by 1, 3 or 12.
+    An invoice date is the invoice day of a month whose distance from the anchor month is divisible by 1, 3 or 12.
     """
     step, anchor, day = _rhythm(terms)
     after = max(after, date(_FIRST_YEAR - 1, 12, 31))
@@ -71,24 +72,24 @@ def invoice_dates(terms: PaymentTerms, after: date) -> Iterator[date]:
 
 
 def invoice_period(terms: PaymentTerms, invoice_date: date) -> tuple[date, date]:
-    """The half-open period of an invoice: from the invoice date before (inclusive) to its own (exclusive)."""
+    """Return the half-open period of an invoice: from the previous invoice date up to, not including, its own."""
     step, _anchor, day = _rhythm(terms)
     before = invoice_date.year * 12 + invoice_date.month - 1 - step
     return _month_start(before).replace(day=day), invoice_date
 
 
 def due_date(invoice_date: date, net_days: int) -> date:
-    """The nominal due date: the invoice day is not counted, so 0 net days is the same day."""
+    """Return the nominal due date. The invoice date is not counted: with 0 net days they are the same."""
     return invoice_date + timedelta(days=net_days)
 
 
 def payable_by(due: date, convention: str, is_weekend: IsWeekend = saturday_or_sunday) -> date:
-    """The last day to pay what is nominally due on `due`; only a weekend moves it, and no holiday."""
+    """Return the last day to pay what is nominally due on `due`; weekends move it, holidays do not."""
     return _CONVENTIONS[BusinessDayConvention(convention)](due, is_weekend)
 
 
 def _rhythm(terms: PaymentTerms) -> tuple[int, int, int]:
-    """Months between invoices, a month (0 to 11) in which one is made, the day of the month."""
+    """Return the months between invoices, one month (0 to 11) with an invoice, and the day of the month."""
     if terms.invoice_frequency is None or terms.invoice_day_of_month is None:
         raise ValueError("the terms name no invoice frequency or no day of the month")
     step = _MONTHS[InvoiceFrequency(terms.invoice_frequency)]
@@ -98,7 +99,7 @@ def _rhythm(terms: PaymentTerms) -> tuple[int, int, int]:
 
 
 def _month_start(month: int) -> date:
-    """The first day of a month, counted from January of the year 0."""
+    """Return the first day of a month, counted from January of the year 0."""
     return date(month // 12, month % 12 + 1, 1)
 
 

@@ -21,11 +21,11 @@ FIELDS = {
     "businessDayConvention": "business_day_convention",
     "extendedTermsAgreed": "extended_terms_agreed",
 }
-"""Names in the manifest, and of the attributes, of what is no object of its own."""
+"""Field names in the manifest, with their attributes; discount and penalty are objects of their own."""
 MAX_NET_DAYS = 365
 MAX_GRACE_DAYS = 365
 INVOICE_DAYS = (1, 28)
-# what 4 decimal places hold is what a contract states; more would be a slip of a unit
+# no contract states more decimal places; more are probably a mistake of the unit
 PERCENT_PLACES = 4
 
 
@@ -36,7 +36,7 @@ class InvoiceFrequency(models.TextChoices):
 
 
 class BusinessDayConvention(models.TextChoices):
-    """When a due date that falls on a weekend is payable (names of ISDA; public holidays are not known here)."""
+    """When a due date on a weekend is payable. The names are those of ISDA; public holidays are not considered."""
 
     NONE = "NONE", gettext_lazy("On the due date itself")
     FOLLOWING = "FOLLOWING", gettext_lazy("On the next business day")
@@ -49,7 +49,7 @@ class BusinessDayConvention(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class EarlyPaymentDiscount:
-    """`percent` of the invoiced amount is waived when it is paid within `days` after the invoice date, inclusive."""
+    """A discount of `percent` of the invoiced amount for payment within `days` after the invoice date, inclusive."""
 
     percent: Decimal
     days: int
@@ -59,7 +59,7 @@ class EarlyPaymentDiscount:
         return {"percent": _plain(self.percent), "days": self.days}
 
     def causes(self, net_days: int | None, path: str) -> Iterator[Cause]:
-        """Every fault: 0 < percent < 100 and 0 <= days < net days (where these are known)."""
+        """Yield every fault. Required are 0 < percent < 100 and 0 <= days < net days, if these are known."""
         if not _is_percentage(self.percent) or not 0 < self.percent < 100:
             message = _("must be over 0 and under 100, with at most %(places)d decimal places")
             yield Cause(f"{path}.percent", message % {"places": PERCENT_PLACES})
@@ -69,7 +69,7 @@ class EarlyPaymentDiscount:
 
 @dataclass(frozen=True, slots=True)
 class LatePaymentPenalty:
-    """Simple interest, in percent a year, owed once a payment is more than `grace_days` late."""
+    """Simple interest, in percent a year, on a payment that is more than `grace_days` late."""
 
     annual_rate_percent: Decimal
     grace_days: int = 0
@@ -79,11 +79,11 @@ class LatePaymentPenalty:
         return {"annualRatePercent": _plain(self.annual_rate_percent), "graceDays": self.grace_days}
 
     def asks_less_than(self, other: "LatePaymentPenalty") -> bool:
-        """Whether a late payer can owe less than under `other`: by a lower rate or more days of grace."""
+        """Return whether a late payer can owe less than under `other`: by a lower rate, or by more grace days."""
         return self.annual_rate_percent < other.annual_rate_percent or self.grace_days > other.grace_days
 
     def causes(self, path: str) -> Iterator[Cause]:
-        """Every fault: 0 < rate <= 100 and 0 <= grace days <= 365."""
+        """Yield every fault. Required are 0 < rate <= 100 and 0 <= grace days <= 365."""
         if not _is_percentage(self.annual_rate_percent) or not 0 < self.annual_rate_percent <= 100:
             message = _("must be over 0 and at most 100, with at most %(places)d decimal places")
             yield Cause(f"{path}.annualRatePercent", message % {"places": PERCENT_PLACES})
@@ -93,10 +93,10 @@ class LatePaymentPenalty:
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """Terms as given; None where a field is missing still. Days are calendar days.
+    """The payment terms of an account; a field is None while unknown. Days are calendar days.
 
-    `anchor_month` (1 to 12) is a month in which quarterly and annual invoices are made.
-    `extended_terms_agreed`: the parties expressly agreed to more net days than the law supposes.
+    `anchor_month` (1 to 12) is a month with a quarterly or annual invoice. `extended_terms_agreed` records that the
+    parties expressly agreed to more net days than the statutory default.
     """
 
     net_days: int | None = None
@@ -109,38 +109,38 @@ class PaymentTerms:
     extended_terms_agreed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The terms as in a manifest; what is not given, or as everybody has it, is left out."""
-        usual = PaymentTerms()
-        found = {
+        """Return the terms as in a manifest; missing fields and defaults are left out."""
+        defaults = PaymentTerms()
+        fields = {
             name: getattr(self, attribute)
             for name, attribute in FIELDS.items()
-            if getattr(self, attribute) != getattr(usual, attribute)
+            if getattr(self, attribute) != getattr(defaults, attribute)
         }
         if self.early_payment_discount is not None:
-            found["earlyPaymentDiscount"] = self.early_payment_discount.as_json()
+            fields["earlyPaymentDiscount"] = self.early_payment_discount.as_json()
         if self.late_payment_penalty is not None:
-            found["latePaymentPenalty"] = self.late_payment_penalty.as_json()
-        return found
+            fields["latePaymentPenalty"] = self.late_payment_penalty.as_json()
+        return fields
 
     @classmethod
-    def from_json(cls, sent: Mapping[str, Any]) -> "PaymentTerms":
-        """The terms that `as_json` made that of."""
-        discount, penalty = sent.get("earlyPaymentDiscount"), sent.get("latePaymentPenalty")
+    def from_json(cls, fields: Mapping[str, Any]) -> "PaymentTerms":
+        """Return the terms of which `as_json` returned `fields`."""
+        discount, penalty = fields.get("earlyPaymentDiscount"), fields.get("latePaymentPenalty")
         return cls(
-            **{attribute: sent[name] for name, attribute in FIELDS.items() if name in sent},
+            **{attribute: fields[name] for name, attribute in FIELDS.items() if name in fields},
             early_payment_discount=discount and EarlyPaymentDiscount(Decimal(discount["percent"]), discount["days"]),
             late_payment_penalty=penalty
             and LatePaymentPenalty(Decimal(penalty["annualRatePercent"]), penalty["graceDays"]),
         )
 
     def causes(self) -> list[Cause]:
-        """Every fault of the fields that are given."""
-        found = list(self._causes())
+        """Return every fault of the fields that are present; a missing one is none (see `missing`)."""
+        causes = list(self._causes())
         if self.early_payment_discount is not None:
-            found += self.early_payment_discount.causes(self.net_days, f"{FIELD}.earlyPaymentDiscount")
+            causes += self.early_payment_discount.causes(self.net_days, f"{FIELD}.earlyPaymentDiscount")
         if self.late_payment_penalty is not None:
-            found += self.late_payment_penalty.causes(f"{FIELD}.latePaymentPenalty")
-        return found
+            causes += self.late_payment_penalty.causes(f"{FIELD}.latePaymentPenalty")
+        return causes
 
     def _causes(self) -> Iterator[Cause]:
         if self.net_days is not None and not 0 <= self.net_days <= MAX_NET_DAYS:
@@ -156,28 +156,28 @@ class PaymentTerms:
             yield _not_supported(f"{FIELD}.businessDayConvention", BusinessDayConvention.values)
 
     def missing(self) -> list[Cause]:
-        """A cause for each field that an account needs before it can be Ready."""
-        given = {
+        """Return a cause for each missing field without which an account cannot be Ready."""
+        required = {
             "netDays": self.net_days,
             "invoiceFrequency": self.invoice_frequency,
             "invoiceDayOfMonth": self.invoice_day_of_month,
         }
-        return [Cause.required(f"{FIELD}.{name}") for name, value in given.items() if value is None]
+        return [Cause.required(f"{FIELD}.{name}") for name, value in required.items() if value is None]
 
     @property
     def needs_anchor(self) -> bool:
-        """Whether invoices are made in some months only."""
+        """Return whether the frequency needs an anchor month: Quarterly and Annual do."""
         return self.invoice_frequency in (InvoiceFrequency.QUARTERLY, InvoiceFrequency.ANNUAL)
 
     def anchored(self, activation: date) -> "PaymentTerms":
-        """Quarterly and annual terms with the month of `activation` as anchor month, unless they name one.
+        """Return the terms with the month of `activation` as anchor month, if they need one and name none.
 
-        To be stored when an account becomes Ready, so that its invoice months never move.
+        Stored when an account first becomes Ready, so that its invoice months never move.
         """
         return replace(self, anchor_month=activation.month) if self.needs_anchor and not self.anchor_month else self
 
     def waives_penalty_of(self, before: "PaymentTerms") -> bool:
-        """Whether a late payer can owe less than under the terms `before`."""
+        """Return whether a late payer can owe less than under the terms `before`."""
         old, new = before.late_payment_penalty, self.late_payment_penalty
         return old is not None and (new is None or new.asks_less_than(old))
 
@@ -187,7 +187,7 @@ def _is_percentage(value: Decimal) -> bool:
 
 
 def _plain(percent: Decimal) -> str:
-    """Without the zeros that a column pads with, and without an exponent."""
+    """Return a percentage as text, without an exponent and without the padding zeros of its column."""
     return f"{percent.normalize():f}"
 
 

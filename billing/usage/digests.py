@@ -1,4 +1,4 @@
-"""The digest of an intake, by which its events are proved: SHA-256 of a line for each, in the order of their keys.
+"""The digest of an intake, which proves its events: SHA-256 of one line for each, in the order of their keys.
 
 A line is `KEY CONTENT PROJECT METER INSTANT` and a line feed: the hashes of the event in hexadecimal, the primary keys
 of its project and its meter, and its time in UTC as `instant` writes it.
@@ -12,15 +12,15 @@ import orjson
 
 
 def instant(time: datetime) -> str:
-    """Return an instant (UTC) as `str` writes it, in a fifth of the time."""
+    """Return an instant (UTC) as text, as `str` would, in a fifth of the time."""
     return orjson.dumps(time).decode()[1:-1].replace("T", " ")
 
 
 def line(key: str, content: str, project_id: int, meter_id: int, time: str) -> str:
-    """Return the line of an event; `time` as `instant` writes it."""
+    """Return the line of an event; `time` as `instant` returns it."""
     return f"{key} {content} {project_id} {meter_id} {time}\n"
 
 
 def digest(lines: Iterable[str]) -> str:
-    """Return the digest (hexadecimal) of the lines of an intake, whatever their order."""
+    """Return the digest (hexadecimal) of the lines of an intake, in any order."""
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

@@ -1,7 +1,8 @@
-"""Rows of the FinOps Open Cost and Usage Specification 1.2: https://focus.finops.org/focus-specification/v1-2/
+"""Rows of an export in FOCUS, the FinOps Open Cost and Usage Specification 1.2.
 
-Every column that it makes mandatory or recommends, and of its conditional ones those whose condition holds here.
-Nothing is priced here, so the four costs are null, against the specification; docs/decisions/0055-focus.md says why.
+https://focus.finops.org/focus-specification/v1-2/. An export has every mandatory and recommended column, and the
+conditional columns whose condition holds here. Milo sets no prices, so the four costs are null, which the specification
+does not allow; docs/decisions/0055-focus.md says why.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ Value = str | Decimal | datetime | None
 
 
 class Level(StrEnum):
-    """Whether a data set has the column: always, better, or where the provider has what it is about."""
+    """Whether an export has the column: it must, it should, or it must if its condition holds."""
 
     MANDATORY = "Mandatory"
     RECOMMENDED = "Recommended"
@@ -25,7 +26,7 @@ class Level(StrEnum):
 
 
 class Type(StrEnum):
-    """What a cell holds: an instant in UTC, a decimal, or text."""
+    """The type of a cell: an instant in UTC, a decimal, or text."""
 
     DATE_TIME = "Date/Time"
     DECIMAL = "Decimal"
@@ -34,7 +35,7 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the specification has it; no `values` are any values."""
+    """A column of the specification. `values` are the allowed values, any if empty."""
 
     level: Level
     type: Type
@@ -82,7 +83,7 @@ COLUMNS = {
         ),
     ),
     "ServiceName": Column(Level.MANDATORY, Type.STRING),
-    # of the values, the one of the category Other
+    # the one value that belongs to the category Other
     "ServiceSubcategory": Column(Level.RECOMMENDED, Type.STRING, values=("Other (Other)",)),
     "SubAccountId": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
     "SubAccountName": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
@@ -92,7 +93,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What all rows of an export share: `period` is the first day of the month, `next_period` that of the one after."""
+    """What all rows of an export share; `period` is the first day of the month, `next_period` that of the next."""
 
     account_id: str
     account_name: str
@@ -104,7 +105,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A day's sum of one project and meter; `unit` is its UCUM code."""
+    """The sum of one project and meter on a day (UTC), in `unit`, a UCUM code."""
 
     day: date
     project: str
@@ -121,7 +122,7 @@ def _midnight(day: date) -> datetime:
 
 
 def row(bill: Bill, usage: Usage) -> list[Value]:
-    """The values of a row, in the order of `COLUMNS`; what belongs to an earlier, closed month is a Correction."""
+    """Return the values of a row in the order of `COLUMNS`. Usage of an earlier, closed month is a Correction."""
     unit, start = focus_unit(usage.unit), _midnight(usage.day)
     values: dict[str, Value] = {
         "BillingAccountId": bill.account_id,
@@ -154,7 +155,7 @@ def row(bill: Bill, usage: Usage) -> list[Value]:
 
 
 def text(value: Value) -> str:
-    """A value as a cell of a CSV file, by the attributes DateTimeFormat, NumericFormat and NullHandling."""
+    """Return the CSV text of a value, by the FOCUS attributes DateTimeFormat, NumericFormat and NullHandling."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -1,4 +1,4 @@
-"""Units as FOCUS writes them: https://focus.finops.org/focus-specification/v1-2/, attribute UnitFormat."""
+"""Units in the format of FOCUS: https://focus.finops.org/focus-specification/v1-2/, attribute UnitFormat."""
 
 from functools import lru_cache
 
@@ -20,9 +20,9 @@ _COUNTS = ("Count", "Unit", "Request", "Token", "Connection", "Certificate", "Do
 
 @lru_cache(1024)
 def focus_unit(code: str) -> str:
-    """The FOCUS unit of a UCUM code: `GBy.h` is GB-Hours, `{request}/s` Requests/Second, `1` Units.
+    """Return the FOCUS unit of a UCUM code: GB-Hours for `GBy.h`, Requests/Second for `{request}/s`, Units for `1`.
 
-    A code of another form, or of units that FOCUS has no name for, stays as it is.
+    A code of another form, or of a unit that FOCUS does not name, is returned unchanged.
     """
     over, slash, under = code.partition("/")
     first, dot, second = over.partition(".")
@@ -34,7 +34,7 @@ def focus_unit(code: str) -> str:
 
 
 def _name(code: str) -> str | None:
-    """The singular name of a unit without prefix, exponent or product."""
+    """Return the FOCUS name, in the singular, of a single unit; None if it has none."""
     if code == "1":
         return "Unit"
     if len(code) > 2 and code[0] == "{" and code.find("}") == len(code) - 1:
@@ -43,5 +43,5 @@ def _name(code: str) -> str | None:
 
 
 def _plural(name: str) -> str:
-    # nouns of which FOCUS knows no plural are written as the platform writes them
+    # the platform's own nouns stay as they are: FOCUS defines no plural for them
     return f"{name}s" if name in _COUNTS or name in _TIMES.values() else name

@@ -1,4 +1,4 @@
-"""Units by their case-sensitive code of the Unified Code for Units of Measure: https://ucum.org/ucum (section 2)."""
+"""Units of measure: case-sensitive codes of UCUM, https://ucum.org/ucum, section 2, and guesses at what was meant."""
 
 import re
 from functools import cache, lru_cache
@@ -10,11 +10,11 @@ ESSENCE = Path(__file__).parent / "data" / "ucum-essence.xml"
 _ANNOTATION = re.compile(r"\{[!-z|~]*\}")
 # a symbol, such as `GiBy` or `[in_i]`, with an exponent, such as `m2` or `10*6`; or a number
 _COMPONENT = re.compile(r"(10[*^]|(?:[A-Za-z%'_]|\[[^\[\]]+\])+)(?:[-+]?[0-9]+)?|[1-9][0-9]*")
-# none within brackets, as in `B[10.nV]`
+# not within brackets, as in `B[10.nV]`
 _OPERATOR, _GROUP = re.compile(r"[./](?![^\[]*\])"), re.compile(r"\(([^()]*)\)(?![^\[]*\])")
 _WORD = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[A-Za-z_]+")
-# What people write for a unit that UCUM calls otherwise. Some are codes of UCUM, and still never what is meant: B is
-# the bel, b the barn, Gb the gilbert.
+# What people write for units that have another UCUM code. Some are UCUM codes too, but never meant as such: B is the
+# bel, b the barn, Gb the gilbert.
 _SIZE_NAMES = {"kilo": "k", "mega": "M", "giga": "G", "tera": "T", "peta": "P", "exa": "E"}
 _BINARY_NAMES = {"kibi": "Ki", "mebi": "Mi", "gibi": "Gi", "tebi": "Ti"}
 _MEANT = {
@@ -64,7 +64,7 @@ _MEANT = {
     "fps": "{frame}/s",
     "IOPS": "{operation}/s",
 }
-# what is measured over hours, or each second, is often written as one word: kWh, GBh, vCPUh; MBps, Gbps
+# units times hours, or per second, are often written as one word: kWh, GBh, vCPUh; MBps, Gbps
 _JOINED = re.compile(r"(.+?)(hr?|H|ps)")
 _THING = re.compile(r"[a-z]?[A-Z]{2,}")
 _PER, _TIMES = re.compile(r"\s+per\s+"), re.compile(r"[ -]|(?<=[A-Za-z}])[*\u00b7\u00d7\u22c5](?=[A-Za-z{])")
@@ -72,7 +72,7 @@ _PER, _TIMES = re.compile(r"\s+per\s+"), re.compile(r"[ -]|(?<=[A-Za-z}])[*\u00b
 
 @cache
 def symbols() -> frozenset[str]:
-    """The symbols of UCUM's table: units, and the metric ones with each prefix."""
+    """Return the unit symbols of UCUM: all units, and metric units with each prefix."""
     prefixes: list[str] = []
     metric: list[str] = []
     others: list[str] = []
@@ -85,9 +85,9 @@ def symbols() -> frozenset[str]:
 
 @lru_cache(1024)
 def is_unit(code: str) -> bool:
-    """Whether `code` is a UCUM unit: `By`, `GiBy.h`, `m3/s`, `1`; things are counted by annotations, as `{request}`.
+    """Return whether `code` is a UCUM unit: `By`, `GiBy.h`, `m3/s`, `1`; counts are annotations, such as `{request}`.
 
-    A few codes that are never meant as UCUM means them, such as `GB`, the gigabel, are none.
+    A few UCUM codes that are never meant as such are refused, such as `GB`, the gigabel.
     """
     if not 0 < len(code) <= MAX_LENGTH or not code.isascii():
         return False
@@ -105,8 +105,8 @@ def _is_flat(text: str) -> bool:
 
 
 def _is_component(part: str) -> bool:
-    found = _COMPONENT.fullmatch(part)
-    return found is not None and (found[1] is None or _is_symbol(found[1]))
+    match = _COMPONENT.fullmatch(part)
+    return match is not None and (match[1] is None or _is_symbol(match[1]))
 
 
 def _is_symbol(word: str) -> bool:
@@ -114,14 +114,14 @@ def _is_symbol(word: str) -> bool:
 
 
 def instead(code: str) -> str | None:
-    """The UCUM unit that is probably meant by a `code` that is none: `GBy` for `GB`, `{request}/s` for `requests/s`."""
-    guess = _TIMES.sub(".", _WORD.sub(lambda found: _meant(found[0]), _PER.sub("/", code)))
+    """Return the UCUM unit that an invalid `code` probably means: `GBy` for `GB`, `{request}/s` for `requests/s`."""
+    guess = _TIMES.sub(".", _WORD.sub(lambda match: _meant(match[0]), _PER.sub("/", code)))
     return guess if is_unit(guess) else None
 
 
 def _meant(word: str) -> str:
     one = _singular(word)
-    # symbols differ by case; names of more than three letters do not
+    # symbols are case-sensitive; names, of more than three letters, are not
     for known in (word, one, _singular(word.lower()) if len(word) > 3 else one):
         if _is_symbol(known):
             return known
@@ -131,7 +131,7 @@ def _meant(word: str) -> str:
         return f"{measured}/s" if joined[2] == "ps" else f"{measured}.h"
     if len(word) < 3 or not word[0].isalpha() or word.endswith("iB"):
         return word
-    # an annotation names one of what it counts
+    # an annotation is in the singular
     return f"{{{one[:-2] + 'y' if one.endswith('ie') else one}}}"
 
 
@@ -140,10 +140,10 @@ def _singular(word: str) -> str:
 
 
 def _measured(head: str) -> str:
-    """The unit that the head of a joined word means; empty where it means none."""
+    """Return the unit that the head of a joined word means, empty if none."""
     if head in _MEANT:
         return _MEANT[head]
-    # no dash is a deka-second over hours, and no map milli-years each second
+    # symbols in lower case are parts of other words: dash is no deka-second times hours, maps no milli-years per second
     if _is_symbol(head) and head != head.lower():
         return head
     return f"{{{head}}}" if _THING.fullmatch(head) else ""

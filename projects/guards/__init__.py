@@ -1,4 +1,7 @@
-"""What the database itself refuses of the tables of projects, a file for each; `milo.append_only` installs it."""
+"""Guards of the tables of projects: what the database itself refuses, one module a table.
+
+Each module yields the guards of its table, and `milo.append_only` installs them.
+"""
 
 from milo import append_only
 from projects.guards import membership, organization, project

@@ -9,7 +9,7 @@ TABLE = Membership._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of roles: one that nobody took would be gone without a trace."""
+    """Yield the guards of roles; a role is deleted only together with the history row that records it."""
     yield from fixed_as_said(Membership)
     yield from delete_only(
         "membership_revoked_with_history",

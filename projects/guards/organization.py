@@ -9,7 +9,7 @@ TABLE = Organization._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of organizations."""
+    """Yield the guards of organizations."""
     yield from fixed_as_said(Organization)
     yield no_delete("organization_never_deleted", TABLE)
     yield no_replace("organization_never_replaced", TABLE, ["id"], ["uid"], ["name"])

@@ -9,7 +9,7 @@ TABLE = Project._meta.db_table
 
 
 def guards() -> Iterator[Guard]:
-    """Yield what the database refuses of projects."""
+    """Yield the guards of projects."""
     yield from fixed_as_said(Project)
     yield no_delete("project_never_deleted", TABLE)
     yield no_replace("project_never_replaced", TABLE, ["id"], ["uid"], ["name"])
