@@ -43,11 +43,11 @@ def _no_redaction() -> str:
     live = [f"SELECT 1 FROM {ACCOUNT} a WHERE a.uid = h.uid AND a.phase = 'Archived'"] + [
         f"SELECT 1 FROM {table} o {archived.format(owner='o.account_id')} AND o.uid = h.uid" for table in _OF_ACCOUNTS
     ]
-    shown = " OR ".join(f"EXISTS ({query})" for query in live)
+    of_live_row = " OR ".join(f"EXISTS ({query})" for query in live)
     rows["kube_change"] = ""
     allowed.append(
         f'EXISTS (SELECT 1 FROM kube_change h WHERE h.resource_version = NEW."row" AND {same.format(uid="h.uid")}'
-        f" AND ({shown}))"
+        f" AND ({of_live_row}))"
     )
     known = " OR ".join(
         f"(NEW.\"table\" = '{table}' AND {condition})" for table, condition in zip(rows, allowed, strict=True)

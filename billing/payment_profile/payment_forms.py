@@ -19,14 +19,20 @@ Form = Callable[[Any], str]
 
 
 def anything(value: Any) -> str:
+    """Accept any value."""
     return ""
 
 
 def matching(pattern: str, message: Callable[[], str]) -> Form:
+    """Return the form of values that match `pattern` whole, in ASCII.
+
+    `message` is a function, so that it is translated into the language of the reader.
+    """
     return lambda value: "" if re.fullmatch(pattern, value, re.ASCII) else message()
 
 
 def digits(least: int, most: int) -> Form:
+    """Return the form of values of `least` to `most` ASCII digits."""
     if least == most:
         return matching(rf"[0-9]{{{least}}}", lambda: _("must be %(count)d digits") % {"count": least})
     return matching(
@@ -45,24 +51,29 @@ def is_boleto(value: str) -> bool:
 
 
 def one_of(*known: str) -> Form:
+    """Return the form of values that are one of `known`."""
     return lambda value: "" if value in known else _("must be one of %(known)s") % {"known": ", ".join(known)}
 
 
 def between(least: int, most: int) -> Form:
+    """Return the form of numbers from `least` up to and including `most`."""
     message = {"least": least, "most": most}
     return lambda value: "" if least <= value <= most else _("must be between %(least)d and %(most)d") % message
 
 
 def token(value: str) -> str:
-    # three or four digits are a card verification value
+    """Refuse a card verification value, which is never a token reference."""
+    # three or four digits, as printed on a card
     return _("is no token reference") if re.fullmatch(r"\s*[0-9]{3,4}\s*", value) else ""
 
 
 def account_token(value: str) -> str:
+    """Refuse a plain account number, which is never a token reference."""
     return _("is an account number and no token reference") if re.fullmatch(r"[0-9 ./-]+", value) else ""
 
 
 def vpa_token(value: str) -> str:
+    """Refuse a virtual payment address (UPI), such as name@bank, which one can pay from."""
     return _("is an address to pay from and no token reference") if "@" in value else ""
 
 
@@ -72,11 +83,13 @@ def _holds(module: ModuleType, value: str) -> bool:
 
 
 def remittance(value: str) -> str:
+    """Accept free text; a creditor reference (RF...) must have valid check digits by ISO 11649."""
     creditor_reference = re.match(r"RF[0-9]{2}", value, re.IGNORECASE)
     return _("has wrong check digits (ISO 11649)") if creditor_reference and not _holds(iso11649, value) else ""
 
 
 def qr_reference(value: str) -> str:
+    """Accept a Swiss QR reference (27 digits, the last a check digit) or a creditor reference (ISO 11649)."""
     compact = value.replace(" ", "")
     is_esr = re.fullmatch(r"[0-9]{27}", compact) and esr.is_valid(compact)
     wrong = _("must be 27 digits with a check digit, or a creditor reference (ISO 11649)")
@@ -84,6 +97,7 @@ def qr_reference(value: str) -> str:
 
 
 def kid(value: str) -> str:
+    """Accept a Norwegian KID: 2 to 25 digits, the last a check digit by modulus 10 or modulus 11."""
     if not re.fullmatch(r"[0-9]{1,24}[0-9-]", value):
         return _("must be 2 to 25 digits")
     return "" if luhn.is_valid(value) or _modulus_11(value) else _("has a wrong check digit")
@@ -96,6 +110,7 @@ def _modulus_11(value: str) -> bool:
 
 
 def clabe(value: str) -> str:
+    """Accept a Mexican CLABE: 18 digits, the last a check digit with weights 3, 7 and 1."""
     if not re.fullmatch(r"[0-9]{18}", value):
         return _("must be 18 digits")
     weighted = sum(int(digit) * weight % 10 for digit, weight in zip(value, (3, 7, 1) * 6, strict=True))
@@ -103,10 +118,12 @@ def clabe(value: str) -> str:
 
 
 def payer_tax_id(value: str) -> str:
+    """Accept a Brazilian CPF or CNPJ."""
     return "" if _holds(cpf, value) or _holds(cnpj, value) else _("is no CPF or CNPJ")
 
 
 def day(value: str) -> str:
+    """Accept a calendar day in the form YYYY-MM-DD (ISO 8601)."""
     try:
         return "" if date.fromisoformat(value).isoformat() == value else _("must be a date as 2026-01-31")
     except ValueError:
@@ -114,6 +131,7 @@ def day(value: str) -> str:
 
 
 def amount(value: str) -> str:
+    """Accept a decimal number over 0, with at most 15 digits before the point."""
     try:
         amount = Decimal(value)
         valid = re.fullmatch(r"[0-9.]+", value) and 0 < amount < Decimal(10) ** 15
@@ -123,12 +141,15 @@ def amount(value: str) -> str:
 
 
 def country(value: str) -> str:
+    """Accept a country code of ISO 3166-1 alpha-2."""
     return "" if value in COUNTRIES else _("is not an ISO 3166-1 country code")
 
 
 def bic(value: str) -> str:
+    """Accept a BIC (ISO 9362)."""
     return "" if _holds(iso9362, value) else _("is no BIC (ISO 9362)")
 
 
 def confirmed(value: bool) -> str:
+    """Accept true only."""
     return "" if value else _("must be confirmed before the first debit")

@@ -58,7 +58,7 @@ def open_account(
     if causes := name_causes(name) + metadata.causes():
         raise Invalid.because(causes + broken)
     with audit.transaction():
-        # before the rules, which may have come into force since: a repeat is told that the account is there
+        # before the rules: a repeated create gets AlreadyExists, even if a rule has come into force since the first
         if BillingAccount.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("billing account %(name)s already exists") % {"name": name})
         if broken:

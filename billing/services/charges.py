@@ -31,6 +31,7 @@ class ChargeSpec:
 
     @classmethod
     def of(cls, charge: Charge) -> "ChargeSpec":
+        """Return the spec with which `charge` was reported."""
         return cls(charge.external_id, charge.amount, charge.currency_code, charge.due_date, charge.description)
 
     def causes(self, account: BillingAccount) -> list[Cause]:

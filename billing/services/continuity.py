@@ -66,22 +66,22 @@ def inspect() -> int:
 
     Both counts are metrics. New breaks are events of their projects too.
     """
-    found = list(breaks())
-    _write_events(found)
-    inspections.record("continuity", len(found), "; ".join(map(str, found[:3])))
-    unexplained = [wrong for table in all_tables() if table.recorded and (wrong := difference(table))]
-    message = "; ".join(f"{wrong.table} row {wrong.row} {wrong.message}" for wrong in unexplained)
-    inspections.record("history", len(unexplained), message)
-    return len(found) + len(unexplained)
+    timeline_breaks = list(breaks())
+    _write_events(timeline_breaks)
+    inspections.record("continuity", len(timeline_breaks), "; ".join(map(str, timeline_breaks[:3])))
+    differences = [each for table in all_tables() if table.recorded and (each := difference(table))]
+    message = "; ".join(f"{each.table} row {each.row} {each.message}" for each in differences)
+    inspections.record("history", len(differences), message)
+    return len(timeline_breaks) + len(differences)
 
 
-def _write_events(found: list[TimelineBreak]) -> None:
+def _write_events(timeline_breaks: list[TimelineBreak]) -> None:
     # the message of the last inspection: the same breaks give no second event
     known = inspections.message_of("continuity")
-    if not found or "; ".join(map(str, found[:3])) == known:
+    if not timeline_breaks or "; ".join(map(str, timeline_breaks[:3])) == known:
         return
-    for broken in found:
+    for each in timeline_breaks:
         with audit.transaction():
-            project = Project.objects.locked().get(pk=broken.project_id)
-            why = f"binding {broken.binding} {broken.message}"
+            project = Project.objects.locked().get(pk=each.project_id)
+            why = f"binding {each.binding} {each.message}"
             audit.mark_changed(INSPECTOR, project, reason="ResponsibilityBroken", why=why)

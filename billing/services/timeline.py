@@ -90,7 +90,7 @@ class TimelineEvent:
 
     @property
     def at(self) -> datetime:
-        """The instant (UTC) of the event."""
+        """Return the instant (UTC) of the event."""
         return self.place.at
 
 

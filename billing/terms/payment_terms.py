@@ -55,7 +55,7 @@ class EarlyPaymentDiscount:
     days: int
 
     def as_json(self) -> dict[str, Any]:
-        """As in a manifest, the percentage in a string."""
+        """Return the discount as in a manifest, the percentage in a string."""
         return {"percent": _plain(self.percent), "days": self.days}
 
     def causes(self, net_days: int | None, path: str) -> Iterator[Cause]:
@@ -75,7 +75,7 @@ class LatePaymentPenalty:
     grace_days: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """As in a manifest, the percentage in a string."""
+        """Return the penalty as in a manifest, the percentage in a string."""
         return {"annualRatePercent": _plain(self.annual_rate_percent), "graceDays": self.grace_days}
 
     def asks_less_than(self, other: "LatePaymentPenalty") -> bool:

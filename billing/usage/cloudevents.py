@@ -211,10 +211,10 @@ def read(event: Any) -> Fact:
 
 
 def _no_unit(unit: str) -> str:
-    shown = excerpt(unit, MAX_LENGTH)
+    text = excerpt(unit, MAX_LENGTH)
     if (meant := instead(unit)) is not None:
-        return _("%(unit)s is not what UCUM calls it: write %(meant)s") % {"unit": shown, "meant": meant}
-    return _("%(unit)s is no unit of UCUM, such as By, h or {request}") % {"unit": shown}
+        return _("%(unit)s is not what UCUM calls it: write %(meant)s") % {"unit": text, "meant": meant}
+    return _("%(unit)s is no unit of UCUM, such as By, h or {request}") % {"unit": text}
 
 
 def _canonical(quantity: str) -> str:

@@ -33,8 +33,7 @@ def reviewed(account: BillingAccount) -> dict[str, Any]:
         "paymentProfile": account.payment_profile,
         "invoiceEmailAddresses": account.invoice_email_addresses,
         "suspensions": [
-            {"uid": str(found.uid), "reasonCode": found.reason_code, "evidence": found.evidence}
-            for found in suspensions
+            {"uid": str(each.uid), "reasonCode": each.reason_code, "evidence": each.evidence} for each in suspensions
         ],
     }
 
@@ -88,8 +87,8 @@ def _names(acted: Iterable[Acted]) -> frozenset[str]:
 
 def _edits(account: BillingAccount) -> set[tuple[str, str]]:
     approved = ApprovalRequest.objects.approved()
-    rows = (edits(model, account.pk, approved) for model in REVIEWED)
-    return {pair for found in rows for pair in found.values_list(*_ACTED)}
+    querysets = (edits(model, account.pk, approved) for model in REVIEWED)
+    return {pair for rows in querysets for pair in rows.values_list(*_ACTED)}
 
 
 def _standings(request: ApprovalRequest) -> set[tuple[str, str]]:

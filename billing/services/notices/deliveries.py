@@ -64,7 +64,11 @@ def _claim() -> Iterable[Notice]:
 
 
 def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
-    """Send the claimed notices; return how many were sent, and whether the mail server went away."""
+    """Send the claimed notices; return how many were sent, and whether the mail server went away.
+
+    A fault of one message is an attempt of that notice, and the next one is sent. A fault of the server ends the round:
+    it says nothing about a message, so that no attempt is counted, and the rest is due again in 5 seconds.
+    """
     sent, mailer = 0, get_connection()
     try:
         mailer.open()

@@ -128,9 +128,10 @@ def _write_part(name: str, rows: QuerySet[Any], model: type[Model], redact: Reda
 
 def _save(name: str, content: IO[bytes]) -> None:
     content.seek(0)
-    kept = storage().save(name, File(content))
-    if kept != name:
-        raise BundleDamaged(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": kept})
+    # a storage may choose another name for one that is taken
+    stored = storage().save(name, File(content))
+    if stored != name:
+        raise BundleDamaged(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": stored})
 
 
 def verify(account: BillingAccount, sha256: str) -> int:

@@ -177,12 +177,13 @@ def _record(batch: _Batch, staged: Sequence[Staged], actor: Actor) -> None:
 
 def _circular(facts: Mapping[str, Fact]) -> set[str]:
     """Return the keys of corrections in a cycle, or that lead into one: they correct no reported usage."""
-    found: dict[str, bool] = {}
+    # whether each key is circular, as far as known; every path is walked once
+    circular: dict[str, bool] = {}
     for key in facts:
         path: dict[str, None] = {}
         at: str | None = key
-        while at is not None and at in facts and at not in found and at not in path:
+        while at is not None and at in facts and at not in circular and at not in path:
             path[at] = None
             at = facts[at].corrects
-        found |= dict.fromkeys(path, at is not None and found.get(at, at in path))
-    return {key for key, circular in found.items() if circular}
+        circular |= dict.fromkeys(path, at is not None and circular.get(at, at in path))
+    return {key for key, is_circular in circular.items() if is_circular}
