@@ -1,4 +1,4 @@
-"""Who may do what: one table of role x kind x verb x act, asked by services, views and `kubectl auth can-i`."""
+"""Rights: one table of role, resource, verb and action. Services, views and `kubectl auth can-i` read it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,7 @@ READ = ("get", "list", "watch")
 class Rule:
     """One row: `role` may use `verbs` (Kubernetes verbs) and `acts` (POST subresources) on `resource` (plural).
 
-    An `organization` rule holds inside the organizations where the actor has the role,
-    any other across the platform.
+    With `organization` it holds in the organizations where the actor has the role, otherwise across the platform.
     """
 
     role: str
@@ -39,28 +38,28 @@ DECISIONS: set[str] = set()
 
 
 def declare(rules: Iterable[Rule]) -> None:
-    """Add rows to the table; each application declares those of its own kinds when it is loaded."""
+    """Add rows to the table. Each application declares those of its own kinds when it is loaded."""
     TABLE.extend(rule for rule in rules if rule not in TABLE)
 
 
 def grant_superusers(*roles: str) -> None:
-    """Have every superuser hold these roles across the platform."""
+    """Grant every superuser these roles across the platform."""
     SUPERUSER_ROLES.update(roles)
 
 
 def declare_decisions(*acts: str) -> None:
-    """Name the actions that decide, by four eyes, what another person asked for."""
+    """Register actions that decide on the request of another person (four eyes)."""
     DECISIONS.update(acts)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a person (`user:operator`) or a named part of the platform (`system:validation-sweep`).
+    """The author of a change: a person (`user:operator`) or a named part of the platform (`system:validation-sweep`).
 
-    `organizations` maps an organization's primary key to the roles held there. `scopes`, where there are any, are the
-    resources (plural) that may be changed; reading is as the roles say. `credential` names what the actor was
-    authenticated by (`token:12`, `identity:7`); it gives no right, and actors who differ in it alone are equal.
-    `maker` is the actor who made the credential, where that is somebody else.
+    `organizations` maps an organization's primary key to the roles held there. `scopes`, unless None, are the only
+    resources (plural) that may be changed; they do not limit reading. `credential` names what authenticated the actor
+    (`token:12`, `identity:7`); it grants nothing and is ignored when actors are compared. `maker` is the actor who made
+    the credential, if that is somebody else.
     """
 
     name: str
@@ -72,7 +71,7 @@ class Actor:
 
     @classmethod
     def system(cls, name: str) -> "Actor":
-        """The platform itself, for background work; it passes every rule and is named in the history."""
+        """Return the platform itself, for background work. It has every right, and histories name it as author."""
         return cls(f"system:{name}")
 
     @property
@@ -80,7 +79,10 @@ class Actor:
         return self.name.startswith("system:")
 
     def may(self, verb: str, resource: str, organization_id: int | None, *, act: str = "") -> bool:
-        """Whether the table lets this actor do `verb` (or the POST subresource `act`) in the organization."""
+        """Return whether this actor may use `verb` (or the POST subresource `act`) in the organization.
+
+        Without `organization_id` only roles across the platform count.
+        """
         if self.scopes is not None and (act or verb not in READ) and resource not in self.scopes:
             return False
         held = self.organizations.get(organization_id, frozenset()) if organization_id else frozenset()
@@ -90,7 +92,7 @@ class Actor:
         )
 
     def organizations_for(self, verb: str, resource: str) -> frozenset[int] | None:
-        """Primary keys of the organizations where `verb` is allowed; None means all of them."""
+        """Return the primary keys of the organizations where `verb` is allowed; None means all of them."""
         if self.may(verb, resource, None):
             return None
         return frozenset(pk for pk in self.organizations if self.may(verb, resource, pk))

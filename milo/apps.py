@@ -7,7 +7,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from milo import (
     data_folder,
-    letter_case,  # noqa: F401  teaches each connection to SQLite
+    letter_case,  # noqa: F401  connects a receiver for connections to SQLite
 )
 from milo.append_only import install_after_migrate, lift_before_migrate
 
@@ -32,7 +32,7 @@ def _refuse_loss_of_proof(**kwargs: Any) -> None:
 
 
 def _seal_change_log() -> None:
-    """Have the ledger seal the change log, and compaction wait for the seal; neither library knows the other."""
+    """Register the change log for sealing, and make compaction wait for seals. Neither package imports the other."""
     from milo.kube.models import Change
     from milo.kube.store import changes
     from milo.ledger import seals, tables
@@ -52,7 +52,7 @@ class StaffSiteConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        # not in milo.admin itself, which is imported to make the site that they register with
+        # not in milo.admin itself, which is imported before the site that they register with exists
         from milo.admin import guards, identities, log_ins, second_factor, tokens, users  # noqa: F401
 
         guards.declare_guards()

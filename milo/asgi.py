@@ -1,4 +1,4 @@
-"""The ASGI application: WSGI would lose chunked bodies and starve under watchers."""
+"""The ASGI application. WSGI loses chunked bodies, and watchers starve its workers."""
 
 import gc
 import os
@@ -23,6 +23,6 @@ application = Faults(
     )
 )
 
-# what is loaded by now stays for good, and need not be looked through again whenever a large list makes garbage
+# loaded objects live as long as the process: exclude them from the collections that large lists trigger
 gc.collect()
 gc.freeze()

@@ -1,6 +1,7 @@
-"""Celery beat's scheduler, with a file of last runs that survives kill -9 and a full disk.
+"""A scheduler for Celery beat, with a file of last runs that survives kill -9 and a full disk.
 
-Celery's own keeps a `shelve` file. One that was cut off ends it at every start, or leaves it with an empty schedule.
+Celery's own scheduler keeps a `shelve` file. A truncated one ends beat at every start, or leaves it with an empty
+schedule.
 """
 
 import json
@@ -17,21 +18,21 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler(Base):
-    """The schedule of the settings. `schedule_filename` keeps when each task was sent last, as JSON."""
+    """The schedule of the settings. `schedule_filename` has the last run of each task, as JSON."""
 
     def __init__(self, *arguments: Any, schedule_filename: str, **options: Any) -> None:
         self.file = Path(schedule_filename)
         super().__init__(*arguments, **options)
 
     def setup_schedule(self) -> None:
-        """Take the last runs from the file. Without one that can be read, all intervals begin now."""
+        """Load the last runs from the file. Without a readable one, all intervals begin now."""
         super().setup_schedule()
         for name, sent in self._read().items():
             if name in self.schedule:
                 self.schedule[name].last_run_at = sent
 
     def sync(self) -> None:
-        """Write the file. Where that fails it is tried again in three minutes, and beat goes on."""
+        """Write the file. On a failure beat goes on, and retries in three minutes."""
         sent = {name: entry.last_run_at.astimezone(UTC).isoformat() for name, entry in self.schedule.items()}
         try:
             write_whole(self.file, json.dumps(sent, indent=1).encode())
@@ -43,7 +44,7 @@ class Scheduler(Base):
         return f"    . last runs -> {self.file}"
 
     def _read(self) -> dict[str, datetime]:
-        """Return the last runs by name; one in the future, left by a clock that was set back, counts as now."""
+        """Return the last runs by name. One in the future, left by a clock that was set back, counts as now."""
         now = datetime.now(UTC)
         try:
             sent = json.loads(read_regular(self.file))

@@ -1,4 +1,7 @@
-"""Card numbers are never accepted, nowhere (docs/compliance.md, "Card numbers")."""
+"""Find and mask card numbers, which no field accepts (docs/compliance.md, "Card numbers").
+
+Start with `found_in`; `causes` applies it to a manifest, `masked` to a text for people.
+"""
 
 import re
 import unicodedata
@@ -15,7 +18,7 @@ from milo import texts
 from milo.errors import Cause
 
 _SHORTEST, _LONGEST = 13, 19
-# what people and forms put between the groups: white space, dots, dashes, slashes
+# separators of groups: white space, dots, dashes, slashes
 _SEPARATORS = r"[\s.\-_/\u00b7\u2022\u2212]"
 # a UUID (RFC 9562) or a digest in hexadecimal: 1 random one in 300 has digits in a row that pass the check
 _MACHINE_MADE = re.compile(
@@ -42,15 +45,15 @@ _ISSUED = re.compile(
     r"|3(?:0[0-5]|[689]\d)\d{11,16}|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d)\d{12,15}|62\d{14,17}"
     r"|(?:5018|5020|5038|5[68]\d\d|6304|67\d\d)\d{9,15}"
 )
-# in the place of what has been found: no text that is searched has it, because nobody sees it
+# replaces a card number inside a digest; searched texts have none, because control characters are dropped
 _FOUND = "\x00"
 _DIGEST, _PADDING = 32, 4
-"""A number is padded into a digest where the rest of it has so few different characters."""
+"""A digest counts as a padded card number if its other digits are at most `_PADDING` different ones."""
 _LONGEST_FILLER = 8
-"""Of what stands between the groups of a number, the same between each two: `|`, ` - `, `&nbsp;`."""
-# nobody sees them: format and control characters, marks drawn over the character before
+"""Longest filler between groups, where all fillers are the same: `|`, ` - `, `&nbsp;`."""
+# invisible: format and control characters, and marks drawn over the previous character
 _UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me"})
-# letters and symbols by category, and drawn as nothing
+# invisible too, although their category is that of letters or symbols
 _FILLERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
@@ -66,20 +69,20 @@ def _seen(text: str) -> Iterator[str]:
         if category == "Pd":
             yield "-"
         elif category == "No":
-            # digits in circles, which NFKC leaves as they are
+            # digits in circles, which NFKC does not change
             yield str(unicodedata.digit(character, character))
         elif character not in _FILLERS and (category not in _UNSEEN or character.isspace()):
             yield character
 
 
 def _holds(run: str) -> bool:
-    """Whether a stretch of whole groups of `run` is a card number, so that a neighbour number hides none."""
+    """Return whether consecutive groups of `run` are a card number; numbers beside it do not hide it."""
     groups = re.split(_SEPARATORS, run)
     return any(_passing("".join(groups), [0, *accumulate(map(len, groups))])) or any(map(_is_padded_run, groups))
 
 
 def _holds_issued(run: str) -> bool:
-    """As `_holds`, of groups that are further apart: only a number that some brand issues."""
+    """Like `_holds`, for groups further apart: only numbers that a brand issues count."""
     return _is_issued(re.split(_WIDE_SEPARATORS, run))
 
 
@@ -88,7 +91,7 @@ def _is_issued(groups: list[str]) -> bool:
 
 
 def _evenly_split(seen: str) -> Iterator[tuple[int, int]]:
-    """Where a number that some brand issues begins and ends, with the same filler between each two of its groups."""
+    """Yield start and end of each number that a brand issues and whose groups all have the same filler between them."""
     groups = list(_GROUP.finditer(seen))
     fillers = [seen[left.end() : right.start()] for left, right in pairwise(groups)]
     first = 0
@@ -101,19 +104,19 @@ def _evenly_split(seen: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_filler(text: str, groups: int) -> bool:
-    """Whether this may stand between as many groups of a number; a word between two numbers is none."""
+    """Return whether `text` may separate `groups` groups of one number; a word between two numbers may not."""
     return len(text) <= _LONGEST_FILLER and (groups > 2 or not any(map(str.isalpha, text)))
 
 
 def _is_padded_run(run: str) -> bool:
-    """As `_is_padded`, of decimal digits. Those too few for a digest are padded with one digit, again and again."""
+    """Like `_is_padded`, for decimal digits. A run shorter than a digest counts only if one repeated digit pads it."""
     return len(run) > _LONGEST and _is_padded(_ascii(run), _PADDING if len(run) >= _DIGEST else 1)
 
 
 def _is_padded(digest: str, padding: int = _PADDING) -> bool:
-    """Whether a text of hexadecimal digits is a card number with something before or behind it.
+    """Return whether a text of hexadecimal digits is a card number with padding before or behind it.
 
-    1 of 10,000 random ones is taken for such a text.
+    1 of 10,000 random texts is a false positive.
     """
     runs = [run for run in re.findall("[0-9]+", digest) if len(run) >= _SHORTEST]
     for run in runs:
@@ -128,9 +131,10 @@ def _ascii(digits: str) -> str:
 
 
 def _passing(digits: str, borders: list[int]) -> Iterator[str]:
-    """The stretches of 13 to 19 digits from border to border that pass the Luhn check.
+    """Yield each stretch of 13 to 19 digits between two `borders` (ascending positions) that passes the Luhn check.
 
-    Linear in the length of `digits`: an annotation may have 256 KiB of them.
+    The time is linear in the length of `digits`, because an annotation may have 256 KiB of them: prefix sums make the
+    check of one stretch constant. The parity of its end decides which digits are doubled, so there are two of them.
     """
     # Luhn sums up to each position, with the digits at even (odd) positions doubled
     sums: tuple[list[int], list[int]] = ([0], [0])
@@ -145,15 +149,15 @@ def _passing(digits: str, borders: list[int]) -> Iterator[str]:
 
 
 def found_in(text: str) -> bool:
-    """Whether `text` holds a run of 13 to 19 digits, single separators allowed, that passes the Luhn check.
+    """Return whether `text` holds 13 to 19 digits, single separators allowed, that pass the Luhn check.
 
-    Groups that are further apart (two blanks, a comma), or have the same few characters between each two, count where
-    some brand issues such a number. UUIDs, digests in hexadecimal that are no padded card number, and creditor
-    references with right check digits are passed over.
+    Groups further apart (two blanks, a comma), or with the same short filler between each two, count only if a brand
+    issues such a number. UUIDs, hexadecimal digests that are no padded card number, and creditor references with valid
+    check digits are skipped.
     """
     if text.isascii() and sum(map(text.count, "0123456789")) < _SHORTEST:
         return False
-    # URIs escape blanks, and anything else that somebody likes
+    # URIs may escape blanks and every other character
     return _is_found(text) or ("%" in text and _is_found(unquote(text)))
 
 
@@ -163,7 +167,7 @@ def _is_found(text: str) -> bool:
 
 
 def _stretches(seen: str) -> Iterator[tuple[int, int]]:
-    """Where the runs that hold a number begin and end."""
+    """Yield start and end of each run that holds a card number."""
     yield from (run.span() for run in _RUN.finditer(seen) if _holds(run[0]))
     yield from (run.span() for run in _WIDE_RUN.finditer(seen) if _holds_issued(run[0]))
     yield from _evenly_split(seen)
@@ -190,19 +194,19 @@ def _with_stars(text: str) -> str:
 
 
 def _without_numbers(piece: str) -> str:
-    # all are found before one is masked: the first groups of a number may belong to another run too
+    # find all before masking: the first groups of a number may belong to another run too
     for begin, end in list(_stretches(piece)):
         piece = piece[:begin] + _DIGIT.sub("*", piece[begin:end]) + piece[end:]
     return piece
 
 
 def excerpt(text: str, length: int) -> str:
-    """Return the first `length` characters of `text` for a message: masked first, for half a number looks like none."""
+    """Return the first `length` characters of `text`, masked before it is cut: half a number is not recognized."""
     return masked(text)[:length]
 
 
 def _without_reference(match: re.Match[str]) -> str:
-    """The text of a match without the creditor reference that it begins with; the next word may look like a group."""
+    """Return the match without its leading creditor reference; the match may include a next word like a group."""
     groups = match[0].split(" ")
     for count in range(len(groups), 0, -1):
         if iso11649.is_valid("".join(groups[:count])):
@@ -211,10 +215,10 @@ def _without_reference(match: re.Match[str]) -> str:
 
 
 def causes(value: Any, path: str, unsearched: re.Pattern[str] | None = None) -> list[Cause]:
-    """A cause for each text inside `value` (text, list or dict) that holds a card number, which is not repeated.
+    """Return a cause for each text inside `value` (text, list or dict) that holds a card number; none repeats it.
 
-    Texts whose path `unsearched` matches are passed over: numbers with check digits of their own, and ids of other
-    systems, one in ten of which would pass for a card number.
+    `path` is that of `value`. Texts whose path matches `unsearched` are skipped: numbers with their own check digits,
+    and ids of other systems, one in ten of which would be a false positive.
     """
     found = texts.paths(value, path, found_in)
     if unsearched:

@@ -1,4 +1,4 @@
-"""The Celery application. The broker is transport only: everything owed is a row first."""
+"""The Celery application. The broker is transport only: pending work is a row first."""
 
 import os
 from typing import Any
@@ -16,18 +16,18 @@ app.autodiscover_tasks()
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def configure_logs(**kwargs: Any) -> None:
-    """Log as the server does; Celery would take over the standard library's loggers."""
+    """Configure logs like the server's; otherwise Celery replaces the loggers of the standard library."""
     logs.configure(settings.LOGGING)
 
 
 @signals.task_prerun.connect  # type: ignore[untyped-decorator]
 def name_request(task: Any, task_id: str, **kwargs: Any) -> None:
-    """What a task writes carries the task's id."""
+    """Set the task's id as the request id of everything that the task writes."""
     task.request.milo_asked = asked = provenance.asked_by(f"task:{task_id}"[:64])
     asked.__enter__()
 
 
 @signals.task_postrun.connect  # type: ignore[untyped-decorator]
 def forget_request(task: Any, **kwargs: Any) -> None:
-    """The next task of the thread has an id of its own."""
+    """Reset the request id after the task."""
     task.request.milo_asked.__exit__(None, None, None)

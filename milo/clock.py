@@ -6,10 +6,10 @@ from django.utils import timezone
 
 
 def ledger_time(previous: datetime | None = None) -> datetime:
-    """The present instant in UTC, at least 1 microsecond after `previous`.
+    """Return the current instant in UTC, at least 1 microsecond after `previous`.
 
-    Call it only once the row whose time line it extends is locked: a clock read
-    before the lock ran backwards in 11% of handovers (docs/traps.md).
+    Call it only after locking the row whose timeline it extends: a clock read before the lock ran backwards in 11% of
+    handovers (docs/traps.md).
     """
     now = timezone.now()
     if previous is None or now > previous:

@@ -1,7 +1,7 @@
-"""What may happen to the columns of a table once a row is written; each model says it of its own as `columns`.
+"""Classification of columns; each model declares that of its own as `columns`.
 
-Guards of both engines, histories, purges and exports derive from it. A column is fixed, or fixed once a condition
-holds, or free. One that is personal becomes nothing in a purge, at the end of its retention, whatever it is else.
+A column is fixed, fixed once a condition holds, or free, after its row is written. A personal one is also emptied by a
+purge at the end of the retention. Guards of both engines, histories, purges and exports derive from this.
 """
 
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Columns that the guard `name` fixes: from the first on, or once the SQL condition `once` on OLD holds."""
+    """Columns that the guard `name` fixes: always, or once the SQL condition `once` on OLD holds."""
 
     name: str
     columns: tuple[str, ...]
@@ -18,7 +18,7 @@ class Fixed:
 
 
 def fixed(name: str, columns: str, *, once: str = "") -> Fixed:
-    """Return `Fixed` for the columns of that text, between blanks."""
+    """Return `Fixed` for `columns`, names separated by blanks."""
     return Fixed(name, tuple(columns.split()), once)
 
 
@@ -32,10 +32,10 @@ class Columns:
 
     @classmethod
     def of(cls, *fixed: Fixed, free: str = "", personal: str = "") -> "Columns":
-        """Return the columns of a table; `free` and `personal` are texts of names between blanks."""
+        """Return the columns of a table; `free` and `personal` are names separated by blanks."""
         return cls(fixed, tuple(free.split()), tuple(personal.split()))
 
     def unclassified(self, names: Collection[str]) -> set[str]:
-        """Return the names of which nothing is said, and those said of which there is no column."""
+        """Return the names of columns that are not classified, and classified names without a column."""
         said = {name for part in self.fixed for name in part.columns} | set(self.free)
         return (set(names) ^ said) | (set(self.personal) - set(names))

@@ -16,9 +16,9 @@ _AT_ONCE = 200
 
 
 class Param(Expression):
-    """A placeholder in a queryset, for which each `fetch` passes a value by this name.
+    """A placeholder in a queryset. Each `fetch` passes its value as the keyword argument `name`.
 
-    The value is sent to the database as it is, in the form of the column: a number, a text, an instant or a day.
+    The value is sent to the database unconverted, so it has the type of the column: number, text, instant or day.
     """
 
     def __init__(self, name: str) -> None:
@@ -30,10 +30,10 @@ class Param(Expression):
 
 
 class CompiledQuery(Generic[T]):
-    """A queryset that is built by `build` and compiled at the first `fetch`; `build` must read no clock.
+    """A queryset that `build` returns, compiled once at the first `fetch`. `build` must not read the clock.
 
-    No rows are kept: every `fetch` is a query. Prefetches are run by Django, uncompiled.
-    What this relies on: docs/architecture.md, "What we rely on inside Django".
+    Rows are not cached: every `fetch` is a query. Django runs prefetches uncompiled. The internals of Django that this
+    relies on are in docs/architecture.md, "What we rely on inside Django".
     """
 
     def __init__(self, build: Callable[[], "QuerySet[Any, T]"]) -> None:
@@ -49,7 +49,10 @@ class CompiledQuery(Generic[T]):
         return queryset, compiler, sql, tuple(parameters)
 
     def fetch(self, **values: Any) -> list[T]:
-        """Return the rows for these values of the `Param`s; refuse to lock rows outside a transaction."""
+        """Return the rows for these values of the `Param`s, by name.
+
+        Raises `TransactionManagementError` if the queryset locks rows and no transaction is open.
+        """
         queryset, compiled, sql, parameters = self._compiled
         if queryset.query.select_for_update and connection.get_autocommit():
             raise TransactionManagementError("rows are locked inside a transaction only")
@@ -57,19 +60,19 @@ class CompiledQuery(Generic[T]):
         with connection.cursor() as cursor:
             cursor.execute(sql, bound)
             chunks = [cursor.fetchall()]
-        # Django makes objects of the chunks that execute_sql of a compiler returns; threads share the compiled one
+        # Django builds objects from the chunks that execute_sql returns; threads share `compiled`, so each takes a copy
         compiler, rows = copy(compiled), queryset.all()
         compiler.connection, compiler.execute_sql = connection, lambda *args, **kwargs: chunks
         rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
         return list(rows)
 
     def first(self, **values: Any) -> T | None:
-        """Return the first row, if any. The queryset decides which one is first: it has one row or an order."""
+        """Return the first row, or None. The queryset must have at most one row, or an order."""
         return next(iter(self.fetch(**values)), None)
 
 
 class Insert:
-    """Adds rows of a model as they are: neither signals nor the keys that the database gives come back."""
+    """Inserts rows of a model without signals. Primary keys from the database are not set on the objects."""
 
     def __init__(self, model: type[models.Model]) -> None:
         self._model = model
@@ -77,7 +80,7 @@ class Insert:
     def __call__(self, rows: Sequence[models.Model]) -> None:
         columns = self._columns
         with connection.cursor() as cursor:
-            # a statement has room for so many values only
+            # the number of parameters of a statement is limited
             for start in range(0, len(rows), _AT_ONCE):
                 part = rows[start : start + _AT_ONCE]
                 values = [

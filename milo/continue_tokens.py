@@ -1,4 +1,4 @@
-"""Continue tokens: where the next page of a list begins, which nobody but this server reads or makes."""
+"""Continue tokens: the encrypted cursor of the next page of a list. Only this server reads or makes them."""
 
 import base64
 import binascii
@@ -18,25 +18,25 @@ _VERSION, _HEAD, _BLOCK, _HMAC = 0x80, 25, 16, 32
 
 
 class Malformed(Refused):
-    """The text is no continue token, or one of another list."""
+    """The text is not a continue token, or belongs to another list."""
 
 
 class Unreadable(Refused):
-    """The text has the form of a token, and none of the keys in use has made it.
+    """The text has the form of a token, but was made with none of the current keys.
 
-    Where the list stopped cannot be read, so the answer has no token that goes on: the list is started again.
+    The cursor cannot be read, so the answer has no fresh token, and the client must start the list again.
     """
 
     reason = "Expired"
 
 
 def seal(place: Any, purpose: str) -> str:
-    """Return `place`, a JSON value, as a token that is safe in a URL. Only `unseal` with this `purpose` reads it."""
+    """Return `place`, a JSON value, as an encrypted token for URLs. Only `unseal` with the same `purpose` reads it."""
     return _cipher(*_secrets()).encrypt(orjson.dumps([purpose, place])).decode().rstrip("=")
 
 
 def unseal(token: str, purpose: str) -> Any:
-    """Return the value that was sealed, also under a key of SECRET_KEY_FALLBACKS.
+    """Return the value of a token that was sealed for `purpose`, also with a key of SECRET_KEY_FALLBACKS.
 
     Raises `Malformed` or `Unreadable`.
     """

@@ -1,4 +1,4 @@
-"""The installation's own folder: its owner reads it and nobody else who has an account on the machine."""
+"""Permissions of the data folder: only its owner may read it, no other account of the machine."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ log = structlog.get_logger(__name__)
 
 
 def close(folder: Path) -> None:
-    """Take from group and others every right to `folder` and to the files and folders in it, and log what was open.
+    """Remove all permissions of group and others from `folder` and everything in it, and log what was open.
 
-    Sessions, password hashes, keys and tokens stand there. A folder that others may write, such as /tmp, is nobody's
-    own and is left as it is, with a warning; so is what this process may not change. Links are not followed.
+    The folder holds sessions, password hashes, keys and tokens. A shared folder (sticky, such as /tmp) is left
+    unchanged, with a warning, and so is a path that this process may not change. Symbolic links are not followed.
     """
     try:
         if folder.stat().st_mode & stat.S_ISVTX:
@@ -43,7 +43,7 @@ def _close(path: str) -> bool:
             return False
         os.chmod(path, stat.S_IMODE(mode) & ~OTHERS)
     except FileNotFoundError:
-        return False  # a message that was taken meanwhile
+        return False  # another process has consumed the message meanwhile
     except OSError as error:
         log.warning("data_file_stays_open", path=path, error=str(error))
         return False

@@ -1,4 +1,4 @@
-"""Days and instants as people and programs write them: one form each, that of RFC 3339."""
+"""Parse days and instants. Each has one accepted form, that of RFC 3339."""
 
 import re
 from datetime import UTC, date, datetime
@@ -10,21 +10,21 @@ INSTANT = re.compile(
 
 
 def parse_day(text: str) -> date:
-    """Return the day of `text`, such as "2026-01-31". Raises ValueError for anything else, week dates included."""
+    """Return the day of `text`, such as "2026-01-31". Raises ValueError for other forms, including week dates."""
     if not DAY.fullmatch(text):
         raise ValueError("must be a day such as 2026-01-31")
     return date.fromisoformat(text)
 
 
 def parse_month(text: str) -> date:
-    """Return the first day of the month of `text`, such as "2026-01". Raises ValueError for anything else."""
+    """Return the first day of the month of `text`, such as "2026-01". Raises ValueError for other forms."""
     return parse_day(f"{text}-01")
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the instant of `text`, such as "2026-01-31T12:00:00Z", in UTC; digits under a microsecond are dropped.
+    """Return the instant of `text`, such as "2026-01-31T12:00:00Z", in UTC. Digits below a microsecond are dropped.
 
-    Raises ValueError for anything else, an instant without offset included.
+    Raises ValueError for other forms, including an instant without offset.
     """
     if not INSTANT.fullmatch(text):
         raise ValueError("must be an instant such as 2026-01-31T12:00:00Z")

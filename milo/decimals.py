@@ -1,4 +1,4 @@
-"""Exact decimals in the database: `numeric` on PostgreSQL, text on SQLite, whose numbers keep 15 digits."""
+"""Exact decimals in the database: `numeric` on PostgreSQL, text on SQLite, whose numbers have only 15 digits."""
 
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
@@ -14,8 +14,9 @@ COLLATION = "milo_decimal"
 class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # has no type arguments at run time
     """A `DecimalField` that keeps every one of its `max_digits` on both engines.
 
-    On SQLite the column is text with a collation that compares by value, so that filters, constraints, order, `Min`
-    and `Max` answer as on PostgreSQL. Sums are made by `ExactSum`. Other SQL arithmetic on it is inexact on SQLite.
+    On SQLite the column is text with a collation that compares by value, so filters, constraints, order, `Min` and
+    `Max` have the same results as on PostgreSQL. Use `ExactSum` for sums. Other SQL arithmetic on it is inexact on
+    SQLite.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
@@ -31,7 +32,7 @@ class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # has n
         return self.db_type(connection)
 
     def get_internal_type(self) -> str:
-        # under the name DecimalField Django casts to SQLite's numbers
+        # a DecimalField is cast to the inexact numbers of SQLite
         return "ExactDecimalField"
 
     def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Decimal | None:
@@ -42,7 +43,7 @@ class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # has n
         return f"{value:f}" if connection.vendor == "sqlite" and isinstance(value, Decimal) else value
 
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
-        """As PostgreSQL's `numeric`: round half up to the decimal places, and raise `DataError` for too many digits."""
+        """Round half up to the decimal places, like PostgreSQL's `numeric`. Raises `DataError` for too many digits."""
         if connection.vendor == "sqlite" and not hasattr(value, "as_sql") and value is not None:
             return self._text(self.to_python(value))
         return super().get_db_prep_save(value, connection)
@@ -56,7 +57,7 @@ class ExactDecimalField(models.DecimalField):  # type: ignore[type-arg]  # has n
 
 
 def compare(one: str, other: str) -> int:
-    """The order of two decimals as texts: -1, 0 or 1. Other texts stand in the order of letters."""
+    """Compare two decimals as texts: -1, 0 or 1. Other texts are compared as texts."""
     try:
         left, right = Decimal(one), Decimal(other)
     except InvalidOperation:
@@ -66,6 +67,6 @@ def compare(one: str, other: str) -> int:
 
 @receiver(connection_created)
 def teach_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Give SQLite the order of decimals."""
+    """Register the collation of decimals with SQLite."""
     if connection.vendor == "sqlite":
         connection.connection.create_collation(COLLATION, compare)

@@ -1,4 +1,4 @@
-"""E-mail addresses: which are taken, and the form in which mail goes to them."""
+"""Validate e-mail addresses, and convert them to the form in which mail is sent."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 octets, with its 
 
 
 def to_ascii(address: str) -> str:
-    """Return `address` with its domain as the DNS has it, for envelope and header (IDNA 2008).
+    """Return `address` with its domain in ASCII form (IDNA 2008), for envelope and header.
 
     Raises ValueError, with a text for people, for an address that `fault` refuses.
     """
@@ -28,7 +28,7 @@ def to_ascii(address: str) -> str:
     try:
         sent = f"{local}@{idn.to_ascii(domain)}"
     except ValueError as error:
-        # nothing is repeated of what may be a card number in the wrong place
+        # the message must not repeat a card number that was typed in the wrong field
         why = _QUOTED.sub("", str(error))
         raise ValueError(_("has a domain that IDNA 2008 refuses: %(why)s") % {"why": why}) from error
     try:
@@ -41,10 +41,10 @@ def to_ascii(address: str) -> str:
 
 
 def fault(address: str) -> str:
-    """Say why mail cannot be sent to `address`; empty where it can.
+    """Return why mail cannot be sent to `address`; empty if it can.
 
-    Refused are more than 254 characters, letters beyond ASCII before the @, domains that IDNA 2008 refuses, and what is
-    no address at all.
+    Faults are more than 254 characters, non-ASCII letters before the @, domains that IDNA 2008 refuses, and texts that
+    are not an address.
     """
     try:
         to_ascii(address)
@@ -54,7 +54,7 @@ def fault(address: str) -> str:
 
 
 def causes(addresses: Sequence[str], field: str) -> list[Cause]:
-    """Every fault of `addresses`: more than 50, one that `fault` refuses, one that is named twice."""
+    """Return every fault of `addresses`: more than 50, one that `fault` refuses, a duplicate."""
     if len(addresses) > LIMIT:
         return [Cause(field, _("may hold at most %(limit)d addresses") % {"limit": LIMIT}, "FieldValueTooMany")]
     found = []

@@ -1,4 +1,4 @@
-"""The domain's "no": every refusal is a `Refused`, with the fields that caused it."""
+"""Refusals of the domain: every one is a `Refused`, with the fields that caused it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason of a refusal: `field` is its path in the manifest (`spec.currencyCode`), `reason` a cause type."""
+    """One cause of a refusal: `field` is its path in the manifest (`spec.currencyCode`), `reason` a cause type."""
 
     field: str
     message: str
@@ -24,7 +24,7 @@ class Cause:
 
 
 class Refused(Exception):
-    """An act that the domain refuses; nothing has changed. `reason` is a Kubernetes Status reason."""
+    """A request that the domain refuses without changing anything. `reason` is a Kubernetes Status reason."""
 
     reason = "BadRequest"
 
@@ -38,13 +38,13 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """The content or the state of the objects does not allow it."""
+    """The content of the request, or the state of the objects, does not allow it."""
 
     reason = "Invalid"
 
     @classmethod
     def because(cls, causes: Iterable[Cause], message: str = "") -> "Invalid":
-        """A refusal that names every cause at once."""
+        """Return a refusal that names every cause at once."""
         return cls(message or _("the request is invalid"), causes)
 
 
@@ -55,7 +55,7 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """There is no such object, or none that the actor may know of."""
+    """The object does not exist, or the actor may not know of it."""
 
     reason = "NotFound"
 
@@ -73,6 +73,6 @@ class AlreadyExists(Refused):
 
 
 class Unavailable(Refused):
-    """Something the act needs is away for the moment; trying again later is right."""
+    """A system that the request needs is unavailable; retry later."""
 
     reason = "ServiceUnavailable"

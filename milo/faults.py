@@ -1,4 +1,4 @@
-"""Answers 500 to what escapes every other handler, and leaves one traceback of it."""
+"""Answer uncaught exceptions with 500, and log one traceback of each."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Faults:
-    """ASGI middleware, the outermost: names each request, and answers with the name whatever happens inside."""
+    """Outermost ASGI middleware: assigns the id of each request, and answers with it whatever happens inside."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -35,7 +35,7 @@ class Faults:
             try:
                 await self.application({**scope, SCOPE_KEY: request_id}, receive, answer.send)
             except Exception:
-                # an answer that has begun cannot be taken back: the server closes the connection
+                # a started answer cannot be replaced: the server closes the connection
                 log.exception("unhandled_error")
                 if not answer.begun:
                     await answer.refuse()

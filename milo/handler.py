@@ -1,4 +1,4 @@
-"""Django under ASGI with one hop: the loop reads and sends, one thread of a pool does all that is between."""
+"""Django under ASGI with one hop: the event loop reads and sends, one thread of a pool does the rest."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,10 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class OneHopHandler(ASGIHandler):
-    """Django's handler starts a thread for each request, and goes to it and back twice for each middleware.
+    """Calls the whole synchronous stack in one of `threads` threads.
 
-    Here `threads` threads are kept, and the whole synchronous stack is called in one of them. Only what streams
-    (a watch) runs in the loop afterwards, and ends when its client leaves.
+    Django's handler starts a thread for each request, and switches to it and back twice for each middleware. Only a
+    streaming response (a watch) runs in the event loop afterwards, and ends when its client disconnects.
     """
 
     def __init__(self, threads: int) -> None:
@@ -43,7 +43,7 @@ class OneHopHandler(ASGIHandler):
             await self.send_response(response, send)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        # a context of its own, so that no request inherits what another left in the thread
+        # a context of its own, so that no request inherits the variables of another one of the thread
         call = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, function, *arguments)
 
@@ -53,7 +53,7 @@ class OneHopHandler(ASGIHandler):
         request, refusal = self.create_request(scope, body)
         response: Any = self.get_response(request) if request else refusal
         response._handler_class = self.__class__
-        # either way the database connection goes back to the pool; the content of a closed response stays
+        # both return the database connection to the pool; a closed response keeps its content
         if response.streaming:
             close_old_connections()
         else:

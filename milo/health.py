@@ -1,4 +1,4 @@
-"""Probes for whoever runs the server."""
+"""Probes and metrics for operators: `/livez`, `/readyz` and `/metrics`."""
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,20 +10,20 @@ from milo import append_only
 from milo.ledger.metrics import LedgerCollector
 from milo.ledger.privileges import strangers
 
-# of rows only, so that every process tells the same
+# derived from rows only, so that every process has the same values
 _metrics = CollectorRegistry(auto_describe=False)
 _metrics.register(LedgerCollector())
 
 
 @require_safe
 def livez(request: HttpRequest) -> JsonResponse:
-    """200 while the process answers."""
+    """Answer 200 while the process runs."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where the database has every guard, and nothing passes them by; else 503 that names what is wrong."""
+    """Answer 200 if every guard is installed and nothing bypasses them, otherwise 503 with the findings."""
     try:
         absent = [guard.name for guard in append_only.missing(connection)]
         wrong = strangers(connection)
@@ -38,5 +38,5 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """What Prometheus asks for: counts and times of checks, and nothing of any object."""
+    """Answer Prometheus with counts and times of checks; they reveal nothing about any object."""
     return HttpResponse(generate_latest(_metrics), content_type=CONTENT_TYPE_LATEST)

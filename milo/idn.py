@@ -1,13 +1,13 @@
-"""Internationalized domain names after IDNA 2008 (RFC 5891), not 2003: `straße` is a domain other than `strasse`."""
+"""Internationalized domain names by IDNA 2008 (RFC 5891), where `straße` and `strasse` are different domains."""
 
 import idna
 
 
 def to_ascii(domain: str) -> str:
-    """Return `domain` as the DNS has it: "straße.example" is "xn--strae-oqa.example".
+    """Return `domain` in its ASCII form: "straße.example" becomes "xn--strae-oqa.example".
 
-    Letters are mapped as browsers do (UTS 46, nontransitional). Raises ValueError for what IDNA 2008 refuses, for
-    example a symbol, or an "xn--" label that stands for no domain name. Other ASCII domains come back unchanged.
+    Letters are mapped as in browsers (UTS 46, nontransitional). ASCII domains are returned unchanged. Raises ValueError
+    for domains that IDNA 2008 refuses, for example with a symbol, and for invalid "xn--" labels.
     """
     if domain.isascii():
         for label in domain.lower().split("."):

@@ -1,4 +1,4 @@
-"""Search regardless of case on SQLite, whose LIKE folds the letters of ASCII alone."""
+"""Case-insensitive search on SQLite, whose own LIKE folds only ASCII letters."""
 
 import re
 from functools import lru_cache
@@ -10,14 +10,14 @@ from django.dispatch import receiver
 
 
 def fold(text: str) -> str:
-    """`text` in capitals, letter by letter as PostgreSQL's UPPER: a letter whose capital is two, as ß, stays."""
+    """Return `text` in capitals, letter by letter like PostgreSQL's UPPER: a letter with two capitals (ß) stays."""
     if text.isascii():
         return text.upper()
     return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
 
 
 def like(pattern: str | None, text: Any, escape: str) -> bool | None:
-    """SQL's `text LIKE pattern ESCAPE escape` regardless of case; None where either is NULL."""
+    """Evaluate SQL's `text LIKE pattern ESCAPE escape` regardless of case. Return None if either is NULL."""
     if pattern is None or text is None:
         return None
     return _compiled(pattern, escape).fullmatch(fold(str(text))) is not None
@@ -36,6 +36,6 @@ def _compiled(pattern: str, escape: str) -> re.Pattern[str]:
 
 @receiver(connection_created)
 def teach_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Replace the LIKE ... ESCAPE of SQLite, which is how Django writes each of its searches."""
+    """Replace SQLite's LIKE ... ESCAPE, which Django uses for every search."""
     if connection.vendor == "sqlite":
         connection.connection.create_function("like", 3, like, deterministic=True)

@@ -1,6 +1,6 @@
-"""Log lines of structlog and of the standard library in one form: with the id of the request, without local variables.
+"""Log lines of structlog and of the standard library in one format: with the request id, without local variables.
 
-`rich`, where it can be imported, makes structlog print every local variable of a traceback: tokens, password hashes.
+If `rich` is installed, structlog prints every local variable of a traceback by default: tokens, password hashes.
 """
 
 import logging.config
@@ -20,23 +20,23 @@ Event = MutableMapping[str, Any]
 
 
 def configure(standard_library: dict[str, Any]) -> None:
-    """Configure both libraries; for the setting LOGGING_CONFIG, which gets the setting LOGGING."""
+    """Configure both libraries. Django calls it as LOGGING_CONFIG with LOGGING."""
     structlog.configure(
         processors=[*_COMMON, _RENDERER],
-        # standard error of the moment: standard output is for what commands answer
+        # the current standard error; standard output is for the results of commands
         logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
     )
     logging.config.dictConfig(standard_library)
 
 
 def formatter() -> logging.Formatter:
-    """The form of structlog's lines for the standard library's, for the setting LOGGING."""
+    """Return a formatter that writes lines of the standard library like structlog's, for the setting LOGGING."""
     cleaned = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_COMMON, processors=[cleaned, _RENDERER])
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """A handler that writes to the standard error of the moment."""
+    """A handler that writes to the current `sys.stderr`, also after it was replaced."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -47,7 +47,7 @@ class StandardError(logging.StreamHandler[TextIO]):
 
 
 def only_tracebacks() -> Any:
-    """A filter for Django's lines about answers: those without an exception only repeat what the request line says."""
+    """Return a filter for Django's lines about answers. Those without an exception only repeat the request line."""
     return lambda record: bool(record.exc_info)
 
 

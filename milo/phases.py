@@ -1,4 +1,4 @@
-"""A phase column that only a transition can change, on django-fsm-2."""
+"""Phase columns that only a transition can change, based on django-fsm-2."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,15 +11,15 @@ _LOADING = "_phases_loading"
 
 
 class PhaseDescriptor(FSMFieldDescriptor):
-    """Refuses assignment, except while this one instance is made or loads itself.
+    """Refuses assignment, except while this instance is created or loaded.
 
-    django-fsm-2's own `protected=True` is lifted for the whole process during any
-    `refresh_from_db`; the flag here lives in the instance.
+    django-fsm-2 disables its own `protected=True` for the whole process during any `refresh_from_db`; here the flag is
+    one of the instance.
     """
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         state = instance.__dict__
-        # a deferred phase is not in the instance yet, and is no more free to be set than a loaded one
+        # a deferred phase is missing in `state` too, but must not be assigned
         being_made = instance._state.adding and self.field.name not in state
         if not being_made and not state.get(_LOADING) and state.get(self.field.name) != value:
             raise AttributeError(f"{self.field.name} changes by a transition only")
@@ -40,7 +40,7 @@ class PhaseField(FSMField):
     ) -> None:
         super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
         if cls.__module__ == "__fake__":
-            # models of a migration have no transitions, and are so many that looking for them took half of its time
+            # models of migrations have no transitions; collecting them took half of the time of `migrate`
             class_prepared.disconnect(self._collect_transitions)
 
 

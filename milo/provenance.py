@@ -1,4 +1,4 @@
-"""Where a change comes from: the request that asked for it, and the approval that allowed it."""
+"""The provenance of a change, in context variables: request, credential and approval."""
 
 import uuid
 from collections.abc import Iterator
@@ -13,28 +13,28 @@ _approval: ContextVar[uuid.UUID | None] = ContextVar("milo_approval", default=No
 
 
 def request_id() -> str:
-    """The id of the request or task that is at work; empty in a shell."""
+    """Return the id of the current request or task; empty in a shell."""
     return _request_id.get()
 
 
 def approval() -> uuid.UUID | None:
-    """The uid of the approval request whose effect is being applied."""
+    """Return the uid of the approval request that is being applied, if any."""
     return _approval.get()
 
 
 def credential() -> str:
-    """The credential by which the author of the present write is here, such as `token:12`; empty for none."""
+    """Return the credential of the current author, such as `token:12`; empty for none."""
     return _credential.get()[0]
 
 
 def credential_maker() -> str:
-    """Who made that credential, where it was somebody other than the author."""
+    """Return the maker of that credential; empty if it is the author."""
     return _credential.get()[1]
 
 
 @contextmanager
 def by_credential(credential: str, maker: str) -> Iterator[None]:
-    """History rows written inside name this credential and who made it."""
+    """Record this credential and its maker in history rows written inside."""
     token = _credential.set((credential, maker))
     try:
         yield
@@ -44,7 +44,7 @@ def by_credential(credential: str, maker: str) -> Iterator[None]:
 
 @contextmanager
 def asked_by(request: str) -> Iterator[None]:
-    """History rows and log lines written inside carry this id of a request, of at most 64 characters."""
+    """Record this request id (at most 64 characters) in history rows and log lines written inside."""
     token = _request_id.set(request)
     try:
         with bound_contextvars(request_id=request):
@@ -55,7 +55,7 @@ def asked_by(request: str) -> Iterator[None]:
 
 @contextmanager
 def allowed_by(request: uuid.UUID) -> Iterator[None]:
-    """History rows written inside name this approval request as what allowed them."""
+    """Record this approval request in history rows written inside."""
     token = _approval.set(request)
     try:
         yield

@@ -14,7 +14,7 @@ from milo.provenance import asked_by
 
 HEADER = "X-Request-ID"
 CLIENTS = "client:"
-"""How ids begin that a client chose: none of them looks like the id of a background task."""
+"""Prefix of ids chosen by clients, so that none looks like the id of a background task."""
 SCOPE_KEY = "milo.request_id"
 _ACCEPTED = re.compile(rf"[A-Za-z0-9._:-]{{1,{64 - len(CLIENTS)}}}", re.ASCII)
 
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def request_id_for(header: str) -> str:
-    """Return the id to keep for a request whose client sent this X-Request-ID.
+    """Return the id of a request whose client sent `header` as X-Request-ID.
 
-    The client's own with a prefix, where it is 1 to 57 letters, digits, dots, colons, dashes or underscores, without a
-    card number; else a new UUID.
+    It is the client's with the prefix `client:`, if that is 1 to 57 letters, digits, dots, colons, dashes or
+    underscores without a card number; otherwise a new UUID.
     """
     if _ACCEPTED.fullmatch(header) and not card_numbers.found_in(header):
         return f"{CLIENTS}{header}"
@@ -33,9 +33,9 @@ def request_id_for(header: str) -> str:
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, answers with it, and logs a line that has it.
+    """Assigns an id to each request, returns it in the answer, and logs a line with it.
 
-    So a row of the history leads to the lines of a log.
+    The id connects rows of the history with lines of the log.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -43,7 +43,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.monotonic()
-        # the server has named it already, where one is before Django
+        # under ASGI, `milo.faults` has assigned it already
         name = getattr(request, "scope", {}).get(SCOPE_KEY) or request_id_for(request.headers.get(HEADER, ""))
         with asked_by(name):
             response = self.get_response(request)
@@ -54,7 +54,7 @@ class RequestIdMiddleware:
 
 
 def _logged_path(request: HttpRequest) -> str:
-    """The path of a request without its query; `-` where it is no address of ours, and could be anything."""
+    """Return the path of a request without its query; `-` for a path without a route, which could be any text."""
     if (match := request.resolver_match) is None:
         return "-"
     path = request.path

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) that finance opens in a spreadsheet: customers write texts in it, and none of them may be run.
+"""CSV (RFC 4180) for spreadsheets, with texts of customers in it that must never run as formulas.
 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
@@ -10,14 +10,14 @@ from typing import Any
 from django.http import HttpResponse
 
 CSV = "text/csv"
-# the signs with which a formula begins, and those that an input method or a spreadsheet takes for them
+# signs that begin a formula, and those that an input method or a spreadsheet treats alike
 _SIGNS = "=+@\\-\u2212\u207a-\u207c\u208a-\u208c\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
-# white space, control characters and what nobody sees, the byte-order mark among it
+# white space, control characters and invisible ones, such as the byte-order mark
 _BLANK = (
     "\\s\\x00-\\x1f\\x7f-\\x9f\\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0"
 )
-# a spreadsheet whose list separator is the semicolon or the tabulator begins a cell after it, whatever is quoted
+# with the list separator semicolon or tabulator, a spreadsheet begins a cell after it even inside quotes
 _FORMULA = re.compile(f"(^|[;\\t\\r\\n])(?=[{_BLANK}]*[{_SIGNS}])")
 _LED_BY_CONTROL = re.compile(r"[\t\r\n]")
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -27,14 +27,14 @@ _NEEDS_QUOTES = re.compile(f"[,;\"'|]|[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff]
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     """Return the rows as CSV.
 
-    A text that a spreadsheet could split is in quotes. One that it would take for a formula, and that is no number, has
-    an apostrophe before it; so has what follows a semicolon, a tabulator or the end of a line in a text.
+    A text that a spreadsheet could split is quoted. A formula that is no number gets an apostrophe in front, and so
+    does one after a semicolon, a tabulator or a line break inside a text.
     """
     return "".join(",".join(map(_cell, row)) + "\r\n" for row in rows)
 
 
 def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
-    """Return the answer with the rows as a CSV file of that name."""
+    """Return a response with the rows as a CSV file; `name` is without suffix."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return HttpResponse(csv_text(rows), content_type=f"{CSV}; charset=utf-8", headers=headers)
 

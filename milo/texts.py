@@ -1,4 +1,4 @@
-"""The texts inside a value, and the ones that a database cannot keep."""
+"""Walk over the texts inside a value, and refuse texts that a database cannot store."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from milo.errors import Cause
 
-# PostgreSQL keeps no NUL in text or jsonb, and neither engine half a surrogate pair
+# PostgreSQL stores no NUL in text or jsonb, and neither engine a lone surrogate
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -27,18 +27,18 @@ def _inside(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def paths(value: Any, path: str, bad: Callable[[str], bool]) -> list[str]:
-    """The path of each text or number inside `value` (text, list or dict, found at `path`) that is `bad`.
+    """Return the path of each text or number inside `value` (text, list or dict, itself at `path`) that is `bad`.
 
-    A key that is bad itself does not come back inside a path; the path of its object stands for it.
+    A bad key is never part of a returned path; the path of its object is returned instead.
     """
     hits = {where for where, text in _inside(value, path) if bad(text)}
     return sorted({path if bad(where) else where for where in hits})
 
 
 def causes(value: Any, path: str, limit: int | None = None) -> list[Cause]:
-    """A cause for each text inside `value` with a character no database keeps, and for a text over `limit` characters.
+    """Return a cause for each text inside `value` that cannot be stored, and for a text over `limit` characters.
 
-    SQLite would take what PostgreSQL refuses; the two must not differ.
+    SQLite would accept what PostgreSQL refuses; the two must not differ.
     """
     found = [
         Cause(where, _("holds a character that cannot be stored"))

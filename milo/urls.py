@@ -1,4 +1,4 @@
-"""Every address of the platform."""
+"""Every URL of the platform."""
 
 from django.contrib import admin
 from django.urls import path
@@ -9,7 +9,7 @@ from milo.kube.routes import api_paths
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
-    # the old name of Kubernetes, which older clients ask for
+    # the old name in Kubernetes, which older clients use
     path("healthz", health.readyz),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),

@@ -1,8 +1,8 @@
 """Verify an exported bundle of the ledger on any machine: `python -m milo.verify BUNDLE [--key KEY] [--heads HEADS]`.
 
-One file, which needs Python 3.11 and the package `cryptography` and knows nothing of Django or of a database; copy it.
-What it reads is described in docs/ledger.md. Exit status 0 where everything holds, 1 where something differs, 2 where
-the bundle cannot be read.
+This file needs only Python 3.11 and the package `cryptography`, neither Django nor a database: copy it. docs/ledger.md
+describes the bundle. The exit status is 0 if everything verifies, 1 if something differs, 2 if the bundle cannot be
+read.
 """
 
 import argparse
@@ -23,11 +23,14 @@ LEAF = 40
 
 
 class ProofFailed(Exception):
-    """Something in the bundle does not hold."""
+    """The bundle differs from what its seals prove."""
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785 for what headers and rows hold: texts, integers, booleans, null, lists, and objects of these."""
+    """Return canonical JSON (RFC 8785) of texts, integers, booleans, null, lists, and objects of these.
+
+    Raises `ProofFailed` for a float: headers and rows have none.
+    """
     if isinstance(value, float):
         raise ProofFailed(f"{value} is no whole number")
     if isinstance(value, dict):
@@ -45,7 +48,7 @@ def lines(bundle: zipfile.ZipFile, name: str) -> Iterator[Any]:
 
 
 class Seals:
-    """The chain in the bundle, and the leaves by which rows are found in it."""
+    """The chain of seals in the bundle, verified while it is read, and the leaf of each sealed row."""
 
     def __init__(self, bundle: zipfile.ZipFile, trusted: dict[str, Ed25519PublicKey], heads: dict[int, str]) -> None:
         self.count = 0
@@ -91,7 +94,7 @@ class Seals:
                 self._leaves[table, key] = own[start + 8 : start + LEAF].hex()
 
     def check_row(self, row: dict[str, Any]) -> None:
-        """Raise `Wrong` where a row is not what was sealed, or a value not what the row has the digest of."""
+        """Raise `ProofFailed` if a row differs from its leaf, or a personal value from its digest in the row."""
         name = f"{row['table']} row {row['key']}"
         leaf = hashlib.sha256(row["canonical"].encode()).hexdigest()
         if self._leaves.get((row["table"], row["key"])) != leaf:
@@ -106,7 +109,7 @@ class Seals:
 
 
 def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed25519PublicKey]:
-    """The keys of `paths`, else those that the bundle brings along, by the SHA-256 of the raw key."""
+    """Return the keys of `paths`, or else those in the bundle, by the SHA-256 of the raw key."""
     texts = [path.read_bytes() for path in paths] or [
         bundle.read(name) for name in bundle.namelist() if name.startswith("keys/")
     ]
@@ -119,7 +122,7 @@ def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed2551
 
 
 def verify(path: Path, keys: list[Path], heads: Path | None) -> str:
-    """What was proven, as a line for people. Raises `Wrong`."""
+    """Verify the bundle at `path`, and return the result as a line for people. Raises `ProofFailed`."""
     known = [json.loads(line) for line in heads.read_text().splitlines()] if heads else []
     with zipfile.ZipFile(path) as bundle:
         manifest = json.loads(bundle.read("manifest.json"))

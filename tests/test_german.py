@@ -44,13 +44,13 @@ def entries(application: str) -> list[Message]:
 
 @pytest.mark.once
 @pytest.mark.parametrize("application", messages.APPLICATIONS)
-def test_every_entry_of_a_catalogue_is_german_with_the_same_values_and_compiled(application: str) -> None:
+def test_every_entry_of_a_catalog_is_german_with_the_same_values_and_compiled(application: str) -> None:
     assert entries(application)
     assert [entry.id for entry in entries(application) if not entry.string or entry.fuzzy] == []
     for entry in entries(application):
         source, german = str(entry.id), str(entry.string)
         assert sorted(PLACEHOLDER.findall(source)) == sorted(PLACEHOLDER.findall(german)), source
-    path = messages.catalogue(application).with_suffix(".mo")
+    path = messages.catalog(application).with_suffix(".mo")
     assert path.read_bytes() == messages.compiled(application), "run python -m milo.dev.messages"
 
 

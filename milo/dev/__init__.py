@@ -1,1 +1,4 @@
-"""What `manage.py up` is made of: a whole Milo on one machine, for trying it out and for working on it."""
+"""Tools for development: `manage.py up` (a complete Milo on one machine), catalogs of texts, the page of settings.
+
+Start with `milo/management/commands/up.py`, then `processes.py`. Nothing here runs in production.
+"""

@@ -1,4 +1,4 @@
-"""The certificate of the development server: over plain http kubectl would drop the bearer token silently."""
+"""The certificate of the development server. Over plain HTTP kubectl drops the bearer token silently."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ from milo.dev.files import write_secret
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files: `authority` is what clients trust, `server` holds the key and the chain."""
+    """PEM files: clients trust `authority`; `server` has the key and the chain."""
 
     authority: Path
     server: Path
 
 
 def development_certificate(folder: Path) -> Certificate:
-    """The certificate for this machine's own names, kept in `folder`; made there with its authority if missing."""
+    """Return the certificate for localhost, kept in `folder`; create it and its authority if missing."""
     certificate = Certificate(folder / "ca.pem", folder / "server.pem")
     if not (certificate.authority.exists() and certificate.server.exists()):
         folder.mkdir(parents=True, exist_ok=True)

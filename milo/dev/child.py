@@ -1,4 +1,4 @@
-"""One process of a running Milo, started again when it ends."""
+"""One process of a running Milo, restarted when it ends."""
 
 import os
 import signal
@@ -12,18 +12,18 @@ from pathlib import Path
 from django.conf import settings
 
 PAUSES_SECONDS = (1, 2, 4, 8, 16)
-"""Before each new start of a process that ends again and again; when they are used up, it is given up."""
+"""Delays before restarts of a process that keeps ending; after the last one it is given up."""
 RAN_WELL_SECONDS = 60
-"""A process that lived for so long begins with the first pause again."""
+"""After running this long, a process starts with the first delay again."""
 TAIL_BYTES = 4096
 
 
 class Died(Exception):
-    """A process keeps ending that should not. The message says which, why, and where its log is."""
+    """A process keeps ending. The message has its name, the reason and its log."""
 
 
 class Child:
-    """`python ARGUMENTS` with open `files`; what it says goes to `log`. `say` gets a line for each new start."""
+    """A process `python ARGUMENTS` with open `files`, writing to `log`. `say` receives a line for each restart."""
 
     def __init__(
         self, name: str, arguments: Sequence[str], files: Sequence[int], log: Path, say: Callable[[str], None]
@@ -42,7 +42,7 @@ class Child:
         self._start()
 
     def look_after(self) -> None:
-        """Notice that it ended, and start it again once its pause is over. Raises `Died` when it keeps ending."""
+        """Restart the process after its delay if it has ended. Raises `Died` if it keeps ending."""
         if self._process is None:
             if time.monotonic() >= self._next_start:
                 self._start()
@@ -51,12 +51,12 @@ class Child:
             self._ended(self._reason(status))
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         if self._process:
             self._process.terminate()
 
     def end(self, seconds: float) -> None:
-        """Wait for its end, and kill it after so many seconds."""
+        """Wait for its end, and kill it after `seconds`."""
         if self._process:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0, seconds))
@@ -80,11 +80,11 @@ class Child:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=self._files,
-                    # Ctrl-C reaches the whole foreground group; these are stopped by us, in order
+                    # Ctrl-C reaches the whole foreground group; we stop these in order instead
                     start_new_session=True,
                 )
         except OSError as error:
-            # no memory for one more process, say, or no room for its log
+            # for example no memory for the process, or no space for its log
             self._ended(str(error))
 
     def _ended(self, reason: str) -> None:
@@ -99,12 +99,12 @@ class Child:
             )
         pause = PAUSES_SECONDS[len(self._deaths) - 1]
         self._next_start = now + pause
-        # whoever reads may have gone away, which ends nothing
+        # the reader may have gone, which must not end the process
         with suppress(OSError):
             self._say(f"The {self.name} has ended ({reason}) and is started again in {pause} s; its log is {self.log}")
 
     def _reason(self, status: int) -> str:
-        """Say how it ended: the signal that killed it, or its exit status and its last words."""
+        """Return how it ended: the signal that killed it, or its exit status and the last line of its log."""
         if status < 0:
             return f"killed by {_signal_name(-status)}"
         words = self._last_words()
@@ -121,7 +121,7 @@ class Child:
 
 
 def _signal_name(number: int) -> str:
-    """Return the name of a signal, such as "SIGKILL"; of most real-time signals, which have none, "signal 40"."""
+    """Return the name of a signal, such as "SIGKILL"; "signal 40" for a real-time signal without a name."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,11 +1,11 @@
-"""The database of the settings: whether it answers, and what to call it."""
+"""Reachability and printable name of the configured database."""
 
 import psycopg
 from django.db import connection
 
 
 def name() -> str:
-    """Where the database is, without user and password."""
+    """Return path or address of the database, without user and password."""
     at = connection.settings_dict
     if connection.vendor == "sqlite":
         return str(at["NAME"])
@@ -13,9 +13,9 @@ def name() -> str:
 
 
 def reach() -> None:
-    """Connect once. Raises the `Error` of Django or of psycopg, whose text says why."""
+    """Connect once. Raises the database error of Django or psycopg."""
     if connection.vendor == "postgresql":
-        # outside the pool, which would go on trying for 20 s
+        # without the pool, which would retry for 20 s
         psycopg.connect(**connection.get_connection_params() | {"connect_timeout": 5}).close()
     else:
         connection.ensure_connection()

@@ -10,7 +10,7 @@ from milo.dev.files import write_secret
 
 
 def write_kubeconfig(path: Path, server: str, authority: Path, tokens: Mapping[str, str], namespace: str) -> None:
-    """Write a context for each user of `tokens`, with the authority inside; the first user's is the current one."""
+    """Write a context for each user of `tokens`, with the certificate authority; the first user is the current one."""
     trusted = base64.b64encode(authority.read_bytes()).decode()
     config = {
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
-"""`python -m milo.dev.messages`: bring the catalogues of German texts up to date with the sources, and compile them.
+"""`python -m milo.dev.messages`: update the German catalogs from the sources, and compile them.
 
-An application has its catalogue in `locale/de/LC_MESSAGES`; what is compiled is kept beside it, so that running Milo
-needs no tool of gettext, and writing texts none but Babel.
+Each application has its catalog in `locale/de/LC_MESSAGES`. The compiled file is committed beside it, so running Milo
+needs no gettext tools, and adding texts needs only Babel.
 """
 
 import ast
@@ -20,23 +20,23 @@ from django.utils.translation.template import templatize
 
 APPLICATIONS = ("milo", "projects", "billing")
 LANGUAGE = "de"
-KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
+KEYWORDS = {"_": None, "gettext_lazy": None}
 _IN_TEMPLATE = re.compile(r"""\bgettext\(u?((?:'(?:[^'\\]|\\.)*')|(?:"(?:[^"\\]|\\.)*"))\)""")
 
 
-def catalogue(application: str) -> Path:
-    """The file of an application's German texts; compiled, it has the suffix `.mo`."""
+def catalog(application: str) -> Path:
+    """Return the path of an application's catalog; the compiled file has the suffix `.mo`."""
     return settings.BASE_DIR / application / "locale" / LANGUAGE / "LC_MESSAGES" / "django.po"
 
 
 def read(application: str) -> Catalog:
-    """An application's catalogue as it is kept; an empty one where there is none."""
-    path = catalogue(application)
+    """Return the stored catalog of an application, or an empty one."""
+    path = catalog(application)
     return read_po(BytesIO(path.read_bytes() if path.exists() else b""), locale=LANGUAGE)
 
 
 def sources(application: str) -> Iterator[tuple[str, str]]:
-    """Every text for people in the sources of an application: the file (from the root) and the text."""
+    """Yield path (from the root) and text of every translatable text of an application."""
     root: Path = settings.BASE_DIR
     for path in sorted((root / application).rglob("*.*")):
         name = path.relative_to(root).as_posix()
@@ -49,26 +49,26 @@ def sources(application: str) -> Iterator[tuple[str, str]]:
 
 
 def compiled(application: str) -> bytes:
-    """An application's catalogue as programs read it."""
+    """Return the compiled catalog of an application."""
     content = BytesIO()
     write_mo(content, read(application))
     return content.getvalue()
 
 
 def update(application: str) -> int:
-    """Take new texts into a catalogue, drop those that are gone, compile it; returns how many lack German."""
-    found = Catalog(locale=LANGUAGE, fuzzy=False)
+    """Add new texts to a catalog, drop obsolete ones, and compile it. Return how many texts lack German."""
+    extracted = Catalog(locale=LANGUAGE, fuzzy=False)
     for name, text in sources(application):
-        found.add(text, locations=[(name, 0)])
-    kept = read(application)
-    kept.update(found, no_fuzzy_matching=True, update_creation_date=False)
-    kept.obsolete.clear()
-    path = catalogue(application)
+        extracted.add(text, locations=[(name, 0)])
+    translated = read(application)
+    translated.update(extracted, no_fuzzy_matching=True, update_creation_date=False)
+    translated.obsolete.clear()
+    path = catalog(application)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        write_po(file, kept, width=100, sort_output=True, include_lineno=False, ignore_obsolete=True)
+        write_po(file, translated, width=100, sort_output=True, include_lineno=False, ignore_obsolete=True)
     path.with_suffix(".mo").write_bytes(compiled(application))
-    return sum(not message.string for message in kept if message.id)
+    return sum(not message.string for message in translated if message.id)
 
 
 if __name__ == "__main__":

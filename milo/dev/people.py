@@ -1,4 +1,4 @@
-"""The sample users: who they are, their passwords and tokens, and the roles that `make up` grants them."""
+"""The sample users of `make up`: names, passwords, tokens and roles."""
 
 import json
 import secrets
@@ -20,9 +20,9 @@ SETUP = Actor.system("development-setup")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A sample user, by the platform role or by the role in one organization.
+    """A sample user with a role across the platform (`group`) or in one organization.
 
-    Who has a role across the platform may log in to the staff site; the others use the API.
+    Users with a role across the platform may log in to the staff site; the others use the API.
     """
 
     name: str
@@ -47,15 +47,15 @@ PEOPLE = (
 
 
 def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Make the sample users that are missing; returns the passwords of staff and the bearer tokens of all, by name.
+    """Create missing sample users. Return the passwords of staff and the bearer tokens of all, by name.
 
-    Both are drawn at random for this installation and kept in `folder` for its owner alone. What is there stays:
-    a password is set once, a token is issued anew only where the database does not know the one that is kept.
+    Both are random for each installation and stored in `folder`, readable by its owner only. Existing ones are kept: a
+    password is set once, and a token is replaced only if the database does not have the stored one.
     """
     passwords_path, tokens_path = folder / "passwords.json", folder / "tokens.json"
     passwords, tokens = _read(passwords_path), _read(tokens_path)
     for person in PEOPLE:
-        # without an address nobody is told of what awaits their decision
+        # without an address they would get no notices of requests to decide
         defaults = {"is_staff": bool(person.group), "email": f"{person.name}@milo.example"}
         user, created = User.objects.get_or_create(username=person.name, defaults=defaults)
         if person.group:
@@ -72,7 +72,7 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def grant_roles() -> None:
-    """Give each sample user the role in the organization, once the organizations are there."""
+    """Grant each sample user its role in an organization. The organizations must exist."""
     for person in PEOPLE:
         if person.organization:
             organization = Organization.objects.get(name=person.organization)
@@ -80,5 +80,5 @@ def grant_roles() -> None:
 
 
 def _read(path: Path) -> dict[str, str]:
-    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    values: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return values

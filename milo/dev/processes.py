@@ -1,4 +1,4 @@
-"""The processes of a running Milo: started together, looked after together, stopped together."""
+"""Start, supervise and stop the processes of a running Milo together."""
 
 import signal
 import time
@@ -14,13 +14,14 @@ STOP_SECONDS = 10
 
 
 class Stopped(Exception):
-    """Somebody has asked for the end: Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM or SIGHUP was received."""
 
 
 class Processes:
-    """A context: inside it SIGINT and SIGTERM only ask for the end; after it, however it ends, no process is left.
+    """A context manager that supervises processes. On exit, for any reason, it stops all of them.
 
-    A process that ends is started again, and `say` gets a line about it.
+    Inside it signals only set a flag, which raises `Stopped`. A process that ends is restarted, and `say` receives a
+    line.
     """
 
     def __init__(self, logs: Path, say: Callable[[str], None]) -> None:
@@ -30,13 +31,13 @@ class Processes:
         self._stop = Event()
 
     def start(self, name: str, arguments: Sequence[str], files: Sequence[int] = ()) -> None:
-        """Start `python ARGUMENTS`; it writes to `name`.log. The caller keeps `files` open, for the next start."""
+        """Start `python ARGUMENTS` with the log `name`.log. The caller keeps `files` open for restarts."""
         child = Child(name, arguments, files, self.logs / f"{name}.log", self._say)
         self._children.append(child)
         child.begin()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready()`. Raises `Died` where a process keeps ending or time runs out, and `Stopped`."""
+        """Wait until `ready()` is true. Raises `Died` if a process keeps ending or time runs out, and `Stopped`."""
         end = time.monotonic() + seconds
         while not ready():
             self._pause(0.1)
@@ -44,7 +45,7 @@ class Processes:
                 raise Died(f"The server does not answer after {seconds:.0f} s; its log is {self.logs / 'server.log'}")
 
     def watch(self) -> None:
-        """Never returns: raises `Died` when a process keeps ending, `Stopped` when somebody asks for the end."""
+        """Supervise until an exception: `Died` if a process keeps ending, `Stopped` after a signal."""
         while True:
             self._pause(0.3)
 
@@ -57,7 +58,7 @@ class Processes:
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         signals = [signal.SIGINT, signal.SIGTERM]
-        # `nohup make up` is not to end with its terminal
+        # `nohup make up` must outlive its terminal
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signals.append(signal.SIGHUP)
         for number in signals:

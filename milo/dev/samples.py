@@ -1,4 +1,4 @@
-"""The sample manifests, applied through the HTTP API as any client would."""
+"""Create the sample objects through the HTTP API, like any client."""
 
 import json
 import ssl
@@ -14,7 +14,7 @@ TIMEOUT = 30
 
 
 class Client:
-    """A bearer of `token` at `server` (https://host:port), whose certificate `authority` has signed."""
+    """A client with `token` for `server` (https://host:port), whose certificate is signed by `authority`."""
 
     def __init__(self, server: str, authority: Path, token: str) -> None:
         self.server = server
@@ -22,8 +22,8 @@ class Client:
         self.token = token
 
     def ask(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON of the answer. Raises OSError where there is no answer."""
-        request = Request(  # noqa: S310  the address is our own server's
+        """Return status and JSON of the answer. Raises OSError if there is none."""
+        request = Request(  # noqa: S310  the URL is that of our own server
             self.server + path,
             method=method,
             data=json.dumps(manifest).encode() if manifest else None,
@@ -36,7 +36,7 @@ class Client:
             return refusal.code, json.load(refusal)
 
     def answers(self) -> bool:
-        """Whether the server is up."""
+        """Return whether the server is up."""
         try:
             return self.ask("GET", "/livez")[0] == 200
         except OSError:
@@ -44,16 +44,16 @@ class Client:
 
 
 def collection(manifest: dict[str, Any]) -> str:
-    """The path of the collection that `manifest` belongs to."""
+    """Return the path of the collection of `manifest`."""
     namespace = manifest["metadata"].get("namespace")
     within = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{manifest['apiVersion']}{within}/{manifest['kind'].lower()}s"
 
 
 def apply_samples(folder: Path, client: Client) -> Iterator[str]:
-    """Create every object of `folder` that is not there, file by file; yields a line for each that is refused.
+    """Create every missing object of `folder`, file by file. Yield a line for each refusal.
 
-    What is there stays as it is: it belongs to whoever has worked with it since.
+    Existing objects are not changed, because somebody may have worked with them since.
     """
     for path in sorted(folder.glob("*.yaml")):
         for manifest in yaml.safe_load_all(path.read_text()):

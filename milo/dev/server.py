@@ -1,4 +1,4 @@
-"""`python -m milo.dev.server HTTP HTTPS CERTIFICATE`: Milo on two listening sockets, given as file descriptors."""
+"""`python -m milo.dev.server HTTP HTTPS CERTIFICATE`: serve two listening sockets, passed as file descriptors."""
 
 import asyncio
 import signal
@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 import uvicorn
 
-# a watch never ends by itself, and Ctrl-C should not wait for it
+# a watch does not end by itself, and Ctrl-C must not wait for it
 GRACE_SECONDS = 2
 
 
 class Server(uvicorn.Server):
-    """Leaves the signals to the loop that runs both."""
+    """A server that leaves signals to the event loop of both."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         return nullcontext()
@@ -25,7 +25,7 @@ def _server(certificate: str | None = None) -> Server:
         lifespan="off",
         proxy_headers=False,
         server_header=False,
-        # the settings say what is logged, and how
+        # Django's settings configure the logs
         log_config=None,
         ssl_certfile=certificate,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -34,7 +34,7 @@ def _server(certificate: str | None = None) -> Server:
 
 
 async def serve(http: int, https: int, certificate: str) -> None:
-    """Serve both sockets in one loop until SIGINT or SIGTERM."""
+    """Serve both sockets in one event loop until SIGINT or SIGTERM."""
     servers = {_server(): http, _server(certificate): https}
 
     def stop() -> None:

@@ -1,4 +1,8 @@
-"""Settings, read from the environment; the defaults are a single machine with SQLite. One noun a module."""
+"""Django's settings, derived from the environment. The defaults are a single machine with SQLite.
+
+Start with `groups.py`, which declares every variable; each other module has the settings of one noun. The package
+relies on Django and `milo.idn` only. Checks that need the applications are registered with `checks.register`.
+"""
 
 from typing import Any
 
@@ -17,13 +21,13 @@ from milo.settings.staff_site import *
 DEBUG = environment.server.debug
 SECRET_KEY = secret_key()
 ALLOWED_HOSTS = list(environment.server.allowed_hosts)
-# everything is served over TLS; `make up` has the staff site without, on this machine only
+# with it everything is served over TLS; without it `make up` serves the staff site over plain HTTP on this machine
 HTTPS_ONLY = environment.server.https_only
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
-# probes and scrapers inside the cluster come without
+# probes and scrapers inside the cluster use plain HTTP
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^healthz$", r"^metrics$"]
-# other hosts of the domain, and lists in browsers, are for its owner to decide
+# HSTS for other hosts of the domain, and preload lists of browsers, are decisions of its owner
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = list(environment.server.trusted_origins)
 # the ports of `make up`
@@ -53,7 +57,7 @@ INSTALLED_APPS = [
     "milo.identity",
     "projects",
     "billing",
-    # last, so that what the others registered can judge the settings
+    # last, because it runs the checks that the others register
     "milo.settings.apps.SettingsConfig",
 ]
 MIDDLEWARE = [
@@ -94,7 +98,7 @@ STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
-        # whatever serves them reads them, as another user too
+        # another user may serve them
         "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
     },
     "archive": {

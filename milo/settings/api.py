@@ -1,4 +1,4 @@
-"""The HTTP API and its documents, and who its bearer tokens may come from."""
+"""The HTTP API, its documentation, and the identity provider of its bearer tokens."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["milo.identity.authentication.BearerAuthentication"],
     "DEFAULT_SCHEMA_CLASS": "milo.kube.openapi.schema.KubeSchema",
     "EXCEPTION_HANDLER": "milo.kube.wire.status.exception_handler",
-    # the server says who asks (uvicorn --forwarded-allow-ips), a header that anybody may send does not
+    # the server determines the client address (uvicorn --forwarded-allow-ips); headers of clients are not trusted
     "NUM_PROXIES": 0,
     # the API conventions have no ?format=
     "URL_FORMAT_OVERRIDE": None,
@@ -24,18 +24,18 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "v1alpha1",
     "POSTPROCESSING_HOOKS": ["milo.kube.openapi.documents.finish"],
     "COMPONENT_SPLIT_PATCH": False,
-    # a component is what users write as well
+    # one component serves for reading and writing
     "COMPONENT_NO_READ_ONLY_REQUIRED": True,
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATION_PARAMETERS": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Swagger UI would ask a public validator for its badge
+    # by default Swagger UI requests a badge from a public validator
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None},
 }
 
-# counts of requests, in each process; Django would drop a third of 300 entries, and so let the busiest start anew
+# request counts of each process; with 300 entries Django would drop a third, and reset the busiest clients
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",

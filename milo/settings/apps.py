@@ -4,7 +4,7 @@ from milo.settings import checks
 
 
 class SettingsConfig(AppConfig):
-    """Stands last among the applications: refuses to start any process with settings that they cannot work with."""
+    """The last application: refuses to start a process whose settings fail the checks of the others."""
 
     name = "milo.settings"
     label = "settings"

@@ -1,4 +1,4 @@
-"""Celery: the broker, and what the beat asks for when."""
+"""Celery: the broker, and the schedule of beat."""
 
 from celery.schedules import crontab
 
@@ -11,17 +11,17 @@ if CELERY_BROKER_URL == "filesystem://":
         "folder": str(DATA_DIR / "broker"),
         "control_folder": str(DATA_DIR / "broker-control"),
     }
-# a message that ends its worker should not take others with it
+# a message that kills its worker must not take prefetched ones with it
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULER = "milo.beat:Scheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# a broker that is away is waited for; Celery would give up at the hundredth try
+# wait for an unavailable broker; by default Celery gives up after 100 attempts
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BEAT_SCHEDULE = {
-    # a task that waits for longer than to its next turn is not needed any more
+    # a task that waited until its next run is redundant
     "validate-waiting-accounts": {
         "task": "billing.tasks.validate_waiting_accounts",
         "schedule": 60.0,

@@ -1,4 +1,4 @@
-"""Checks of the settings by the applications, which know roles, countries and classes."""
+"""Checks of the settings by the applications, which have the roles, countries and classes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +10,7 @@ TAG = "settings"
 
 
 def register(id: str) -> Callable[[Callable[[], Iterator[str]]], Callable[[], Iterator[str]]]:
-    """Register a function that yields a fault for each wrong setting, as a check of Django with an id."""
+    """Register a function that yields a fault for each wrong setting as a Django check with this id."""
 
     def decorate(faults: Callable[[], Iterator[str]]) -> Callable[[], Iterator[str]]:
         def check(app_configs: Any = None, **kwargs: Any) -> list[checks.Error]:
@@ -23,6 +23,6 @@ def register(id: str) -> Callable[[Callable[[], Iterator[str]]], Callable[[], It
 
 
 def require() -> None:
-    """Run the checks of the settings. Raises ImproperlyConfigured with a line for each fault."""
+    """Run the registered checks. Raises ImproperlyConfigured with a line for each fault."""
     if faults := checks.run_checks(tags=[TAG]):
         raise ImproperlyConfigured("\n".join(fault.msg for fault in faults))

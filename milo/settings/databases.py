@@ -1,4 +1,4 @@
-"""SQLite beside the installation's other files, or the PostgreSQL that the environment names."""
+"""The database: SQLite in the data folder, or the one of DATABASE_URL."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = {**dj_database_url.parse(url)}
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
-        # docs/traps.md: with SQLite's defaults 16 threads meet "database is locked"
+        # with SQLite's defaults 16 threads get "database is locked" (docs/traps.md)
         options |= {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL",
         }
-        # opening the file took longer than all else that a read does
+        # opening the file takes longer than the rest of a read
         config["CONN_MAX_AGE"] = 600
     else:
         options |= {
-            # watches borrow connections too, and hold none
+            # a few more than threads, because watches borrow connections briefly
             "pool": {"min_size": 1, "max_size": MILO_THREADS + 4, "timeout": 20},
-            # a statement that a connection has seen 5 times is planned once and for all
+            # a connection prepares a statement at its fifth execution
             "server_side_binding": True,
             "prepare_threshold": 5,
         }

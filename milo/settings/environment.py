@@ -1,6 +1,6 @@
-"""Every setting that an installation gives, as one frozen object, read once from the environment.
+"""All settings of an installation as one frozen object, read once from the environment.
 
-Roles, classes and countries, which only the loaded applications know, are checked by milo/settings/apps.py.
+Roles, classes and countries need the loaded applications; milo/settings/apps.py checks them.
 """
 
 import os
@@ -15,7 +15,7 @@ from milo.settings.variables import Variable, read, unknown, variables
 
 __all__ = ["BASE_DIR", "DATA_DIR", "Environment", "environment", "read_environment"]
 
-# other users of the machine read nothing of what these processes write
+# files of these processes are not readable for other users of the machine
 os.umask(0o077)
 
 
@@ -41,7 +41,7 @@ def all_variables() -> Iterator[Variable]:
 
 
 def read_environment(given: Mapping[str, str]) -> Environment:
-    """Read all settings. Raises ImproperlyConfigured with a line for each fault; nothing is read by halves."""
+    """Read all settings. Raises ImproperlyConfigured with a line for each fault of any variable."""
     faults = list(unknown(all_variables(), given))
     made = Environment(**{name: read(group, given, faults) for name, group in GROUPS.items()})
     if faults := faults or list(_contradictions(made)):

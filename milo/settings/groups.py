@@ -1,4 +1,4 @@
-"""The settings of an installation, a frozen group for each noun. docs/settings.md is written of this module."""
+"""The settings of an installation, one frozen group a noun. docs/settings.md is generated from this module."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,50 +21,50 @@ class Server:
         values.KEY,
         None,
         "Signs sessions and links for passwords, and encrypts continue tokens. All processes need the same key.",
-        shown="drawn once and kept as `secret_key` in the data folder",
+        shown="generated once and kept as `secret_key` in the data folder",
         secret=True,
     )
     allowed_hosts: tuple[str, ...] = variable(
         "MILO_ALLOWED_HOSTS",
         values.HOSTS,
         ("127.0.0.1", "localhost", "[::1]"),
-        "The hosts under which Milo is reached. `*` is refused unless `MILO_DEBUG` is true.",
+        "The host names of Milo. `*` is refused unless `MILO_DEBUG` is true.",
     )
     https_only: bool = variable(
         "MILO_HTTPS_ONLY",
         values.BOOLEAN,
         False,
-        "Everything is served over TLS: cookies never leave without, plain HTTP is refused or redirected, and browsers"
-        " are told so for a year.",
+        "Everything is served over TLS: cookies are sent over TLS only, plain HTTP is refused or redirected, and"
+        " browsers use TLS for a year (HSTS).",
     )
     trusted_origins: tuple[str, ...] = variable(
         "MILO_TRUSTED_ORIGINS",
         values.ORIGINS,
         (),
-        "Further origins from which forms of the staff site are accepted, where a proxy changes the host.",
+        "Further origins of forms of the staff site, for a proxy that changes the host.",
         shown="none",
     )
     threads: int = variable(
         "MILO_THREADS",
         values.number(1, 1000),
         16,
-        "Requests that one server process works on at once; more wait. Its pool has 4 more connections to PostgreSQL.",
+        "Concurrent requests of one server process; others wait. Its pool has 4 more connections to PostgreSQL.",
     )
     data_dir: Path = variable(
         "MILO_DATA_DIR",
         values.PATH,
         BASE_DIR / "var",
-        "The folder of the installation's own files, readable by its owner alone.",
+        "The folder for the files of the installation, readable by its owner only.",
         shown="`var` in the checkout",
     )
     debug: bool = variable(
         "MILO_DEBUG", values.BOOLEAN, False, "Django's debug pages, for development only: they show settings and data."
     )
     http_port: int = variable(
-        "MILO_HTTP_PORT", values.number(0, 65535), 8000, "The port of `make up` without TLS; 0 takes a free one."
+        "MILO_HTTP_PORT", values.number(0, 65535), 8000, "The port of `make up` without TLS; 0 selects a free one."
     )
     https_port: int = variable(
-        "MILO_HTTPS_PORT", values.number(0, 65535), 8443, "The port of `make up` with TLS; 0 takes a free one."
+        "MILO_HTTPS_PORT", values.number(0, 65535), 8443, "The port of `make up` with TLS; 0 selects a free one."
     )
 
 
@@ -92,7 +92,7 @@ class Stores:
         "MILO_ARCHIVE_STORAGE",
         values.DOTTED_PATH,
         "",
-        "The storage class of Django that keeps bundles of archived accounts.",
+        "The Django storage class for bundles of archived accounts.",
         shown="files in `archive` of the data folder",
     )
     archive_options: dict[str, Any] | None = variable(
@@ -107,7 +107,7 @@ class Stores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """How notices go out, and in whose name."""
+    """The mail server, and the sender and language of notices."""
 
     host: str = variable(
         "MILO_EMAIL_HOST",
@@ -117,16 +117,16 @@ class Mail:
         shown="none: messages are files in `mail` of the data folder",
     )
     port: int = variable("MILO_EMAIL_PORT", values.number(1, 65535), 25, "The port of the mail server.")
-    user: str = variable("MILO_EMAIL_USER", values.TEXT, "", "The user at the mail server; goes with a password.")
+    user: str = variable("MILO_EMAIL_USER", values.TEXT, "", "The user at the mail server; requires a password.")
     password: str | None = variable(
         "MILO_EMAIL_PASSWORD", values.TEXT, None, "The password at the mail server.", shown="none", secret=True
     )
-    tls: bool = variable("MILO_EMAIL_TLS", values.BOOLEAN, False, "Speak to the mail server over STARTTLS.")
+    tls: bool = variable("MILO_EMAIL_TLS", values.BOOLEAN, False, "Use STARTTLS with the mail server.")
     sender: str = variable(
         "MILO_EMAIL_FROM",
         values.SENDER,
         "billing@milo.example",
-        "The sender of notices, as `Billing <a@example.org>` too.",
+        "The sender of notices, optionally with a name: `Billing <a@example.org>`.",
     )
     message_id_domain: str = variable(
         "MILO_MESSAGE_ID_DOMAIN", values.DOMAIN, "milo.example", "The domain in the Message-ID of notices."
@@ -135,7 +135,7 @@ class Mail:
         "MILO_NOTICE_LANGUAGE",
         values.choice(*LANGUAGES),
         "en",
-        "The language of notices to staff, and about accounts that prefer none.",
+        "The language of notices to staff, and about accounts without a language.",
     )
 
 
@@ -147,36 +147,34 @@ class Access:
         "MILO_REQUESTS_PER_MINUTE",
         values.number(0, 10_000_000),
         6000,
-        "Requests a minute of one service token, or of one person of the provider, in each process, however the header"
-        " is spelled; 0 is no limit.",
+        "Requests a minute of one service token, or of one person of the provider, in each process; 0 is no limit.",
     )
     token_longest_days: int = variable(
         "MILO_TOKEN_LONGEST_DAYS",
         values.number(0, 36_500),
         365,
-        "The longest life of a new service token, and the life of one for which no end is asked; 0 is no limit. Older"
-        " tokens keep their end.",
+        "The maximum validity of a new service token, and the default; 0 is no limit. Existing tokens keep their end.",
     )
     session_idle_minutes: int = variable(
         "MILO_SESSION_IDLE_MINUTES",
         values.number(1, 525_600),
         30,
-        "A session of the staff site ends after so long without a request, to the minute.",
+        "A session of the staff site ends after this time without a request, to the minute.",
     )
     session_hours: int = variable(
-        "MILO_SESSION_HOURS", values.number(1, 8760), 12, "A session of the staff site ends so long after the log-in."
+        "MILO_SESSION_HOURS", values.number(1, 8760), 12, "A session of the staff site ends this long after the log-in."
     )
     second_factor_staff: bool = variable(
-        "MILO_SECOND_FACTOR_STAFF", values.BOOLEAN, False, "All staff give a one-time password after the log-in."
+        "MILO_SECOND_FACTOR_STAFF", values.BOOLEAN, False, "All staff need a one-time password after the log-in."
     )
     second_factor_approvers: bool = variable(
-        "MILO_SECOND_FACTOR_APPROVERS", values.BOOLEAN, False, "Everybody who may approve does so, superusers too."
+        "MILO_SECOND_FACTOR_APPROVERS", values.BOOLEAN, False, "Everybody who may approve needs one, superusers too."
     )
     oidc: Provider | None = variable(
         "MILO_OIDC",
         PROVIDER,
         None,
-        "The OpenID Connect provider whose tokens the API takes. Further fields: `username_claim` (`sub`),"
+        "The OpenID Connect provider whose tokens the API accepts. Further fields: `username_claim` (`sub`),"
         " `groups_claim` (`groups`), `groups` (from group to role across the platform), `clock_skew_seconds` (60); for"
         " the staff site `client_id`, `client_secret`, `authorization_url` and `token_url`. Addresses are https.",
         shown="none",
@@ -186,14 +184,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What proves the ledger, and how long revisions are kept."""
+    """Keys and anchor of the ledger, and how long revisions are kept."""
 
     keys: Path | None = variable(
         "MILO_LEDGER_KEYS",
         values.PATH,
         None,
-        "The folder of `signing.pem`, made at first use, and of a `.pub` for each trusted key. Back it up apart from"
-        " the database. To change the key, remove `signing.pem` and keep its `.pub`.",
+        "The folder of `signing.pem`, generated at first use, and of a `.pub` for each trusted key. Back it up apart"
+        " from the database. To change the key, remove `signing.pem` and keep its `.pub`.",
         shown="`ledger-keys` in the data folder",
     )
     heads: Path | None = variable(
@@ -222,68 +220,67 @@ class Ledger:
         "MILO_CHANGE_LOG_RETENTION_HOURS",
         values.number(1, 876_000),
         168,
-        "How far back a watch can begin and `kubectl events` looks. History is kept apart, for ever.",
+        "How far back a watch can begin and `kubectl events` reaches. History is separate and permanent.",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """What an organization that runs Milo decides."""
+    """Decisions of the operator."""
 
     platform_country: str = variable(
         "MILO_PLATFORM_COUNTRY",
         values.COUNTRY,
         "",
-        "Where the seller keeps the books. Unset, no e-invoice mandate of the seller's country binds, and no account is"
-        " ever purged.",
+        "Where the seller keeps the books. Unset disables purging and the e-invoice mandates of the seller's country.",
     )
     data_regions: tuple[str, ...] = variable(
         "MILO_DATA_REGIONS",
         values.REGIONS,
         (),
-        "Where billing data can be kept, the first by default. Another region that is asked for is refused.",
-        shown="not said: none is refused",
+        "Where billing data can be kept; the first is the default. Accounts cannot request another region.",
+        shown="none: every region is accepted",
     )
     retention_years: int = variable(
         "MILO_RETENTION_YEARS",
         values.number(0, 100),
         0,
-        "How long closed accounts are promised to be kept; 0 is as long as the law asks. Rules warn where the law asks"
-        " for more, and no purge comes before that.",
+        "The promised retention of closed accounts; 0 is as long as the law requires. Rules warn where the law requires"
+        " more, and no purge is earlier than that.",
     )
     approval_days: int = variable(
         "MILO_APPROVAL_DAYS",
         values.number(1, 3650),
         14,
-        "An undecided approval request expires after so long.",
+        "An undecided approval request expires after this time.",
     )
     reopen_window_days: int = variable(
-        "MILO_REOPEN_WINDOW_DAYS", values.number(0, 3650), 90, "A closed account can be reopened for so long."
+        "MILO_REOPEN_WINDOW_DAYS", values.number(0, 3650), 90, "A closed account can be reopened for this time."
     )
     archive_after_days: int | None = variable(
         "MILO_ARCHIVE_AFTER_DAYS",
         values.number(0, 36_500),
         None,
-        "A closed account is archived so long after closure, and never before the time to reopen has passed.",
+        "A closed account is archived this long after closure, and never within the time to reopen.",
         shown="the days of `MILO_REOPEN_WINDOW_DAYS`",
     )
     net_days_without_approval: int = variable(
         "MILO_NET_DAYS_WITHOUT_APPROVAL",
         values.number(0, 365),
         60,
-        "Payment terms of more net days need an approved ReviseTerms.",
+        "Payment terms with more net days need an approved ReviseTerms.",
     )
     usage_late_days: int = variable(
         "MILO_USAGE_LATE_DAYS",
         values.number(0, 3650),
         35,
-        "Usage events that are older are taken, and counted as late in the receipt.",
+        "Older usage events are accepted, and counted as late in the receipt.",
     )
     payment_profile_verifier: str = variable(
         "MILO_PAYMENT_PROFILE_VERIFIER",
         values.DOTTED_PATH,
         "billing.verifiers.FormVerifier",
-        "The class that verifies payment profiles. The default checks their form only.",
+        "The class that verifies payment profiles. The default checks only their form.",
     )
     focus_provider_name: str = variable(
         "MILO_FOCUS_PROVIDER_NAME", values.TEXT, "Milo", "The provider of the services in FOCUS exports."

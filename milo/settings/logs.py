@@ -1,4 +1,4 @@
-"""What is logged, and that it is written without local variables, whichever program serves."""
+"""Loggers and levels, the same in every process. Tracebacks have no local variables."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # one line for each request
         "milo.requests": {"level": "INFO"},
-        # Django would send mail with the settings and the local variables of each error
+        # Django's default handler mails the settings and local variables of each error
         "django": {"handlers": [], "level": "INFO"},
         "django.request": {"filters": ["only_tracebacks"], "level": "ERROR"},
-        # these name addresses and headers as a stranger sent them; our own line says what was answered
+        # these repeat addresses and headers of strangers; the line of the request has the status
         "django.security": {"level": "CRITICAL"},
         "celery": {"level": "INFO"},
         "uvicorn": {"handlers": [], "level": "INFO"},
-        # with paths and queries that may be anything
+        # it has paths and queries, which may be any text
         "uvicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }

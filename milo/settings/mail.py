@@ -1,4 +1,4 @@
-"""How notices go out, and in whose name."""
+"""The mail server, and the sender and language of notices."""
 
 from milo.settings.environment import DATA_DIR, environment
 

@@ -1,4 +1,4 @@
-"""The setting MILO_OIDC: the OpenID Connect provider whose people are admitted, as JSON."""
+"""The setting MILO_OIDC: the OpenID Connect provider, as JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,9 +16,9 @@ LONGEST_SKEW_SECONDS = 600
 class Provider:
     """The setting MILO_OIDC. `groups` maps a value of the groups claim to a role across the platform.
 
-    A person is the issuer with the claim `sub`. `username_claim` names the user row that is made when a person comes
-    for the first time; afterwards it decides nothing. With `client_id`, `authorization_url` and `token_url` people may
-    log in to the staff site by the provider, whose ID tokens are for the client.
+    Issuer and the claim `sub` identify a person. `username_claim` is read only at the first log-in, for the name of the
+    new user. With `client_id`, `authorization_url` and `token_url` staff may log in to the staff site through the
+    provider; ID tokens must have the client as audience.
     """
 
     issuer: str
@@ -66,7 +66,7 @@ def faults_of(given: Mapping[str, Any]) -> Iterator[str]:
 def _faults_of_addresses(given: Mapping[str, Any]) -> Iterator[str]:
     for name in ("jwks_url", "authorization_url", "token_url"):
         url = given.get(name, "")
-        # whoever stands in between would put in a key, or take a code, of their own
+        # over plain HTTP a third party could replace the keys, or intercept a code
         if (url or name == "jwks_url") and isinstance(url, str) and not _is_safe(url):
             yield f"{name} must begin with https://"
     staff_site = [bool(given.get(name)) for name in ("client_id", "authorization_url", "token_url")]

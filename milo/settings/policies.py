@@ -1,4 +1,4 @@
-"""What an organization that runs Milo decides: limits, periods, where the books are kept, who proves the ledger."""
+"""Decisions of the operator: limits, periods, where the books are kept, keys and anchor of the ledger."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ MILO_NET_DAYS_WITHOUT_APPROVAL = environment.policies.net_days_without_approval
 MILO_PAYMENT_PROFILE_VERIFIER = environment.policies.payment_profile_verifier
 MILO_PLATFORM_COUNTRY = environment.policies.platform_country
 MILO_DATA_REGIONS = list(environment.policies.data_regions)
-# None: as long as the law asks
+# None: as long as the law requires
 MILO_RETENTION_YEARS = environment.policies.retention_years or None
 MILO_USAGE_LATE_DAYS = environment.policies.usage_late_days
 MILO_FOCUS_PROVIDER_NAME = environment.policies.focus_provider_name

@@ -1,4 +1,4 @@
-"""The key that signs sessions: given by the environment, or drawn once for the installation."""
+"""The secret key: from the environment, or generated once for the installation."""
 
 import os
 import secrets
@@ -10,14 +10,17 @@ from milo.settings.environment import DATA_DIR, environment
 
 
 def secret_key() -> str:
-    """Return the key of the environment, else one drawn once and kept beside the embedded database."""
+    """Return the key of the environment, or else the one in the data folder, generated at first use.
+
+    Raises ImproperlyConfigured if the data folder cannot be written, or the file is empty.
+    """
     if environment.server.secret_key is not None:
         return environment.server.secret_key
     path = DATA_DIR / "secret_key"
     try:
         if not path.exists():
             DATA_DIR.mkdir(parents=True, exist_ok=True)
-            # whole at once, and never over one that another process made meanwhile
+            # written completely before it gets its name, and never over the key of another process
             new = path.with_name(f"secret_key.{os.getpid()}")
             new.touch(0o600)
             new.write_text(secrets.token_urlsafe(50))

@@ -1,4 +1,4 @@
-"""The staff site: how it looks, and who may try to log in."""
+"""The staff site: appearance, log-in, lockout and sessions."""
 
 from datetime import timedelta
 
@@ -8,13 +8,13 @@ from django.utils.translation import gettext_lazy
 
 from milo.settings.environment import environment
 
-# a person at one address who fails too often waits; the API has tokens instead of passwords
+# after too many failures a name is locked out at one address; the API has tokens instead of passwords
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-# nobody keeps a person out by going on
+# further attempts do not extend the lockout, so that nobody can keep a person out
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "milo.admin.lockout.locked_out"
 AXES_HANDLER = "milo.admin.lockout.AttemptHandler"
@@ -23,7 +23,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 MESSAGE_STORAGE = "milo.admin.masking.MaskedMessages"
 FORM_RENDERER = "milo.admin.masking.MaskedRenderer"
-# who has set up an authenticator is asked for a one-time password whatever these say
+# people with an authenticator are asked for a one-time password whatever these settings are
 MILO_SECOND_FACTOR_STAFF = environment.access.second_factor_staff
 MILO_SECOND_FACTOR_APPROVERS = environment.access.second_factor_approvers
 OTP_TOTP_ISSUER = "Milo Billing Accounts"

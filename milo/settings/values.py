@@ -1,4 +1,4 @@
-"""Formats of environment variables. Each says what it accepts, and parses a text or refuses it."""
+"""Formats of environment variables. Each describes the accepted values, and parses a text or refuses it."""
 
 import json
 import re
@@ -24,14 +24,14 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[T]):
-    """`accepted` completes "must be ...". `parse` raises ValueError; its text, if any, names the fault."""
+    """A format. `accepted` completes "must be ...". `parse` raises ValueError; its text, if any, names the fault."""
 
     accepted: str
     parse: Callable[[str], T]
 
 
 def pattern(regex: str, accepted: str) -> Format[str]:
-    """Return the format of a text that matches `regex` as a whole; letters and digits are ASCII."""
+    """Return the format of a text that matches `regex` completely; letters and digits are ASCII."""
     compiled = re.compile(regex, re.ASCII)
 
     def parse(text: str) -> str:
@@ -54,12 +54,12 @@ def number(least: int, most: int) -> Format[int]:
 
 
 def choice(*accepted: str) -> Format[str]:
-    """Return the format of one of a few words."""
+    """Return the format of one of these words."""
     return pattern("|".join(map(re.escape, accepted)), " or ".join(accepted))
 
 
 def list_of(item: Format[str], accepted: str) -> Format[tuple[str, ...]]:
-    """Return the format of items separated by commas, of which there must be one."""
+    """Return the format of one or more items, separated by commas."""
 
     def parse(text: str) -> tuple[str, ...]:
         items = [stripped for part in text.split(",") if (stripped := part.strip())]
@@ -124,7 +124,7 @@ def _origin(text: str) -> str:
 
 
 def _domain(text: str) -> str:
-    """Return a domain as the DNS has it (IDNA 2008)."""
+    """Return a domain in its ASCII form (IDNA 2008)."""
     try:
         return _host(idn.to_ascii(text))
     except ValueError as error:
@@ -160,7 +160,7 @@ def _database(text: str) -> str:
     try:
         engine = dj_database_url.parse(text)["ENGINE"]
     except ValueError:
-        # its text may have a part of the password
+        # the text of the error may contain a part of the password
         raise ValueError from None
     if not engine.endswith((".sqlite3", ".postgresql")):
         raise ValueError
@@ -168,7 +168,7 @@ def _database(text: str) -> str:
 
 
 def _broker(text: str) -> str:
-    # Celery tries several, separated by semicolons, one after the other
+    # several URLs, separated by semicolons, are alternatives for Celery
     for url in text.split(";"):
         scheme, separator, _rest = url.partition("://")
         if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES:

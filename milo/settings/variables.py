@@ -1,6 +1,6 @@
-"""Variables of the environment: how a field of the settings declares its own, and how all are read at once.
+"""Declare variables of the environment as fields of frozen groups, and read them.
 
-Every fault is collected, so that one start names all of them. A secret is never repeated in a message.
+All faults are collected, so that one start names all of them. Messages never repeat a secret.
 """
 
 import re
@@ -14,7 +14,7 @@ from milo.settings.values import KEY, Format
 
 T = TypeVar("T")
 Group = TypeVar("Group")
-# Kubernetes puts the address of each Service into every container: of one called "milo", as MILO_SERVICE_HOST
+# Kubernetes sets variables for each Service in every container: MILO_SERVICE_HOST for one called "milo"
 _SERVICE_LINK = re.compile(
     r"MILO_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|MILO_(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?", re.ASCII
 )
@@ -23,7 +23,7 @@ _LINKED_PORT = re.compile(r"(tcp|udp|sctp)://")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable of the environment. `shown` is its default in words, where that depends on others."""
+    """One variable of the environment. `shown` is its default as text, for documentation."""
 
     name: str
     format: Format[Any]
@@ -33,7 +33,7 @@ class Variable:
 
     @property
     def file(self) -> str:
-        """The variable that names a file to read a secret from."""
+        """Return the name of the variable for a file with the secret."""
         return f"{self.name}_FILE"
 
 
@@ -46,7 +46,10 @@ def variable(
 def variable(
     name: str, format: Format[Any], default: Any, meaning: str, *, shown: str = "", secret: bool = False
 ) -> Any:
-    """Declare a field of a frozen group that is read from the environment."""
+    """Declare a field of a frozen group that is read from the environment.
+
+    `shown` describes a default that depends on other settings. A `secret` is never repeated, and may come from a file.
+    """
     made = Variable(name, format, meaning, shown or _shown(default), secret)
     return field(default=default, repr=not secret, metadata={"variable": made})
 
@@ -58,7 +61,7 @@ def variables(group: type[Any]) -> Iterator[Variable]:
 
 
 def read(group: type[Group], given: Mapping[str, str], faults: list[str]) -> Group:
-    """Make a group of what the environment gives. What cannot be read is added to `faults`, and has its default."""
+    """Return a group from the environment. An invalid variable adds to `faults`, and its field has the default."""
     found = {}
     for each in fields(group):  # type: ignore[arg-type]
         declared: Variable = each.metadata["variable"]
@@ -74,7 +77,7 @@ def read(group: type[Group], given: Mapping[str, str], faults: list[str]) -> Gro
 
 
 def unknown(known: Iterable[Variable], given: Mapping[str, str]) -> Iterator[str]:
-    """Yield a fault for each variable that begins with MILO_ and is none of the known ones."""
+    """Yield a fault for each variable that begins with MILO_ and is not known."""
     names = {name for each in known for name in ([each.name, each.file] if each.secret else [each.name])}
     for name, value in sorted(given.items()):
         if not name.upper().startswith("MILO_") or name in names or _is_service_link(name, value):
@@ -84,11 +87,11 @@ def unknown(known: Iterable[Variable], given: Mapping[str, str]) -> Iterator[str
 
 
 class UnreadableVariable(Exception):
-    """A variable whose text cannot be had. The message names it."""
+    """The text of a variable cannot be read. The message names the variable."""
 
 
 def _text_of(declared: Variable, given: Mapping[str, str]) -> str | None:
-    """Return the text of a variable or of its file; None where it is unset or empty."""
+    """Return the text of a variable or of its file; None if it is unset or empty."""
     text = given.get(declared.name)
     path = given.get(declared.file) if declared.secret else None
     if path:
@@ -96,7 +99,7 @@ def _text_of(declared: Variable, given: Mapping[str, str]) -> str | None:
             raise UnreadableVariable(f"{declared.name} and {declared.file} are both set: set one of them")
         return _content(declared.file, Path(path))
     if declared.secret:
-        # an empty key is refused by its format; of other secrets it means that there is none
+        # the format refuses an empty key; other empty secrets count as unset
         return text if text or declared.format is KEY else None
     return (text or "").strip() or None
 
@@ -113,9 +116,8 @@ def _content(name: str, path: Path) -> str:
 
 def _fault(declared: Variable, given: Mapping[str, str], why: str) -> str:
     text = given.get(declared.name, "")
-    # the parser's own words could repeat what it was given
-    told = "" if declared.secret else f", not {text.strip()!r}"
-    return f"{declared.name} must be {declared.format.accepted}{told}" + (f" ({why})" if why else "")
+    value = "" if declared.secret else f", not {text.strip()!r}"
+    return f"{declared.name} must be {declared.format.accepted}{value}" + (f" ({why})" if why else "")
 
 
 def _is_service_link(name: str, value: str) -> bool:

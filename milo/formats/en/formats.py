@@ -1,4 +1,4 @@
-"""ISO 8601 with the zone named: a ledger's instants must not be read in two ways."""
+"""ISO 8601 with the time zone, so that instants of the ledger are unambiguous."""
 
 DATETIME_FORMAT = "Y-m-d H:i:s e"
 DATE_FORMAT = "Y-m-d"

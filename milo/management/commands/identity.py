@@ -15,24 +15,24 @@ SHELL = Actor.system("shell")
 
 
 class Command(BaseCommand):
-    help = "List, link and unlink the subjects of the OpenID Connect provider that stand for users."
+    help = "List, link and unlink subjects of the OpenID Connect provider."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        linking = acts.add_parser("link", help="let a subject stand for a user there is")
-        linking.add_argument("username", help="the user it is to stand for")
+        subcommands = parser.add_subparsers(dest="subcommand", required=True)
+        linking = subcommands.add_parser("link", help="link a subject to an existing user")
+        linking.add_argument("username", help="the user to link")
         linking.add_argument("subject", help="the claim sub of the person's tokens")
-        linking.add_argument("--issuer", help="the claim iss; that of MILO_OIDC where not given")
+        linking.add_argument("--issuer", help="the claim iss; that of MILO_OIDC by default")
         linking.add_argument("--reason", required=True, help="why; it stays in the history")
-        unlinking = acts.add_parser("unlink", help="let a subject stand for nobody")
+        unlinking = subcommands.add_parser("unlink", help="remove the link of a subject")
         unlinking.add_argument("id", type=int, help="as the list shows it")
         unlinking.add_argument("--reason", required=True, help="why; it stays in the history")
-        listing = acts.add_parser("list", help="the identities there are: id, user, subject, issuer, since when")
+        listing = subcommands.add_parser("list", help="list identities: id, user, subject, issuer, since when")
         listing.add_argument("username", nargs="?", help="of this user only")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['act']}")(options)
+            getattr(self, f"_{options['subcommand']}")(options)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 

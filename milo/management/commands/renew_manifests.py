@@ -1,4 +1,4 @@
-"""`manage.py renew_manifests`: a revision of each object that is shown differently by now."""
+"""`manage.py renew_manifests`: write a revision of each object whose manifest has changed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from milo.kube.store.resync import renew
 
 
 class Command(BaseCommand):
-    help = "Write a revision of each object that is not shown as its newest revision says, as migrate does."
+    help = "Write a revision of each object whose manifest differs from its newest revision, as migrate does."
 
     def handle(self, **options: Any) -> None:
         self.stdout.write(f"{renew()} objects were renewed")

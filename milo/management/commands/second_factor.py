@@ -10,13 +10,13 @@ from milo.identity.second_factor import reset
 
 
 class Command(BaseCommand):
-    help = "Take the authenticator from a person who has lost it; their next log-in sets up another."
+    help = "Remove the authenticator of a person who has lost it; the next log-in sets up another."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        resetting = acts.add_parser("reset", help="end all sessions of a person, and take their authenticator")
+        subcommands = parser.add_subparsers(dest="subcommand", required=True)
+        resetting = subcommands.add_parser("reset", help="end all sessions of a person, and remove the authenticator")
         resetting.add_argument("username")
-        resetting.add_argument("--reason", required=True, help="why; it stands in the log")
+        resetting.add_argument("--reason", required=True, help="why; it is kept in the history and the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"]).first()

@@ -20,24 +20,26 @@ class Command(BaseCommand):
     help = "Issue, list and revoke the bearer tokens with which people and programs use the API."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        issue = acts.add_parser("issue", help="print a new bearer secret, which cannot be had again")
-        issue.add_argument("username", help="the service user it stands for; people issue their own")
+        subcommands = parser.add_subparsers(dest="subcommand", required=True)
+        issue = subcommands.add_parser("issue", help="print a new bearer secret, which is shown only once")
+        issue.add_argument("username", help="the service user of the token; people issue their own")
         issue.add_argument("--description", default="", help="what it is for")
-        issue.add_argument("--days", type=int, help="how long it is valid; as long as is allowed where not given")
+        issue.add_argument("--days", type=int, help="how long it is valid; the maximum by default")
         issue.add_argument("--scope", action="append", help="a resource (plural) it may change; repeat for more")
         issue.add_argument("--read-only", action="store_true", help="it may change nothing")
-        service_user = acts.add_parser("service-user", help="create a user that is a program, without a password")
+        service_user = subcommands.add_parser(
+            "service-user", help="create a user that is a program, without a password"
+        )
         service_user.add_argument("username", help="its name")
         service_user.add_argument("--description", default="", help="what it is for")
-        listing = acts.add_parser("list", help="the tokens there are: id, beginning, user, end, last use")
+        listing = subcommands.add_parser("list", help="list tokens: id, beginning, user, end, last use")
         listing.add_argument("username", nargs="?", help="of this user only")
-        revoke = acts.add_parser("revoke", help="refuse a token from the next request on")
+        revoke = subcommands.add_parser("revoke", help="revoke a token; it is refused from the next request on")
         revoke.add_argument("id", type=int, help="as the list shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['act'].replace('-', '_')}")(options)
+            getattr(self, f"_{options['subcommand'].replace('-', '_')}")(options)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 

@@ -1,4 +1,4 @@
-"""`manage.py up`, which `make up` runs: a whole Milo on this machine, until Ctrl-C."""
+"""`manage.py up`, used by `make up`: run a complete Milo on this machine until Ctrl-C."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def prepare(self) -> None:
-        """All that the server needs: folders, tables, people."""
+        """Create folders and tables. Raises `CommandError` if the database cannot be reached."""
         for folder in ("broker", "broker-control"):
             (settings.DATA_DIR / folder).mkdir(parents=True, exist_ok=True)
         try:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
 
     def serve(self, processes: Processes, http: socket.socket, https: socket.socket) -> None:
-        """Start everything, apply the samples, say where to go, and watch until the end."""
+        """Start all processes, create samples, print the addresses, and supervise until the end."""
         plain, secure = f"http://{HOST}:{http.getsockname()[1]}", f"https://{HOST}:{https.getsockname()[1]}"
         certificate = development_certificate(settings.DATA_DIR / "tls")
         passwords, tokens = people.ensure_people(settings.DATA_DIR)
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 
         listening = http.fileno(), https.fileno()
         server = ["-m", "milo.dev.server", *map(str, listening), str(certificate.server)]
-        # the sockets stay open here: a server that is started again finds them, and clients wait meanwhile
+        # this process keeps the sockets open: a restarted server reuses them, and clients wait meanwhile
         processes.start("server", server, listening)
         processes.start("worker", worker_arguments())
         processes.start("beat", beat_arguments())
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
                 self.stderr.write(refusal)
         except OSError as error:
-            # a server that is started again just now, or a machine that is busy
+            # for example a server that is being restarted, or a busy machine
             self.stderr.write(f"Not all samples were applied ({error}); the next `make up` applies the others")
         people.grant_roles()
         connections.close_all()
@@ -107,12 +107,12 @@ def listen(setting: str) -> socket.socket:
 
 
 def worker_arguments() -> list[str]:
-    """One worker; alone, it has nobody to gossip with."""
+    """Return the arguments of a single worker, without the traffic between several."""
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return ["-m", "celery", "-A", "milo.celery", "worker", "--loglevel", "INFO", "--pool", "solo", *quiet]
 
 
 def beat_arguments() -> list[str]:
-    """Beat, a process of its own: inside the worker it could end unnoticed."""
+    """Return the arguments of beat. It is a separate process, because inside the worker it could end unnoticed."""
     schedule = str(settings.DATA_DIR / "beat-last-runs.json")
     return ["-m", "celery", "-A", "milo.celery", "beat", "--loglevel", "INFO", "--schedule", schedule]
