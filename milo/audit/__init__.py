@@ -1,4 +1,8 @@
-"""The one door through which rows are written: the row, its history and its revision, in one act."""
+"""The only write path: row, history and revision in one transaction.
+
+Start with `transactions.py`, then `writes.py` (`save_as`, `delete_as`) and `records.py` (history rows). The package
+relies on django-simple-history for the models of history rows only; the database copies the rows.
+"""
 
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time

@@ -1,4 +1,4 @@
-"""Who is at work: the author of rows that a library writes, which names nobody."""
+"""The current author, for rows that a library writes without naming one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _credential: ContextVar[Callable[[], tuple[str, str]] | None] = ContextVar("milo
 
 
 def author() -> str:
-    """Return the name of whoever is at work: of a request its person, else a system actor. It is never empty."""
+    """Return the name of the current author: the person of a request, otherwise a system actor. It is never empty."""
     named = _author.get()
     if named:
         return named()
@@ -20,14 +20,14 @@ def author() -> str:
 
 
 def credential() -> tuple[str, str]:
-    """Return the credential by which the author is here, and who made it; each is empty where there is none."""
+    """Return the credential of the current author and its maker; each may be empty."""
     known = _credential.get()
     return known() if known else _NO_CREDENTIAL
 
 
 @contextmanager
 def working(name: Callable[[], str], by: Callable[[], tuple[str, str]] = lambda: _NO_CREDENTIAL) -> Iterator[None]:
-    """Make `name` answer for what libraries write inside, by the credential `by`; both are asked at each write."""
+    """Set author and credential of rows that libraries write inside. Both functions are called at each write."""
     token, credential_token = _author.set(name), _credential.set(by)
     try:
         yield

@@ -1,4 +1,4 @@
-"""History of rows that a library writes by itself, such as Django's users: whoever saves one, the history says so."""
+"""History of rows that a library writes by itself, such as Django's users."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,10 +16,10 @@ Reason = Callable[[Any, Any], tuple[str, str]]
 
 
 class LibraryHistory(History):
-    """Nothing is refused: what `save_as` does not write is recorded by signals, in the name of whoever is at work.
+    """A history whose rows may be saved without `save_as`. Signals then record them with the current author.
 
-    `reason` is asked with the row as it was (None: it is new) and as it is, and returns a reason and a message as
-    `save_as` takes them, or an empty reason where nothing changed that is recorded.
+    `reason` is called with the previous state of the row (None if it is new) and the current one. It returns reason and
+    message as for `save_as`, or an empty reason if no recorded column changed.
     """
 
     reason: Reason
@@ -48,6 +48,6 @@ class LibraryHistory(History):
             self.record_of_author(instance, "-", reason=f"{type(instance).__name__}Deleted")
 
     def record_of_author(self, instance: models.Model, history_type: str, *, reason: str, message: str = "") -> None:
-        """Record in the name of whoever is at work, and by which credential they are here."""
+        """Write a history row with the current author and credential."""
         with provenance.by_credential(*credential()):
             self.record(instance, history_type, author=author(), reason=reason, message=message)

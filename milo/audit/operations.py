@@ -1,4 +1,4 @@
-"""Operations of migrations that concern every history. Migrations name them, so what they do stays as it is."""
+"""Migration operations for every history. Migrations refer to them, so their effect must not change."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ _RANGE = "SELECT coalesce(min(history_id), 0), coalesce(max(history_id), -1) FRO
 
 
 class SplitReasons(migrations.RunPython):
-    """Give the message of each history row a column of its own, which stood behind the reason and a colon.
+    """Move the message of each history row, which followed the reason after a colon, to its own column.
 
-    Seals hold: to them, reason and message have always been two columns. Rows are written in batches, each in a
-    transaction of its own, so that writers wait for one batch at most; what was interrupted goes on where it stopped.
-    A migration that names it is not atomic.
+    Seals still verify, because they always had reason and message as two columns. Each batch is a transaction of its
+    own, so writers wait for at most one batch, and an interrupted run continues where it stopped. The migration must
+    not be atomic.
     """
 
     def __init__(self, *tables: str) -> None:
@@ -33,12 +33,12 @@ class SplitReasons(migrations.RunPython):
         return type(self).__name__, list(self.tables), {}
 
     def split(self, editor: Any) -> None:
-        """Split what the version before wrote, over the connection of a schema editor."""
+        """Split the reasons that the previous version wrote, over the connection of a schema editor."""
         for table in self.tables:
             _update(editor.connection, table, _SPLIT)
 
     def join(self, editor: Any) -> None:
-        """Write reason and message as the version before did."""
+        """Join reason and message as in the previous version."""
         for table in self.tables:
             _update(editor.connection, table, _JOIN)
 
@@ -52,7 +52,7 @@ def _update(connection: Any, table: str, statement: str) -> None:
         guards = _guards(cursor, table) if connection.vendor == "postgresql" else []
         for start in range(first, last + 1, BATCH):
             with transaction.atomic(connection.alias):
-                # nobody else sees a moment without the guard: its absence ends with the transaction
+                # nobody else sees the table without its guard: it is enabled again in the same transaction
                 for guard in guards:
                     cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
                 cursor.execute(written, [start, start + BATCH - 1])
@@ -61,7 +61,7 @@ def _update(connection: Any, table: str, statement: str) -> None:
 
 
 def _guards(cursor: Any, table: str) -> list[str]:
-    """The names of the triggers that refuse to change a row of history."""
+    """Return the names of the triggers that refuse changes of history rows."""
     cursor.execute(
         "SELECT tgname FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal"
         " AND tgname LIKE 'history\\_of\\_%%\\_fixed'",

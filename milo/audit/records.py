@@ -1,4 +1,4 @@
-"""History rows of django-simple-history: who, when, why and by what right, copied from the row by the database."""
+"""History rows of django-simple-history, which the database copies from the row, with author, instant and reason."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,10 +23,10 @@ def _refuse_anonymous(instance: models.Model) -> None:
 
 
 class History(HistoricalRecords):  # type: ignore[misc]
-    """History that `save_as` and `delete_as` write by `record`, and no signal does.
+    """The history of a model, written by `save_as` and `delete_as` through `record`, not by signals.
 
-    The database copies the row as it was written; simple-history would write the object in memory. Its signals are the
-    alarm here: whoever writes past `save_as` is refused before anything has changed.
+    The database copies the written row, while simple-history would write the object in memory, which may differ. Its
+    signals are used as a safeguard: a write that bypasses `save_as` is refused before anything changes.
     """
 
     said_personal: tuple[str, ...] = ()
@@ -36,21 +36,22 @@ class History(HistoricalRecords):  # type: ignore[misc]
 
     @property
     def personal(self) -> tuple[str, ...]:
-        """The columns that are purged at the end of their retention: of our models those that they say."""
+        """Return the columns that are purged at the end of the retention; our own models declare them in `columns`."""
         columns: Columns | None = getattr(self.cls, "columns", None)
         return columns.personal if columns else self.said_personal
 
     def model_of(self, tracked: type[models.Model]) -> type[models.Model]:
-        """The model of the history rows of `tracked`."""
+        """Return the model of the history rows of `tracked`."""
         model: type[models.Model] = getattr(tracked, self.manager_name).model
         return model
 
     def record(self, instance: models.Model, history_type: str, *, author: str, reason: str, message: str = "") -> None:
-        """Write the history row of a row that was written (`+`, `~`), or is about to be deleted (`-`).
+        """Write the history row of a row that was created (`+`), changed (`~`), or is about to be deleted (`-`).
 
-        `reason` is one CamelCase word, `message` a sentence for people. Columns that nobody gives have their default.
+        `reason` is one CamelCase word, `message` a sentence for people. Request, credential and approval come from the
+        defaults of their columns.
         """
-        given = {
+        known = {
             "history_date": self.instant(instance),
             "history_type": history_type,
             "history_user_id": author,
@@ -58,7 +59,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
             "history_change_message": message,
             **self.digests_of(instance),
         }
-        values = [given[column.name] if column.name in given else column.get_default() for column in self.given]
+        values = [known[column.name] if column.name in known else column.get_default() for column in self.given]
         prepared = [
             column.get_db_prep_save(value, connection) for column, value in zip(self.given, values, strict=True)
         ]
@@ -66,11 +67,11 @@ class History(HistoricalRecords):  # type: ignore[misc]
             cursor.execute(self._statement, [*prepared, instance.pk])
 
     def instant(self, instance: models.Model) -> datetime:
-        """Return the instant (UTC) of a change, whose act has locked the time line."""
+        """Return the instant (UTC) of a change. The transaction must hold the lock of the timeline."""
         return time_lines.history_time(instance)
 
     def digests_of(self, instance: models.Model) -> dict[str, str]:
-        """Return columns of the history row that stand for what is not copied."""
+        """Return columns of the history row with digests of secrets that are not copied."""
         return {}
 
     @property
@@ -79,14 +80,14 @@ class History(HistoricalRecords):  # type: ignore[misc]
         return f"record_{self.cls._meta.model_name}"
 
     def pre_save(self, instance: models.Model, **kwargs: Any) -> None:
-        """Refuse what nobody answers for, when nothing is written yet."""
+        """Refuse a write without author before it happens."""
         _refuse_anonymous(instance)
 
     def post_save(self, instance: models.Model, created: bool, using: str | None = None, **kwargs: Any) -> None:
         """Do nothing; `save_as` writes the history row."""
 
     def pre_delete(self, instance: models.Model, **kwargs: Any) -> None:
-        """Refuse what nobody answers for, when nothing is gone yet."""
+        """Refuse a deletion without author before it happens."""
         _refuse_anonymous(instance)
 
     def post_delete(self, instance: models.Model, using: str | None = None, **kwargs: Any) -> None:
@@ -94,23 +95,23 @@ class History(HistoricalRecords):  # type: ignore[misc]
 
     @cached_property
     def given(self) -> "list[models.Field[Any, Any]]":
-        """Return the columns of a history row that are not copied from the row: when, what, who, why, by what right."""
+        """Return the columns that are not copied from the row: instant, type, author, reason and provenance."""
         history = self.model_of(self.cls)._meta
         return [of for of in history.concrete_fields if of.column not in self._copied and not of.primary_key]
 
     @cached_property
     def _copied(self) -> list[str]:
-        kept = {column.column for column in self.cls._meta.concrete_fields}
+        tracked = {column.column for column in self.cls._meta.concrete_fields}
         history = self.model_of(self.cls)._meta
-        return [str(of.column) for of in history.concrete_fields if of.column in kept]
+        return [str(of.column) for of in history.concrete_fields if of.column in tracked]
 
     def types(self) -> list[str]:
-        """Return PostgreSQL's types of the function's arguments: of what is given, and of the key of the row."""
+        """Return the PostgreSQL types of the arguments of `function`: those of `given`, then the key of the row."""
         names = {models.DateTimeField: "timestamptz", models.UUIDField: "uuid"}
         return [next((names[kind] for kind in names if isinstance(of, kind)), "text") for of in self.given] + ["bigint"]
 
     def copying(self, values: Sequence[str], schema: str = "") -> str:
-        """Return the statement that copies a row into its history; `values` are those given, and the key, in SQL."""
+        """Return the statement that copies a row into its history. `values` are SQL for `given`, then the key."""
         tracked, quote = self.cls._meta, connection.ops.quote_name
         history, copied = self.model_of(self.cls)._meta, [quote(column) for column in self._copied]
         into = ", ".join([*(quote(str(of.column)) for of in self.given), *copied])
@@ -123,7 +124,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
     @cached_property
     def _statement(self) -> str:
         if connection.vendor == "postgresql":
-            # the role of the application may not INSERT into a history itself
+            # the role of the application has no right to INSERT into a history
             return f"SELECT public.{self.function}({', '.join(f'%s::{name}' for name in self.types())})"
         return self.copying(["%s"] * (len(self.given) + 1))
 
@@ -144,7 +145,7 @@ def _set_author(row: Any, author: str) -> None:
 
 
 class Provenance(models.Model):
-    """What each history row says of itself beside who, when and the one word why."""
+    """Columns of every history row beside author, instant and reason."""
 
     history_change_message = models.TextField(blank=True, default="", db_default="")
     history_request_id = models.CharField(max_length=64, blank=True, default=provenance.request_id)
@@ -154,7 +155,7 @@ class Provenance(models.Model):
         max_length=200, blank=True, default=provenance.credential_maker, db_default=""
     )
 
-    # no part of what the first version sealed (milo/ledger/shapes.py); it sealed the message, of another column
+    # the first version did not seal these (milo/ledger/shapes.py); it sealed the message as part of another column
     later_columns = frozenset({"history_credential", "history_credential_maker"})
 
     class Meta:
@@ -162,7 +163,7 @@ class Provenance(models.Model):
 
     @property
     def history_summary(self) -> str:
-        """Return the reason of the change, and behind a colon the message where there is one, for people."""
+        """Return "REASON: MESSAGE" for people, or only the reason."""
         row: Any = self
         return ": ".join(part for part in (row.history_change_reason, row.history_change_message) if part)
 
@@ -177,12 +178,12 @@ def history(
     bases: Sequence[type[models.Model]] = (),
     **options: Any,
 ) -> History:
-    """The history of a model: who (a plain column, so that no deleted user empties it), when, why, and by what right.
+    """Return the history of a model. The author is a text, so that it survives the deletion of a user.
 
-    `unrecorded` are the columns that change without a history row, `organization` the ORM path to the name of the
-    organization that owns a row, or empty. `time_line` is the foreign key to the row whose time line the history is
-    part of, where that is not the row itself. `kind`, `personal`, `bases` and `options` are for models of libraries
-    (`milo.audit.libraries`), which have no `columns`.
+    `unrecorded` are columns that change without a history row. `organization` is the ORM path to the name of the
+    organization that owns a row, or empty. `time_line` is the foreign key to the head of the row's timeline, if that is
+    not the row itself. `kind`, `personal`, `bases` and `options` are for models of libraries (`milo.audit.libraries`),
+    which have no `columns`.
     """
     records = kind(
         bases=[*bases, PhaseLoading, Provenance],
@@ -200,5 +201,5 @@ def history(
 
 
 def histories() -> dict[type[models.Model], History]:
-    """Every model that keeps a history."""
+    """Return the history of each model that has one."""
     return dict(_histories)

@@ -1,7 +1,7 @@
-"""Time lines: instants that only go forward, whichever process writes and however its clock is set.
+"""Timelines: instants that only increase, whichever process writes and however its clock is set.
 
-The history rows of an account, its suspensions, holds and requests form one time line, whose head is the account.
-Whoever writes to it holds the lock of its head, so the newest instant that is read here is the newest there is.
+The history rows of an account, its suspensions, holds and requests form one timeline; its head is the account. Writers
+hold the lock of the head, so no newer instant than the one read here can exist.
 """
 
 from collections.abc import Callable
@@ -25,44 +25,47 @@ _members: dict[type[models.Model], _Member] = {}
 
 
 def register(model: type[models.Model], table: Callable[[], str], foreign_key: str = "") -> None:
-    """Make the history of `model` part of a time line: of the row that `foreign_key` names, or of each row's own."""
+    """Add the history of `model` to timelines: that of the row at `foreign_key`, or of each row itself."""
     _members[model] = _Member(table, foreign_key)
 
 
 def ledger_time(row: models.Model, after: datetime | None = None) -> datetime:
-    """Return the instant (UTC) at which the present act changes `row`.
+    """Return the instant (UTC) of the current transaction, for a change of `row`.
 
-    It is the act's: now, or 1 microsecond after `after` and after the newest instant of the time line of `row`. Call it
-    once the head of the time line is locked. Outside an act, where nothing is written, it is the clock's.
+    It is the clock's, but at least 1 microsecond after `after` and after the newest instant of the timeline of `row`.
+    Lock the head of the timeline before. Outside a transaction, where nothing is written, it is the clock's.
+
+    All rows of a transaction share one instant, which moves forward only if the timeline of a further row requires it:
+    a reader "as of" an instant must not see half of a transaction.
     """
-    given = instants()
-    if given is None:
+    current = instants()
+    if current is None:
         return clock.ledger_time(after)
     head = _head_of(row)
-    if head not in given.newest:
-        given.newest[head] = _newest(*head)
-    floor = max((at for at in (given.newest[head], after) if at), default=None)
-    if given.at is None or (floor and given.at <= floor):
-        given.at = clock.ledger_time(floor)
-    return given.at
+    if head not in current.newest:
+        current.newest[head] = _newest(*head)
+    floor = max((at for at in (current.newest[head], after) if at), default=None)
+    if current.at is None or (floor and current.at <= floor):
+        current.at = clock.ledger_time(floor)
+    return current.at
 
 
 def history_time(row: models.Model) -> datetime:
     """Return the instant (UTC) of the next history row of `row`.
 
-    All history rows of an act have one instant, so that nobody is told half of it; a second one of the same row comes 1
-    microsecond later.
+    All history rows of a transaction have one instant, so that nobody reads half of it. A second one of the same row is
+    1 microsecond later.
     """
-    at, given = ledger_time(row), instants()
-    if given is None:
+    at, current = ledger_time(row), instants()
+    if current is None:
         return at
     key = type(row), row.pk
-    at = given.written[key] = max(at, given.written.get(key, at - _STEP) + _STEP)
+    at = current.written[key] = max(at, current.written.get(key, at - _STEP) + _STEP)
     return at
 
 
 def next_time(row: models.Model) -> datetime:
-    """Return the instant (UTC) of a change of `row`, in an act or not; the row is locked, because it was written."""
+    """Return the instant (UTC) of a change of `row`, also outside a transaction. The row is locked by its write."""
     return clock.ledger_time(_newest(*_head_of(row)))
 
 
@@ -76,7 +79,7 @@ def _head_of(row: models.Model) -> tuple[type[models.Model], Any]:
 
 
 def _newest(head: type[models.Model], key: Any) -> datetime | None:
-    """Return the newest instant of a time line; None where its head is not written yet."""
+    """Return the newest instant of a timeline; None if its head is not written yet."""
     quote, parts = connection.ops.quote_name, []
     for model, member in _members.items():
         column: Any = model._meta.get_field(member.foreign_key) if member.foreign_key else model._meta.pk
@@ -90,7 +93,7 @@ def _newest(head: type[models.Model], key: Any) -> datetime | None:
         cursor.execute(f"SELECT max(at) FROM ({' UNION ALL '.join(parts)}) AS line", [key] * len(parts))
         (at,) = cursor.fetchone()
     if isinstance(at, str):
-        # SQLite keeps instants as texts in UTC
+        # SQLite stores instants as texts in UTC
         parsed = parse_datetime(at)
         assert parsed
         return parsed.replace(tzinfo=UTC)

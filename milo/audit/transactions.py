@@ -1,8 +1,8 @@
-"""The transaction of a service, which tells the journals which rows it has changed.
+"""The transaction of a service, which passes the rows that it has changed to the journals.
 
-Inside `transaction()`, `save_as` (milo.audit.writes) writes a row with its history row; `mark_changed` names a row
-whose manifest changes although its own columns do not. When the transaction ends, and before it commits, the journals
-are told of every such row once (`milo.kube.store.changes` is one: it numbers the revisions in commit order).
+Inside `transaction()`, `save_as` (milo.audit.writes) writes a row with its history row. `mark_changed` enters a row
+whose manifest changes although its own columns do not. Before the commit, each journal is called once with all of
+them. `milo.kube.store.changes` is a journal: it numbers the revisions in commit order.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from milo.access import Actor
 
 @dataclass(slots=True)
 class Entry:
-    """What an act did to one row: who, the Kubernetes event reason, the message for people, whether it is new."""
+    """The change of one row in a transaction: author, Kubernetes event reason, message, and whether it is new."""
 
     row: models.Model
     actor: Actor
@@ -34,7 +34,7 @@ Key = tuple[type[models.Model], Any]
 
 @dataclass(slots=True)
 class Instants:
-    """The instant of an act; the newest one of each time line by its head; the last one written of each row."""
+    """Instants of a transaction: its own, the newest of each timeline by its head, the last written of each row."""
 
     at: datetime | None = None
     newest: dict[Key, datetime | None] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Instants:
 
 
 @dataclass(slots=True)
-class _Act:
+class _Transaction:
     entries: dict[Key, Entry] = field(default_factory=dict)
     instants: Instants = field(default_factory=Instants)
     written: models.Model | None = None
@@ -50,49 +50,53 @@ class _Act:
 
 Journal = Callable[[list[Entry]], None]
 _journals: list[Journal] = []
-_current: ContextVar[_Act | None] = ContextVar("milo_act", default=None)
+_current: ContextVar[_Transaction | None] = ContextVar("milo_transaction", default=None)
 _dry_run: ContextVar[bool] = ContextVar("milo_dry_run", default=False)
 
 
 class Anonymous(Exception):
-    """A row was written outside `save_as`, so nobody would answer for it."""
+    """A row was written outside `save_as`, so it would have no author."""
 
 
 def journal(function: Journal) -> Journal:
-    """Register `function` to be told, inside the transaction, of every row an act has changed."""
+    """Register a function that is called before the commit with an entry for every changed row."""
     _journals.append(function)
     return function
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """One act, one transaction. An act inside an act joins it. Under `dry_run` all is rolled back at the end."""
+    """Open the transaction of a service. A nested one joins it. Under `dry_run` it is rolled back at the end.
+
+    The journals run last, inside the transaction: they take the lock of the revision counter, which every writer needs,
+    so that it is held for the shortest possible time (docs/architecture.md, "Lock order").
+    """
     if _current.get() is not None:
         yield
         return
-    done = _Act()
+    current = _Transaction()
     with database.atomic(durable=True):
-        token = _current.set(done)
+        token = _current.set(current)
         try:
             yield
         finally:
             _current.reset(token)
-        if done.entries:
-            for tell in _journals:
-                tell(list(done.entries.values()))
+        if current.entries:
+            for write_journal in _journals:
+                write_journal(list(current.entries.values()))
         if _dry_run.get():
             database.set_rollback(True)
 
 
 def instants() -> Instants | None:
-    """Return what the present act knows of times; None outside an act."""
+    """Return the instants of the current transaction; None outside one."""
     current = _current.get()
     return current.instants if current else None
 
 
 @contextmanager
 def dry_run() -> Iterator[None]:
-    """Acts inside do everything, then roll back (Kubernetes `dryRun=All`)."""
+    """Roll back transactions opened inside at their end (Kubernetes `dryRun=All`)."""
     token = _dry_run.set(True)
     try:
         yield
@@ -102,7 +106,7 @@ def dry_run() -> Iterator[None]:
 
 @contextmanager
 def writing(row: models.Model) -> Iterator[None]:
-    """`save_as` or `delete_as` writes `row` inside. Raises `Anonymous` outside `transaction()`."""
+    """Mark `row` as written by `save_as` or `delete_as` inside. Raises `Anonymous` outside `transaction()`."""
     current = _current.get()
     if current is None:
         raise Anonymous("rows change inside milo.audit.transaction() only")
@@ -114,13 +118,16 @@ def writing(row: models.Model) -> Iterator[None]:
 
 
 def is_written(row: models.Model) -> bool:
-    """Return whether `save_as` or `delete_as` is writing this very object."""
+    """Return whether `save_as` or `delete_as` is currently writing this object."""
     current = _current.get()
     return current is not None and current.written is row
 
 
 def note(row: models.Model, entry: Entry) -> None:
-    """Add to the present act what it did to `row`. Raises `Anonymous` outside `transaction()`."""
+    """Add the change of `row` to the current transaction, merged with earlier ones of the row.
+
+    Raises `Anonymous` outside `transaction()`.
+    """
     current = _current.get()
     if current is None:
         raise Anonymous("rows change inside milo.audit.transaction() only")
@@ -132,5 +139,5 @@ def note(row: models.Model, entry: Entry) -> None:
 
 
 def mark_changed(actor: Actor, row: models.Model, *, reason: str = "", why: str = "") -> None:
-    """Owe `row` a revision: what it shows has changed through another row."""
+    """Queue a revision of `row`, whose manifest has changed through another row."""
     note(row, Entry(row, actor, reason, why, created=False))

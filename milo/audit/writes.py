@@ -1,4 +1,4 @@
-"""The one door through which rows are written: the row, its history and its revision, in one act."""
+"""Write rows: each with its history row, and entered for a revision, in the current transaction."""
 
 import json
 import re
@@ -23,19 +23,20 @@ _preparations: list[Callable[[models.Model], None]] = []
 
 
 def before_save(function: Callable[[models.Model], None]) -> Callable[[models.Model], None]:
-    """Register `function` to be given every row that `save_as` is about to write; it may set columns of the row."""
+    """Register a function that `save_as` calls with every row before it writes it. It may set columns of the row."""
     _preparations.append(function)
     return function
 
 
 def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool = False) -> M:
-    """Write `row` and its history row, in the name of `actor`.
+    """Write `row` and its history row, with `actor` as author. Return the row.
 
-    `reason` is one CamelCase word (`RoleGranted`, also the reason of the Kubernetes
-    event), `why` a sentence for people. Raises `Invalid` where any text of the row or `why`
-    holds a card number or cannot be stored, `AlreadyExists` where another act takes the
-    name at the same moment, and `Anonymous` outside `transaction()` or without actor or reason. A `why` that is
-    `generated` of numbers, such as an amount, is not searched: one in ten of 16 digits would pass for a card number.
+    `reason` is one CamelCase word (`RoleGranted`), also that of the Kubernetes event; `why` is a sentence for people. A
+    `why` that is `generated` from numbers, such as an amount, is not searched for card numbers, because one in ten
+    numbers of 16 digits is a false positive.
+
+    Raises `Invalid` if a text of the row or `why` holds a card number or cannot be stored, `AlreadyExists` if a
+    concurrent transaction takes the name, and `Anonymous` outside `transaction()` or without actor or reason.
     """
     created = row._state.adding
     with _answered_for(actor, row, reason):
@@ -54,22 +55,22 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
 
 
 def delete_as(actor: Actor, row: models.Model, *, reason: str, why: str = "") -> None:
-    """Delete `row` in the name of `actor`; its last state stays as a history row of type `-`.
+    """Delete `row` with `actor` as author. Its last state stays as a history row of type `-`.
 
-    For rows that are shown as no resource: what the ledger names is never deleted. Raises `Invalid` where `why` holds
-    a card number or cannot be stored, and `Anonymous` outside `transaction()` or without actor or reason.
+    Use it only for rows that are not resources of the API; those are never deleted. Raises `Invalid` if `why` holds a
+    card number or cannot be stored, and `Anonymous` outside `transaction()` or without actor or reason.
     """
     with _answered_for(actor, row, reason):
         if causes := _why_causes(why):
             raise Invalid.because(causes)
-        # while the row is there: a guard may ask for its last history row before it lets the row go
+        # before the delete: a guard may require the last history row before it allows it
         _record(row, "-", actor, reason, why)
         row.delete()
 
 
 @contextmanager
 def _answered_for(actor: Actor, row: models.Model, reason: str) -> Iterator[None]:
-    """Writing `row` inside raises no alarm; its history names by which credential the actor is here."""
+    """Allow writing `row` inside, and record the actor's credential. Raises `Anonymous` without actor or reason."""
     if not actor.name or not reason:
         raise Anonymous("rows change in somebody's name and for a reason")
     with writing(row), provenance.by_credential(actor.credential, actor.maker):
@@ -82,7 +83,7 @@ def _record(row: models.Model, history_type: str, actor: Actor, reason: str, mes
 
 
 def _is_name_taken(row: models.Model, error: IntegrityError) -> bool:
-    """Whether another act, not committed when this one looked, took the name (on PostgreSQL; SQLite has one writer)."""
+    """Return whether a concurrent transaction took the name. Only on PostgreSQL; SQLite has one writer."""
     return is_race(error) and refused_by(error) == getattr(row, "name_constraint", None)
 
 
@@ -91,12 +92,13 @@ def _why_causes(why: str) -> list[Cause]:
 
 
 def refuse_texts(row: models.Model, why: str = "") -> None:
-    """Raise `Invalid` naming every text of `row` that holds a card number or cannot be stored.
+    """Raise `Invalid` that names every text of `row` with a card number or characters that cannot be stored.
 
-    Not searched for card numbers are the model's `opaque_columns`, which its service searches by finer rules or which
-    repeat what another row holds, and its `unsearched_paths`: a pattern of the paths in a manifest of what has check
-    digits of its own or is an id of another system, in the columns and in the copy that kubectl keeps of a manifest.
-    Its `derived_columns` repeat what other columns hold, and are looked at only where those have no fault.
+    Three attributes of a model exempt columns from the search for card numbers:
+    - `opaque_columns` are searched by the service with finer rules, or repeat another row.
+    - `unsearched_paths` is a pattern of paths in the manifest, for values with their own check digits and ids of other
+      systems. It applies to columns and to the copy of the manifest that kubectl keeps in an annotation.
+    - `derived_columns` repeat other columns, and are searched only if those have no fault.
     """
     known: dict[str, str] = getattr(row, "manifest_paths", {})
     opaque: frozenset[str] = getattr(row, "opaque_columns", frozenset())
@@ -121,12 +123,12 @@ def _card_numbers(value: Any, path: str, unsearched: re.Pattern[str] | None) -> 
         return card_numbers.causes(value, path, unsearched)
     others = {name: text for name, text in value.items() if name != LAST_APPLIED}
     inside = [cause for name, part in copy.items() for cause in card_numbers.causes({name: part}, "", unsearched)]
-    found = card_numbers.causes(others, path, unsearched)
-    return found + [replace(cause, field=f"{path}.{LAST_APPLIED}") for cause in inside[:1]]
+    outside = card_numbers.causes(others, path, unsearched)
+    return outside + [replace(cause, field=f"{path}.{LAST_APPLIED}") for cause in inside[:1]]
 
 
 def _last_applied(annotations: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest that kubectl keeps a copy of in an annotation; None where there is none."""
+    """Return the copy of the manifest that kubectl keeps in an annotation, or None."""
     try:
         copy = json.loads(annotations.get(LAST_APPLIED, ""))
     except (TypeError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Messages that a consumer has taken and not acknowledged."""
+"""Unacknowledged messages of consumers."""
 
 import os
 import time
@@ -14,7 +14,7 @@ ASIDE_SECONDS = 3600
 
 
 class Claims:
-    """A folder of one consumer, locked while it lives. After kill -9 the lock is free, which the next consumer sees."""
+    """The folder of one consumer, locked while it runs. A free lock tells other consumers that it is dead."""
 
     def __init__(self, folder: Path) -> None:
         self._all = folder
@@ -22,22 +22,22 @@ class Claims:
         self._lock: int | None = None
 
     def path(self, tag: str) -> Path:
-        """Return where the message `tag` of this consumer lies."""
+        """Return the path of the message `tag` of this consumer."""
         return self._own / tag
 
     def open(self) -> None:
-        """Make the folder and lock it; again if somebody removed it."""
+        """Create and lock the folder, also again after somebody removed it."""
         if self._lock is not None and self._own.is_dir():
             return
         self.close()
-        # locked before it appears, because an unlocked one is taken for a dead consumer's
+        # locked before it appears, because an unlocked folder counts as that of a dead consumer
         aside = self._own.with_name(self._own.name + ASIDE_SUFFIX)
         aside.mkdir(parents=True, exist_ok=True)
         self._lock = lock(aside, wait=True)
         aside.rename(self._own)
 
     def close(self) -> None:
-        """Free the lock. What is here still is recovered by the next consumer."""
+        """Release the lock. The next consumer recovers remaining messages."""
         with suppress(OSError):
             self._own.rmdir()
         if self._lock is not None:
@@ -45,7 +45,7 @@ class Claims:
             self._lock = None
 
     def of_the_dead(self) -> Iterator[Path]:
-        """Yield the messages of consumers that live no more; their folders go once nothing is in them."""
+        """Yield the messages of dead consumers, and remove their folders once they are empty."""
         if not self._all.is_dir():
             return
         for folder in list(self._all.iterdir()):
@@ -54,7 +54,7 @@ class Claims:
                     continue
                 held = lock(folder, wait=False)
             except OSError:
-                # no folder, or another consumer has just recovered it
+                # not a folder, or another consumer has just recovered it
                 continue
             if held is None:
                 continue

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be read or delivered, kept for a person to look at."""
+"""Dead letters: messages that could not be read or delivered, kept for inspection."""
 
 import time
 from pathlib import Path
@@ -13,17 +13,17 @@ log = structlog.get_logger(__name__)
 
 
 class DeadLetters:
-    """A folder of the newest KEPT dead letters, named by the time at which they became that."""
+    """A folder of the newest KEPT dead letters, named by the time at which they were added."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def add(self, path: Path, why: object) -> bool:
-        """Move `path` here and log why. False if it cannot be moved, which is logged too."""
+        """Move the message at `path` here, and log `why`. Return False if it cannot be moved, which is logged too."""
         kept = self.folder / f"{time.time_ns():020}.msg"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # a name of our own, because its name may be as long as a name can be
+            # a new name, because the old one may already have the maximum length
             path.rename(kept)
         except OSError as error:
             log.error("dead_letter_stays", message=str(path), why=str(why), error=str(error))

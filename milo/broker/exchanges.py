@@ -1,4 +1,4 @@
-"""Exchanges: which queues get what is published to one. Only Celery's remote control uses them."""
+"""Exchanges: the queues that receive messages published to one. Only Celery's remote control uses them."""
 
 from pathlib import Path
 
@@ -12,27 +12,27 @@ MAX_BINDINGS = 100
 
 
 class Exchanges:
-    """Tables of bindings, a JSON file for each exchange in one folder, which is locked while one is read or written."""
+    """Tables of bindings, one JSON file an exchange. The folder is locked while one is read or written."""
 
     def __init__(self, folder: Path, dead_letters: DeadLetters) -> None:
         self._folder = folder
         self._dead_letters = dead_letters
 
     def bindings(self, file: Path) -> list[exchange_queue_t]:
-        """Return the bindings of an exchange, the newest first."""
+        """Return the bindings of an exchange, newest first."""
         with locked(self._folder):
             return self._read(file)
 
     def bind(self, file: Path, binding: exchange_queue_t) -> None:
-        """Add a binding unless it is there."""
+        """Add a binding unless it exists."""
         with locked(self._folder):
             bindings = self._read(file)
             if binding not in bindings:
-                # a client that is killed leaves the binding of its reply queue behind, so the oldest go
+                # killed clients leave the bindings of their reply queues behind, so the oldest are dropped
                 self._write(file, [binding, *bindings][:MAX_BINDINGS])
 
     def unbind(self, file: Path, binding: exchange_queue_t) -> None:
-        """Remove a binding if it is there."""
+        """Remove a binding if it exists."""
         with locked(self._folder):
             bindings = self._read(file)
             if binding in bindings:
@@ -46,7 +46,7 @@ class Exchanges:
         except FileNotFoundError:
             return []
         except Exception as error:
-            # whoever consumes binds its queue anew
+            # consumers bind their queues again
             self._dead_letters.add(file, repr(error))
             return []
         return bindings

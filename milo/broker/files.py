@@ -1,4 +1,4 @@
-"""Files and folders that several processes share: read with care, locked, and taken away whatever they are."""
+"""Read, lock, write and remove files and folders that several processes share."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 def read_regular(path: Path) -> bytes:
     """Return the content of a regular file. Raises OSError for anything else, and for more than MAX_BYTES."""
-    # a named pipe would block the reader for ever, and a link may lead anywhere
+    # a named pipe would block the reader, and a link could point to any file
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb", closefd=True) as file:
         status = os.fstat(descriptor)
@@ -25,10 +25,10 @@ def read_regular(path: Path) -> bytes:
 
 
 def lock(folder: Path, *, wait: bool) -> int | None:
-    """Lock the folder itself and return the descriptor that holds the lock.
+    """Lock the folder itself, and return the descriptor that holds the lock.
 
-    None if another holds it and `wait` is false. The lock ends with the descriptor, and so with its process, however
-    that ends.
+    Return None if another process holds it and `wait` is false. The lock ends with the descriptor, and so with the
+    process in any case.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -41,7 +41,7 @@ def lock(folder: Path, *, wait: bool) -> int | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Take the lock of a folder, which is made where it is missing, and hold it inside."""
+    """Hold the lock of a folder inside. The folder is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = lock(folder, wait=True)
     try:
@@ -52,7 +52,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file atomically: it appears with all of its content, or not at all."""
     aside = path.with_name(f"{path.name}.new")
     try:
         aside.write_bytes(content)
@@ -63,7 +63,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it; one that is gone or cannot be removed is no failure."""
+    """Remove a file, a link, or a folder with its content. Errors are ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,4 +1,4 @@
-"""File names of messages. Sorted by name they are in the order of delivery."""
+"""File names of messages. Their alphabetical order is the order of delivery."""
 
 import re
 import time
@@ -13,7 +13,7 @@ _PATTERN = re.compile(r"([0-9]{20})_([0-9]{20})_([0-9]+)_([0-9a-f-]{36})", re.AS
 
 @dataclass(frozen=True, slots=True)
 class MessageName:
-    """What the name of a message says: times in nanoseconds since the epoch, and how many consumers failed with it."""
+    """The parsed name of a message. Times are nanoseconds since the epoch; `failures` counts failed consumers."""
 
     created: int
     deadline: int
@@ -26,24 +26,24 @@ class MessageName:
 
     @classmethod
     def new(cls, queue: str, seconds: float = TIME_TO_LIVE_SECONDS) -> Self:
-        """Return the name of a message that comes into being now and may wait for so many seconds."""
+        """Return the name of a new message that may wait for `seconds`."""
         now = time.time_ns()
         return cls(now, now + int(seconds * 1e9), 0, str(uuid4()), queue)
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """Return what a file name says; None for one that is not ours."""
+        """Return the parsed file name; None if it is not the name of a message."""
         prefix, queue = name.partition(".")[0], queue_of(name)
-        found = _PATTERN.fullmatch(prefix)
-        if not found or not queue:
+        match = _PATTERN.fullmatch(prefix)
+        if not match or not queue:
             return None
-        return cls(int(found[1]), int(found[2]), int(found[3]), found[4], queue)
+        return cls(int(match[1]), int(match[2]), int(match[3]), match[4], queue)
 
     def failed(self) -> Self:
-        """Return the name after one more consumer failed; the place in the queue stays."""
+        """Return the name after another consumer failed; its place in the queue does not change."""
         return replace(self, failures=self.failures + 1)
 
 
 def queue_of(name: str) -> str:
-    """Return the queue that a file name names; empty if it is not the name of a message."""
+    """Return the queue in a file name; empty if it is not the name of a message."""
     return name.partition(".")[2].removesuffix(SUFFIX) if name.endswith(SUFFIX) else ""

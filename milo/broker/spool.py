@@ -1,10 +1,10 @@
-"""A spool: messages as files of one folder, for several producers and consumers of one machine.
+"""A spool: messages as files in one folder, for several producers and consumers of one machine.
 
-    QUEUE messages wait as     *.QUEUE.msg, whole
-    taken, not acknowledged    unacked/CONSUMER/
+    waiting in QUEUE           *.QUEUE.msg, completely written
+    unacknowledged             unacked/CONSUMER/
     unreadable, undeliverable  dead-letters/, the newest 100
 
-Delivery is at least once: a message goes with its acknowledgement, and comes back when its consumer is dead.
+Delivery is at least once: a message is removed at its acknowledgement, and requeued if its consumer is dead.
 """
 
 import os
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class Spool:
-    """One producer or consumer of a folder. Messages that it took have a tag, unique while it lives."""
+    """One producer or consumer of a folder. Each claimed message has a tag, unique for this object."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Spool:
         self._next_upkeep = 0.0
 
     def put(self, queue: str, body: bytes, seconds: float = TIME_TO_LIVE_SECONDS) -> None:
-        """Add a message, which goes unread after so many seconds. Raises OSError where it cannot be written."""
+        """Add a message, which expires after `seconds`. Raises OSError if it cannot be written."""
         if not queue or "/" in queue:
             raise OSError(f"{queue!r} cannot be the name of a queue")
         self._upkeep()
@@ -48,7 +48,10 @@ class Spool:
         write_whole(self.folder / str(MessageName.new(queue, seconds)), body)
 
     def take(self, queue: str) -> str | None:
-        """Claim the oldest waiting message and return its tag; None if none waits. Raises OSError for the folder."""
+        """Claim the oldest waiting message and return its tag, or None.
+
+        Raises OSError if the folder cannot be used.
+        """
         self._upkeep()
         waiting = self._waiting[queue]
         if not waiting:
@@ -60,12 +63,12 @@ class Spool:
             try:
                 (self.folder / name).rename(self._claims.path(name))
             except FileNotFoundError:
-                # another consumer was quicker
+                # another consumer has claimed it
                 continue
             except OSError as error:
                 if not os.access(self.folder, os.W_OK):
                     raise
-                # tried again a minute later
+                # retried a minute later
                 self._immovable.add(name)
                 log.error("message_cannot_be_taken", message=name, error=str(error))
                 continue
@@ -73,24 +76,24 @@ class Spool:
         return None
 
     def read(self, tag: str) -> bytes:
-        """Return the content of a claimed message. Raises OSError for anything but a file of ordinary size."""
+        """Return the content of a claimed message. Raises OSError if it is not a regular file, or too large."""
         return read_regular(self._claims.path(tag))
 
     def acknowledge(self, tag: str) -> None:
-        """Forget a claimed message."""
+        """Remove a claimed message."""
         remove(self._claims.path(tag))
 
     def release(self, tag: str) -> None:
-        """Give back a claimed message that no consumer has worked on."""
+        """Return a claimed message to its queue without counting a failure."""
         with suppress(FileNotFoundError):
             self._claims.path(tag).rename(self.folder / tag)
 
     def requeue(self, tag: str) -> None:
-        """Give back a claimed message with which a consumer failed; after MAX_FAILURES it is a dead letter."""
+        """Return a claimed message after a failure; after MAX_FAILURES it becomes a dead letter."""
         self._failed(self._claims.path(tag))
 
     def set_aside(self, tag: str, why: object) -> None:
-        """Make a claimed message a dead letter."""
+        """Turn a claimed message into a dead letter."""
         self.dead_letters.add(self._claims.path(tag), why)
 
     def names(self, queue: str) -> list[str]:
@@ -102,21 +105,21 @@ class Spool:
         return sorted(name for name in names if queue_of(name) == queue and name not in self._immovable)
 
     def purge(self, queue: str) -> int:
-        """Remove the waiting messages of a queue and return how many."""
+        """Remove the waiting messages of a queue. Return how many."""
         names = self.names(queue)
         for name in names:
             remove(self.folder / name)
         return len(names)
 
     def close(self) -> None:
-        """End as a consumer; what is claimed still comes back to the next one."""
+        """Release the claims; the next consumer recovers unacknowledged messages."""
         self._claims.close()
 
     def _look_for(self, queue: str, waiting: deque[str]) -> None:
         """List the waiting messages of a queue.
 
-        A listing is used up before the next one, and an empty queue is left alone for a moment: a worker asks for
-        commands before each task, and to read a long folder each time would take longer than the tasks.
+        A listing is used up before the next one, and an empty queue is not listed again for a moment. A worker polls
+        its command queue before each task, and listing a long folder each time would take longer than the tasks.
         """
         if time.monotonic() < self._empty_until[queue]:
             return
@@ -125,7 +128,7 @@ class Spool:
             self._empty_until[queue] = time.monotonic() + EMPTY_SECONDS
 
     def _upkeep(self) -> None:
-        """Take back what dead consumers held, and remove what is past its time; once a minute."""
+        """Once a minute, requeue messages of dead consumers, and remove expired ones."""
         if time.monotonic() < self._next_upkeep:
             return
         self._next_upkeep = time.monotonic() + UPKEEP_SECONDS
@@ -149,17 +152,17 @@ class Spool:
         try:
             path.rename(self.folder / str(name.failed()))
         except FileNotFoundError:
-            # its consumer has acknowledged it after all
+            # its consumer has acknowledged it meanwhile
             pass
         except OSError as error:
             self.dead_letters.add(path, error)
 
 
 def _is_past(entry: os.DirEntry[str]) -> bool:
-    """Whether a file of ours has waited longer than it may. Foreign files stay, but for the messages among them."""
+    """Return whether a message has expired. Files without the name of a message never expire."""
     name = MessageName.parse(entry.name.removesuffix(ASIDE_SUFFIX))
     try:
-        # the time of the last rename: that of the last write may have been copied with the file
+        # the time of the last rename; the modification time may have been copied with the file
         age = time.time() - entry.stat(follow_symlinks=False).st_ctime
     except OSError:
         return False

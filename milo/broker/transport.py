@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def usable(folder: Path) -> Iterator[None]:
-    """Raise kombu's error where the operating system has one for the folder."""
+    """Raise kombu's ChannelError for an OSError inside."""
     try:
         yield
     except OSError as error:
@@ -36,7 +36,7 @@ def usable(folder: Path) -> Iterator[None]:
 
 
 class QoS(virtual.QoS):
-    """Unacknowledged messages, which are files as well: acknowledged and rejected ones go."""
+    """Unacknowledged messages, which are files too. Acknowledged and rejected ones are removed."""
 
     def ack(self, delivery_tag: str) -> None:
         super().ack(delivery_tag)
@@ -49,7 +49,7 @@ class QoS(virtual.QoS):
 
 
 class Channel(filesystem.Channel):
-    """A channel whose delivery tags are the tags of its spool."""
+    """A channel with the tags of its spool as delivery tags."""
 
     QoS = QoS
 
@@ -81,7 +81,7 @@ class Channel(filesystem.Channel):
         super().close()
         self.spool.close()
 
-    # kombu's own classes disagree about the name of the second argument
+    # kombu's own classes use different names for the second argument
     def _put(self, queue: str, payload: dict[str, Any], **options: Any) -> None:  # type: ignore[override]
         milliseconds = payload["properties"].get("expiration")
         seconds = float(milliseconds) / 1000 if milliseconds else TIME_TO_LIVE_SECONDS
@@ -89,12 +89,12 @@ class Channel(filesystem.Channel):
             self.spool.put(queue, dumps(payload).encode(), seconds)
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
-        """Return the next message that can be read; the unreadable ones become dead letters."""
+        """Return the next readable message; unreadable ones become dead letters. Raises `Empty`."""
         while tag := self._take(queue):
             try:
                 payload: dict[str, Any] = loads(self.spool.read(tag).decode())
                 payload["properties"]["delivery_tag"] = tag
-                # raises here what it would raise in the consumer, which does not expect it
+                # raises here the error that would crash the consumer
                 self.Message(payload, channel=self)
             except Exception as error:
                 self.spool.set_aside(tag, repr(error))
@@ -108,7 +108,7 @@ class Channel(filesystem.Channel):
         try:
             return self.spool.take(queue)
         except OSError as error:
-            # a disk that is full, say: a broker that is away, for which consumers wait
+            # for example a full disk: consumers treat it as an unavailable broker, and wait
             if time.monotonic() > self._next_complaint:
                 self._next_complaint = time.monotonic() + COMPLAINT_SECONDS
                 log.error("broker_unavailable", folder=str(self.spool.folder), error=str(error))
@@ -119,7 +119,7 @@ class Channel(filesystem.Channel):
         try:
             callback(message, queue)
         except Exception as error:
-            # it can be read and is no task, say: the next consumer would end at it too
+            # for example readable, but no task: the next consumer would crash at it too
             tag = message["properties"]["delivery_tag"]
             self.spool.set_aside(tag, repr(error))
             self.qos.ack(tag)
@@ -163,5 +163,5 @@ class Transport(filesystem.Transport):
 
     def __init__(self, client: Any, **options: Any) -> None:
         super().__init__(client, **options)
-        # kombu's is one for the process, which then never binds a queue again whose exchange was removed
+        # kombu shares one state in the process, and never binds a queue again after its exchange was removed
         self.state = virtual.BrokerState()

@@ -1,7 +1,7 @@
-"""Places outside the database that are given the head of every seal, so that the tail cannot be cut off unseen.
+"""Anchors: stores outside the database for the head of every seal, which reveal a truncated chain.
 
-MILO_LEDGER_ANCHOR names the class, MILO_LEDGER_ANCHOR_OPTIONS its arguments. A class of one's own has one method,
-`keep(heads)`, which raises where the heads have not been kept for good. A head may be given twice.
+MILO_LEDGER_ANCHOR names the class, MILO_LEDGER_ANCHOR_OPTIONS its arguments. A class of your own has one method,
+`keep(heads)`, which raises unless the heads were stored durably. A head may be delivered twice.
 """
 
 import json
@@ -29,7 +29,7 @@ class Anchor(Protocol):
 
 
 class FileAnchor:
-    """Appends heads to a file, a JSON object a line; best on a medium that the database's owner cannot write to."""
+    """Appends heads to a file, one JSON object a line. Put it where the database's owner cannot write."""
 
     def __init__(self, path: str = "") -> None:
         self._path = Path(path or settings.MILO_LEDGER_HEADS)
@@ -43,16 +43,16 @@ class FileAnchor:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST becomes a GET of an address that nobody configured, with the token: it counts as an error."""
+    """Refuses redirects: they would send the token, as a GET, to an address that is not configured."""
 
     def redirect_request(self, *args: Any) -> None:
         return None
 
 
 class WebhookAnchor:
-    """POSTs heads as a JSON array to an https address, with a bearer token where one is given.
+    """POSTs heads as a JSON array to an https address, with a bearer token if one is configured.
 
-    Anything but a 2xx answer within 10 seconds counts as not kept.
+    Anything but a 2xx answer within 10 seconds is a failure.
     """
 
     def __init__(self, url: str, token: str = "") -> None:
@@ -65,16 +65,16 @@ class WebhookAnchor:
         headers = {"Content-Type": "application/json"} | (
             {"Authorization": f"Bearer {self._token}"} if self._token else {}
         )
-        request = urllib.request.Request(self._url, json.dumps(heads).encode(), headers, method="POST")  # noqa: S310  the address is checked above
+        request = urllib.request.Request(self._url, json.dumps(heads).encode(), headers, method="POST")  # noqa: S310  the URL is checked above
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=10):
             pass
 
 
 class StorageAnchor:
-    """Keeps heads in a storage of Django, each time in a new file that is named by the first and last number.
+    """Stores heads in a Django storage, each batch in a new file named by its first and last number.
 
-    `backend` is the class and `options` its arguments. With a bucket whose default retention is an object lock (S3:
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) nobody can take back what was kept.
+    `backend` is the class and `options` its arguments. In a bucket with an object lock as default retention (S3:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html) nobody can delete or replace them.
     """
 
     def __init__(self, backend: str, options: dict[str, Any] | None = None) -> None:
@@ -95,7 +95,7 @@ def anchor() -> Anchor:
 
 
 def head_of(seal: Seal) -> dict[str, Any]:
-    """What proves a seal, and with it all before it."""
+    """Return the head of a seal, which proves the seal and all before it."""
     return {
         "number": seal.number,
         "at": seal.at.isoformat(),
@@ -106,16 +106,16 @@ def head_of(seal: Seal) -> dict[str, Any]:
 
 
 def hand_over() -> int:
-    """Give the anchor every head that it lacks, oldest first; returns how many. What fails is owed to next time."""
-    owed = Seal.objects.filter(handed_over_at=None).defer("leaves").order_by("number")
-    given = 0
-    while seals := list(owed[:AT_ONCE]):
+    """Deliver every outstanding head to the anchor, oldest first. Return how many. A failure is retried next time."""
+    outstanding = Seal.objects.filter(handed_over_at=None).defer("leaves").order_by("number")
+    delivered = 0
+    while seals := list(outstanding[:AT_ONCE]):
         try:
             anchor().keep([head_of(seal) for seal in seals])
         except Exception:
-            # an anchor may fail in ways of its own
+            # an anchor may raise any exception
             log.exception("seals_not_handed_over", first=seals[0].number)
             break
         numbers = [seal.number for seal in seals]
-        given += Seal.objects.filter(number__in=numbers).update(handed_over_at=timezone.now())
-    return given
+        delivered += Seal.objects.filter(number__in=numbers).update(handed_over_at=timezone.now())
+    return delivered

@@ -1,4 +1,4 @@
-"""JSON in its one canonical form (RFC 8785)."""
+"""Canonical JSON (RFC 8785)."""
 
 import json
 from typing import Any
@@ -10,19 +10,19 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 class _Fraction(float):
-    """A number of which orjson does not know the canonical form."""
+    """A number that orjson does not write in canonical form."""
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text, for `canonical`."""
+    """Return the value of a JSON text, for `canonical`."""
     return json.loads(text, parse_float=_Fraction)
 
 
 def canonical(value: Any) -> bytes:
-    """The canonical form of what JSON can say.
+    """Return the canonical form of a JSON value. Raises `ValueError` for other values.
 
-    orjson writes the same, many times faster, unless a number is no integer or a name has letters beyond ASCII,
-    which it would put in the order of UTF-8. Raises `ValueError` for what JSON cannot say.
+    orjson writes the same bytes many times faster, except for fractions, and for names beyond ASCII, which it sorts by
+    UTF-8 instead of UTF-16; these go to rfc8785.
     """
     try:
         fast = orjson.dumps(value, default=_refuse, option=_OPTIONS | orjson.OPT_PASSTHROUGH_SUBCLASS)

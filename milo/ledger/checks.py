@@ -1,4 +1,4 @@
-"""System checks of the role by which the application enters the database, and of the anchor of the settings."""
+"""System checks of the application's database role, and of the configured anchor."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ _OWNS = "SELECT current_user, pg_has_role(current_user, tableowner, 'USAGE') FRO
 def check_role(
     app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Warn of a role that owns the tables; report an error for each privilege that it must not hold (PostgreSQL).
+    """Report an error for each forbidden privilege of the role and each object that bypasses guards (PostgreSQL).
 
-    And for what is not ours in the database, by which guards could be passed.
+    A role that owns the tables gets a warning instead of errors for privileges.
     """
     found: list[checks.CheckMessage] = []
     for alias in databases or ():
@@ -56,12 +56,12 @@ def _of(connection: BaseDatabaseWrapper) -> Iterator[checks.CheckMessage]:
 
 @settings_checks.register("milo.E011")
 def faults_of_anchor() -> Iterator[str]:
-    """Yield a fault if the settings make no anchor."""
+    """Yield a fault if the settings do not make an anchor."""
     path = settings.MILO_LEDGER_ANCHOR
     try:
         made: Any = anchors.anchor()
     except Exception as error:
-        # a class of one's own may refuse its arguments in ways of its own
+        # a class of the operator may raise any exception for its arguments
         yield f"MILO_LEDGER_ANCHOR and MILO_LEDGER_ANCHOR_OPTIONS make no anchor: {path}: {error}"
     else:
         if not callable(getattr(made, "keep", None)):

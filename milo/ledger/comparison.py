@@ -1,4 +1,4 @@
-"""Rows that were sealed, read again and compared with their seals; live rows, compared with their history."""
+"""Pieces of the verification: compare sealed rows with their seals, and live rows with their history."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from milo.ledger.shapes import ColumnGone, Shape, Shapes, follow
 from milo.ledger.tables import Table, all_tables, table_of
 
 LEAST_KEPT = timedelta(hours=1)
-"""For how long rows stay once they are sealed, whatever the watermark says, which the application may move."""
+"""Minimum age of a seal whose rows may be compacted. The application may move the watermark, but not this bound."""
 _LEAF = 40
 _LOWEST = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it was sealed. `row` is the key in the table, None where a seal itself is at fault."""
+    """A difference from the seals. `row` is the key in the table, None for a fault of the seal itself."""
 
     seal: int
     table: str
@@ -39,9 +39,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Seals:
-    """Seals to compare with their rows, by the numbers of the first and the last; `rows` is how many those are.
+    """Seals to compare with their rows, from number `first` to `last`, with `rows` rows.
 
-    `shapes` are those of the rows of the first seal.
+    `shapes` are those of the first seal's rows.
     """
 
     first: int
@@ -64,7 +64,7 @@ class Seals:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The live rows whose history the table of that name keeps, to compare with it after the seal of that number."""
+    """Live rows to compare with the history in `table`; `seal` is the newest number, for faults."""
 
     table: str
     seal: int
@@ -77,7 +77,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What the proof of that name compares with sealed rows, after the seal of that number."""
+    """A registered proof to run; `seal` is the newest number, for faults."""
 
     proof: str
     seal: int
@@ -95,7 +95,7 @@ Piece = Seals | Live | Proven
 
 
 class _Stream:
-    """The rows of one table in order, compared with one seal after the other until one differs."""
+    """The rows of one table in order, compared with successive seals until the first difference."""
 
     def __init__(self, table: Table, through: int) -> None:
         self._table, self._through = table, through
@@ -105,7 +105,7 @@ class _Stream:
         self.fault: Fault | None = None
 
     def _begin(self, after: int, shape: Shape | None) -> None:
-        # before the first key that is ever given a row has no place either
+        # start below the first valid key, so that rows inserted there are detected too
         self._rows = Reader(self._table, shape=shape)(after or _LOWEST, self._through)
         self._shape, self._next = shape, next(self._rows, None)
 
@@ -119,31 +119,31 @@ class _Stream:
                 self.fault = Fault(seal.number, self._table.name, None, str(gone))
                 return
         assert self._rows is not None
-        found = bytearray()
+        leaves = bytearray()
         lacking, ahead = set(), instant(seal.at + SKEW)
         late: int | None = None
         while self._next and self._next.key <= part["through"]:
             row, self._next = self._next, next(self._rows, None)
-            found += row.key.to_bytes(8, "big", signed=True) + row.leaf
+            leaves += row.key.to_bytes(8, "big", signed=True) + row.leaf
             if row.lacks_salt:
                 lacking.add(row.key)
             if late is None and self._table.history and str(row.columns.get("history_date", "")) > ahead:
                 late = row.key
-        if hashlib.sha256(found).hexdigest() == part["sha256"]:
+        if hashlib.sha256(leaves).hexdigest() == part["sha256"]:
             if late is not None:
                 self.fault = Fault(seal.number, self._table.name, late, "is dated after its seal")
             return
-        if different := self._difference(seal, part, bytes(found), lacking):
+        if different := self._difference(seal, part, bytes(leaves), lacking):
             self.fault = Fault(seal.number, self._table.name, *different)
 
     def _difference(
-        self, seal: Seal, part: dict[str, Any], found: bytes, lacking: set[int]
+        self, seal: Seal, part: dict[str, Any], leaves: bytes, lacking: set[int]
     ) -> tuple[int | None, str] | None:
-        """The first row that differs, and how; None where all that is missing has gone by its retention."""
+        """Return key and description of the first difference; None if only compacted rows are missing."""
         stored = _stored(seal, self._table.name)
         if hashlib.sha256(stored).hexdigest() != part["sha256"]:
             return None, "the leaves of the seal were altered"
-        was, now = _by_key(stored), _by_key(found)
+        was, now = _by_key(stored), _by_key(leaves)
         for key in sorted(was.keys() | now.keys()):
             if key not in was:
                 return key, "was inserted after it had been sealed"
@@ -155,10 +155,13 @@ class _Stream:
         return None
 
     def _may_be_gone(self, seal: Seal, key: int) -> bool:
-        """Ask after the rows were read: a compaction moves the watermark before it deletes."""
+        """Return whether the row may be compacted.
+
+        Call it after the rows were read: compaction moves the watermark before it deletes.
+        """
         if self._table.gone_below is None or key >= self._table.gone_below():
             return False
-        # before seals were chained by time too, one could be written whose instant was long ago
+        # earlier versions did not enforce increasing instants of seals, so take the latest up to this one
         newest = Seal.objects.filter(number__lte=seal.number).aggregate(at=Max("at"))["at"]
         return bool(newest < timezone.now() - LEAST_KEPT)
 

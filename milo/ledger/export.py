@@ -1,8 +1,8 @@
-"""A bundle that proves what the ledger says about one organization, on a machine that has neither it nor its database.
+"""Export a bundle that proves the rows of one organization on a machine without Milo and its database.
 
-A ZIP file: `manifest.json`; `seals.jsonl`, the chain from the first seal to the last that hold one of its rows, with
-all their leaves; `rows.jsonl`, the organization's rows as they were sealed, with their personal values and the salts
-of those; `keys/`, the public keys. Rows of others are leaves there, which say nothing about them.
+A bundle is a ZIP file: `manifest.json`; `seals.jsonl`, the chain of the period with all leaves; `rows.jsonl`, the
+organization's rows in their sealed form, with personal values and their salts; `keys/`, the public keys. Rows of other
+organizations are present as leaves only, which reveal nothing.
 """
 
 import base64
@@ -29,14 +29,14 @@ AT_ONCE = 500
 
 
 class NothingSealed(Exception):
-    """No seal was made in the time asked for."""
+    """No seal was made in the requested period."""
 
 
 def export(path: Path, organization: str, since: datetime | None = None, until: datetime | None = None) -> int:
-    """Write the bundle of the organization of that name; returns how many rows are in it.
+    """Write the bundle of an organization to `path`. Return how many rows it has.
 
-    They are those sealed at or after `since` and before `until` (UTC; None: without bound). Raises `NothingSealed`, and
-    `ColumnGone` where a table has lost a column that was sealed.
+    It has the rows sealed at or after `since` and before `until` (UTC; None for no bound). Raises `NothingSealed`, and
+    `ColumnGone` if a table has lost a sealed column.
     """
     seals = Seal.objects.order_by("number")
     if since:
@@ -89,7 +89,7 @@ def _shown(seal: Seal) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Span:
-    """The rows of a table from one key up to another, which were sealed in one shape."""
+    """Rows of a table with keys above `after` and up to `through`, sealed in one shape."""
 
     after: int
     through: int
@@ -97,7 +97,7 @@ class _Span:
 
 
 def _spans(first: int, last: int) -> dict[str, list[_Span]]:
-    """What the seals of these numbers have of each table; its shape may have been stated before them, or after."""
+    """Return the spans of each table in the seals `first` to `last`. Shapes may be stated before or after these."""
     spans, shapes = defaultdict[str, list[_Span]](list), Shapes()
     for seal in follow(Seal.objects.defer("leaves").order_by("number").iterator(), shapes):
         if first <= seal.number <= last:
@@ -119,10 +119,10 @@ def _rows(table: Table, organization: str, span: _Span) -> Iterator[Row]:
         return
     own: QuerySet[Any] = table.model._base_manager.filter(**{table.organization: organization}, pk__lte=span.through)
     read, after = Reader(table, shape=span.shape), span.after
-    while wanted := list(own.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
-        where = f"{table.key} IN ({', '.join(['%s'] * len(wanted))})"
-        yield from read(wanted[0] - 1, wanted[-1], where, *wanted)
-        after = wanted[-1]
+    while batch := list(own.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
+        where = f"{table.key} IN ({', '.join(['%s'] * len(batch))})"
+        yield from read(batch[0] - 1, batch[-1], where, *batch)
+        after = batch[-1]
 
 
 def _row(table: Table, row: Row) -> dict[str, Any]:

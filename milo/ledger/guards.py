@@ -1,4 +1,4 @@
-"""What the database itself refuses to do to the past: history rows, seals, redactions, the change log."""
+"""Guards of history rows, seals, salts and redactions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,13 +13,13 @@ _REDACTED = f'EXISTS (SELECT 1 FROM {REDACTION} r WHERE r."table" = \'%s\' AND r
 
 
 def declare_guards() -> None:
-    """Guards of the ledger's own tables, and of the history of every model that keeps one."""
+    """Declare the guards of the ledger's own tables, and of every history."""
     guard.deletable(SALT)
     guard.declare(
         "ledger",
         *guard.fixed_as_said(Seal, revoked=True),
         guard.no_delete("seal_never_deleted", SEAL),
-        # the newest seal says what may be compacted, and its instant when
+        # compaction relies on the newest seal and its instant
         guard.refuse(
             "seal_follows",
             SEAL,
@@ -30,7 +30,7 @@ def declare_guards() -> None:
         ),
         guard.no_replace("seal_never_replaced", SEAL, ["number"], ["digest"]),
         *guard.fixed_as_said(Salt, revoked=True),
-        # without its salt, a value that is still there could not be proven any more
+        # a value that still exists cannot be verified without its salt
         *guard.delete_only(
             "salt_deleted_in_redaction",
             SALT,
@@ -49,7 +49,7 @@ def _of_history(table: Table) -> Iterator[guard.Guard]:
     stem, personal = f"history_of_{table.stem}", sorted(table.personal)
     columns = [str(column.column) for column in table.model._meta.concrete_fields]
     changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns if column not in personal)
-    # a redaction leaves of a personal value that there was one, of a message nothing
+    # a redaction leaves a marker of a personal value, and nothing of a message
     left = dict.fromkeys(personal, guard.NOTHING) | {MESSAGE: "''"}
     kept = [
         f"NEW.{column} IS DISTINCT FROM OLD.{column} AND CAST(NEW.{column} AS TEXT) NOT IN ({left[column]})"
@@ -65,11 +65,11 @@ def _of_history(table: Table) -> Iterator[guard.Guard]:
 
 
 def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
-    """On PostgreSQL a history row is written by a function alone, which copies the live row."""
+    """Yield the guards of inserts. On PostgreSQL only a function may insert, which copies the live row."""
     assert table.recorded
     assert table.recorded._meta.pk
     key, records = str(table.recorded._meta.pk.column), histories()[table.recorded]
-    # a clock that was set back would put what came later before what it changed; no reader knows infinity
+    # a clock that was set back would date a change before an earlier one; readers do not support infinity
     forward = guard.refuse(
         f"{stem}_goes_forward",
         table.name,
@@ -79,7 +79,7 @@ def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
         "is not later than the history before it",
     )
     yield replace(forward, forbids=frozenset({"INSERT"}))
-    # the version before wrote reason and message as one text, and may serve beside this one during an upgrade
+    # the previous version, which may serve beside this one during an upgrade, writes reason and message as one text
     yield guard.amend(
         f"{stem}_split",
         table.name,

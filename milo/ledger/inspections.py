@@ -1,4 +1,4 @@
-"""When the ledger was last checked, and what was found: one row a check, which metrics show."""
+"""Checks of the ledger, and the result of the last run of each, which metrics show."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from milo.ledger.models import Inspection
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check that `manage.py ledger NAME` makes: `find` gives what is wrong, each as a line for people."""
+    """A check, run by `manage.py ledger NAME`. `find` returns the violations; each prints as a line for people."""
 
     name: str
     help: str
@@ -21,7 +21,7 @@ _checks: dict[str, Check] = {}
 
 
 def register(check: Check) -> None:
-    """Make a check known; call it when the application is loaded."""
+    """Register a check. Call it when the application is loaded."""
     _checks[check.name] = check
 
 
@@ -30,12 +30,12 @@ def checks() -> dict[str, Check]:
 
 
 def record(name: str, violations: int, message: str = "") -> None:
-    """Note a run of the check `name`, which found so many violations; `message` names the first."""
+    """Record a run of the check `name` with its number of violations; `message` describes the first."""
     now = timezone.now()
-    found = {"at": now, "violations": violations, "message": message}
-    Inspection.objects.update_or_create(name=name, defaults=found if violations else found | {"succeeded_at": now})
+    result = {"at": now, "violations": violations, "message": message}
+    Inspection.objects.update_or_create(name=name, defaults=result if violations else result | {"succeeded_at": now})
 
 
 def message_of(name: str) -> str:
-    """What the last run of the check `name` found; empty where it found nothing, or there was none."""
+    """Return the message of the last run of the check `name`; empty without violations or without a run."""
     return Inspection.objects.filter(name=name).values_list("message", flat=True).first() or ""

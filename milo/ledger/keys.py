@@ -1,4 +1,4 @@
-"""The key that signs seals (Ed25519, RFC 8032), and those that prove them."""
+"""The key that signs seals (Ed25519, RFC 8032), and the trusted keys that verify them."""
 
 import base64
 import hashlib
@@ -19,12 +19,12 @@ def _folder() -> Path:
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """The private key, made at first use, for its owner's eyes; its public half stays beside it as `<id>.pub`."""
+    """Return the private key, generated at first use. Its public key is written beside it as `<id>.pub`."""
     path = _folder() / PRIVATE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        # whole at once, and never over one that another process made meanwhile
+        # written completely before it gets its name, and never over the key of another process
         new = path.with_name(f"{PRIVATE}.{os.getpid()}")
         new.touch(0o600)
         new.write_bytes(Ed25519PrivateKey.generate().private_bytes(*private))
@@ -45,12 +45,12 @@ def pem(key: Ed25519PublicKey) -> str:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """SHA-256 of the raw public key, hexadecimal."""
+    """Return the SHA-256 of the raw public key, in hexadecimal."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()
 
 
 def public_keys() -> dict[str, Ed25519PublicKey]:
-    """Every key that is trusted, by its id: the `.pub` files of MILO_LEDGER_KEYS. An old key stays beside a new one."""
+    """Return every trusted key by its id: the `.pub` files of MILO_LEDGER_KEYS. Keep those of old keys."""
     known = {}
     for path in sorted(_folder().glob("*.pub")):
         key = serialization.load_pem_public_key(path.read_bytes())
@@ -60,7 +60,7 @@ def public_keys() -> dict[str, Ed25519PublicKey]:
 
 
 def sign(digest: str) -> tuple[str, str]:
-    """The id of the key and the signature, in Base64, of a digest in hexadecimal."""
+    """Return the id of the key, and the signature of a hexadecimal digest in Base64."""
     key = signing_key()
     return key_id(key.public_key()), base64.b64encode(key.sign(bytes.fromhex(digest))).decode()
 

@@ -1,4 +1,4 @@
-"""What is in force, compared with the past that explains it, so many rows of the past at a time."""
+"""Compare live rows with their newest history rows, a bounded number of history rows at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from milo.ledger.tables import Table
 
 AT_ONCE = 2000
 SKEW = timedelta(days=1)
-"""By how much the clocks of a version that did not make instants go forward may have been apart."""
+"""Tolerated difference between clocks, for versions that did not enforce increasing instants."""
 _EARLIER = {
     "postgresql": f"history_date < before - interval '{SKEW.days} days'",
     "sqlite": f"julianday(history_date) < julianday(before) - {SKEW.days}",
@@ -20,7 +20,7 @@ _EARLIER = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that what was sealed does not explain; `row` is None where its key is no number."""
+    """A row that contradicts sealed rows; `row` is None if its key is no number."""
 
     table: str
     row: int | None
@@ -28,15 +28,15 @@ class Difference:
 
 
 def difference(table: Table) -> Difference | None:
-    """The first row of the model whose history `table` keeps that differs from its newest history row, if any."""
+    """Return the first live row that differs from its newest row in the history `table`, or None."""
     return next((found for found in differences(table) if found), None)
 
 
 def differences(table: Table) -> Iterator[Difference | None]:
-    """Compare live rows with their newest history rows; after each `AT_ONCE` rows of history the first that differs.
+    """Compare live rows with the history `table`. Yield the first difference, or None, of each `AT_ONCE` history rows.
 
-    Both sides of a comparison are bounded by the same range of the live key, so that no plan can leave it, whatever
-    the statistics say. The last range has no upper end: there lie live rows newer than all history.
+    Both sides of a comparison are bounded by the same range of the live key, so that no plan reads beyond it, whatever
+    the statistics are. The last range has no upper bound, because it contains live rows newer than all history.
     """
     assert table.recorded
     name, key = table.recorded._meta.db_table, str(table.recorded._meta.pk.column)
@@ -77,7 +77,7 @@ def differences(table: Table) -> Iterator[Difference | None]:
 
 
 def _ranges(history: str, key: str) -> Iterator[str]:
-    """Conditions on the live key that part all numbers there are, each with about `AT_ONCE` rows of the history."""
+    """Yield conditions on the live key that partition all numbers, each with about `AT_ONCE` rows of the history."""
     begun = f"{key} IS NOT NULL"
     while (
         end := _first(f"SELECT {key} FROM {history} WHERE {begun} ORDER BY {key} LIMIT 1 OFFSET {AT_ONCE}")
@@ -90,5 +90,5 @@ def _ranges(history: str, key: str) -> Iterator[str]:
 def _first(query: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
-        found = cursor.fetchone()
-    return found and int(found[0])
+        row = cursor.fetchone()
+    return row and int(row[0])

@@ -9,7 +9,7 @@ from milo.ledger.models import Inspection, Seal
 
 
 class LedgerCollector(Collector):
-    """Asks the database when it is asked: four small queries."""
+    """Reads the values from the database at each scrape, by four small queries."""
 
     def describe(self) -> list[Metric]:
         return []

@@ -1,4 +1,4 @@
-"""What proves the ledger: seals, the salts of personal values, and what is left of those that were purged."""
+"""Tables of the ledger: seals, salts of personal values, redactions, and results of checks."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy
@@ -7,11 +7,11 @@ from milo.columns import Columns, fixed
 
 
 class Seal(models.Model):
-    """A link of the chain: digests of every row written since the one before.
+    """A link of the chain: digests of every row written since the previous seal.
 
-    `tables` says for each table the key after which its rows begin, the key through which they go, how many they
-    are, and the SHA-256 of their leaves. `leaves` has those: table by table in the order of their names, row by row
-    in the order of their keys, each 8 bytes of the key (big endian) and 32 of the row's SHA-256.
+    `tables` has for each table the keys `after` and `through` which its rows lie, their number, and the SHA-256 of
+    their leaves. `leaves` has the leaves, by name of the table and then by key, each 8 bytes of the key (big endian)
+    and 32 of the row's SHA-256.
     """
 
     number = models.BigIntegerField(primary_key=True)
@@ -33,7 +33,7 @@ class Seal(models.Model):
         verbose_name = gettext_lazy("seal")
         verbose_name_plural = gettext_lazy("seals")
         indexes = [
-            # what a place outside the database has yet to be given
+            # heads that the anchor lacks
             models.Index(fields=["number"], name="seal_to_hand_over", condition=models.Q(handed_over_at=None)),
         ]
 
@@ -42,7 +42,7 @@ class Seal(models.Model):
 
 
 class Salt(models.Model):
-    """The secret that keeps the digests of a subject's personal values from being guessed; destroyed with them."""
+    """The secret that protects the digests of a subject's personal values from guessing; destroyed with them."""
 
     subject = models.CharField(max_length=100, primary_key=True)
     key = models.BinaryField()
@@ -54,7 +54,7 @@ class Salt(models.Model):
 
 
 class Redaction(models.Model):
-    """What the chain knows of the personal values of one row that are gone: their digests, by column."""
+    """The digests, by column, of the personal values that were removed from one row."""
 
     table = models.CharField(max_length=63)
     row = models.BigIntegerField()
@@ -68,7 +68,7 @@ class Redaction(models.Model):
 
     class Meta:
         constraints = [
-            # the digests of what has gone already would be those of nothing
+            # a second redaction would have digests of the replacements
             models.UniqueConstraint(fields=["table", "row"], name="redaction_once"),
         ]
         indexes = [models.Index(fields=["subject"], name="redaction_of_subject")]
@@ -78,7 +78,7 @@ class Redaction(models.Model):
 
 
 class Inspection(models.Model):
-    """The last run of a check of the ledger: when, when it last found nothing, and what it found."""
+    """The last run of a check of the ledger: instant, instant of the last run without findings, and findings."""
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()

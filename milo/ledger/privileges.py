@@ -1,6 +1,6 @@
-"""What the role of the application must not hold on PostgreSQL, and what in the catalog would let guards be passed.
+"""Privileges that the application's role must not have on PostgreSQL, and database objects that bypass guards.
 
-Whatever is not named here or by a guard is forbidden: tables that no model has, partitions, and DELETE.
+Everything not allowed by a guard is forbidden: tables without model, partitions, and DELETE.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _OTHERS = (
     " WHERE oid = to_regclass('public.ledger_seal'))) AND pg_has_role(oid, 'MEMBER')"
 )
 _PARAMETERS = 150000
-"""The version of PostgreSQL from which on the privilege to set one can be granted."""
+"""The first version of PostgreSQL with a privilege to set a parameter."""
 _REPLICA = (
     "SELECT 'the parameter session_replication_role', 'SET'"
     " WHERE has_parameter_privilege('session_replication_role', 'SET')"
@@ -64,9 +64,9 @@ _STRANGERS = (
 
 
 def strangers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return what in the database passes guards by: triggers, rules, policies, functions and owners that are not ours.
+    """Return a text for each object that bypasses guards: unknown triggers, rules, policies, functions and owners.
 
-    Nothing on SQLite, where there are only triggers; those that are ours are compared as texts.
+    Empty on SQLite, which has only triggers; ours are compared with their declaration elsewhere.
     """
     if connection.vendor != "postgresql":
         return []
@@ -77,7 +77,7 @@ def strangers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def forbidden_privileges(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
-    """Return (object, privilege) for all that the current role of PostgreSQL may do and must not."""
+    """Return (object, privilege) for each privilege of the current PostgreSQL role that it must not have."""
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
         tables = cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Processes beside this one that read the same database. This module is loaded in them before Django is."""
+"""Worker processes that read the same database. They load this module before Django."""
 
 import gc
 import multiprocessing
@@ -10,16 +10,16 @@ import django
 from django.db import connection
 
 AT_MOST = 4
-"""Others use the database too."""
+"""A limit, because others use the database too."""
 
 
 def how_many() -> int:
-    """How many processes are worth having on this machine."""
+    """Return how many processes are useful on this machine."""
     return min(os.cpu_count() or 1, AT_MOST)
 
 
 def pool() -> ProcessPoolExecutor:
-    """As many processes, each with Django and with connections of its own to the database of this one."""
+    """Return a pool of that many processes, each with Django and its own connections to the current database."""
     spawning = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(how_many(), spawning, initializer=_begin, initargs=(connection.settings_dict,))
 
@@ -27,5 +27,5 @@ def pool() -> ProcessPoolExecutor:
 def _begin(database: dict[str, Any]) -> None:
     django.setup()
     connection.settings_dict.update(database)
-    # what is loaded stays; looking through it again and again would take as long as reading rows
+    # collecting garbage among loaded modules again and again would take as long as reading rows
     gc.freeze()

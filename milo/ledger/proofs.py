@@ -1,4 +1,4 @@
-"""What applications prove beside seals and histories: that rows which change, or are too many, are what was sealed."""
+"""Proofs of applications, for rows that are not sealed themselves because they change or are too many."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from milo.ledger.live import Difference
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A part of `ledger verify`; `differences` yields each row that is not what sealed rows say, in constant memory."""
+    """A part of `ledger verify`. `differences` yields each row that contradicts sealed rows, in constant memory."""
 
     name: str
     differences: Callable[[], Iterator[Difference]]
@@ -18,15 +18,15 @@ _registered: dict[str, Proof] = {}
 
 
 def register(proof: Proof) -> None:
-    """Make a proof part of `ledger verify`; call it when the application is loaded."""
+    """Add a proof to `ledger verify`. Call it when the application is loaded."""
     _registered[proof.name] = proof
 
 
 def proofs() -> list[Proof]:
-    """Every registered proof."""
+    """Return every registered proof."""
     return list(_registered.values())
 
 
 def proof_of(name: str) -> Proof:
-    """The proof of a name; raises `KeyError`."""
+    """Return the proof with this name. Raises `KeyError`."""
     return _registered[name]

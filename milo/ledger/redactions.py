@@ -1,4 +1,4 @@
-"""Taking personal values out of the past: the chain keeps their digests, and nobody can guess them any more."""
+"""Remove personal values from history. The chain keeps their digests, which no longer allow guessing."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -15,20 +15,20 @@ AT_ONCE = 500
 
 
 def pseudonym(value: Any) -> Any:
-    """What stands in the place of a personal value: nothing of it is left but whether it was empty.
+    """Return the replacement of a personal value, which reveals only whether it was empty.
 
-    The same for everybody: a digest of an address can be guessed.
+    It is the same for all values, because a digest of an address could be guessed.
     """
     return PURGED if isinstance(value, str) and value else type(value)() if value else value
 
 
 def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
-    """Take the personal values of the objects with these UIDs out of their past; returns how many rows had any.
+    """Remove the personal values of the objects with these UIDs from history. Return how many rows had any.
 
-    Call it in the act that purges the live rows. Revisions in the change log stay until they are compacted. The salts
-    of the objects are destroyed; what is written about them later has new ones.
+    Call it in the transaction that purges the live rows. Revisions in the change log stay until they are compacted. The
+    salts of the objects are destroyed; later rows about them get new ones.
     """
-    done = 0
+    redacted = 0
     for table in all_tables():
         if not table.personal or not table.subject_path:
             continue
@@ -37,19 +37,19 @@ def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
             if table.history:
                 for row in rows:
                     _purge(table, row)
-            done += len(rows)
+            redacted += len(rows)
     Salt.objects.filter(subject__in=[str(subject) for subject in subjects]).delete()
-    return done
+    return redacted
 
 
 def _rows(table: Table, subjects: Collection[UUID]) -> Iterator[list[Row]]:
     rows = table.model._base_manager.filter(**{f"{table.subject_path}__in": subjects}).order_by("pk")
     keys = list(rows.values_list("pk", flat=True))
     for start in range(0, len(keys), AT_ONCE):
-        wanted = keys[start : start + AT_ONCE]
-        where = f"{table.key} IN ({', '.join(['%s'] * len(wanted))})"
-        found = Reader(table, salts)(wanted[0] - 1, wanted[-1], where, *wanted)
-        yield [row for row in found if row.personal]
+        batch = keys[start : start + AT_ONCE]
+        where = f"{table.key} IN ({', '.join(['%s'] * len(batch))})"
+        sealed = Reader(table, salts)(batch[0] - 1, batch[-1], where, *batch)
+        yield [row for row in sealed if row.personal]
 
 
 def _redaction(table: Table, row: Row, actor: Actor, why: str) -> Redaction:
@@ -66,6 +66,6 @@ def _redaction(table: Table, row: Row, actor: Actor, why: str) -> Redaction:
 
 
 def _purge(table: Table, row: Row) -> None:
-    # that a message was purged says nothing: its reason stays, and stands without one
+    # a message becomes empty, so that the row reads like one without message; its reason stays
     columns = {name: "" if name == MESSAGE else pseudonym(value) for name, (_salt, value) in row.personal.items()}
     table.model._base_manager.filter(pk=row.key).update(**columns)

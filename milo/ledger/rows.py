@@ -1,9 +1,9 @@
-"""Rows of sealed tables as the chain has them: read in order, in constant memory, each with its digest.
+"""Read rows of sealed tables in order, in constant memory, each with its leaf.
 
 The leaf of a row is the SHA-256 of the canonical JSON of `{"table": ..., "row": ...}`. The row is its columns by name:
-numbers and texts as they are, instants as RFC 3339 in UTC to the microsecond, days, UUIDs and amounts as texts. In the
-place of a personal value that is not empty stands `{"sha256": ...}`, the SHA-256 of a secret salt and the value's
-canonical JSON, so that the value can go and the chain stays.
+numbers and texts unchanged, instants as RFC 3339 in UTC to the microsecond, days, UUIDs and amounts as texts. A
+personal value that is not empty is replaced by `{"sha256": ...}`, the SHA-256 of a secret salt and the value's
+canonical JSON, so that the value can be removed without changing the chain.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ Converter = Callable[[Any], Any]
 
 @dataclass(slots=True)
 class Row:
-    """A row as the chain has it: its key, its digest, its columns, and the personal values with their salts."""
+    """A row in its sealed form: key, leaf, columns, and the personal values with their salts."""
 
     key: int
     subject: str
@@ -41,10 +41,10 @@ class Row:
 
 
 class Reader:
-    """Reads the rows of one table, in the `shape` that they were sealed in, else in that of this version.
+    """Reads the rows of one table in `shape`, by default that of this version.
 
-    `make_salts` gives keys to subjects that have none; without it, rows lack them. Raises `ColumnGone` where the table
-    lacks a column of the shape.
+    `make_salts` creates the secrets of subjects that have none; without it their rows are marked `lacks_salt`. Raises
+    `ColumnGone` if the table lacks a column of the shape.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Reader:
         self._selected = [*map(_expression, fields), subject, secret]
 
     def __call__(self, after: int, through: int, where: str = "", *parameters: Any) -> Iterator[Row]:
-        """The rows whose key is above `after` and at most `through`, in the order of their keys."""
+        """Yield the rows with keys above `after` and up to `through`, ordered by key; `where` is further SQL."""
         for batch in self._batches(after, through, where, parameters):
             yield from self._rows(batch)
 
@@ -102,8 +102,9 @@ class Reader:
 
     def _redactions(self, batch: list[Any]) -> dict[tuple[int, str], dict[str, str]]:
         first, last = batch[0][self._key], batch[-1][self._key]
-        found = Redaction.objects.filter(table=self._name, row__range=(first, last))
-        return {(row, subject): digests for row, subject, digests in found.values_list("row", "subject", "digests")}
+        redactions = Redaction.objects.filter(table=self._name, row__range=(first, last))
+        values = redactions.values_list("row", "subject", "digests")
+        return {(row, subject): digests for row, subject, digests in values}
 
     def _row(self, values: tuple[Any, ...], redacted: dict[tuple[int, str], dict[str, str]]) -> Row:
         table, columns = self._name, dict(zip(self._names, values, strict=False))
@@ -113,13 +114,13 @@ class Reader:
         row = Row(key, values[-2], b"", columns, {})
         if not self._is_current:
             columns = row.columns = {name: columns[name] for name in self._shape.columns}
-        # of another subject it would not be proved to be of one that was purged
+        # a redaction under another subject does not count: that subject may not be a purged one
         gone = redacted.get((key, str(values[-2])), {})
         for name in self._shape.personal:
             value = columns[name]
             empty = value == PURGED or (not value and value in _EMPTY) or value == purged_address(key)
             if name in gone and (empty or self.table.gone_below):
-                # what is not empty stays for as long as its table keeps it
+                # in tables that are compacted the value stays until then
                 columns[name] = {"sha256": gone[name]}
             elif empty:
                 continue
@@ -134,29 +135,29 @@ class Reader:
 
 
 def purged_address(key: Any) -> str:
-    """Return what stands in the place of the address that the row of this key was sent to."""
+    """Return the replacement of the e-mail address of the row with this key."""
     return f"purged-{key}@milo.invalid"
 
 
 def leaf_of(table: str, columns: dict[str, Any]) -> bytes:
-    """The digest of a row."""
+    """Return the leaf of a row: the SHA-256 of its canonical JSON."""
     return hashlib.sha256(canonical({"table": table, "row": columns})).digest()
 
 
 def personal_digest(salt: bytes, value: Any) -> str:
-    """What stands in the chain for a personal value."""
+    """Return the digest of a personal value in the chain, in hexadecimal."""
     return hashlib.sha256(salt + canonical(value)).hexdigest()
 
 
 def salts(subjects: set[str]) -> dict[str, bytes]:
-    """The keys of subjects, made where there are none yet."""
+    """Return the secrets of subjects, created where missing."""
     new = [Salt(subject=subject, key=secrets.token_bytes(32)) for subject in sorted(subjects)]
     Salt.objects.bulk_create(new, ignore_conflicts=True)
     return {subject: bytes(key) for subject, key in Salt.objects.filter(subject__in=subjects).values_list()}
 
 
 def _subject_of(table: Table) -> str:
-    """The SQL of what the salts of a row belong to."""
+    """Return SQL for the subject of a row's salts."""
     quote = connection.ops.quote_name
     if not table.subject_path:
         return f"'{table.name}:' || sealed.{quote(table.key)}"
@@ -174,14 +175,14 @@ def _subject_of(table: Table) -> str:
 
 
 def _salt_of(subject: str) -> str:
-    """The salt of a row, looked up by its subject in a query of its own, which no plan turns into a join of tables."""
+    """Return SQL for the secret of a subject: a subquery, which no plan turns into a join of the whole tables."""
     return f'(SELECT salt."key" FROM {Salt._meta.db_table} AS salt WHERE salt.subject = {subject})'
 
 
 def _expression(field: "models.Field[Any, Any]") -> str:
     column = connection.ops.quote_name(str(field.column))
     if connection.vendor != "postgresql":
-        # the driver would make dates of columns, and does not of expressions
+        # the driver converts columns to dates, but not expressions
         return f"CAST({column} AS TEXT)" if isinstance(field, models.DateField) else column
     if isinstance(field, models.DateTimeField):
         return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"

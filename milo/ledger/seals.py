@@ -1,8 +1,8 @@
-"""Seals: once a minute, digests of all that was written since the last one, chained to it, signed, handed over.
+"""Seals: once a minute, digests of all rows written since the last seal, chained to it, signed, and anchored.
 
-A writer takes its key before it commits, so the rows up to the newest one that is seen are not all there yet. Sealing
-looks at the newest keys first, then waits for those who write at that moment, whom PostgreSQL names by the locks on
-the tables; what they leave behind is decided then. Nobody waits for sealing.
+A writer takes its key before it commits, so rows below the newest visible key may still be missing. Sealing reads the
+newest keys first, then waits for the transactions that write at that moment, which PostgreSQL lists by their locks on
+the tables. After that the rows up to these keys are final. Writers never wait for sealing.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ from milo.ledger.shapes import statement
 from milo.ledger.tables import Table, all_tables
 
 LIMIT = 20_000
-"""Rows of one table in one seal, so that memory stays small."""
+"""Maximum rows of one table in one seal, to bound memory."""
 PATIENCE = 10.0
-"""Seconds to wait for the writers of a moment; then the next round tries again."""
+"""Seconds to wait for current writers before the next round tries again."""
 log = structlog.get_logger(__name__)
 
 
 class WritersBusy(Exception):
-    """A transaction that writes to the ledger stays open, and so nobody knows yet what it will leave."""
+    """A transaction that writes to sealed tables stays open, so its rows are not final yet."""
 
 
 def header(number: int, at: datetime, previous: str, tables: dict[str, Any]) -> bytes:
-    """What the digest of a seal is taken of, as canonical JSON."""
+    """Return the canonical JSON of which a seal has the digest."""
     return canonical({"number": number, "at": instant(at), "previous": previous, "tables": tables})
 
 
@@ -43,9 +43,9 @@ def instant(at: datetime) -> str:
 
 
 def seal() -> int:
-    """Seal everything that is committed, in as many seals as it takes; returns how many rows.
+    """Seal all committed rows, in as many seals as necessary. Return how many rows.
 
-    Raises `WritersBusy` where a writer stays for longer than `PATIENCE` seconds. Of two at once, one seals.
+    Raises `WritersBusy` if a writer stays for longer than `PATIENCE` seconds. Of two concurrent calls, one seals.
     """
     frontier = _frontier()
     try:
@@ -66,7 +66,7 @@ def _frontier() -> dict[str, int]:
 
 
 def _writers() -> set[str]:
-    """The other transactions that write to sealed tables at this moment. On SQLite keys are given in commit order."""
+    """Return the other transactions that currently write to sealed tables. On SQLite keys are in commit order."""
     if connection.vendor != "postgresql":
         return set()
     with connection.cursor() as cursor:
@@ -142,13 +142,13 @@ def _leaves(table: Table, after: int, through: int) -> bytes:
 
 
 def sealed_before(table: str, instant: datetime) -> int:
-    """The newest key of a table that a seal from before the instant (UTC) has; 0 where there is none."""
+    """Return the newest key of a table in seals from before the instant (UTC); 0 if there is none."""
     older = Seal.objects.filter(at__lt=instant).order_by("-number")
     return sealed_through(table, older.values_list("tables", flat=True).first() or {})
 
 
 def sealed_through(table: str, tables: dict[str, Any] | None = None) -> int:
-    """The newest key of a table that is sealed, or is in the seal whose `tables` are given."""
+    """Return the newest sealed key of a table, or the newest one in a seal with these `tables`."""
     if tables is None:
         tables = Seal.objects.order_by("-number").values_list("tables", flat=True).first() or {}
     return int(tables.get(table, {}).get("through", 0))

@@ -1,7 +1,7 @@
-"""Which columns the rows of a table had when they were sealed: a later version adds some, and the leaves stay.
+"""The columns that the rows of a table had when they were sealed. A later version may add some; leaves do not change.
 
-A seal states the shape of a table where it is not that of the seal before, and a digest of it always. What was sealed
-before seals said so has the shape that was stated first, less the columns that came later (`unstated`).
+A seal always has a digest of the shape of a table, and states the shape where it differs from the previous seal. Rows
+from before seals stated shapes have the first stated one, without the columns that were added later (`unstated`).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from milo.ledger.tables import Table
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The columns of a leaf, and those of them whose values are personal, each in the order of their names."""
+    """The columns of a leaf, and those with personal values, both ordered by name."""
 
     columns: tuple[str, ...]
     personal: tuple[str, ...]
@@ -33,17 +33,17 @@ Shapes = dict[str, Shape]
 
 
 class ColumnGone(Exception):
-    """A table has lost a column that was sealed, and with it the proof of its rows."""
+    """A table has lost a sealed column, and with it the proof of its rows."""
 
 
 def shape_of(table: Table) -> Shape:
-    """The shape that a table has in this version."""
+    """Return the shape of a table in this version."""
     columns = [str(column.column) for column in table.columns]
     return Shape(tuple(sorted(columns)), tuple(sorted(table.personal)))
 
 
 def statement(table: Table, before: dict[str, Any] | None) -> dict[str, Any]:
-    """What a seal says of the shape of a table, after a seal that said `before` of it, if any."""
+    """Return the statement of a table's shape in a seal; `before` is that of the previous seal, if any."""
     shape = shape_of(table)
     if before and before.get("shape") == shape.digest:
         return {"shape": shape.digest}
@@ -51,15 +51,15 @@ def statement(table: Table, before: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def stated(part: dict[str, Any]) -> Shape | None:
-    """The shape that a seal states of a table, if it states one."""
+    """Return the shape that a seal states for a table, or None."""
     return Shape(tuple(part["columns"]), tuple(part["personal"])) if "columns" in part else None
 
 
 def unstated(table: Table, first: Shape | None) -> Shape:
-    """The shape of rows that were sealed before seals said so: the one stated `first`, or the present one.
+    """Return the shape of rows sealed before seals stated shapes: the one stated `first`, or the current one.
 
-    Without the `later_columns` of the model and of its history, which came when seals stated columns already: an
-    upgrade may skip the versions between.
+    The `later_columns` of the model and of its history are left out: they were added when seals stated shapes already,
+    but an upgrade may skip the versions between.
     """
     shape = first or shape_of(table)
     later = _later_columns(table.model) | _later_columns(table.recorded)
@@ -74,7 +74,7 @@ def _later_columns(model: type[models.Model] | None) -> frozenset[str]:
 
 
 def follow(seals: Iterable[Seal], shapes: Shapes) -> Iterator[Seal]:
-    """The seals, in their order; `shapes` has those that hold for the rows of each seal when it comes."""
+    """Yield the seals in their order, and update `shapes` to those of the rows of each seal before it is yielded."""
     for seal in seals:
         shapes.update({name: shape for name, part in seal.tables.items() if (shape := stated(part))})
         yield seal

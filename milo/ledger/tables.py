@@ -1,4 +1,4 @@
-"""The tables that are sealed, and their rows as the chain has them."""
+"""The registry of sealed tables, and the columns of each that are sealed or personal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ from milo.columns import Columns
 from milo.ledger.models import Redaction
 
 MESSAGE = "history_change_message"
-"""The column of what somebody said of a change: free text, and so personal."""
+"""The column for the message of a change: free text, and so personal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose rows are only ever added, in the order of a key that is a number.
+    """An append-only table with an increasing integer key.
 
-    `organization` is the ORM path to the name of the organization that a row belongs to, or empty. `gone_below`
-    returns the key below which rows may have gone, and is None where rows stay for ever. `unsealed` are columns that
-    change once the row is written. `subject` is the foreign key to the row whose UID the salts of the personal values
-    belong to, where that is not the row itself: they are destroyed together.
+    `organization` is the ORM path to the name of the organization of a row, or empty. `gone_below` returns the key
+    below which rows may have been compacted; None if rows are permanent. `recorded` is the model of which the table is
+    the history, and `unrecorded` are its columns without history. `unsealed` are columns that change after the row is
+    written. `subject` is the foreign key to the row whose UID owns the salts of the personal values, if that is not the
+    row itself; these salts are destroyed together.
     """
 
     model: type[models.Model]
@@ -35,20 +36,20 @@ class Table:
 
     @property
     def columns(self) -> "list[models.Field[Any, Any]]":
-        """The columns that are sealed."""
+        """Return the sealed columns."""
         return [column for column in self.model._meta.concrete_fields if column.column not in self.unsealed]
 
     @property
     def personal(self) -> tuple[str, ...]:
-        """The columns of which the chain has a digest alone: those that the model says, and a history's message."""
+        """Return the columns that are sealed as digests: those declared by the model, and the message of a history."""
         if self.recorded:
             return (*audit.histories()[self.recorded].personal, MESSAGE)
-        said: Columns | None = getattr(self.model, "columns", None)
-        return tuple(column for column in said.personal if column not in self.unsealed) if said else ()
+        declared: Columns | None = getattr(self.model, "columns", None)
+        return tuple(column for column in declared.personal if column not in self.unsealed) if declared else ()
 
     @property
     def subject_path(self) -> str:
-        """The ORM path to the UID that the salts belong to; empty where a row has a salt of its own."""
+        """Return the ORM path to the UID that owns the salts; empty if each row has its own salt."""
         if self.subject:
             return f"{self.subject}__uid"
         return "uid" if any(column.name == "uid" for column in self.columns) else ""
@@ -59,7 +60,7 @@ class Table:
 
     @property
     def key(self) -> str:
-        """The column of the key."""
+        """Return the column of the key."""
         assert self.model._meta.pk
         return str(self.model._meta.pk.column)
 
@@ -69,7 +70,7 @@ class Table:
 
     @property
     def stem(self) -> str:
-        """A short name, unique as models are within the installation."""
+        """Return a short unique name for guards."""
         return str((self.recorded or self.model)._meta.model_name)
 
 
@@ -77,14 +78,14 @@ _registered: dict[str, Table] = {}
 
 
 def register(table: Table) -> None:
-    """Have a table sealed that is no history; call it when the application is loaded."""
+    """Register a table that is no history for sealing. Call it when the application is loaded."""
     _registered[table.name] = table
     all_tables.cache_clear()
 
 
 @cache
 def all_tables() -> tuple[Table, ...]:
-    """Every sealed table, in the order of their names, which is the order of a seal."""
+    """Return every sealed table, ordered by name as in a seal."""
     histories = (
         Table(
             records.model_of(model),
@@ -98,5 +99,5 @@ def all_tables() -> tuple[Table, ...]:
 
 
 def table_of(name: str) -> Table:
-    """The sealed table of a name; raises `KeyError`."""
+    """Return the sealed table with this name. Raises `KeyError`."""
     return {table.name: table for table in all_tables()}[name]

@@ -7,5 +7,5 @@ from milo.ledger import seals
 
 @shared_task
 def seal_ledger() -> int:
-    """Seal what was written since the last seal."""
+    """Seal the rows written since the last seal."""
     return seals.seal()

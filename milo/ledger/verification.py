@@ -1,4 +1,4 @@
-"""Verification: everything that was sealed is read again, and what differs is named by row."""
+"""Verify the ledger: read all sealed rows again, and name the rows that differ."""
 
 import gc
 import hashlib
@@ -19,16 +19,16 @@ from milo.ledger.shapes import Shapes, follow, unstated
 from milo.ledger.tables import all_tables
 
 PIECE = 25_000
-"""Rows that are compared in one piece, at least, where so many were sealed."""
+"""Minimum rows of one piece of work, if so many were sealed."""
 ALONE = 100_000
-"""Rows that are read in less time than it takes to start other processes."""
+"""Below this number of rows, starting other processes takes longer than reading."""
 Heads = dict[int, str]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class Report:
-    """What was verified, the first fault of each table in the order of the seals, and how many rows await a seal."""
+    """The result: verified seals and rows, the first fault of each table in order of the seals, and unsealed rows."""
 
     seals: int = 0
     rows: int = 0
@@ -37,26 +37,25 @@ class Report:
 
 
 def verify(since: datetime | None = None, heads: Heads | None = None, progress: Progress | None = None) -> Report:
-    """Read all rows sealed at or after the instant `since` (UTC; None: all) and compare them with their seals.
+    """Compare all rows sealed at or after the instant `since` (UTC; None for all) with their seals. Changes nothing.
 
-    The chain of seals is always followed from its beginning, and compared with `heads`, digests by number from outside
-    the database; without those nobody can tell that its end is missing. Live rows are compared with their newest
-    history row, since the past alone is sealed, and what applications prove beside that (`milo.ledger.proofs`).
-    `progress` is told how many rows were read, of how many. Memory stays
-    constant. Changes nothing.
+    The chain is always followed from its beginning, and compared with `heads` (digests by number, from the anchor).
+    Without these a truncated end cannot be detected. Live rows are compared with their newest history rows, because
+    only history is sealed, and the proofs of applications run (`milo.ledger.proofs`). `progress` is called with the
+    number of rows read and their total. Memory stays constant.
     """
     report = Report()
     pieces = list(_pieces(report, since, heads or {}))
     report.rows = sum(piece.rows for piece in pieces if isinstance(piece, Seals))
     total = sum(piece.rows for piece in pieces)
-    found, done = list[Fault](), 0
-    # the longest first, so that no process is left with it at the end
+    all_faults, done = list[Fault](), 0
+    # the longest first, so that no process starts it last
     for rows, faults in _compared(sorted(pieces, key=lambda piece: -piece.rows), total):
-        found, done = found + faults, done + rows
+        all_faults, done = all_faults + faults, done + rows
         if progress:
             progress(done, total)
     first: dict[str, Fault] = {}
-    for fault in sorted(found, key=lambda fault: fault.seal):
+    for fault in sorted(all_faults, key=lambda fault: fault.seal):
         first.setdefault(fault.table, fault)
     report.faults += first.values()
     newest = Seal.objects.order_by("-number").values_list("tables", flat=True).first() or {}
@@ -66,7 +65,7 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
 
 
 def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Piece]:
-    """What is to be compared; the chain is followed meanwhile, and its faults go into the report."""
+    """Yield the pieces of work. The chain is followed first; its faults go into the report."""
     rows, stated_first = Counter[str](), Shapes()
     pieces = list(_seals(report, since, heads, rows, stated_first))
     before = {table.name: unstated(table, stated_first.get(table.name)) for table in all_tables()}
@@ -82,7 +81,7 @@ def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Pi
 def _seals(
     report: Report, since: datetime | None, heads: Heads, rows: Counter[str], stated_first: Shapes
 ) -> Iterator[Seals]:
-    """The seals in pieces. In the end `rows` has how many of each table they have, `stated_first` its first shape."""
+    """Yield the seals in pieces; fill `rows` with row counts, and `stated_first` with the first shape, by table."""
     shapes, at_first = Shapes(), Shapes()
     first = begun = 0
     for seal in follow(_chain(report, heads), shapes):
@@ -102,9 +101,9 @@ def _seals(
 
 
 def _compared(pieces: list[Piece], rows: int) -> Iterator[tuple[int, list[Fault]]]:
-    """The rows and the faults of each piece, in several processes where that is faster.
+    """Yield row count and faults of each piece, from several processes if that is faster.
 
-    Inside a transaction only its own connection sees what it wrote.
+    Inside a transaction this process works alone, because others cannot see its uncommitted rows.
     """
     if rows < ALONE or processes.how_many() == 1 or connection.in_atomic_block:
         gc.freeze()
@@ -119,7 +118,7 @@ def _faults_of(piece: Piece) -> tuple[int, list[Fault]]:
 
 
 def _chain(report: Report, heads: Heads) -> Iterator[Seal]:
-    """Every seal in order; the faults of the chain itself go into the report."""
+    """Yield every seal in order; faults of the chain itself go into the report."""
     previous, through, trusted = "", dict[str, int](), keys.public_keys()
     unsigned: set[str] = set()
     number = 0
@@ -128,7 +127,7 @@ def _chain(report: Report, heads: Heads) -> Iterator[Seal]:
         if wrong := _fault_of(seal, number, previous, through, heads):
             report.faults.append(Fault(seal.number, "ledger_seal", None, wrong))
             return
-        # who may write seals could put one in whose instant or reach is wrong, before one that is signed
+        # the application's role could insert a seal with a wrong instant or range before a signed one
         if seal.key_id not in unsigned and (wrong := _unsigned(seal, trusted)):
             unsigned.add(seal.key_id)
             report.faults.append(Fault(seal.number, "ledger_seal", None, wrong))

@@ -1,7 +1,7 @@
 """Django's settings, derived from the environment. The defaults are a single machine with SQLite.
 
 Start with `groups.py`, which declares every variable; each other module has the settings of one noun. The package
-relies on Django and `milo.idn` only. Checks that need the applications are registered with `checks.register`.
+imports nothing of Milo but `milo.idn`. Checks that need the applications are registered with `checks.register`.
 """
 
 from typing import Any

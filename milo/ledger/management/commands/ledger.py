@@ -17,40 +17,40 @@ from milo.ledger.shapes import ColumnGone
 
 class Command(BaseCommand):
     help = (
-        "Seal the ledger, prove it, or export a proof. `ledger seal` seals what was written since the last seal, as the"
-        " background does every minute. `ledger verify` reads every sealed row again, follows the chain, checks"
-        " its signature and names the first row of each table that was altered, removed or inserted, and the first live"
-        " row that its history does not explain; exit status 1 where anything differs. `ledger export` writes what one"
-        " organization's rows say, with the seals that prove it. Changes nothing that was written."
+        "Seal the ledger, verify it, or export a proof. `ledger seal` seals the rows written since the last seal, like"
+        " the background task every minute. `ledger verify` reads every sealed row again, follows the chain, checks its"
+        " signatures, and names the first row of each table that was altered, removed or inserted, and the first live"
+        " row that differs from its history; exit status 1 where anything differs. `ledger export` writes the rows of"
+        " one organization with the seals that prove them. No row of the ledger is changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("seal", help="seal what was written since the last seal")
-        verify = acts.add_parser("verify", help="compare every row with its seal")
+        subcommands = parser.add_subparsers(dest="subcommand", required=True)
+        subcommands.add_parser("seal", help="seal the rows written since the last seal")
+        verify = subcommands.add_parser("verify", help="compare every row with its seal")
         verify.add_argument(
             "--since",
             type=instant,
             help="only rows sealed from this day or instant on (ISO 8601; UTC)",
         )
         verify.add_argument(
-            "--against", type=Path, metavar="HEADS", help="heads as the anchor has kept them, a JSON object a line"
+            "--against", type=Path, metavar="HEADS", help="heads from the anchor, one JSON object a line"
         )
 
-        export = acts.add_parser("export", help="write a bundle that python -m milo.verify proves on another machine")
+        export = subcommands.add_parser("export", help="write a bundle for python -m milo.verify on another machine")
         export.add_argument("bundle", type=Path, help="the ZIP file to write")
-        export.add_argument("--organization", required=True, help="whose rows, by name")
+        export.add_argument("--organization", required=True, help="the name of the organization")
         export.add_argument("--from", type=instant, dest="since", help="only rows sealed from this day or instant on")
         export.add_argument("--to", type=instant, dest="until", help="only rows sealed before this day or instant")
 
         for check in inspections.checks().values():
-            acts.add_parser(check.name, help=check.help)
+            subcommands.add_parser(check.name, help=check.help)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if check := inspections.checks().get(options["act"]):
+        if check := inspections.checks().get(options["subcommand"]):
             self._check(check)
         else:
-            getattr(self, f"_{options['act']}")(options)
+            getattr(self, f"_{options['subcommand']}")(options)
 
     def _check(self, check: inspections.Check) -> None:
         found = 0
@@ -94,13 +94,13 @@ class Command(BaseCommand):
 
 
 def instant(text: str) -> datetime:
-    """An ISO 8601 instant, or the beginning of a day, in UTC where it names no zone."""
-    found = parse_datetime(text) or datetime.combine(date.fromisoformat(text), time())
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    """Return an ISO 8601 instant, or the beginning of a day; in UTC without a time zone."""
+    parsed = parse_datetime(text) or datetime.combine(date.fromisoformat(text), time())
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def read_heads(path: Path) -> verification.Heads:
-    """Digests by number. Raises `CommandError` for what is no list of heads, or says two things of one seal."""
+    """Return digests by number. Raises `CommandError` for an invalid file, or two different heads of one seal."""
     heads: verification.Heads = {}
     try:
         for line in path.read_text().splitlines():
