@@ -41,7 +41,7 @@ def lock(folder: Path, *, wait: bool) -> int | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder inside. The folder is created if missing."""
+    """Keep a folder locked inside. The folder is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = lock(folder, wait=True)
     try:
