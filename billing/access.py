@@ -20,6 +20,7 @@ REQUESTER_ACTIONS = ("withdraw", "renew", "takeover")
 
 
 def declare_rules() -> None:
+    """Declare what the roles of the platform and of organizations may do with the kinds of billing."""
     declare_decisions("approve")
     declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in KINDS)
     declare(Rule(role, NOTICES, ("get", "list")) for role in STAFF_ROLES)

@@ -3,6 +3,8 @@ from django.utils.translation import gettext_lazy
 
 
 class BillingConfig(AppConfig):
+    """Registers rules of access, guards, seals, kinds and inspections: each at start, before the first request."""
+
     name = "billing"
     verbose_name = gettext_lazy("Billing")
 

@@ -18,6 +18,7 @@ ROLES = (GRANT_ROLE, REVOKE_ROLE)
 
 
 def declare_rules() -> None:
+    """Declare what the roles of the platform and of organizations may do with organizations and projects."""
     grant_superusers(*STAFF_ROLES)
     register_organization_roles("memberships__organization_id", "memberships__role")
     declare(Rule(role, LOG_INS, ("get", "list")) for role in CONTROLLERS)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
-from billing.admin.account_forms import SpecFields, shown_of, spec_of
+from billing.admin.account_forms import SpecFields, initial_of, spec_of
 from billing.admin.wording import in_words
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
@@ -86,7 +86,7 @@ class ReviseAccount(AccountAction, SeenAction):
         return row.phase not in BillingAccount.READ_ONLY
 
     def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), **shown_of(AccountSpec.of(self.row))}
+        return {**super().get_initial(), **initial_of(AccountSpec.of(self.row))}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
         spec = spec_of(values, AccountSpec.of(self.row))

@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy
 
 from billing import currencies
 from billing.admin import preferences_form
-from billing.admin.preferences_form import PreferencesFields, preferences_of, preferences_shown
-from billing.admin.profile_form import ProfileFields, profile_of, profile_shown
-from billing.admin.terms_form import NOT_YET, TermsFields, terms_of, terms_paths, terms_shown
+from billing.admin.preferences_form import PreferencesFields, initial_preferences, preferences_of
+from billing.admin.profile_form import ProfileFields, initial_profile, profile_of
+from billing.admin.terms_form import NOT_YET, TermsFields, initial_terms, terms_of, terms_paths
 from billing.services.accounts import AccountSpec
 from milo.admin.forms import Lines, Select, Text
 
@@ -60,13 +60,13 @@ def spec_of(values: dict[str, Any], before: AccountSpec) -> AccountSpec:
     )
 
 
-def shown_of(spec: AccountSpec) -> dict[str, Any]:
+def initial_of(spec: AccountSpec) -> dict[str, Any]:
     """Return the initial values of the form for a spec."""
     return {
         "display_name": spec.display_name,
         "currency_code": spec.currency_code,
-        **terms_shown(spec.payment_terms),
-        **profile_shown(spec.payment_profile),
+        **initial_terms(spec.payment_terms),
+        **initial_profile(spec.payment_profile),
         "invoice_email_addresses": spec.invoice_email_addresses,
-        **preferences_shown(spec.preferences),
+        **initial_preferences(spec.preferences),
     }

@@ -33,6 +33,8 @@ from milo.admin.resources import METADATA
 
 @admin.register(BillingAccount)
 class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
+    """Lists accounts; an account's page shows spec, status and all that refers to it, and offers its actions."""
+
     resource = ACCOUNTS
     icon = "credit_card"
     phase_colors = {"Ready": "success", "Provisioning": "info", "Incomplete": "warning", "Suspended": "danger"}

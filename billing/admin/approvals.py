@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from billing.access import APPROVALS
 from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of
 from billing.admin.proposals import proposed, summary
-from billing.admin.wording import label, shown
+from billing.admin.wording import label, on_lines
 from billing.models import ApprovalRequest
 from billing.services.approvals import effects, reviews
 from milo.admin.actors import request_actor
@@ -142,7 +142,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
             Panel(
                 _("The account has changed since: the requester must renew the request"),
                 [_("Field"), _("As reviewed"), _("Now")],
-                [[label(name), shown(before), shown(after)] for name, before, after in changed],
+                [[label(name), on_lines(before), on_lines(after)] for name, before, after in changed],
             )
         ]
 
@@ -154,7 +154,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
             Panel(
                 _("What is proposed"),
                 [_("Field"), _("As reviewed"), _("Proposed")],
-                [[label(name), shown(before), shown(after)] for name, before, after in fields],
+                [[label(name), on_lines(before), on_lines(after)] for name, before, after in fields],
             )
         ]
 
@@ -162,7 +162,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return Panel(
             _("The account as reviewed"),
             [_("Field"), _("Value")],
-            sorted([label(name), shown(value)] for name, value in row.reviewed.items()),
+            sorted([label(name), on_lines(value)] for name, value in row.reviewed.items()),
         )
 
     def waiting(self, request: HttpRequest) -> int:

@@ -21,6 +21,8 @@ from milo.admin.read_only import ReadOnlyAdmin
 
 
 class Requeue(ServiceAction):
+    """Try an undeliverable notice again, under the same Message-ID."""
+
     name = "requeue"
     title = gettext_lazy("Requeue")
     icon = "forward_to_inbox"

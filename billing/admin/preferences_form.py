@@ -114,7 +114,7 @@ def preferences_of(values: dict[str, Any]) -> Preferences:
     )
 
 
-def preferences_shown(preferences: Preferences) -> dict[str, Any]:
+def initial_preferences(preferences: Preferences) -> dict[str, Any]:
     """Return the initial values of the form for `preferences`."""
     e_invoicing = preferences.e_invoicing
     return {

@@ -61,7 +61,7 @@ def _detail(line: str) -> tuple[str, Any]:
     return name, _CONSTANTS.get(text, text) if field and field.type is bool else text
 
 
-def profile_shown(profile: Profile) -> dict[str, Any]:
+def initial_profile(profile: Profile) -> dict[str, Any]:
     """Return the initial values of the form for a profile. A card with only a reference uses the card field."""
     method = method_of(profile)
     details = (profile or {}).get(method, {})

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import APPROVALS
-from billing.admin.terms_form import TermsFields, terms_of, terms_paths, terms_shown
+from billing.admin.terms_form import TermsFields, initial_terms, terms_of, terms_paths
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
 from billing.services.approvals.closures import CLOSABLE, blockers
 from billing.services.approvals.requests import request_approval
@@ -126,7 +126,7 @@ class RequestTerms(RequestAction):
     form_class = TermsForm
 
     def get_initial(self) -> dict[str, Any]:
-        return terms_shown(self.row.payment_terms)
+        return initial_terms(self.row.payment_terms)
 
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
         return {"paymentTerms": terms_of(values).as_json()}

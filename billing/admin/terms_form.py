@@ -115,7 +115,7 @@ def terms_of(values: dict[str, Any]) -> PaymentTerms:
     )
 
 
-def terms_shown(terms: PaymentTerms) -> dict[str, Any]:
+def initial_terms(terms: PaymentTerms) -> dict[str, Any]:
     """Return the initial values of the form for `terms`."""
     discount, penalty = terms.early_payment_discount, terms.late_payment_penalty
     return {

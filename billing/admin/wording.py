@@ -39,7 +39,7 @@ def readable(value: Any) -> str:
     return ", ".join(map(readable, value)) if isinstance(value, list) else str(value)
 
 
-def shown(value: Any) -> str:
+def on_lines(value: Any) -> str:
     """Return a value of a manifest with each field or item on a line of its own."""
     if value and isinstance(value, dict):
         return lines(readable({name: inner}) for name, inner in sorted(value.items()))

@@ -113,6 +113,7 @@ class PaymentProfileSerializer(serializers.Serializer[Any]):
         return _Methods(self)
 
     def to_internal_value(self, data: Any) -> Any:
+        """Validate only the methods in `data`: the base class would create the fields of all methods."""
         if not isinstance(data, dict):
             return super().to_internal_value(data)
         profile, faults = {}, {}

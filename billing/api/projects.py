@@ -84,6 +84,7 @@ class BilledProjectKind(ProjectKind):
         return super().queryset().prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
 
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
+        """Load projects with their payers: the queryset for many, one compiled query for one."""
         if len(keys) > 1:
             return super().rows(keys)
         # one object is the common case (GET, watch): SQL compiled once, payer and project in one query

@@ -286,6 +286,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         self._because(VERIFIER_UNAVAILABLE, message, keep_since=True)
 
     def _because(self, reason: str, message: str, *, keep_since: bool = False) -> None:
+        """Set reason and message of the phase. `keep_since` is for calls that do not change the phase."""
         self.phase_reason = reason
         self.phase_message = message
         if not keep_since:

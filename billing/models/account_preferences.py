@@ -35,6 +35,7 @@ class PreferencesColumns(models.Model):
 
     @property
     def preferences(self) -> Preferences:
+        """The columns as one value; setting it replaces them all."""
         return Preferences(
             self.country,
             self.customer_kind,

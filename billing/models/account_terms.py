@@ -48,6 +48,7 @@ class TermsColumns(models.Model):
 
     @property
     def payment_terms(self) -> PaymentTerms:
+        """The columns as one value; setting it replaces them all."""
         discount = penalty = None
         if self.discount_percent is not None and self.discount_days is not None:
             discount = EarlyPaymentDiscount(self.discount_percent, self.discount_days)
