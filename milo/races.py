@@ -1,7 +1,7 @@
-"""Which errors of the database are a race: another transaction was faster, and the same request may succeed now.
+"""Recognize database errors that are races: a concurrent transaction won, and a retry may succeed.
 
-Every other one is a rule that the code above should have kept: a bug, or a version that does not fit the schema.
-To ask for another try of those would have clients repeat them for ever.
+Every other error is a rule that the code should have checked: a bug, or a version that does not fit the schema. Asking
+clients to retry those would make them repeat the request forever.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ _UNIQUE = "23505"
 
 
 def is_race(error: DatabaseError) -> bool:
-    """Whether it was another transaction that made this one fail.
+    """Return whether a concurrent transaction made this one fail.
 
-    A key that the database itself counts up is taken by no race: its counter is behind the rows then.
+    A duplicate primary key is no race: keys come from a sequence, which must then be behind the rows.
     """
     cause: Any = error.__cause__
     if state := getattr(cause, "sqlstate", None):
@@ -25,7 +25,7 @@ def is_race(error: DatabaseError) -> bool:
 
 
 def refused_by(error: DatabaseError) -> str:
-    """Return the name of the constraint or guard that refused; on SQLite of a guard alone, else what it says first."""
+    """Return the name of the constraint or guard that refused; on SQLite only a guard has a name."""
     diagnostics = getattr(error.__cause__, "diag", None)
     if diagnostics:
         return diagnostics.constraint_name or ""
