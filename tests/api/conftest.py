@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing.models import BillingAccount
 from milo.kube.models import Change
 from projects.models import Organization
 from tests.api.client import Api
@@ -12,8 +13,9 @@ __all__ = ["clock", "jwks_url", "keys", "published", "sign"]
 
 
 @pytest.fixture
-def acme(db: None) -> Organization:
-    return make.an_organization("acme-corp")
+def example_account(organization: Organization) -> BillingAccount:
+    """The account of the specification's examples, which pays for no project."""
+    return make.a_ready_account(organization, "acme-corp-us")
 
 
 @pytest.fixture
@@ -22,14 +24,14 @@ def other(db: None) -> Organization:
 
 
 @pytest.fixture
-def admin(acme: Organization) -> Api:
+def admin(organization: Organization) -> Api:
     """The billing admin of acme-corp."""
-    return Api.of(make.a_person("acme-admin", roles={acme: "billing-admin"}))
+    return Api.of(make.a_person("acme-admin", roles={organization: "billing-admin"}))
 
 
 @pytest.fixture
-def viewer(acme: Organization) -> Api:
-    return Api.of(make.a_person("acme-viewer", roles={acme: "billing-viewer"}))
+def viewer(organization: Organization) -> Api:
+    return Api.of(make.a_person("acme-viewer", roles={organization: "billing-viewer"}))
 
 
 @pytest.fixture

@@ -200,10 +200,10 @@ def manifest(kind: Kind, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def person(acme: Organization, db: None) -> Api:
+def person(organization: Organization, db: None) -> Api:
     """Who may write objects of every kind."""
-    make.a_ready_account(acme, "us")
-    make.a_project(acme, "shop")
+    make.a_ready_account(organization, "us")
+    make.a_project(organization, "shop")
     return Api.of(make.a_person("everything", groups=("finance-operator", "charge-reporter")))
 
 

@@ -34,10 +34,10 @@ DEEP = 200_000
 
 
 @pytest.fixture
-def ledger(acme: Organization) -> None:
+def ledger(organization: Organization) -> None:
     """An account that pays for a project, and another account."""
-    make.a_binding(make.a_project(acme, "webapp"), make.a_ready_account(acme, "us"), "payer")
-    make.a_ready_account(acme, "eu")
+    make.a_binding(make.a_project(organization, "webapp"), make.a_ready_account(organization, "us"), "payer")
+    make.a_ready_account(organization, "eu")
 
 
 NO_JSON = [
@@ -79,7 +79,7 @@ def test_what_is_no_plain_yaml_is_a_bad_request(admin: Api, ledger: None) -> Non
             admin.post(PROJECTS, body, YAML).refused(400, "BadRequest")
 
 
-def test_yaml_that_is_not_utf_8_is_a_bad_request(admin: Api, acme: Organization) -> None:
+def test_yaml_that_is_not_utf_8_is_a_bad_request(admin: Api, organization: Organization) -> None:
     with nothing_changes():
         for encoding in ("utf-16", "utf-32", "latin-1"):
             body = PROJECT_YAML.replace("main", "mäin").encode(encoding)
@@ -90,13 +90,15 @@ def test_yaml_that_is_not_utf_8_is_a_bad_request(admin: Api, acme: Organization)
     ("scalar", "kept"),
     [("NO", "NO"), ("12:30:00", "12:30:00"), ("2026-01-01", "2026-01-01"), ("0o17", "0o17"), ("yes", "yes")],
 )
-def test_yaml_scalars_mean_what_their_json_would(admin: Api, acme: Organization, scalar: str, kept: str) -> None:
+def test_yaml_scalars_mean_what_their_json_would(
+    admin: Api, organization: Organization, scalar: str, kept: str
+) -> None:
     body = PROJECT_YAML + f"  displayName: {scalar}\n"
     assert admin.post(PROJECTS, body, YAML).done(201)["spec"]["displayName"] == kept
 
 
 def test_a_yaml_scalar_that_is_no_text_does_not_become_one(
-    admin: Api, acme: Organization, subtests: pytest.Subtests
+    admin: Api, organization: Organization, subtests: pytest.Subtests
 ) -> None:
     for scalar in ["1", "true", "null-ish: x", "[x]", "1.5"]:
         with subtests.test(scalar=scalar):
@@ -134,7 +136,9 @@ BROKEN_PROTOBUF: list[bytes] = [
 ]
 
 
-def test_a_broken_protobuf_body_is_a_bad_request(admin: Api, acme: Organization, subtests: pytest.Subtests) -> None:
+def test_a_broken_protobuf_body_is_a_bad_request(
+    admin: Api, organization: Organization, subtests: pytest.Subtests
+) -> None:
     for body in BROKEN_PROTOBUF:
         with subtests.test(body=body):
             with nothing_changes():
@@ -210,7 +214,7 @@ OTHER_KINDS: list[Any] = [
 
 
 def test_a_body_of_another_kind_or_namespace_is_refused(
-    admin: Api, acme: Organization, subtests: pytest.Subtests
+    admin: Api, organization: Organization, subtests: pytest.Subtests
 ) -> None:
     for body in OTHER_KINDS:
         with subtests.test(body=body), nothing_changes():
@@ -320,7 +324,9 @@ def test_a_method_that_is_not_there_is_not_allowed(admin: Api, ledger: None, sub
             assert "POST" in answer.headers["Allow"]
 
 
-def test_a_body_over_one_mebibyte_is_too_large(admin: Api, acme: Organization, subtests: pytest.Subtests) -> None:
+def test_a_body_over_one_mebibyte_is_too_large(
+    admin: Api, organization: Organization, subtests: pytest.Subtests
+) -> None:
     for size in [1024 * 1024 + 1, 5 * 1024 * 1024]:
         with subtests.test(size=size), nothing_changes():
             admin.post(PROJECTS, b" " * size).refused(413, "RequestEntityTooLarge")
@@ -346,12 +352,12 @@ def chunked(body: bytes, secret: str = "", path: str = PROJECTS) -> httpx.Respon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_chunked_body_counts(admin: Api, acme: Organization) -> None:
+def test_a_chunked_body_counts(admin: Api, organization: Organization) -> None:
     response = chunked(json.dumps(a_project()).encode(), admin.secret)
     assert response.status_code == 201, response.text
 
 
-def test_a_chunked_body_over_one_mebibyte_is_too_large(admin: Api, acme: Organization) -> None:
+def test_a_chunked_body_over_one_mebibyte_is_too_large(admin: Api, organization: Organization) -> None:
     with nothing_changes():
         response = chunked(b" " * (1024 * 1024 + 1), admin.secret)
     assert response.status_code == 413
@@ -448,12 +454,12 @@ def test_a_card_number_is_refused_in_a_patch(operator: Api, ledger: None, subtes
 
 
 @pytest.mark.parametrize("reference", ["cc-12345", "424242XXXXXX4242", "tok_1234567890"])
-def test_a_reference_that_is_no_card_number_passes(admin: Api, acme: Organization, reference: str) -> None:
+def test_a_reference_that_is_no_card_number_passes(admin: Api, organization: Organization, reference: str) -> None:
     admin.post(ACCOUNTS, an_account(paymentProfile={"creditCard": {"cardReference": reference}})).done(201)
 
 
-def test_a_token_that_no_longer_admits_is_refused_at_the_next_request(acme: Organization) -> None:
-    person = make.a_person("jo", roles={acme: "billing-admin"})
+def test_a_token_that_no_longer_admits_is_refused_at_the_next_request(organization: Organization) -> None:
+    person = make.a_person("jo", roles={organization: "billing-admin"})
     token, secret = make.a_token(person)
     api = Api(secret)
     api.get(ACCOUNTS).done()
@@ -464,8 +470,8 @@ def test_a_token_that_no_longer_admits_is_refused_at_the_next_request(acme: Orga
     assert refusal.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_an_expired_token_is_refused(acme: Organization) -> None:
-    person = make.a_person("jo", roles={acme: "billing-admin"})
+def test_an_expired_token_is_refused(organization: Organization) -> None:
+    person = make.a_person("jo", roles={organization: "billing-admin"})
     api = Api.of(person, expires_at=timezone.now() + timedelta(minutes=1))
     api.get(ACCOUNTS).done()
     with tamper.guards_off():
@@ -474,8 +480,8 @@ def test_an_expired_token_is_refused(acme: Organization) -> None:
         api.post(ACCOUNTS, an_account()).refused(401, "Unauthorized")
 
 
-def test_a_disabled_user_is_refused_at_the_next_request(acme: Organization) -> None:
-    person = make.a_person("jo", roles={acme: "billing-admin"})
+def test_a_disabled_user_is_refused_at_the_next_request(organization: Organization) -> None:
+    person = make.a_person("jo", roles={organization: "billing-admin"})
     api = Api.of(person)
     api.get(ACCOUNTS).done()
     person.is_active = False
@@ -484,7 +490,7 @@ def test_a_disabled_user_is_refused_at_the_next_request(acme: Organization) -> N
         api.post(ACCOUNTS, an_account()).refused(401, "Unauthorized")
 
 
-def test_a_role_that_was_taken_away_is_gone_at_the_next_request(acme: Organization) -> None:
+def test_a_role_that_was_taken_away_is_gone_at_the_next_request(organization: Organization) -> None:
     person = make.a_person("jo", groups=("auditor",))
     api = Api.of(person)
     api.get(ACCOUNTS).done()
@@ -511,7 +517,7 @@ NO_TOKENS: list[str] = [
 ]
 
 
-def test_what_is_no_token_is_refused(admin: Api, acme: Organization, subtests: pytest.Subtests) -> None:
+def test_what_is_no_token_is_refused(admin: Api, organization: Organization, subtests: pytest.Subtests) -> None:
     for authorization in NO_TOKENS:
         with subtests.test(authorization=authorization):
             with nothing_changes():
@@ -520,17 +526,17 @@ def test_what_is_no_token_is_refused(admin: Api, acme: Organization, subtests: p
             assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_is_taken_from_the_header_only(admin: Api, acme: Organization) -> None:
+def test_a_token_is_taken_from_the_header_only(admin: Api, organization: Organization) -> None:
     for query in (f"access_token={admin.secret}", f"token={admin.secret}"):
         Api().get(f"{ACCOUNTS}?{query}").refused(401, "Unauthorized")
     Api().get(ACCOUNTS, cookie=f"token={admin.secret}").refused(401, "Unauthorized")
 
 
-def test_the_digest_of_a_token_does_not_admit(admin: Api, acme: Organization) -> None:
+def test_the_digest_of_a_token_does_not_admit(admin: Api, organization: Organization) -> None:
     Api(ServiceToken.objects.values_list("digest", flat=True)[0]).get(ACCOUNTS).refused(401, "Unauthorized")
 
 
-def test_the_session_of_the_staff_site_does_not_admit(acme: Organization) -> None:
+def test_the_session_of_the_staff_site_does_not_admit(organization: Organization) -> None:
     api = Api()
     api.client.force_login(make.a_person("root", is_superuser=True, is_staff=True))
     with nothing_changes():
@@ -546,7 +552,7 @@ IMPERSONATIONS: list[str] = [
 ]
 
 
-def test_nobody_acts_as_somebody_else(operator: Api, acme: Organization, subtests: pytest.Subtests) -> None:
+def test_nobody_acts_as_somebody_else(operator: Api, organization: Organization, subtests: pytest.Subtests) -> None:
     for header in IMPERSONATIONS:
         with subtests.test(header=header), nothing_changes():
             operator.post(ACCOUNTS, an_account(), **{header: "auditor"}).refused(403, "Forbidden")

@@ -10,16 +10,6 @@ from tests.support import make
 NAME = "acme-corp-us-webapp-frontend-billing"
 
 
-@pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    return make.a_ready_account(acme, "acme-corp-us")
-
-
-@pytest.fixture
-def project(acme: Organization) -> Project:
-    return make.a_project(acme, "webapp-frontend")
-
-
 def test_the_three_examples_of_the_specification_applied_one_after_the_other(admin: Api) -> None:
     admin.post(ACCOUNTS, ACCOUNT_YAML, "application/yaml").done(201)
     admin.post(PROJECTS, PROJECT_YAML, "application/yaml").done(201)
@@ -45,7 +35,7 @@ def test_the_three_examples_of_the_specification_applied_one_after_the_other(adm
 
 
 def test_whoever_watches_project_account_or_binding_learns_of_it(
-    admin: Api, project: Project, account: BillingAccount
+    admin: Api, project: Project, example_account: BillingAccount
 ) -> None:
     admin.post(BINDINGS, BINDING_YAML, "application/yaml").done(201)
     assert revisions(NAME) == [("ADDED", "SuccessfulBinding")]
@@ -64,8 +54,10 @@ def test_every_broken_rule_is_named_at_once(admin: Api) -> None:
     }
 
 
-def test_an_account_that_is_not_ready_takes_no_project(admin: Api, acme: Organization, project: Project) -> None:
-    make.an_incomplete_account(acme, "acme-corp-eu")
+def test_an_account_that_is_not_ready_takes_no_project(
+    admin: Api, organization: Organization, project: Project
+) -> None:
+    make.an_incomplete_account(organization, "acme-corp-eu")
     with nothing_changes():
         answer = admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu"))
     answer.refused(422, "Invalid")
@@ -73,7 +65,7 @@ def test_an_account_that_is_not_ready_takes_no_project(admin: Api, acme: Organiz
 
 
 def test_a_suspended_account_that_pays_already_is_refused_for_both_reasons(
-    admin: Api, operator: Api, project: Project, account: BillingAccount
+    admin: Api, operator: Api, project: Project, example_account: BillingAccount
 ) -> None:
     admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-us", "first")).done(201)
     suspend = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is unpaid"}}
@@ -87,7 +79,7 @@ def test_a_suspended_account_that_pays_already_is_refused_for_both_reasons(
 
 
 def test_another_organizations_project_and_account_are_as_missing(
-    admin: Api, other: Organization, project: Project, account: BillingAccount
+    admin: Api, other: Organization, project: Project, example_account: BillingAccount
 ) -> None:
     make.a_project(other, "their-project")
     make.a_ready_account(other, "their-account")
@@ -99,7 +91,7 @@ def test_another_organizations_project_and_account_are_as_missing(
 
 
 def test_an_operator_cannot_bind_across_organizations_either(
-    operator: Api, other: Organization, project: Project, account: BillingAccount
+    operator: Api, other: Organization, project: Project, example_account: BillingAccount
 ) -> None:
     make.a_ready_account(other, "their-account")
     with nothing_changes():
@@ -108,7 +100,7 @@ def test_an_operator_cannot_bind_across_organizations_either(
     assert list(answer.causes()) == ["spec.billingAccountRef.name"]
 
 
-def test_an_archived_project_is_not_bound(admin: Api, project: Project, account: BillingAccount) -> None:
+def test_an_archived_project_is_not_bound(admin: Api, project: Project, example_account: BillingAccount) -> None:
     admin.post(f"{PROJECTS}/webapp-frontend/archive").done()
     with nothing_changes():
         answer = admin.post(BINDINGS, BINDING_YAML, "application/yaml")
@@ -116,21 +108,28 @@ def test_an_archived_project_is_not_bound(admin: Api, project: Project, account:
     assert answer.causes() == {"spec.projectRef.name": "project webapp-frontend is archived"}
 
 
-def test_a_name_that_is_taken_is_refused(admin: Api, acme: Organization, account: BillingAccount) -> None:
-    make.a_binding(make.a_project(acme, "first"), account, "payer")
-    make.a_project(acme, "second")
+def test_a_name_that_is_taken_is_refused(
+    admin: Api, organization: Organization, example_account: BillingAccount
+) -> None:
+    make.a_binding(make.a_project(organization, "first"), example_account, "payer")
+    make.a_project(organization, "second")
     with nothing_changes():
         admin.post(BINDINGS, a_binding("second", "acme-corp-us", "payer")).refused(409, "AlreadyExists")
 
 
 def test_a_billing_user_binds_and_a_viewer_does_not(
-    acme: Organization, viewer: Api, stranger: Api, auditor: Api, project: Project, account: BillingAccount
+    organization: Organization,
+    viewer: Api,
+    stranger: Api,
+    auditor: Api,
+    project: Project,
+    example_account: BillingAccount,
 ) -> None:
     with nothing_changes():
         viewer.post(BINDINGS, BINDING_YAML, "application/yaml").refused(403, "Forbidden")
         auditor.post(BINDINGS, BINDING_YAML, "application/yaml").refused(403, "Forbidden")
         stranger.post(BINDINGS, BINDING_YAML, "application/yaml").refused(404, "NotFound")
-    user = Api.of(make.a_person(roles={acme: "billing-user"}))
+    user = Api.of(make.a_person(roles={organization: "billing-user"}))
     user.post(BINDINGS, BINDING_YAML, "application/yaml").done(201)
 
 

@@ -21,7 +21,7 @@ def test_an_operator_creates_an_organization_which_is_also_a_namespace(operator:
     assert Organization.history.get().history_user_id == "user:operator"
 
 
-def test_a_name_that_is_taken_is_refused(operator: Api, acme: Organization) -> None:
+def test_a_name_that_is_taken_is_refused(operator: Api, organization: Organization) -> None:
     with nothing_changes():
         status = operator.post(ORGANIZATIONS, an_organization("acme-corp")).refused(409, "AlreadyExists")
     assert status["details"] == {"name": "acme-corp", "group": "resources.milo.io", "kind": "Organization"}
@@ -47,7 +47,7 @@ def test_a_billing_admin_renames_the_own_organization_for_people(admin: Api) -> 
     assert revisions("acme-corp")[-1] == ("MODIFIED", "OrganizationRevised")
 
 
-def test_an_organization_is_never_deleted(operator: Api, acme: Organization) -> None:
+def test_an_organization_is_never_deleted(operator: Api, organization: Organization) -> None:
     with nothing_changes():
         status = operator.delete(f"{ORGANIZATIONS}/acme-corp").refused(405, "MethodNotAllowed")
     assert "never deleted" in status["message"]

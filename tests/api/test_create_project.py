@@ -22,8 +22,8 @@ def test_the_project_of_the_specification_is_created_as_written(admin: Api, cont
     assert Project.history.get().history_user_id == "user:acme-admin"
 
 
-def test_a_billing_user_creates_projects_and_a_viewer_does_not(acme: Organization, viewer: Api) -> None:
-    user = Api.of(make.a_person(roles={acme: "billing-user"}))
+def test_a_billing_user_creates_projects_and_a_viewer_does_not(organization: Organization, viewer: Api) -> None:
+    user = Api.of(make.a_person(roles={organization: "billing-user"}))
     user.post(PROJECTS, a_project()).done(201)
     with nothing_changes():
         viewer.post(PROJECTS, a_project("another")).refused(403, "Forbidden")

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals.requests import expire_overdue
-from projects.models import Organization
 from tests.api.client import ACCOUNTS, BILLING, Api, nothing_changes
 from tests.support import make
 
@@ -28,11 +27,6 @@ REQUEST = {
     },
 }
 COMMENT = {"spec": {"comment": "seen"}}
-
-
-@pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    return make.a_ready_account(acme, "us")
 
 
 @pytest.fixture

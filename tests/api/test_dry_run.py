@@ -10,10 +10,10 @@ from tests.support import make
 
 
 @pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    account = make.a_ready_account(acme, "us")
-    make.a_ready_account(acme, "eu")
-    make.a_binding(make.a_project(acme, "webapp"), account, "payer")
+def paying_account(organization: Organization, account: BillingAccount) -> BillingAccount:
+    """The payer of `webapp`, which `eu` could pay for too."""
+    make.a_ready_account(organization, "eu")
+    make.a_binding(make.a_project(organization, "webapp"), account, "payer")
     return account
 
 
@@ -32,7 +32,7 @@ def account(acme: Organization) -> BillingAccount:
     ],
 )
 def test_all_is_done_and_shown_and_then_undone(
-    operator: Api, account: BillingAccount, method: str, path: str, body: Any
+    operator: Api, paying_account: BillingAccount, method: str, path: str, body: Any
 ) -> None:
     with nothing_changes():
         tried = operator.call(method, f"{path}?dryRun=All", body)
@@ -45,7 +45,7 @@ def test_all_is_done_and_shown_and_then_undone(
     assert shown["status"].get("phase") == really["status"].get("phase")
 
 
-def test_a_put_is_tried_too(admin: Api, account: BillingAccount) -> None:
+def test_a_put_is_tried_too(admin: Api, paying_account: BillingAccount) -> None:
     read = admin.get(f"{ACCOUNTS}/us").done()
     read["spec"]["displayName"] = "New"
     with nothing_changes():
@@ -54,7 +54,7 @@ def test_a_put_is_tried_too(admin: Api, account: BillingAccount) -> None:
     assert admin.get(f"{ACCOUNTS}/us").done()["spec"].get("displayName") is None
 
 
-def test_a_trial_is_refused_as_the_act_would_be(viewer: Api, admin: Api, account: BillingAccount) -> None:
+def test_a_trial_is_refused_as_the_act_would_be(viewer: Api, admin: Api, paying_account: BillingAccount) -> None:
     with nothing_changes():
         viewer.post(f"{ACCOUNTS}?dryRun=All", an_account("new")).refused(403, "Forbidden")
         admin.post(f"{ACCOUNTS}?dryRun=All", an_account("us")).refused(409, "AlreadyExists")
@@ -63,13 +63,13 @@ def test_a_trial_is_refused_as_the_act_would_be(viewer: Api, admin: Api, account
         admin.patch(f"{ACCOUNTS}/us?dryRun=All", patch, JSON_PATCH).refused(422, "Invalid")
 
 
-def test_the_same_name_can_be_tried_again_and_again(admin: Api, account: BillingAccount) -> None:
+def test_the_same_name_can_be_tried_again_and_again(admin: Api, paying_account: BillingAccount) -> None:
     for _time in range(3):
         admin.post(f"{ACCOUNTS}?dryRun=All", an_account("new")).done(201)
 
 
 @pytest.mark.parametrize("value", ["", "all", "None", "true", "All&dryRun=Some"])
-def test_what_is_no_dry_run_is_not_done_in_earnest(admin: Api, account: BillingAccount, value: str) -> None:
+def test_what_is_no_dry_run_is_not_done_in_earnest(admin: Api, paying_account: BillingAccount, value: str) -> None:
     with nothing_changes():
         admin.post(f"{ACCOUNTS}?dryRun={value}", an_account("new")).refused(400, "BadRequest")
         admin.patch(f"{ACCOUNTS}/us?dryRun={value}", {"spec": {"displayName": "New"}}).refused(400, "BadRequest")

@@ -69,11 +69,11 @@ def told(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:
 
 
 def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the_next(
-    acme: Organization, viewer: Api
+    organization: Organization, viewer: Api
 ) -> None:
     now = [BEGINNING]
     with mock.patch.object(timezone, "now", side_effect=lambda: now[0]):
-        project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
+        project, account = make.a_project(organization, "webapp"), make.a_ready_account(organization, "us")
         bound_at = make.a_binding(project, account).established_at
         taken(an_event(project, "2.50", time=bound_at))
         now[0] += timedelta(days=14)
@@ -93,26 +93,29 @@ def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the
 
 
 def test_an_export_of_many_pages_holds_every_row_once(
-    acme: Organization, viewer: Api, monkeypatch: pytest.MonkeyPatch
+    organization: Organization, viewer: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "PAGE", 3)
-    project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
+    project, account = make.a_project(organization, "webapp"), make.a_ready_account(organization, "us")
     make.a_binding(project, account)
     taken(*(an_event(project, data={"meter": f"meter-{n}"}) for n in range(10)))
     rows = export(viewer, f"{timezone.now():%Y-%m}")
     assert sorted(row["ChargeDescription"] for row in rows) == [f"meter-{n}" for n in range(10)]
 
 
-def test_a_period_is_a_month(viewer: Api, acme: Organization) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_period_is_a_month(viewer: Api, organization: Organization) -> None:
+    make.a_ready_account(organization, "us")
     for query in ("", "?period=2026", "?period=2026-13", "?period=2026-10-01"):
         answer = viewer.get(f"{ACCOUNTS}/us/usage/focus{query}")
         answer.refused(422, "Invalid")
         assert set(answer.causes()) == {"query.period"}
 
 
-def test_what_a_spreadsheet_would_take_for_a_formula_is_a_text(acme: Organization, viewer: Api) -> None:
-    project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us", display_name="=1+1")
+def test_what_a_spreadsheet_would_take_for_a_formula_is_a_text(organization: Organization, viewer: Api) -> None:
+    project, account = (
+        make.a_project(organization, "webapp"),
+        make.a_ready_account(organization, "us", display_name="=1+1"),
+    )
     make.a_binding(project, account)
     taken(an_event(project, "2"), event := an_event(project, "3"))
     taken(a_correction(event, "-9.5"))
@@ -121,17 +124,17 @@ def test_what_a_spreadsheet_would_take_for_a_formula_is_a_text(acme: Organizatio
 
 
 @pytest.mark.parametrize("period", ["9999-12", "0001-01", "may"])
-def test_a_month_that_is_none_is_refused(acme: Organization, viewer: Api, period: str) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_month_that_is_none_is_refused(organization: Organization, viewer: Api, period: str) -> None:
+    make.a_ready_account(organization, "us")
     viewer.get(f"{ACCOUNTS}/us/usage/focus?period={period}").refused(422, "Invalid")
 
 
 @pytest.fixture
-def billed(acme: Organization) -> str:
+def billed(organization: Organization) -> str:
     """The month of usage of `us`: of two meters, and corrected after the month before was closed."""
     now = [BEGINNING]
     with mock.patch.object(timezone, "now", side_effect=lambda: now[0]):
-        project, account = make.a_project(acme, "webapp"), make.a_ready_account(acme, "us")
+        project, account = make.a_project(organization, "webapp"), make.a_ready_account(organization, "us")
         bound_at = make.a_binding(project, account).established_at
         taken(event := an_event(project, "2.5", time=bound_at))
         now[0] += timedelta(days=14)
@@ -212,8 +215,8 @@ def test_without_pyarrow_parquet_is_refused_and_csv_is_not(
     assert len(export(viewer, billed)) == 3
 
 
-def test_a_form_that_is_none_is_refused(acme: Organization, viewer: Api) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_form_that_is_none_is_refused(organization: Organization, viewer: Api) -> None:
+    make.a_ready_account(organization, "us")
     answer = viewer.get(f"{ACCOUNTS}/us/usage/focus?period=2026-01&format=xlsx")
     answer.refused(422, "Invalid")
     assert set(answer.causes()) == {"query.format"}

@@ -48,14 +48,14 @@ def test_the_first_write_names_its_manager(admin: Api, query: str, agent: str, m
 @pytest.mark.parametrize(
     "number", ["4111\u20091111\u20091111\u20091111", "\uff14" + "\uff11" * 15, "4111|1111|1111|1111"]
 )
-def test_a_user_agent_names_no_card_number_in_any_letters(admin: Api, acme: Organization, number: str) -> None:
+def test_a_user_agent_names_no_card_number_in_any_letters(admin: Api, organization: Organization, number: str) -> None:
     # servers read the octets of a header as Latin-1
     with nothing_changes():
         admin.post(ACCOUNTS, an_account(), user_agent=number.encode().decode("latin-1")).refused(422, "Invalid")
 
 
 @pytest.mark.parametrize("manager", ["x" * 129, "a%0Ab"])
-def test_a_name_that_no_manager_has_is_refused(admin: Api, acme: Organization, manager: str) -> None:
+def test_a_name_that_no_manager_has_is_refused(admin: Api, organization: Organization, manager: str) -> None:
     with nothing_changes():
         answer = admin.post(f"{ACCOUNTS}?fieldManager={manager}", an_account())
         answer.refused(422, "Invalid")

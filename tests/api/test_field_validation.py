@@ -35,8 +35,8 @@ def test_an_unknown_field_may_be_ignored(admin: Api) -> None:
     assert "Warning" not in answer.headers
 
 
-def test_a_patch_is_validated_in_the_same_way(admin: Api, acme: Organization) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_patch_is_validated_in_the_same_way(admin: Api, organization: Organization) -> None:
+    make.a_ready_account(organization, "us")
     with nothing_changes():
         admin.patch(f"{ACCOUNTS}/us", {"spec": TYPO}).refused(400, "BadRequest")
         warned = admin.patch(f"{ACCOUNTS}/us?fieldValidation=Warn", {"spec": TYPO})
@@ -91,7 +91,7 @@ def test_another_mode_is_refused(admin: Api, mode: str) -> None:
     ],
 )  # fmt: skip
 def test_metadata_of_the_wrong_type_is_refused_even_where_it_is_the_servers(
-    admin: Api, acme: Organization, metadata: dict[str, Any]
+    admin: Api, organization: Organization, metadata: dict[str, Any]
 ) -> None:
     manifest = an_account()
     manifest["metadata"] |= metadata
@@ -99,7 +99,7 @@ def test_metadata_of_the_wrong_type_is_refused_even_where_it_is_the_servers(
         admin.post(ACCOUNTS, manifest).refused(400, "BadRequest")
 
 
-def test_a_field_that_is_null_is_as_one_that_is_not_there(admin: Api, acme: Organization) -> None:
+def test_a_field_that_is_null_is_as_one_that_is_not_there(admin: Api, organization: Organization) -> None:
     manifest = an_account()
     manifest["metadata"] |= {"creationTimestamp": None, "generateName": None, "labels": {"a": None}}
     manifest |= {"status": None}
@@ -109,7 +109,9 @@ def test_a_field_that_is_null_is_as_one_that_is_not_there(admin: Api, acme: Orga
     assert "displayName" not in made["spec"]
 
 
-def test_a_status_that_is_no_object_and_a_name_that_is_empty_are_refused(admin: Api, acme: Organization) -> None:
+def test_a_status_that_is_no_object_and_a_name_that_is_empty_are_refused(
+    admin: Api, organization: Organization
+) -> None:
     manifest = an_account()
     with nothing_changes():
         admin.post(ACCOUNTS, manifest | {"status": 5}).refused(400, "BadRequest")

@@ -13,15 +13,10 @@ from tests.api.test_apply_again import CASES, collection, kind_called, manifest,
 from tests.support import make
 
 __all__ = ["person"]
-US = f"{ACCOUNTS}/acme-corp-us"
+US = f"{ACCOUNTS}/us"
 MARK = "kopf.zalando.org/KopfFinalizerMarker"
 OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "0aff96a6-4ac0-4f50-a8d4-1e2e645c4595"}
 CONTROLS = {"controller": True}
-
-
-@pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    return make.a_ready_account(acme, "acme-corp-us")
 
 
 @pytest.mark.parametrize(("kind_name", "name", "spec"), CASES, ids=lambda value: value if type(value) is str else "")
@@ -43,7 +38,7 @@ def test_every_kind_is_tried() -> None:
     assert {name for name, _object, _spec in CASES} == {kind.kind for kind in all_kinds()}
 
 
-def test_a_namespace_shows_those_of_its_organization(operator: Api, acme: Organization) -> None:
+def test_a_namespace_shows_those_of_its_organization(operator: Api, organization: Organization) -> None:
     address = "/api/v1/namespaces/acme-corp"
     assert operator.patch(address, {"metadata": {"finalizers": [MARK]}}).done()["metadata"]["finalizers"] == [MARK]
     organizations: Kind = kind_called("Organization")
@@ -77,8 +72,8 @@ def test_an_operator_can_leave_an_account_that_is_closed(admin: Api, account: Bi
     assert "finalizers" not in admin.patch(US, {"metadata": {"finalizers": None}}).done()["metadata"]
 
 
-def test_an_operator_can_leave_a_project_that_is_archived(admin: Api, acme: Organization) -> None:
-    make.a_project(acme, "webapp")
+def test_an_operator_can_leave_a_project_that_is_archived(admin: Api, organization: Organization) -> None:
+    make.a_project(organization, "webapp")
     address = f"{PROJECTS}/webapp"
     admin.patch(address, {"metadata": {"finalizers": [MARK]}}).done()
     admin.post(f"{address}/archive").done()
@@ -104,7 +99,7 @@ def test_an_operator_can_leave_a_project_that_is_archived(admin: Api, acme: Orga
     ],
 )  # fmt: skip
 def test_what_they_cannot_be_is_refused_by_its_path(
-    admin: Api, acme: Organization, code: int, metadata: dict[str, Any], field: str
+    admin: Api, organization: Organization, code: int, metadata: dict[str, Any], field: str
 ) -> None:
     sent = an_account()
     sent["metadata"] |= metadata

@@ -19,18 +19,8 @@ US = f"{ACCOUNTS}/us"
 
 
 @pytest.fixture
-def acme() -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    return make.a_ready_account(acme, "us")
-
-
-@pytest.fixture
-def tenant(acme: Organization) -> Api:
-    return Api.of(make.a_person("acme-admin", roles={acme: "billing-admin"}))
+def tenant(organization: Organization) -> Api:
+    return Api.of(make.a_person("acme-admin", roles={organization: "billing-admin"}))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ KINDS = {
 
 
 @pytest.fixture
-def api(acme: Organization) -> Api:
+def api(organization: Organization) -> Api:
     return Api.of(make.a_person("operator", groups=("finance-operator", DELEGATOR)))
 
 

@@ -16,10 +16,9 @@ SUSPEND = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is un
 
 
 @pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    account = make.a_ready_account(acme, "us", invoice_email_addresses=["invoices@example.org"])
-    make.a_binding(make.a_project(acme, "frontend"), account)
-    return account
+def paying_account(organization: Organization, invoiced_account: BillingAccount) -> BillingAccount:
+    make.a_binding(make.a_project(organization, "frontend"), invoiced_account)
+    return invoiced_account
 
 
 @pytest.fixture
@@ -51,7 +50,9 @@ def a_charge(**spec: Any) -> dict[str, Any]:
     }
 
 
-def test_a_suspension_shows_at_once_on_the_account_and_its_projects(operator: Api, account: BillingAccount) -> None:
+def test_a_suspension_shows_at_once_on_the_account_and_its_projects(
+    operator: Api, paying_account: BillingAccount
+) -> None:
     suspended = operator.post(f"{US}/suspend", SUSPEND).done()
     assert suspended["status"]["phase"] == "Suspended"
     standing = operator.get(f"{PROJECTS}/frontend").done()["status"]["conditions"][1]
@@ -62,7 +63,7 @@ def test_a_suspension_shows_at_once_on_the_account_and_its_projects(operator: Ap
     )
 
 
-def test_the_preview_of_a_suspension_changes_nothing(operator: Api, account: BillingAccount) -> None:
+def test_the_preview_of_a_suspension_changes_nothing(operator: Api, paying_account: BillingAccount) -> None:
     with nothing_changes():
         told = operator.get(f"{US}/suspendpreview?reasonCode=PaymentPastDue&message=Invoice+17").done()
     assert (told["projects"], told["recipients"]) == (["frontend"], ["invoices@example.org"])
@@ -72,7 +73,7 @@ def test_the_preview_of_a_suspension_changes_nothing(operator: Api, account: Bil
 
 
 def test_customers_read_the_message_and_never_the_internal_note(
-    operator: Api, admin: Api, account: BillingAccount
+    operator: Api, admin: Api, paying_account: BillingAccount
 ) -> None:
     operator.post(f"{US}/suspend", SUSPEND).done()
     shown = admin.get(f"{US}/suspensions").done()["items"][0]
@@ -83,7 +84,7 @@ def test_customers_read_the_message_and_never_the_internal_note(
 
 
 def test_an_account_comes_back_by_evidence_and_a_second_person(
-    operator: Api, admin: Api, approver: Api, account: BillingAccount
+    operator: Api, admin: Api, approver: Api, paying_account: BillingAccount
 ) -> None:
     operator.post(f"{US}/suspend", SUSPEND).done()
     with nothing_changes():
@@ -102,7 +103,7 @@ def test_an_account_comes_back_by_evidence_and_a_second_person(
 
 
 def test_what_has_changed_since_the_request_stands_in_the_message_too(
-    operator: Api, admin: Api, approver: Api, account: BillingAccount
+    operator: Api, admin: Api, approver: Api, paying_account: BillingAccount
 ) -> None:
     terms = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
     request = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)
@@ -116,7 +117,7 @@ def test_what_has_changed_since_the_request_stands_in_the_message_too(
 
 
 def test_a_request_is_rejected_with_a_comment_and_cannot_be_changed(
-    admin: Api, approver: Api, account: BillingAccount
+    admin: Api, approver: Api, paying_account: BillingAccount
 ) -> None:
     terms = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1}}
     name = admin.post(REQUESTS, a_request("ReviseTerms", proposal=terms)).done(201)["metadata"]["name"]
@@ -129,7 +130,7 @@ def test_a_request_is_rejected_with_a_comment_and_cannot_be_changed(
     assert ApprovalRequest.objects.get().comment == "too long"
 
 
-def test_the_closure_checklist_names_what_stands_in_the_way(admin: Api, account: BillingAccount) -> None:
+def test_the_closure_checklist_names_what_stands_in_the_way(admin: Api, paying_account: BillingAccount) -> None:
     checklist = admin.get(f"{US}/closurechecklist").done()
     assert checklist["closable"] is False
     assert [blocker["type"] for blocker in checklist["blockers"]] == ["BillingAccountBinding"]
@@ -139,7 +140,7 @@ def test_the_closure_checklist_names_what_stands_in_the_way(admin: Api, account:
     assert "is bound to the account" in str(answer.causes())
 
 
-def test_a_charge_is_reported_once_and_settled_once(reporter: Api, account: BillingAccount) -> None:
+def test_a_charge_is_reported_once_and_settled_once(reporter: Api, paying_account: BillingAccount) -> None:
     first = reporter.post(CHARGES, a_charge()).done(201)
     assert first["spec"]["amount"] == "10.5"
     with nothing_changes():
@@ -155,7 +156,7 @@ def test_a_charge_is_reported_once_and_settled_once(reporter: Api, account: Bill
     assert Charge.objects.get().settlement_reference == "wire 5"
 
 
-def test_a_charge_reporter_sees_charges_and_nothing_of_accounts(reporter: Api, account: BillingAccount) -> None:
+def test_a_charge_reporter_sees_charges_and_nothing_of_accounts(reporter: Api, paying_account: BillingAccount) -> None:
     assert reporter.get(CHARGES).done()["items"] == []
     reporter.get(ACCOUNTS).refused(403, "Forbidden")
     reporter.get(US).refused(404, "NotFound")

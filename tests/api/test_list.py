@@ -16,10 +16,10 @@ ALL_ACCOUNTS = f"{BILLING}/billingaccounts"
 
 
 @pytest.fixture
-def accounts(acme: Organization) -> list[str]:
+def accounts(organization: Organization) -> list[str]:
     names = [f"account-{number}" for number in range(5)]
     for name in names:
-        make.a_ready_account(acme, name)
+        make.a_ready_account(organization, name)
     return names
 
 
@@ -64,7 +64,9 @@ def test_pages_show_what_the_first_page_saw_while_others_write(admin: Api, accou
     assert "account-33" in admin.get(ACCOUNTS).names()
 
 
-def test_pages_of_a_selection_keep_what_was_selected_when_the_list_began(admin: Api, acme: Organization) -> None:
+def test_pages_of_a_selection_keep_what_was_selected_when_the_list_began(
+    admin: Api, organization: Organization
+) -> None:
     for number in range(4):
         admin.post(ACCOUNTS, an_account(f"account-{number}")).done(201)
         admin.patch(f"{ACCOUNTS}/account-{number}", {"metadata": {"labels": {"tier": "gold"}}}).done()
@@ -76,10 +78,10 @@ def test_pages_of_a_selection_keep_what_was_selected_when_the_list_began(admin: 
 
 
 def test_a_project_handed_over_between_two_pages_is_shown_with_its_payer_of_then(
-    admin: Api, acme: Organization
+    admin: Api, organization: Organization
 ) -> None:
-    us, eu = make.a_ready_account(acme, "us"), make.a_ready_account(acme, "eu")
-    first, second = make.a_project(acme, "a-project"), make.a_project(acme, "b-project")
+    us, eu = make.a_ready_account(organization, "us"), make.a_ready_account(organization, "eu")
+    first, second = make.a_project(organization, "a-project"), make.a_project(organization, "b-project")
     make.a_binding(first, us)
     make.a_binding(second, us)
     page = admin.get(f"{PROJECTS}?limit=1").done()
@@ -124,7 +126,7 @@ def test_a_continue_token_of_a_key_that_is_gone_has_expired_and_of_a_fallback_go
 
 
 @pytest.mark.parametrize("limit", ["abc", "-1", "1.5", "1e3", "٣", "0x1", "9" * 19, "%00", "+1"])
-def test_a_limit_that_is_no_number_is_refused(admin: Api, acme: Organization, limit: str) -> None:
+def test_a_limit_that_is_no_number_is_refused(admin: Api, organization: Organization, limit: str) -> None:
     assert "limit" in admin.get(f"{ACCOUNTS}?limit={limit}").refused(400, "BadRequest")["message"]
 
 
@@ -147,32 +149,32 @@ def test_no_limit_and_a_huge_one_mean_as_many_as_there_may_be(admin: Api, accoun
         ("fieldSelector=metadata.namespace%3Dother-corp", []),
     ],
 )
-def test_selectors_choose(admin: Api, acme: Organization, selector: str, expected: list[str]) -> None:
-    make.a_ready_account(acme, "gold")
-    make.a_ready_account(acme, "silver", currency_code="EUR")
-    make.an_incomplete_account(acme, "plain")
+def test_selectors_choose(admin: Api, organization: Organization, selector: str, expected: list[str]) -> None:
+    make.a_ready_account(organization, "gold")
+    make.a_ready_account(organization, "silver", currency_code="EUR")
+    make.an_incomplete_account(organization, "plain")
     for name in ("gold", "silver"):
         admin.patch(f"{ACCOUNTS}/{name}", {"metadata": {"labels": {"tier": name}}}).done()
     assert admin.get(f"{ACCOUNTS}?{selector}").names() == expected
 
 
 @pytest.mark.parametrize("selector", ["labelSelector=a+b", "fieldSelector=spec.secret%3Dx", "labelSelector=%00"])
-def test_a_bad_selector_is_refused(admin: Api, acme: Organization, selector: str) -> None:
+def test_a_bad_selector_is_refused(admin: Api, organization: Organization, selector: str) -> None:
     assert "select" in admin.get(f"{ACCOUNTS}?{selector}").refused(400, "BadRequest")["message"].lower()
 
 
-def test_bindings_are_found_by_project_and_by_account(admin: Api, acme: Organization) -> None:
-    us, eu = make.a_ready_account(acme, "us"), make.a_ready_account(acme, "eu")
-    make.a_binding(make.a_project(acme, "webapp"), us, "first")
-    make.a_binding(make.a_project(acme, "backend"), eu, "second")
+def test_bindings_are_found_by_project_and_by_account(admin: Api, organization: Organization) -> None:
+    us, eu = make.a_ready_account(organization, "us"), make.a_ready_account(organization, "eu")
+    make.a_binding(make.a_project(organization, "webapp"), us, "first")
+    make.a_binding(make.a_project(organization, "backend"), eu, "second")
     assert admin.get(f"{BINDINGS}?fieldSelector=spec.projectRef.name%3Dwebapp").names() == ["first"]
     assert admin.get(f"{BINDINGS}?fieldSelector=spec.billingAccountRef.name%3Deu").names() == ["second"]
 
 
 def test_a_list_over_all_namespaces_holds_what_the_reader_may_read(
-    admin: Api, stranger: Api, auditor: Api, operator: Api, acme: Organization, other: Organization
+    admin: Api, stranger: Api, auditor: Api, operator: Api, organization: Organization, other: Organization
 ) -> None:
-    make.a_ready_account(acme, "ours")
+    make.a_ready_account(organization, "ours")
     make.a_ready_account(other, "theirs")
     assert admin.get(ALL_ACCOUNTS).names() == ["ours"]
     assert stranger.get(ALL_ACCOUNTS).names() == ["theirs"]
@@ -182,7 +184,7 @@ def test_a_list_over_all_namespaces_holds_what_the_reader_may_read(
     assert admin.get(ORGANIZATIONS).names() == ["acme-corp"]
 
 
-def test_who_may_read_nothing_is_told_so(acme: Organization) -> None:
+def test_who_may_read_nothing_is_told_so(organization: Organization) -> None:
     nobody = Api.of(make.a_person())
     for path in (ALL_ACCOUNTS, ORGANIZATIONS, PROJECTS, "/api/v1/namespaces", "/api/v1/events"):
         nobody.get(path).refused(403, "Forbidden")
@@ -225,7 +227,7 @@ def test_a_list_in_yaml_says_the_same(admin: Api, accounts: list[str]) -> None:
     assert answer.raw.count(b"  kind: BillingAccount\n") == len(accounts)
 
 
-def test_a_longer_list_takes_no_more_queries(auditor: Api, acme: Organization) -> None:
+def test_a_longer_list_takes_no_more_queries(auditor: Api, organization: Organization) -> None:
     paths = [
         *(ACCOUNTS, ALL_ACCOUNTS, BINDINGS, f"{BILLING}/billingaccountbindings", PROJECTS, ORGANIZATIONS),
         *("/api/v1/namespaces", "/api/v1/events", "/api/v1/namespaces/acme-corp/events"),
@@ -234,7 +236,7 @@ def test_a_longer_list_takes_no_more_queries(auditor: Api, acme: Organization) -
     def populate(first: int, last: int) -> None:
         for number in range(first, last):
             make.an_organization(f"org-{number}")
-            make.a_binding(make.a_project(acme), make.a_ready_account(acme))
+            make.a_binding(make.a_project(organization), make.a_ready_account(organization))
 
     def queries(path: str) -> tuple[int, int]:
         with CaptureQueriesContext(connection) as captured:

@@ -94,9 +94,9 @@ def told(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_no_refusal_repeats_a_card_number(admin: Api, acme: Organization, place: str) -> None:
-    make.a_ready_account(acme, "us")
-    make.a_project(acme, "webapp")
+def test_no_refusal_repeats_a_card_number(admin: Api, organization: Organization, place: str) -> None:
+    make.a_ready_account(organization, "us")
+    make.a_project(organization, "webapp")
     for number in NUMBERS:
         answer = PLACES[place](admin, number)
         assert answer.code >= 400 or "Warning" in answer.headers, answer.raw
@@ -104,7 +104,7 @@ def test_no_refusal_repeats_a_card_number(admin: Api, acme: Organization, place:
         assert "41111111" not in told(answer), (number, told(answer))
 
 
-def test_what_is_no_card_number_is_repeated(admin: Api, acme: Organization) -> None:
+def test_what_is_no_card_number_is_repeated(admin: Api, organization: Organization) -> None:
     status = admin.get(f"{ACCOUNTS}/4111111111111112").refused(404, "NotFound")
     assert "4111111111111112" in status["message"]
     assert status["details"]["name"] == "4111111111111112"

@@ -12,9 +12,9 @@ EVENTS = "/api/v1/namespaces/acme-corp/events"
 
 
 @pytest.fixture
-def bound(acme: Organization, admin: Api) -> dict[str, Any]:
-    make.a_ready_account(acme, "us")
-    make.a_project(acme, "webapp")
+def bound(organization: Organization, admin: Api) -> dict[str, Any]:
+    make.a_ready_account(organization, "us")
+    make.a_project(organization, "webapp")
     return admin.post(BINDINGS, a_binding("webapp", "us", "payer")).done(201)
 
 
@@ -23,7 +23,7 @@ def reasons(api: Api, path: str) -> list[str]:
 
 
 def test_an_organization_is_a_namespace_to_whoever_may_see_it(
-    admin: Api, auditor: Api, acme: Organization, other: Organization
+    admin: Api, auditor: Api, organization: Organization, other: Organization
 ) -> None:
     namespaces = admin.get("/api/v1/namespaces").done()
     assert (namespaces["kind"], namespaces["apiVersion"]) == ("NamespaceList", "v1")
@@ -41,7 +41,7 @@ def test_a_foreign_namespace_is_as_missing_as_one_that_is_not(admin: Api, other:
     assert foreign.raw.replace(b"corp", b"cord") == missing.raw.replace(b"corp", b"cord")
 
 
-def test_namespaces_come_in_pages(auditor: Api, acme: Organization, other: Organization) -> None:
+def test_namespaces_come_in_pages(auditor: Api, organization: Organization, other: Organization) -> None:
     first = auditor.get("/api/v1/namespaces?limit=1")
     assert first.names() == ["acme-corp"]
     token = first.json["metadata"]["continue"]
@@ -49,13 +49,13 @@ def test_namespaces_come_in_pages(auditor: Api, acme: Organization, other: Organ
 
 
 def test_namespaces_are_selected_like_their_organizations(
-    auditor: Api, acme: Organization, other: Organization
+    auditor: Api, organization: Organization, other: Organization
 ) -> None:
     assert auditor.get("/api/v1/namespaces?fieldSelector=metadata.name%3Dother-corp").names() == ["other-corp"]
     auditor.get("/api/v1/namespaces?labelSelector=a+b").refused(400, "BadRequest")
 
 
-def test_a_namespace_is_made_as_an_organization_and_not_deleted(operator: Api, acme: Organization) -> None:
+def test_a_namespace_is_made_as_an_organization_and_not_deleted(operator: Api, organization: Organization) -> None:
     operator.post("/api/v1/namespaces", {"kind": "Namespace"}).refused(422, "Invalid")
     sent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}}
     assert operator.post("/api/v1/namespaces", sent).done(201)["kind"] == "Namespace"
@@ -164,8 +164,8 @@ def test_a_selector_of_what_is_the_same_for_all_chooses_too(
     assert by_name == [[event] for event in found]
 
 
-def test_bad_news_is_a_warning(admin: Api, operator: Api, acme: Organization, bound: dict[str, Any]) -> None:
-    make.an_incomplete_account(acme, "labs")
+def test_bad_news_is_a_warning(admin: Api, operator: Api, organization: Organization, bound: dict[str, Any]) -> None:
+    make.an_incomplete_account(organization, "labs")
     suspend = {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17 is unpaid"}}
     operator.post(f"{ACCOUNTS}/us/suspend", suspend).done()
     announce_due()
@@ -200,5 +200,5 @@ def test_every_event_has_a_message_for_people(admin: Api, bound: dict[str, Any])
     assert not told.keys() & set(told.values())
 
 
-def test_a_stranger_watches_no_foreign_events(stranger: Api, acme: Organization) -> None:
+def test_a_stranger_watches_no_foreign_events(stranger: Api, organization: Organization) -> None:
     stranger.get(f"{EVENTS}?watch=true").refused(404, "NotFound")

@@ -115,9 +115,9 @@ def test_a_name_of_mixed_scripts_or_of_what_is_not_seen_is_refused(sign: Sign, c
 
 
 def test_a_linked_subject_acts_as_the_local_user_under_any_name_until_it_is_unlinked(
-    sign: Sign, acme: Organization
+    sign: Sign, organization: Organization
 ) -> None:
-    person = make.a_person("operator", roles={acme: "billing-viewer"})
+    person = make.a_person("operator", roles={organization: "billing-viewer"})
     refused(sign(preferred_username="operator"))
     identity = link(person, ISSUER, "1234", why="HR-12", actor=make.PLATFORM)
     for name in ("operator", "somebody else"):

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def handover(acme: Organization) -> str:
+def handover(organization: Organization) -> str:
     """The instant at which eu took over from us, as the API tells it."""
-    project = make.a_project(acme, "webapp")
-    make.a_binding(project, make.a_ready_account(acme, "us"), "first")
-    second = make.a_binding(project, make.a_ready_account(acme, "eu"), "second")
+    project = make.a_project(organization, "webapp")
+    make.a_binding(project, make.a_ready_account(organization, "us"), "first")
+    second = make.a_binding(project, make.a_ready_account(organization, "eu"), "second")
     return second.established_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -65,7 +65,7 @@ def test_the_history_of_an_account_names_the_request_that_changed_it(admin: Api,
 
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1+cmd", "@SUM(1)"])
 def test_a_text_that_a_spreadsheet_would_take_for_a_formula_is_led_by_an_apostrophe(
-    admin: Api, acme: Organization, handover: str, text: str
+    admin: Api, organization: Organization, handover: str, text: str
 ) -> None:
     request = make.a_request(BillingAccount.objects.get(name="us"), "Close")
     withdraw(request.pk, comment=text, actor=make.REQUESTER)

@@ -23,8 +23,8 @@ PATCHES: dict[str, Any] = {
 
 
 @pytest.fixture
-def us(acme: Organization) -> str:
-    make.a_ready_account(acme, "us")
+def us(organization: Organization) -> str:
+    make.a_ready_account(organization, "us")
     return US
 
 

@@ -37,8 +37,8 @@ def name(of: Any) -> str:
 
 
 @pytest.fixture
-def staff(acme: Organization) -> Api:
-    make.a_binding(make.a_project(acme, "webapp"), make.a_ready_account(acme, "us"))
+def staff(organization: Organization) -> Api:
+    make.a_binding(make.a_project(organization, "webapp"), make.a_ready_account(organization, "us"))
     return Api.of(make.a_person("operator", groups=("finance-operator",)))
 
 
@@ -168,8 +168,8 @@ NO_DATES = [value for value in NO_DAYS if value != "localtime"]
 
 
 @pytest.mark.parametrize("day", NO_DATES)
-def test_a_day_in_a_body_has_the_same_form(acme: Organization, day: str) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_day_in_a_body_has_the_same_form(organization: Organization, day: str) -> None:
+    make.a_ready_account(organization, "us")
     reporter = Api.of(make.a_person("reporter", groups=("charge-reporter",)))
     charge = {
         "apiVersion": "billing.milo.io/v1alpha1",

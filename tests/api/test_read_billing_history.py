@@ -11,11 +11,11 @@ HISTORY = f"{PROJECTS}/webapp/billinghistory"
 
 
 @pytest.fixture
-def timeline(acme: Organization, admin: Api) -> list[dict[str, Any]]:
+def timeline(organization: Organization, admin: Api) -> list[dict[str, Any]]:
     """A project paid for by us, then by eu, then archived."""
-    project = make.a_project(acme, "webapp")
-    make.a_binding(project, make.a_ready_account(acme, "us"), "first")
-    make.a_binding(project, make.a_ready_account(acme, "eu"), "second")
+    project = make.a_project(organization, "webapp")
+    make.a_binding(project, make.a_ready_account(organization, "us"), "first")
+    make.a_binding(project, make.a_ready_account(organization, "eu"), "second")
     admin.post(f"{PROJECTS}/webapp/archive").done()
     items: list[dict[str, Any]] = admin.get(HISTORY).done()["items"]
     return items
@@ -80,20 +80,20 @@ def test_what_is_no_instant_is_refused(admin: Api, timeline: list[dict[str, Any]
     assert list(answer.causes()) == ["query.at"]
 
 
-def test_a_project_that_nobody_pays_for_has_an_empty_time_line(admin: Api, acme: Organization) -> None:
-    make.a_project(acme, "webapp")
+def test_a_project_that_nobody_pays_for_has_an_empty_time_line(admin: Api, organization: Organization) -> None:
+    make.a_project(organization, "webapp")
     assert admin.get(HISTORY).done()["items"] == []
 
 
-def test_it_can_be_read_in_yaml(admin: Api, acme: Organization) -> None:
-    make.a_project(acme, "webapp")
+def test_it_can_be_read_in_yaml(admin: Api, organization: Organization) -> None:
+    make.a_project(organization, "webapp")
     answer = admin.get(HISTORY, accept="application/yaml")
     assert answer.code == 200
     assert b"project: webapp\n" in answer.raw
 
 
-def test_it_is_a_table_where_asked(admin: Api, acme: Organization) -> None:
-    make.a_project(acme, "webapp")
+def test_it_is_a_table_where_asked(admin: Api, organization: Organization) -> None:
+    make.a_project(organization, "webapp")
     table = "application/json;as=Table;v=v1;g=meta.k8s.io"
     answer = admin.get(HISTORY, accept=table)
     assert answer.headers["Content-Type"] == table

@@ -12,13 +12,13 @@ TABLE = (
 
 
 @pytest.fixture
-def account(acme: Organization) -> BillingAccount:
-    account = make.a_ready_account(acme, "us", display_name="US")
-    make.a_binding(make.a_project(acme, "webapp"), account, "payer")
+def paying_account(organization: Organization) -> BillingAccount:
+    account = make.a_ready_account(organization, "us", display_name="US")
+    make.a_binding(make.a_project(organization, "webapp"), account, "payer")
     return account
 
 
-def test_an_etag_begins_with_the_revision_and_spares_reading_again(admin: Api, account: BillingAccount) -> None:
+def test_an_etag_begins_with_the_revision_and_spares_reading_again(admin: Api, paying_account: BillingAccount) -> None:
     first = admin.get(US)
     tag = first.headers["ETag"]
     assert tag.startswith(f'"{first.version}-')
@@ -32,7 +32,7 @@ def test_an_etag_begins_with_the_revision_and_spares_reading_again(admin: Api, a
     assert changed.headers["ETag"] != tag
 
 
-def test_if_match_lets_a_put_through_without_a_revision_in_the_body(admin: Api, account: BillingAccount) -> None:
+def test_if_match_lets_a_put_through_without_a_revision_in_the_body(admin: Api, paying_account: BillingAccount) -> None:
     read = admin.get(US)
     sent = read.done()
     del sent["metadata"]["resourceVersion"]
@@ -43,7 +43,7 @@ def test_if_match_lets_a_put_through_without_a_revision_in_the_body(admin: Api, 
 
 
 @pytest.mark.parametrize("tag", ['"1"', '"nonsense"', "W/", ', ,"0"', "'", '"' + "9" * 500 + '"'])
-def test_a_stale_if_match_fails_the_precondition(admin: Api, account: BillingAccount, tag: str) -> None:
+def test_a_stale_if_match_fails_the_precondition(admin: Api, paying_account: BillingAccount, tag: str) -> None:
     read = admin.get(US).done()
     read["spec"]["displayName"] = "Late"
     with nothing_changes():
@@ -51,7 +51,7 @@ def test_a_stale_if_match_fails_the_precondition(admin: Api, account: BillingAcc
         admin.patch(US, {"spec": {"displayName": "Late"}}, if_match=tag).refused(412, "PreconditionFailed")
 
 
-def test_status_is_a_subresource_to_read_only(admin: Api, account: BillingAccount) -> None:
+def test_status_is_a_subresource_to_read_only(admin: Api, paying_account: BillingAccount) -> None:
     assert admin.get(f"{US}/status").done() == admin.get(US).done()
     with nothing_changes():
         for method in ("PUT", "PATCH", "POST", "DELETE"):
@@ -59,13 +59,13 @@ def test_status_is_a_subresource_to_read_only(admin: Api, account: BillingAccoun
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "", "application/*", "text/html, */*;q=0.1"])
-def test_json_is_what_most_accept(admin: Api, account: BillingAccount, accept: str) -> None:
+def test_json_is_what_most_accept(admin: Api, paying_account: BillingAccount, accept: str) -> None:
     answer = admin.get(US, accept=accept)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.done()["kind"] == "BillingAccount"
 
 
-def test_yaml_says_the_same(admin: Api, account: BillingAccount) -> None:
+def test_yaml_says_the_same(admin: Api, paying_account: BillingAccount) -> None:
     answer = admin.get(US, accept="application/yaml")
     assert answer.headers["Content-Type"] == "application/yaml"
     assert b"currencyCode: USD\n" in answer.raw
@@ -75,7 +75,7 @@ def test_yaml_says_the_same(admin: Api, account: BillingAccount) -> None:
         assert admin.put(US, answer.raw, "application/yaml").done()["metadata"]["resourceVersion"] == version
 
 
-def test_a_table_of_one_is_what_kubectl_get_shows(admin: Api, account: BillingAccount) -> None:
+def test_a_table_of_one_is_what_kubectl_get_shows(admin: Api, paying_account: BillingAccount) -> None:
     answer = admin.get(US, accept=TABLE)
     assert answer.headers["Content-Type"] == "application/json;as=Table;v=v1;g=meta.k8s.io"
     table = answer.done()
@@ -94,11 +94,11 @@ def test_a_table_of_one_is_what_kubectl_get_shows(admin: Api, account: BillingAc
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;as=Chart;v=v1;g=meta.k8s.io"])
-def test_what_cannot_be_given_is_not_acceptable(admin: Api, account: BillingAccount, accept: str) -> None:
+def test_what_cannot_be_given_is_not_acceptable(admin: Api, paying_account: BillingAccount, accept: str) -> None:
     admin.get(US, accept=accept).refused(406, "NotAcceptable")
 
 
-def test_what_is_not_there_is_not_found(admin: Api, account: BillingAccount) -> None:
+def test_what_is_not_there_is_not_found(admin: Api, paying_account: BillingAccount) -> None:
     status = admin.get(f"{ACCOUNTS}/eu").refused(404, "NotFound")
     assert status["message"] == 'billingaccounts.billing.milo.io "eu" not found'
     assert status["details"] == {"name": "eu", "group": "billing.milo.io", "kind": "BillingAccount"}
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_not_found(admin: Api, account: BillingAccount) -> 
 
 
 @pytest.mark.parametrize("path", [US, f"{BINDINGS}/payer", f"{PROJECTS}/webapp", f"{ORGANIZATIONS}/acme-corp"])
-def test_a_read_may_be_cached_by_nobody_but_the_client(admin: Api, account: BillingAccount, path: str) -> None:
+def test_a_read_may_be_cached_by_nobody_but_the_client(admin: Api, paying_account: BillingAccount, path: str) -> None:
     answer = admin.get(path)
     assert answer.headers["Cache-Control"] == "no-store"
     assert set(answer.headers["Vary"].split(", ")) >= {"Accept", "Authorization"}

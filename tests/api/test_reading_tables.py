@@ -16,8 +16,10 @@ READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_sub
 
 
 @pytest.fixture
-def ledger(acme: Organization) -> None:
-    make.a_binding(make.a_project(acme, "web"), make.a_ready_account(acme, "us", display_name="US"), "web-to-us")
+def ledger(organization: Organization) -> None:
+    make.a_binding(
+        make.a_project(organization, "web"), make.a_ready_account(organization, "us", display_name="US"), "web-to-us"
+    )
 
 
 def cells(api: Api, path: str) -> list[list[Any]]:

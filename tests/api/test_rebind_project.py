@@ -9,20 +9,15 @@ from tests.support import make
 
 
 @pytest.fixture
-def project(acme: Organization) -> Project:
-    return make.a_project(acme, "webapp-frontend")
+def us(project: Project, example_account: BillingAccount) -> BillingAccount:
+    """The account that pays for the project."""
+    make.a_binding(project, example_account, "first")
+    return example_account
 
 
 @pytest.fixture
-def us(acme: Organization, project: Project) -> BillingAccount:
-    account = make.a_ready_account(acme, "acme-corp-us")
-    make.a_binding(project, account, "first")
-    return account
-
-
-@pytest.fixture
-def eu(acme: Organization) -> BillingAccount:
-    return make.a_ready_account(acme, "acme-corp-eu", currency_code="EUR")
+def eu(organization: Organization) -> BillingAccount:
+    return make.a_ready_account(organization, "acme-corp-eu", currency_code="EUR")
 
 
 def test_the_new_binding_takes_over_at_the_instant_at_which_the_old_one_ends(
@@ -63,21 +58,21 @@ def test_the_present_payer_again_is_refused(admin: Api, us: BillingAccount) -> N
     }
 
 
-def test_a_refused_takeover_leaves_the_old_payer(admin: Api, acme: Organization, us: BillingAccount) -> None:
-    make.an_incomplete_account(acme, "acme-corp-eu")
+def test_a_refused_takeover_leaves_the_old_payer(admin: Api, organization: Organization, us: BillingAccount) -> None:
+    make.an_incomplete_account(organization, "acme-corp-eu")
     with nothing_changes():
         admin.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu", "second")).refused(422, "Invalid")
     assert BillingAccountBinding.objects.paying().get().name == "first"
 
 
 def test_the_right_on_the_project_and_on_both_accounts_is_needed(
-    acme: Organization, other: Organization, project: Project, us: BillingAccount, eu: BillingAccount
+    organization: Organization, other: Organization, project: Project, us: BillingAccount, eu: BillingAccount
 ) -> None:
     make.a_ready_account(other, "theirs")
     make.a_binding(make.a_project(other, "their-project"), make.a_ready_account(other, "their-payer"))
-    here_only = Api.of(make.a_person(roles={acme: "billing-user", other: "billing-viewer"}))
-    there_only = Api.of(make.a_person(roles={acme: "billing-viewer", other: "billing-user"}))
-    both = Api.of(make.a_person(roles={acme: "billing-user", other: "billing-user"}))
+    here_only = Api.of(make.a_person(roles={organization: "billing-user", other: "billing-viewer"}))
+    there_only = Api.of(make.a_person(roles={organization: "billing-viewer", other: "billing-user"}))
+    both = Api.of(make.a_person(roles={organization: "billing-user", other: "billing-user"}))
     theirs = BINDINGS.replace("acme-corp", "other-corp")
     with nothing_changes():
         there_only.post(BINDINGS, a_binding("webapp-frontend", "acme-corp-eu")).refused(403, "Forbidden")

@@ -10,9 +10,11 @@ PAYER = f"{BINDINGS}/payer"
 
 
 @pytest.fixture
-def binding(acme: Organization) -> BillingAccountBinding:
-    make.a_ready_account(acme, "acme-corp-eu")
-    return make.a_binding(make.a_project(acme, "webapp"), make.a_ready_account(acme, "acme-corp-us"), "payer")
+def binding(organization: Organization) -> BillingAccountBinding:
+    make.a_ready_account(organization, "acme-corp-eu")
+    return make.a_binding(
+        make.a_project(organization, "webapp"), make.a_ready_account(organization, "acme-corp-us"), "payer"
+    )
 
 
 def test_labels_and_annotations_change(admin: Api, binding: BillingAccountBinding) -> None:

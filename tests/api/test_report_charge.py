@@ -32,9 +32,9 @@ AMOUNTS = [
 
 @pytest.mark.parametrize(("currency", "amount"), AMOUNTS)
 def test_the_same_report_again_is_idempotent_whatever_its_digits(
-    reporter: Api, acme: Organization, currency: str, amount: str
+    reporter: Api, organization: Organization, currency: str, amount: str
 ) -> None:
-    make.a_ready_account(acme, "us", currency_code=currency)
+    make.a_ready_account(organization, "us", currency_code=currency)
     charge = a_charge(amount=amount, currencyCode=currency)
     first = reporter.post(CHARGES, charge).done(201)
     assert first["spec"]["amount"] == amount
@@ -47,9 +47,9 @@ def test_the_same_report_again_is_idempotent_whatever_its_digits(
 
 @pytest.mark.parametrize(("currency", "shown"), [("JPY", "100"), ("EUR", "100.00"), ("BHD", "100.000")])
 def test_amounts_are_shown_in_minor_units(
-    reporter: Api, admin: Api, acme: Organization, currency: str, shown: str
+    reporter: Api, admin: Api, organization: Organization, currency: str, shown: str
 ) -> None:
-    make.a_ready_account(acme, "us", currency_code=currency)
+    make.a_ready_account(organization, "us", currency_code=currency)
     reporter.post(CHARGES, a_charge(amount="100", currencyCode=currency)).done(201)
     (row,) = reporter.get(CHARGES, accept=TABLE).done()["rows"]
     assert {shown, currency} <= set(row["cells"])

@@ -9,17 +9,12 @@ import pytest
 
 from billing.api.usage_bodies import BATCH, MAX_BYTES, ONE
 from billing.models import UsageEvent
-from projects.models import Organization, Project
+from projects.models import Project
 from tests.api.client import Api, nothing_changes
 from tests.support import make
 from tests.support.usage import an_event
 
 EVENTS = "/apis/usage.milo.io/v1alpha1/events"
-
-
-@pytest.fixture
-def project(acme: Organization) -> Project:
-    return make.a_project(acme, "webapp")
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class EveryAddress(TestCase):
         assert b"\n" not in self.api.get(f"{PROJECTS}/nothing", user_agent="kubectl/v1.37.1").raw
 
 
-def test_yaml_says_what_json_says(admin: Api, operator: Api, acme: Organization) -> None:
+def test_yaml_says_what_json_says(admin: Api, operator: Api, organization: Organization) -> None:
     """Of numbers of every scheme too, whose names are an enumeration."""
     numbers = [
         {"country": "DE", "number": "DE136695976"},
@@ -159,10 +159,10 @@ def test_yaml_says_what_json_says(admin: Api, operator: Api, acme: Organization)
 
 
 @pytest.fixture
-def large(acme: Organization, admin: Api) -> str:
+def large(organization: Organization, admin: Api) -> str:
     """The address of an account with annotations of 200 KB."""
     notes = {f"note-{number}": "a note " * 600 for number in range(50)}
-    make.a_ready_account(acme, "large")
+    make.a_ready_account(organization, "large")
     path = f"{ACCOUNTS}/large"
     admin.patch(path, {"metadata": {"annotations": notes}}).done()
     return path
@@ -190,8 +190,8 @@ def test_a_large_answer_is_sent_plain_to_everybody_else(admin: Api, large: str, 
     assert "Accept-Encoding" in answer.headers["Vary"]
 
 
-def test_a_small_answer_is_never_compressed(admin: Api, acme: Organization) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_small_answer_is_never_compressed(admin: Api, organization: Organization) -> None:
+    make.a_ready_account(organization, "us")
     assert "Content-Encoding" not in admin.get(f"{ACCOUNTS}/us", accept_encoding="gzip").headers
 
 

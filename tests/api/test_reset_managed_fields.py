@@ -21,9 +21,9 @@ def applied(api: Api, manager: str, currency: str) -> Any:
 
 
 @pytest.fixture
-def managed(admin: Api, acme: Organization) -> dict[str, Any]:
+def managed(admin: Api, organization: Organization) -> dict[str, Any]:
     """An account of which the manager `first` owns the currency."""
-    make.an_incomplete_account(acme, "us")
+    make.an_incomplete_account(organization, "us")
     manifest: dict[str, Any] = applied(admin, "first", "USD").done()
     assert manifest["metadata"]["managedFields"]
     return manifest

@@ -33,9 +33,9 @@ OBJECTS = [
 
 
 @pytest.fixture
-def ledger(acme: Organization) -> None:
-    make.a_project(acme, "web")
-    make.a_ready_account(acme, "us", display_name="Before")
+def ledger(organization: Organization) -> None:
+    make.a_project(organization, "web")
+    make.a_ready_account(organization, "us", display_name="Before")
 
 
 def compact() -> None:
@@ -68,22 +68,22 @@ def test_exact_is_that_moment_and_never_todays_list(operator: Api, ledger: None)
     assert operator.get(selected).names() == ["us"]
 
 
-def test_exact_shows_who_paid_then(operator: Api, acme: Organization) -> None:
-    project, one = make.a_project(acme, "web"), make.a_ready_account(acme, "one")
+def test_exact_shows_who_paid_then(operator: Api, organization: Organization) -> None:
+    project, one = make.a_project(organization, "web"), make.a_ready_account(organization, "one")
     make.a_binding(project, one, "to-one")
     then = now(operator)
-    make.a_binding(project, make.a_ready_account(acme, "other"), "to-other")
+    make.a_binding(project, make.a_ready_account(organization, "other"), "to-other")
     exact = operator.get(f"{PROJECTS}?resourceVersion={then}&resourceVersionMatch=Exact").done()
     assert exact["items"][0]["status"]["billingResponsibility"]["account"] == "one"
     assert operator.get(PROJECTS).done()["items"][0]["status"]["billingResponsibility"]["account"] == "other"
 
 
-def test_exact_is_paged_as_of_that_moment(operator: Api, acme: Organization) -> None:
+def test_exact_is_paged_as_of_that_moment(operator: Api, organization: Organization) -> None:
     for name in ("a", "b", "c"):
-        make.a_ready_account(acme, name)
+        make.a_ready_account(organization, name)
     then = now(operator)
     operator.patch(f"{ACCOUNTS}/b", {"spec": {"displayName": "After"}}).done()
-    make.a_ready_account(acme, "bb")
+    make.a_ready_account(organization, "bb")
     query, found = f"resourceVersion={then}&resourceVersionMatch=Exact", []
     while query:
         page = operator.get(f"{ACCOUNTS}?limit=1&{query}").done()
@@ -107,11 +107,11 @@ def test_what_was_compacted_is_gone(operator: Api, ledger: None) -> None:
 
 
 @pytest.mark.parametrize("path", [ACCOUNTS, NAMESPACES, PROJECTS])
-def test_an_expired_page_comes_with_a_token_that_goes_on(operator: Api, acme: Organization, path: str) -> None:
+def test_an_expired_page_comes_with_a_token_that_goes_on(operator: Api, organization: Organization, path: str) -> None:
     for name in ("a-corp", "b-corp"):
         make.an_organization(name)
-        make.a_ready_account(acme, name)
-        make.a_project(acme, name)
+        make.a_ready_account(organization, name)
+        make.a_project(organization, name)
     first = operator.get(f"{path}?limit=1").done()
     token = first["metadata"]["continue"]
     operator.patch(f"{ACCOUNTS}/b-corp", {"spec": {"displayName": "After"}}).done()

@@ -29,8 +29,8 @@ def can(api: Api, verb: str, resource: str, namespace: str = "", **attributes: s
     return allowed
 
 
-def test_who_am_i_names_the_person_and_every_role(acme: Organization, other: Organization) -> None:
-    person = make.a_person("jo", groups=("auditor",), roles={acme: "billing-admin", other: "billing-viewer"})
+def test_who_am_i_names_the_person_and_every_role(organization: Organization, other: Organization) -> None:
+    person = make.a_person("jo", groups=("auditor",), roles={organization: "billing-admin", other: "billing-viewer"})
     body = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
     answer = Api.of(person).post(WHO, body).done(201)
     assert answer["status"]["userInfo"] == {
@@ -39,7 +39,7 @@ def test_who_am_i_names_the_person_and_every_role(acme: Organization, other: Org
     }
 
 
-def test_can_i_answers_for_the_organization_named(admin: Api, viewer: Api, acme: Organization) -> None:
+def test_can_i_answers_for_the_organization_named(admin: Api, viewer: Api, organization: Organization) -> None:
     assert can(admin, "create", "billingaccounts", "acme-corp")
     assert not can(viewer, "create", "billingaccounts", "acme-corp")
     assert can(viewer, "list", "billingaccounts", "acme-corp")
@@ -68,7 +68,7 @@ def test_an_act_is_created_and_nothing_else(admin: Api) -> None:
 
 
 def test_a_reading_that_takes_the_right_to_an_act_is_judged_by_it(
-    admin: Api, operator: Api, acme: Organization
+    admin: Api, operator: Api, organization: Organization
 ) -> None:
     assert can(operator, "get", "billingaccounts/suspendpreview", "acme-corp")
     assert not can(admin, "get", "billingaccounts/suspendpreview", "acme-corp")
@@ -101,10 +101,12 @@ def test_who_may_report_usage_is_told_so(admin: Api) -> None:
     assert can(reporter, "create", "usageevents", group="*")
 
 
-def test_one_object_is_judged_by_its_own_organization(admin: Api, acme: Organization, other: Organization) -> None:
-    make.a_person("jo", roles={acme: "billing-viewer", other: "billing-admin"})
-    both = Api.of(make.a_person(roles={acme: "billing-viewer", other: "billing-admin"}))
-    make.a_project(acme, "ours")
+def test_one_object_is_judged_by_its_own_organization(
+    admin: Api, organization: Organization, other: Organization
+) -> None:
+    make.a_person("jo", roles={organization: "billing-viewer", other: "billing-admin"})
+    both = Api.of(make.a_person(roles={organization: "billing-viewer", other: "billing-admin"}))
+    make.a_project(organization, "ours")
     make.a_project(other, "theirs")
     assert can(both, "update", "projects", name="theirs")
     assert not can(both, "update", "projects", name="ours")
@@ -130,7 +132,9 @@ def test_what_is_not_understood_is_not_allowed(admin: Api, attributes: dict[str,
     assert answer.code == 400 or answer.done(201)["status"]["allowed"] is False
 
 
-def test_namespaces_and_events_are_judged_as_their_organization(admin: Api, viewer: Api, acme: Organization) -> None:
+def test_namespaces_and_events_are_judged_as_their_organization(
+    admin: Api, viewer: Api, organization: Organization
+) -> None:
     assert can(admin, "get", "namespaces", "acme-corp", group="")
     assert can(admin, "list", "events", "acme-corp", group="")
     assert not can(admin, "create", "namespaces", group="")
@@ -166,7 +170,7 @@ def reach(api: Api, verb: str, path: str) -> bool:
     return allowed
 
 
-def test_addresses_that_are_no_resources_are_judged_as_the_list_says(acme: Organization) -> None:
+def test_addresses_that_are_no_resources_are_judged_as_the_list_says(organization: Organization) -> None:
     nobody = Api.of(make.a_person())
     spec = {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"namespace": "x"}}
     [rule] = nobody.post(RULES, spec).done(201)["status"]["nonResourceRules"]
@@ -210,10 +214,12 @@ def offered(api: Api) -> Iterator[tuple[str, str]]:
         *("finance-operator", "finance-approver", "auditor", "charge-reporter", "usage-reporter"),
     ],
 )
-def test_can_i_and_its_list_agree_on_every_resource_that_discovery_names(role: str, acme: Organization) -> None:
+def test_can_i_and_its_list_agree_on_every_resource_that_discovery_names(role: str, organization: Organization) -> None:
     within = role.startswith("billing-")
     api = Api.of(
-        make.a_person(groups=() if within or role == "nobody" else (role,), roles={acme: role} if within else {})
+        make.a_person(
+            groups=() if within or role == "nobody" else (role,), roles={organization: role} if within else {}
+        )
     )
     spec = {
         "kind": "SelfSubjectRulesReview",
@@ -240,8 +246,10 @@ def test_can_i_and_its_list_agree_on_every_resource_that_discovery_names(role: s
     assert ("create", "authorization.k8s.io", "selfsubjectaccessreviews") in allowed
 
 
-def test_the_list_of_a_usage_reporter_holds_the_intake_beside_the_events_of_the_core_group(acme: Organization) -> None:
-    reporter = Api.of(make.a_person(groups=("usage-reporter",), roles={acme: "billing-viewer"}))
+def test_the_list_of_a_usage_reporter_holds_the_intake_beside_the_events_of_the_core_group(
+    organization: Organization,
+) -> None:
+    reporter = Api.of(make.a_person(groups=("usage-reporter",), roles={organization: "billing-viewer"}))
     spec = {"namespace": "acme-corp"}
     body = {"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "spec": spec}
     found = reporter.post(RULES, body).done(201)["status"]["resourceRules"]

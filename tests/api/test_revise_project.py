@@ -12,8 +12,8 @@ WEBAPP = f"{PROJECTS}/webapp-frontend"
 
 
 @pytest.fixture
-def project(acme: Organization) -> Project:
-    return make.a_project(acme, "webapp-frontend", display_name="Webapp")
+def titled_project(organization: Organization) -> Project:
+    return make.a_project(organization, "webapp-frontend", display_name="Webapp")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def project(acme: Organization) -> Project:
         ("application/json-patch+json", [{"op": "replace", "path": "/spec/displayName", "value": "Shop"}]),
     ],
 )
-def test_a_patch_changes_what_it_names(admin: Api, project: Project, content_type: str, patch: Any) -> None:
+def test_a_patch_changes_what_it_names(admin: Api, titled_project: Project, content_type: str, patch: Any) -> None:
     changed = admin.patch(WEBAPP, patch, content_type).done()
     assert changed["spec"] == {"organizationRef": {"name": "acme-corp"}, "displayName": "Shop"}
     assert changed["metadata"]["generation"] == 2
@@ -33,7 +33,7 @@ def test_a_patch_changes_what_it_names(admin: Api, project: Project, content_typ
     assert admin.get(WEBAPP).done() == changed
 
 
-def test_labels_change_the_revision_and_not_the_generation(admin: Api, project: Project) -> None:
+def test_labels_change_the_revision_and_not_the_generation(admin: Api, titled_project: Project) -> None:
     changed = admin.patch(WEBAPP, {"metadata": {"labels": {"tier": "gold"}}}).done()
     assert changed["metadata"]["labels"] == {"tier": "gold"}
     assert changed["metadata"]["generation"] == 1
@@ -42,27 +42,27 @@ def test_labels_change_the_revision_and_not_the_generation(admin: Api, project: 
     assert int(removed["metadata"]["resourceVersion"]) > int(changed["metadata"]["resourceVersion"])
 
 
-def test_a_project_stays_with_its_organization(operator: Api, project: Project, other: Organization) -> None:
+def test_a_project_stays_with_its_organization(operator: Api, titled_project: Project, other: Organization) -> None:
     with nothing_changes():
         answer = operator.patch(WEBAPP, {"spec": {"organizationRef": {"name": "other-corp"}}})
     answer.refused(422, "Invalid")
     assert answer.causes() == {"spec.organizationRef.name": "is fixed"}
 
 
-def test_status_is_not_the_clients_to_write(admin: Api, project: Project) -> None:
+def test_status_is_not_the_clients_to_write(admin: Api, titled_project: Project) -> None:
     with nothing_changes():
         patched = admin.patch(WEBAPP, {"status": {"phase": "Archived"}}).done()
         put = admin.put(WEBAPP, patched | {"status": {"phase": "Archived"}}).done()
     assert (patched["status"]["phase"], put["status"]["phase"]) == ("Active", "Active")
 
 
-def test_server_owned_metadata_comes_from_the_stored_object(admin: Api, project: Project) -> None:
+def test_server_owned_metadata_comes_from_the_stored_object(admin: Api, titled_project: Project) -> None:
     with nothing_changes():
         changed = admin.patch(WEBAPP, {"metadata": {"generation": 9, "creationTimestamp": "2001-01-01T00:00:00Z"}})
     assert changed.done()["metadata"]["generation"] == 1
 
 
-def test_a_json_patch_whose_test_fails_is_refused_whole(admin: Api, project: Project) -> None:
+def test_a_json_patch_whose_test_fails_is_refused_whole(admin: Api, titled_project: Project) -> None:
     patch = [
         {"op": "replace", "path": "/spec/displayName", "value": "Shop"},
         {"op": "test", "path": "/spec/organizationRef/name", "value": "other-corp"},
@@ -71,20 +71,20 @@ def test_a_json_patch_whose_test_fails_is_refused_whole(admin: Api, project: Pro
         admin.patch(WEBAPP, patch, JSON_PATCH).refused(422, "Invalid")
 
 
-def test_an_archived_project_is_read_only(admin: Api, project: Project) -> None:
-    archive_project(project.pk, actor=make.PLATFORM)
+def test_an_archived_project_is_read_only(admin: Api, titled_project: Project) -> None:
+    archive_project(titled_project.pk, actor=make.PLATFORM)
     with nothing_changes():
         admin.patch(WEBAPP, {"spec": {"displayName": "Shop"}}).refused(422, "Invalid")
         admin.patch(WEBAPP, {"metadata": {"labels": {"tier": "gold"}}}).refused(422, "Invalid")
 
 
-def test_a_viewer_may_not_and_a_stranger_finds_nothing(viewer: Api, stranger: Api, project: Project) -> None:
+def test_a_viewer_may_not_and_a_stranger_finds_nothing(viewer: Api, stranger: Api, titled_project: Project) -> None:
     with nothing_changes():
         viewer.patch(WEBAPP, {"spec": {"displayName": "Shop"}}).refused(403, "Forbidden")
         stranger.patch(WEBAPP, {"spec": {"displayName": "Shop"}}).refused(404, "NotFound")
 
 
-def test_a_project_is_never_deleted_and_told_how_to_archive(admin: Api, project: Project) -> None:
+def test_a_project_is_never_deleted_and_told_how_to_archive(admin: Api, titled_project: Project) -> None:
     with nothing_changes():
         status = admin.delete(WEBAPP).refused(405, "MethodNotAllowed")
     assert "archive" in status["message"]

@@ -16,7 +16,9 @@ def spec(user: str, role: str, **more: object) -> dict[str, object]:
     return {"spec": {"user": user, "role": role, **more}}
 
 
-def test_a_role_is_granted_and_revoked_and_both_are_read_with_who_and_why(admin: Api, acme: Organization) -> None:
+def test_a_role_is_granted_and_revoked_and_both_are_read_with_who_and_why(
+    admin: Api, organization: Organization
+) -> None:
     make.a_person("clerk")
     answer = admin.post(f"{ACME}/grantrole", spec("clerk", "billing-user", reason="binds projects"))
     assert answer.done()["metadata"]["name"] == "acme-corp"
@@ -61,9 +63,9 @@ def test_it_is_effective_at_the_next_request_with_the_same_token(operator: Api, 
         assert admin.post(f"{ACME}/grantrole", spec("acme-admin", "billing-admin")).code == 404
 
 
-def test_a_role_that_is_left_counts_on(operator: Api, acme: Organization) -> None:
-    person = make.a_person("both", roles={acme: "billing-admin"})
-    make.a_person(roles={acme: "billing-admin"})
+def test_a_role_that_is_left_counts_on(operator: Api, organization: Organization) -> None:
+    person = make.a_person("both", roles={organization: "billing-admin"})
+    make.a_person(roles={organization: "billing-admin"})
     operator.post(f"{ACME}/grantrole", spec("both", "billing-viewer")).done()
     client = Api.of(person)
     client.patch(ACME, {"spec": {"displayName": "mine"}}).done()
@@ -73,14 +75,14 @@ def test_a_role_that_is_left_counts_on(operator: Api, acme: Organization) -> Non
         client.patch(ACME, {"spec": {"displayName": "mine again"}}).refused(403, "Forbidden")
 
 
-def test_the_last_billing_admin_is_kept_unless_said(admin: Api, acme: Organization) -> None:
+def test_the_last_billing_admin_is_kept_unless_said(admin: Api, organization: Organization) -> None:
     with nothing_changes():
         answer = admin.post(f"{ACME}/revokerole", spec("acme-admin", "billing-admin", reason="has left"))
         answer.refused(422, "Invalid")
     assert "last active billing-admin of acme-corp" in answer.causes()["spec.allowNoBillingAdmin"]
     said = spec("acme-admin", "billing-admin", reason="has left", allowNoBillingAdmin=True)
     admin.post(f"{ACME}/revokerole", said).done()
-    assert not Membership.objects.filter(organization=acme).exists()
+    assert not Membership.objects.filter(organization=organization).exists()
 
 
 @pytest.mark.parametrize(
@@ -113,17 +115,17 @@ def test_a_deactivated_person_is_not_granted_a_role(admin: Api) -> None:
         assert "spec.user" in admin.post(f"{ACME}/grantrole", spec("gone", "billing-user")).causes()
 
 
-def test_a_dry_run_changes_nothing(admin: Api, acme: Organization) -> None:
-    make.a_person("clerk", roles={acme: "billing-user"})
+def test_a_dry_run_changes_nothing(admin: Api, organization: Organization) -> None:
+    make.a_person("clerk", roles={organization: "billing-user"})
     with nothing_changes():
         admin.post(f"{ACME}/revokerole?dryRun=All", spec("clerk", "billing-user", reason="has left")).done()
 
 
 def test_members_are_read_in_a_constant_number_of_queries(
-    admin: Api, acme: Organization, django_assert_max_num_queries: object
+    admin: Api, organization: Organization, django_assert_max_num_queries: object
 ) -> None:
     for _ in range(20):
-        make.a_person(roles={acme: "billing-viewer"})
+        make.a_person(roles={organization: "billing-viewer"})
     admin.get(f"{ACME}/members").done()
     for reading in ("members", "rolehistory"):
         with django_assert_max_num_queries(4):  # type: ignore[operator]

@@ -68,14 +68,14 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 
 @pytest.fixture
-def document(acme: Organization) -> Any:
+def document(organization: Organization) -> Any:
     """The document of everything, whose paths name objects that there are as often as ones that are missing."""
-    us = make.a_ready_account(acme, "us")
-    make.a_ready_account(acme, "eu")
-    make.a_binding(make.a_project(acme, "web"), us, "web-to-us")
+    us = make.a_ready_account(organization, "us")
+    make.a_ready_account(organization, "eu")
+    make.a_binding(make.a_project(organization, "web"), us, "web-to-us")
     make.a_request(us, name="us-terms")
     charge = ChargeSpec("invoice-1", Decimal(10), "USD", date(2026, 1, 31))
-    report_charge(acme.pk, "us", charge, name="invoice-1", actor=make.PLATFORM)
+    report_charge(organization.pk, "us", charge, name="invoice-1", actor=make.PLATFORM)
     whole = orjson.loads(documents()["all"].content)
     # its stream reads in threads of its own, which do not see what the test's transaction has made
     del whole["paths"][f"{ACCOUNTS.replace('acme-corp', '{namespace}')}/{{name}}/usage/focus"]

@@ -21,7 +21,9 @@ def three_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     cache.clear()
 
 
-def test_a_token_that_asks_too_much_is_told_when_to_come_back(admin: Api, viewer: Api, acme: Organization) -> None:
+def test_a_token_that_asks_too_much_is_told_when_to_come_back(
+    admin: Api, viewer: Api, organization: Organization
+) -> None:
     for _request in range(3):
         admin.get(ORGANIZATIONS).done()
     with nothing_changes():
@@ -35,15 +37,15 @@ SPELLINGS = ("Bearer {}", "bEaReR {}", "BEARER  {}", "bearer   {} ", "bearer {}\
 
 
 @pytest.mark.parametrize("first", SPELLINGS)
-def test_a_token_is_one_however_its_header_is_spelled(admin: Api, acme: Organization, first: str) -> None:
+def test_a_token_is_one_however_its_header_is_spelled(admin: Api, organization: Organization, first: str) -> None:
     for spelling in (first, *SPELLINGS[:2]):
         Api().get(ORGANIZATIONS, authorization=spelling.format(admin.secret)).done()
     for spelling in SPELLINGS:
         Api().get(ORGANIZATIONS, authorization=spelling.format(admin.secret)).refused(429, "TooManyRequests")
 
 
-def test_two_tokens_of_one_person_count_apart(acme: Organization) -> None:
-    person = make.a_person(roles={acme: "billing-viewer"})
+def test_two_tokens_of_one_person_count_apart(organization: Organization) -> None:
+    person = make.a_person(roles={organization: "billing-viewer"})
     one, other = Api.of(person), Api.of(person)
     for _request in range(3):
         one.get(ORGANIZATIONS).done()

@@ -36,8 +36,8 @@ def test_a_token_is_told_as_its_owner_would_be(proxy: Api, admin: Api) -> None:
     assert admin.secret.encode() not in answer.raw
 
 
-def test_what_no_longer_admits_admits_nobody_here(proxy: Api, acme: Organization) -> None:
-    person = make.a_person("leaver", roles={acme: "billing-viewer"})
+def test_what_no_longer_admits_admits_nobody_here(proxy: Api, organization: Organization) -> None:
+    person = make.a_person("leaver", roles={organization: "billing-viewer"})
     revoked, secret = make.a_token(person)
     revoke_token(revoked.pk, actor=make.PLATFORM)
     ending, expired = make.a_token(person, expires_at=timezone.now() + timedelta(hours=1))
@@ -65,7 +65,7 @@ def test_a_token_whose_scopes_leave_it_out_may_not_ask(admin: Api, db: None) -> 
     assert Api.of(person, scopes=["tokenreviews"]).post(REVIEWS, review(token=admin.secret)).code == 201
 
 
-def test_the_role_lets_one_do_nothing_else(proxy: Api, acme: Organization) -> None:
+def test_the_role_lets_one_do_nothing_else(proxy: Api, organization: Organization) -> None:
     for path in ("/api/v1/namespaces", "/apis/resources.milo.io/v1alpha1/projects"):
         proxy.get(path).refused(403, "Forbidden")
     proxy.get("/api/v1/namespaces/acme-corp").refused(404, "NotFound")

@@ -10,25 +10,25 @@ from tests.api.examples import a_project, an_account
 from tests.support import make
 
 
-def test_a_read_only_token_reads_and_changes_nothing(acme: Organization) -> None:
-    robot = Api.of(make.a_person("robot", roles={acme: "billing-admin"}), scopes=[])
+def test_a_read_only_token_reads_and_changes_nothing(organization: Organization) -> None:
+    robot = Api.of(make.a_person("robot", roles={organization: "billing-admin"}), scopes=[])
     assert robot.get(ACCOUNTS).names() == []
     with nothing_changes():
         robot.post(ACCOUNTS, an_account("us")).refused(403, "Forbidden")
         robot.post(PROJECTS, a_project("frontend")).refused(403, "Forbidden")
 
 
-def test_a_scoped_token_changes_what_it_names_and_no_more_than_its_user_may(acme: Organization) -> None:
-    robot = Api.of(make.a_person("robot", roles={acme: "billing-admin"}), scopes=["projects"])
+def test_a_scoped_token_changes_what_it_names_and_no_more_than_its_user_may(organization: Organization) -> None:
+    robot = Api.of(make.a_person("robot", roles={organization: "billing-admin"}), scopes=["projects"])
     robot.post(PROJECTS, a_project("frontend")).done(201)
     with nothing_changes():
         robot.post(ACCOUNTS, an_account("us")).refused(403, "Forbidden")
-    viewer = Api.of(make.a_person("viewer", roles={acme: "billing-viewer"}), scopes=["projects"])
+    viewer = Api.of(make.a_person("viewer", roles={organization: "billing-viewer"}), scopes=["projects"])
     with nothing_changes():
         viewer.post(PROJECTS, a_project("backend")).refused(403, "Forbidden")
 
 
-def test_a_scope_that_is_no_resource_is_refused(acme: Organization) -> None:
+def test_a_scope_that_is_no_resource_is_refused(organization: Organization) -> None:
     robot = make.a_person("robot")
     with pytest.raises(Invalid):
         make.a_token(robot, scopes=["everything"])

@@ -49,7 +49,9 @@ def test_discovery_and_the_documents_say_the_same(admin: Api) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_the_routes_answer_what_discovery_says_and_nothing_else(operator: Api, acme: object, method: str) -> None:
+def test_the_routes_answer_what_discovery_says_and_nothing_else(
+    operator: Api, organization: object, method: str
+) -> None:
     for root in groups(operator):
         for entry in operator.get(f"/{root}").done()["resources"]:
             for path, methods in offered(entry, root).items():
