@@ -32,12 +32,6 @@ CONTEXT = {
 }
 
 
-@pytest.fixture
-def account(db: None) -> BillingAccount:
-    organization = make.an_organization("acme-corp")
-    return make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@acme-corp.example"])
-
-
 def entries(application: str) -> list[Message]:
     return [entry for entry in messages.read(application) if entry.id]
 
@@ -91,17 +85,17 @@ def test_the_accounts_language_comes_before_the_platforms(
     assert language_of(BillingAccount(invoice_language=preferred)) == told
 
 
-def test_recipients_are_told_in_the_language_of_the_account(account: BillingAccount) -> None:
-    spec = AccountSpec.of(account)
+def test_recipients_are_told_in_the_language_of_the_account(invoiced_account: BillingAccount) -> None:
+    spec = AccountSpec.of(invoiced_account)
     german = replace(spec, preferences=replace(spec.preferences, invoice_language="de-DE"))
-    account = revise(account.pk, german, actor=make.PLATFORM)
+    account = revise(invoiced_account.pk, german, actor=make.PLATFORM)
     project = make.a_project(account.organization, "frontend", contact_email_addresses=["a@acme-corp.example"])
     make.a_binding(project, account)
     seen = preview(account, reason_code="PaymentPastDue", message="Rechnung 17", actor=make.PLATFORM)
     suspend(account.pk, reason_code="PaymentPastDue", message="Rechnung 17", actor=make.PLATFORM)
     assert {(row.recipient, row.language) for row in Notice.objects.all()} == {
         ("a@acme-corp.example", "de"),
-        ("invoices@acme-corp.example", "de"),
+        ("invoices@example.org", "de"),
     }
     mail = message(Notice.objects.get(project=project))
     assert (mail.subject, mail.body) == (seen["subject"], seen["text"])

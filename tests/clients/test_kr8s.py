@@ -27,13 +27,8 @@ ACCOUNT = {
 
 
 @pytest.fixture
-def acme(live: Live) -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def api(live: Live, acme: Organization) -> kr8s.Api:
-    admin = make.a_person("acme-admin", roles={acme: "billing-admin"})
+def api(live: Live, organization: Organization) -> kr8s.Api:
+    admin = make.a_person("acme-admin", roles={organization: "billing-admin"})
     config: Path = live.kubeconfig(admin, "acme-corp")
     return kr8s.api(kubeconfig=str(config))
 
@@ -56,14 +51,14 @@ def test_it_creates_lists_and_patches(api: kr8s.Api) -> None:
     account.wait("condition=Ready")
 
 
-def test_it_watches_what_changes(api: kr8s.Api, acme: Organization) -> None:
-    make.a_ready_account(acme, "us")
+def test_it_watches_what_changes(api: kr8s.Api, organization: Organization) -> None:
+    make.a_ready_account(organization, "us")
     seen = []
     for event, account in api.watch("billingaccounts", namespace="acme-corp"):
         seen.append((event, account.name))
         if len(seen) == 2:
             break
-        make.a_ready_account(acme, "eu")
+        make.a_ready_account(organization, "eu")
     assert seen == [("ADDED", "us"), ("ADDED", "eu")]
 
 

@@ -28,20 +28,15 @@ ACCOUNT = {
 
 
 @pytest.fixture
-def acme(live: Live) -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
-def client(live: Live, acme: Organization) -> Iterator[DynamicClient]:
-    admin = make.a_person("acme-admin", roles={acme: "billing-admin"})
+def client(live: Live, organization: Organization) -> Iterator[DynamicClient]:
+    admin = make.a_person("acme-admin", roles={organization: "billing-admin"})
     api: ApiClient = new_client_from_config(str(live.kubeconfig(admin, "acme-corp")))
     with api:
         # a cache of discovery of this test alone
         yield DynamicClient(api, cache_file=str(live.folder / "discovery.json"))
 
 
-def test_it_opens_an_account_binds_a_project_and_lists_them(client: DynamicClient, acme: Organization) -> None:
+def test_it_opens_an_account_binds_a_project_and_lists_them(client: DynamicClient, organization: Organization) -> None:
     accounts = client.resources.get(api_version=BILLING, kind="BillingAccount")
     bindings = client.resources.get(api_version=BILLING, kind="BillingAccountBinding")
     projects = client.resources.get(api_version="resources.milo.io/v1alpha1", kind="Project")
@@ -57,7 +52,7 @@ def test_it_opens_an_account_binds_a_project_and_lists_them(client: DynamicClien
     assert [(item.metadata.name, item.status.linkedProjectsCount) for item in listed.items] == [("us", 1)]
 
 
-def test_it_patches_replaces_and_applies(client: DynamicClient, acme: Organization) -> None:
+def test_it_patches_replaces_and_applies(client: DynamicClient, organization: Organization) -> None:
     accounts = client.resources.get(api_version=BILLING, kind="BillingAccount")
     accounts.create(body=ACCOUNT, namespace="acme-corp")
     merge = {"spec": {"paymentTerms": {"netDays": 45}}}
@@ -76,20 +71,20 @@ def test_it_patches_replaces_and_applies(client: DynamicClient, acme: Organizati
     assert ("finance", "Apply") in owners
 
 
-def test_it_watches_what_changes(client: DynamicClient, acme: Organization) -> None:
+def test_it_watches_what_changes(client: DynamicClient, organization: Organization) -> None:
     accounts = client.resources.get(api_version=BILLING, kind="BillingAccount")
-    make.a_ready_account(acme, "us")
+    make.a_ready_account(organization, "us")
     seen = []
     for event in accounts.watch(namespace="acme-corp", timeout=20):
         seen.append((event["type"], event["object"].metadata.name))
         if seen[-1] == ("ADDED", "us"):
-            open_account(acme.pk, "eu", AccountSpec(currency_code="EUR"), actor=make.PLATFORM)
+            open_account(organization.pk, "eu", AccountSpec(currency_code="EUR"), actor=make.PLATFORM)
         if len(seen) == 2:
             break
     assert seen == [("ADDED", "us"), ("ADDED", "eu")]
 
 
-def test_it_raises_what_the_server_refuses(client: DynamicClient, acme: Organization) -> None:
+def test_it_raises_what_the_server_refuses(client: DynamicClient, organization: Organization) -> None:
     accounts = client.resources.get(api_version=BILLING, kind="BillingAccount")
     wrong = {**ACCOUNT, "spec": {"currencyCode": "XXX"}}
     with pytest.raises(UnprocessibleEntityError, match="currencyCode"):

@@ -29,11 +29,6 @@ MADE = "you made the credential by which this was asked for"
 
 
 @pytest.fixture
-def account() -> BillingAccount:
-    return make.a_ready_account(make.an_organization())
-
-
-@pytest.fixture
 def root() -> Actor:
     return actor_of(make.a_person("root", is_superuser=True))
 

@@ -29,11 +29,6 @@ ADMIN = Actor("user:admin", frozenset({"platform-admin"}))
 
 
 @pytest.fixture
-def account() -> BillingAccount:
-    return make.a_ready_account(make.an_organization())
-
-
-@pytest.fixture
 def robot() -> User:
     return create_service_user("robot", description="reports charges", actor=ADMIN).user
 

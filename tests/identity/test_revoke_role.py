@@ -27,11 +27,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
 def person(organization: Organization) -> User:
     return make.a_person("acme-user", roles={organization: "billing-user"})
 

@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ALL: Readable = {kind.resource: None for kind in all_kinds()}
 
 
-@pytest.fixture
-def acme() -> Organization:
-    return make.an_organization("acme-corp")
-
-
 def a_watch(fields: str = "", namespace: str = "", to: Readable = ALL, **options: Any) -> EventWatch:
     return EventWatch(
         EventShape(),
@@ -41,13 +36,15 @@ async def told(client: Client, count: int) -> list[tuple[str, str]]:
     return [(line["object"]["reason"], line["object"]["involvedObject"]["name"]) for line in lines]
 
 
-def test_a_watch_of_events_tells_what_happened_once_and_then_what_happens_to_any_kind(acme: Organization) -> None:
-    make.a_ready_account(acme, "us")
+def test_a_watch_of_events_tells_what_happened_once_and_then_what_happens_to_any_kind(
+    organization: Organization,
+) -> None:
+    make.a_ready_account(organization, "us")
 
     async def scenario() -> None:
         async with watching(a_watch()) as client:
             assert await told(client, 2) == [("OrganizationCreated", "acme-corp"), ("BillingAccountReady", "us")]
-            line = await client.next_after(make.a_project, acme, "web")
+            line = await client.next_after(make.a_project, organization, "web")
             assert line["object"]["involvedObject"]["kind"] == "Project"
             await client.nothing()
 
@@ -55,13 +52,13 @@ def test_a_watch_of_events_tells_what_happened_once_and_then_what_happens_to_any
 
 
 @pytest.mark.parametrize("live", [True, False], ids=["live", "replayed"])
-def test_a_selector_and_a_namespace_choose_among_them(acme: Organization, live: bool) -> None:
+def test_a_selector_and_a_namespace_choose_among_them(organization: Organization, live: bool) -> None:
     seen, other = changes.current_version(), make.an_organization("other-corp")
 
     def happen() -> None:
-        for organization in (other, acme):
-            us = make.a_ready_account(organization, "us")
-            make.a_binding(make.a_project(organization), us, "payer")
+        for each in (other, organization):
+            us = make.a_ready_account(each, "us")
+            make.a_binding(make.a_project(each), us, "payer")
 
     async def scenario(choose: Callable[..., EventWatch]) -> None:
         async with watching(choose(after=seen)) as client:
@@ -76,11 +73,11 @@ def test_a_selector_and_a_namespace_choose_among_them(acme: Organization, live: 
     run(lambda: scenario(lambda **options: a_watch(fields, "acme-corp", **options)))
 
 
-def test_what_the_watcher_may_not_read_is_not_told(acme: Organization) -> None:
+def test_what_the_watcher_may_not_read_is_not_told(organization: Organization) -> None:
     ours: Readable = {"billingaccounts.billing.milo.io": frozenset({"acme-corp"})}
     other = make.an_organization("other-corp")
     make.a_ready_account(other, "theirs")
-    make.a_ready_account(acme, "us")
+    make.a_ready_account(organization, "us")
 
     async def scenario() -> None:
         async with watching(a_watch(to=ours)) as client:
@@ -88,8 +85,8 @@ def test_what_the_watcher_may_not_read_is_not_told(acme: Organization) -> None:
 
             def happen() -> None:
                 make.a_ready_account(other, "theirs-too")
-                make.a_project(acme)
-                make.a_ready_account(acme, "eu")
+                make.a_project(organization)
+                make.a_ready_account(organization, "eu")
 
             line = await client.next_after(happen)
             assert line["object"]["involvedObject"]["name"] == "eu"

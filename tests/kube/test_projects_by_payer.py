@@ -33,21 +33,16 @@ def listed(selector: str) -> list[str]:
 
 
 @pytest.fixture
-def acme() -> Organization:
-    return make.an_organization("acme-corp")
+def payers(organization: Organization) -> tuple[BillingAccount, BillingAccount]:
+    return make.a_ready_account(organization, "us"), make.a_ready_account(organization, "eu")
 
 
 @pytest.fixture
-def payers(acme: Organization) -> tuple[BillingAccount, BillingAccount]:
-    return make.a_ready_account(acme, "us"), make.a_ready_account(acme, "eu")
-
-
-@pytest.fixture
-def everything(acme: Organization, payers: tuple[BillingAccount, BillingAccount]) -> list[Project]:
+def everything(organization: Organization, payers: tuple[BillingAccount, BillingAccount]) -> list[Project]:
     """Projects paid for by each account, rebound, archived, unbound, and of a namesake of `us` elsewhere."""
     us, eu = payers
     names = ("by-us", "by-eu", "moved", "archived", "unbound")
-    by_us, by_eu, moved, archived, _unbound = (make.a_project(acme, name) for name in names)
+    by_us, by_eu, moved, archived, _unbound = (make.a_project(organization, name) for name in names)
     for number, (project, account) in enumerate(((by_us, us), (by_eu, eu), (moved, us), (archived, us), (moved, eu))):
         make.a_binding(project, account, f"binding-{number}")
     archive_project(archived.pk, actor=make.PLATFORM)
@@ -91,17 +86,17 @@ def test_a_list_and_a_watch_select_the_same_projects(everything: list[Project], 
 
 @pytest.mark.django_db
 def test_a_list_by_payer_takes_as_many_queries_for_many_as_for_one(
-    acme: Organization, payers: tuple[BillingAccount, BillingAccount]
+    organization: Organization, payers: tuple[BillingAccount, BillingAccount]
 ) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             listed(f"{PAYER}=us")
         return len(captured)
 
-    make.a_binding(make.a_project(acme, "first"), payers[0], "first")
+    make.a_binding(make.a_project(organization, "first"), payers[0], "first")
     one = queries()
     for number in range(5):
-        make.a_binding(make.a_project(acme, f"web-{number}"), payers[0], f"web-{number}")
+        make.a_binding(make.a_project(organization, f"web-{number}"), payers[0], f"web-{number}")
     assert queries() == one
 
 
@@ -122,10 +117,10 @@ def test_the_payer_is_found_by_an_index_of_its_name(everything: list[Project]) -
 
 @pytest.mark.django_db(transaction=True)
 def test_to_a_watch_by_payer_a_project_comes_with_its_binding_and_goes_with_the_next(
-    acme: Organization, payers: tuple[BillingAccount, BillingAccount]
+    organization: Organization, payers: tuple[BillingAccount, BillingAccount]
 ) -> None:
     us, eu = payers
-    first, second, third = (make.a_project(acme, name) for name in ("first", "second", "third"))
+    first, second, third = (make.a_project(organization, name) for name in ("first", "second", "third"))
     make.a_binding(first, us, "first-to-us")
     rebind: Callable[..., object] = make.a_binding
 

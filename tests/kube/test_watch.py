@@ -22,11 +22,6 @@ from tests.support import make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def organization() -> Organization:
-    return make.an_organization("acme-corp")
-
-
 def relabel(account: BillingAccount, **labels: str) -> None:
     revise(account.pk, AccountSpec.of(account), Metadata(labels=labels), actor=make.PLATFORM)
 

@@ -23,11 +23,6 @@ ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
 
 
 @pytest.fixture
-def organization(transactional_db: None) -> Organization:
-    return make.an_organization("acme-corp")
-
-
-@pytest.fixture
 def operator(organization: Organization) -> User:
     return make.a_person("operator", groups=("finance-operator",))
 
