@@ -40,12 +40,7 @@ class Broker:
     def drain(self) -> list[Any]:
         """Consume and acknowledge all that waits; return the bodies in the order of delivery."""
         bodies: list[Any] = []
-
-        def handle(body: Any, message: Any) -> None:
-            bodies.append(body)
-            message.ack()
-
-        with self.consumer(handle) as connection:
+        with self.consumer(acknowledged(bodies)) as connection:
             drain(connection)
         return bodies
 
@@ -64,6 +59,16 @@ class Broker:
 
     def dead_letters(self) -> list[Path]:
         return sorted((self.folder / "dead-letters").glob("*"))
+
+
+def acknowledged(bodies: list[Any]) -> Callable[[Any, Any], None]:
+    """Return a handler that adds the body of each message to `bodies`, and acknowledges it."""
+
+    def handle(body: Any, message: Any) -> None:
+        bodies.append(body)
+        message.ack()
+
+    return handle
 
 
 def drain(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from kombu.exceptions import ChannelError
 
 from milo.broker import spool
 from milo.broker.files import write_whole
-from tests.broker.queues import Broker, drain, killed
+from tests.broker.queues import Broker, acknowledged, drain, killed
 
 pytestmark = pytest.mark.once
 
@@ -146,12 +146,7 @@ def test_messages_that_nobody_reads_do_not_heap_up(broker: Broker) -> None:
 
 def test_a_folder_that_is_removed_while_all_run_is_made_again(broker: Broker) -> None:
     bodies: list[Any] = []
-
-    def handle(body: Any, message: Any) -> None:
-        bodies.append(body)
-        message.ack()
-
-    with broker.consumer(handle) as connection:
+    with broker.consumer(acknowledged(bodies)) as connection:
         broker.publish("first")
         drain(connection)
         shutil.rmtree(broker.folder)
@@ -172,12 +167,7 @@ def test_a_message_that_cannot_be_written_is_an_error_of_the_producer_and_leaves
 
 def test_a_consumer_waits_for_a_folder_that_cannot_be_used(broker: Broker) -> None:
     bodies: list[Any] = []
-
-    def handle(body: Any, message: Any) -> None:
-        bodies.append(body)
-        message.ack()
-
-    with broker.consumer(handle) as connection:
+    with broker.consumer(acknowledged(bodies)) as connection:
         broker.folder.parent.mkdir(exist_ok=True)
         broker.folder.write_text("a file where the folder should be")
         drain(connection)

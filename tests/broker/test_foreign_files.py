@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from milo.broker import dead_letters
 from milo.broker.files import MAX_BYTES
-from tests.broker.queues import Broker, a_message, drain
+from tests.broker.queues import Broker, a_message, acknowledged, drain
 from tests.broker.unprivileged import as_nobody
 
 pytestmark = pytest.mark.once
@@ -150,12 +150,7 @@ def test_a_folder_that_may_not_be_written_is_waited_for() -> None:
         broker = Broker(folder)
         broker.publish("kept")
         bodies: list[Any] = []
-
-        def handle(body: Any, message: Any) -> None:
-            bodies.append(body)
-            message.ack()
-
-        with broker.consumer(handle) as connection:
+        with broker.consumer(acknowledged(bodies)) as connection:
             broker.folder.chmod(0o555)
             drain(connection)
             assert bodies == []
