@@ -62,6 +62,20 @@ _ACCOUNT: dict[str, Any] = {
 }
 
 
+GERMAN_PREFERENCES = {
+    "country": "DE",
+    "customerKind": "government",
+    "taxRegistrations": [{"country": "DE", "number": "DE136695976"}, {"country": "FR", "number": "FR40303265045"}],
+    "invoiceLanguage": "de-DE",
+    "invoiceFormat": "XRECHNUNG",
+    "eInvoicing": {
+        "standard": "XRECHNUNG",
+        "identifiers": {"peppolParticipantId": "9930:de136695976", "leitwegId": "991-03730-19"},
+    },
+    "dataResidency": "EU",
+}
+
+
 def an_account(name: str = "acme-corp-us", /, **spec: Any) -> dict[str, Any]:
     """The account of the specification under another name; `spec` replaces fields, None removes one."""
     manifest = deepcopy(_ACCOUNT)

@@ -7,7 +7,7 @@ import pytest
 from billing.models import BillingAccount
 from billing.payment_profile.profiles import methods
 from tests.api.client import ACCOUNTS, Api, nothing_changes
-from tests.api.examples import an_account
+from tests.api.examples import GERMAN_PREFERENCES, an_account
 from tests.compliance.test_payment_profile import a_country_of, a_currency_of, profile, sample
 
 US = f"{ACCOUNTS}/acme-corp-us"
@@ -22,22 +22,10 @@ TERMS = {
     "latePaymentPenalty": {"annualRatePercent": "12", "graceDays": 5},
     "extendedTermsAgreed": True,
 }
-PREFERENCES = {
-    "country": "DE",
-    "customerKind": "government",
-    "taxRegistrations": [{"country": "DE", "number": "DE136695976"}, {"country": "FR", "number": "FR40303265045"}],
-    "invoiceLanguage": "de-DE",
-    "invoiceFormat": "XRECHNUNG",
-    "eInvoicing": {
-        "standard": "XRECHNUNG",
-        "identifiers": {"peppolParticipantId": "9930:de136695976", "leitwegId": "991-03730-19"},
-    },
-    "dataResidency": "EU",
-}
 
 
 def full(**spec: Any) -> dict[str, Any]:
-    return an_account(**{"currencyCode": "EUR", "paymentTerms": TERMS, "preferences": PREFERENCES} | spec)
+    return an_account(**{"currencyCode": "EUR", "paymentTerms": TERMS, "preferences": GERMAN_PREFERENCES} | spec)
 
 
 def fields(answer: dict[str, Any]) -> set[str]:

@@ -19,6 +19,7 @@ from milo.kube.models import Change
 from milo.kube.store import changes
 from projects.models import Organization
 from tests.api.client import BILLING, RESOURCES, Answer, Api
+from tests.api.examples import GERMAN_PREFERENCES
 from tests.support import make
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -44,18 +45,7 @@ GERMAN = {
         }
     },
     "invoiceEmailAddresses": ["invoices@acme-corp.example", "second@acme-corp.example"],
-    "preferences": {
-        "country": "DE",
-        "customerKind": "government",
-        "taxRegistrations": [{"country": "DE", "number": "DE136695976"}, {"country": "FR", "number": "FR40303265045"}],
-        "invoiceLanguage": "de-DE",
-        "invoiceFormat": "XRECHNUNG",
-        "eInvoicing": {
-            "standard": "XRECHNUNG",
-            "identifiers": {"peppolParticipantId": "9930:de136695976", "leitwegId": "991-03730-19"},
-        },
-        "dataResidency": "EU",
-    },
+    "preferences": GERMAN_PREFERENCES,
 }
 ITALIAN = {
     "currencyCode": "EUR",
