@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from milo import audit
-from milo.kube.kinds import kind_of
-from tests.admin.browser import browser, errors, filled_in, page_of
+from tests.admin.browser import browser, errors, filled_in
 from tests.admin.conftest import World
-from tests.admin.test_conflicts import CASES, OTHER
+from tests.admin.test_conflicts import CASES, opened
 from tests.support import make
 from tests.support.interleaving import then
-from tests.support.ledger import nothing_changes
+from tests.support.ledger import nothing_changes, touch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,26 +21,12 @@ def client() -> Client:
     return browser(make.a_person("root", is_staff=True, is_superuser=True))
 
 
-def touch(row: Any) -> None:
-    """Give the object another revision, as an act of somebody else does."""
-    kind = kind_of(type(row))
-    assert kind
-    with audit.transaction():
-        kind.lock(row)
-        audit.mark_changed(OTHER, row, reason="Touched")
-
-
 @pytest.mark.parametrize("of", CASES, ids=lambda of: f"{of[0].__name__}-{of[1]}")
 def test_a_change_that_is_committed_while_the_form_waits_for_the_lock_is_seen(
     of: tuple[type, str], world: World, client: Client
 ) -> None:
-    case = CASES[of]
-    row = case.row(world)
-    if of[1] == "approve":
-        client = browser(make.a_person("second", groups=("finance-approver",), is_staff=True))
-    answers = {name: value(world) if callable(value) else value for name, value in case.answers.items()}
-    address = page_of(row, of[1])
-    sent = {**filled_in(client.get(address), **answers), "confirm": "1"}
+    client, row, address, _answers, form = opened(of, world, client)
+    sent = {**form, "confirm": "1"}
     page: Any = then(partial(touch, row), partial(client.post, address, sent))
     assert "has been modified" in errors(page)["__all__"][0]
     with nothing_changes():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib import admin
@@ -107,6 +107,25 @@ def actions() -> dict[tuple[type, str], type[ServiceAction]]:
     }
 
 
+class OpenForm(NamedTuple):
+    client: Client
+    row: Any
+    address: str
+    answers: dict[str, Any]
+    fields: dict[str, Any]
+
+
+def opened(of: tuple[type, str], world: World, client: Client) -> OpenForm:
+    """Open the form of a case, and fill its answers in; an approval is opened by a second person."""
+    case = CASES[of]
+    row = case.row(world)
+    if of[1] == "approve":
+        client = browser(make.a_person("second", groups=("finance-approver",), is_staff=True))
+    address = page_of(row, of[1])
+    answers = {name: value(world) if callable(value) else value for name, value in case.answers.items()}
+    return OpenForm(client, row, address, answers, filled_in(client.get(address), **answers))
+
+
 @pytest.fixture
 def root(db: None) -> User:
     return make.a_person("root", is_staff=True, is_superuser=True)
@@ -129,12 +148,7 @@ def test_it_says_who_changed_what_keeps_the_answers_and_can_be_sent_again(
     of: tuple[type, str], world: World, client: Client
 ) -> None:
     case = CASES[of]
-    row = case.row(world)
-    if of[1] == "approve":
-        client = browser(make.a_person("second", groups=("finance-approver",), is_staff=True))
-    address = page_of(row, of[1])
-    answers = {name: value(world) if callable(value) else value for name, value in case.answers.items()}
-    opened_before = filled_in(client.get(address), **answers)
+    client, row, address, answers, opened_before = opened(of, world, client)
     case.meanwhile(row)
     with nothing_changes():
         page = client.post(address, {**opened_before, "confirm": "1"})

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from milo import audit
-from milo.access import Actor
-from milo.kube.kinds import all_kinds, kind_of
+from milo.kube.kinds import all_kinds
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
 from tests.api.test_authorization_matrix import OWN, address, body_of, populate
 from tests.support import make
 from tests.support.interleaving import then
-
-OTHER = Actor.system("somebody-else")
+from tests.support.ledger import touch
 
 
 def routes_of_acts() -> Iterator[tuple[str, Case]]:
@@ -44,15 +41,6 @@ def api_of(case: Case, operator: User, organization: Any) -> Api:
     role = min(case.who)
     inside = role in ORGANIZATION_ROLES
     return Api.of(make.a_person(roles={organization: role}) if inside else make.a_person(groups=(role,)))
-
-
-def touch(row: Any) -> None:
-    """Give the object another revision, as an act of somebody else does."""
-    kind = kind_of(type(row))
-    assert kind
-    with audit.transaction():
-        kind.lock(row)
-        audit.mark_changed(OTHER, row, reason="Touched")
 
 
 def row_of(path: str) -> Any:
