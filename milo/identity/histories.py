@@ -5,7 +5,7 @@ reason made of what changed. When somebody last logged in is not recorded here (
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import simple_history
@@ -64,6 +64,12 @@ def mark_of_key(device: TOTPDevice) -> str:
     return hashlib.sha256(device.key.encode()).hexdigest()
 
 
+def _changed(before: models.Model, after: models.Model, ignored: Collection[str]) -> list[str]:
+    """Return the names of the columns whose values differ, but for those `ignored`."""
+    names = (column.name for column in after._meta.concrete_fields if column.name not in ignored)
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
+
+
 class _UserHistory(LibraryHistory):
     def digests_of(self, instance: Any) -> dict[str, str]:
         return {"password_sha256": mark_of(instance)}
@@ -71,8 +77,7 @@ class _UserHistory(LibraryHistory):
     def reason(self, before: User | None, after: User) -> tuple[str, str]:
         if before is None:
             return "UserCreated", ""
-        names = [column.name for column in User._meta.concrete_fields if column.name != "last_login"]
-        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        changed = _changed(before, after, ignored=("last_login",))
         if changed == ["password"]:
             # Django forgets the password before it saves a stronger hash of the same one
             return ("PasswordSet" if getattr(after, "_password", None) else "PasswordRehashed"), ""
@@ -92,9 +97,7 @@ class _FactorHistory(LibraryHistory):
     def reason(self, before: TOTPDevice | None, after: TOTPDevice) -> tuple[str, str]:
         if before is None:
             return "SecondFactorSetUp", ""
-        moving = UNRECORDED_OF_FACTOR[1:]
-        names = [column.name for column in TOTPDevice._meta.concrete_fields if column.name not in moving]
-        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        changed = _changed(before, after, ignored=UNRECORDED_OF_FACTOR[1:])
         return ("SecondFactorChanged", ", ".join(changed)) if changed else ("", "")
 
 
