@@ -80,7 +80,9 @@ def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "spec": {}, "status": {"phase": "Active"}}
 
 
-class NamespacesView(CollectionView):
+class _NamespaceMixin:
+    """The rows are those of the namespace kind, shown as namespaces."""
+
     shape = NamespaceShape()
 
     @property
@@ -90,6 +92,8 @@ class NamespacesView(CollectionView):
     def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
         return namespace_manifest(manifest)
 
+
+class NamespacesView(_NamespaceMixin, CollectionView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         parameters = self.parameters
         selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
@@ -108,16 +112,7 @@ class NamespacesView(CollectionView):
         return self.answer.respond(shaped)
 
 
-class NamespaceView(ObjectView):
-    shape = NamespaceShape()
-
-    @property
-    def kind(self) -> Kind:
-        return namespace_kind()
-
-    def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        return namespace_manifest(manifest)
-
+class NamespaceView(_NamespaceMixin, ObjectView):
     def admit(self, organization_id: int | None) -> None:
         try:
             super().admit(organization_id)
