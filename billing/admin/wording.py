@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, Hold, Suspension
+from milo.admin import wording
 from milo.admin.panels import lines
+from milo.admin.wording import words
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PATH = re.compile(r"\bspec(?:\.\w+)+")
 # groups of fields without a label of their own on the staff site
 _GROUPS = frozenset({"paymentTerms", "preferences"})
@@ -17,26 +17,20 @@ _GROUPS = frozenset({"paymentTerms", "preferences"})
 
 def label(name: str) -> str:
     """Return the label of a manifest's field or kind: the verbose name of its column or model, else its words."""
-    words = _WORDS.split(name)
-    column = "_".join(words).lower()
+    text = words(name)
+    column = text.lower().replace(" ", "_")
     for model in (BillingAccount, Suspension, Hold):
         if model._meta.model_name == column:
             return str(capfirst(model._meta.verbose_name))
         for field in model._meta.concrete_fields:
             if field.name == column:
                 return str(capfirst(field.verbose_name))
-    return capfirst(" ".join(words).lower())
+    return text
 
 
 def readable(value: Any) -> str:
-    """Return a value of a manifest on one line; a dash if it is empty. Fields are sorted: jsonb loses their order."""
-    if value in (None, "", [], {}):
-        return "-"
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, dict):
-        return "; ".join(f"{label(name)}: {readable(inner)}" for name, inner in sorted(value.items()))
-    return ", ".join(map(readable, value)) if isinstance(value, list) else str(value)
+    """Return a value of a manifest on one line, fields by their labels; a dash if it is empty."""
+    return wording.readable(value, label=label)
 
 
 def on_lines(value: Any) -> str:

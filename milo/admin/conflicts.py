@@ -1,20 +1,19 @@
 """What others changed while a form stood open: who, when, and each field before and after, in the form's own words."""
 
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from milo.admin.forms import ActForm
 from milo.admin.panels import instant
+from milo.admin.wording import readable, words
 from milo.kube.models import Change
 from milo.kube.store import changes
 
 SHOWN = 10
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST = 200
 _NOTHING: dict[str, Any] = {}
 # what follows from the rest of the manifest
@@ -71,16 +70,8 @@ def _label(path: str, form: ActForm) -> str:
     if field and field.label:
         return str(field.label)
     _part, *names = path.split(".")
-    return " - ".join(capfirst(" ".join(_WORDS.split(name)).lower()) for name in names)
+    return " - ".join(words(name) for name in names)
 
 
 def _value(value: Any) -> str:
-    if value in (None, "", [], {}):
-        return "-"
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_value(inner)}" for name, inner in sorted(value.items()))
-    if isinstance(value, list):
-        return ", ".join(map(_value, value))
-    return Truncator(str(value)).chars(_LONGEST)
+    return readable(value, text=lambda scalar: Truncator(str(scalar)).chars(_LONGEST))

@@ -1,0 +1,32 @@
+"""Values of manifests on one line, and names of fields as words."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def words(name: str) -> str:
+    """Return the name of a manifest's field or kind as words: `Payment profile` for `paymentProfile`."""
+    return str(capfirst(" ".join(_WORDS.split(name)).lower()))
+
+
+def readable(value: Any, *, label: Callable[[str], str] = str, text: Callable[[Any], str] = str) -> str:
+    """Return a value of a manifest on one line; a dash for nothing.
+
+    Fields are sorted, for PostgreSQL keeps no order of them. `label` words the name of a field, `text` a scalar.
+    """
+    if value in (None, "", [], {}):
+        return "-"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        shown = ((label(name), readable(inner, label=label, text=text)) for name, inner in sorted(value.items()))
+        return "; ".join(f"{name}: {inner}" for name, inner in shown)
+    if isinstance(value, list):
+        return ", ".join(readable(inner, label=label, text=text) for inner in value)
+    return text(value)
