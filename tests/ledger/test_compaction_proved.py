@@ -36,9 +36,8 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
 
 
 @pytest.fixture
-def account() -> BillingAccount:
+def revised_account(account: BillingAccount) -> BillingAccount:
     """An account with four revisions that no seal has yet."""
-    account = make.a_ready_account(make.an_organization())
     for step in range(3):
         revise(account.pk, AccountSpec.of(account), Metadata(labels={"step": str(step)}), actor=make.PLATFORM)
     return account
@@ -53,24 +52,24 @@ def kept(account: BillingAccount) -> int:
 
 
 def test_what_was_sealed_late_stays_until_its_seal_is_old_and_nobody_calls_it_tampering(
-    account: BillingAccount, later: Later
+    revised_account: BillingAccount, later: Later
 ) -> None:
     retention: timedelta = settings.MILO_CHANGE_LOG_RETENTION
     later(2 * HOUR)
     seals.seal()
-    before = kept(account)
+    before = kept(revised_account)
     later(retention + HOUR)
     assert compact_change_log() == 0
-    assert (kept(account), changes.oldest_version()) == (before, 0)
+    assert (kept(revised_account), changes.oldest_version()) == (before, 0)
     assert faults() == []
     later(retention + 3 * HOUR)
     assert compact_change_log() > 0
-    assert kept(account) == 1
+    assert kept(revised_account) == 1
     assert faults() == []
 
 
 def test_raising_the_retention_accuses_nothing_that_went_by_the_earlier_one(
-    account: BillingAccount, later: Later, settings: Any
+    revised_account: BillingAccount, later: Later, settings: Any
 ) -> None:
     seals.seal()
     settings.MILO_CHANGE_LOG_RETENTION = HOUR
@@ -83,10 +82,10 @@ def test_raising_the_retention_accuses_nothing_that_went_by_the_earlier_one(
 
 
 def test_lowering_the_retention_excuses_nothing_that_no_compaction_took(
-    account: BillingAccount, later: Later, settings: Any
+    revised_account: BillingAccount, later: Later, settings: Any
 ) -> None:
     seals.seal()
-    old = Change.objects.filter(uid=account.uid).earliest("pk")
+    old = Change.objects.filter(uid=revised_account.uid).earliest("pk")
     with tamper.guards_off():
         tamper.remove(old)
     settings.MILO_CHANGE_LOG_RETENTION = HOUR
@@ -95,17 +94,17 @@ def test_lowering_the_retention_excuses_nothing_that_no_compaction_took(
 
 
 def test_what_was_sealed_within_the_hour_is_missed_whatever_the_watermark_says(
-    account: BillingAccount, later: Later
+    revised_account: BillingAccount, later: Later
 ) -> None:
     seals.seal()
     Counter.objects.update(compacted=changes.current_version())
-    old = Change.objects.filter(uid=account.uid).earliest("pk")
+    old = Change.objects.filter(uid=revised_account.uid).earliest("pk")
     with tamper.guards_off():
         tamper.remove(old)
     assert faults() == [("kube_change", old.pk)]
 
 
-def test_the_revision_at_the_watermark_never_counts_as_compacted(account: BillingAccount, later: Later) -> None:
+def test_the_revision_at_the_watermark_never_counts_as_compacted(revised_account: BillingAccount, later: Later) -> None:
     seals.seal()
     later(settings.MILO_CHANGE_LOG_RETENTION + HOUR)
     compact_change_log()
