@@ -31,12 +31,11 @@ KEPT = [("billing", "0021_action_of_requests"), ("billing", "0020_split_history_
 
 
 @pytest.fixture
-def organization() -> Organization:
+def sealed_organization(organization: Organization) -> Organization:
     """An organization with an account, whose history is sealed."""
-    made = make.an_organization()
-    make.a_ready_account(made)
+    make.a_ready_account(organization)
     seals.seal()
-    return made
+    return organization
 
 
 def undoing(*node: str) -> list[tuple[Any, bool]]:
@@ -47,7 +46,7 @@ def undoing(*node: str) -> list[tuple[Any, bool]]:
 
 @pytest.mark.parametrize("node", LOST, ids=".".join)
 def test_what_takes_a_sealed_column_or_table_is_refused_by_its_name(
-    organization: Organization, node: tuple[str, str]
+    sealed_organization: Organization, node: tuple[str, str]
 ) -> None:
     with pytest.raises(CommandError, match="go back by running its code, without migrate") as refusal:
         refuse_loss_of_proof("default", undoing(*node))
@@ -57,7 +56,9 @@ def test_what_takes_a_sealed_column_or_table_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize("node", KEPT, ids=".".join)
-def test_what_takes_nothing_that_is_sealed_can_be_undone(organization: Organization, node: tuple[str, str]) -> None:
+def test_what_takes_nothing_that_is_sealed_can_be_undone(
+    sealed_organization: Organization, node: tuple[str, str]
+) -> None:
     refuse_loss_of_proof("default", undoing(*node))
 
 
@@ -66,7 +67,7 @@ def test_where_no_row_is_there_nothing_can_be_lost() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrate_refuses_before_anything_has_changed(organization: Organization) -> None:
+def test_migrate_refuses_before_anything_has_changed(sealed_organization: Organization) -> None:
     before = everything()
     with as_owner(), pytest.raises(CommandError, match="sealed rows would look altered"):
         call_command("migrate", "billing", "0018", verbosity=0)
