@@ -1,4 +1,4 @@
-"""Collections of every kind: list, watch, create."""
+"""Views of collections: list, watch and create."""
 
 from typing import Any
 
@@ -43,11 +43,11 @@ class CollectionView(KubeView):
 
 
 class EveryNamespaceView(CollectionView):
-    """The objects of all namespaces together; they are made in one of them."""
+    """The objects of all namespaces; objects are created through the collection of one namespace."""
 
     @property
     def allowed_methods(self) -> list[str]:
-        """For the Allow header: POST is answered too, with where to send it."""
+        """Methods for the Allow header. POST is left out: it is answered with 405 and the path to use instead."""
         return [method for method in super().allowed_methods if method != "POST"]
 
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:

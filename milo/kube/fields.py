@@ -1,4 +1,7 @@
-"""Serializer fields that take exactly the JSON type they name: DRF's own turn `12` into "12" and "30" into 30."""
+"""Serializer fields that accept only the JSON type they name.
+
+DRF's own fields convert: `12` becomes "12", and "30" becomes 30.
+"""
 
 import re
 from datetime import date, datetime
@@ -54,7 +57,7 @@ class StringListField(serializers.ListField):
         super().__init__(**{"max_length": 50, "allow_empty": True} | kwargs)
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        # before the items, whose faults would be listed one by one
+        # check the length first: the parent reports a cause for each faulty item
         if isinstance(data, list) and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
@@ -67,7 +70,7 @@ class ReferenceSerializer(serializers.Serializer[Any]):
 
 
 class DayField(serializers.DateField):
-    """A day in its one form: DRF's own takes week dates and compact ones too."""
+    """A date as YYYY-MM-DD. DRF's DateField also accepts week dates and compact dates."""
 
     default_error_messages = {"form": gettext_lazy("must be a day of the calendar such as 2026-01-31")}
 
@@ -79,7 +82,7 @@ class DayField(serializers.DateField):
 
 
 class InstantField(serializers.DateTimeField):
-    """An instant with its offset: DRF's own takes one without, and days."""
+    """An RFC 3339 instant with an offset. DRF's DateTimeField also accepts dates, and instants without an offset."""
 
     default_error_messages = {
         "form": gettext_lazy(
@@ -95,7 +98,7 @@ class InstantField(serializers.DateTimeField):
 
 
 class NamesField(serializers.ListField):
-    """A query parameter of names, repeated or separated by commas."""
+    """A query parameter that holds several names: repeated, or separated by commas. Duplicates are dropped."""
 
     child = serializers.CharField()
 
@@ -105,7 +108,10 @@ class NamesField(serializers.ListField):
 
 
 class CountField(serializers.IntegerField):
-    """A whole number as a query parameter: DRF's own takes `1_0`, ` 5`, `5.0` and digits of other scripts."""
+    """An integer query parameter of at most 9 ASCII digits.
+
+    DRF's IntegerField also accepts `1_0`, ` 5`, `5.0` and digits of other scripts.
+    """
 
     def to_internal_value(self, data: Any) -> int:
         if not re.fullmatch("-?[0-9]{1,9}", data):

@@ -1,4 +1,4 @@
-"""Guards of the change log and of the counter that numbers it."""
+"""Database guards of the change log and its counter."""
 
 from milo import append_only as guard
 from milo.kube.models import Change
@@ -26,7 +26,7 @@ def declare_guards() -> None:
             "only revisions that were superseded below the watermark of compaction are deleted",
         ),
         guard.no_replace("change_never_replaced", CHANGE, ["resource_version"]),
-        # numbers that ran backwards would be given twice
+        # a counter that went backwards would hand out a resourceVersion twice
         guard.refuse(
             "counter_never_backwards",
             COUNTER,
@@ -34,7 +34,7 @@ def declare_guards() -> None:
             "NEW.value < OLD.value OR NEW.compacted < OLD.compacted OR NEW.compacted > NEW.value",
             "the counter and the watermark only go forward",
         ),
-        # the watermark opens revisions to deletion, and a seal is what proves them afterwards
+        # revisions below the watermark may be deleted; afterwards only a seal proves what they said
         guard.refuse(
             "counter_compacted_once_sealed",
             COUNTER,

@@ -1,4 +1,7 @@
-"""Names that the documents show in examples: applications register some of their own, which readers know."""
+"""Names used in the examples of the OpenAPI documents.
+
+The defaults are neutral. An application registers names from its own domain.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +14,9 @@ from milo.kube.kinds import namespace_kind
 
 @dataclass(frozen=True, slots=True)
 class Illustrations:
-    """Names for examples: a person with a role in the organization, plurals of kinds, the reason of an event.
+    """Names for examples: a user with a role in the organization, plurals of kinds, the reason of an event.
 
-    `fixed` is the plural of a kind that cannot be patched, `cause` the fault of an invalid object.
+    `fixed` is the plural of a kind whose spec cannot be patched. `cause` is the field error of an invalid object.
     """
 
     person: str
@@ -29,22 +32,22 @@ _registered = [Illustrations("user", "viewer", "examples", "examples", "ExampleC
 
 
 def register(illustrations: Illustrations) -> None:
-    """Have the documents show these names; the last ones that are registered count."""
+    """Use these names in the documents. The last registration wins."""
     _registered[:] = [illustrations]
 
 
 def illustrations() -> Illustrations:
-    """Return the names that were registered."""
+    """Return the registered names."""
     return _registered[0]
 
 
 def user_info() -> dict[str, object]:
-    """Return the UserInfo of the person."""
-    shown = illustrations()
-    group = f"{namespace_kind().example['metadata']['name']}:{shown.role}"
-    return {"username": shown.person, "groups": ["system:authenticated", group]}
+    """Return the `UserInfo` of the example user."""
+    names = illustrations()
+    group = f"{namespace_kind().example['metadata']['name']}:{names.role}"
+    return {"username": names.person, "groups": ["system:authenticated", group]}
 
 
 def text(make: Callable[[Illustrations], str]) -> str:
-    """Return a text with names of `illustrations`, which are looked up when it is read."""
+    """Return a lazy text: `make` gets the names when the text is rendered, after every application has registered."""
     return lazy(lambda: make(illustrations()), str)()

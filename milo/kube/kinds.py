@@ -1,4 +1,4 @@
-"""What the library must know of a kind, and the kinds it has been told of."""
+"""The description of a kind, and the registry of kinds."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from milo.kube.metadata import Metadata
 from milo.kube.models import ResourceQuerySet
 
 FieldColumn = str | Callable[[str], models.Q]
-"""How a selectable field is found in SQL: the ORM path of its text, or a function that makes a condition of a value.
+"""How SQL selects by a field: the ORM path of a text column, or a function from a value to a `Q` condition.
 
-The function gets the empty text for objects that lack the field.
+The function gets "" to select objects that lack the field.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of `kubectl get`: `cell` takes the manifest. `wide` ones show with `-o wide` only."""
+    """A column of `kubectl get`. `cell` takes a manifest and returns the value. `wide`: only with `-o wide`."""
 
     name: str
     cell: Callable[[dict[str, Any]], Any]
@@ -33,9 +33,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A POST subresource: `serializer` reads `spec` of the body, `call(row, spec, *, actor)` is one service act.
+    """An action of an object: a POST subresource.
 
-    `example` is a spec that shows it in the documents.
+    `serializer` validates `spec` of the body. `call(row, spec, *, actor)` calls one service and returns the row.
+    `example` is a spec for the documents.
     """
 
     name: str
@@ -47,11 +48,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ReadSubresource:
-    """A GET subresource: `parameters` reads the query, `call(row, query, *, actor)` returns the JSON answer.
+    """A read subresource: GET of something computed from an object.
 
-    `example` is an answer that shows it in the documents. Whoever may get the object may read it, unless `verb` names
-    another verb or `act` the act whose right it takes. `table` gives the rows of the answer for a Table and for CSV,
-    names of the columns first; without it there is a row for each of `items`, in the columns of the `response`.
+    `parameters` validates the query. `call(row, query, *, actor)` returns the JSON answer. `example` is an answer for
+    the documents. Reading requires the verb `verb`, or the permission of the action `act` if that is set. `table`
+    returns the rows of an answer for Table and CSV, column names first. Without `table`, each of `items` is a row, in
+    the columns of `response`.
     """
 
     name: str
@@ -65,11 +67,11 @@ class ReadSubresource:
     table: Callable[[dict[str, Any]], Iterable[Sequence[Any]]] | None = None
 
     def whole(self, row: Any, query: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:
-        """Return the answer with the items of every page, for a file: whoever opens it sees no `metadata.continue`."""
-        asked = {name: value for name, value in query.items() if name != "limit"}
-        answer = page = self.call(row, asked, actor=actor)
-        while following := page.get("metadata", {}).get("continue"):
-            page = self.call(row, {**asked, "continue": following}, actor=actor)
+        """Return the answer with the items of all pages. For CSV files, which cannot carry `metadata.continue`."""
+        unlimited = {name: value for name, value in query.items() if name != "limit"}
+        answer = page = self.call(row, unlimited, actor=actor)
+        while token := page.get("metadata", {}).get("continue"):
+            page = self.call(row, {**unlimited, "continue": token}, actor=actor)
             answer["items"] += page["items"]
         answer.pop("metadata", None)
         return answer
@@ -77,9 +79,10 @@ class ReadSubresource:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInput:
-    """The writable part of a manifest, validated: `spec` is what the kind's spec serializer returned.
+    """The validated writable part of a manifest, as services take it.
 
-    `organization_id` is that of the namespace, None for cluster-scoped kinds.
+    `spec` holds the `validated_data` of the kind's spec serializer. `organization_id` is the primary key of the
+    namespace's organization; None for cluster-scoped kinds.
     """
 
     name: str
@@ -89,7 +92,7 @@ class ObjectInput:
 
 
 class Kind:
-    """Subclass this and `register` it. The library does the rest: routes, discovery, tables, patches, watch."""
+    """A kind of the API. Subclass and `register` it to get routes, discovery, OpenAPI, tables, patches and watch."""
 
     group: ClassVar[str]
     version: ClassVar[str] = "v1alpha1"
@@ -101,18 +104,21 @@ class Kind:
     verbs: ClassVar[tuple[str, ...]] = ("get", "list", "watch", "create", "update", "patch")
     description: ClassVar[str | Promise] = ""
     undeletable: ClassVar[str | Promise]
-    """What to do instead of DELETE: nothing that the ledger names is ever deleted."""
+    """Message of the 405 for DELETE: what to do instead. Nothing in the ledger is ever deleted."""
     fixed_spec: ClassVar[bool] = False
+    """Whether the spec is immutable after creation. Labels and other metadata may change."""
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Fields of the spec that were called otherwise, by their old names: who sends one is told the new one."""
-    """Whether the spec stays for ever as it was created; labels and the like may change."""
+    """Old to new names of renamed spec fields. A manifest with an old name is refused with the new one."""
     is_namespace: ClassVar[bool] = False
-    """Whether an object of this kind is also shown as the namespace of its name."""
+    """Whether each object of this kind is also served as the core/v1 Namespace of its name."""
     namespace_description: ClassVar[str | Promise] = ""
-    """What a namespace is said to be, where objects of this kind are shown as such."""
+    """Description of Namespace in the documents, where this kind provides the namespaces."""
 
     live: ClassVar[bool] = False
-    """Whether a read shows at once what no revision says yet: rendered from the rows each time, not from the log."""
+    """Whether reads render the rows each time. Otherwise they return the manifest of the newest revision.
+
+    For a status that depends on rows of other models: their changes write its revision later, or never.
+    """
 
     model: ClassVar[type[models.Model]]
     organization_path: ClassVar[str] = "organization"
@@ -124,16 +130,16 @@ class Kind:
     actions: ClassVar[tuple[Action, ...]] = ()
     read_subresources: ClassVar[tuple[ReadSubresource, ...]] = ()
     example: ClassVar[Mapping[str, Any]] = {"metadata": {"name": "example"}}
-    """A manifest that shows the kind in the documents: metadata.name, spec and status."""
+    """A manifest for the documents: metadata.name, spec and status."""
 
     @property
     def resource(self) -> str:
-        """`plural.group`, the name of the kind in the change log."""
+        """Return `plural.group`, the identifier of the kind in the change log."""
         return f"{self.plural}.{self.group}"
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """For kubectl: `get milo` shows every kind, `get all` those that live in a namespace."""
+        """Return the kubectl categories: `milo` holds every kind, `all` the namespaced ones."""
         return ("milo", "all") if self.namespaced else ("milo",)
 
     @property
@@ -141,24 +147,27 @@ class Kind:
         return f"{self.group}/{self.version}"
 
     def queryset(self) -> ResourceQuerySet[Any]:
-        """Rows with all that `spec` and `status` read, in a constant number of queries."""
+        """Return rows with everything `spec` and `status` read, fetched in a constant number of queries."""
         raise NotImplementedError
 
     def organization(self, row: Any) -> Any:
-        """The organization that owns a row."""
+        """Return the organization that owns a row."""
         return row.organization
 
     def namespace(self, row: Any) -> str:
-        """The namespace of a row: its organization's name; empty for cluster-scoped kinds."""
+        """Return the namespace of a row: the name of its organization; "" for cluster-scoped kinds."""
         return self.organization(row).name if self.namespaced else ""
 
     @property
     def owner(self) -> str:
-        """ORM path to the primary key of the organization that owns a row."""
+        """Return the ORM path to the primary key of the organization that owns a row."""
         return "pk" if self.is_namespace else f"{self.organization_path}_id"
 
     def rows(self, keys: Sequence[int]) -> dict[int, Any]:
-        """Rows of `queryset` by primary key; most acts change one or two of a kind, which is a compiled query."""
+        """Return rows of `queryset` by primary key.
+
+        Most transactions change one or two rows of a kind, so these go through a compiled query.
+        """
         if len(keys) > 2:
             return self.queryset().in_bulk(keys)
         return {row.pk: row for row in self._pair.fetch(one=keys[0], other=keys[-1])}
@@ -169,12 +178,12 @@ class Kind:
 
     @cached_property
     def row(self) -> "CompiledQuery[Any]":
-        """The row of a `name`, and of a `namespace` where the kind has one, with its revision."""
+        """Query of one row with its resourceVersion, by `name` and, for namespaced kinds, `namespace`."""
         return CompiledQuery(lambda: self.queryset().with_revision().filter(**self._address))
 
     @cached_property
     def named(self) -> "CompiledQuery[Any]":
-        """The owner and the manifest (text) of the object of a `name`, and of a `namespace` where the kind has one."""
+        """Query of one object by name and namespace: (organization id, JSON text of the newest manifest)."""
         rows: Any = self.model._default_manager
         return CompiledQuery(lambda: rows.filter(**self._address).with_manifest().values_list(self.owner, "manifest"))
 
@@ -190,22 +199,29 @@ class Kind:
         raise NotImplementedError
 
     def normalized(self, spec: dict[str, Any], row: Any | None) -> dict[str, Any]:
-        """Return the `spec` of the manifest that is shown once a validated spec replaces that of `row` (None: creates).
+        """Return the `spec` as it would be shown after a validated spec has been written.
 
-        Values have the form in which they are stored: comparing what is sent with what is shown compares these.
+        `row` is the object to be updated; None on create. Values are in their stored form, so that a manifest as sent
+        can be compared with the manifest as shown.
         """
         raise NotImplementedError
 
     def create(self, body: ObjectInput, *, actor: Actor) -> Any:
-        """Call the service that makes the object; returns the row."""
+        """Create the object through its service and return the row."""
         raise NotImplementedError
 
     def lock(self, row: Any) -> None:
-        """Lock what `update` locks first until the transaction ends: the row, unless another one guards it."""
+        """Lock the first row that `update` locks, until the transaction ends.
+
+        That is the row itself unless a kind overrides this.
+        """
         self.model._default_manager.locked().get(pk=row.pk)  # type: ignore[attr-defined]
 
     def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
-        """Call the service that revises the object; it refuses a stale `resource_version` with `Conflict`."""
+        """Update the object through its service and return the row.
+
+        The service raises `Conflict` if `resource_version` is stale. None accepts any revision.
+        """
         raise NotImplementedError
 
 
@@ -213,10 +229,10 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(kind: type[Kind]) -> type[Kind]:
-    """Class decorator: make a kind known to the library.
+    """Register a kind. Class decorator.
 
-    An application extends a kind of another one by registering a subclass, which takes its place. Raises `ValueError`
-    where the resource is that of a kind that this one does not extend.
+    To extend a kind of another application, register a subclass: it replaces the base class. Raises `ValueError` if
+    the resource is taken by a kind that is no base class of this one.
     """
     instance = kind()
     present = _kinds.get(instance.resource)
@@ -231,15 +247,15 @@ def all_kinds() -> list[Kind]:
 
 
 def kind_named(resource: str) -> Kind:
-    """The kind that the change log calls `resource` (`plural.group`)."""
+    """Return the kind of a resource (`plural.group`). Raises `KeyError` for an unregistered one."""
     return _kinds[resource]
 
 
 def namespace_kind() -> Kind:
-    """The kind whose objects are the namespaces."""
+    """Return the kind that provides the namespaces."""
     return next(kind for kind in _kinds.values() if kind.is_namespace)
 
 
 def kind_of(model: type[models.Model]) -> Kind | None:
-    """The kind that shows rows of `model`, if any."""
+    """Return the kind of a model; None if its rows are not served as a resource."""
     return next((kind for kind in _kinds.values() if kind.model is model), None)

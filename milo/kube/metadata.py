@@ -1,4 +1,4 @@
-"""The part of ObjectMeta that users write."""
+"""The writable part of ObjectMeta."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from milo.kube.names import finalizer_causes, metadata_causes, owner_reference_c
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Labels, annotations, finalizers and owner references, and who manages which field (server-side apply).
+    """Labels, annotations, finalizers, owner references and managedFields to be written.
 
-    None leaves what the object has as it is.
+    None keeps the stored value.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -23,19 +23,19 @@ class Metadata:
     managed_fields: list[dict[str, Any]] | None = None
 
     def causes(self) -> list[Cause]:
-        """Every fault of these."""
+        """Return a cause for every field error."""
         causes = metadata_causes(self.labels, self.annotations)
         causes += finalizer_causes(self.finalizers or ())
         return causes + owner_reference_causes(self.owner_references or ())
 
     def relabels(self, row: Resource) -> bool:
-        """Whether labels or annotations differ from those of `row`, which a closed object keeps."""
+        """Return whether labels or annotations differ from those of `row`. Closed objects refuse such a change."""
         return (dict(self.labels), dict(self.annotations)) != (row.labels, row.annotations)
 
     def put_on(self, row: Resource) -> bool:
-        """Set these on `row` in memory. The generation is not theirs to bump.
+        """Set these on `row` in memory and return whether anything changed that belongs in history.
 
-        Returns whether anything differs that history keeps; who manages which field is not among it.
+        managedFields are not part of history. The generation stays: Kubernetes increases it for `spec` only.
         """
         changed = False
         for attribute in ("labels", "annotations", "finalizers", "owner_references"):

@@ -1,4 +1,4 @@
-"""What every resource has in common, and the change log that all of them share."""
+"""The abstract model of every resource, and the change log of all resources."""
 
 import uuid
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,29 +19,29 @@ else:
 
 
 EMPTY_LIST = Value([], models.JSONField())
-"""Default of the columns that an upgrade adds."""
+"""Database default for list columns added by an upgrade."""
 
 
 class ResourceQuerySet(models.QuerySet[M]):
     """Querysets of resources."""
 
     def locked(self) -> Self:
-        """Rows locked until the transaction ends, by primary key so that two acts never wait in a circle.
+        """Lock the rows until the transaction ends, in the order of primary keys so that transactions never deadlock.
 
-        `FOR NO KEY UPDATE` of the row itself: `FOR KEY SHARE` would let a close race a bind
+        The lock is `FOR NO KEY UPDATE` of the row itself. `FOR KEY SHARE` would let a close race a bind
         (docs/architecture.md, "Lock order").
         """
         return self.order_by("pk").select_for_update(no_key=True, of=("self",))
 
     def with_revision(self) -> Self:
-        """Rows annotated with `resource_version`, the number of their newest revision."""
+        """Annotate rows with `resource_version`, the number of their newest revision."""
         newest = Change.objects.filter(uid=OuterRef("uid")).order_by("-resource_version")
         return self.annotate(resource_version=Subquery(newest.values("resource_version")[:1]))
 
     def with_manifest(self, at: int | None = None) -> Self:
-        """Rows annotated with `manifest`, the JSON text of their newest revision, or of the one they had at `at`.
+        """Annotate rows with `manifest`: the JSON text of the newest revision, or of the revision current at `at`.
 
-        None where an object came later than that.
+        `at` is a resourceVersion. The manifest is None for objects created after it.
         """
         revisions = Change.objects.filter(uid=OuterRef("uid"), **({} if at is None else {"resource_version__lte": at}))
         text = revisions.order_by("-resource_version").values("manifest")[:1]
@@ -67,15 +67,15 @@ class Resource(models.Model):
     generation = models.PositiveIntegerField(gettext_lazy("generation"), default=1, editable=False)
     created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
 
-    # what kinds say in their `columns` of those above
+    # classification of the columns above, for the `columns` of each model
     FIXED = "id uid name created_at"
     FREE = "labels annotations managed_fields finalizers owner_references generation"
     PERSONAL = "labels annotations"
 
     managers_stated = False
-    """Whether the write at work has said who manages which field; of this instance, and no column."""
+    """Whether the current write has set managedFields. An attribute of the instance, not a column."""
     managers_changed = False
-    """Whether that differs from what the database has."""
+    """Whether those managedFields differ from the stored ones."""
 
     manifest_paths = {
         "name": "metadata.name",
@@ -87,8 +87,8 @@ class Resource(models.Model):
     }
     derived_columns = frozenset({"managed_fields"})
     name_constraint = ""
-    """The constraint that an insert breaks whose name is taken; each kind says its own."""
-    # no part of what the first version sealed (milo/ledger/shapes.py)
+    """Name of the unique constraint on `name`: an insert that violates it is answered with AlreadyExists."""
+    # added after the first version, so seals of that version do not cover them (milo/ledger/shapes.py)
     later_columns = frozenset({"finalizers", "owner_references"})
 
     class Meta:
@@ -99,15 +99,16 @@ class Resource(models.Model):
 
 
 class Counter(models.Model):
-    """The one number that orders all changes. Its row is locked from the numbering of an act to its commit.
+    """The number that orders all changes. A transaction holds the lock of its row from numbering to commit.
 
-    A sequence would let a watcher that reads "after N" lose 446 of 1,600 events (docs/traps.md).
+    With a sequence numbers could become visible out of order: a watcher that reads "after N" lost 446 of 1,600 events
+    (docs/traps.md).
     """
 
     value = models.BigIntegerField()
     compacted = models.BigIntegerField(db_default=0, help_text="revisions below this one may be gone")
 
-    # both go forward only (milo/kube/guards.py)
+    # neither ever decreases (milo/kube/guards.py)
     columns = Columns.of(free="id value compacted")
 
     class Meta:
@@ -118,7 +119,7 @@ class Counter(models.Model):
 
 
 class ManifestField(_TextField):
-    """A manifest, kept as the JSON text that is sent: a list joins the texts of its objects and makes none anew."""
+    """A manifest, stored as the JSON text that is sent. Lists concatenate these texts without parsing them."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else orjson.loads(value)
@@ -128,10 +129,10 @@ class ManifestField(_TextField):
 
 
 class Change(models.Model):
-    """One revision of one object: how it looked from this resourceVersion on, and what happened to it.
+    """One revision of one object: its manifest from this resourceVersion on, and the change that made it.
 
-    Serves watch, replay, consistent paging and events (a change with a reason). Rows are only ever added;
-    compaction removes old ones, never the newest of an object.
+    Serves watch, replay, consistent paging and events (changes with a reason). Rows are never updated. Compaction
+    deletes old rows, never the newest of an object.
     """
 
     class Type(models.TextChoices):
@@ -166,7 +167,7 @@ class Change(models.Model):
             models.Index(fields=["uid", "-resource_version"], name="kube_change_of_object"),
             # replay and paging of one kind
             models.Index(fields=["resource", "resource_version"], name="kube_change_of_kind"),
-            # the events of a namespace, newest first: few among all that is in the log
+            # events of a namespace, newest first: few of the revisions are events
             models.Index(
                 fields=["namespace", "-resource_version"], name="kube_event_of_namespace", condition=~Q(reason="")
             ),

@@ -1,4 +1,4 @@
-"""Names, labels and annotations of objects, as Kubernetes restricts them."""
+"""Rules of Kubernetes for names, labels, annotations, finalizers and owner references."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 CLUSTER_SCOPED_EVENTS = "default"
-"""The namespace in which kubectl looks for events of objects that have none."""
+"""The namespace where kubectl looks for the events of cluster-scoped objects."""
 SIZE_LIMIT = 256 * 1024
 FINALIZERS_LIMIT = OWNERS_LIMIT = 100
 
 
 def generated_name(stem: str) -> str:
-    """`stem` and five letters at random: at most 63 characters, and no vowel that would make a word of them."""
+    """Return `stem`, cut to 58 characters, with five random characters. Without vowels, so they form no words."""
     return stem[:58] + get_random_string(5, "bcdfghjklmnpqrstvwxz2456789")
 
 
 def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
-    """Empty where `name` is a DNS-1123 label (RFC 1123: lower case letters, digits and `-`, at most 63)."""
+    """Return a cause unless `name` is a DNS-1123 label (lower case letters, digits and `-`, at most 63)."""
     if DNS_LABEL.fullmatch(name):
         return []
     message = _("must be a DNS-1123 label: lower case letters, digits and '-', at most 63, no '-' at either end")
@@ -33,18 +33,18 @@ def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
 
 
 def is_qualified_name(key: str) -> bool:
-    """Whether `key` may be the key of a label or an annotation: a name, with an optional DNS prefix and a slash."""
+    """Return whether `key` is valid for a label or annotation: a name with an optional `prefix/`."""
     prefix, slash, part = key.rpartition("/")
     return bool(PART.fullmatch(part)) and (not slash or bool(_PREFIX.fullmatch(prefix)))
 
 
 def is_label_value(value: str) -> bool:
-    """Whether `value` may be the value of a label; the empty text may."""
+    """Return whether `value` is a valid label value. "" is."""
     return not value or bool(PART.fullmatch(value))
 
 
 def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -> list[Cause]:
-    """Every fault of the labels and annotations of an object.
+    """Return a cause for every invalid label and annotation.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
     """
@@ -63,14 +63,14 @@ def metadata_causes(labels: Mapping[str, str], annotations: Mapping[str, str]) -
         if not is_label_value(value)
     ]
     for where, pairs in (("labels", labels), ("annotations", annotations)):
-        # Kubernetes bounds annotations so; labels it bounds by the size of the request, which patches add up
+        # Kubernetes limits annotations to this. Labels it limits only by the size of a request, which patches evade
         if sum(len(key) + len(value) for key, value in pairs.items()) > SIZE_LIMIT:
             causes.append(Cause(f"metadata.{where}", _("may hold at most 256 KiB"), "FieldValueTooLong"))
     return causes
 
 
 def finalizer_causes(finalizers: Sequence[str]) -> list[Cause]:
-    """Every fault of the finalizers of an object: each a qualified name, none twice, at most 100.
+    """Return a cause for every invalid finalizer: qualified names, no duplicates, at most 100.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/
     """
@@ -89,9 +89,10 @@ def finalizer_causes(finalizers: Sequence[str]) -> list[Cause]:
 
 
 def owner_reference_causes(references: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """Every fault of the owner references of an object; whether there are such owners is not asked.
+    """Return a cause for every invalid owner reference. The owners need not exist.
 
-    As ValidateOwnerReferences of Kubernetes: all four names are given, no owner is named twice, one is the controller.
+    As in `ValidateOwnerReferences` of Kubernetes: apiVersion, kind, name and uid are required, uids are unique, and at
+    most one owner is the controller.
     """
     where = "metadata.ownerReferences"
     if len(references) > OWNERS_LIMIT:

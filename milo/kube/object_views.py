@@ -1,4 +1,4 @@
-"""Single objects of every kind: read, replace, patch, apply."""
+"""Views of single objects: read, replace, patch and apply."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ PATCHES = {
     "application/merge-patch+json": patches.merge_patch,
     "application/json-patch+json": patches.json_patch,
     "application/strategic-merge-patch+json": patches.strategic_merge_patch,
-    # for plain REST users
+    # for plain REST clients
     "application/json": patches.merge_patch,
 }
 
@@ -34,16 +34,16 @@ class ObjectView(KubeView):
 
     @property
     def allowed_methods(self) -> list[str]:
-        """For the Allow header: DELETE is answered too, with the way to do without it."""
+        """Methods for the Allow header. DELETE is left out: it is answered with 405 and what to do instead."""
         refused = {"DELETE", "PUT"} if "update" not in self.kind.verbs else {"DELETE"}
         return [method for method in super().allowed_methods if method not in refused]
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """Read; with If-None-Match, 304 where nothing is new."""
+        """Read. With If-None-Match, answer 304 if the representation is unchanged."""
         return self.one(self.manifest())
 
     def put(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Replace; the body or If-Match says which revision the client has seen."""
+        """Replace. `metadata.resourceVersion` or If-Match must name the newest revision."""
         row = self.row("update")
         matched = preconditions.expected_version(request.headers, row.resource_version)
         sent = self._read(row, self.body())
@@ -53,7 +53,10 @@ class ObjectView(KubeView):
         return self.one(self.shown(self._write(row, sent, expected)), 200, sent.warnings)
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Change a part: merge patch, JSON patch or strategic merge patch, by Content-Type."""
+        """Patch, by Content-Type: merge patch, JSON patch, strategic merge patch or server-side apply.
+
+        A patch that names no revision is made again if another write came between, up to `PATCH_ATTEMPTS` times.
+        """
         kind_of_patch = decoding.media_type(self.request._request.content_type or "")
         if kind_of_patch == APPLY_PATCH:
             return self._apply()
@@ -77,7 +80,7 @@ class ObjectView(KubeView):
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _apply(self) -> HttpResponse:
-        """Server-side apply; it makes the object where there is none."""
+        """Server-side apply. Creates the object if it does not exist."""
         manager, force = managers.field_manager(self.parameters.text("fieldManager")), self.parameters.flag("force")
         applied = self.body()
         for attempt in range(PATCH_ATTEMPTS):
@@ -89,7 +92,7 @@ class ObjectView(KubeView):
                 try:
                     return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
                 except AlreadyExists:
-                    continue  # another apply made it meanwhile
+                    continue  # another apply created it in between
             with self._turn(attempt):
                 row = self.row("patch")
                 merged = self._applied(row, applied, manager, force)
@@ -107,24 +110,24 @@ class ObjectView(KubeView):
 
     @contextmanager
     def _turn(self, attempt: int) -> Iterator[None]:
-        """The context of one attempt at a patch, of which the last holds the lock from before it reads.
+        """Run one attempt at a patch; the last one locks the object before it reads.
 
-        The others read without it, so that a patch which is slow to make keeps nobody waiting. Under contention they
-        can all come too late.
+        Earlier attempts read without the lock, so a slow patch blocks nobody. Under contention all of these may come
+        too late, and only the lock makes the last one succeed.
         """
         if attempt < PATCH_ATTEMPTS - 1:
             yield
             return
         row = self.row("patch")
-        # the outermost act decides whether all is rolled back, so a dry run begins before it
+        # the outermost transaction decides on rollback, so the dry run must begin before it
         with self.acting(), audit.transaction():
             self.kind.lock(row)
             yield
 
     def _patched(self, row: Any, sent: objects.DecodedManifest) -> Any:
-        """Write what a patch made of `row`, and return the row as written.
+        """Write a patched manifest and return the row. None if another write came between: patch again.
 
-        None where another write came between, so that the patch is to be made anew.
+        Raises `Conflict` if the client itself named the revision, in the patch or with If-Match.
         """
         matched = preconditions.expected_version(self.request.headers, row.resource_version)
         expected = sent.resource_version if sent.resource_version is not None else matched
@@ -136,18 +139,18 @@ class ObjectView(KubeView):
             return None
 
     def delete(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Refused for every kind: nothing that the ledger names is ever deleted."""
+        """Refuse with 405: nothing in the ledger is ever deleted."""
         self.row()
         raise MethodNotAllowed(self.kind.undeletable)
 
     def live(self, row: Any) -> dict[str, Any]:
-        """The manifest of `row` that a patch is made to."""
+        """Return the manifest of `row` that a patch is applied to."""
         return self.presented(render(self.kind, row))
 
     def _read(
         self, row: Any, manifest: Any, managed_fields: list[dict[str, Any]] | None = None
     ) -> objects.DecodedManifest:
-        """The manifest that is to replace `row`; `managed_fields` where apply has said who manages what."""
+        """Decode the manifest that replaces `row`. `managed_fields` is the result of an apply; else it is computed."""
         sent = objects.read(
             self.shape,
             manifest,

@@ -1,4 +1,7 @@
-"""Query parameters of readings and acts, which Kubernetes does not define: as strict as bodies."""
+"""Query parameters of read subresources and actions: checked as strictly as bodies.
+
+Kubernetes ignores unknown parameters of its own operations; these operations are ours.
+"""
 
 from collections.abc import Collection, Iterator
 from functools import cache
@@ -14,15 +17,15 @@ from milo.kube.fields import NamesField
 from milo.kube.store import objects
 
 _SHOWN = 80
-# whatever client-go sends by itself: https://pkg.go.dev/k8s.io/client-go/rest#Request
+# client-go sends these by itself: https://pkg.go.dev/k8s.io/client-go/rest#Request
 ALWAYS = frozenset({"pretty", "timeout"})
 OF_ACTS = frozenset({"dryRun", "fieldManager", "fieldValidation", "includeObject", "pretty", "timeout"})
 
 
 def read(serializer: type[serializers.Serializer[Any]], sent: QueryDict) -> dict[str, Any]:
-    """The parameters that `serializer` makes of a query.
+    """Validate a query with `serializer` and return the parameters.
 
-    Raises `Invalid` with a cause for each that is unknown, repeated (unless its field is a `NamesField`) or faulty.
+    Raises `Invalid` with a cause for each parameter that is unknown, repeated (a `NamesField` may be) or invalid.
     """
     fields = _fields(serializer)
     data: dict[str, Any] = {}
@@ -37,17 +40,17 @@ def read(serializer: type[serializers.Serializer[Any]], sent: QueryDict) -> dict
             data[name] = values[-1]
             causes.append(Cause(f"query.{name}", _("is given %(count)d times: give it once") % {"count": len(values)}))
     try:
-        found = objects.validate(serializer, data, "query")
+        parameters = objects.validate(serializer, data, "query")
     except Invalid as invalid:
         repeated = {cause.field for cause in causes}
         causes += [cause for cause in invalid.causes if cause.field not in repeated]
     if causes:
         raise Invalid.because(causes)
-    return found
+    return parameters
 
 
 def check_names(sent: QueryDict, known: Collection[str]) -> None:
-    """Raise `Invalid` for parameters that are not `known`: a misspelt dryRun must not write."""
+    """Raise `Invalid` for parameters that are not in `known`: a misspelt dryRun must not write."""
     if causes := list(_unknown(sent, known)):
         raise Invalid.because(causes)
 

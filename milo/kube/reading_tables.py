@@ -1,4 +1,4 @@
-"""Readings as tables: the rows of an answer, for CSV and for a Table."""
+"""Answers of read subresources as tables: rows for CSV and for Table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ ITEMS = "items"
 
 
 def rows(reading: ReadSubresource, value: dict[str, Any]) -> Rows:
-    """Return the rows of an answer, the names of the columns first.
+    """Return the rows of an answer, column names first.
 
-    A reading without a `table` of its own has a row for each of `items`, or one row where its answer has none. Its
-    columns are the fields of the response.
+    Without a `table` function each of `items` is a row; an answer without `items` is one row. The columns are the
+    fields of the response serializer.
     """
     if reading.table:
         return reading.table(value)
@@ -27,19 +27,19 @@ def rows(reading: ReadSubresource, value: dict[str, Any]) -> Rows:
 
 
 def table(reading: ReadSubresource, value: dict[str, Any], version: str) -> dict[str, Any]:
-    """Return the answer as a Table of `meta.k8s.io` in `version`."""
-    names, *found = rows(reading, value)
+    """Return an answer as a Table of `meta.k8s.io`, in `version`."""
+    names, *lines = rows(reading, value)
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": value.get("metadata", {}),
-        "columnDefinitions": [_definition(name, found, index) for index, name in enumerate(names)],
-        "rows": [{"cells": [_cell(cell) for cell in row]} for row in found],
+        "columnDefinitions": [_definition(name, lines, index) for index, name in enumerate(names)],
+        "rows": [{"cells": [_cell(cell) for cell in row]} for row in lines],
     }
 
 
-def _definition(name: str, found: Sequence[Sequence[Any]], index: int) -> dict[str, Any]:
-    cells = [row[index] for row in found]
+def _definition(name: str, lines: Sequence[Sequence[Any]], index: int) -> dict[str, Any]:
+    cells = [row[index] for row in lines]
     kind = "string"
     if cells and all(isinstance(cell, int) for cell in cells):
         kind = "boolean" if all(isinstance(cell, bool) for cell in cells) else "integer"
@@ -47,7 +47,7 @@ def _definition(name: str, found: Sequence[Sequence[Any]], index: int) -> dict[s
 
 
 def _title(name: str) -> str:
-    """`establishedAt` as `Established At`, as columns of kinds are called; those stay as they are."""
+    """Return `establishedAt` as `Established At`, the style of kubectl columns. A capitalized name is unchanged."""
     if name[:1].isupper():
         return name
     spaced = "".join(f" {letter}" if letter.isupper() else letter for letter in name)
@@ -55,7 +55,7 @@ def _title(name: str) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A cell holds a scalar: an absent value is empty, a list is its items, an object is its JSON."""
+    """Return a scalar for a cell: "" for None, a comma-separated text for a list of texts, else JSON."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -1,4 +1,4 @@
-"""Addresses of every registered kind: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris"""
+"""URL patterns of the API: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris"""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from milo.kube.subresources import ActView, ReadingView, StatusView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
-    """A view class of its own for each kind, so that the OpenAPI document can tell them apart."""
+    """Make a view class for each kind and subresource, so that the OpenAPI document can tell them apart."""
     suffix = f"{of.name.title()}{base.__name__}" if of else base.__name__
     view: Any = type(f"{kind.kind}{suffix}", (base,), {"kind": kind, "of": of})
     return view.as_view()
@@ -47,13 +47,13 @@ def kind_paths() -> list[URLPattern]:
 
 
 def _discovery_paths() -> list[URLPattern]:
-    """Discovery, each address also with a slash at its end: several clients ask so."""
+    """Return the discovery paths, each with and without a trailing slash: several clients append one."""
     views = {
         "version": VersionView,
         "api": CoreVersionsView,
         "api/v1": ResourcesView,
         "apis": GroupsView,
-        # before the groups, of which none is called so
+        # before the pattern of groups; no group has this name
         "apis/docs": DocsView,
         "apis/<str:group>": GroupView,
         "apis/<str:group>/<str:version>": ResourcesView,
@@ -62,7 +62,7 @@ def _discovery_paths() -> list[URLPattern]:
 
 
 def api_paths() -> list[URLPattern]:
-    """Discovery, the core group, the reviews, every kind, and files."""
+    """Return the patterns of discovery, the core group, reviews, OpenAPI, every kind, and files."""
     authentication, authorization = "apis/authentication.k8s.io/v1", "apis/authorization.k8s.io/v1"
     definitions = f"apis/{apiextensions.GROUP}/{apiextensions.VERSION}/{apiextensions.PLURAL}"
     core, namespaced = "api/v1", "api/v1/namespaces/<str:namespace>/events"

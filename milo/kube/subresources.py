@@ -1,4 +1,4 @@
-"""Subresources of every kind: its status, its acts and its readings."""
+"""Views of subresources: status, actions and read subresources."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +22,12 @@ class StatusView(KubeView):
     standard = True
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Read the object through its status subresource; status is written by acts only."""
+        """Read the object through its status subresource. Only actions write status."""
         return self.one(self.manifest())
 
 
 class ActView(KubeView):
-    """POST of `{"spec": {...}}` to an act of the object."""
+    """POST of `{"spec": {...}}` to an action of an object; answers with the object."""
 
     of: ClassVar[Any] = None
     preconditions = (IF_MATCH,)
@@ -39,14 +39,14 @@ class ActView(KubeView):
         self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
         raw = self.request._request.body
         spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
-        # the outermost act decides whether all is rolled back, so a dry run begins before it
+        # the outermost transaction decides on rollback, so the dry run must begin before it
         with self.acting(), self._as_seen(row):
-            done = act.call(row, spec, actor=self.actor)
-        return self.one(self.shown(done))
+            changed = act.call(row, spec, actor=self.actor)
+        return self.one(self.shown(changed))
 
     @contextmanager
     def _as_seen(self, row: Any) -> Iterator[None]:
-        """With If-Match, hold the lock of the object from before its revision is compared until the act is done."""
+        """With If-Match, lock the object before comparing revisions and until the action is done."""
         if IF_MATCH not in self.request.headers:
             yield
             return
@@ -57,12 +57,12 @@ class ActView(KubeView):
 
 
 class ReadingView(KubeView):
-    """GET of something computed from the object."""
+    """GET of a read subresource, as JSON, YAML, Table or CSV."""
 
     of: ClassVar[Any] = None
 
     def check_parameters(self) -> None:
-        """Leave it to `queries.read`: a limit or continue here is the reading's own."""
+        """Skip the common check: `limit` and `continue` here belong to the subresource (see `queries.read`)."""
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         reading: ReadSubresource = self.of

@@ -1,4 +1,4 @@
-"""Manifests as rows of `kubectl get`: https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables"""
+"""Tables for `kubectl get`: https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ AGE = Column("Age", lambda manifest: manifest["metadata"]["creationTimestamp"], 
 
 
 def partial(manifest: dict[str, Any], version: str = "v1") -> dict[str, Any]:
-    """The object's metadata alone."""
+    """Return the PartialObjectMetadata of a manifest."""
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": f"meta.k8s.io/{version}",
@@ -24,7 +24,7 @@ def partial(manifest: dict[str, Any], version: str = "v1") -> dict[str, Any]:
 
 _DAY, _YEAR = 86400, 365 * 86400
 _SCALES = (
-    # below so many seconds: the unit, its length, the finer unit and its length
+    # upper bound in seconds, unit, seconds per unit, finer unit, seconds per finer unit
     (120, "s", 1, "", 1),
     (600, "m", 60, "s", 1),
     (3 * 3600, "m", 60, "", 1),
@@ -37,7 +37,7 @@ _SCALES = (
 
 
 def age(since: str | None) -> str:
-    """The time from an instant (RFC 3339) to now as kubectl shows it, which expects the server to say it so.
+    """Return the time since an RFC 3339 instant in the format of kubectl (`5d3h`). kubectl leaves this to the server.
 
     https://pkg.go.dev/k8s.io/apimachinery/pkg/util/duration#HumanDuration
     """
@@ -69,7 +69,7 @@ def table(
     include: str = "Metadata",
     header: bool = True,
 ) -> dict[str, Any]:
-    """A Table of `manifests`; `include` is the query parameter includeObject: None, Metadata or Object."""
+    """Return a Table of manifests. `include` is the query parameter includeObject: None, Metadata or Object."""
     columns = _columns(kind)
     definitions = [
         {
@@ -99,7 +99,7 @@ def table(
 def shape_one(
     kind: Kind, manifest: dict[str, Any], answer: Answer, include: str, *, header: bool = True
 ) -> dict[str, Any]:
-    """One object in the shape that was asked for."""
+    """Return one object as Table, PartialObjectMetadata or manifest, as the client asked."""
     if answer.shape == "Table":
         metadata = {"resourceVersion": manifest["metadata"]["resourceVersion"]}
         return table(kind, [manifest], metadata, version=answer.version, include=include, header=header)
@@ -109,7 +109,7 @@ def shape_one(
 def shape_list(
     kind: Kind, manifests: list[dict[str, Any]], metadata: dict[str, Any], answer: Answer, include: str
 ) -> dict[str, Any]:
-    """A list in the shape that was asked for."""
+    """Return a list as Table, PartialObjectMetadataList or list of manifests, as the client asked."""
     if answer.shape == "Table":
         return table(kind, manifests, metadata, version=answer.version, include=include)
     if answer.shape:

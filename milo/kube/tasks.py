@@ -1,4 +1,4 @@
-"""Celery tasks of the library."""
+"""Celery tasks of the Kubernetes API library."""
 
 from celery import shared_task
 from django.conf import settings
@@ -8,5 +8,5 @@ from milo.kube.store import changes
 
 @shared_task
 def compact_change_log() -> int:
-    """Delete the revisions that the retention no longer asks for."""
+    """Delete superseded revisions older than MILO_CHANGE_LOG_RETENTION and return their number."""
     return changes.compact(settings.MILO_CHANGE_LOG_RETENTION)

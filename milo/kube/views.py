@@ -1,4 +1,4 @@
-"""What the views of every kind share: who asks, for what, and the form of the answer."""
+"""The base class of all API views: authentication, authorization, parameters and representation."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -37,7 +37,10 @@ _ORGANIZATION = CompiledQuery(
 
 
 class KubeView(APIView):
-    """What all views share: who asks, what they want back, and which rows they may know of."""
+    """Base of all API views.
+
+    `row`, `rows` and `manifest` fetch what the actor may see, `one` answers with an object, `create` creates one.
+    """
 
     kind: ClassVar[Any] = None
     permission_classes = [IsAuthenticated]
@@ -45,21 +48,21 @@ class KubeView(APIView):
     renderer_classes = [JSONRenderer]
     parser_classes: list[Any] = []
     throttle_classes = [RequestThrottle]
-    # no OPTIONS: the OpenAPI document says what there is
+    # no OPTIONS: the OpenAPI document describes the API
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     content_encodings: ClassVar[tuple[str, ...]] = ()
-    """Of request bodies, besides `identity`."""
+    """Accepted Content-Encodings of request bodies, besides `identity`."""
     preconditions: ClassVar[tuple[str, ...]] = ()
-    """Headers of a POST that say which revision the client has seen."""
+    """Precondition headers that a POST to this view honors; others are refused."""
     name_sent = ""
     revision_shown = ""
-    # of the operations that Kubernetes defines, which ignore parameters that they do not know
+    # operations defined by Kubernetes ignore unknown query parameters
     standard: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "\x00" in "".join(map(str, kwargs.values())):
-            # PostgreSQL has no such text, and so no object has such a name
+            # PostgreSQL cannot store NUL, so no object has such a name
             raise NotFound(_("the server could not find the requested resource"))
         self.check_parameters()
         if request.method not in ("GET", "HEAD"):
@@ -68,13 +71,13 @@ class KubeView(APIView):
             preconditions.refuse(request.headers, self.preconditions)
 
     def check_parameters(self) -> None:
-        """Refuse values of Kubernetes' own parameters that are not understood, also where nothing reads them."""
+        """Refuse invalid values of Kubernetes' parameters, whether or not this view uses them."""
         self.parameters.check()
         if self.standard and self.request.method not in SAFE_METHODS:
             self.parameters.refuse_misspelt()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """As DRF; a parameter that was ignored is named in a Warning header, which kubectl shows."""
+        """Finish as DRF does, and name ignored query parameters in a Warning header, which kubectl prints."""
         final = super().finalize_response(request, response, *args, **kwargs)
         if self.standard and (unknown := self.parameters.unknown()):
             ignored = (
@@ -85,7 +88,7 @@ class KubeView(APIView):
         return representations.finish(request._request, final, self.revision_shown)
 
     def perform_authentication(self, request: Request) -> None:
-        """As DRF, which would let a stranger guess tokens without end: a failed attempt counts too."""
+        """Authenticate as DRF does, and count failed attempts, so that nobody can guess tokens without limit."""
         try:
             super().perform_authentication(request)
         except APIException:
@@ -93,7 +96,7 @@ class KubeView(APIView):
             raise
 
     def permission_denied(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
-        """As DRF, which counts only what it admits: who sends no token may not ask without end either."""
+        """Deny as DRF does, and count the request: DRF counts only requests that it admits."""
         self.check_throttles(request)
         super().permission_denied(request, *args, **kwargs)
 
@@ -108,7 +111,7 @@ class KubeView(APIView):
 
     @property
     def plain(self) -> Answer:
-        """The form for what is no object and so has no Table: JSON or YAML."""
+        """Return the JSON or YAML form, for answers that are no objects and have no Table."""
         return replace(self.answer, shape="")
 
     @cached_property
@@ -117,18 +120,18 @@ class KubeView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """What an answer says depends on who asks and in which form; nobody else may keep it."""
+        """Forbid caching: answers depend on the actor and on the accepted form."""
         headers = {"Vary": "Accept, Accept-Encoding, Authorization", "Cache-Control": "no-store"}
         return {**super().default_response_headers, **headers}
 
     @property
     def shape(self) -> Kind:
-        """How the objects look here: as their kind, unless they are shown as another."""
+        """Return the kind that objects are shown as. Namespaces show organizations as another kind."""
         kind: Kind = self.kind
         return kind
 
     def presented(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """The manifest of the kind as it looks in this shape."""
+        """Convert a manifest of `kind` to one of `shape`."""
         return manifest
 
     @property
@@ -136,7 +139,7 @@ class KubeView(APIView):
         return str(self.kwargs.get("namespace", ""))
 
     def details(self) -> dict[str, Any]:
-        """`details` of a Status about the object of this request."""
+        """Return `details` of a Status: name, group and kind of the requested object."""
         name = getattr(self, "kwargs", {}).get("name") or self.name_sent
         known = {"name": name, "group": self.shape.group, "kind": self.shape.kind}
         return {key: value for key, value in known.items() if value}
@@ -148,7 +151,10 @@ class KubeView(APIView):
         return decoding.parse(request.body, request.content_type or "")
 
     def rows(self, verb: str) -> ResourceQuerySet[Any]:
-        """The rows on which the actor may use `verb`, of the request's namespace where it names one."""
+        """Return the rows on which the actor may use `verb`, limited to the namespace of the request if it has one.
+
+        Raises `NotFound` for a namespace that the actor may not see, `Forbidden` without the verb.
+        """
         kind: Kind = self.kind
         rows = kind.queryset()
         if self.namespace:
@@ -170,15 +176,18 @@ class KubeView(APIView):
         return rows.filter(**{f"{kind.owner}__in": allowed})
 
     def organization_id(self) -> int:
-        """The organization of the request's namespace; one that the actor may not see is as missing as none."""
+        """Return the primary key of the namespace's organization. Raises `NotFound` if the actor may not see it."""
         namespaces = namespace_kind()
-        found: int | None = _ORGANIZATION.first(name=self.namespace)
-        if found is None or not self.actor.may("get", namespaces.plural, found):
+        organization_id: int | None = _ORGANIZATION.first(name=self.namespace)
+        if organization_id is None or not self.actor.may("get", namespaces.plural, organization_id):
             raise NotFound(f'namespaces "{self.namespace}" not found')
-        return found
+        return organization_id
 
     def row(self, verb: str = "get") -> Any:
-        """The object of the request. Foreign looks like missing; seen but not allowed is forbidden."""
+        """Return the requested row. 404 for objects of other organizations, 403 without the verb.
+
+        Raises `MethodNotAllowed` if the kind does not support the verb.
+        """
         kind: Kind = self.kind
         row = kind.row.first(name=self.kwargs["name"], namespace=self.namespace)
         organization_id = kind.organization(row).pk if row else None
@@ -189,24 +198,24 @@ class KubeView(APIView):
         return row
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest of the object of the request, to be read. Foreign looks like missing."""
+        """Return the manifest of the requested object. 404 for objects of other organizations."""
         kind: Kind = self.kind
         list_options.expect_reached(self.parameters)
         if kind.live:
             return render(kind, self.row())
-        found = kind.named.fetch(name=self.kwargs["name"], namespace=self.namespace)
-        organization_id, text = found[0] if found else (None, "")
+        named = kind.named.fetch(name=self.kwargs["name"], namespace=self.namespace)
+        organization_id, text = named[0] if named else (None, "")
         self.admit(organization_id)
         manifest: dict[str, Any] = orjson.loads(text)
         return manifest
 
     def admit(self, organization_id: int | None) -> None:
-        """Raise `NotFound` unless there is an object, of this organization, and the actor may know of it."""
+        """Raise `NotFound` if there is no object (None), or the actor may not get objects of its organization."""
         if organization_id is None or not self.actor.may("get", self.kind.plural, organization_id):
             raise NotFound(f'{self.kind.plural}.{self.kind.group} "{self.kwargs["name"]}" not found')
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
-        """An object in the shape asked for."""
+        """Answer with an object, in the form the client accepts."""
         shaped = tables.shape_one(self.shape, self.presented(manifest), self.answer, self.parameters.include_object)
         response = self.answer.respond(shaped, status)
         self.revision_shown = manifest["metadata"]["resourceVersion"]
@@ -215,15 +224,18 @@ class KubeView(APIView):
         return response
 
     def acting(self) -> Any:
-        """The context of a write: with dryRun=All everything is done, then rolled back."""
+        """Return the context of a write. With dryRun=All everything runs and is then rolled back."""
         return audit.dry_run() if self.parameters.dry_run else nullcontext()
 
     def create(self, manifest: Any, name: str = "", managed_fields: list[dict[str, Any]] | None = None) -> HttpResponse:
-        """Make the object of a manifest, under `name` where the address says so, in the request's namespace."""
+        """Create an object from a manifest in the namespace of the request and answer 201.
+
+        `name` is the name in the URL, for a create by apply; "" takes the name from the manifest.
+        """
         kind: Kind = self.kind
         organization_id = self.organization_id() if kind.namespaced else None
         if organization_id:
-            # whoever may not is told so before what was sent is looked at
+            # 403 comes before any error about the manifest
             self.actor.require("create", kind.plural, organization_id)
         sent = objects.read(
             self.shape,
@@ -243,20 +255,20 @@ class KubeView(APIView):
         return self.one(self.shown(row), 201, sent.warnings)
 
     def managed(self, live: dict[str, Any] | None, new: dict[str, Any]) -> list[dict[str, Any]]:
-        """The managedFields once this request has written `new` over `live`."""
+        """Return the managedFields after this request has written `new` over `live` (None on create)."""
         manager = managers.field_manager(self.parameters.text("fieldManager"), _user_agent(self.request))
         return managers.updated(live, new, manager, at=timezone.now())
 
     def shown(self, row: Any) -> dict[str, Any]:
-        """The manifest of a row after a service returned it."""
+        """Return the manifest of a row that a service returned."""
         written = changes.manifest_written(row)
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
 
 
 def _user_agent(request: HttpRequest) -> str:
-    """The User-Agent as its client wrote it: WSGI and ASGI read the octets of a header as Latin-1."""
-    read = request.headers.get("User-Agent", "")
-    return read.encode("latin-1", "replace").decode("utf-8", "replace")
+    """Return the User-Agent decoded as UTF-8: WSGI and ASGI decode headers as Latin-1."""
+    decoded = request.headers.get("User-Agent", "")
+    return decoded.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:

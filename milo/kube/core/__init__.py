@@ -1,5 +1,6 @@
-"""What Kubernetes itself serves and its clients rely on: namespaces, events, custom resource definitions.
+"""Resources of Kubernetes itself that its clients rely on: namespaces, events and custom resource definitions.
 
-`namespaces` shows each organization as one, `event_views` every change that has a reason, `event_watch` as it happens;
-`apiextensions` has no definitions.
+Start with `events`, which renders changes with a reason as Events; `event_views` serves and `event_watch` streams them.
+`namespaces` serves each organization as a Namespace. `apiextensions` serves an empty list of definitions. Relies on the
+change log (`milo.kube.store`).
 """

@@ -1,7 +1,7 @@
-"""The group apiextensions.k8s.io, with no definitions: the kinds of this API are its own.
+"""The group apiextensions.k8s.io, without definitions, because the kinds of this API are built in.
 
-Terraform's `kubernetes_manifest` and Argo CD list the definitions before they look at a kind, and take a missing
-group for a broken server.
+Terraform's `kubernetes_manifest` and Argo CD list the definitions before they use any kind. They take a missing group
+for a broken server.
 """
 
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ GROUP, VERSION, PLURAL = "apiextensions.k8s.io", "v1", "customresourcedefinition
 
 
 class DefinitionShape(NamespaceShape):
-    """How a definition would look; it is not registered, for there are none."""
+    """The kind CustomResourceDefinition. Not registered, since it has no rows."""
 
     group, version, kind = GROUP, VERSION, "CustomResourceDefinition"
     categories = ("api-extensions",)
@@ -35,12 +35,12 @@ class DefinitionShape(NamespaceShape):
 
 
 class DefinitionsView(KubeView):
-    """The empty list, which whoever may ask for anything may read."""
+    """The empty list of definitions. Every authenticated user may read it."""
 
     kind = DefinitionShape()
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """List, or watch with ?watch=true."""
+        """List, or watch with `?watch=true`."""
         parameters = self.parameters
         selection = selectors.parse(self.kind, parameters.text("labelSelector"), parameters.text("fieldSelector"))
         if parameters.flag("watch"):
@@ -53,7 +53,7 @@ class DefinitionsView(KubeView):
 
 
 class DefinitionView(KubeView):
-    """No definition."""
+    """A single definition: always 404."""
 
     kind = DefinitionShape()
 

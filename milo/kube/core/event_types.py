@@ -1,4 +1,4 @@
-"""Whether an event is Normal or a Warning: its reason decides, by the table that the applications fill."""
+"""The type of an event, Normal or Warning, by its reason. Applications register their reasons."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -8,21 +8,21 @@ _types: dict[str, EventType] = {}
 
 
 def classify(*, normal: Iterable[str], warning: Iterable[str]) -> None:
-    """Register reasons of events; those of `warning` are bad news to whoever looks after the object."""
+    """Register reasons of events. `warning` holds those that the owner of the object should look into."""
     _types.update(dict.fromkeys(normal, "Normal"))
     _types.update(dict.fromkeys(warning, "Warning"))
 
 
 def classified() -> frozenset[str]:
-    """Return every reason in the table."""
+    """Return every registered reason."""
     return frozenset(_types)
 
 
 def type_of(reason: str) -> EventType:
-    """Return the type of the events of `reason`; Normal for one that no version of the table knows any more."""
+    """Return the type of events with `reason`. Normal for a reason that is no longer registered."""
     return _types.get(reason, "Normal")
 
 
 def warnings() -> list[str]:
-    """Return the reasons of all Warnings."""
+    """Return all reasons of type Warning, sorted."""
     return sorted(reason for reason, event_type in _types.items() if event_type == "Warning")

@@ -1,4 +1,4 @@
-"""Events: read, list, watch."""
+"""Views of events: read, list and watch."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class EventsView(KubeView):
     kind = EventShape()
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """The newest first, or watch with `?watch=true`."""
+        """List, newest first, or watch with `?watch=true`. A list is not paged; `limit` keeps the newest."""
         parameters = self.parameters
         labels, fields = parameters.text("labelSelector"), parameters.text("fieldSelector")
         selection = events.selection(labels, fields, self.namespace)
@@ -39,8 +39,8 @@ class EventsView(KubeView):
         limit = min(parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT, lists.MAX_LIMIT)
         happened = events.selected(self.happened("list"), selection)
         happened = happened.filter(pk__lte=version) if at else happened
-        found = happened.order_by("-resource_version")[:limit]
-        manifests = [event_manifest(change, change.resource_version) for change in found]
+        newest = happened.order_by("-resource_version")[:limit]
+        manifests = [event_manifest(change, change.resource_version) for change in newest]
         if at and at < changes.oldest_version():
             raise Expired(_("the resourceVersion for the provided list is too old"))
         metadata = {"resourceVersion": str(version)}
@@ -57,7 +57,10 @@ class EventsView(KubeView):
         return StreamingHttpResponse(watch.lines(), content_type=self.answer.content_type)
 
     def happened(self, verb: str) -> "QuerySet[Change]":
-        """The changes whose events the actor may read; raises `NotFound` where the namespace is foreign."""
+        """Return the changes whose events the actor may read.
+
+        Raises `NotFound` for a namespace that the actor may not see, `Forbidden` without the permission anywhere.
+        """
         if self.namespace and self.namespace != CLUSTER_SCOPED_EVENTS:
             self.organization_id()
         return events.happened(events.readable(self.actor, verb))

@@ -1,4 +1,4 @@
-"""A watch of events: every change with a reason is one, of whatever kind."""
+"""Watches of events: every change with a reason, of any kind."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from milo.kube.watch.streams import Event, Watch
 
 @dataclass(slots=True)
 class EventWatch(Watch):
-    """As `Watch`; `rows` are changes, and `scope` says `Readable`. Events are only ever added."""
+    """A watch of events. `rows` are changes and `scope` returns `Readable`. Every event is ADDED, none modified."""
 
     _last: int = field(default=0, init=False)
 
@@ -42,7 +42,7 @@ class EventWatch(Watch):
         return organizations is None or revision.organization in organizations
 
     def _event(self, revision: Revision) -> Event | None:
-        # numbers are in commit order: what was not yet there when the state was read has a higher one
+        # numbers are in commit order, so events that the initial state missed have higher ones
         if not revision.reason or revision.number <= self._last:
             return None
         manifest = event_manifest(revision, revision.number)

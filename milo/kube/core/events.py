@@ -1,4 +1,4 @@
-"""What happened, as core/v1 Events: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/"""
+"""Changes as core/v1 Events: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ from milo.kube.store.revisions import Revision
 from milo.kube.store.selectors import FieldEquals, Requirement, Selection, parse
 
 Readable = Mapping[str, frozenset[str] | None]
-"""Resources (`plural.group`) whose events may be read, and of which organizations (names; None is all)."""
+"""Resources (`plural.group`) whose events may be read, each with the names of the organizations (None: all)."""
 OBJECT_FIELDS = ("kind", "name", "namespace", "uid", "apiVersion", "resourceVersion")
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DIGITS = {10: re.compile(r"[0-9]{1,18}"), 16: re.compile(r"[0-9a-f]{1,15}")}
 
 
 class EventShape(NamespaceShape):
-    """How an event looks; it is not registered, for its rows are those of the change log."""
+    """The kind Event. Not registered, since its rows are those of the change log."""
 
     kind, plural, singular = "Event", "events", "event"
     verbs = ("get", "list", "watch")
@@ -44,7 +44,7 @@ class EventShape(NamespaceShape):
 
 
 def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
-    """The change of this number, which has a reason, as an Event of its object.
+    """Return the Event of a change with a reason. `number` is its resourceVersion.
 
     Events of cluster-scoped objects are in the namespace `default`.
     """
@@ -90,22 +90,25 @@ def told(reason: str, actor: str) -> str:
 
 
 def readable(actor: Actor, verb: str) -> Readable:
-    """Events of which objects the actor may list or watch. Raises `Forbidden` where of none."""
+    """Return the resources and organizations whose events the actor may read. Raises `Forbidden` if there are none.
+
+    An actor may read the events of the objects on which it may use `verb` (list or watch).
+    """
     names = dict(namespace_kind().model._default_manager.filter(pk__in=actor.organizations).values_list("pk", "name"))
     scopes = {kind.resource: actor.organizations_for(verb, kind.plural) for kind in all_kinds()}
-    found = {
+    allowed = {
         resource: None if scope is None else frozenset(names[pk] for pk in scope)
         for resource, scope in scopes.items()
         if scope is None or scope
     }
-    if not found:
+    if not allowed:
         message = _("%(actor)s may not %(verb)s %(what)s")
         raise Forbidden(message % {"actor": actor.name, "verb": verb, "what": "events"})
-    return found
+    return allowed
 
 
 def happened(to: Readable) -> QuerySet[Change]:
-    """The changes that are events, of what may be read."""
+    """Return the changes that are events of readable objects. Their manifests are not loaded."""
     changes = Change.objects.exclude(reason="").defer("manifest")
     everywhere = [resource for resource, organizations in to.items() if organizations is None]
     visible = changes.filter(resource__in=everywhere)
@@ -116,16 +119,19 @@ def happened(to: Readable) -> QuerySet[Change]:
 
 
 def selection(label_selector: str, field_selector: str, namespace: str = "") -> Selection:
-    """What a list or a watch of events is about; of one namespace where it is named. Raises `Refused`."""
-    asked = parse(EventShape(), label_selector, field_selector).requirements
-    found = [_of_no_namespace(requirement) for requirement in asked]
+    """Parse the selectors of a list or watch of events, limited to `namespace` unless it is "".
+
+    Raises `Refused` (BadRequest) like `selectors.parse`.
+    """
+    parsed = parse(EventShape(), label_selector, field_selector).requirements
+    requirements = [_of_no_namespace(requirement) for requirement in parsed]
     if namespace:
-        found.append(FieldEquals("metadata.namespace", "", namespace, wanted=True))
-    return Selection(tuple(found))
+        requirements.append(FieldEquals("metadata.namespace", "", namespace, wanted=True))
+    return Selection(tuple(requirements))
 
 
 def _of_no_namespace(requirement: Requirement) -> Requirement:
-    """kubectl takes the namespace of the events of cluster-scoped objects for one of the objects."""
+    """Replace `default` by "" in `involvedObject.namespace`: kubectl asks for cluster-scoped objects this way."""
     if isinstance(requirement, FieldEquals) and requirement.path == "involvedObject.namespace":
         return replace(requirement, value=_namespace(requirement.value))
     return requirement
@@ -136,7 +142,7 @@ def _namespace(name: str) -> str:
 
 
 def selected(changes: QuerySet[Change], selection: Selection) -> QuerySet[Change]:
-    """The changes whose events are selected; all of it is said in SQL."""
+    """Return the changes whose events are selected. The whole selection runs in SQL."""
     for requirement in selection.requirements:
         changes = changes.filter(_condition(requirement))
     return changes
@@ -171,18 +177,18 @@ def _of_type(value: str) -> Q:
 
 
 def named(name: str) -> Q:
-    """The change whose event has this name: that of the object, a dot, and the revision in hexadecimal digits."""
+    """Return the condition for the change whose event has this name: object name, dot, revision in hexadecimal."""
     of, _dot, number = name.rpartition(".")
     return Q(name=of, pk__in=_numbers(number, 16))
 
 
 def _of_kinds(**attributes: str) -> Q:
-    found = (kind for kind in all_kinds() if all(getattr(kind, key) == value for key, value in attributes.items()))
-    return Q(resource__in=[kind.resource for kind in found])
+    kinds = (kind for kind in all_kinds() if all(getattr(kind, key) == value for key, value in attributes.items()))
+    return Q(resource__in=[kind.resource for kind in kinds])
 
 
 def _uids(value: str) -> list[UUID]:
-    """The UUID that `value` is; none where it is no UUID, which no object has for its uid."""
+    """Return `value` as a UUID; empty if it is none."""
     try:
         return [UUID(value)]
     except ValueError:
@@ -190,5 +196,5 @@ def _uids(value: str) -> list[UUID]:
 
 
 def _numbers(value: str, base: int) -> list[int]:
-    """The number of a revision that `value` is; none where it is no number, or has more digits than one can have."""
+    """Return `value` as a number of a revision; empty if it is no number or has too many digits."""
     return [int(value, base)] if _DIGITS[base].fullmatch(value) else []

@@ -1,4 +1,4 @@
-"""The core group: organizations as namespaces."""
+"""Organizations as Namespaces of the core group."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class NamespaceShape(Kind):
-    """How a namespace looks; it is not registered, for its rows are those of the namespace kind."""
+    """The kind Namespace. Not registered, since its rows are those of the namespace kind (`namespace_kind`)."""
 
     group, version, kind, plural, singular = "", "v1", "Namespace", "namespaces", "namespace"
     namespaced = False
@@ -53,19 +53,19 @@ class NamespaceShape(Kind):
         return {}
 
     def create(self, body: ObjectInput, *, actor: Actor) -> Any:
-        """Make the object of the namespace kind that has this name."""
+        """Create an object of the namespace kind with this name."""
         return namespace_kind().create(replace(body, metadata=_own(body)), actor=actor)
 
     def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
-        """Change the metadata of the object that the namespace is; its spec has no place here and stays."""
+        """Update the metadata of an object of the namespace kind. Its spec, which a Namespace lacks, stays."""
         kind = namespace_kind()
         spec = objects.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
-        kept = replace(body, metadata=_own(body), spec=spec)
-        return kind.update(row, kept, actor=actor, resource_version=resource_version)
+        unchanged = replace(body, metadata=_own(body), spec=spec)
+        return kind.update(row, unchanged, actor=actor, resource_version=resource_version)
 
 
 def _own(body: ObjectInput) -> Metadata:
-    """The metadata less the label that every namespace shows. Raises `Invalid` where it names another namespace."""
+    """Return the metadata without the name label, which is not stored. Raises `Invalid` if it holds another name."""
     labels = dict(body.metadata.labels)
     if labels.pop(NAME_LABEL, body.name) != body.name:
         raise Invalid.because([Cause("metadata.labels", _("%(key)s is fixed to the name") % {"key": NAME_LABEL})])
@@ -73,7 +73,7 @@ def _own(body: ObjectInput) -> Metadata:
 
 
 def namespace_manifest(organization: dict[str, Any]) -> dict[str, Any]:
-    """The namespace that an organization is, from its manifest."""
+    """Convert the manifest of an organization to that of its Namespace."""
     metadata = organization["metadata"]
     labels = {**metadata.get("labels", {}), NAME_LABEL: metadata["name"]}
     metadata = {**metadata, "labels": labels}
@@ -117,5 +117,5 @@ class NamespaceView(_NamespaceMixin, ObjectView):
         try:
             super().admit(organization_id)
         except NotFound as missing:
-            # kubectl asks for the namespace after any 404, and shows this answer instead
+            # kubectl reads the namespace after any 404 and prints this message instead
             raise NotFound(f'namespaces "{self.kwargs["name"]}" not found') from missing

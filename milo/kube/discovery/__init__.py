@@ -1,4 +1,5 @@
-"""What the server offers, as clients ask for it before anything else: versions, groups, resources.
+"""Discovery: the versions, groups and resources that clients read before anything else.
 
-`documents` has the answers, `endpoints` the addresses that are of no kind.
+Start with `documents`, which builds and serves the answers. `endpoints` is the registry of resources without objects
+and of files. Relies on the registry of kinds (`milo.kube.kinds`).
 """

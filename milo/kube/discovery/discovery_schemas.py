@@ -1,4 +1,4 @@
-"""Shapes of discovery: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api"""
+"""Serializers of discovery: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api"""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from rest_framework import serializers
 
 
 class VersionInfoSerializer(serializers.Serializer[Any]):
-    """Which Kubernetes API conventions are followed, and by what."""
+    """The version of the Kubernetes API conventions, and of the server."""
 
     major = serializers.CharField(help_text="Major version of the Kubernetes API conventions.")
     minor = serializers.CharField(help_text="Minor version of the Kubernetes API conventions.")
-    gitVersion = serializers.CharField(help_text="Both, and what follows them.")
+    gitVersion = serializers.CharField(help_text="Both, and the version of the server.")
     gitCommit = serializers.CharField(allow_blank=True, help_text="Empty.")
     gitTreeState = serializers.CharField(help_text="clean.")
     buildDate = serializers.DateTimeField(help_text="A fixed instant.")
@@ -20,12 +20,12 @@ class VersionInfoSerializer(serializers.Serializer[Any]):
 
 
 class DiscoverySerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="What this is.")
+    kind = serializers.CharField(help_text="Kind of this answer.")
     apiVersion = serializers.ChoiceField(["v1"], help_text="v1.")
 
 
 class ServerAddressSerializer(serializers.Serializer[Any]):
-    """An address of the server for clients of a network."""
+    """The address of the server for clients of a network."""
 
     clientCIDR = serializers.CharField(help_text="Network of the client.")
     serverAddress = serializers.CharField(help_text="Host and port.")
@@ -35,7 +35,7 @@ class APIVersionsSerializer(DiscoverySerializer):
     """Versions of the core group."""
 
     versions = serializers.ListField(child=serializers.CharField(), help_text="v1.")
-    serverAddressByClientCIDRs = ServerAddressSerializer(many=True, help_text="Where the server is.")
+    serverAddressByClientCIDRs = ServerAddressSerializer(many=True, help_text="Addresses of the server.")
 
 
 class GroupVersionSerializer(serializers.Serializer[Any]):
@@ -66,13 +66,13 @@ class APIResourceSerializer(serializers.Serializer[Any]):
     singularName = serializers.CharField(allow_blank=True, help_text="Singular.")
     namespaced = serializers.BooleanField(help_text="Whether its objects live in namespaces.")
     kind = serializers.CharField(help_text="Kind of its objects.")
-    verbs = serializers.ListField(child=serializers.CharField(), help_text="What can be done.")
+    verbs = serializers.ListField(child=serializers.CharField(), help_text="Supported verbs.")
     shortNames = serializers.ListField(child=serializers.CharField(), required=False, help_text="Names for kubectl.")
     categories = serializers.ListField(child=serializers.CharField(), required=False, help_text="Groups for kubectl.")
 
 
 class APIResourceListSerializer(DiscoverySerializer):
-    """What a version of a group offers."""
+    """The resources of a version of a group."""
 
     groupVersion = serializers.CharField(help_text="`group/version`; `v1` for the core group.")
     resources = APIResourceSerializer(many=True, help_text="The kinds and subresources.")

@@ -1,4 +1,4 @@
-"""What the server offers, as kubectl and the Python clients ask for it: versions, groups, resources."""
+"""Discovery documents: versions, groups and resources, plain and aggregated."""
 
 import platform
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ REVIEWS: dict[str, list[dict[str, Any]]] = {
 
 
 def kind_resources(kind: Kind) -> list[dict[str, Any]]:
-    """APIResource entries of a kind: itself, its status, its acts (create) and readings (get)."""
+    """Return the APIResource entries of a kind: itself, status, actions (create) and read subresources (get)."""
     entries = [_own(kind), _subresource(kind, "status", "get")]
     entries += [_subresource(kind, act.name, "create") for act in kind.actions]
     return entries + [_subresource(kind, reading.name, "get") for reading in kind.read_subresources]
@@ -79,28 +79,28 @@ def _subresource(kind: Kind, name: str, verb: str) -> dict[str, Any]:
 
 
 def _groups() -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """APIResource entries by group and version."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Return the APIResource entries by group and version."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for kind in all_kinds():
-        found.setdefault((kind.group, kind.version), []).extend(kind_resources(kind))
+        groups.setdefault((kind.group, kind.version), []).extend(kind_resources(kind))
     for endpoint in all_endpoints():
-        found.setdefault((endpoint.group, endpoint.version), []).append(
+        groups.setdefault((endpoint.group, endpoint.version), []).append(
             {
                 "name": endpoint.plural,
                 "singularName": "",
                 "namespaced": False,
                 "kind": endpoint.kind,
                 "verbs": ["create"],
-                # so that kubectl takes the name that the access table has for it
+                # kubectl accepts the name in the access table as a short name
                 "shortNames": [endpoint.resource],
             }
         )
     for group, reviews in REVIEWS.items():
-        found[group, "v1"] = [
+        groups[group, "v1"] = [
             {"singularName": "", "namespaced": False, "verbs": ["create"], **entry} for entry in reviews
         ]
-    found[apiextensions.GROUP, apiextensions.VERSION] = [_own(apiextensions.DefinitionShape())]
-    return found
+    groups[apiextensions.GROUP, apiextensions.VERSION] = [_own(apiextensions.DefinitionShape())]
+    return groups
 
 
 def _core() -> list[dict[str, Any]]:
@@ -113,19 +113,19 @@ def _api_group(group: str, versions: Iterable[str]) -> dict[str, Any]:
 
 
 def core_versions(address: str) -> dict[str, Any]:
-    """Versions of the core group, at the server's `address`."""
+    """Return the versions of the core group. `address` is the host and port of the server."""
     addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
     return {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
 def group_list() -> dict[str, Any]:
-    """Every group with its versions."""
+    """Return every group with its versions."""
     listed = [_api_group(group, [version]) for group, version in _groups()]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 
 def resource_list(group: str, version: str) -> dict[str, Any]:
-    """The kinds and subresources of a version of a group, the core one where it is empty. Raises `NotFound`."""
+    """Return the resources of a version of a group; "" is the core group. Raises `NotFound` for an unknown one."""
     resources = _core() if (group, version) == ("", "v1") else _groups().get((group, version))
     if resources is None:
         raise NotFound(_("there is no API %(group)s/%(version)s") % {"group": group, "version": version})
@@ -134,7 +134,7 @@ def resource_list(group: str, version: str) -> dict[str, Any]:
 
 
 def version_info() -> dict[str, str]:
-    """Which Kubernetes API conventions are followed, and by what."""
+    """Return the version of the Kubernetes API conventions and of the server."""
     major, minor = KUBERNETES_VERSION
     return {
         "major": major,
@@ -156,7 +156,7 @@ def _aggregate(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str,
         for entry in resources:
             plural, slash, name = entry["name"].partition("/")
             if slash:
-                owner = next(found for found in owners if found["resource"] == plural)
+                owner = next(candidate for candidate in owners if candidate["resource"] == plural)
                 kind = {"group": group, "version": version, "kind": entry["kind"]}
                 owner.setdefault("subresources", []).append(
                     {"subresource": name, "responseKind": kind, "verbs": entry["verbs"]}
@@ -169,7 +169,7 @@ def _aggregate(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str,
 
 
 def _discovered(group: str, version: str, entry: dict[str, Any]) -> dict[str, Any]:
-    found = {
+    fields = {
         "resource": entry["name"],
         "responseKind": {"group": group, "version": version, "kind": entry["kind"]},
         "scope": "Namespaced" if entry["namespaced"] else "Cluster",
@@ -178,11 +178,11 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> dict[str, An
         "shortNames": entry.get("shortNames", []),
         "categories": entry.get("categories", []),
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in fields.items() if value}
 
 
 class DiscoveryView(KubeView):
-    """Answers in JSON, or aggregated where the client asks for that."""
+    """Base of discovery views: they answer in JSON, YAML or, if the client accepts it, aggregated."""
 
     def details(self) -> dict[str, Any]:
         return {}
@@ -218,7 +218,7 @@ class ResourcesView(DiscoveryView):
 
 
 class VersionView(DiscoveryView):
-    """Which Kubernetes API conventions are followed, and which Milo this is; told to strangers too."""
+    """The version of the API conventions and of Milo. Needs no authentication."""
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []

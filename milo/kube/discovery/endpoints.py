@@ -1,4 +1,4 @@
-"""Addresses beside those of kinds: resources that are posted to and have no objects of their own, and files."""
+"""Registry of paths besides those of kinds: resources that only accept POST, and files."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from milo.kube.kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`view` answers POST at the address of `plural`; a body may hold `body_limit` bytes.
+    """A resource without objects. `view` answers POST at `path`; bodies are limited to `body_limit` bytes.
 
     `resource` is its name in the access table.
     """
@@ -30,7 +30,7 @@ _endpoints: dict[str, Endpoint] = {}
 
 
 def register(endpoint: Endpoint) -> Endpoint:
-    """Make an endpoint known to routes and discovery."""
+    """Register an endpoint for routes and discovery."""
     _endpoints[endpoint.path] = endpoint
     return endpoint
 
@@ -43,10 +43,13 @@ _files: dict[str, Any] = {}
 
 
 def register_file(kind: Kind, name: str, view: Any) -> None:
-    """Have `view` answer GET at `name` below each object of a namespaced kind, with a file that is no reading."""
+    """Register a view that answers GET at `name` below each object of a namespaced kind with a file.
+
+    For files that are no JSON and hence no read subresource.
+    """
     _files[f"apis/{kind.api_version}/namespaces/<str:namespace>/{kind.plural}/<str:name>/{name}"] = view
 
 
 def all_files() -> dict[str, Any]:
-    """Return the view of each address of files."""
+    """Return the registered file views by URL pattern."""
     return dict(_files)

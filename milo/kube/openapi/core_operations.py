@@ -106,7 +106,7 @@ def _events(view: EventsView, method: str, path: str) -> Operation:
     return Operation(
         **described,
         summary="List events" + ("" if within else " of all organizations"),
-        description="What happened to the objects that you may list, newest first; watched, in its order.",
+        description="Events of the objects that you may list, newest first. A watch sends them in commit order.",
         parameters=(
             *(place(EVENT, named=False) if within else ()),
             parameters.LIMIT,
@@ -158,14 +158,14 @@ def _review(view: ReviewView, method: str, path: str) -> Operation:
 @operation.register(DefinitionsView)
 @operation.register(DefinitionView)
 def _definitions(view: DefinitionsView | DefinitionView, method: str, path: str) -> None:
-    """Not described: there are none."""
+    """Describe nothing: there are no definitions."""
 
 
 def _discovery(id: str, summary: str, answer: Any, example: Mapping[str, Any], *variables: str) -> Operation:
     first = all_kinds()[0]
-    given = tuple(parameters.in_path(name, getattr(first, name), f"The API {name}.", WORD) for name in variables)
+    in_path = tuple(parameters.in_path(name, getattr(first, name), f"The API {name}.", WORD) for name in variables)
     missing = (404,) if variables else ()
-    return Operation(id, summary, "Discovery", answer, example, parameters=given, refuses=missing)
+    return Operation(id, summary, "Discovery", answer, example, parameters=in_path, refuses=missing)
 
 
 @operation.register

@@ -1,4 +1,4 @@
-"""The documents: one of everything, and one for each group and version. They are made once, for they never change."""
+"""The OpenAPI documents: one of the whole API, and one per group and version. Built once per process."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ ALL, SWAGGER = "all", "swagger"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it is sent, and a hash of it."""
+    """A serialized document and the SHA-256 digest of it."""
 
     content: bytes
     hash: str
@@ -31,17 +31,14 @@ class Document:
 
 @cache
 def documents() -> Mapping[str, Document]:
-    """Documents by the path of their group and version, `apis/GROUP/VERSION`.
-
-    That of everything is `all`, and `swagger` in OpenAPI 2.0.
-    """
+    """Return the documents by path: `apis/GROUP/VERSION`, `api/v1`, `all` (everything), `swagger` (OpenAPI 2.0)."""
     with translation.override(settings.LANGUAGE_CODE):
         everything = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
-    found = {ALL: everything}
+    schemas = {ALL: everything}
     for place in sorted({_place(path) for path in everything["paths"]}):
-        found[place] = _part(everything, place)
-    found[SWAGGER] = swagger.downgraded(everything)
-    return {place: _document(schema) for place, schema in found.items()}
+        schemas[place] = _part(everything, place)
+    schemas[SWAGGER] = swagger.downgraded(everything)
+    return {place: _document(schema) for place, schema in schemas.items()}
 
 
 def _document(schema: Schema) -> Document:
@@ -50,25 +47,26 @@ def _document(schema: Schema) -> Document:
 
 
 def _place(path: str) -> str:
-    """Which document a path belongs to: `apis/GROUP/VERSION` or `api/v1`; discovery stands at its own root."""
-    found = re.match(r"/(apis/[^/{]+/[^/{]+|api/v1|[^/{]+)", path)
-    return found[1] if found else path
+    """Return the document of a path: `apis/GROUP/VERSION`, `api/v1`, or the first segment for discovery."""
+    match = re.match(r"/(apis/[^/{]+/[^/{]+|api/v1|[^/{]+)", path)
+    return match[1] if match else path
 
 
 def _part(everything: Schema, place: str) -> Schema:
+    """Return the part of the whole document with the paths of one place and the components that they refer to."""
     paths = {path: item for path, item in everything["paths"].items() if _place(path) == place}
     components = everything["components"]
-    wanted, found = set(_references(paths)), set[str]()
-    while wanted:
-        found |= wanted
-        wanted = {
+    frontier, reachable = set(_references(paths)), set[str]()
+    while frontier:
+        reachable |= frontier
+        frontier = {
             inner
-            for reference in wanted
+            for reference in frontier
             for section, own in [reference.removeprefix("#/components/").split("/", 1)]
             for inner in _references(components[section][own])
-        } - found
-    kept = {
-        section: {own: item for own, item in items.items() if f"#/components/{section}/{own}" in found}
+        } - reachable
+    referenced = {
+        section: {own: item for own, item in items.items() if f"#/components/{section}/{own}" in reachable}
         for section, items in components.items()
         if section != "securitySchemes"
     }
@@ -76,7 +74,7 @@ def _part(everything: Schema, place: str) -> Schema:
         **everything,
         "tags": [tag for tag in everything["tags"] if tag["name"] in set(_tags(paths))],
         "paths": paths,
-        "components": {**kept, "securitySchemes": components["securitySchemes"]},
+        "components": {**referenced, "securitySchemes": components["securitySchemes"]},
     }
 
 
@@ -96,7 +94,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def finish(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """drf-spectacular's postprocessing hook: what it cannot say of itself."""
+    """Add tags, shared responses and closed schemas. Postprocessing hook of drf-spectacular."""
     result["tags"] = [{"name": kind.kind, "description": str(kind.description)} for kind in all_kinds()]
     operations = [operation for item in result["paths"].values() for operation in item.values()]
     result["components"]["responses"] = dict(_shared_refusals(operations))
@@ -107,7 +105,7 @@ def finish(result: Schema, generator: Any, request: Any, public: bool) -> Schema
 
 
 def _shared_refusals(operations: list[Schema]) -> Iterator[tuple[str, Schema]]:
-    """Moves the refusals, which are the same everywhere, out of the operations."""
+    """Replace the refusals of operations, which are the same everywhere, by references, and yield each by name."""
     for operation in operations:
         for code, answer in operation["responses"].items():
             if int(code) >= 400:
@@ -117,27 +115,27 @@ def _shared_refusals(operations: list[Schema]) -> Iterator[tuple[str, Schema]]:
 
 
 def _sent(operations: list[Schema], schemas: Schema) -> set[str]:
-    """Components that are part of a request body."""
-    wanted = {reference for operation in operations for reference in _references(operation.get("requestBody", {}))}
-    found: set[str] = set()
-    while wanted:
-        found |= wanted
+    """Return the names of the components that are part of a request body."""
+    frontier = {reference for operation in operations for reference in _references(operation.get("requestBody", {}))}
+    reachable: set[str] = set()
+    while frontier:
+        reachable |= frontier
         properties = [
             item
-            for reference in wanted
+            for reference in frontier
             for item in schemas[reference.removeprefix(COMPONENT)].get("properties", {}).values()
             if not item.get("readOnly")
         ]
-        wanted = set(_references(properties)) - found
-    return {reference.removeprefix(COMPONENT) for reference in found}
+        frontier = set(_references(properties)) - reachable
+    return {reference.removeprefix(COMPONENT) for reference in reachable}
 
 
 def _close(schema: Schema) -> None:
-    """Refuse unknown fields, and take null for a field that is left out (docs/kubernetes-api.md, "Shapes")."""
+    """Forbid unknown fields, and allow null for optional ones, where it means absent (docs/kubernetes-api.md)."""
     schema.setdefault("additionalProperties", False)
     for key, item in schema.get("properties", {}).items():
         if key not in schema.get("required", ()):
             item["nullable"] = True
             if "enum" in item:
-                # by OpenAPI 3.0.3, nullable adds nothing to an enum
+                # OpenAPI 3.0.3: nullable alone does not add null to an enum
                 item["enum"] = [*item["enum"], None]

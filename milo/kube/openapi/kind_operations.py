@@ -1,4 +1,4 @@
-"""Operations of every kind: its collection, its objects, their status, acts and readings."""
+"""Operations of every kind: collection, object, status, actions and read subresources."""
 
 from milo.kube.collection_views import CollectionView
 from milo.kube.kinds import Action, Kind, ReadSubresource
@@ -69,11 +69,11 @@ def _read(kind: Kind) -> Operation:
 
 
 def replace(kind: Kind, owner: Kind) -> Operation:
-    """PUT of an object of a kind, which is one of `owner` to the access table."""
+    """Describe PUT of an object. `owner` is the kind whose rules in the access table apply."""
     return Operation(
         **about(kind, "replace", "put"),
         summary=f"Replace a {kind.kind}",
-        description=f"metadata.resourceVersion or If-Match says which revision. {allowed(owner, 'update')}",
+        description=f"metadata.resourceVersion or If-Match names the revision to replace. {allowed(owner, 'update')}",
         parameters=(*place(kind), *parameters.OF_WRITE, parameters.IF_MATCH),
         body=manifests.manifest(kind),
         body_example=manifests.example_sent(kind, version="42"),
@@ -84,12 +84,12 @@ def replace(kind: Kind, owner: Kind) -> Operation:
 
 
 def patch(kind: Kind, owner: Kind) -> Operation:
-    """PATCH of an object of a kind, which is one of `owner` to the access table."""
-    stays = "What is not sent stays as it is. Server-side apply makes an object that there is not."
+    """Describe PATCH of an object. `owner` is the kind whose rules in the access table apply."""
+    effect = "Fields that are not sent stay as they are. Server-side apply creates an object that does not exist."
     return Operation(
         **about(kind, "patch", "patch"),
         summary=f"Change a part of a {kind.kind}",
-        description=f"{stays} {allowed(owner, 'patch')}",
+        description=f"{effect} {allowed(owner, 'patch')}",
         parameters=(*place(kind), *parameters.OF_WRITE, parameters.FORCE, parameters.IF_MATCH),
         body=PatchSerializer,
         body_example={"metadata": {"labels": {"region": "us"}}},
@@ -107,7 +107,7 @@ def _status(view: StatusView, method: str, path: str) -> Operation | None:
     return Operation(
         **about(kind, "read", "get", "Status"),
         summary=f"Read a {kind.kind} through its status",
-        description=f"The whole object; its status is written by acts only. {allowed(kind, 'get')}",
+        description=f"The whole object. Only actions write its status. {allowed(kind, 'get')}",
         parameters=(*place(kind), parameters.INCLUDE_OBJECT),
         answer=manifests.manifest(kind),
         answer_example=manifests.example(kind),

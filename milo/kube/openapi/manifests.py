@@ -1,4 +1,4 @@
-"""Whole manifests, lists and bodies of acts as serializers, made of what a kind is registered with."""
+"""Serializers of manifests, lists and action bodies, built from the serializers of a kind."""
 
 from collections.abc import Callable
 from functools import cache
@@ -14,13 +14,13 @@ Serializer = type[serializers.Serializer[Any]]
 
 
 def gvk(kind: str, api_version: str) -> dict[str, str]:
-    """Group, version and kind, as kubectl looks for them in the document."""
+    """Return the value of `x-kubernetes-group-version-kind`, by which kubectl finds a schema."""
     group, _slash, version = api_version.rpartition("/")
     return {"group": group, "version": version, "kind": kind}
 
 
 def _fixed(value: str, required: bool) -> Any:
-    # a default although it is required, so that generated clients fill it in
+    # a default although the field is required, so that generated clients fill it in
     schema = {"type": "string", "enum": [value], "default": value}
     return extend_schema_field(schema)(type("FixedField", (TextField,), {}))(required=required, help_text=f"{value}.")
 
@@ -28,7 +28,10 @@ def _fixed(value: str, required: bool) -> Any:
 def envelope(
     kind: str, api_version: str, description: str, *, typed: bool = True, **fields: Callable[[], Any]
 ) -> Serializer:
-    """Return the serializer of an object with apiVersion, kind (left out where not `typed`) and `fields`, in order."""
+    """Return the serializer of an object with apiVersion, kind and `fields`, in order.
+
+    apiVersion and kind are required if `typed`.
+    """
     declared = {
         "__doc__": description,
         "apiVersion": _fixed(api_version, typed),
@@ -39,7 +42,7 @@ def envelope(
 
 
 def known(serializer: Serializer, kind: str, api_version: str) -> Serializer:
-    """`serializer`, whose component kubectl finds by group, version and kind."""
+    """Return `serializer`, extended so that kubectl finds its schema by group, version and kind."""
     extensions = {"x-kubernetes-group-version-kind": [gvk(kind, api_version)]}
     return extend_schema_serializer(extensions=extensions)(serializer)
 
@@ -50,73 +53,71 @@ def _needs(serializer: Serializer) -> bool:
 
 @cache
 def manifest(kind: Kind) -> Serializer:
-    """A whole object of the kind."""
+    """Return the serializer of a complete object of the kind."""
     spec = kind.spec_serializer
     return envelope(
         kind.kind,
         kind.api_version,
         str(kind.description),
-        metadata=lambda: ObjectMetaSerializer(
-            help_text="Name, labels, annotations, and what the server notes of the object."
-        ),
-        spec=lambda: spec(required=_needs(spec), help_text=f"What the {kind.kind} shall be."),
+        metadata=lambda: ObjectMetaSerializer(help_text="Name, labels, annotations, and fields set by the server."),
+        spec=lambda: spec(required=_needs(spec), help_text=f"The desired state of the {kind.kind}."),
         status=lambda: kind.status_serializer(
-            read_only=True, help_text="What the server has found; ignored in what is sent."
+            read_only=True, help_text="The state as observed by the server. Ignored in requests."
         ),
     )
 
 
 @cache
 def listed(kind: str, api_version: str, item: Serializer) -> Serializer:
-    """A list of objects."""
+    """Return the serializer of a list of objects."""
     return envelope(
         f"{kind}List",
         api_version,
-        f"A list of {kind} objects, or a page of one.",
-        metadata=lambda: ListMetaSerializer(help_text="The revision of the list, and where the next page begins."),
+        f"A list of {kind} objects, or a page of it.",
+        metadata=lambda: ListMetaSerializer(help_text="The revision of the list, and the token of the next page."),
         items=lambda: item(many=True, help_text="The objects, by name."),
     )
 
 
 @cache
 def body(kind: Kind, act: Action) -> Serializer:
-    """The body of an act."""
-    spec = act.serializer(required=_needs(act.serializer), help_text="How the act is to be done.")
+    """Return the serializer of the body of an action."""
+    spec = act.serializer(required=_needs(act.serializer), help_text="The parameters of the action.")
     name = f"{act.name.title()}{kind.kind}"
     return type(f"{name}Serializer", (serializers.Serializer,), {"__doc__": f"Body of {act.name}.", "spec": spec})
 
 
 @cache
 def review(view: Any) -> Serializer:
-    """A review: question and answer in one."""
+    """Return the serializer of a review. Request and response have the same schema."""
     return envelope(
         view.review,
         view.api_version,
         view.question,
-        # the address says them: kinds of core may leave both out
+        # as in Kubernetes, apiVersion and kind may be omitted
         typed=False,
-        metadata=lambda: ObjectMetaSerializer(required=False, help_text="Empty: a review is stored nowhere."),
+        metadata=lambda: ObjectMetaSerializer(required=False, help_text="Empty. A review is not stored."),
         spec=lambda: view.spec_serializer(required=False, help_text="The question."),
         status=lambda: view.status_serializer(read_only=True, help_text="The answer."),
     )
 
 
 def example(kind: Kind) -> dict[str, Any]:
-    """The kind's example as the server answers it."""
-    given = kind.example
+    """Return the kind's example as the server answers with it."""
+    stated = kind.example
     metadata = {
-        **given["metadata"],
+        **stated["metadata"],
         "uid": "0b1f6c2e-3d5a-4c8e-9f70-1a2b3c4d5e6f",
         "resourceVersion": "42",
         "generation": 1,
         "creationTimestamp": "2024-01-15T10:30:00Z",
     }
-    sections = {key: given[key] for key in ("spec", "status") if key in given}
+    sections = {key: stated[key] for key in ("spec", "status") if key in stated}
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **sections}
 
 
 def example_sent(kind: Kind, *, version: str = "") -> dict[str, Any]:
-    """The kind's example as a user writes it; with `version`, to replace that revision."""
-    shown = example(kind)
+    """Return the kind's example as a client sends it. `version` is the revision that it replaces; "" on create."""
+    answered = example(kind)
     metadata = {**kind.example["metadata"], **({"resourceVersion": version} if version else {})}
-    return {key: value for key, value in shown.items() if key != "status"} | {"metadata": metadata}
+    return {key: value for key, value in answered.items() if key != "status"} | {"metadata": metadata}

@@ -1,4 +1,4 @@
-"""What each view does by each method, as an operation of the document."""
+"""OpenAPI operations: the description of each method of each view."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `refuses` are the HTTP status codes beyond those that every operation has."""
+    """One operation. `refuses` holds the HTTP status codes besides those of every operation (`refusals.ALWAYS`)."""
 
     id: str
     summary: str
@@ -31,23 +31,26 @@ class Operation:
     body_example: Mapping[str, Any] | None = None
     body_type: str = JSON
     answer_types: tuple[str, ...] = (JSON,)
-    """The first is that of the example."""
+    """Media types of the answer; the example has the first."""
     status: int = 200
     refuses: tuple[int, ...] = ()
     makes: bool = False
-    """Whether it answers 201 too."""
+    """Whether it may also answer 201."""
     unchanged: bool = False
-    """Whether it answers 304 to an If-None-Match."""
+    """Whether it may answer 304 to If-None-Match."""
 
 
 @singledispatch
 def operation(view: Any, method: str, path: str) -> Operation | None:
-    """The operation of `method` (upper case) on a view at `path`; None for one that always refuses."""
+    """Describe `method` (upper case) of a view at `path`. None if the view always refuses the method.
+
+    Dispatches on the class of the view. Raises `NotImplementedError` for a view without a description.
+    """
     raise NotImplementedError(f"{type(view).__name__} is not described")
 
 
 def allowed(kind: Kind, verb: str, act: str = "") -> str:
-    """Who may, from the one access table."""
+    """Return the sentence that names the permitted roles, from the access table."""
     roles = sorted(
         f"{rule.role} of the organization" if rule.organization else rule.role
         for rule in TABLE
@@ -57,7 +60,7 @@ def allowed(kind: Kind, verb: str, act: str = "") -> str:
 
 
 def place(kind: Kind, *, named: bool = True) -> tuple[OpenApiParameter, ...]:
-    """Variables of the path of a kind's objects."""
+    """Return the path parameters of a kind: the namespace if it has one, and the name if `named`."""
     organization, name = namespace_kind().example["metadata"]["name"], kind.example["metadata"]["name"]
     namespace = parameters.in_path("namespace", organization, "Name of the organization.")
     own = parameters.in_path("name", name, f"Name of the {kind.kind}.")
@@ -65,13 +68,16 @@ def place(kind: Kind, *, named: bool = True) -> tuple[OpenApiParameter, ...]:
 
 
 def listing(kind: Kind, item: Any, examples: list[dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
-    """The serializer and an example of a list."""
-    shown = {"apiVersion": kind.api_version, "kind": f"{kind.kind}List", "metadata": {"resourceVersion": "42"}}
-    return manifests.listed(kind.kind, kind.api_version, item), {**shown, "items": examples}
+    """Return the serializer of a list and an example."""
+    head = {"apiVersion": kind.api_version, "kind": f"{kind.kind}List", "metadata": {"resourceVersion": "42"}}
+    return manifests.listed(kind.kind, kind.api_version, item), {**head, "items": examples}
 
 
 def about(kind: Kind, name: str, action: str, part: str = "") -> dict[str, Any]:
-    """What every operation of a kind has; `action` is what kubectl calls it, `part` a subresource."""
+    """Return the fields common to all operations of a kind.
+
+    `action` is the value of `x-kubernetes-action`, `part` a subresource.
+    """
     scope = "Namespaced" if kind.namespaced else ""
     return {
         "id": f"{name}{scope}{kind.kind}{part}",

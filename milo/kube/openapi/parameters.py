@@ -1,4 +1,4 @@
-"""The parameters that operations share: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/"""
+"""Parameters shared by operations: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/"""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def _query(name: str, schema: dict[str, Any] | type, description: str) -> OpenAp
 
 
 def in_path(name: str, example: str, description: str, schema: dict[str, Any] = NAME) -> OpenApiParameter:
-    """A variable of the path."""
+    """Return a path parameter."""
     examples = [OpenApiExample(example, value=example)]
     return OpenApiParameter(
         name, schema, OpenApiParameter.PATH, required=True, description=description, examples=examples
@@ -30,14 +30,14 @@ def _header(name: str, description: str) -> OpenApiParameter:
 INCLUDE_OBJECT = OpenApiParameter(
     "includeObject",
     {"type": "string", "enum": list(INCLUDES), "default": "Metadata"},
-    description="What each row of a Table holds besides its cells; no matter where no Table is asked for.",
+    description="What each row of a Table holds besides its cells. No effect on other forms of answer.",
 )
-LIMIT = _query("limit", _COUNT, "At most so many objects; 0, or more than 5000, is 5000.")
-CONTINUE = _query("continue", str, "metadata.continue of the page before; the other parameters must be the same.")
+LIMIT = _query("limit", _COUNT, "Maximum number of objects. 0, or more than 5000, means 5000.")
+CONTINUE = _query("continue", str, "metadata.continue of the previous page. The other parameters must be the same.")
 RESOURCE_VERSION = _query(
     "resourceVersion",
     {"type": "string", "pattern": "^[0-9]{0,18}$"},
-    "With watch: begin after this revision; empty or 0 begins with the present state.",
+    "With watch: start after this revision. Empty or 0 starts with the current state.",
 )
 WATCH = _query(
     "watch",
@@ -45,36 +45,36 @@ WATCH = _query(
     "Answer with a stream of changes instead of a list: one JSON object `{type, object}` per line, "
     "where type is ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.",
 )
-TIMEOUT = _query("timeoutSeconds", _COUNT, "With watch: end the stream after so many seconds.")
-BOOKMARKS = _query("allowWatchBookmarks", bool, "With watch: now and then say which revision has been reached.")
+TIMEOUT = _query("timeoutSeconds", _COUNT, "With watch: end the stream after this number of seconds.")
+BOOKMARKS = _query("allowWatchBookmarks", bool, "With watch: send bookmarks, which name the revision reached.")
 INITIAL_EVENTS = _query(
     "sendInitialEvents",
     bool,
-    "With watch: begin with the present state, and mark its end by a bookmark annotated k8s.io/initial-events-end.",
+    "With watch: start with the current state, and mark its end by a bookmark annotated k8s.io/initial-events-end.",
 )
-LABEL_SELECTOR = _query("labelSelector", str, "Objects whose labels match, as `region=us,tier in (a,b),seats>5`.")
-DRY_RUN = OpenApiParameter("dryRun", str, enum=["All"], description="All: check and answer everything, change nothing.")
+LABEL_SELECTOR = _query(
+    "labelSelector", str, "Objects whose labels match, for example `region=us,tier in (a,b),seats>5`."
+)
+DRY_RUN = OpenApiParameter("dryRun", str, enum=["All"], description="All: check and answer as usual, change nothing.")
 FIELD_VALIDATION = OpenApiParameter(
     "fieldValidation",
     {"type": "string", "enum": list(VALIDATIONS), "default": VALIDATIONS[0]},
-    description="An unknown field is refused (Strict), warned of (Warn) or ignored (Ignore).",
+    description="Unknown fields are refused (Strict), warned about (Warn) or ignored (Ignore).",
 )
-FIELD_MANAGER = _query("fieldManager", str, "Name of the program that writes; server-side apply needs it.")
+FIELD_MANAGER = _query("fieldManager", str, "Name of the writing program. Required for server-side apply.")
 FORCE = _query("force", bool, "Server-side apply: take over fields that others manage.")
-IF_MATCH = _header("If-Match", "The ETag last seen; refused with 412 where the object has changed since.")
-IF_NONE_MATCH = _header(
-    "If-None-Match", "The ETag last seen; answered with 304 where the object has not changed since."
-)
+IF_MATCH = _header("If-Match", "ETag of the object as last read. 412 if the object has changed since.")
+IF_NONE_MATCH = _header("If-None-Match", "ETag of the object as last read. 304 if it has not changed since.")
 
 
 def field_selector(kind: Kind) -> OpenApiParameter:
-    """The fieldSelector of a kind."""
+    """Return the fieldSelector parameter of a kind."""
     known = ", ".join(["metadata.name", *(["metadata.namespace"] if kind.namespaced else []), *kind.field_selectors])
     return _query("fieldSelector", str, f"Objects whose fields match, for example `metadata.name=x`. Known: {known}.")
 
 
 def of_list(kind: Kind) -> tuple[OpenApiParameter, ...]:
-    """Query parameters of a list."""
+    """Return the query parameters of a list."""
     return (LIMIT, CONTINUE, LABEL_SELECTOR, field_selector(kind), *OF_WATCH, INCLUDE_OBJECT)
 
 

@@ -1,4 +1,4 @@
-"""How drf-spectacular describes the views of the library: by their `Operation`."""
+"""Extensions of drf-spectacular: views are described by their `Operation`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from milo.kube.schemas import NothingSerializer, PatchSerializer
 
 
 class KubeSchema(AutoSchema):
-    """DRF's DEFAULT_SCHEMA_CLASS: each method of a view is the `Operation` that `operation` says."""
+    """DRF's DEFAULT_SCHEMA_CLASS. Describes each method of a view by its `Operation`."""
 
     view: Any
     method: str
@@ -23,12 +23,12 @@ class KubeSchema(AutoSchema):
 
     @property
     def operation(self) -> Operation:
-        found = operation(self.view, self.method, self.path)
-        assert found, "is_excluded has been asked"
-        return found
+        described = operation(self.view, self.method, self.path)
+        assert described, "is_excluded is called first"
+        return described
 
     def is_excluded(self) -> bool:
-        # the same as without the slash
+        # a path with a trailing slash duplicates the one without
         return self.path.endswith("/") or operation(self.view, self.method, self.path) is None
 
     def get_operation_id(self) -> str:
@@ -58,14 +58,16 @@ class KubeSchema(AutoSchema):
 
     def get_response_serializers(self) -> dict[Any, Any]:  # type: ignore[override]
         described = self.operation
-        shown = described.answer_types[0]
         example = OpenApiExample(
-            described.summary, value=described.answer_example, response_only=True, media_type=shown
+            described.summary,
+            value=described.answer_example,
+            response_only=True,
+            media_type=described.answer_types[0],
         )
         codes = {described.status, 201} if described.makes else {described.status}
         answers: dict[Any, Any] = {
             (code, *described.answer_types): OpenApiResponse(
-                described.answer, "Done." if code == 200 else "Made.", examples=[example]
+                described.answer, "OK." if code == 200 else "Created.", examples=[example]
             )
             for code in sorted(codes)
         }
@@ -92,7 +94,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class NothingShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """An object without fields, which drf-spectacular would leave out."""
+    """Describe an object without fields. drf-spectacular would omit it."""
 
     target_class = NothingSerializer
 
@@ -101,7 +103,7 @@ class NothingShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
 
 class PatchShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """An object of any fields."""
+    """Describe an object with arbitrary fields."""
 
     target_class = PatchSerializer
 

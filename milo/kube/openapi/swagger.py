@@ -1,4 +1,4 @@
-"""The document of everything as OpenAPI 2.0 (Swagger), for clients that know no later one.
+"""Conversion of the document to OpenAPI 2.0 (Swagger), for clients that support no later version.
 
 https://spec.openapis.org/oas/v2.0.html
 """
@@ -9,7 +9,7 @@ from typing import Any
 Schema = dict[str, Any]
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 RENAMED = {name: f"{META}{name}" for name in ("ObjectMeta", "ListMeta", "Status")}
-"""Clients look up the metadata of every kind by the name that Kubernetes gives it."""
+"""Clients look up these schemas by their Kubernetes names."""
 _SCHEMAS, _RESPONSES = "#/components/schemas/", "#/components/responses/"
 _IN_PARAMETER = (
     "type",
@@ -27,9 +27,9 @@ _ABSENT = ("nullable", "writeOnly", "deprecated", "oneOf", "anyOf", "not", "exam
 
 
 def downgraded(document: Mapping[str, Any]) -> Schema:
-    """Return an OpenAPI 3.0 document as one of 2.0.
+    """Return an OpenAPI 3.0 document as OpenAPI 2.0.
 
-    What 2.0 cannot say is left out: alternatives (`oneOf`, `anyOf`), that a field may be null, and examples of bodies.
+    Features that 2.0 lacks are omitted: alternatives (`oneOf`, `anyOf`), nullable fields and examples of bodies.
     """
     components = document["components"]
     return {
@@ -51,7 +51,7 @@ def _renamed(name: str) -> str:
 
 
 def _schema(value: Any) -> Any:
-    """A schema, or what is inside of one."""
+    """Convert a schema or a part of one."""
     if isinstance(value, list):
         return [_schema(item) for item in value]
     if not isinstance(value, dict):
@@ -63,7 +63,7 @@ def _schema(value: Any) -> Any:
     if "enum" in kept and isinstance(kept["enum"], list):
         kept["enum"] = [item for item in kept["enum"] if item is not None]
     if isinstance(kept.get("properties"), dict):
-        # the names of fields are no words of the schema language
+        # keys of `properties` are field names, which may equal keywords such as `not`
         properties = {name: _schema(field) for name, field in kept["properties"].items()}
         return {key: _schema(item) for key, item in kept.items() if key != "properties"} | {"properties": properties}
     return {key: _schema(item) for key, item in kept.items()}
@@ -98,7 +98,7 @@ def _response(response: Schema) -> Schema:
     shown: Schema = {"description": response.get("description", "")}
     content: Schema = next(iter(response.get("content", {}).values()), {})
     if schema := content.get("schema"):
-        # the one way in which 2.0 names a file
+        # `file` is the type of binary responses in 2.0
         binary = schema.get("format") == "binary"
         shown["schema"] = {"type": "file"} if binary else _schema(schema)
     return shown

@@ -1,4 +1,4 @@
-"""The documents over HTTP: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3"""
+"""The OpenAPI documents over HTTP: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3"""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from milo.kube.openapi.documents import ALL, SWAGGER, Document, documents
 from milo.kube.views import KubeView
 
 ROOT = "/openapi/v3"
-# Swagger UI sets styles of elements and has its pictures in its style sheet
+# Swagger UI sets inline styles and embeds images in its style sheet
 DOCS_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -30,7 +30,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 
 class PublicView(KubeView):
-    """What anybody may read: the shapes of the API, and no object."""
+    """Base of views without authentication: they serve schemas and no objects."""
 
     schema = None
     permission_classes = [AllowAny]
@@ -50,7 +50,7 @@ class IndexView(PublicView):
         return super().default_response_headers | {"Cache-Control": "no-store"}
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Where the document of each group and version is."""
+        """Return the URL of the document of each group and version."""
         listed = {
             place: {"serverRelativeURL": f"{ROOT}/{place}?hash={document.hash}"}
             for place, document in documents().items()
@@ -61,7 +61,7 @@ class IndexView(PublicView):
 
 class DocumentView(PublicView):
     def get(self, request: Request, place: str) -> HttpResponseBase:
-        """A document, which is the same for everybody; for ever, where the hash of the index is sent."""
+        """Return a document. Cacheable forever if the URL has the hash from the index."""
         document = documents().get(place)
         if document is None or place == SWAGGER:
             raise NotFound(f"there is no document of {place}")
@@ -78,12 +78,12 @@ class DocumentView(PublicView):
 
 class SwaggerView(DocumentView):
     def get(self, request: Request) -> HttpResponseBase:  # type: ignore[override]
-        """Everything in OpenAPI 2.0, as JSON: its protobuf form is answered with 406."""
+        """Return the whole API as OpenAPI 2.0 in JSON. The protobuf form is refused with 406."""
         return self._respond(request, documents()[SWAGGER])
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """Swagger UI over everything, from this server's own files alone."""
+    """Swagger UI of the whole API. It loads files of this server only."""
 
     authentication_classes: list[Any] = []
     # no OPTIONS

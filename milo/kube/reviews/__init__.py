@@ -1,4 +1,5 @@
-"""Who may do what, and who a token stands for: `kubectl auth whoami` and `can-i`, and TokenReview.
+"""Reviews: `kubectl auth whoami` and `kubectl auth can-i`, and TokenReview.
 
-`reviews` and `token_reviews` answer from the one access table; `review_schemas` has their shapes.
+Start with `reviews`, whose views answer from the access table. `token_reviews` authenticates a token for another
+service. `review_schemas` holds the serializers. Relies on `milo.access`, which enforces the same table.
 """

@@ -1,4 +1,4 @@
-"""`kubectl auth whoami` and `auth can-i`, answered from the one access table."""
+"""`kubectl auth whoami` and `kubectl auth can-i`, answered from the access table."""
 
 from collections.abc import Collection, Iterable
 from itertools import chain
@@ -29,11 +29,11 @@ from milo.kube.schemas import NothingSerializer
 from milo.kube.store import objects
 from milo.kube.views import KubeView
 
-# both are read by whoever may read their organization
+# readable with the permission to read their organization
 CORE = (NamespaceShape(), EventShape())
-# whoever is known may read that there are none
+# readable for every authenticated user
 DEFINITIONS = DefinitionShape()
-# those of Kubernetes' cluster roles system:discovery and system:public-info-viewer
+# as in the cluster roles system:discovery and system:public-info-viewer of Kubernetes
 NON_RESOURCE_RULES: list[dict[str, list[str]]] = [
     {
         "verbs": ["get"],
@@ -46,7 +46,7 @@ NON_RESOURCE_RULES: list[dict[str, list[str]]] = [
 
 
 class ReviewView(KubeView):
-    """A POST that is answered and stored nowhere."""
+    """Base of reviews: a POST that is answered and not stored."""
 
     review: str
     api_version: str
@@ -54,11 +54,11 @@ class ReviewView(KubeView):
     spec_serializer: Any
     status_serializer: Any
     resource = ""
-    """Its name in the access table; whoever is known may ask where there is none."""
+    """Its name in the access table; "" permits every authenticated user."""
 
     @property
     def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A spec and its status, for the documents."""
+        """Return an example of spec and status, for the documents."""
         raise NotImplementedError
 
     def details(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ReviewView(KubeView):
 
     def post(self, request: Request) -> HttpResponse:
         if self.resource:
-            # whoever may not is told so before what was sent is looked at
+            # 403 comes before any error about the body
             self.actor.require("create", self.resource, None)
         sent = self.body()
         if not isinstance(sent, dict) or not objects.is_typed(sent, self.api_version, self.review, optional=True):
@@ -80,7 +80,7 @@ class ReviewView(KubeView):
         try:
             spec = objects.read_spec(self.spec_serializer, sent)
         except Invalid as fault:
-            # a question has no rules but those of its form
+            # BadRequest, as in Kubernetes: a review has a form but no rules about its content
             raise Refused(fault.message, fault.causes) from fault
         value = {"kind": self.review, "apiVersion": self.api_version, "metadata": {}, "spec": spec}
         return self.plain.respond(value | {"status": self.judge(spec)}, 201)
@@ -103,7 +103,7 @@ class SelfSubjectReviewView(ReviewView):
 
 
 def user_info(actor: Actor) -> dict[str, Any]:
-    """The actor as a UserInfo: roles across the platform, then those in an organization as `organization:role`."""
+    """Return the actor as `UserInfo`. Groups are platform roles, then roles in organizations (`organization:role`)."""
     names = namespace_kind().model._default_manager.in_bulk(list(actor.organizations))
     within = sorted(f"{names[pk]}:{role}" for pk, roles in actor.organizations.items() for role in roles)
     groups = ["system:authenticated", *sorted(actor.roles), *within]
@@ -123,12 +123,12 @@ class SelfSubjectAccessReviewView(ReviewView):
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         if len(spec) != 1:
             return {"allowed": False, "reason": _("ask by either resourceAttributes or nonResourceAttributes")}
-        if asked := spec.get("nonResourceAttributes"):
-            return {"allowed": _may_reach(_text(asked, "verb"), _text(asked, "path"))}
-        asked = spec.get("resourceAttributes") or {}
-        group, resource = _text(asked, "group"), _text(asked, "resource")
-        verb, subresource = _text(asked, "verb"), _text(asked, "subresource")
-        namespace, name = _text(asked, "namespace"), _text(asked, "name")
+        if attributes := spec.get("nonResourceAttributes"):
+            return {"allowed": _may_reach(_text(attributes, "verb"), _text(attributes, "path"))}
+        attributes = spec.get("resourceAttributes") or {}
+        group, resource = _text(attributes, "group"), _text(attributes, "resource")
+        verb, subresource = _text(attributes, "verb"), _text(attributes, "subresource")
+        namespace, name = _text(attributes, "namespace"), _text(attributes, "name")
         if (kind := _kind(group, resource)) is not None:
             scope = _scope(self.actor, kind, namespace, name)
             return {"allowed": _may(self.actor, verb, kind, subresource, scope)}
@@ -149,15 +149,15 @@ class SelfSubjectRulesReviewView(ReviewView):
 
     @property
     def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        asked = {"namespace": namespace_kind().example["metadata"]["name"]}
-        return asked, {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
+        spec = {"namespace": namespace_kind().example["metadata"]["name"]}
+        return spec, {"resourceRules": [], "nonResourceRules": [], "incomplete": False}
 
     def judge(self, spec: dict[str, Any]) -> dict[str, Any]:
         namespace = _text(spec, "namespace")
         rules = [
             _rule(["create"], group, [entry["name"]])
-            for group, found in REVIEWS.items()
-            for entry in found
+            for group, entries in REVIEWS.items()
+            for entry in entries
             if may_review(self.actor, entry["name"])
         ]
         rules.append(_rule(DEFINITIONS.verbs, DEFINITIONS.group, [DEFINITIONS.plural]))
@@ -178,7 +178,7 @@ class SelfSubjectRulesReviewView(ReviewView):
 
 
 def may_review(actor: Actor, name: str) -> bool:
-    """Whether the actor may post a review of this plural: everybody may, unless the access table has a row of it."""
+    """Return whether the actor may post a review. Everybody may, unless the access table has a rule for it."""
     return name not in {rule.resource for rule in TABLE} or actor.may("create", name, None)
 
 
@@ -186,67 +186,67 @@ def _rule(verbs: Iterable[str], group: str, resources: list[str]) -> dict[str, A
     return {"verbs": list(verbs), "apiGroups": [group], "resources": resources}
 
 
-def _text(asked: dict[str, Any], key: str) -> str:
-    value = asked.get(key) or ""
+def _text(attributes: dict[str, Any], key: str) -> str:
+    value = attributes.get(key) or ""
     if not isinstance(value, str):
         raise Refused(_("%(key)s must be a string") % {"key": key})
     return value
 
 
 def _kind(group: str, plural: str) -> Kind | None:
-    found = (kind for kind in [*all_kinds(), *CORE] if kind.plural == plural and group in (kind.group, "*"))
-    return next(found, None)
+    kinds = (kind for kind in [*all_kinds(), *CORE] if kind.plural == plural and group in (kind.group, "*"))
+    return next(kinds, None)
 
 
 def _endpoint(group: str, resource: str) -> Endpoint | None:
-    """By its plural or by its name in the access table, which is its short name."""
-    found = (endpoint for endpoint in all_endpoints() if resource in (endpoint.plural, endpoint.resource))
-    return next((endpoint for endpoint in found if group in (endpoint.group, "*")), None)
+    """Find an endpoint by its plural or by its short name, the name in the access table."""
+    candidates = (endpoint for endpoint in all_endpoints() if resource in (endpoint.plural, endpoint.resource))
+    return next((endpoint for endpoint in candidates if group in (endpoint.group, "*")), None)
 
 
 def _reviews(group: str) -> Iterable[dict[str, Any]]:
-    """The reviews of a group (`*`: of every group)."""
+    """Return the reviews of a group; `*` is every group."""
     return chain.from_iterable(entries for of, entries in REVIEWS.items() if group in (of, "*"))
 
 
 def _may_reach(verb: str, path: str) -> bool:
-    """Whether `NON_RESOURCE_RULES` allow a verb at a path; a URL of theirs that ends in `*` is a prefix."""
+    """Return whether `NON_RESOURCE_RULES` allow a verb on a path. A URL that ends in `*` is a prefix."""
     urls = chain.from_iterable(rule["nonResourceURLs"] for rule in NON_RESOURCE_RULES if verb in rule["verbs"])
     return any(path.startswith(url[:-1]) if url.endswith("*") else path == url for url in urls)
 
 
 def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
-    """An endpoint belongs to no organization, and all that can be done is to post to it."""
+    """Return whether the actor may post to an endpoint, which belongs to no organization and supports POST only."""
     return verb == "create" and actor.may(verb, endpoint.resource, None)
 
 
 def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
-    """The verb by which each subresource of the kind is used, and verb and act of the access table that it takes."""
+    """Return for each subresource: the verb of the request, and the verb and action that the access table requires."""
     status = {} if kind in CORE else {"status": ("get", "get", "")}
     readings = {reading.name: ("get", reading.verb, reading.act) for reading in kind.read_subresources}
     return status | readings | {act.name: ("create", "create", act.name) for act in kind.actions}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:
-    """Primary keys of the organizations that a question is about, all of the actor's where it names none.
+    """Return the primary keys of the organizations that a question is about. Without a name, all of the actor's.
 
-    A cluster-scoped object is judged by the organization that owns it, whatever the namespace of the kubeconfig.
-    Empty for what is not there, so that it answers as what is foreign.
+    A cluster-scoped object counts for the organization that owns it, whatever the namespace in the kubeconfig. The
+    result is empty for a missing organization, so that the answer is the same as for a foreign one.
     """
     if kind in CORE and not kind.namespaced:
         kind = namespace_kind()
-    asked, by = (namespace, namespace_kind()) if kind.namespaced else (name, kind)
-    if not asked or (isinstance(kind, EventShape) and asked == CLUSTER_SCOPED_EVENTS):
+    owner, owning_kind = (namespace, namespace_kind()) if kind.namespaced else (name, kind)
+    if not owner or (isinstance(kind, EventShape) and owner == CLUSTER_SCOPED_EVENTS):
         return actor.organizations
-    row = by.queryset().filter(name=asked).first() if DNS_LABEL.fullmatch(asked) else None
-    return [by.organization(row).pk] if row else []
+    row = owning_kind.queryset().filter(name=owner).first() if DNS_LABEL.fullmatch(owner) else None
+    return [owning_kind.organization(row).pk] if row else []
 
 
 def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collection[int]) -> bool:
-    """What the access table says, for the platform and for any organization of `scope`."""
-    used_by, taken, act = _subresources(kind).get(subresource, ("", "", "")) if subresource else (verb, verb, "")
-    # an act is created also where objects of the kind are not
-    if verb != used_by or not (subresource or verb in kind.verbs):
+    """Return whether the access table allows a verb, on the platform or in any organization of `scope`."""
+    sent, required, act = _subresources(kind).get(subresource, ("", "", "")) if subresource else (verb, verb, "")
+    # actions accept POST even if the kind itself does not support create
+    if verb != sent or not (subresource or verb in kind.verbs):
         return False
     plural = namespace_kind().plural if kind in CORE else kind.plural
-    return any(actor.may(taken, plural, organization_id, act=act) for organization_id in (None, *scope))
+    return any(actor.may(required, plural, organization_id, act=act) for organization_id in (None, *scope))

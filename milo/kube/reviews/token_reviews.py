@@ -1,4 +1,4 @@
-"""TokenReview: whom a bearer token stands for, asked by a service that was sent one.
+"""TokenReview: another service asks whose bearer token it has received.
 
 https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
 """
@@ -15,10 +15,10 @@ from milo.kube.reviews.reviews import ReviewView, user_info
 
 
 class TokenReviewView(ReviewView):
-    """Answers for service tokens and those of the OpenID Connect provider, as authentication does.
+    """Authenticate a service token or a token of the OpenID Connect provider, like a request with it.
 
-    The token is not repeated in the answer. `status.audiences` stays empty: by that a client knows that
-    `spec.audiences` was not looked at.
+    The answer does not repeat the token. `status.audiences` stays empty, which tells the client that `spec.audiences`
+    was ignored.
     """
 
     review, api_version, resource = "TokenReview", "authentication.k8s.io/v1", TOKEN_REVIEWS

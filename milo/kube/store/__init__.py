@@ -1,5 +1,6 @@
-"""Objects at rest: manifests as rows, rows as manifests, and the change log that numbers every revision.
+"""Conversion between manifests and rows, and the change log that numbers every revision.
 
-`objects` reads a manifest as it was sent, `manifests` renders a row, `changes` numbers what an act has changed, `lists`
-pages through a kind as of one revision, and `managers`, `patches` and `apply` say what a write makes of an object.
+Start with `changes`, which writes a revision for each changed row of a transaction. `objects` decodes manifests and
+`manifests` renders rows. `lists` pages through a kind as of one revision; `selectors` filters it. `patches`, `apply`
+and `managers` compute what a write changes. Relies on `milo.audit`, which runs the journal before each commit.
 """

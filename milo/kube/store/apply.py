@@ -1,7 +1,7 @@
 """Server-side apply: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
-A manifest says what its manager wants of an object; what it wanted before and wants no more goes. Values are compared
-as they are stored, so that a tax number with blanks is the one without.
+An applied manifest states everything that its manager wants. Fields that it applied before and now omits are removed.
+Values are compared in their stored form, so a tax number with spaces equals the one without.
 """
 
 from collections import defaultdict
@@ -44,30 +44,31 @@ def apply(
     at: datetime,
     stored: Stored = lambda manifest: manifest,
 ) -> Manifest:
-    """The manifest that results when `manager` applies `applied` to `live` (None: there is no such object yet).
+    """Return the manifest after `manager` has applied `applied` to `live` (None if the object does not exist).
 
-    Fields that the manager applied before and now leaves out are removed, unless another manager owns them too.
-    What changes nothing that is `stored` returns the managedFields of `live` as they are. Raises `Conflict`, with a
-    cause for each field, where the value of a field that another manager owns would change, unless `force` takes it
-    over; `Refused` (BadRequest) where `applied` is no manifest or holds managedFields; `Invalid` for more than 50
+    Fields that the manager applied before and now omits are removed, unless another manager owns them too. If nothing
+    changes in the form that `stored` returns, the managedFields of `live` stay as they are. Raises `Conflict`, with a
+    cause per field, if the value of another manager's field would change; `force` takes such fields over instead.
+    Raises `Refused` (BadRequest) if `applied` is no manifest or contains managedFields, `Invalid` for more than 50
     managers.
     """
     intent = _intent(applied)
-    before, wanted = keyed(live or {}), frozenset(leaves(keyed(intent)))
-    me = Owner(manager, APPLY, str(intent.get("apiVersion", "")), instant(at), wanted)
+    before, applied_paths = keyed(live or {}), frozenset(leaves(keyed(intent)))
+    me = Owner(manager, APPLY, str(intent.get("apiVersion", "")), instant(at), applied_paths)
     owners = owners_of(live)
     mine = next((owner for owner in owners if owner.identity == me.identity), None)
     others = [owner for owner in owners if owner is not mine]
-    dropped = unowned((mine.paths if mine else frozenset()) - wanted, [wanted, *(owner.paths for owner in others)])
+    omitted = (mine.paths if mine else frozenset()) - applied_paths
+    dropped = unowned(omitted, [applied_paths, *(owner.paths for owner in others)])
     merged = without(merge_patch(before, keyed(intent)), dropped)
     after = keyed(stored(listed(merged)))
-    # what is only left empty by what goes is taken from nobody
-    emptied = {path[:length] for path in dropped for length in range(1, len(path))} - wanted
+    # an object that only becomes empty because its fields are dropped conflicts with no owner
+    emptied = {path[:length] for path in dropped for length in range(1, len(path))} - applied_paths
     taken = {owner: differing(owner.paths - emptied, before, after) for owner in others}
     if not force:
         _refuse_conflicts(taken, _applied_last(live, stored) if manager == KUBECTL else frozenset())
     kept = [replace(owner, paths=owner.paths - taken[owner]) for owner in others if owner.paths - taken[owner]]
-    if mine and mine.paths == wanted and not differing(wanted, before, after):
+    if mine and mine.paths == applied_paths and not differing(applied_paths, before, after):
         me = mine
     if len(kept) >= MANAGERS_LIMIT:
         raise too_many()
@@ -76,7 +77,7 @@ def apply(
 
 
 def _intent(applied: Any) -> Manifest:
-    """What was applied, less its status, and less its nulls: a null field is one that is not there."""
+    """Return the applied manifest without its status and without null fields, which count as absent."""
     if not isinstance(applied, dict) or not isinstance(applied.get("metadata"), dict | None):
         raise Refused(_("the body must be a manifest"))
     intent: Manifest = _without_null({key: value for key, value in applied.items() if key != "status"})
@@ -86,9 +87,9 @@ def _intent(applied: Any) -> Manifest:
 
 
 def _applied_last(live: Manifest | None, stored: Stored) -> frozenset[Path]:
-    """The fields that kubectl's client-side apply set and nobody has changed since.
+    """Return the fields that client-side apply of kubectl set and nobody has changed since.
 
-    So that going over to server-side apply is no conflict with oneself (lastappliedmanager.go of Kubernetes).
+    They are no conflicts, so that users can switch to server-side apply (lastappliedmanager.go of Kubernetes).
     """
     text = value_at(live, _ANNOTATION)
     try:
@@ -102,9 +103,9 @@ def _applied_last(live: Manifest | None, stored: Stored) -> frozenset[Path]:
 
 
 def _with_last_applied(merged: Manifest, intent: Manifest) -> Manifest:
-    """Keep the annotation of client-side apply true where there is one, for who goes back to it.
+    """Update the annotation of client-side apply if there is one, for users who switch back.
 
-    It stays as it is where it says the same (lastappliedupdater.go of Kubernetes).
+    An annotation with the same content is kept as it is (lastappliedupdater.go of Kubernetes).
     """
     text = value_at(merged, _ANNOTATION)
     if not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""The change log: numbers the revisions of an act in commit order and keeps each as a manifest."""
+"""The change log: numbers the revisions of a transaction in commit order and stores their manifests."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -23,7 +23,11 @@ _floors: list[Callable[[datetime], int]] = []
 
 
 def _take(count: int) -> int:
-    """Reserve `count` numbers and return the first. Waits for every act that numbered before and has not committed."""
+    """Reserve `count` numbers and return the first.
+
+    Takes the lock of the counter row, which is held until commit. It therefore waits for every transaction that has
+    numbered and not yet committed, and numbers become visible in order: a watcher that reads "after N" misses nothing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO kube_counter (id, value) VALUES (1, %s)"
@@ -34,7 +38,7 @@ def _take(count: int) -> int:
 
 
 def current_version() -> int:
-    """The number of the newest committed revision. Read it before the rows of a list."""
+    """Return the number of the newest committed revision. Read it before the rows of a list."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT value FROM kube_counter")
         row = cursor.fetchone()
@@ -42,27 +46,30 @@ def current_version() -> int:
 
 
 def oldest_version() -> int:
-    """The newest number below which revisions may have been compacted; what came after it is complete.
+    """Return the watermark of compaction: revisions below it may be gone, later ones are complete.
 
-    Read it after the revisions themselves: a compaction says so here before it deletes.
+    Read it after the revisions themselves: compaction moves the watermark before it deletes.
     """
     return Counter.objects.values_list("compacted", flat=True).first() or 0
 
 
 def register_floor(floor: Callable[[datetime], int]) -> None:
-    """Keep revisions from compaction: those above the number that `floor` returns stay.
+    """Protect revisions from compaction: those with a number above the result of `floor` are kept.
 
-    `floor` is given the instant (UTC) before which a revision is old.
+    `floor` gets the instant (UTC) before which a revision counts as old.
     """
     _floors.append(floor)
 
 
 def compact(older_than: timedelta, batch: int = 1000) -> int:
-    """Delete the revisions that were superseded more than `older_than` ago; returns how many.
+    """Delete revisions that were superseded more than `older_than` ago and return their number.
 
-    Nothing above a registered floor goes, nor the newest revision of an object, nor the one before any that is kept: a
-    watch from `oldest_version()` on learns of everything, and of what each object was before. That watermark only goes
-    forward, so that what an earlier and shorter `older_than` has deleted stays explained.
+    Revisions above a registered floor are kept. So is the newest revision of each object, and the one before any kept
+    revision: a watch from `oldest_version()` gets every change together with the previous state.
+
+    The watermark is moved in its own statement before anything is deleted. Readers fetch revisions first and the
+    watermark second, so a reader can never take a compacted log for a complete one. The watermark never goes back, so
+    that it still covers what an earlier, shorter `older_than` has deleted.
     """
     before = timezone.now() - older_than
     old = Change.objects.filter(at__lt=before)
@@ -77,7 +84,7 @@ def compact(older_than: timedelta, batch: int = 1000) -> int:
     )
     superseded = Change.objects.filter(Exists(successor), resource_version__lt=watermark).order_by("resource_version")
     numbers, deleted, last = superseded.values_list("resource_version", flat=True), 0, 0
-    # in batches, so that SQLite's one writer is never held up for long
+    # in batches, so that SQLite's single writer is never blocked for long
     while gone := list(numbers.filter(resource_version__gt=last)[:batch]):
         deleted += Change.objects.filter(resource_version__in=gone).delete()[0]
         last = gone[-1]
@@ -85,20 +92,20 @@ def compact(older_than: timedelta, batch: int = 1000) -> int:
 
 
 def version_of(row: models.Model) -> int:
-    """The number of the newest revision of `row`; 0 where it has none."""
+    """Return the number of the newest revision of `row`; 0 if it has none."""
     newest = Change.objects.filter(uid=row.uid).order_by("-resource_version")  # type: ignore[attr-defined]
     return newest.values_list("resource_version", flat=True).first() or 0
 
 
 def newest(row: models.Model, count: int) -> list[Change]:
-    """Return the `count` newest revisions of `row`, newest first; compacted ones are gone."""
+    """Return the `count` newest revisions of `row`, newest first. Compacted revisions are missing."""
     return list(Change.objects.filter(uid=row.uid).order_by("-resource_version")[:count])  # type: ignore[attr-defined]
 
 
 def expect(row: models.Model, resource_version: int | None) -> None:
-    """Raise `Conflict` where `row`, which the caller holds locked, has moved on from `resource_version`.
+    """Raise `Conflict` if `resource_version` is not the newest revision of `row`. None accepts any revision.
 
-    None expects nothing.
+    The caller holds the lock of `row`.
     """
     if resource_version is not None and version_of(row) != resource_version:
         raise Conflict(_("the object has been modified; please apply your changes to the latest version and try again"))
@@ -106,30 +113,32 @@ def expect(row: models.Model, resource_version: int | None) -> None:
 
 @audit.journal
 def append(entries: list[audit.Entry]) -> None:
-    """Write a revision for each changed row that is shown as a resource."""
+    """Write a revision for each changed row that is served as a resource. Runs at the end of each transaction.
+
+    Takes the counter last. Its lock serializes all writers until commit, so rows are read and manifests prepared
+    before it. That is safe: the row locks of this transaction keep others from changing these rows meanwhile.
+    """
     by_kind: dict[Kind, list[audit.Entry]] = defaultdict(list)
     for entry in entries:
         if kind := kind_of(type(entry.row)):
             by_kind[kind].append(entry)
     if not by_kind:
         return
-    # rows are read before the counter is taken, so that other acts wait as briefly as can be:
-    # whoever could change them is held off by the row locks of this act
-    shown: list[tuple[Kind, audit.Entry, Any]] = []
+    fresh: list[tuple[Kind, audit.Entry, Any]] = []
     for kind, changed in by_kind.items():
         rows = kind.rows([entry.row.pk for entry in changed])
-        shown += [(kind, entry, rows[entry.row.pk]) for entry in changed]
-    first = _take(len(shown))
-    written = [_change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(shown)]
+        fresh += [(kind, entry, rows[entry.row.pk]) for entry in changed]
+    first = _take(len(fresh))
+    written = [_change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(fresh)]
     _INSERT(written)
-    for entry, change in zip((entry for _kind, entry, _row in shown), written, strict=True):
+    for entry, change in zip((entry for _kind, entry, _row in fresh), written, strict=True):
         setattr(entry.row, _REVISION, change)
 
 
 def manifest_written(row: models.Model) -> dict[str, Any] | None:
-    """The manifest of the revision that the last act on this instance made; None where it changed nothing.
+    """Return the manifest that the last transaction on this instance wrote; None if it changed nothing.
 
-    A dry run is rolled back, so nobody could read it from the database.
+    Kept on the instance because a dry run is rolled back and leaves nothing to read in the database.
     """
     change: Change | None = getattr(row, _REVISION, None)
     return change.manifest if change else None

@@ -1,8 +1,8 @@
-"""Sets of fields: paths inside a manifest, and their form in `metadata.managedFields` (FieldsV1).
+"""Sets of field paths in a manifest, and their encoding in `metadata.managedFields` (FieldsV1).
 
-Only spec, labels, annotations, finalizers and owner references have owners. A list is one field, but for the two lists
-of the metadata to which several programs add: each finalizer, and each owner reference by its uid, is a field of its
-own, as in Kubernetes. `keyed` shows these two as objects by key, and `listed` as lists again.
+Only spec, labels, annotations, finalizers and owner references have owners. A list is one field, with two exceptions
+as in Kubernetes, because several programs add to these lists: each finalizer is a field, and so is each owner reference
+(by its uid). `keyed` converts the two lists to objects by key, `listed` converts them back.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
 
@@ -19,7 +19,7 @@ _ROOTS = (("spec",), ("metadata", "labels"), ("metadata", "annotations"), FINALI
 
 
 def keyed(manifest: Manifest) -> Manifest:
-    """The manifest with its finalizers and owner references by key; lists of another form stay lists."""
+    """Return the manifest with finalizers and owner references as objects by key. Malformed lists stay lists."""
     metadata = manifest.get("metadata")
     if not isinstance(metadata, dict):
         return manifest
@@ -28,13 +28,13 @@ def keyed(manifest: Manifest) -> Manifest:
     if isinstance(finalizers, list) and all(isinstance(name, str) for name in finalizers):
         items["finalizers"] = {name: name for name in finalizers}
     if isinstance(references, list) and all(_uid(reference) for reference in references):
-        # inside a list of one, so that a reference is one field and is replaced whole
+        # in a list of one, because a list is one field and is replaced as a whole
         items["ownerReferences"] = {_uid(reference): [reference] for reference in references}
     return {**manifest, "metadata": {**metadata, **items}}
 
 
 def listed(manifest: Manifest) -> Manifest:
-    """The manifest that `keyed` was given."""
+    """Return a keyed manifest in its usual form. The inverse of `keyed`."""
     metadata = dict(manifest.get("metadata") or {})
     if isinstance(metadata.get("finalizers"), dict):
         metadata["finalizers"] = list(metadata["finalizers"])
@@ -49,7 +49,7 @@ def _uid(reference: Any) -> str:
 
 
 def leaves(manifest: Manifest) -> Iterator[Path]:
-    """The paths of all scalars, lists and empty objects of a keyed manifest that can have owners."""
+    """Yield the paths of all scalars, lists and empty objects of a keyed manifest that can have owners."""
     for root in _ROOTS:
         value = value_at(manifest, root)
         if isinstance(value, dict):
@@ -65,25 +65,25 @@ def _leaves_below(value: dict[str, Any], path: Path) -> Iterator[Path]:
 
 
 def value_at(manifest: Any, path: Path) -> Any:
-    """The value at `path` of a keyed manifest; None for what is absent or empty, which is the same to the API."""
+    """Return the value at `path` of a keyed manifest; None if absent or empty, which the API does not distinguish."""
     for key in path:
         manifest = manifest.get(key) if isinstance(manifest, dict) else None
     return None if manifest in ("", [], {}) else manifest
 
 
 def differing(paths: Iterable[Path], one: Manifest, other: Manifest) -> frozenset[Path]:
-    """Those of `paths` where two keyed manifests differ."""
+    """Return those of `paths` where two keyed manifests differ."""
     return frozenset(path for path in paths if value_at(one, path) != value_at(other, path))
 
 
 def unowned(paths: Iterable[Path], owned: Iterable[frozenset[Path]]) -> list[Path]:
-    """Those of `paths` of which nobody owns the field itself or one below it."""
+    """Return those of `paths` where nobody owns the field or one below it."""
     held = {path[:length] for path in chain.from_iterable(owned) for length in range(1, len(path) + 1)}
     return [path for path in paths if path not in held]
 
 
 def without(manifest: Manifest, paths: Iterable[Path]) -> Manifest:
-    """A keyed manifest less the fields at `paths`, and less the objects that this leaves empty."""
+    """Return a keyed manifest without the fields at `paths`, and without objects that become empty by that."""
     return _without(manifest, _tree(paths))
 
 
@@ -111,7 +111,7 @@ def _tree(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def encode(paths: Iterable[Path]) -> dict[str, Any]:
-    """FieldsV1: `{"f:spec": {"f:currencyCode": {}}}`."""
+    """Return paths as FieldsV1, for example `{"f:spec": {"f:currencyCode": {}}}`."""
     return _encoded(_tree(paths), ())
 
 
@@ -128,18 +128,18 @@ def _element(key: str, within: Path) -> str:
 
 
 def decode(fields: dict[str, Any], path: Path = ()) -> Iterator[Path]:
-    """The paths of FieldsV1 that can have owners. Raises `ValueError` for what is no FieldsV1."""
+    """Yield the paths of FieldsV1 that can have owners. Raises `ValueError` for malformed FieldsV1."""
     for element, below in fields.items():
         if not isinstance(below, dict):
             raise ValueError(f"{element} has no set of fields below it")
-        # an object may be owned itself, beside its fields; here it comes and goes with them
+        # "." means that the object itself is owned; here objects exist as long as they have fields
         if element == ".":
             continue
-        here = (*path, _key(element))
+        inner = (*path, _key(element))
         if path != OWNER_REFERENCES and any(key != "." for key in below):
-            yield from decode(below, here)
-        elif any(here[: len(root)] == root and len(here) > len(root) for root in _ROOTS):
-            yield here
+            yield from decode(below, inner)
+        elif any(inner[: len(root)] == root and len(inner) > len(root) for root in _ROOTS):
+            yield inner
 
 
 def _key(element: str) -> str:
@@ -154,7 +154,7 @@ def _key(element: str) -> str:
 
 
 def readable(path: Path) -> str:
-    """The path as `kubectl` shows it in a conflict: `.spec.currencyCode`, `.metadata.finalizers[="x"]`."""
+    """Return a path as kubectl prints it in a conflict: `.spec.currencyCode`, `.metadata.finalizers[="x"]`."""
     if path[:2] == FINALIZERS:
         return f".metadata.finalizers[={json.dumps(path[2])}]"
     if path[:2] == OWNER_REFERENCES:

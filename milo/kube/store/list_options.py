@@ -1,4 +1,4 @@
-"""At which revision a list begins: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions"""
+"""The revision that a list shows: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions"""
 
 from django.utils.translation import gettext as _
 
@@ -9,10 +9,10 @@ from milo.kube.wire.status import TooLargeResourceVersion
 
 
 def version_to_show(parameters: Parameters) -> int:
-    """Return the revision at which a list is to be shown; 0 is the present.
+    """Return the revision that a list shows; 0 for the current state.
 
-    `resourceVersionMatch=Exact` asks for one; so does a resourceVersion with a limit, as in Kubernetes. Raises
-    `Invalid` for combinations that mean nothing, `TooLargeResourceVersion` for a revision that is yet to come.
+    A revision is selected by `resourceVersionMatch=Exact`, or by a resourceVersion with a limit, as in Kubernetes.
+    Raises `Invalid` for meaningless combinations and `TooLargeResourceVersion` for a future revision.
     """
     _check_list(parameters)
     version, match = parameters.number("resourceVersion", MAX_VERSION), parameters.match
@@ -22,7 +22,7 @@ def version_to_show(parameters: Parameters) -> int:
 
 
 def expect_reached(parameters: Parameters) -> None:
-    """Raise `TooLargeResourceVersion` where resourceVersion is greater than the newest revision."""
+    """Raise `TooLargeResourceVersion` if resourceVersion is greater than the newest revision."""
     version = parameters.number("resourceVersion", MAX_VERSION)
     if version and version > (current := changes.current_version()):
         raise TooLargeResourceVersion(version, current)
@@ -47,9 +47,9 @@ def _check_list(parameters: Parameters) -> None:
 
 
 def check_watch(parameters: Parameters) -> None:
-    """Raise `Invalid` where resourceVersionMatch and sendInitialEvents do not go together in a watch.
+    """Raise `Invalid` if resourceVersionMatch and sendInitialEvents are not valid together in a watch.
 
-    A watch that begins with the present state must reach resourceVersion: raises `TooLargeResourceVersion`.
+    Raises `TooLargeResourceVersion` if a watch with initial events names a future revision.
     """
     match, initial = parameters.match, parameters.flag("sendInitialEvents")
     if initial and match != NOT_OLDER_THAN:

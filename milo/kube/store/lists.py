@@ -1,4 +1,4 @@
-"""Pages of a list, each as of the revision at which the list began."""
+"""Pages of a list, all as of the revision at which the list began."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +20,9 @@ MAX_LIMIT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the next page begins: after `key` (empty: at the beginning), as of `version`.
+    """The start of a page: after `key` (empty: the first page), as of the revision `version`.
 
-    `live` pages show what no revision says yet, where the object has not changed since `version`.
+    `live`: render objects that are unchanged since `version` from their rows (see `Kind.live`).
     """
 
     version: int
@@ -34,7 +34,7 @@ class Position:
 
     @classmethod
     def of_token(cls, token: str, kind: Kind) -> "Position":
-        """Raises `Malformed` or `Unreadable` for a token that was not given out for a list of `kind`."""
+        """Decode a continue token. Raises `Malformed` or `Unreadable` if it was not issued for a list of `kind`."""
         version, live, *key = continue_tokens.unseal(token, f"list {kind.resource}")
         return cls(version, tuple(key), live)
 
@@ -47,7 +47,7 @@ def _after(columns: tuple[str, ...], key: tuple[Any, ...]) -> Q:
     if len(columns) == 1:
         return Q((f"{columns[0]}__gt", key[0]))
     first, second = columns
-    # the first bound alone lets the index of both columns serve
+    # the bound on the first column lets the planner use the index on both
     return Q((f"{first}__gte", key[0])) & (Q((f"{first}__gt", key[0])) | Q((f"{second}__gt", key[1])))
 
 
@@ -61,11 +61,14 @@ def page(
     at: int = 0,
     raw: bool = False,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Manifests and list metadata: at most `limit` (0, or more than 5,000, is 5,000) of `rows`, in the order of names.
+    """Return (manifests, list metadata) of at most `limit` of `rows`, ordered by name. `limit` 0 means 5,000, the most.
 
-    With `raw`, what is only to be sent on stays JSON text (`orjson.Fragment`). With `token`, what has changed since
-    the list began is shown as it was then; with `at`, everything is shown as it was at that revision. Raises `Expired`
-    where the change log no longer reaches back to that, `Malformed` or `Unreadable` for a token that is none.
+    `token` continues a list: objects that changed since it began are shown as they were then. `at` shows all objects as
+    of that revision. `raw` leaves manifests as JSON text (`orjson.Fragment`) where possible. Raises `Expired` if the
+    change log no longer reaches back that far, and `Malformed` or `Unreadable` for an invalid token.
+
+    The rows hold the current labels and fields only. So pages of an older revision fetch the rows that are selected now
+    together with all rows changed since, and the selection is then checked against the manifest of that time.
     """
     columns = _key_columns(kind)
     limit = min(limit or MAX_LIMIT, MAX_LIMIT)
@@ -78,27 +81,27 @@ def page(
         chosen = chosen | rows.filter(resource_version__gt=version)
         chosen = chosen.filter(_after(columns, position.key)) if position.key else chosen
     chosen = chosen.order_by(*columns).with_manifest(position and position.version)
-    found = list(chosen.values_list("pk", "resource_version", "manifest", *columns)[: limit + 1])
+    listed = list(chosen.values_list("pk", "resource_version", "manifest", *columns)[: limit + 1])
     if position:
         _expect_kept(kind, position)
     is_live = kind.live and (position is None or position.live)
     metadata = {"resourceVersion": str(version)}
-    if len(found) > limit:
-        found.pop()
-        metadata["continue"] = Position(version, tuple(found[-1][3:]), is_live).token(kind)
-    live = _live(kind, found, position) if is_live else {}
+    if len(listed) > limit:
+        listed.pop()
+        metadata["continue"] = Position(version, tuple(listed[-1][3:]), is_live).token(kind)
+    live = _live(kind, listed, position) if is_live else {}
     manifests = []
-    for pk, number, text, *_key in found:
+    for pk, number, text, *_key in listed:
         if position and number > version and not (text and selection.matches(orjson.loads(text))):
-            continue  # when the list began it was not yet there, or not selected
+            continue  # did not exist, or was not selected, when the list began
         manifests.append(live.get((pk, number)) or (orjson.Fragment(text) if raw else orjson.loads(text)))
     return manifests, metadata
 
 
 def _expect_kept(kind: Kind, position: Position) -> None:
-    """Raise `Expired` where revisions at `position` may have been compacted.
+    """Raise `Expired` if revisions at `position` may have been compacted.
 
-    Asked after the rows were read: a compaction says so before it deletes.
+    Call it after reading the rows: compaction moves its watermark before it deletes.
     """
     if position.version >= changes.oldest_version():
         return
@@ -112,8 +115,8 @@ def _expect_kept(kind: Kind, position: Position) -> None:
     raise Expired(message, onward.token(kind))
 
 
-def _live(kind: Kind, found: list[Any], position: Position | None) -> dict[tuple[Any, int], dict[str, Any]]:
-    """The manifests of what has not moved on since the list began, by key and number, rendered from the rows."""
-    unmoved = [pk for pk, number, *_rest in found if position is None or number <= position.version]
-    rows = kind.queryset().with_revision().in_bulk(unmoved)
+def _live(kind: Kind, listed: list[Any], position: Position | None) -> dict[tuple[Any, int], dict[str, Any]]:
+    """Render the objects that are unchanged since the list began. Returns manifests by primary key and revision."""
+    unchanged = [pk for pk, number, *_rest in listed if position is None or number <= position.version]
+    rows = kind.queryset().with_revision().in_bulk(unchanged)
     return {(pk, row.resource_version): render(kind, row) for pk, row in rows.items()}

@@ -1,7 +1,7 @@
-"""Field managers: who last set which field of an object, `metadata.managedFields`.
+"""Field managers: `metadata.managedFields` records who last set which field of an object.
 
-A write by POST, PUT or PATCH takes over the fields that it changes (`updated`); `milo.kube.store.apply` is server-side
-apply.
+A write by POST, PUT or PATCH takes over the fields that it changes (`updated`). Server-side apply is in
+`milo.kube.store.apply`.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers
 """
 
@@ -33,7 +33,7 @@ MANAGERS_LIMIT = 50
 R = TypeVar("R", bound=Resource)
 _writer: ContextVar[str] = ContextVar("milo_field_manager", default="milo")
 Stored = Callable[[Manifest], Manifest]
-"""Makes of a manifest what would be stored of it: numbers, tags and texts in their normal form."""
+"""Function that returns a manifest with its values in their stored form: numbers, tags and texts normalized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Owner:
 
     @classmethod
     def of_entry(cls, entry: dict[str, Any]) -> "Owner":
-        """The owner that an entry names. Raises `ValueError` where it names none."""
+        """Decode an entry of managedFields. Raises `ValueError` for a malformed one."""
         manager, operation = entry.get("manager", ""), entry.get("operation")
         api_version, time, fields = entry.get("apiVersion", ""), entry.get("time", ""), entry.get("fieldsV1", {})
         texts = all(isinstance(text, str) and len(text) <= MANAGER_LENGTH for text in (manager, api_version, time))
@@ -69,28 +69,28 @@ class Owner:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What tells managers apart: who applies does so in any version of the group, as in Kubernetes."""
+        """Return the key that distinguishes owners. For Apply it ignores the API version, as in Kubernetes."""
         version = self.api_version.rpartition("/")[0] if self.operation == APPLY else self.api_version
         return self.manager, self.operation, version
 
 
-def field_manager(given: str, user_agent: str | None = None) -> str:
-    """The name of the manager: the parameter `fieldManager`, else the first word of the User-Agent, else `unknown`.
+def field_manager(name: str, user_agent: str | None = None) -> str:
+    """Return the manager: the parameter `fieldManager`, else the User-Agent up to its first slash, else `unknown`.
 
-    Of a User-Agent what is not printable, or over 128 characters, is left out. Raises `Invalid` where `given` is
-    longer or not printable, and where it is missing and there is no User-Agent to take its place.
+    The User-Agent is cut to 128 printable characters. Raises `Invalid` if `name` is longer or not printable, or if it
+    is empty and `user_agent` is None, as in an apply.
     """
-    if len(given) > MANAGER_LENGTH or not given.isprintable():
+    if len(name) > MANAGER_LENGTH or not name.isprintable():
         raise Invalid.because([Cause("fieldManager", _("must be printable and have at most 128 characters"))])
-    if given:
-        return given
+    if name:
+        return name
     if user_agent is None:
         raise Invalid.because([Cause.required("fieldManager", _("is required for apply patch"))])
     return "".join(filter(str.isprintable, user_agent.partition("/")[0]))[:MANAGER_LENGTH] or "unknown"
 
 
 def owners_of(live: Manifest | None) -> list[Owner]:
-    """Who manages the fields of an object; where nobody was recorded yet, `before-first-apply` manages all of them."""
+    """Return the owners of the fields of an object. Without managedFields, `before-first-apply` owns all fields."""
     if live is None:
         return []
     if recorded := live["metadata"].get("managedFields"):
@@ -100,12 +100,12 @@ def owners_of(live: Manifest | None) -> list[Owner]:
 
 
 def updated(live: Manifest | None, new: Manifest, manager: str, *, at: datetime) -> list[dict[str, Any]]:
-    """The managedFields once `manager` has written `new` over `live` (None: there is no such object yet).
+    """Return the managedFields after `manager` has written `new` over `live` (None if the object does not exist).
 
-    `new` is compared as it is, so it must be what will be stored. The manager takes over the fields that it changes;
-    fields that are gone have no owner. The managedFields of `new` count, so that clients can hand fields over, unless
-    nothing can be read from them; `[{}]` forgets all managers, until the next write. An empty list says nothing, so
-    that no client clears what it does not know. Raises `Invalid` for more than 50 managers.
+    `new` must be in its stored form, since it is compared with `live`. The manager takes over the fields that it
+    changes. Removed fields lose their owners. Valid managedFields in `new` replace those of `live`, so that clients can
+    hand fields over; malformed ones are ignored. `[{}]` clears all managers until the next write. An empty list is
+    ignored, so that clients which do not know the field clear nothing. Raises `Invalid` for more than 50 managers.
     """
     sent = _sent(new)
     if sent == []:
@@ -126,7 +126,7 @@ def updated(live: Manifest | None, new: Manifest, manager: str, *, at: datetime)
 
 
 def entries(owners: list[Owner]) -> list[dict[str, Any]]:
-    """The managedFields that name the owners, in the order of Kubernetes."""
+    """Return owners as managedFields, in the order of Kubernetes."""
     ordered = sorted(owners, key=lambda owner: (owner.operation, owner.time, owner.manager, owner.api_version))
     return [owner.entry() for owner in ordered]
 
@@ -136,12 +136,12 @@ def _recorded(live: Manifest | None) -> list[dict[str, Any]]:
 
 
 def _same(owners: list[Owner], others: list[Owner]) -> bool:
-    """Whether nothing but times differs, which alone is no change."""
+    """Return whether two lists of owners differ at most in their times."""
     return {owner.identity: owner.paths for owner in owners} == {other.identity: other.paths for other in others}
 
 
 def _sent(new: Manifest) -> list[Owner] | None:
-    """The managers that a manifest names; empty where it forgets them all, None where it says nothing that counts."""
+    """Return the owners in the managedFields of a manifest. Empty for `[{}]`; None if absent, empty or malformed."""
     sent = new.get("metadata", {}).get("managedFields")
     if sent == [{}]:
         return []
@@ -153,9 +153,9 @@ def _sent(new: Manifest) -> list[Owner] | None:
 
 
 def bounded(owners: list[Owner]) -> list[Owner]:
-    """At most 50 managers: where there are more, those who only updated become one, as in Kubernetes.
+    """Return at most 50 owners. Beyond that the Update entries are merged into one, as in Kubernetes.
 
-    Raises `Invalid` where as many apply.
+    Raises `Invalid` if 50 managers apply.
     """
     if len(owners) <= MANAGERS_LIMIT:
         return owners
@@ -168,14 +168,17 @@ def bounded(owners: list[Owner]) -> list[Owner]:
 
 
 def too_many() -> Invalid:
-    """Return the refusal of a manager more than an object may have."""
+    """Return the refusal of more than 50 managers."""
     message = _("an object may have at most %(limit)s field managers") % {"limit": MANAGERS_LIMIT}
     return Invalid.because([Cause("metadata.managedFields", message, "FieldValueTooMany")])
 
 
 @contextmanager
 def writing_as(manager: str) -> Iterator[None]:
-    """Fields that services change inside, but for what a client writes itself, are taken over by `manager`."""
+    """Record `manager` as the owner of fields that services change in this context.
+
+    Fields that a client writes through the API get the client's own manager.
+    """
     token = _writer.set(manager)
     try:
         yield
@@ -185,9 +188,10 @@ def writing_as(manager: str) -> Iterator[None]:
 
 @audit.before_save
 def take_over(row: models.Model) -> None:
-    """Where an action, a page or a task changes the spec of an object, it manages what it has changed.
+    """Record the owner of spec fields changed by an action, an admin page or a task. Runs before each save.
 
-    Otherwise the next apply of an old manifest would undo silently what two people agreed.
+    Without it the next apply of an old manifest would silently undo an approved change. Rows without managedFields are
+    left alone.
     """
     if not isinstance(row, Resource) or row._state.adding or row.managers_stated or not row.managed_fields:
         return
@@ -204,7 +208,7 @@ def take_over(row: models.Model) -> None:
 
 
 def record(row: R, *, actor: Actor) -> R:
-    """Keep who manages which field of `row`, of which nothing else changes: a revision, but no history and no event."""
+    """Store changed managedFields of `row`, of which nothing else changes. Adds a revision but no history or event."""
     if row.managers_changed:
         audit.refuse_texts(row)
         type(row)._base_manager.filter(pk=row.pk).update(managed_fields=row.managed_fields)
@@ -213,9 +217,9 @@ def record(row: R, *, actor: Actor) -> R:
 
 
 def relabel(row: R, metadata: Metadata, *, reason: str, actor: Actor, resource_version: int | None) -> R:
-    """Change the metadata of `row`, which the caller holds locked; what changes nothing writes nothing.
+    """Change the metadata of `row`. Writes nothing if nothing changes. The caller holds the lock of `row`.
 
-    Raises `Invalid`, and `Conflict` for a stale `resource_version`.
+    Raises `Conflict` for a stale `resource_version` and `Invalid` for invalid metadata.
     """
     changes.expect(row, resource_version)
     if causes := metadata.causes():

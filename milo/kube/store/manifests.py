@@ -1,4 +1,4 @@
-"""Rows as manifests: the parts of an object that are the same for every kind."""
+"""Rendering of rows as manifests: the parts that are the same for every kind."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,19 +7,22 @@ from milo.kube.kinds import Kind
 
 
 def instant(at: datetime) -> str:
-    """RFC 3339 in UTC to the second, as `metav1.Time`: `2024-01-15T10:30:00Z`."""
+    """Return an instant as `metav1.Time`, RFC 3339 in UTC to the second: `2024-01-15T10:30:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def precise_instant(at: datetime) -> str:
-    """RFC 3339 in UTC to the microsecond, as `metav1.MicroTime`: the ledger's half-open intervals need it."""
+    """Return an instant as `metav1.MicroTime`, RFC 3339 in UTC to the microsecond.
+
+    The bounds of the ledger's half-open intervals need this precision.
+    """
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def condition(
     kind: str, status: bool | None, at: datetime, reason: str, message: str, generation: int
 ) -> dict[str, Any]:
-    """Return a `metav1.Condition`; its status is Unknown where `status` is None."""
+    """Return a `metav1.Condition`. A `status` of None is Unknown."""
     return {
         "type": kind,
         "status": "Unknown" if status is None else str(status),
@@ -31,12 +34,12 @@ def condition(
 
 
 def without_empty(value: dict[str, Any]) -> dict[str, Any]:
-    """Leave out empty fields: they are never null. False and 0 are values (docs/kubernetes-api.md, "Shapes")."""
+    """Return the non-empty fields; False and 0 stay. Nothing is ever null (docs/kubernetes-api.md, "Shapes")."""
     return {key: item for key, item in value.items() if item is not None and item != "" and item != {} and item != []}
 
 
 def render(kind: Kind, row: Any, resource_version: int | None = None) -> dict[str, Any]:
-    """The manifest of `row` at `resource_version` (default: the one annotated on the row)."""
+    """Return the manifest of `row`. `resource_version` defaults to the annotation of `with_revision`."""
     version = resource_version if resource_version is not None else row.resource_version
     metadata = {
         "name": row.name,

@@ -1,4 +1,4 @@
-"""Manifests as users send them: read, checked against the kind, and turned into a `ObjectInput` for its service."""
+"""Decoding of manifests: checked against the kind and turned into an `ObjectInput` for its service."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ from milo.kube.store.field_sets import differing, leaves
 from milo.kube.store.manifests import without_empty
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-# the types of these are checked where they are read
+# fields whose types are checked by the functions that read them
 _READ = frozenset({"name", "namespace", "labels", "annotations"})
 _FIELDS_LISTED, _FIELD_SHOWN = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedManifest:
-    """A manifest as sent: its body for the service, what it expects of the stored object, warnings for the client."""
+    """A decoded manifest: input for the service, the expected revision and uid, and warnings for the client."""
 
     body: ObjectInput
     resource_version: int | None
@@ -33,7 +33,7 @@ class DecodedManifest:
     warnings: tuple[str, ...]
 
     def managed_by(self, managed_fields: list[dict[str, Any]]) -> "DecodedManifest":
-        """The same, which says who manages which field."""
+        """Return a copy with these managedFields."""
         body = replace(self.body, metadata=replace(self.body.metadata, managed_fields=managed_fields))
         return replace(self, body=body)
 
@@ -47,10 +47,11 @@ def read(
     name: str = "",
     field_validation: str = "Strict",
 ) -> DecodedManifest:
-    """Check a manifest against its kind and address.
+    """Check a manifest against its kind and URL, and decode it.
 
-    `name` is that of the address, empty on create. Raises `Refused` (BadRequest) for a wrong kind, namespace, name or
-    type, and for unknown fields unless `field_validation` is Warn (a warning) or Ignore; `Invalid` for spec values.
+    `name` is the name in the URL; "" on create. Raises `Refused` (BadRequest) for another kind, namespace or name, and
+    for wrong types. Unknown fields are refused (`field_validation` Strict), warned about (Warn) or ignored (Ignore).
+    Raises `Invalid` for renamed fields and for invalid values in the spec.
     """
     if not isinstance(manifest, dict):
         raise Refused(_("the body must be a JSON object"))
@@ -75,15 +76,15 @@ def read(
 
 
 def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> dict[str, Any]:
-    """Return the manifest as it would be shown once it has replaced `row`; with its spec as sent where it is refused.
+    """Return the manifest as it would be shown after replacing `row` (None on create).
 
-    Fields that nobody knows are gone from the spec.
+    The spec is normalized and loses unknown fields. An invalid spec is returned as sent.
     """
-    spec, named = manifest.get("spec"), {**manifest, "apiVersion": kind.api_version}
+    spec, typed = manifest.get("spec"), {**manifest, "apiVersion": kind.api_version}
     reader = kind.spec_serializer(data=_without_null(spec) if spec is not None else {})
     if not reader.is_valid():
-        return named
-    return {**named, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
+        return typed
+    return {**typed, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
 
 
 def _renamed(old: str, new: str) -> Cause:
@@ -91,7 +92,7 @@ def _renamed(old: str, new: str) -> Cause:
 
 
 def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Serializer[Any]]) -> list[str]:
-    # what status says is the server's to know, and not looked at
+    # status is written by the server, so the fields in it are ignored
     _object(manifest, "status")
     return [
         *sorted(manifest.keys() - _ENVELOPE),
@@ -102,7 +103,7 @@ def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Seria
 
 @cache
 def _known(serializer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
-    """One that is only looked at: making the fields takes longer than looking."""
+    """Return a serializer for its field names only. Cached, because building the fields is slow."""
     return serializer()
 
 
@@ -112,21 +113,21 @@ def _strict(unknown: list[str]) -> Refused:
 
 
 def _listed(unknown: list[str]) -> list[str]:
-    """The unknown fields as kubectl shows them; a header and a message hold only so many."""
+    """Return a text for each unknown field, as kubectl prints them; at most 20, since headers are limited."""
     listed = [f'unknown field "{excerpt(field, _FIELD_SHOWN)}"' for field in unknown[:_FIELDS_LISTED]]
     more = len(unknown) - len(listed)
     return [*listed, f"{more} more unknown fields"] if more else listed
 
 
 def is_typed(manifest: dict[str, Any], api_version: str, kind: str, *, optional: bool) -> bool:
-    """Whether a manifest is of this kind; where `optional`, it may leave that to its address."""
+    """Return whether a manifest has this apiVersion and kind. If `optional`, it may omit them."""
     expected = {"apiVersion": api_version, "kind": kind}
     absent = (None, "") if optional else ()
     return all(manifest.get(key) in (value, *absent) for key, value in expected.items())
 
 
 def _check_type(kind: Kind, manifest: dict[str, Any]) -> None:
-    # kinds of Kubernetes itself may leave out what the address says; custom ones may not
+    # as in Kubernetes, only kinds of the core group may omit what the URL states
     if is_typed(manifest, kind.api_version, kind.kind, optional=not kind.group):
         return
     for key, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
@@ -152,7 +153,7 @@ def _check_address(kind: Kind, metadata: dict[str, Any], namespace: str, name: s
 
 
 def _check_types(metadata: dict[str, Any]) -> None:
-    """Raise `Refused` where a field is of another type than `ObjectMeta` says, whether it is the server's or not."""
+    """Raise `Refused` if a field has another type than in `ObjectMeta`, including fields set by the server."""
     if metadata.keys() <= _READ:
         return
     reader = ObjectMetaSerializer(data=_without_null(metadata))
@@ -212,21 +213,21 @@ def _name(metadata: dict[str, Any]) -> str:
 
 
 def name_of(manifest: Any) -> str:
-    """The name that a manifest claims, for the details of a refusal; empty where it has none."""
+    """Return the name in a manifest, for the details of a refusal; "" if there is none."""
     metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name[:253] if isinstance(name, str) else ""
 
 
 def _without_null(value: Any) -> Any:
-    """A field that is null is a field that is not there."""
+    """Return the value without null fields: null means absent."""
     if isinstance(value, dict):
         return {key: _without_null(item) for key, item in value.items() if item is not None}
     return [_without_null(item) for item in value] if isinstance(value, list) else value
 
 
 def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, path: str) -> Iterator[str]:
-    """Paths inside `value` that `field` does not know; what is of the wrong type is for the serializer to refuse."""
+    """Yield the paths in `value` that `field` does not define. Wrong types are left to the serializer."""
     if isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unknown(field.child, item, f"{path}[{index}]")
@@ -239,7 +240,7 @@ def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, pa
 
 
 def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: str) -> dict[str, Any]:
-    """What `serializer` makes of `value`; raises `Invalid` with a cause per fault, under `path`."""
+    """Return the `validated_data` of `value`. Raises `Invalid` with a cause per field error, below `path`."""
     reader = serializer(data=value)
     if not reader.is_valid():
         raise Invalid.because(_causes(reader.errors, path))
@@ -247,15 +248,18 @@ def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: st
 
 
 def refuse_other_spec(kind: Kind, row: Any, spec: dict[str, Any], message: str) -> None:
-    """Raise `Invalid` with a cause for each field where a validated spec differs from that of `row`, which is fixed."""
-    held: dict[str, Any] = {"spec": without_empty(kind.spec(row))}
+    """Raise `Invalid` with a cause for each field of a validated spec that differs from the immutable spec of `row`."""
+    stored: dict[str, Any] = {"spec": without_empty(kind.spec(row))}
     sent: dict[str, Any] = {"spec": without_empty(kind.normalized(dict(spec), row))}
-    if different := differing({*leaves(held), *leaves(sent)}, held, sent):
+    if different := differing({*leaves(stored), *leaves(sent)}, stored, sent):
         raise Invalid.because([Cause(".".join(path), message) for path in sorted(different)])
 
 
 def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> dict[str, Any]:
-    """The `spec` of an act's body, `{"spec": {...}}`; an empty body is an empty spec. Refuses unknown fields."""
+    """Return the validated `spec` of an action's body, `{"spec": {...}}`. An empty object has an empty spec.
+
+    Raises `Refused` (BadRequest) for unknown fields and wrong types, `Invalid` for invalid values.
+    """
     if not isinstance(manifest, dict):
         raise Refused(_("the body must be a JSON object"))
     spec, metadata = _without_null(_object(manifest, "spec")), _object(manifest, "metadata")
@@ -263,7 +267,7 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     if unknown:
         raise _strict(unknown)
     _check_types(metadata)
-    # nothing keeps it, and so nothing else would look at it
+    # metadata of an action is not stored, so nothing else would validate it
     causes = _metadata(metadata).causes()
     if metadata.get("name") is not None:
         causes += name_causes(metadata["name"])
@@ -289,12 +293,12 @@ def _causes(errors: Any, path: str) -> Iterator[Cause]:
 
 
 def expect_uid(row: Any, uid: str) -> None:
-    """Raise `Conflict` where the client means another object of the same name."""
+    """Raise `Conflict` if `uid` is not empty and not that of `row`: the client means another object of this name."""
     if uid and uid != str(row.uid):
         raise Conflict(_("the uid in the request does not match the object's"))
 
 
 def missing_version() -> Invalid:
-    """The refusal of a replacement that does not say which revision it replaces."""
+    """Return the refusal of a PUT that names no revision."""
     message = _("must be specified for an update, or If-Match sent")
     return Invalid.because([Cause.required("metadata.resourceVersion", message)])

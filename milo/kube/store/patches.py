@@ -1,7 +1,7 @@
-"""Patches of manifests: what comes out of applying one; the target stays as it was.
+"""Merge patch, strategic merge patch and JSON patch of manifests. The target is never modified.
 
-Targets and patches are JSON values as `milo.kube.wire.decoding.parse` gives them, of bounded size and nesting.
-`check_bounds` bounds what a patch makes of them.
+Targets and patches are JSON values of bounded size and depth, as `milo.kube.wire.decoding.parse` returns them. Call
+`check_bounds` on the result, which may be larger than either.
 """
 
 from copy import deepcopy
@@ -22,7 +22,7 @@ SIZE_LIMIT = 1024 * 1024
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON merge patch, RFC 7386: objects merge, null removes, everything else replaces."""
+    """Apply a JSON merge patch (RFC 7386): objects are merged, null removes, everything else replaces."""
     if not isinstance(patch, dict):
         return deepcopy(patch)
     merged = dict(target) if isinstance(target, dict) else {}
@@ -35,9 +35,9 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def strategic_merge_patch(target: Any, patch: Any) -> Any:
-    """Kubernetes' strategic merge patch for kinds whose lists are all atomic: a merge patch.
+    """Apply a strategic merge patch. All lists of our kinds are atomic, so it equals a merge patch.
 
-    Raises `UnsupportedMediaType` for directives (`$patch`, `$setElementOrder/...`), which are about merged lists.
+    Raises `UnsupportedMediaType` for directives (`$patch`, `$setElementOrder/...`), which concern merged lists.
     """
     if directive := _directive(patch):
         message = _("strategic merge patch directive %(directive)s is not supported; lists are replaced whole")
@@ -46,7 +46,7 @@ def strategic_merge_patch(target: Any, patch: Any) -> Any:
 
 
 def _directive(value: Any) -> str:
-    """The first key that begins with `$`, at any depth; empty where there is none."""
+    """Return the first key that begins with `$`, at any depth; "" if there is none."""
     if isinstance(value, dict):
         own = next((key for key in value if key.startswith("$")), "")
         return own or next(filter(None, map(_directive, value.values())), "")
@@ -54,10 +54,10 @@ def _directive(value: Any) -> str:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """JSON patch, RFC 6902: all operations, or none.
+    """Apply a JSON patch (RFC 6902): all operations or none.
 
-    Raises `Refused` (BadRequest) for a malformed patch or more than `OPERATIONS_LIMIT` operations, and `Invalid` where
-    a `test` fails, a path leads nowhere or deeper than a body may, or copies make the result too large.
+    Raises `Refused` (BadRequest) for a malformed patch or more than `OPERATIONS_LIMIT` operations. Raises `Invalid` if
+    a `test` fails, a path does not exist or is nested deeper than 32, or copies make the result too large.
     """
     if isinstance(operations, list) and len(operations) > OPERATIONS_LIMIT:
         raise Refused(_("a JSON patch may have at most %(limit)s operations") % {"limit": OPERATIONS_LIMIT})
@@ -72,7 +72,7 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 
 def check_bounds(result: Any) -> None:
-    """Raise `Invalid` where a patch made more of an object than a body may hold: 32 levels, `SIZE_LIMIT` bytes."""
+    """Raise `Invalid` if a patched object exceeds the limits of a body: 32 levels, `SIZE_LIMIT` bytes."""
     try:
         decoding.check_bounds(result)
     except Refused as error:
@@ -93,14 +93,14 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
     except (JsonPatchException, JsonPointerException) as error:
         message = _("the JSON patch cannot be applied: %(op)s %(path)s failed")
         raise _invalid(operation, message % {"op": operation["op"], "path": excerpt(operation["path"], 200)}) from error
-    # a copy doubles what it copies into, so a short patch could fill the memory; moves nest without end
+    # checked after each operation: a copy can double the size, so a short patch could exhaust memory; moves can nest
     if operation["op"] in ("copy", "move") and _size(result) > SIZE_LIMIT:
         raise _invalid(operation, _("the patch makes the object too large"))
     return result
 
 
 def _invalid(operation: dict[str, Any], message: str) -> Invalid:
-    """The refusal of one operation, which names the field that it is about as all refusals do."""
+    """Return the refusal of one operation, with its path as the field."""
     field = ".".join(JsonPointer(operation["path"]).parts)
     return Invalid.because([Cause(excerpt(field, 200) or "patch", message)])
 

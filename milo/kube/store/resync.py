@@ -1,4 +1,4 @@
-"""Makes the change log agree with the rows again, where an upgrade shows them differently or SQL has changed them."""
+"""Resynchronize the change log with the rows, after an upgrade that renders them differently or a change by SQL."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ BATCH = 500
 
 
 def renew() -> int:
-    """Write a revision of each object that is not shown as its newest one says; returns how many there were.
+    """Write a revision of each object that renders differently from its newest revision. Returns their number.
 
-    Reads and lists answer with the newest revision, so `migrate` ends with it. Repeating it changes nothing.
+    `migrate` ends with this, because reads and lists answer with the newest revision. Idempotent.
     """
     return sum(_renew(kind) for kind in all_kinds())
 

@@ -1,4 +1,4 @@
-"""Reading the change log, from the event loop too."""
+"""Reading the change log, also from the event loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that asks the database; its connection goes back to the pool at once, not with the thread."""
+    """Run a function that queries the database in a thread, and return its connection to the pool afterwards."""
 
     def call() -> T:
         try:
@@ -31,9 +31,9 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A change as watchers need it: the object as it is from `number` on, and as it was before (None: it was not).
+    """A change as watchers need it, with the manifest from revision `number` on and the previous one.
 
-    Who did what is told as in `Change`; a `reason` makes an event of it.
+    `previous` is None if this revision created the object. A non-empty `reason` makes the change an event.
     """
 
     number: int
@@ -51,15 +51,18 @@ class Revision:
     message: str
 
 
-def read(after: int, **of: Any) -> list[Revision]:
-    """The next revisions after the number `after`, at most `PAGE`, in commit order; `of` narrows them by columns."""
+def read(after: int, **columns: Any) -> list[Revision]:
+    """Return the next revisions after the number `after`, at most `PAGE`, in commit order.
+
+    `columns` are conditions on columns of the change log.
+    """
     before = Change.objects.filter(uid=OuterRef("uid"), resource_version__lt=OuterRef("resource_version"))
     previous = before.order_by("-resource_version").values("manifest")[:1]
-    changes = Change.objects.filter(resource_version__gt=after, **of).annotate(previous=Subquery(previous))
-    columns = ("resource_version", "resource", "organization", "uid", "type", "manifest", "previous")
-    told = ("namespace", "name", "at", "actor", "reason", "message")
-    found = changes.order_by("resource_version").values_list(*columns, *told)[:PAGE]
+    changes = Change.objects.filter(resource_version__gt=after, **columns).annotate(previous=Subquery(previous))
+    state = ("resource_version", "resource", "organization", "uid", "type", "manifest", "previous")
+    event = ("namespace", "name", "at", "actor", "reason", "message")
+    page = changes.order_by("resource_version").values_list(*state, *event)[:PAGE]
     return [
         Revision(number, resource, organization, uid, kind == Change.Type.DELETED, *rest)
-        for number, resource, organization, uid, kind, *rest in found
+        for number, resource, organization, uid, kind, *rest in page
     ]

@@ -1,4 +1,4 @@
-"""Label and field selectors: one parsed form that SQL and a watch answer alike.
+"""Label and field selectors, parsed once and evaluated both in SQL (lists) and on manifests (watches).
 
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
 https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
@@ -37,9 +37,9 @@ M = TypeVar("M", bound=Model)
 
 
 class LabelValue(Func):
-    """The value of one label, or NULL.
+    """The value of a label in SQL; NULL if absent.
 
-    `KeyTransform` takes a key of digits for an array index, and digits are a valid label key.
+    Django's `KeyTransform` would take a key of digits for an array index, but digits are a valid label key.
     """
 
     output_field = TextField()
@@ -57,7 +57,7 @@ class LabelValue(Func):
 
 
 class Requirement(Protocol):
-    """One demand of a selector."""
+    """One requirement of a selector, as a condition in SQL and as a test of a manifest. Both must agree."""
 
     def condition(self) -> Q: ...
 
@@ -66,7 +66,7 @@ class Requirement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LabelExists:
-    """The object has (or, where not `wanted`, lacks) a label of this key."""
+    """`key`, or `!key` if not `wanted`."""
 
     key: str
     wanted: bool
@@ -80,7 +80,7 @@ class LabelExists:
 
 @dataclass(frozen=True, slots=True)
 class LabelIn:
-    """The label is one of `values`; where not `wanted` it is none of them, which holds without the label too."""
+    """`key in (values)`, or `key notin (values)` if not `wanted`. The latter holds for objects without the label."""
 
     key: str
     values: frozenset[str]
@@ -95,16 +95,16 @@ class LabelIn:
 
 
 class LeadingZeros(Func):
-    """A text of digits without its leading zeros."""
+    """Remove the leading zeros of a text in SQL."""
 
     function, template, output_field = "LTRIM", "%(function)s(%(expressions)s, '0')", TextField()
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCompares:
-    """The label is an integer above `value` or, where not `above`, below it.
+    """`key>value` if `above`, else `key<value`.
 
-    As in Kubernetes, a label that is no integer of 64 bits meets neither, and a label has no sign.
+    As in Kubernetes, a label that is no 64-bit integer matches neither. A label value cannot have a sign.
     """
 
     key: str
@@ -118,7 +118,7 @@ class LabelCompares:
         return digits & self._beyond(LessThan, self.value)
 
     def _beyond(self, lookup: Any, bound: int) -> Q:
-        """Compares digits by their number first: a cast would fail on those of more than 64 bits."""
+        """Compare as text: first the number of digits, then the digits. A cast would fail beyond 64 bits."""
         digits, limit = LeadingZeros(LabelValue(self.key)), str(bound).lstrip("0")
         same_length = Q(Exact(Length(digits), len(limit)))
         return Q(lookup(Length(digits), len(limit))) | (same_length & Q(lookup(digits, Value(limit))))
@@ -132,9 +132,9 @@ class LabelCompares:
 
 @dataclass(frozen=True, slots=True)
 class FieldEquals:
-    """The field at `path` of the manifest equals `value`; an absent field equals the empty text.
+    """`path=value`, or `path!=value` if not `wanted`. An absent field equals "".
 
-    `column` is what a kind declares for the field (see `FieldColumn`), empty for one that no object of the kind has.
+    `column` is the kind's `FieldColumn`; "" for a field that no object of the kind has.
     """
 
     path: str
@@ -154,34 +154,34 @@ class FieldEquals:
         return equal if self.wanted else ~equal
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
-        found: Any = manifest
+        value: Any = manifest
         for step in self.path.split("."):
-            found = found.get(step, "") if isinstance(found, Mapping) else ""
-        return (found == self.value) is self.wanted
+            value = value.get(step, "") if isinstance(value, Mapping) else ""
+        return (value == self.value) is self.wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a list or a watch is about: objects that meet every requirement."""
+    """The objects of a list or watch: those that meet every requirement."""
 
     requirements: tuple[Requirement, ...] = ()
 
     def apply(self, queryset: "QuerySet[M]") -> "QuerySet[M]":
-        """The selected rows; all of it is said in SQL."""
+        """Return the selected rows. The whole selection runs in SQL."""
         for requirement in self.requirements:
             queryset = queryset.filter(requirement.condition())
         return queryset
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
-        """Whether the object of this manifest is selected: the answer that `apply` gives for its row."""
+        """Return whether the object of a manifest is selected. Agrees with `apply` on its row."""
         return all(requirement.matches(manifest) for requirement in self.requirements)
 
 
 def parse(kind: Kind, label_selector: str, field_selector: str) -> Selection:
-    """Read the `labelSelector` and `fieldSelector` of a request.
+    """Parse the `labelSelector` and `fieldSelector` of a request.
 
-    Raises `Refused` (BadRequest) for bad syntax, for a field that is not selectable, and for selectors of more
-    than `LENGTH_LIMIT` characters or `REQUIREMENTS_LIMIT` requirements.
+    Raises `Refused` (BadRequest) for invalid syntax, for fields that are not selectable, and for selectors of more than
+    `LENGTH_LIMIT` characters or `REQUIREMENTS_LIMIT` requirements.
     """
     for text in (label_selector, field_selector):
         if len(text) > LENGTH_LIMIT:
@@ -199,30 +199,30 @@ def _labels(manifest: Mapping[str, Any]) -> Mapping[str, str]:
 def _label_requirements(text: str) -> Iterator[Requirement]:
     position, more = 0, bool(text.strip())
     while more:
-        found = _LABEL_REQUIREMENT.match(text, position)
-        if found is None:
+        match = _LABEL_REQUIREMENT.match(text, position)
+        if match is None:
             raise Refused(_('invalid label selector at "%(text)s"') % {"text": excerpt(text[position:], 80)})
-        yield _label_requirement(found)
-        position, more = found.end(), found["end"] == ","
+        yield _label_requirement(match)
+        position, more = match.end(), match["end"] == ","
 
 
-def _label_requirement(found: "re.Match[str]") -> Requirement:
-    key = found["key"] or found["absent"]
+def _label_requirement(match: "re.Match[str]") -> Requirement:
+    key = match["key"] or match["absent"]
     if not is_qualified_name(key):
         raise Refused(_('invalid label selector: "%(key)s" is not a label key') % {"key": excerpt(key, 80)})
-    if found["sign"] in (">", "<"):
-        return LabelCompares(key, _integer(found["value"]), above=found["sign"] == ">")
-    if found["sign"]:
-        values = frozenset([found["value"]])
-    elif found["word"]:
-        # `in ()` holds the empty value, as in Kubernetes
-        values = frozenset(value.strip() for value in found["values"].split(","))
+    if match["sign"] in (">", "<"):
+        return LabelCompares(key, _integer(match["value"]), above=match["sign"] == ">")
+    if match["sign"]:
+        values = frozenset([match["value"]])
+    elif match["word"]:
+        # `in ()` contains the empty value, as in Kubernetes
+        values = frozenset(value.strip() for value in match["values"].split(","))
     else:
-        return LabelExists(key, wanted=found["absent"] is None)
+        return LabelExists(key, wanted=match["absent"] is None)
     for value in values:
         if not is_label_value(value):
             raise Refused(_('invalid label selector: "%(value)s" is not a label value') % {"value": excerpt(value, 80)})
-    return LabelIn(key, values, wanted=found["sign"] in ("=", "==") or found["word"] == "in")
+    return LabelIn(key, values, wanted=match["sign"] in ("=", "==") or match["word"] == "in")
 
 
 def _integer(text: str) -> int:
@@ -238,13 +238,13 @@ def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:
         **kind.field_selectors,
     }
     for term in _FIELD_TERM.findall(text):
-        found = _FIELD_REQUIREMENT.fullmatch(term)
-        if found is None or "\0" in term:
+        match = _FIELD_REQUIREMENT.fullmatch(term)
+        if match is None or "\0" in term:
             raise Refused(_('invalid field selector "%(term)s"') % {"term": excerpt(term, 80).replace("\0", "")})
-        path = found["path"]
+        path = match["path"]
         if path not in columns:
             message = _('field "%(path)s" of %(resource)s is not selectable; selectable are %(fields)s')
             fields = ", ".join(sorted(columns))
             raise Refused(message % {"path": excerpt(path, 80), "resource": kind.resource, "fields": fields})
-        value = re.sub(r"\\(.)", r"\1", found["value"])
-        yield FieldEquals(path, columns[path], value, wanted=found["sign"] != "!=")
+        value = re.sub(r"\\(.)", r"\1", match["value"])
+        yield FieldEquals(path, columns[path], value, wanted=match["sign"] != "!=")

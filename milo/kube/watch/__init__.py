@@ -1,5 +1,6 @@
-"""The live end of the change log, for clients that watch.
+"""Watches: streams of changes to HTTP clients.
 
-`streams` is the watch of one kind, `watching` its answer to a request; one `broadcaster` an event loop reads the log
-for all of them.
+Start with `streams`, the watch of one kind. `watching` makes one from a request. `broadcaster` reads the change log for
+all watchers of a process. Relies on commit order: a revision that is visible has no lower number still to come
+(`milo.kube.models.Counter`).
 """

@@ -1,4 +1,4 @@
-"""The live end of the change log: one poller per event loop reads it for all watchers of the process."""
+"""One poller per event loop that reads the change log for all watchers of the process."""
 
 import asyncio
 from collections import defaultdict
@@ -13,22 +13,22 @@ from django.db import DatabaseError
 from milo.kube.store.revisions import PAGE, Revision, in_thread, read
 
 EVERY = ""
-"""What a watcher of the revisions of every resource subscribes to."""
+"""Subscribe to the revisions of every resource."""
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 QUEUE_LIMIT = 2 * PAGE
-"""Revisions that a watcher may fall behind before it is ended; its client then watches again from where it was."""
+"""Revisions a watcher may lag behind before its watch is ended. The client then resumes from its last revision."""
 QUESTIONS_LIMIT = 50
-"""Questions answered in one poll, so that they hold up no revision."""
+"""Questions answered per poll, so that they do not delay revisions."""
 GRACE_SECONDS = 60.0
-"""How long an ended watcher may take to fetch what waits for it, before its task is cancelled."""
+"""Seconds an ended watcher has to fetch its queue before its task is cancelled."""
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a watcher wants to know of the database; `answer` takes what `ask` returns or raises."""
+    """A database query of a watcher. `answer` receives what `fetch` returns or raises."""
 
     fetch: Callable[[], Any]
     answer: asyncio.Future[Any]
@@ -45,7 +45,7 @@ def _read_and_ask(after: int, questions: list[Question]) -> tuple[list[Revision]
 
 
 class Subscription:
-    """What one watcher is fed: each revision of `resource` after the number `since`, until it is `ended`."""
+    """The queue of one watcher: every revision of `resource` after the number `since`, until `ended`."""
 
     def __init__(self, feed: "Broadcaster", resource: str) -> None:
         self.feed, self.resource, self.since = feed, resource, feed.position
@@ -55,23 +55,23 @@ class Subscription:
         self._grace: asyncio.TimerHandle | None = None
 
     def put(self, revision: Revision) -> None:
-        """Hand over a revision, or end the subscription where too many wait already."""
+        """Queue a revision, or end the subscription if the queue is full."""
         if self._queue.full():
             self.end()
         else:
             self._queue.put_nowait(revision)
 
     def end(self) -> None:
-        """Feed it no more. What waits can be fetched still, for a while."""
+        """Stop the supply of revisions. The queue can still be fetched for `GRACE_SECONDS`."""
         self.feed.remove(self)
         self.ended = True
         if not self._queue.full():
-            self._queue.put_nowait(None)  # wakes a watcher that waits
+            self._queue.put_nowait(None)  # wakes a waiting watcher
         if self._task:
             self._grace = self.feed.loop.call_later(GRACE_SECONDS, self._task.cancel)
 
     async def get(self, until: float) -> Revision | None:
-        """The next revision; None at the loop time `until`, and where it has ended and nothing waits any more."""
+        """Return the next revision. None at the loop time `until`, or once the subscription is drained."""
         if self._queue.empty():
             if self.ended:
                 return None
@@ -84,28 +84,28 @@ class Subscription:
 
     @property
     def drained(self) -> bool:
-        """Whether it has ended and nothing waits any more."""
+        """Return whether the subscription has ended and its queue is empty."""
         return self.ended and self._queue.empty()
 
     def position(self) -> int:
-        """The number up to which all has been fetched; 0 where something waits still, or was missed."""
+        """Return the number up to which everything was fetched; 0 if revisions are queued or were missed."""
         return self.feed.position if self._queue.empty() and not self.ended else 0
 
     def close(self) -> None:
-        """The watcher is gone."""
+        """Unsubscribe; the watcher is gone."""
         self.feed.remove(self)
         if self._grace:
             self._grace.cancel()
 
 
 class Broadcaster:
-    """Reads the log after `position` while there are subscriptions, once for all of them."""
+    """Read the log after `position` once for all subscriptions, as long as there are any."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, position: int) -> None:
         self.loop, self.position = loop, position
         self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
         self._questions: list[Question] = []
-        # it outlives the request that started it, and so does not inherit what that has bound to its context
+        # an empty context: the task outlives the request that starts it, and must not inherit its context variables
         self._task = loop.create_task(self._run(), context=Context())
 
     def add(self, resource: str) -> Subscription:
@@ -117,7 +117,7 @@ class Broadcaster:
         self._subscriptions[subscription.resource].discard(subscription)
 
     async def fetch(self, question: Callable[[], T]) -> T:
-        """What `question` returns or raises in the thread of the next poll: a connection each would cost far more."""
+        """Run `question` in the thread of the next poll. Shares its database connection among all watchers."""
         answer: asyncio.Future[T] = self.loop.create_future()
         self._questions.append(Question(question, answer))
         return await answer
@@ -127,7 +127,7 @@ class Broadcaster:
             while any(self._subscriptions.values()):
                 await self._poll()
         finally:
-            # whatever stopped it, no watcher may wait for a poller that is gone
+            # whatever stopped the poller, no watcher may go on waiting for it
             del _feeds[self.loop]
             for subscription in set().union(*self._subscriptions.values()):
                 subscription.end()
@@ -137,24 +137,24 @@ class Broadcaster:
     async def _poll(self) -> None:
         questions = self._questions[:QUESTIONS_LIMIT]
         try:
-            found, answers = await in_thread(_read_and_ask, self.position, questions)
+            revisions, answers = await in_thread(_read_and_ask, self.position, questions)
         except DatabaseError as error:
             log.warning("watch_poll_failed", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
             return
-        for revision in found:
+        for revision in revisions:
             for subscription in (*self._subscriptions[revision.resource], *self._subscriptions[EVERY]):
                 subscription.put(revision)
             self.position = revision.number
         del self._questions[: len(questions)]
         for question, answer in zip(questions, answers, strict=True):
             if question.answer.done():
-                continue  # its watcher has gone
+                continue  # its watcher is gone
             if isinstance(answer, Exception):
                 question.answer.set_exception(answer)
             else:
                 question.answer.set_result(answer)
-        if len(found) < PAGE:
+        if len(revisions) < PAGE:
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -164,8 +164,8 @@ _feeds: dict[asyncio.AbstractEventLoop, Broadcaster] = {}
 def subscribe(resource: str, position: int) -> Subscription:
     """Subscribe the current task to the revisions of `resource` (`plural.group`, or `EVERY`).
 
-    `position` is a number up to which the caller has read the log; the feed begins there where nobody watches yet.
-    Nothing is awaited here, so that two watchers never start two pollers.
+    `position` is the number up to which the caller has read the log; a new poller starts there. This function awaits
+    nothing, so two watchers can never start two pollers.
     """
     loop = asyncio.get_running_loop()
     if loop not in _feeds:

@@ -22,7 +22,7 @@ from milo.kube.watch import broadcaster
 from milo.kube.wire.status import Expired, failure
 
 TICK_SECONDS = 60.0
-"""The longest time between two times that a watcher's rights are asked for, and between two bookmarks."""
+"""The longest interval between two checks of a watcher's permissions, and between two bookmarks."""
 LONGEST_SECONDS = 3600.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 Event = tuple[str, dict[str, Any]]
@@ -32,11 +32,11 @@ Event = tuple[str, dict[str, Any]]
 class Watch:
     """One watch of one kind.
 
-    `rows` are those that the watcher may see; `scope` says of which organizations (names; None is all), is called
-    in a thread, at first and then at least every `TICK_SECONDS`, and raises `Refused` once the watcher may see nothing.
-    `render` makes of a manifest what is sent; its second argument says whether it is the first of the stream.
-    It is given bookmarks too: manifests with apiVersion, kind, metadata.resourceVersion and annotations only.
-    `after` is the resourceVersion from which the client goes on; 0 begins with the present state.
+    `rows` are the rows that the watcher may see. `scope` returns the names of the organizations that it may see (None:
+    all) and raises `Refused` once there are none. It runs in a thread, at the start and at least every `TICK_SECONDS`.
+    `render` converts a manifest to the object that is sent; its second argument tells whether it is the first one.
+    Bookmarks pass through it too: manifests with apiVersion, kind, metadata.resourceVersion and annotations only.
+    `after` is the resourceVersion to resume from; 0 starts with the current state.
     """
 
     kind: Kind
@@ -53,15 +53,15 @@ class Watch:
 
     @property
     def resource(self) -> str:
-        """What it subscribes to."""
+        """Return the resource to subscribe to."""
         return self.kind.resource
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        """The body of the answer: a JSON object `{"type", "object"}` per line.
+        """Yield the body of the response: a JSON object `{"type", "object"}` per line.
 
-        Ends after `timeout_seconds`, or about an hour; with an ERROR line where `after` has been compacted away or
-        lies in the future (410 Expired), or the watcher's rights have changed; without one where the client has
-        fallen too far behind, and may go on from the last revision it got.
+        Ends after `timeout_seconds`, or about an hour. Ends with an ERROR line (410 Expired) if `after` was compacted
+        or lies in the future, or if the watcher's permissions have changed. Ends without one if the client lags too
+        far behind; it can resume from the last revision that it received.
         """
         first = True
         try:
@@ -73,6 +73,11 @@ class Watch:
             yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
 
     async def _events(self) -> AsyncGenerator[Event, None]:
+        """Yield the current state (if asked for), then the log up to now, then live revisions.
+
+        The order leaves no gap: the position is read before the state, and the subscription starts only once the log
+        is read to its end. Revisions committed while the state is read are seen twice, and `_event` sorts them out.
+        """
         deadline = asyncio.get_running_loop().time() + min(
             self.timeout_seconds or _about(LONGEST_SECONDS), LONGEST_SECONDS
         )
@@ -86,11 +91,11 @@ class Watch:
                 yield "BOOKMARK", self._bookmark(position, {INITIAL_EVENTS_END: "true"})
         try:
             while subscription is None or position < subscription.since:
-                found, position = await in_thread(self._replay, position, scope)
-                for revision in found:
+                revisions, position = await in_thread(self._replay, position, scope)
+                for revision in revisions:
                     if self._sees(revision, scope) and (event := self._event(revision)):
                         yield event
-                if subscription is None and len(found) < PAGE:
+                if subscription is None and len(revisions) < PAGE:
                     subscription = broadcaster.subscribe(self.resource, position)
             async with aclosing(self._live(subscription, position, scope, deadline)) as live:
                 async for event in live:
@@ -100,7 +105,7 @@ class Watch:
                 subscription.close()
 
     async def _state(self) -> AsyncGenerator[dict[str, Any], None]:
-        """The objects as they are now, and notes which revision of each was read."""
+        """Yield the current objects, and remember in `_known` which revision of each was read."""
         last = 0
         while page := await in_thread(self._page, last):
             for last, uid, manifest in page:  # noqa: B007
@@ -113,17 +118,21 @@ class Watch:
         return [(row.pk, row.uid, render(self.kind, row)) for row in page]
 
     def _replay(self, after: int, scope: Any) -> tuple[list[Revision], int]:
-        """The next revisions after `after`, and the number up to which they are complete."""
+        """Return the next revisions after `after`, and the number up to which they are complete.
+
+        Raises `Expired` if `after` lies in the future or was compacted. The latter is checked after reading, because
+        compaction moves its watermark before it deletes.
+        """
         current = changes.current_version()
-        found = read(after, resource_version__lte=current, **self._columns(scope))
+        revisions = read(after, resource_version__lte=current, **self._columns(scope))
         if after > current:
             raise Expired(_("resourceVersion %(after)s is yet to come") % {"after": after})
         if after < changes.oldest_version():
             raise Expired(_("too old resource version: %(after)s") % {"after": after})
-        return found, found[-1].number if len(found) == PAGE else current
+        return revisions, revisions[-1].number if len(revisions) == PAGE else current
 
     def _columns(self, scope: Any) -> dict[str, Any]:
-        """The revisions to read, by columns of the change log."""
+        """Return the filter on columns of the change log."""
         of_kind = {"resource": self.kind.resource}
         return of_kind if scope is None else of_kind | {"organization__in": scope}
 
@@ -152,10 +161,13 @@ class Watch:
                 return
 
     def _event(self, revision: Revision) -> Event | None:
-        """What the revision is to this watcher: None where it is about an object that is not selected."""
+        """Return the event of a revision for this watcher; None if the object is not selected, before nor after.
+
+        An object that enters the selection is ADDED, one that leaves it is DELETED, whatever the revision was. Below
+        `_settled` the initial state may already include the revision, so `_known` decides instead of the log.
+        """
         selected = not revision.deleted and self.selection.matches(revision.manifest)
         if revision.number <= self._settled:
-            # it may have been read with the present state, so what the client knows decides
             was_selected = revision.uid in self._known
             if revision.number <= self._known.get(revision.uid, 0):
                 return None
@@ -182,7 +194,7 @@ class Watch:
 
 
 def _about(seconds: float) -> float:
-    """At random between half of it and all of it, as kube-apiserver does: those who come together part again."""
+    """Return a random time between half and all of `seconds`, like kube-apiserver, so that clients spread out."""
     return random.uniform(0.5, 1) * seconds  # noqa: S311
 
 

@@ -1,4 +1,4 @@
-"""The HTTP side of a watch: its query parameters, its scope, the shape of its lines."""
+"""Watches over HTTP: query parameters, permissions, and the form of the lines."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,9 @@ Presented = Callable[[dict[str, Any]], dict[str, Any]]
 def respond(
     view: "KubeView", selection: Selection, *, shape: Kind | None = None, presented: Presented = dict
 ) -> StreamingHttpResponse:
-    """The answer to `?watch=true`: a JSON object per line, until the client goes or the time is up.
+    """Answer `?watch=true` with a stream of JSON lines, until the client leaves or the time is up.
 
-    Where objects are shown as those of another kind, `shape`, `presented` makes one of the other.
+    `shape` is the kind that objects are shown as, if it is not their own; `presented` converts their manifests.
     """
     rendered = renderer(shape or view.kind, view.answer, view.parameters.include_object, presented)
     watch = Watch(view.kind, view.rows("watch"), selection, _scope(view), rendered, **options(view.parameters))
@@ -36,9 +36,9 @@ def respond(
 
 
 def respond_empty(view: "KubeView", selection: Selection) -> StreamingHttpResponse:
-    """The answer to `?watch=true` of a kind that has no objects: bookmarks where they are asked for.
+    """Answer `?watch=true` of a kind that never has objects: bookmarks only, if the client allows them.
 
-    Clients that find the kind, as kopf does, watch it for as long as they run.
+    Clients that discover the kind, such as kopf, watch it as long as they run.
     """
     rendered = renderer(view.kind, view.answer, view.parameters.include_object)
     rows = namespace_kind().model._default_manager.none()
@@ -52,7 +52,7 @@ def respond_empty(view: "KubeView", selection: Selection) -> StreamingHttpRespon
 
 
 def options(parameters: Parameters) -> dict[str, Any]:
-    """What the query parameters ask of a `Watch`. Raises `Invalid` where they contradict each other."""
+    """Return the keyword arguments of `Watch` from query parameters. Raises `Invalid` for contradictory ones."""
     list_options.check_watch(parameters)
     return {
         "after": parameters.number("resourceVersion", MAX_VERSION),
@@ -63,11 +63,11 @@ def options(parameters: Parameters) -> dict[str, Any]:
 
 
 def actor_now(view: "KubeView") -> Actor:
-    """Who the request stands for by now; raises `Forbidden` once its token admits nobody."""
+    """Authenticate the request again and return the actor. Raises `Forbidden` if its token is no longer valid."""
     try:
         for authenticator in view.get_authenticators():
-            if found := authenticator.authenticate(view.request):
-                actor: Actor = found[1]
+            if authenticated := authenticator.authenticate(view.request):
+                actor: Actor = authenticated[1]
                 return actor
     except APIException as error:
         raise Forbidden(str(error.detail)) from error
@@ -75,7 +75,7 @@ def actor_now(view: "KubeView") -> Actor:
 
 
 def _scope(view: "KubeView") -> Callable[[], frozenset[str] | None]:
-    """A function that tells, each time anew, of which organizations the watcher may see objects."""
+    """Return the `scope` of a `Watch`: it evaluates the permissions anew at each call."""
     kind: Kind = view.kind
     namespace = view.namespace
 
@@ -98,7 +98,7 @@ def _scope(view: "KubeView") -> Callable[[], frozenset[str] | None]:
 def renderer(
     shape: Kind, answer: Answer, include: str, presented: Presented = dict
 ) -> Callable[[dict[str, Any], bool], dict[str, Any]]:
-    """The `render` of a `Watch`: objects of the form `shape` in the shape that the client accepts."""
+    """Return the `render` of a `Watch`: it converts manifests to the form that the client accepts."""
 
     def rendered(manifest: dict[str, Any], first: bool) -> dict[str, Any]:
         if "uid" in manifest["metadata"]:

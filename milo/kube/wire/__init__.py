@@ -1,5 +1,6 @@
-"""What comes over the wire and goes back: encodings, limits, query parameters, errors.
+"""HTTP level of the API: body formats, limits, query parameters, conditional requests and errors.
 
-Nothing here knows a kind. `decoding` reads a body, `negotiation` says which form the client wants, `representations`
-writes the answer, and `status` turns what was refused into a Status.
+No module here depends on kinds. Start with `status`, which renders every refusal as a Status object. `decoding` parses
+bodies, `negotiation` evaluates Accept, and `representations` finishes each response (ETag, 304, gzip). Relies on
+`milo.errors` for the refusals and on `milo.card_numbers` for masking.
 """

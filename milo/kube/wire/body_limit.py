@@ -1,4 +1,7 @@
-"""Bounds request bodies before Django spools them: Django looks at Content-Length, which chunked bodies lack."""
+"""Limit request bodies in size and time before Django spools them.
+
+Django checks Content-Length only, which chunked bodies lack.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,7 +11,7 @@ from typing import Any
 from milo.kube.wire.status import failure, send_status
 
 WITHIN_SECONDS = 30.0
-"""How long a body may take to arrive. Until it has, it holds no thread."""
+"""Seconds a body may take to arrive. It occupies no thread until then."""
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -16,9 +19,9 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body of more than `limit` bytes, and 408 to one that trickles.
+    """ASGI middleware that answers 413 to a body of more than `limit` bytes and 408 to a slow one.
 
-    `others` are limits by path.
+    `others` holds other limits by path.
     """
 
     def __init__(self, application: Application, limit: int, others: Mapping[str, int] = MappingProxyType({})) -> None:

@@ -1,4 +1,4 @@
-"""Request bodies, read strictly: JSON, and YAML that means the same as its JSON would."""
+"""Strict parsing of request bodies: JSON, and the subset of YAML with JSON's values."""
 
 import json
 import re
@@ -15,31 +15,31 @@ from milo.kube.wire.status import UnsupportedContentCoding, UnsupportedMediaType
 
 MAX_DEPTH = 32
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
-# also the byte order mark, which JSON forbids
+# the byte order mark too: such a body is refused as JSON, not taken for YAML
 _JSON_BEGINS = ("{", "[", '"', "\ufeff")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][-+]?\d{1,3})?", re.ASCII)
 _CONSTANTS: dict[str, Any] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 
 def media_type(content_type: str) -> str:
-    """The type without its parameters; no type means JSON."""
+    """Return the media type without its parameters. No type means JSON."""
     return content_type.partition(";")[0].strip().lower() or "application/json"
 
 
 def check_encoding(encoding: str, known: Collection[str] = ()) -> None:
-    """Raise `UnsupportedContentCoding` for a Content-Encoding that is neither `identity` nor `known`."""
+    """Raise `UnsupportedContentCoding` for a Content-Encoding that is neither `identity` nor in `known`."""
     if encoding.strip().lower() not in ("", "identity", *known):
         raise UnsupportedContentCoding(encoding, ("identity", *known))
 
 
 def parse(raw: bytes, content_type: str) -> Any:
-    """The value of a JSON or YAML body.
+    """Parse a JSON or YAML body.
 
-    What is called `application/json` and does not begin as JSON does is read as YAML: `kubectl create --raw` calls
-    every file so. kubectl tells the two apart by the same sign.
+    A body of type `application/json` that does not begin like JSON is parsed as YAML, because `kubectl create --raw`
+    sends every file as JSON. kubectl detects JSON in the same way.
 
-    Raises `Refused` (BadRequest) for what is not UTF-8, not well formed, nested deeper than 32, holds a key twice,
-    a NUL character, or a YAML alias, anchor or tag; `UnsupportedMediaType` for another type.
+    Raises `Refused` (BadRequest) for a body that is not UTF-8, is malformed, is nested deeper than 32, or contains a
+    duplicate key, a NUL character, or a YAML alias, anchor or tag. Raises `UnsupportedMediaType` for other types.
     """
     kind = media_type(content_type)
     if kind in YAML_TYPES or kind.endswith("+yaml"):
@@ -73,12 +73,12 @@ def _json(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    unique: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in unique:
             raise Refused(_('strict decoding error: duplicate field "%(key)s"') % {"key": excerpt(key, 80)})
-        found[key] = value
-    return found
+        unique[key] = value
+    return unique
 
 
 def _no_constant(name: str) -> Any:
@@ -86,7 +86,7 @@ def _no_constant(name: str) -> Any:
 
 
 def check_bounds(value: Any) -> None:
-    """Refuse what could not be stored as JSON: deeper than 32, a lone surrogate, NUL, a number beyond 64 bits."""
+    """Raise `Refused` for a value that cannot be stored: nested deeper than 32, lone surrogate, NUL, over 64 bits."""
     level = [value]
     for _depth in range(MAX_DEPTH + 1):
         level = [
@@ -114,7 +114,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    """JSON's scalars only: `NO` stays a country and `12:30:00` a time (docs/traps.md)."""
+    """Return the value of a scalar by JSON's rules: `NO` stays a country and `12:30:00` a text (docs/traps.md)."""
     if not event.implicit[0]:
         return event.value
     if event.value in _CONSTANTS:
@@ -123,7 +123,7 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
 
 
 class _Tree:
-    """Builds the value from YAML events, without recursion."""
+    """Build a value from YAML events without recursion."""
 
     def __init__(self) -> None:
         self.root: list[Any] = []
@@ -179,7 +179,7 @@ def _yaml(text: str) -> Any:
 
 
 def _refuse_aliases_and_tags(event: yaml.Event) -> None:
-    """Refuse aliases, which a few lines could multiply without end, and tags, which JSON does not have."""
+    """Refuse aliases, with which a few lines expand without bound, and tags, which JSON lacks."""
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
         raise Refused(_("the YAML body may not use anchors or aliases"))
     if getattr(event, "tag", None) not in (None, "!"):

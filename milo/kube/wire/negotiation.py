@@ -1,4 +1,4 @@
-"""What the client wants back: an object, a Table, or metadata only; in JSON or YAML."""
+"""Content negotiation: object, Table or metadata only; as JSON or YAML."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A form of answer: `shape` is empty for the object itself, `version` that of `meta.k8s.io`."""
+    """A negotiated form. `shape` is "" for the object itself; `version` is the version of `meta.k8s.io`."""
 
     shape: str = ""
     version: str = "v1"
@@ -31,13 +31,13 @@ class Answer:
 
     @property
     def raw(self) -> bool:
-        """Whether objects are sent as they are kept: whole, as JSON."""
+        """Return whether objects are sent as stored: complete, as JSON."""
         return not self.shape and not self.yaml
 
     def respond(self, value: dict[str, Any], status: int = 200) -> HttpResponse:
         body = orjson.dumps(value)
         if self.yaml:
-            # YAML of the JSON, and so of every value that JSON can have: PyYAML knows no enumeration and no date's text
+            # by way of JSON: PyYAML cannot represent enumerations, and would write dates in its own form
             body = yaml.safe_dump(orjson.loads(body), sort_keys=False).encode()
         return HttpResponse(body, content_type=self.content_type, status=status)
 
@@ -64,9 +64,9 @@ def _answer(kind: str, parameters: dict[str, str]) -> Answer | None:
 
 
 def negotiate(accept: str) -> Answer:
-    """The best answer for an Accept header: by quality, then in the order given.
+    """Return the best supported form for an Accept header: by quality, then by order.
 
-    Raises `NotAcceptable` where nothing fits.
+    Raises `NotAcceptable` if no form is supported.
     """
     items = [_parameters(item) for item in (accept or "*/*").split(",")]
     for kind, parameters in sorted(items, key=lambda item: -_quality(item[1])):
@@ -77,14 +77,14 @@ def negotiate(accept: str) -> Answer:
 
 
 def wants(media_type: str, accept: str) -> bool:
-    """Whether `media_type`, such as `text/csv`, is what an Accept header likes best."""
+    """Return whether an Accept header prefers `media_type`, such as `text/csv`, to everything else."""
     items = [_parameters(item) for item in accept.split(",")]
     kind, parameters = max(items, key=lambda item: _quality(item[1]))
     return kind == media_type and _quality(parameters) > 0
 
 
 class JSONRenderer(BaseRenderer):
-    """Stands in DRF's negotiation for what `Answer` really does."""
+    """Placeholder for DRF's negotiation. Objects are rendered by `Answer`."""
 
     media_type = "application/json"
     format = "json"
@@ -94,7 +94,7 @@ class JSONRenderer(BaseRenderer):
 
 
 class Negotiation(BaseContentNegotiation):
-    """DRF's hook; the view asks `negotiate` itself where it answers with objects."""
+    """Placeholder for DRF's negotiation. Views call `negotiate`."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return None

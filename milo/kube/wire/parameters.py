@@ -1,4 +1,4 @@
-"""The query parameters that the Kubernetes API conventions name, checked."""
+"""Query parameters of the Kubernetes API conventions, validated."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_VERSION = 10**18
 EXACT, NOT_OLDER_THAN = MATCHES = ("Exact", "NotOlderThan")
 TEXTS = ("continue", "fieldManager", "fieldSelector", "labelSelector")
 SINGLE = (*FLAGS, *NUMBERS, *TEXTS, "fieldValidation", "includeObject", "resourceVersionMatch")
-# https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/, and what client-go sends by itself
+# https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/, and parameters that client-go adds
 STANDARD = frozenset({*SINGLE, "dryRun", "gracePeriodSeconds", "orphanDependents", "pretty", "propagationPolicy"}) | {
     "ignoreStoreReadErrorWithClusterBreakingPotential",
     "timeout",
@@ -29,12 +29,12 @@ _NO_LETTER = re.compile("[^a-z]")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Query parameters of one request; each refuses what it does not understand with BadRequest."""
+    """Query parameters of one request. Each accessor raises `Refused` (BadRequest) for an invalid value."""
 
     query: QueryDict
 
     def check(self) -> None:
-        """Refuse a value that is not understood, also of a parameter that this request has no use for."""
+        """Raise `Refused` for a repeated parameter or an invalid value, whether or not the request uses it."""
         for name in SINGLE:
             if len(self.query.getlist(name)) > 1:
                 raise Refused(_("%(name)s is given more than once") % {"name": name})
@@ -44,14 +44,14 @@ class Parameters:
             self.number(name, 0)
         for name, choices in CHOICES.items():
             self.choice(name, choices, choices[0])
-        bool(self.match)  # refuses, as the others do
+        bool(self.match)  # evaluated because it validates
 
     def unknown(self) -> list[str]:
-        """The parameters that Kubernetes does not know either, which it ignores."""
+        """Return the parameters that Kubernetes does not define. It ignores them."""
         return [name for name in self.query if name not in STANDARD]
 
     def refuse_misspelt(self) -> None:
-        """Raise `Invalid` for one of Kubernetes' names in another spelling: a misspelt dryRun must not write."""
+        """Raise `Invalid` for a misspelling of a parameter of Kubernetes: a misspelt dryRun must not write."""
         causes = [
             Cause(f"query.{name}", _("is unknown; %(known)s is meant") % {"known": known}, "FieldValueNotSupported")
             for name in self.unknown()
@@ -69,7 +69,7 @@ class Parameters:
         raise Refused(_("%(name)s must be true or false") % {"name": name})
 
     def number(self, name: str, most: int) -> int:
-        """A whole number from 0 to `most`; 0 where it is not given. An empty resourceVersion is none."""
+        """Return a non-negative integer, at most `most`; 0 if absent. An empty resourceVersion counts as absent."""
         value = self.query.get(name)
         if value is None or (not value and name == "resourceVersion"):
             return 0
@@ -91,7 +91,7 @@ class Parameters:
 
     @property
     def match(self) -> str:
-        """resourceVersionMatch; empty where it is not given. Raises `Invalid` for an unknown value, as Kubernetes."""
+        """Return resourceVersionMatch; "" if absent. Raises `Invalid` for an unknown value, like Kubernetes."""
         value = self.text("resourceVersionMatch")
         if value and value not in MATCHES:
             message = _("must be one of %(known)s") % {"known": ", ".join(MATCHES)}
@@ -100,10 +100,10 @@ class Parameters:
 
     @property
     def dry_run(self) -> bool:
-        given = self.query.getlist("dryRun")
-        if given and set(given) != {"All"}:
+        values = self.query.getlist("dryRun")
+        if values and set(values) != {"All"}:
             raise Refused(_("dryRun must be All"))
-        return bool(given)
+        return bool(values)
 
     @property
     def field_validation(self) -> str:

@@ -1,4 +1,4 @@
-"""Refuses requests to the API that came without TLS: a redirect would be obeyed, and the token sent in clear again."""
+"""Refuse API requests without TLS. Clients would follow a redirect and send the token in clear text again."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ from milo.kube.wire.status import API_PREFIXES, failure, respond
 
 
 class PlainHttpMiddleware:
-    """Answers 403 to plain HTTP on API paths, before any token is looked at, where MILO_HTTPS_ONLY asks for TLS.
+    """Answer 403 to plain HTTP on API paths if MILO_HTTPS_ONLY is set, before authentication.
 
-    Pages are redirected by Django's SecurityMiddleware, which comes after it.
+    Django's SecurityMiddleware, which runs after this one, redirects pages.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,7 +1,7 @@
-"""Preconditions of a write: https://www.rfc-editor.org/rfc/rfc9110#name-preconditions
+"""Preconditions of writes: https://www.rfc-editor.org/rfc/rfc9110#name-preconditions
 
-The ETag of an object begins with its revision and names one representation of it. A write replaces the object,
-whichever representation the client has read, so only the revision counts here.
+An ETag consists of the revision of the object and a digest of one representation. Writes compare the revision only,
+because a write replaces the object whichever representation the client has read.
 """
 
 import re
@@ -19,11 +19,11 @@ _REVISION = re.compile(r'"([0-9]{1,18})(?:-[0-9a-f]+(?:-gzip)?)?"')
 
 
 def expected_version(headers: Mapping[str, str], version: int | None) -> int | None:
-    """Return the revision that If-Match names, None without If-Match.
+    """Return the revision that If-Match requires; None without If-Match.
 
-    `version` is the revision of the object, None where there is no object. If-Match compares strongly: a weak tag
-    (`W/"..."`) never matches. If-None-Match compares weakly. Raises `PreconditionFailed` where either does not hold,
-    and for a header that is neither `*` nor entity tags in quotes.
+    `version` is the revision of the object; None if there is no object. If-Match compares strongly: a weak tag
+    (`W/"..."`) never matches. If-None-Match compares weakly. Raises `PreconditionFailed` if a condition fails or a
+    header is neither `*` nor a list of quoted entity tags.
     """
     matched, unmatched = (_tags(headers, name) for name in HEADERS)
     if matched is not None and not _any_is(version, matched):
@@ -34,9 +34,9 @@ def expected_version(headers: Mapping[str, str], version: int | None) -> int | N
 
 
 def refuse(headers: Mapping[str, str], honoured: Collection[str] = ()) -> None:
-    """Raise `Refused` (BadRequest) where a POST has preconditions that nothing would look at.
+    """Raise `Refused` (BadRequest) for a precondition header of a POST that the view would ignore.
 
-    `honoured` are those at which the view looks.
+    `honoured` are the headers that the view evaluates.
     """
     for name in HEADERS:
         if name in headers and name not in honoured:
@@ -57,5 +57,5 @@ def _tags(headers: Mapping[str, str], name: str) -> list[str] | None:
 def _any_is(version: int | None, tags: list[str]) -> bool:
     if version is None:
         return False
-    found = (_REVISION.fullmatch(tag) for tag in tags)
-    return "*" in tags or any(tag is not None and int(tag[1]) == version for tag in found)
+    matches = (_REVISION.fullmatch(tag) for tag in tags)
+    return "*" in tags or any(match is not None and int(match[1]) == version for match in matches)

@@ -1,8 +1,9 @@
-"""The protobuf bodies that clients send for five kinds whatever the server advertises, as JSON manifests.
+"""Decode protobuf bodies of five kinds to JSON manifests.
 
-Nothing else of the API speaks protobuf: https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
-The numbers are those of the fields in the `generated.proto` files of k8s.io/api and k8s.io/apimachinery; fields that
-are not named here are the server's own, and skipped.
+Clients send these kinds as protobuf whatever the server advertises. The rest of the API accepts no protobuf:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+The field numbers come from the `generated.proto` files of k8s.io/api and k8s.io/apimachinery. Fields that are not
+listed here are set by servers only, and are skipped.
 """
 
 from typing import Any
@@ -40,9 +41,9 @@ _SPECS: dict[tuple[str, str], Shape] = {
 
 
 def parse(raw: bytes) -> dict[str, Any]:
-    """The manifest of a protobuf body; empty fields are left out.
+    """Return the manifest of a protobuf body, without empty fields.
 
-    Raises `Refused` (BadRequest) for what is malformed, `UnsupportedMediaType` for any other kind or encoding.
+    Raises `Refused` (BadRequest) for a malformed body and `UnsupportedMediaType` for another kind or encoding.
     """
     if not raw.startswith(_MAGIC):
         raise _malformed()
@@ -62,7 +63,7 @@ def _malformed() -> Refused:
 
 
 def _message(raw: bytes, shape: Shape) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     position = 0
     while position < len(raw):
         tag, position = _varint(raw, position)
@@ -80,23 +81,23 @@ def _message(raw: bytes, shape: Shape) -> dict[str, Any]:
         if position > len(raw) or not number:
             raise _malformed()
         if wire_type == 2 and number in shape:
-            _put(found, *shape[number], content)
-    return found
+            _put(fields, *shape[number], content)
+    return fields
 
 
-def _put(found: dict[str, Any], name: str, shape: Any, content: bytes) -> None:
+def _put(fields: dict[str, Any], name: str, shape: Any, content: bytes) -> None:
     if shape == _RAW:
-        found[name] = content
+        fields[name] = content
     elif shape == _TEXT:
         if text := _text(content):
-            found[name] = text
+            fields[name] = text
     elif shape == _TEXTS:
-        found.setdefault(name, []).append(_text(content))
+        fields.setdefault(name, []).append(_text(content))
     elif shape == _MAP:
         entry = _message(content, {1: ("key", _TEXT), 2: ("value", _TEXT)})
-        found.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")
+        fields.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")
     else:
-        found.setdefault(name, {}).update(_message(content, shape))
+        fields.setdefault(name, {}).update(_message(content, shape))
 
 
 def _text(content: bytes) -> str:
@@ -110,7 +111,7 @@ def _text(content: bytes) -> str:
 
 
 def _varint(raw: bytes, position: int) -> tuple[int, int]:
-    """The number at `position`, and the position after it; at most ten bytes."""
+    """Return the varint at `position` and the position after it. Raises `Refused` beyond ten bytes."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(raw):

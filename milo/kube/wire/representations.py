@@ -1,4 +1,4 @@
-"""The last step of every answer: indentation for people, its ETag, 304 Not Modified, compression.
+"""The last step of every response: indentation, ETag, 304 Not Modified and compression.
 
 https://www.rfc-editor.org/rfc/rfc9110#name-conditional-requests
 """
@@ -15,17 +15,17 @@ from django.utils.translation import gettext as _
 from milo.kube.wire.status import failure, respond
 
 COMPRESSED_FROM = 128 * 1024
-"""Bytes from which an answer is compressed: the threshold of kube-apiserver."""
+"""Minimum size in bytes of compressed responses: the threshold of kube-apiserver."""
 PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 """User agents to which kube-apiserver sends indented JSON."""
 _KEPT_BY_304 = ("ETag", "Cache-Control", "Vary")
 
 
 def finish(request: HttpRequest, response: HttpResponseBase, revision: str = "") -> HttpResponseBase:
-    """Return the answer as it is to be sent; a stream stays as it is.
+    """Return the response as it is sent. Streams are returned unchanged.
 
-    `revision` is that of the object shown, empty where none is. The ETag is strong and names this very
-    representation: its digest is of the bytes, so JSON, YAML and Table differ, and so does a Table of later ages.
+    `revision` is the revision of the object in the body; "" if it holds none. The ETag is strong: it contains a digest
+    of the bytes, so JSON, YAML and Table differ, and a Table differs whenever an age in it changes.
     """
     if not isinstance(response, HttpResponse):
         return response
@@ -45,26 +45,26 @@ def finish(request: HttpRequest, response: HttpResponseBase, revision: str = "")
 
 
 def _is_for_people(request: HttpRequest) -> bool:
-    """Whether JSON is indented: by the parameter `pretty`, else for the clients by which people read raw answers."""
-    asked = request.GET.get("pretty", "")
-    if asked:
-        return asked.lower() in ("true", "1", "t")
+    """Return whether to indent JSON: by the parameter `pretty`, else for clients that print responses to people."""
+    pretty = request.GET.get("pretty", "")
+    if pretty:
+        return pretty.lower() in ("true", "1", "t")
     agent = request.headers.get("User-Agent", "")
-    # of all that kubectl asks for, it prints `get --raw` as it comes, and accepts anything for it
+    # kubectl prints the response of `get --raw` unchanged; it is the only command that accepts */*
     return agent.startswith(PEOPLE) or (agent.startswith("kubectl") and "*/*" in request.headers.get("Accept", ""))
 
 
 def _compress(request: HttpRequest, response: HttpResponse) -> bool:
-    """Compress a large answer for a client that accepts gzip; returns whether it was.
+    """Compress a large response if the client accepts gzip. Returns whether it was compressed.
 
-    BREACH needs a browser that adds its credentials to requests of a foreign page. Bearer tokens are added by the
-    client's own code only, and no answer of the API holds a secret. So the bytes need no random padding, which
-    would make every ETag weak.
+    Random padding against BREACH is not needed, and would make every ETag weak. BREACH needs a browser that adds
+    credentials to requests of a foreign page. Bearer tokens are added by the client's own code only, and no response
+    of the API holds a secret.
     """
     patch_vary_headers(response, ("Accept-Encoding",))
     if len(response.content) < COMPRESSED_FROM or not _accepts_gzip(request.headers.get("Accept-Encoding", "")):
         return False
-    # level 1 as kube-apiserver; without a time, so that the same content is the same bytes
+    # level 1 like kube-apiserver; without a timestamp, so that equal content gives equal bytes
     response.content = gzip.compress(response.content, compresslevel=1, mtime=0)
     response["Content-Encoding"] = "gzip"
     return True
@@ -80,14 +80,14 @@ def _accepts_gzip(accepted: str) -> bool:
 
 
 def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Answer 304 or 412 where If-None-Match or If-Match of a read says so."""
+    """Evaluate If-Match (412) and If-None-Match (304) of a read."""
     tag = response["ETag"]
-    if (wanted := request.headers.get("If-Match")) is not None and not {"*", tag} & set(parse_etags(wanted)):
+    if (expected := request.headers.get("If-Match")) is not None and not {"*", tag} & set(parse_etags(expected)):
         message = _("the representation is not the one that If-Match names (strongly)")
         return respond(failure("PreconditionFailed", message))
-    known = {found.removeprefix("W/") for found in parse_etags(request.headers.get("If-None-Match", ""))}
+    known = {etag.removeprefix("W/") for etag in parse_etags(request.headers.get("If-None-Match", ""))}
     if not known & {"*", tag}:
         return response
     kept = {name: response[name] for name in _KEPT_BY_304 if response.has_header(name)}
-    # it has no content, and so no type
+    # no Content-Type, since a 304 has no content
     return HttpResponseNotModified(headers=kept)

@@ -46,50 +46,50 @@ API_PREFIXES = ("/api", "/openapi", "/version")
 
 
 class UnsupportedMediaType(Refused):
-    """The body is of a type, or uses a directive, that is not understood here."""
+    """The media type of the body, or a directive in it, is not supported."""
 
     reason = "UnsupportedMediaType"
 
 
 class NotAcceptable(Refused):
-    """The answer cannot be given in any of the accepted types."""
+    """None of the accepted media types is supported."""
 
     reason = "NotAcceptable"
 
 
 class MethodNotAllowed(Refused):
-    """The object exists and this is not among the things that can be done with it."""
+    """The object exists but does not support the method."""
 
     reason = "MethodNotAllowed"
 
 
 class RequestEntityTooLarge(Refused):
-    """The body holds more than it may."""
+    """The body exceeds its limit."""
 
     reason = "RequestEntityTooLarge"
 
 
 class PreconditionFailed(Refused):
-    """If-Match names another revision than the newest."""
+    """If-Match or If-None-Match does not hold."""
 
     reason = "PreconditionFailed"
 
 
 class UnsupportedContentCoding(UnsupportedMediaType):
-    """The body has a Content-Encoding that is not understood here; `known` are those that are."""
+    """The Content-Encoding of the body is not supported. `known` are the supported ones."""
 
     def __init__(self, encoding: str, known: Iterable[str]) -> None:
         accepted = ", ".join(known)
         message = _("a body of Content-Encoding %(encoding)s is not understood; use %(known)s")
         super().__init__(message % {"encoding": excerpt(encoding, 80), "known": accepted})
-        # RFC 9110, 12.5.3: so a client can tell it from a type that is not understood
+        # RFC 9110, 12.5.3: tells the client that the encoding, not the media type, is at fault
         self.headers = {"Accept-Encoding": accepted}
 
 
 class Expired(Refused):
-    """The resourceVersion or continue token is older than what is kept.
+    """The resourceVersion or continue token is older than the change log.
 
-    `token` goes on where an expired one ended, at the present revision: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+    `token` continues an expired list at the newest revision: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
     """
 
     reason = "Expired"
@@ -120,9 +120,9 @@ def failure(
     details: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A Status of failure; `details` holds name, group, kind and uid where they are known.
+    """Return a Status of failure. `details` may hold name, group, kind and uid.
 
-    What was sent is often repeated in it (names, paths, unknown fields): card numbers are masked.
+    Card numbers are masked, because messages repeat what the client sent (names, paths, unknown fields).
     """
     full = {name: card_numbers.masked(it) if isinstance(it, str) else it for name, it in (details or {}).items()}
     if listed := [_shown(cause) for cause in causes]:
@@ -145,7 +145,7 @@ def _shown(cause: Cause) -> dict[str, str]:
 
 
 def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """The Status as an HTTP answer, which no cache keeps."""
+    """Return the Status as an HTTP response that is not cached."""
     response = HttpResponse(
         orjson.dumps(status),
         content_type="application/json",
@@ -158,7 +158,7 @@ def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) ->
 
 
 async def send_status(send: Callable[[dict[str, Any]], Awaitable[None]], status: dict[str, Any]) -> None:
-    """Answer with the Status outside Django, and close the connection: the rest of a body is not read."""
+    """Answer with the Status at the ASGI level, and close the connection, since the rest of the body stays unread."""
     body = orjson.dumps(status)
     headers = [
         (b"content-type", b"application/json"),
@@ -171,10 +171,11 @@ async def send_status(send: Callable[[dict[str, Any]], Awaitable[None]], status:
 
 
 def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
-    """The Status of a domain refusal, with its first 50 causes.
+    """Return the Status of a domain refusal with its first 50 causes.
 
-    Of what is Invalid, kubectl prints a bullet per cause and no message: where there is none, the state is the cause.
-    Of a Conflict it prints the message alone, which therefore repeats causes (those of an apply are in it already).
+    For Invalid, kubectl prints the causes and not the message, so a refusal without causes gets one that repeats the
+    message. For Conflict, it prints the message only, so the message repeats the causes; conflicts of server-side
+    apply already list theirs.
     """
     causes = refused.causes[:CAUSES_SHOWN]
     message = refused.message
@@ -191,12 +192,15 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
 
 
 def internal_error() -> str:
-    """Say that something broke, and which request id leads to its traceback in the log."""
+    """Return the message of a 500. It names the request id by which the traceback is found in the log."""
     return _("an internal error occurred; the log tells more of it by the request id %(id)s") % {"id": request_id()}
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """DRF's EXCEPTION_HANDLER: everything a view raises becomes a Status; a bug becomes a 500 that leaks nothing."""
+    """Convert any exception of a view to a Status. DRF's EXCEPTION_HANDLER.
+
+    An unexpected exception is logged with its traceback and answered with a 500 that contains no details.
+    """
     details: dict[str, Any] = getattr(context.get("view"), "details", dict)()
     if isinstance(error, Refused):
         return respond(of_refusal(error, details), getattr(error, "headers", None))
@@ -209,8 +213,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     if isinstance(error, SuspiciousOperation):
         return respond(failure("BadRequest", _("the request is not acceptable: %(why)s") % {"why": error}))
     if isinstance(error, DatabaseError) and is_race(error):
-        # the same request will now succeed, or meet the kind refusal
-        # PostgreSQL repeats the row below the first line
+        # when repeated, the request succeeds or meets the service's own refusal
+        # only the first line is logged: PostgreSQL repeats the row's values below it
         log.warning("race_lost", error=str(error).partition("\n")[0])
         message = _("another change was made at the same time; please try again")
         return respond(failure("Conflict", message, details=details))

@@ -1,4 +1,4 @@
-"""Bounds what one bearer token, or one address without a valid one, may ask in a minute."""
+"""Rate limit per bearer token, or per address without a valid token."""
 
 import time
 from typing import Any
@@ -14,10 +14,10 @@ WINDOW_SECONDS = 60
 
 
 class RequestThrottle(BaseThrottle):
-    """At most MILO_REQUESTS_PER_MINUTE (0: as many as they like); beyond it 429 with Retry-After.
+    """Allow MILO_REQUESTS_PER_MINUTE requests (0: unlimited), then answer 429 with Retry-After.
 
-    Counted in the memory of each process, so that no read becomes a write: several processes allow as many times more.
-    One number a minute, where DRF's own keeps a list of every request.
+    Each process counts in its own memory, so that no read causes a write; N processes allow N times the limit. It keeps
+    one number a minute, where DRF's throttle keeps the time of every request.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
@@ -30,10 +30,10 @@ class RequestThrottle(BaseThrottle):
         try:
             return cache.incr(key) <= limit
         except ValueError:
-            return True  # the minute ended between the two
+            return True  # the key expired between add and incr
 
     def _ident(self, request: Request) -> str:
-        """Return the credential where there is one, however it is spelled, else the address: guesses count together."""
+        """Return the credential of a valid token, else the address: all guesses of one client count together."""
         return request.auth.credential if isinstance(request.auth, Actor) else str(self.get_ident(request))
 
     def wait(self) -> float:
