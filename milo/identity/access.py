@@ -1,15 +1,16 @@
-"""Rows of the access table for service tokens, identities, log-ins, and for whoever may ask whose a token is."""
+"""Rules of the access table for service tokens, password links, identities and token reviews."""
 
 from milo.access import Rule, declare, grant_superusers
 
 TOKENS, TOKEN_REVIEWS, IDENTITIES, PASSWORD_LINKS = "servicetokens", "tokenreviews", "identities", "passwordlinks"
 LOG_INS = "logins"
 PLATFORM_ADMIN = "platform-admin"
-# as the cluster role system:auth-delegator of Kubernetes: for services that are sent tokens, and may do nothing else
+# like the cluster role system:auth-delegator of Kubernetes: a service that receives tokens may review them, no more
 AUTH_DELEGATOR = "auth-delegator"
 
 
 def declare_rules() -> None:
+    """Add the rules to the access table. Called once at startup."""
     grant_superusers(PLATFORM_ADMIN)
     declare(
         [

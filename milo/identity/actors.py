@@ -1,4 +1,4 @@
-"""People as actors: a user with the roles held across the platform (groups) and in organizations."""
+"""Users as actors: a user with its platform roles (groups) and its roles in organizations."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,30 +9,31 @@ from django.contrib.auth.models import User
 from milo.access import SUPERUSER_ROLES, Actor
 
 PERSON = "user:"
-"""With what the name of an actor begins that is a person."""
+"""Prefix of the actor name of a user."""
 _in_organizations: list[str] = []
 
 
 def register_organization_roles(organization_id: str, role: str) -> None:
-    """Have the roles in organizations read from these ORM paths of a user."""
+    """Register the ORM paths from a user to the organizations and roles of its memberships."""
     _in_organizations[:] = [organization_id, role]
 
 
 def held_columns() -> tuple[str, ...]:
-    """Return the ORM paths of all that a user holds, for one query.
+    """Return the ORM paths of all roles of a user, to be read in one query.
 
-    It answers with a row for each pair of a role in an organization and a group, None where there is none.
+    The query returns a row for each combination of a role in an organization and a group. Each part is None if the user
+    has none.
     """
     return (*_in_organizations, "groups__name")
 
 
 def actor_of(user: User) -> Actor:
-    """The actor that `user` is at this moment; roles are never cached, so that none outlives its grant."""
+    """Return the actor for `user`. Roles are read anew each time, so that a revoked role ends at once."""
     return actor_with(user, User.objects.filter(pk=user.pk).values_list(*held_columns()))
 
 
 def roles_beyond(one: Actor, other: Actor) -> frozenset[str]:
-    """Return the roles, across the platform and in organizations, that `one` holds and `other` lacks."""
+    """Return the platform roles and roles in organizations that `one` holds and `other` lacks."""
     more = set(one.roles - other.roles)
     for organization, roles in one.organizations.items():
         more |= roles - other.organizations.get(organization, frozenset())
@@ -40,14 +41,14 @@ def roles_beyond(one: Actor, other: Actor) -> frozenset[str]:
 
 
 def is_deactivated(name: str) -> bool:
-    """Whether the actor of that name is a person who may not log in any more; who is unknown here is not."""
+    """Return whether an actor name belongs to a deactivated user. False for an unknown user."""
     return User.objects.filter(username=name.removeprefix(PERSON), is_active=False).exists()
 
 
 def actor_with(user: User, held: Iterable[tuple[Any, ...]]) -> Actor:
-    """The actor that `user` is with `held`, rows of the `held_columns`.
+    """Return the actor for `user` with the roles in `held`, rows of `held_columns`.
 
-    A superuser holds `SUPERUSER_ROLES` besides; four eyes bind superusers too.
+    A superuser also holds `SUPERUSER_ROLES`. The four-eyes rules apply to superusers too.
     """
     roles: set[str] = set()
     organizations: dict[int, set[str]] = defaultdict(set)

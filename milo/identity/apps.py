@@ -23,17 +23,17 @@ class IdentityConfig(AppConfig):
         proofs.register(proofs.Proof("second-factors", histories.second_factors))
         from milo.identity import (
             checks,  # noqa: F401  registers the check of the settings
-            second_factor,  # noqa: F401  asks whoever has one
-            sessions,  # noqa: F401  gives each session its age
+            second_factor,  # noqa: F401  connects a receiver of user_logged_in
+            sessions,  # noqa: F401  connects a receiver of user_logged_in
         )
 
         post_migrate.connect(make_role_groups, sender=self, dispatch_uid="milo.identity.role_groups")
 
 
 def make_role_groups(using: str, apps: Any, **kwargs: Any) -> None:
-    """Make a group of each platform role of the access table, so that people can be given it.
+    """Create a group for each platform role of the access table, so that it can be granted.
 
-    A migration to an older version, where groups have no history yet, makes none.
+    Does nothing after a migration back to a version in which groups have no history yet.
     """
     from django.contrib.auth.models import Group
 

@@ -1,4 +1,4 @@
-"""Bearer tokens on the API; sessions are for the admin only."""
+"""Authentication of API requests by bearer tokens. Sessions are accepted on the staff site only."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from milo.identity.models import PREFIX
 
 
 def admit(secret: str) -> tuple[User, Actor]:
-    """The user of a bearer secret, and the actor it stands for now.
+    """Return the user of a bearer secret and the actor with its current roles.
 
-    Raises `AuthenticationFailed` for one that admits nobody, `Unavailable` where the provider's keys cannot be had.
+    Raises `AuthenticationFailed` for an invalid secret, `Unavailable` if the provider's keys cannot be fetched.
     """
     if not secret.startswith(PREFIX) and (provider := oidc.provider()):
         return oidc.admit(secret, provider)
@@ -25,14 +25,14 @@ def admit(secret: str) -> tuple[User, Actor]:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer`, with a service token (`milo_...`) or one of the OpenID Connect provider, if any.
+    """`Authorization: Bearer` with a service token (`milo_...`) or, if configured, an OpenID Connect token.
 
-    `request.auth` is the actor it stands for.
+    Sets `request.auth` to the actor.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Actor] | None:
         if any(name.lower().startswith("impersonate-") for name in request.headers):
-            # ignoring it would run `kubectl --as` with the caller's own rights
+            # ignoring the header would run `kubectl --as` with the caller's own permissions
             raise PermissionDenied("impersonation is not supported")
         scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not secret:

@@ -1,4 +1,4 @@
-"""Changes to people: what the histories of users, roles and credentials say, as one list."""
+"""Changes of users, roles and credentials: their histories merged into one list."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from milo import audit
 from milo.identity.models import Identity, PasswordLink, ServiceToken, ServiceUser
 
 _NOBODY = Value(0)
-# each history, with the columns that name the person and the platform role of a change
+# per history: the columns with the primary keys of the person and of the platform role
 _SOURCES: dict[type[Model], tuple[F | Value, F | Value]] = {
     User: (F("id"), _NOBODY),
     Group: (_NOBODY, F("id")),
@@ -24,7 +24,7 @@ _SOURCES: dict[type[Model], tuple[F | Value, F | Value]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One history row. `person` and `role` are the names at present, or the last ones; empty where there is none."""
+    """One history row. `person` and `role` are current or last names; "" if the change has none."""
 
     at: datetime
     author: str
@@ -34,9 +34,9 @@ class Change:
 
 
 def changes(start: int, count: int, *, username: str = "") -> list[Change]:
-    """Return `count` changes from number `start` on, the newest first; three queries.
+    """Return `count` changes from index `start` on, newest first. Takes three queries.
 
-    `username` narrows them to those of whoever has, or ever had, that user name.
+    `username` limits them to changes of users who have, or once had, this name.
     """
     rows: list[QuerySet[Model, tuple[datetime, int, str, str, str, str, int, int]]] = [
         _past(model)
@@ -57,14 +57,14 @@ def changes(start: int, count: int, *, username: str = "") -> list[Change]:
     if username:
         known = _past(User).order_by().filter(username=username).values("id")
         rows = [part.filter(person__in=known) for part in rows]
-    # one act may write several rows of one instant
+    # a total order, because one transaction may write several rows of the same instant
     ordered = rows[0].union(*rows[1:], all=True).order_by("-history_date", "source", "-history_id")
-    found = list(ordered[start : start + count])
-    people = _names(User, "username", {row[6] for row in found})
-    roles = _names(Group, "name", {row[7] for row in found})
+    page = list(ordered[start : start + count])
+    people = _names(User, "username", {row[6] for row in page})
+    roles = _names(Group, "name", {row[7] for row in page})
     return [
         Change(at, author, f"{reason}: {message}" if message else reason, people.get(person, ""), roles.get(role, ""))
-        for at, _id, _source, author, reason, message, person, role in found
+        for at, _id, _source, author, reason, message, person, role in page
     ]
 
 
@@ -73,5 +73,5 @@ def _past(model: type[Model]) -> QuerySet[Model]:
 
 
 def _names(model: type[Model], column: str, keys: set[int]) -> dict[int, str]:
-    """Return the last name of each, also of those that were deleted."""
+    """Return the last known name by primary key, including deleted rows."""
     return dict(_past(model).filter(id__in=keys).order_by("history_id").values_list("id", column))

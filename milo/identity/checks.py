@@ -1,4 +1,4 @@
-"""The check of the setting MILO_OIDC by the roles that there are."""
+"""System check of MILO_OIDC, which needs the roles of the access table."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ from milo.settings.oidc import faults_of
 
 @checks.register("milo.E003")
 def faults() -> Iterator[str]:
-    """Yield each fault of MILO_OIDC; a group leads to a role across the platform."""
-    given = settings.MILO_OIDC
-    for fault in faults_of(given) if given else ():
+    """Yield each fault of MILO_OIDC, including groups mapped to something else than a platform role."""
+    configured = settings.MILO_OIDC
+    for fault in faults_of(configured) if configured else ():
         yield f"MILO_OIDC: {fault}"
     known = {rule.role for rule in TABLE if not rule.organization}
-    groups = given.get("groups", {})
+    groups = configured.get("groups", {})
     for group, role in groups.items() if isinstance(groups, dict) else ():
         if role not in known:
             roles = ", ".join(sorted(known))

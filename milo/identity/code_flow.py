@@ -1,4 +1,4 @@
-"""Log-in by the OpenID Connect provider: authorization code flow with PKCE (OpenID Connect Core 3.1, RFC 7636)."""
+"""Log-in through the OpenID Connect provider: authorization code flow with PKCE (OpenID Connect Core 3.1, RFC 7636)."""
 
 import secrets
 from dataclasses import replace
@@ -19,7 +19,11 @@ TIMEOUT_SECONDS = 5
 
 
 def begin(request: HttpRequest, by: Provider, callback: str, wanted: str) -> str:
-    """Return the provider's address to go to. What proves the answer waits in the session, with where to go then."""
+    """Start a log-in and return the provider's authorization URL.
+
+    `callback` is our redirect URI and `wanted` the page to show afterwards. State, nonce and code verifier are kept in
+    the session.
+    """
     state, nonce, verifier = (secrets.token_urlsafe(48) for _each in range(3))
     request.session[PENDING] = {"state": state, "nonce": nonce, "verifier": verifier, "wanted": wanted}
     address, _state = _client(by, callback).create_authorization_url(
@@ -29,10 +33,10 @@ def begin(request: HttpRequest, by: Provider, callback: str, wanted: str) -> str
 
 
 def finish(request: HttpRequest, by: Provider, callback: str) -> tuple[dict[str, Any], str]:
-    """Return the verified claims of the answer in `request`, and where the person was going; it is taken once.
+    """Finish a log-in: return the verified claims and the page to show. An answer is accepted once.
 
-    Raises `AuthenticationFailed` for an answer that this session did not ask for, that the provider does not stand by,
-    or whose token is not for us and this log-in; `Unavailable` where the provider's keys cannot be had.
+    Raises `AuthenticationFailed` for an answer to a log-in of another session, for a refusal of the provider, and for a
+    token with another audience or nonce. Raises `Unavailable` if the provider's keys cannot be fetched.
     """
     pending = request.session.pop(PENDING, None)
     if not pending or not constant_time_compare(pending["state"], request.GET.get("state", "")):

@@ -1,4 +1,4 @@
-"""Guards of identities and service users: which subject stands for whom, and who is a program, is never rewritten."""
+"""Database guards of credentials: whose they are is immutable, and service users never log in."""
 
 from milo import append_only as guard
 from milo.identity.models import Identity, PasswordLink, ServiceToken, ServiceUser
@@ -7,8 +7,8 @@ IDENTITY, SERVICE_USER, PASSWORD_LINK, TOKEN, LOG_IN = (
     f"identity_{name}" for name in ("identity", "serviceuser", "passwordlink", "servicetoken", "login")
 )
 USER = "auth_user"
-# sessions and attempts that have ended; roles, identities and authenticators that a person no longer has
-_GOING = (
+# ended sessions and attempts to log in; roles, identities and authenticators taken from a person
+_DELETABLE = (
     "django_session axes_accessattempt axes_accessattemptexpiration axes_accesslog axes_accessfailurelog"
     " auth_user_groups auth_user_user_permissions otp_totp_totpdevice identity_identity"
 ).split()
@@ -16,8 +16,8 @@ _LOGS_IN = "{row}.is_staff OR {row}.is_superuser OR {row}.password NOT LIKE '!%'
 
 
 def declare_guards() -> None:
-    """Declare that an identity is never turned to another person, and that a program stays one and never logs in."""
-    guard.deletable(*_GOING)
+    """Declare the guards. Called once at startup."""
+    guard.deletable(*_DELETABLE)
     guard.declare(
         "identity",
         *guard.fixed_as_said(Identity),
@@ -25,7 +25,7 @@ def declare_guards() -> None:
         *guard.fixed_as_said(ServiceUser),
         guard.no_delete("service_user_never_deleted", SERVICE_USER),
         guard.no_replace("service_user_never_replaced", SERVICE_USER, ["user_id"]),
-        # whoever had its password would act as somebody else
+        # with a password a person could act as the program
         guard.refuse(
             "service_user_never_logs_in",
             USER,
@@ -33,7 +33,7 @@ def declare_guards() -> None:
             f"({_LOGS_IN.format(row='NEW')}) AND EXISTS (SELECT 1 FROM {SERVICE_USER} s WHERE s.user_id = NEW.id)",
             "a service user has no password and is neither staff nor superuser",
         ),
-        # others could then issue the person's tokens
+        # tokens of a service user are issued by others; nobody may issue a token of a person
         guard.refuse(
             "service_user_made_of_nobody",
             SERVICE_USER,
@@ -41,7 +41,7 @@ def declare_guards() -> None:
             f"EXISTS (SELECT 1 FROM {USER} u WHERE u.id = NEW.user_id AND ({_LOGS_IN.format(row='u')}))",
             "a person does not become a service user",
         ),
-        # who asked for it decides what the password may not decide
+        # `requested_by` decides what the person may not approve (makers.py)
         *guard.fixed_as_said(PasswordLink),
         guard.no_delete("password_link_never_deleted", PASSWORD_LINK),
         guard.no_replace("password_link_never_replaced", PASSWORD_LINK, ["id"]),

@@ -1,7 +1,7 @@
-"""History of people: users, their second factors, the roles that they hold across the platform, and these roles.
+"""History of users, second factors, platform roles, and who holds which role.
 
-Django writes these rows by itself, so each save is recorded by signals: in the name of whoever is at work, with a
-reason made of what changed. When somebody last logged in is not recorded here (`milo.identity.log_ins` has log-ins).
+Django and its libraries write these rows, so signals record each save. The author is the user of the request or command
+(`milo.audit.authors`); the reason is derived from the changed columns. Log-ins are in `milo.identity.log_ins`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from milo.ledger.live import Difference
 
 APP = "milo.identity"
 UNRECORDED = ("password", "last_login")
-# the key, and what each one-time password that is tried moves
+# the key, and the columns that change with each attempt
 UNRECORDED_OF_FACTOR = (
     "key",
     "drift",
@@ -34,9 +34,9 @@ _AT_ONCE = 500
 
 
 class PasswordMark(models.Model):
-    """The SHA-256 of the password as it is encoded, by which one that was replaced is noticed.
+    """SHA-256 of the encoded password, so that the ledger's check detects a replaced one.
 
-    Nothing can be guessed from it: the encoded form has a random salt of 128 bits, which it hides as well.
+    It does not help to guess the password: the encoded form contains a random salt of 128 bits, which the digest hides.
     """
 
     password_sha256 = models.CharField(max_length=64)
@@ -46,7 +46,7 @@ class PasswordMark(models.Model):
 
 
 class KeyMark(models.Model):
-    """The SHA-256 of an authenticator's key, 160 random bits, by which one that was replaced is noticed."""
+    """SHA-256 of an authenticator's key (160 random bits), so that the ledger's check detects a replaced one."""
 
     key_sha256 = models.CharField(max_length=64)
 
@@ -55,12 +55,12 @@ class KeyMark(models.Model):
 
 
 def mark_of(user: User) -> str:
-    """Return what stands for a user's encoded password in the history."""
+    """Return the digest of a user's encoded password."""
     return hashlib.sha256(user.password.encode()).hexdigest()
 
 
 def mark_of_key(device: TOTPDevice) -> str:
-    """Return what stands for an authenticator's key in the history."""
+    """Return the digest of an authenticator's key."""
     return hashlib.sha256(device.key.encode()).hexdigest()
 
 
@@ -79,15 +79,16 @@ class _UserHistory(LibraryHistory):
             return "UserCreated", ""
         changed = _changed(before, after, ignored=("last_login",))
         if changed == ["password"]:
-            # Django forgets the password before it saves a stronger hash of the same one
+            # Django clears `_password` before it saves a stronger hash of the same password
             return ("PasswordSet" if getattr(after, "_password", None) else "PasswordRehashed"), ""
+        # by column: the reason when it becomes False, and when it becomes True
         words = {
             "is_superuser": ("SuperuserRevoked", "SuperuserGranted"),
             "is_staff": ("StaffRevoked", "StaffGranted"),
             "is_active": ("UserDeactivated", "UserActivated"),
         }
-        word = next((both[getattr(after, name)] for name, both in words.items() if name in changed), "UserChanged")
-        return (word, ", ".join(changed)) if changed else ("", "")
+        reason = next((both[getattr(after, name)] for name, both in words.items() if name in changed), "UserChanged")
+        return (reason, ", ".join(changed)) if changed else ("", "")
 
 
 class _FactorHistory(LibraryHistory):
@@ -109,7 +110,7 @@ class _GroupHistory(LibraryHistory):
 
 
 def register() -> None:
-    """Keep the history of users, of their second factors, of platform roles, and of who holds which."""
+    """Register the histories of users, second factors, platform roles, and grants of roles and permissions."""
     _register(
         User,
         kind=_UserHistory,
@@ -133,14 +134,14 @@ def register() -> None:
 
 def _register(model: type[models.Model], **config: Any) -> None:
     simple_history.register(
-        model, app=APP, records_class=lambda **given: audit.history(organization="", **given), **config
+        model, app=APP, records_class=lambda **options: audit.history(organization="", **options), **config
     )
 
 
 def _granted(
     sender: Any, instance: models.Model, action: str, reverse: bool, pk_set: set[int] | None, **kwargs: Any
 ) -> None:
-    """Record each role that is given, and before it goes each that is taken away."""
+    """Record each grant after it was added, and each revocation while the row still exists. Receiver of m2m_changed."""
     if action not in ("post_add", "pre_remove", "pre_clear"):
         return
     ends = [column for column in sender._meta.concrete_fields if isinstance(column, models.ForeignKey)]
@@ -149,25 +150,25 @@ def _granted(
     rows = sender._base_manager.filter(**{own.attname: instance.pk}).select_related()
     if pk_set is not None:
         rows = rows.filter(**{f"{other.attname}__in": pk_set})
-    given, records = action == "post_add", audit.histories()[sender]
+    added, records = action == "post_add", audit.histories()[sender]
     assert isinstance(records, LibraryHistory)
     for row in rows.order_by("pk"):
-        held = getattr(row, ends[-1].name)
-        name = held.codename if isinstance(held, Permission) else held.name
-        word = GRANTS.get(sender, "PermissionOfRole")
-        reason = f"{word}{'Granted' if given else 'Revoked'}"
-        records.record_of_author(row, "+" if given else "-", reason=reason, message=name)
+        grant = getattr(row, ends[-1].name)
+        name = grant.codename if isinstance(grant, Permission) else grant.name
+        kind = GRANTS.get(sender, "PermissionOfRole")
+        reason = f"{kind}{'Granted' if added else 'Revoked'}"
+        records.record_of_author(row, "+" if added else "-", reason=reason, message=name)
 
 
 def passwords() -> Iterator[Difference]:
-    """Yield each user whose password is not the one that the newest history row stands for."""
+    """Yield each user whose password does not match the digest in the newest history row."""
     yield from _unmarked(
         User, "password", "password_sha256", mark_of, "has a password that nobody is known to have set"
     )
 
 
 def second_factors() -> Iterator[Difference]:
-    """Yield each authenticator whose key is not the one that the newest history row stands for."""
+    """Yield each authenticator whose key does not match the digest in the newest history row."""
     yield from _unmarked(TOTPDevice, "key", "key_sha256", mark_of_key, "has a key that nobody set up")
 
 

@@ -1,4 +1,4 @@
-"""Who a subject of an OpenID Connect provider is here: known, seen for the first time, linked, unlinked."""
+"""Identities: the mapping of subjects of an OpenID Connect provider to users."""
 
 from dataclasses import replace
 
@@ -21,24 +21,25 @@ LONGEST = 255
 
 
 def is_subject(subject: object) -> bool:
-    """Return whether this can be a subject: 1 to 255 ASCII characters (OpenID Connect Core 1.0, section 2)."""
+    """Return whether this is a valid subject: 1 to 255 ASCII characters (OpenID Connect Core 1.0, section 2)."""
     return isinstance(subject, str) and 0 < len(subject) <= LONGEST and subject.isascii() and subject.isprintable()
 
 
 def person_of(issuer: str, subject: str, name: str) -> Identity:
-    """Return the identity, with its user, of a subject that the provider vouches for.
+    """Return the identity, with its user, of a subject that the provider has authenticated.
 
-    A subject that is not known gets a user row of the name, without a password. Raises `AuthenticationFailed` where the
-    name is no name, or is another person's or looks like it: a platform-admin may link the two.
+    An unknown subject gets a new user with this name and without a password. Raises `AuthenticationFailed` if the name
+    is invalid, taken, or looks like a taken one. A platform-admin can then link the subject to that user.
     """
     return _known(issuer, subject) or _first_seen(issuer, subject, name)
 
 
 def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Identity:
-    """Let a subject of the provider stand for `user`, from its next request on; repeating it changes nothing.
+    """Link a subject of the provider to `user`, effective with its next request. Idempotent.
 
-    `why` is a sentence for people, kept in the history. Raises `Forbidden`, also for a user with more rights than the
-    actor has, and `Invalid` without a reason, for what is no subject, and for one that stands for another user.
+    `why` is a sentence for people, kept in the history. Raises `Forbidden` without the permission, or if the user has
+    more permissions than the actor. Raises `Invalid` without `why`, for an invalid issuer or subject, and for a subject
+    that is linked to another user.
     """
     actor.require("create", IDENTITIES, None)
     _refuse_more_rights(user, actor)
@@ -59,9 +60,10 @@ def link(user: User, issuer: str, subject: str, *, why: str, actor: Actor) -> Id
 
 
 def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
-    """Let a subject stand for nobody, and end the user's sessions: its next request is refused while its name is taken.
+    """Unlink a subject from its user and end the user's sessions.
 
-    Raises `Forbidden`, also for a user with more rights than the actor has, `NotFound`, and `Invalid` without a reason.
+    The subject's next request is refused as long as its name is taken. Raises `Forbidden` without the permission, or if
+    the user has more permissions than the actor; `NotFound`; and `Invalid` without `why`.
     """
     actor.require("delete", IDENTITIES, None)
     if not why.strip():
@@ -74,12 +76,12 @@ def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
             raise NotFound("there is no such identity")
         _refuse_more_rights(identity.user, actor)
         audit.delete_as(actor, identity, reason="IdentityUnlinked", why=why)
-        # one of them may be a log-in by this subject
+        # any of them may have begun with a log-in by this subject
         sessions.end(identity.user, by=actor.name)
 
 
 def linker_of(identity: Identity) -> str:
-    """Return who linked the subject to its person; empty where it came by itself."""
+    """Return the actor who linked the subject; "" if it was created at the subject's first request."""
     linked = Identity.history.filter(id=identity.pk, history_type="+").order_by("history_id")
     author: str = linked.values_list("history_user_id", flat=True)[0]
     return "" if author == PROVIDER.name else author
@@ -110,7 +112,10 @@ def _first_seen(issuer: str, subject: str, claimed: str) -> Identity:
 
 
 def _refuse_more_rights(user: User, actor: Actor) -> None:
-    """Who could link a subject to anybody could act as anybody."""
+    """Raise `Forbidden` if `user` has permissions that the actor lacks: linking would let the actor act as the user.
+
+    Roles in organizations do not count for a superuser, who can grant them.
+    """
     if actor.is_system:
         return
     mighty = User.objects.filter(username=actor.name.removeprefix("user:"), is_superuser=True).exists()

@@ -1,4 +1,4 @@
-"""Mail to a person about their own means of access: they learn of each one that is made, whoever makes it."""
+"""Mail to a person about new credentials of theirs, whoever creates them."""
 
 import structlog
 from django.contrib.auth.models import User
@@ -10,9 +10,9 @@ log = structlog.get_logger(__name__)
 
 
 def tell(user: User, subject: str, text: str) -> None:
-    """Send `user` a mail once the present transaction is committed; one that cannot be sent is logged and keeps no act.
+    """Send `user` a mail after the current transaction has been committed.
 
-    Nothing is sent to who has no address.
+    A failure to send is logged and does not undo the transaction. Sends nothing to a user without an address.
     """
     if not user.email:
         return
@@ -27,7 +27,7 @@ def tell(user: User, subject: str, text: str) -> None:
 
 
 def tell_of_token(user: User, *, description: str, issuer: str) -> None:
-    """Tell `user` that a token of theirs was issued."""
+    """Mail `user` that a token of theirs was issued."""
     subject = _("A new token of yours in Milo")
     text = _(
         "%(issuer)s has issued a token that acts in your name (%(description)s).\n"

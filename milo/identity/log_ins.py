@@ -1,4 +1,4 @@
-"""Log-ins to the staff site, as Django and django-axes tell of them."""
+"""Recording of log-ins to the staff site, from the signals of Django and django-axes."""
 
 import ipaddress
 from typing import Any
@@ -15,7 +15,7 @@ Outcome = LogIn.Outcome
 
 
 def connect() -> None:
-    """Record each attempt to log in, lockouts, and who logged out."""
+    """Connect the receivers that record attempts to log in, lockouts and log-outs."""
     for signal, receiver in (
         (user_logged_in, _succeeded),
         (user_logged_out, _logged_out),
@@ -26,7 +26,7 @@ def connect() -> None:
 
 
 def network_of(address: str) -> str:
-    """Return the network of an address: 24 bits of IPv4, 48 of IPv6; nothing for what is no address."""
+    """Return the network of an address: 24 bits of IPv4, 48 of IPv6; "" for an invalid address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

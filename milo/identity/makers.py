@@ -1,6 +1,7 @@
-"""Who stands behind a credential: its maker, who made the credential by which that one did so, and so on.
+"""The makers of credentials: who created a credential, who created the one used for that, and so on.
 
-One person could else invite a second one, who invites a third one, and decide as the third what they asked for.
+The four-eyes rules need the whole chain. Otherwise one person could invite a second one, invite a third one as the
+second, and approve as the third what they requested themselves.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,11 +16,15 @@ from milo.identity.actors import PERSON
 from milo.identity.models import Identity, PasswordLink, ServiceToken
 
 Acted = tuple[str, str]
-"""The name of an actor, with that of the maker of their credential, or with nothing."""
+"""(actor, maker of the actor's credential): names of actors. The maker is "" if there is none."""
 
 
 def behind(acted: Iterable[Acted]) -> frozenset[str]:
-    """Return the names of all who stand behind the credentials of `acted`, without those who have none."""
+    """Return the names of all makers behind the credentials in `acted`.
+
+    Follows the histories of credentials from maker to maker until no new pair appears. A pair without a maker ends a
+    chain.
+    """
     known: set[Acted] = set()
     waiting = {pair for pair in acted if all(pair)}
     while waiting:
@@ -29,7 +34,10 @@ def behind(acted: Iterable[Acted]) -> frozenset[str]:
 
 
 def _made(name: str, maker: str) -> Iterator[Acted]:
-    """Yield by what credentials `maker` made those of `name`, and who set the address to which a link was sent."""
+    """Yield, for each credential of `name` that `maker` created, `maker` with the maker of the credential it used.
+
+    For a password link also yield who set the e-mail address that it was sent to: they could have used the link.
+    """
     username = name.removeprefix(PERSON)
     for model in (PasswordLink, ServiceToken, Identity):
         rows = _past(model).filter(user__username=username, history_type="+", history_user_id=maker)
@@ -40,7 +48,10 @@ def _made(name: str, maker: str) -> Iterator[Acted]:
 
 
 def _addressed(username: str, at: datetime) -> Iterator[Acted]:
-    """Yield who gave the user the e-mail address of the instant `at`, by whose credential, where it was another one."""
+    """Yield who set the e-mail address that the user had at the instant `at`, and with whose credential.
+
+    If that was another user than the owner, yield them as a maker too.
+    """
     columns = ("email", "history_user_id", "history_credential_maker")
     rows = _past(User).filter(username=username, history_date__lte=at).order_by("-history_id")
     nothing = ("", "", "")

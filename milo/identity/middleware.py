@@ -1,4 +1,4 @@
-"""The person of a request answers for what libraries write meanwhile."""
+"""The user of a request as the author of rows that libraries write."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from milo.audit.authors import working
 
 
 class AuthorMiddleware:
-    """Names the user of the request, however they were authenticated, as the author of rows that libraries write."""
+    """Set the user of the request as the author of history rows for models of Django and its libraries."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -21,11 +21,11 @@ class AuthorMiddleware:
 
 
 def _author_of(request: HttpRequest) -> str:
-    # who is not authenticated yet changes nothing but by authenticating
+    # before authentication only authentication itself writes
     return f"user:{request.user.get_username()}" if request.user.is_authenticated else "system:authentication"
 
 
 def _credential_of(request: HttpRequest) -> tuple[str, str]:
-    # the staff site reads its actor before it writes
+    # views of the staff site set it before they write
     actor: Actor | None = getattr(request, "milo_actor", None)
     return (actor.credential, actor.maker) if actor else ("", "")

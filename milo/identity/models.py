@@ -1,4 +1,4 @@
-"""What stands for a user: service tokens, of which only a digest is kept, and identities at a provider."""
+"""Service users, credentials (tokens, password links, identities at a provider) and log-ins."""
 
 import hashlib
 import secrets
@@ -18,20 +18,20 @@ PREFIX = "milo_"
 
 
 def digest(secret: str) -> str:
-    """SHA-256, hexadecimal. A 256-bit random secret needs no slow hash."""
+    """Return the SHA-256 in hexadecimal. A random secret of 256 bits needs no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_secret() -> str:
-    """A bearer secret of 256 bits, `milo_...`; it is shown once."""
+    """Return a random bearer secret of 256 bits, `milo_...`. Only its digest is stored."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 class ServiceUser(models.Model):
-    """The mark of a user that is a program: it has no password, never enters the staff site, and decides nothing.
+    """Marks a user as a program: without a password, without access to the staff site, without decisions on approvals.
 
-    A row of its own, written with the user and never deleted: a role can be taken away and given to a person, whose
-    tokens others could then issue.
+    A separate row, created with the user and never deleted. A role would not do: it could be granted to a person, and
+    others could then issue tokens of that person.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="service_user")
@@ -49,7 +49,7 @@ class ServiceUser(models.Model):
 
 
 class PasswordLink(models.Model):
-    """That somebody asked a person to set their password, and when the person did; the link itself is kept nowhere."""
+    """A request that a person set their password. `used_at` is when they did. The link itself is not stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="password_links")
     requested_by = models.CharField(gettext_lazy("requested by"), max_length=200)
@@ -60,7 +60,7 @@ class PasswordLink(models.Model):
         fixed("password_link_fixed", "id user_id requested_by requested_at"),
         fixed("password_link_used_once", "used_at", once="OLD.used_at IS NOT NULL"),
     )
-    # who gave the person an address or a password before or after a link is told by one order
+    # one order with the history of the user: it decides whether an address or password was set before or after a link
     history = audit.history(organization="", time_line="user")
 
     class Meta:
@@ -73,14 +73,14 @@ class PasswordLink(models.Model):
 
 class ServiceTokenQuerySet(models.QuerySet["ServiceToken"]):
     def valid(self) -> "ServiceTokenQuerySet":
-        """Tokens that admit: not revoked, not expired, of a user who is active."""
-        # by the clock of the database, so that the queryset may be kept and asked again
+        """Filter tokens that are not revoked, not expired, and of an active user."""
+        # the clock of the database, so that the compiled query stays correct when it is reused
         unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None, user__is_active=True)
 
 
 class ServiceToken(models.Model):
-    """A bearer token of a user. `hint` is the start of the secret, to tell tokens apart."""
+    """A bearer token of a user. `hint` is the start of the secret, by which people recognize it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="service_tokens")
     description = models.CharField(gettext_lazy("description"), max_length=200, blank=True)
@@ -99,7 +99,7 @@ class ServiceToken(models.Model):
     revoked_at = models.DateTimeField(gettext_lazy("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(gettext_lazy("last used at"), null=True, editable=False)
 
-    # a token that was turned to another user, or lasted longer, would let in whom nobody issued it to
+    # a changed user or end would admit somebody to whom nobody has issued the token
     columns = Columns.of(
         fixed("token_fixed", "id user_id hint digest created_at scopes expires_at"),
         fixed("token_revoked_once", "revoked_at", once="OLD.revoked_at IS NOT NULL"),
@@ -109,7 +109,7 @@ class ServiceToken(models.Model):
     history = audit.history(unrecorded=("last_used_at",), organization="")
     objects = ServiceTokenQuerySet.as_manager()
 
-    # ours, of a random secret: a token in many would look like a card number
+    # a digest is random, so one in many looks like a card number
     opaque_columns = frozenset({"digest"})
 
     class Meta:
@@ -121,9 +121,9 @@ class ServiceToken(models.Model):
 
 
 class Identity(models.Model):
-    """A person at an OpenID Connect provider. The provider never gives a subject of its issuer to another person."""
+    """A person at an OpenID Connect provider. The provider never reassigns a subject to another person."""
 
-    # ids of another system, which may look like any number
+    # identifiers of another system, which may look like card numbers
     opaque_columns = frozenset({"issuer", "subject"})
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="identities")
@@ -138,7 +138,7 @@ class Identity(models.Model):
         verbose_name = gettext_lazy("identity")
         verbose_name_plural = gettext_lazy("identities")
         constraints = [
-            # two people, or one person twice, would act for one who came in once
+            # stops two first requests at once from mapping one subject to two users
             models.UniqueConstraint(fields=["issuer", "subject"], name="identity_is_one_person")
         ]
 
@@ -147,10 +147,10 @@ class Identity(models.Model):
 
 
 class LogIn(models.Model):
-    """An attempt to log in to the staff site. Rows are only ever added, and sealed.
+    """An attempt to log in to the staff site, or a log-out. Rows are append-only and sealed.
 
-    `name` is empty where there is no such user, because what was typed may be a password. `address` is that of the
-    network: of IPv4 the first 24 bits, of IPv6 the first 48.
+    `name` is "" for an unknown user, because the text may be a password typed into the wrong field. `address` is the
+    network only: the first 24 bits of IPv4, the first 48 of IPv6.
     """
 
     class Outcome(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Names of people: normalized, in one script a word, and unlike any other to the eye (Unicode UTS 39)."""
+"""Names of users: normalized, one script per word, and not confusable with another name (Unicode UTS 39)."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 LONGEST = 150
 _BETWEEN_WORDS = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
 _LETTERS_MARKS_NUMBERS = "LMN"
-# letters and marks that are not seen: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
+# invisible letters and marks: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-# UTS 39, section 5.2, Highly Restrictive; of any script are digits, and marks that go with each
+# UTS 39, section 5.2, Highly Restrictive. Digits and combining marks go with every script
 _ANY_SCRIPT = {"COMMON", "INHERITED"}
 _TOGETHER = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
@@ -27,15 +27,15 @@ _TOGETHER = (
 
 
 def normalize(name: str) -> str:
-    """Return a name as it is compared and kept: NFKC, without case, one blank between words and none around them."""
+    """Return the stored form of a name: NFKC, case-folded, single spaces between words, none around them."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def fault(name: str) -> str | None:
-    """Say what is wrong with a normalized name; None where nothing is.
+    """Return what is wrong with a normalized name; None if it is valid.
 
-    Refused are more than 150 characters, those that are not seen, signs that are not ASCII, and a word of several
-    scripts. Japanese, Chinese and Korean words may have Latin letters.
+    Refused are names over 150 characters, invisible characters, punctuation outside ASCII, and words that mix scripts.
+    Japanese, Chinese and Korean words may contain Latin letters.
     """
     if not 0 < len(name) <= LONGEST:
         return _("has 1 to %(longest)d characters") % {"longest": LONGEST}
@@ -56,31 +56,31 @@ def _is_allowed(character: str) -> bool:
 
 @lru_cache(100_000)
 def looks(name: str) -> frozenset[str]:
-    """Return how a name looks, as given and without case: two names that share a look are taken for each other."""
+    """Return the skeletons of a name, as written and normalized. Names that share a skeleton are confusable."""
     return frozenset({_skeleton(name), _skeleton(normalize(name))})
 
 
 def _skeleton(name: str) -> str:
-    """Return the name with each character as the one that stands for all that look like it."""
+    """Return the name with each character replaced by the prototype of all that look like it (UTS 39, section 4)."""
     prototypes = _prototypes()
     shape = unicodedata.normalize("NFD", name)
     for _again in range(2):
-        # a capital O looks like a zero, and like a small o to whoever reads without case
+        # twice: a capital O looks like a zero, and once case is folded like a small o
         shape = "".join(prototypes.get(character, character) for character in shape).casefold()
     return shape
 
 
 @cache
 def _prototypes() -> dict[str, str]:
-    """Map each confusable character to one that stands for all of its kind.
+    """Map each confusable character to the prototype of its class.
 
-    The package has the pairs of Unicode's confusables.txt; what is connected by pairs looks alike.
+    The package contains the pairs of Unicode's confusables.txt. A class is a connected component of these pairs.
     """
     data = json.loads(files("confusable_homoglyphs").joinpath("confusables.json").read_text(encoding="utf-8"))
     neighbours: dict[str, set[str]] = defaultdict(set)
     for character, others in data.items():
         for other in others:
-            # right-to-left ones are set between marks
+            # right-to-left characters are enclosed in left-to-right marks
             pair = character.strip("\u200e"), other["c"].strip("\u200e")
             neighbours[pair[0]].add(pair[1])
             neighbours[pair[1]].add(pair[0])
@@ -88,15 +88,15 @@ def _prototypes() -> dict[str, str]:
     for start in neighbours:
         if start in prototypes:
             continue
-        kind, waiting = {start}, [start]
+        component, waiting = {start}, [start]
         while waiting:
-            new = neighbours[waiting.pop()] - kind
-            kind |= new
+            new = neighbours[waiting.pop()] - component
+            component |= new
             waiting += new
-        prototypes |= dict.fromkeys(kind, min(kind, key=_preference))
+        prototypes |= dict.fromkeys(component, min(component, key=_preference))
     return {character: prototype for character, prototype in prototypes.items() if len(character) == 1}
 
 
 def _preference(text: str) -> tuple[bool, int, bool, str]:
-    """Order several letters (`rn` for m) before one, and ASCII letters, small ones first, before others."""
+    """Return the sort key of prototypes: ASCII letters first; among them the longest (`rn` for m), then lower case."""
     return not (text.isascii() and text.isalpha()), -len(text), not text.islower(), text

@@ -1,4 +1,4 @@
-"""Bearer tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 7519, RFC 7517); off unless configured."""
+"""Bearer tokens of an OpenID Connect provider (OpenID Connect Core 1.0, RFC 7519, RFC 7517). Off unless configured."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -15,7 +15,7 @@ from milo.identity.identities import LONGEST, is_subject, linker_of, person_of
 from milo.identity.signing_keys import SigningKeys
 from milo.settings.oidc import Provider
 
-# a secret that both sides know, or none at all, would let anybody make tokens
+# neither HS* (a shared secret) nor none: with these, others could sign tokens
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 REQUIRED = ("exp", "iss", "aud", "sub")
 DATES = ("exp", "nbf", "iat")
@@ -23,7 +23,7 @@ LONGEST_TOKEN = 16384
 
 
 def provider() -> Provider | None:
-    """The provider of the settings; None where there is none."""
+    """Return the configured provider; None if there is none."""
     return Provider(**settings.MILO_OIDC) if settings.MILO_OIDC else None
 
 
@@ -33,18 +33,18 @@ def _keys(jwks_url: str) -> SigningKeys:
 
 
 def admit(token: str, by: Provider) -> tuple[User, Actor]:
-    """The person that `token` stands for, with the roles of the groups claim beside those held here.
+    """Return the user of a token and the actor, with the roles of the groups claim in addition to the roles held here.
 
-    A person unknown here gets a row without a password, so that the ledger can name them and roles can be granted.
-    Raises `AuthenticationFailed` for a token that is not of this provider, audience and moment, for claims that are not
-    of the form that OpenID Connect gives them, for a name that another person has, and for a user who is disabled here;
-    `Unavailable` where the provider's keys cannot be had.
+    An unknown person gets a user without a password, so that the ledger can name them and roles can be granted. Raises
+    `AuthenticationFailed` for a token with another issuer or audience, for an expired one, for malformed claims, for a
+    name that another user has, and for a deactivated user. Raises `Unavailable` if the provider's keys cannot be
+    fetched.
     """
     return person_in(claims_of(token, by), by)
 
 
 def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
-    """As `admit`, of claims whose signature was verified."""
+    """Return user and actor like `admit`, from claims whose signature was verified."""
     subject, name = claims["sub"], claims.get(by.username_claim)
     if not is_subject(subject):
         raise AuthenticationFailed("the token has no usable claim sub")
@@ -60,7 +60,7 @@ def person_in(claims: dict[str, Any], by: Provider) -> tuple[User, Actor]:
 
 
 def roles_of(claims: dict[str, Any], by: Provider) -> set[str]:
-    """Return the roles across the platform of the groups claim. Raises `AuthenticationFailed` for a malformed one."""
+    """Return the platform roles of the groups claim. Raises `AuthenticationFailed` for a malformed claim."""
     groups = claims.get(by.groups_claim, [])
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
         raise AuthenticationFailed(f"the claim {by.groups_claim} is no list of texts")
@@ -68,9 +68,9 @@ def roles_of(claims: dict[str, Any], by: Provider) -> set[str]:
 
 
 def claims_of(token: str, by: Provider) -> dict[str, Any]:
-    """Return the claims of a token that the provider signed for us and for now.
+    """Verify signature, issuer, audience and dates of a token, and return its claims.
 
-    Raises `AuthenticationFailed`, `Unavailable` where the provider's keys cannot be had.
+    Raises `AuthenticationFailed` for an invalid token, `Unavailable` if the provider's keys cannot be fetched.
     """
     if len(token) > LONGEST_TOKEN:
         raise AuthenticationFailed("the token is too long")
@@ -88,12 +88,12 @@ def claims_of(token: str, by: Provider) -> dict[str, Any]:
         _require_dates(claims)
         return claims
     except (jwt.PyJWTError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        # whoever sends a token makes its header, and the provider's users fill in many a claim
+        # so many kinds, because the sender controls the header, and users of the provider control some claims
         raise AuthenticationFailed("the token is not valid") from error
 
 
 def _require_dates(claims: dict[str, Any]) -> None:
-    """Raise `ValueError` for a date that is no number (RFC 7519, section 2, NumericDate): PyJWT reads texts too."""
+    """Raise `ValueError` for a date that is no number (RFC 7519, section 2, NumericDate). PyJWT accepts texts too."""
     for name in DATES:
         if name in claims and type(claims[name]) not in (int, float):
             raise ValueError(f"{name} is no number")

@@ -1,4 +1,4 @@
-"""Passwords are set by the person alone: by a link that is good once, or where they know the one before."""
+"""Passwords. Only the person sets them: by a single-use link, or with knowledge of the current password."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _SET = Q(history_change_reason__in=["PasswordSet", "UserCreated"])
 
 
 class LinkTokens(PasswordResetTokenGenerator):
-    """Django's tokens of password resets, of the newest link that was not used yet: a new one ends those before."""
+    """Django's password reset tokens, bound to the newest unused link: a new link invalidates earlier ones."""
 
     key_salt = "milo.identity.passwords"
 
@@ -29,7 +29,7 @@ class LinkTokens(PasswordResetTokenGenerator):
         return f"{super()._make_hash_value(user, timestamp)}{_open_link(user)}"
 
     def check_token(self, user: Any, token: str | None) -> bool:
-        """Whether the token sets the password of `user` now."""
+        """Return whether the token is valid for `user` now."""
         return bool(user and _open_link(user) and super().check_token(user, token))
 
 
@@ -42,10 +42,10 @@ def _open_link(user: User) -> int | None:
 
 
 def request_link(user: User, *, actor: Actor) -> tuple[str, str]:
-    """Record that `actor` asks `user` to set a password; returns the key of the user and the token of the link.
+    """Record that `actor` asks `user` to set a password. Return the encoded user id and the token of the link.
 
-    The two belong into a mail to the person and nowhere else. Raises `Forbidden`, and `Invalid` for a service user and
-    for a person without an e-mail address.
+    Put these two into a mail to the person and nowhere else. Raises `Forbidden` without the permission, and `Invalid`
+    for a service user or a person without an e-mail address.
     """
     actor.require("create", PASSWORD_LINKS, None)
     if ServiceUser.objects.filter(user=user).exists():
@@ -61,7 +61,7 @@ def request_link(user: User, *, actor: Actor) -> tuple[str, str]:
 
 
 def send_link(user: User, address: str, *, sender: str) -> None:
-    """Mail `user` the address at which they set their password."""
+    """Mail `user` the URL where they set their password."""
     text = _(
         "%(sender)s asks you to set your password in Milo. This address is good once, for %(days)s days:\n%(address)s"
     )
@@ -69,9 +69,9 @@ def send_link(user: User, address: str, *, sender: str) -> None:
 
 
 def set_by_link(user: User, password: str) -> None:
-    """Set the password of a person who came by their link, which is used up.
+    """Set the password of a person who followed their link, and mark the link as used.
 
-    Raises `Conflict` where it was used meanwhile.
+    Raises `Conflict` if the link has been used in the meantime. The caller has checked the token.
     """
     with audit.transaction():
         User.objects.select_for_update().get(pk=user.pk)
@@ -85,9 +85,10 @@ def set_by_link(user: User, password: str) -> None:
 
 
 def maker_of(user: User) -> str:
-    """Return who requested the link by which the password was set, or who set it by a command, as `system:shell`.
+    """Return the actor behind the current password: who requested the used link, or who set it by a command.
 
-    Of both the later one; empty where there is neither. Who changes a password that they know makes no new credential.
+    The later of the two counts; "" if there is neither. A command line acts as `system:shell`. A person who changes
+    their own password with the old one does not become its maker.
     """
     used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk").first()
     past = audit.histories()[User].model_of(User)._base_manager.filter(id=user.pk)
@@ -98,8 +99,8 @@ def maker_of(user: User) -> str:
     return other[0] if other else ""
 
 
-class ToldOfPassword:
-    """A password validator that refuses nothing: it tells each person by mail that their password was changed."""
+class PasswordChangeMail:
+    """A password validator that accepts everything. Django's hook `password_changed` sends the person a mail."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         """Accept the password."""

@@ -1,4 +1,4 @@
-"""The second factor of the staff site: a one-time password (TOTP, RFC 6238) of an authenticator, by django-otp."""
+"""The second factor of the staff site: a time-based one-time password (TOTP, RFC 6238), with django-otp."""
 
 import smtplib
 from math import ceil
@@ -28,18 +28,21 @@ HAS_DEVICE, NEW_KEY = "milo_second_factor", "milo_second_factor_key"
 
 
 def note_device(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Receiver of `user_logged_in`: whoever has a second factor is asked for it, required or not."""
+    """Note in the session whether the user has a second factor: then it must be given, required or not.
+
+    Receiver of `user_logged_in`.
+    """
     request.session[HAS_DEVICE] = device_of(user) is not None
 
 
 def is_missing(request: HttpRequest, actor: Actor) -> bool:
-    """Return whether the person who is logged in has yet to give a second factor in this session."""
+    """Return whether the logged-in person still has to give a second factor in this session."""
     verified: bool = request.user.is_verified()  # type: ignore[union-attr]  # django-otp's middleware gives it
     return not verified and (request.session.get(HAS_DEVICE, False) or is_required(actor))
 
 
 def is_required(actor: Actor) -> bool:
-    """Return whether the settings ask this member of staff for a second factor."""
+    """Return whether the settings require a second factor of this actor."""
     if settings.MILO_SECOND_FACTOR_STAFF:
         return True
     approvers = {rule.role for rule in TABLE if DECISIONS.intersection(rule.acts)}
@@ -47,25 +50,26 @@ def is_required(actor: Actor) -> bool:
 
 
 def device_of(user: User) -> TOTPDevice | None:
-    """Return the authenticator that a person has set up."""
+    """Return the authenticator of a person; None if none is set up."""
     return TOTPDevice.objects.filter(user=user, confirmed=True).first()
 
 
 def new_device(request: HttpRequest) -> TOTPDevice:
-    """Return the authenticator that the person may set up; its key waits in the session until a password proves it."""
+    """Return a new, unsaved authenticator. Its key stays in the session until a one-time password confirms it."""
     key = request.session.setdefault(NEW_KEY, random_hex(20))
     return TOTPDevice(user=request.user, key=key, name="authenticator", confirmed=True)
 
 
 def set_up(request: HttpRequest, password: str) -> bool:
-    """Keep the new authenticator if `password` is one of it, and end the person's other sessions.
+    """Save the new authenticator if the one-time password `password` matches it, and end the person's other sessions.
 
-    Nobody replaces an authenticator that is set up: whoever knew the log-in password alone could.
+    Returns whether it was saved. An existing authenticator is never replaced: the log-in password alone would suffice
+    for that.
     """
     user, device = request.user, new_device(request)
     assert isinstance(user, User)
     with transaction.atomic():
-        # two at once would both find none
+        # two requests at once would both find no device
         User.objects.select_for_update().get(pk=user.pk)
         if device_of(user):
             return False
@@ -84,9 +88,9 @@ def set_up(request: HttpRequest, password: str) -> bool:
 
 
 def verify(request: HttpRequest, password: str) -> int | None:
-    """Admit the session by a one-time password; return the seconds to wait before another try, None where it is right.
+    """Verify a one-time password for this session. Return None if it is right, else the seconds to wait for a retry.
 
-    After each wrong one the wait doubles, in all sessions of the person.
+    The wait doubles with each wrong password and applies to all sessions of the person.
     """
     user = request.user
     assert isinstance(user, User)
@@ -105,15 +109,15 @@ def verify(request: HttpRequest, password: str) -> int | None:
 
 def _admit(request: HttpRequest, device: TOTPDevice) -> None:
     django_otp.login(request, device)
-    # whoever had the key of the session before must not have it now
+    # a new session key, so that a key stolen before the second factor is worthless
     request.session.cycle_key()
 
 
 def reset(user: User, *, why: str, by: User | None) -> None:
-    """Take the authenticator from a person who has lost it, end their sessions and tell them by mail.
+    """Remove the authenticator of a person who has lost it, end their sessions and notify them by mail.
 
-    `by` is a superuser and another person; None for the command line. Raises `Forbidden`, `Invalid` without a reason,
-    or with a card number in it.
+    `by` is a superuser; None for the command line. Raises `Forbidden` if `by` is the person or no superuser, and
+    `Invalid` if `why` is empty or contains a card number.
     """
     if by is not None and (by == user or not by.is_superuser):
         raise Forbidden(_("another person, a superuser, resets a second factor"))

@@ -1,4 +1,4 @@
-"""Users that are programs."""
+"""Service users: users that are programs."""
 
 from collections.abc import Iterable
 
@@ -17,22 +17,22 @@ from milo.identity.usernames import fault_of_new, lock_names
 
 
 def is_service(actor: Actor) -> bool:
-    """Whether the actor is a program, which decides nothing."""
+    """Return whether the actor is a service user. Service users never decide on approvals."""
     return ServiceUser.objects.filter(user__username=actor.name.removeprefix(PERSON)).exists()
 
 
 def programs_of(names: Iterable[str]) -> frozenset[str]:
-    """Return those of the names of actors that are programs'."""
+    """Return the names of service users among names of actors."""
     users = {name.removeprefix(PERSON): name for name in names if name.startswith(PERSON)}
-    found = ServiceUser.objects.filter(user__username__in=users).values_list("user__username", flat=True)
-    return frozenset(users[username] for username in found)
+    usernames = ServiceUser.objects.filter(user__username__in=users).values_list("user__username", flat=True)
+    return frozenset(users[username] for username in usernames)
 
 
 def create_service_user(username: str, *, description: str = "", actor: Actor) -> ServiceUser:
-    """Create a user that is a program: without a password, without the staff site, without a role yet.
+    """Create a user for a program: without a password, without access to the staff site, and without roles.
 
-    Raises `Forbidden`, `Invalid` for a name that is none or looks like another one, and `AlreadyExists`: no person
-    becomes a program.
+    Raises `Forbidden` without the permission, `Invalid` for an invalid name or one that looks like another, and
+    `AlreadyExists` for a taken name, since a person never becomes a program.
     """
     actor.require("create", TOKENS, None)
     user = User(username=username, password=make_password(None))

@@ -1,4 +1,4 @@
-"""Sessions of the staff site: they end when idle or old, and are listed and ended by their digest."""
+"""Sessions of the staff site. They expire when idle or old, and can be listed and ended."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ from django.utils import timezone
 
 log = structlog.get_logger(__name__)
 STARTED, USED, ADDRESS = "milo_started", "milo_used", "milo_address"
-# a write per request would make every read a write
+# not at each request, since that would turn every read into a write
 USE_RECORDED_EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class StaffSession:
-    """A session of a person. `id` is a digest of its key, which would let whoever reads it take the session over."""
+    """A session of a person. `id` is a digest of the session key; the key itself would let its reader take over."""
 
     id: str
     started_at: datetime
@@ -33,20 +33,20 @@ class StaffSession:
 
 
 def start(request: HttpRequest, **kwargs: Any) -> None:
-    """Receiver of `user_logged_in`."""
+    """Note start, last use and address in the session. Receiver of `user_logged_in`."""
     now = timezone.now().timestamp()
     address = request.META.get("REMOTE_ADDR", "")
     request.session.update({STARTED: now, USED: now, ADDRESS: address})
 
 
 class SessionAgeMiddleware:
-    """Ends a session that was idle for MILO_SESSION_IDLE_MINUTES, or is MILO_SESSION_HOURS old."""
+    """End sessions that were idle for MILO_SESSION_IDLE_MINUTES or are MILO_SESSION_HOURS old."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # a client without the cookie, as one of the API, has no session to ask the database for
+        # without the cookie, as in requests to the API, do not query the database for a session
         if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
             self._age(request)
         return self.get_response(request)
@@ -60,30 +60,29 @@ class SessionAgeMiddleware:
 
 
 def _has_ended(session: Any, now: float) -> bool:
-    """Whether a session is idle or old; one from before sessions had an age is both."""
+    """Return whether a session has expired. One without timestamps, from an older version, has."""
     idle, age = now - session.get(USED, 0), now - session.get(STARTED, 0)
     return bool(idle > settings.MILO_SESSION_IDLE_MINUTES * 60 or age > settings.MILO_SESSION_HOURS * 3600)
 
 
 def digest(key: str | None) -> str:
-    """Return the id by which a session is named."""
+    """Return the id of a session: the SHA-256 of its key, in hexadecimal."""
     return hashlib.sha256((key or "").encode()).hexdigest()
 
 
 def sessions_of(user: User) -> list[StaffSession]:
-    """Return the sessions in which a person is logged in, the one used last first."""
-    found = [
+    """Return the open sessions of a person, the last used first."""
+    sessions = [
         StaffSession(digest(key), _instant(data[STARTED]), _instant(data[USED]), data.get(ADDRESS, ""))
         for key, data in _open(user)
     ]
-    return sorted(found, key=lambda session: session.used_at, reverse=True)
+    return sorted(sessions, key=lambda session: session.used_at, reverse=True)
 
 
 def end(user: User, *ids: str, by: str) -> int:
-    """End those of a person's sessions that `ids` names, all where it names none; return how many.
+    """End the sessions `ids` of a person, or all without `ids`. Return the number of ended sessions.
 
-    `by` is the name of the actor, for the log.
-    The next request of each is answered with the page to log in.
+    `by` is the name of the actor, for the log. The next request of an ended session gets the log-in page.
     """
     keys = [key for key, _data in _open(user) if not ids or digest(key) in ids]
     count, _tables = Session.objects.filter(session_key__in=keys).delete()

@@ -1,4 +1,4 @@
-"""The public keys of an identity provider (RFC 7517), kept in memory and fetched anew from time to time."""
+"""The public keys of an identity provider (RFC 7517), cached in memory."""
 
 from threading import Lock
 from time import monotonic
@@ -10,24 +10,24 @@ from milo.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 TIMEOUT_SECONDS = 5
-# keys that were withdrawn are noticed after this long
+# a withdrawn key is accepted for at most this long
 REFRESHED_AFTER_SECONDS = 300
-# tokens with invented key ids, or a provider that is away, must not hold up a thread each
+# bounds the fetches caused by tokens with invented key ids, or while the provider is unavailable
 ASKED_AT_MOST_EVERY_SECONDS = 30
 
 
 class SigningKeys:
-    """The keys at `url`, by key id. Those that are known go on being used while the provider is away."""
+    """The keys at `url`, by key id. Cached keys stay in use while the provider is unavailable."""
 
     def __init__(self, url: str) -> None:
-        # the cache of PyJWT fetches under its lock again and again while the provider is away
+        # no cache of PyJWT: while the provider is unavailable, it repeats the fetch for each token, under its lock
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT_SECONDS)
         self._lock = Lock()
         self._known: dict[str, jwt.PyJWK] | None = None
         self._fetched_at = self._asked_at = float("-inf")
 
     def of(self, key_id: object) -> jwt.PyJWK:
-        """The key of this id. Raises `jwt.PyJWKError` where there is none, `Unavailable` where none can be had now."""
+        """Return the key with this id. Raises `jwt.PyJWKError` if it is unknown, `Unavailable` if no keys are known."""
         with self._lock:
             now = monotonic()
             old = now > self._fetched_at + REFRESHED_AFTER_SECONDS

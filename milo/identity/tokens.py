@@ -1,4 +1,4 @@
-"""Acts on service tokens, and who a bearer secret stands for."""
+"""Service tokens: issue, revoke and authenticate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,14 +30,16 @@ def issue_token(
     scopes: Sequence[str] | None = None,
     actor: Actor,
 ) -> tuple[ServiceToken, str]:
-    """Issue a bearer token for `user`; returns its row and the secret, which cannot be had again.
+    """Issue a bearer token for `user`. Return its row and the secret, which is not stored.
 
-    `expires_at` is an instant in UTC, None for the latest that MILO_TOKEN_LONGEST_DAYS allows. `scopes` are the
-    resources (plural) that it may change as far as its user may: none of them makes it read-only, None sets no bound.
-    Everybody issues tokens for themselves; whoever may create tokens does for a service user who has no role that the
-    issuer lacks, and for nobody else: the secret of another person's token would make one person two. The person is
-    told by mail. Raises `Forbidden`, and `Invalid` for an end in the past or beyond the latest, and for a scope that
-    the access table does not know.
+    `expires_at` is an instant in UTC; None for the latest that MILO_TOKEN_LONGEST_DAYS allows. `scopes` are the
+    resources (plural) that the token may change, within the permissions of its user: empty makes it read-only, None
+    sets no limit. The user is notified by mail.
+
+    Everybody may issue tokens for themselves. With the permission to create tokens, an actor may also issue them for a
+    service user whose roles it holds too. Nobody issues a token of another person, since with its secret one person
+    could act as two. Raises `Forbidden` otherwise, and `Invalid` for an end in the past or beyond the latest, or for a
+    scope that is no resource of the access table.
     """
     _require_own_or_service(user, actor)
     expires_at = _end(expires_at)
@@ -74,32 +76,32 @@ def _require_own_or_service(user: User, actor: Actor) -> None:
 
 
 def longest_days() -> int | None:
-    """Return for how many days a new token may admit at most; None where there is no bound."""
+    """Return the maximum lifetime of a new token in days; None for no limit."""
     return settings.MILO_TOKEN_LONGEST_DAYS or None
 
 
 def scope_choices() -> list[str]:
-    """Return the resources (plural) that a token may be bound to change."""
+    """Return the resources (plural) that may be scopes of a token."""
     return sorted({rule.resource for rule in TABLE})
 
 
-def _end(asked: datetime | None) -> datetime | None:
+def _end(requested: datetime | None) -> datetime | None:
     now, days = timezone.now(), longest_days()
     latest = now + timedelta(days=days) if days else None
-    if asked is None:
+    if requested is None:
         return latest
-    if asked <= now:
+    if requested <= now:
         raise Invalid.because([Cause("expiresAt", _("is in the past"))])
-    # forms and commands count from when they were read, a moment before
-    if latest and asked > latest + timedelta(minutes=1):
+    # a minute of tolerance: forms and commands compute the latest end a moment earlier
+    if latest and requested > latest + timedelta(minutes=1):
         raise Invalid.because([Cause("expiresAt", _("is later than %(days)s days from now") % {"days": days})])
-    return asked
+    return requested
 
 
 def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
-    """Revoke a token, one's own without any right: the next request with it is refused. Repeating it changes nothing.
+    """Revoke a token: the next request with it is refused. Idempotent.
 
-    Raises `Forbidden`, `NotFound`.
+    Everybody may revoke their own tokens. Raises `Forbidden` without the permission for others, and `NotFound`.
     """
     with audit.transaction():
         token = ServiceToken.objects.select_for_update(of=("self",)).select_related("user").filter(pk=token_id).first()
@@ -114,12 +116,12 @@ def revoke_token(token_id: int, *, actor: Actor) -> ServiceToken:
 
 
 def token_of(secret: str) -> ServiceToken | None:
-    """The valid token of a bearer secret, with its user; None where `admit` would admit nobody."""
+    """Return the valid token of a bearer secret, with its user; None if `admit` would return None."""
     return ServiceToken.objects.valid().select_related("user").filter(digest=digest(secret)).first()
 
 
 def _when_issued(column: str) -> Subquery:
-    """What the history says of the issuing of the token."""
+    """Return a subquery for a column of the history row in which the token was issued."""
     issued = ServiceToken.history.filter(id=OuterRef("pk"), history_type="+").order_by("history_id")
     return Subquery(issued.values(column)[:1])
 
@@ -137,10 +139,11 @@ _ADMITTING = CompiledQuery(
 
 
 def admit(secret: str) -> tuple[User, Actor] | None:
-    """The user of a bearer secret, and the actor it makes of them now; None for one that is unknown, revoked, expired
-    or disabled. By one query, and nothing is kept: neither a token nor a role outlives its end.
+    """Return the user of a bearer secret and the actor with its current roles.
 
-    Its last use is kept to the minute: a write per request would make every read a write.
+    None if the token is unknown, revoked or expired, or its user is deactivated. Takes one query and caches nothing, so
+    that tokens and roles end at once. The last use is recorded to the minute: a write per request would turn every read
+    into a write.
     """
     rows = _ADMITTING.fetch(digest=digest(secret))
     if not rows:
@@ -150,8 +153,8 @@ def admit(secret: str) -> tuple[User, Actor] | None:
     if last_used_at is None or last_used_at < timezone.now() - USE_RECORDED_EVERY:
         ServiceToken.objects.filter(pk=pk).update(last_used_at=timezone.now())
     user = User.from_db(None, _OF_USER, of_user)
-    found = actor_with(user, (row[held_from:] for row in rows))
-    bound = None if scopes is None else frozenset(scopes)
-    if issuer != found.name:
+    actor = actor_with(user, (row[held_from:] for row in rows))
+    if issuer != actor.name:
         maker = issuer
-    return user, replace(found, scopes=bound, credential=f"token:{pk}", maker=maker or "")
+    limited = None if scopes is None else frozenset(scopes)
+    return user, replace(actor, scopes=limited, credential=f"token:{pk}", maker=maker or "")

@@ -33,7 +33,7 @@ SESSION_COOKIE_AGE = MILO_SESSION_HOURS * 3600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "milo.identity.passwords.ToldOfPassword"},
+    {"NAME": "milo.identity.passwords.PasswordChangeMail"},
 ]
 
 UNFOLD = {
