@@ -14,7 +14,7 @@ from milo.access import Actor
 from milo.errors import Cause, Conflict, Invalid
 from milo.identity.access import PASSWORD_LINKS
 from milo.identity.actors import PERSON, actor_of
-from milo.identity.letters import tell
+from milo.identity.mails import queue_mail
 from milo.identity.models import PasswordLink, ServiceUser
 
 _SET = Q(history_change_reason__in=["PasswordSet", "UserCreated"])
@@ -65,7 +65,7 @@ def send_link(user: User, address: str, *, sender: str) -> None:
     text = _(
         "%(sender)s asks you to set your password in Milo. This address is good once, for %(days)s days:\n%(address)s"
     )
-    tell(user, _("Set your password in Milo"), text % {"sender": sender, "days": 3, "address": address})
+    queue_mail(user, _("Set your password in Milo"), text % {"sender": sender, "days": 3, "address": address})
 
 
 def set_by_link(user: User, password: str) -> None:
@@ -112,4 +112,4 @@ class PasswordChangeMail:
     def password_changed(self, password: str, user: User) -> None:
         """Mail the person."""
         text = _("Your password in Milo was changed. Where it was not you, tell the platform's administrators at once.")
-        tell(user, _("Your password in Milo was changed"), text)
+        queue_mail(user, _("Your password in Milo was changed"), text)

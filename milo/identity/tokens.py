@@ -16,7 +16,7 @@ from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Forbidden, Invalid, NotFound
 from milo.identity.access import TOKENS
 from milo.identity.actors import PERSON, actor_of, actor_with, held_columns, roles_beyond
-from milo.identity.letters import tell_of_token
+from milo.identity.mails import queue_token_notice
 from milo.identity.models import ServiceToken, ServiceUser, digest, new_secret
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -56,7 +56,7 @@ def issue_token(
     )
     with audit.transaction():
         audit.save_as(actor, token, reason="ServiceTokenIssued", why=description)
-        tell_of_token(user, description=description, issuer=actor.name)
+        queue_token_notice(user, description=description, issuer=actor.name)
     return token, secret
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 log = structlog.get_logger(__name__)
 
 
-def tell(user: User, subject: str, text: str) -> None:
+def queue_mail(user: User, subject: str, text: str) -> None:
     """Send `user` a mail after the current transaction has been committed.
 
     A failure to send is logged and does not undo the transaction. Sends nothing to a user without an address.
@@ -26,11 +26,11 @@ def tell(user: User, subject: str, text: str) -> None:
     transaction.on_commit(send)
 
 
-def tell_of_token(user: User, *, description: str, issuer: str) -> None:
+def queue_token_notice(user: User, *, description: str, issuer: str) -> None:
     """Mail `user` that a token of theirs was issued."""
     subject = _("A new token of yours in Milo")
     text = _(
         "%(issuer)s has issued a token that acts in your name (%(description)s).\n"
         "Where you did not ask for it, revoke it and tell the platform's administrators at once."
     )
-    tell(user, subject, text % {"issuer": issuer, "description": description or "-"})
+    queue_mail(user, subject, text % {"issuer": issuer, "description": description or "-"})
