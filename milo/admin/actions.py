@@ -1,4 +1,4 @@
-"""The service action: a button, a page with a form, and one service called as the person who is logged in."""
+"""Service actions: a button, a page with a form, and one service call as the logged-in person."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,13 +28,12 @@ Facts = Sequence[tuple[str, Any]]
 
 
 class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs only
-    """Subclass it and name it in `list_actions` or `object_actions` of a read-only admin.
+    """Base of service actions. Subclass it and list it in `list_actions` or `object_actions` of a read-only admin.
 
-    GET shows `facts` and the form; POST calls the service. Where it `previews`, the first POST calls the
-    service in a dry run, so that a refusal shows at once, shows `preview` and asks; the second one acts.
-    The access table decides by `verb`, `resource` and `act` who gets the button and the page; the service
-    authorizes all the same. `row` is the object, None for an act of the list.
-    Buttons of one `menu` (its title) stand together in it.
+    GET shows `facts` and the form; POST calls the service. If it `previews`, the first POST calls the service in a dry
+    run and asks for confirmation with `preview`, or shows the refusal; the second POST acts. The access table decides
+    by `verb`, `resource` and `act` who sees the button and the page. The service authorizes again. `row` is the object;
+    None for an action of the list. Buttons with the same `menu` (a title) form a menu.
     """
 
     name: ClassVar[str]
@@ -54,38 +53,38 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     row: Any = None
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
-        """Call the service with the form's values; returns the row to show afterwards."""
+        """Call the service with the form's values and return the row to show afterwards."""
         raise NotImplementedError
 
     def message(self, row: Any) -> str:
-        """What to say once `call` has returned `row`."""
+        """Return the message to show after the action; `row` is the result of `call`."""
         return _("%(act)s: done, %(row)s.") % {"act": self.title, "row": row}
 
     def level(self, row: Any) -> int:
-        """How `message` is shown, as a level of Django's messages."""
+        """Return the level of `message`, one of Django's message levels."""
         return messages.SUCCESS
 
     def facts(self) -> Facts:
-        """What to know before filling the form in."""
+        """Return labelled facts to show above the form."""
         return []
 
     def preview(self, values: dict[str, Any]) -> Facts:
-        """What will happen with these values."""
+        """Return labelled facts about the effect of these values, for confirmation."""
         return []
 
     @classmethod
     def allowed(cls, actor: Actor, organization_id: int | None) -> bool:
-        """Whether the access table lets the actor do this."""
+        """Return whether the access table permits the action to the actor."""
         return actor.may(cls.verb, cls.resource, organization_id, act=cls.act)
 
     @classmethod
     def offered(cls, row: Any) -> bool:
-        """Whether the button makes sense in the state of `row`; the service has the last word."""
+        """Return whether to show the button in the state of `row`. The service decides in the end."""
         return True
 
     @classmethod
     def meant_for(cls, actor: Actor, row: Any) -> bool:
-        """Whether this very person may do it to `row`, beyond what the access table says (four eyes)."""
+        """Return whether to show the button to this person, beyond the access table, for example by four-eyes rules."""
         return True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -102,16 +101,16 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return super().dispatch(request, *args, **kwargs)
 
     def load(self, object_id: str) -> Any:
-        """The object of the page; None where there is none."""
+        """Return the object of the page; None if it does not exist."""
         return self.admin.get_object(self.request, object_id)
 
     def acting(self, values: dict[str, Any]) -> AbstractContextManager[None]:
-        """The context in which `call` is made with the form's values, inside a dry run where it is one."""
+        """Return the context for `call`. In a preview the dry run is outside of it."""
         return nullcontext()
 
     @property
     def submit_variant(self) -> str:
-        """How the button that acts looks: red where the act is hard to undo."""
+        """Return the style of the submit button: red for actions that are hard to undo."""
         return "danger" if self.variant is ActionVariant.DANGER else "primary"
 
     @property
@@ -144,7 +143,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         except DatabaseError as error:
             if not is_race(error):
                 raise
-            # two people at once: the database kept the rule that the service had found kept
+            # the service found the rule satisfied, but the database stopped a race
             form.add_error(None, _("Somebody else was faster, or the name is taken; look again."))
             self.look_again(form)
         else:
@@ -152,10 +151,10 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return self.form_invalid(form)
 
     def look_again(self, form: ActForm) -> None:
-        """Prepare the form for another try after the object has changed; does nothing where no version was seen."""
+        """Prepare the form for another attempt after the object has changed. Hook for forms that carry a revision."""
 
     def finish(self, row: Any) -> HttpResponse:
-        """The answer to an act that was done: a message, on the page of `row`."""
+        """Answer a successful action: redirect to the page of `row` and show a message there."""
         messages.add_message(self.request, self.level(row), self.message(row))
         return HttpResponseRedirect(address(row))
 
@@ -177,7 +176,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
 
     @classmethod
     def button(cls, admin: PageAdmin, row: Any) -> dict[str, Any]:
-        """The button as unfold draws it in the header of a page."""
+        """Return the button in the form that unfold expects for the header of a page."""
         name = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}"
         return {
             "title": cls.title,

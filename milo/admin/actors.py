@@ -1,4 +1,4 @@
-"""The person who is logged in on the staff site, as an actor."""
+"""The actor of a request to the staff site."""
 
 from dataclasses import replace
 
@@ -13,12 +13,12 @@ CREDENTIAL, LINKER = "session", "milo_identity_linker"
 
 
 def request_actor(request: HttpRequest) -> Actor:
-    """The actor that the logged-in person is, read once per request; one without any role for all but active staff."""
+    """Return the actor of the logged-in person, read once per request. Without roles unless active staff."""
     if not hasattr(request, "milo_actor"):
         user, actor = request.user, Actor("anonymous")
         if isinstance(user, User) and user.is_active and user.is_staff:
             actor = replace(actor_of(user), credential=CREDENTIAL, maker=_maker_of_session(request, user))
-            # of the groups in the token of a log-in by the provider
+            # roles from the groups claim of a log-in through the OpenID Connect provider
             if of_groups := request.session.get("milo_oidc_roles"):
                 actor = replace(actor, roles=actor.roles | set(of_groups))
         request.milo_actor = actor  # type: ignore[attr-defined]
@@ -27,9 +27,10 @@ def request_actor(request: HttpRequest) -> Actor:
 
 
 def _maker_of_session(request: HttpRequest, user: User) -> str:
-    """Who linked the identity by which the person logged in, or requested the link by which they set their password.
+    """Return the maker of the credential that the person logged in with.
 
-    A decision, and a token that is issued here, are of that one too.
+    That is who linked the identity, or who is behind the password (`passwords.maker_of`). Decisions and tokens made in
+    the session count as theirs too.
     """
     linker = request.session.get(LINKER)
     return maker_of(user) if linker is None else linker

@@ -1,4 +1,4 @@
-"""What others changed while a form stood open: who, when, and each field before and after, in the form's own words."""
+"""Sentences about changes that others made while a form was open: who, when, and each field before and after."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -16,18 +16,23 @@ from milo.kube.store import changes
 SHOWN = 10
 _LONGEST = 200
 _NOTHING: dict[str, Any] = {}
-# what follows from the rest of the manifest
+# fields that follow from others in the manifest
 _DERIVED = frozenset({"conditions", "reviewedHash"})
 _PARTS = ("labels", "annotations"), ("spec", "status")
 
 
 def changes_since(row: Any, version: int, form: ActForm) -> list[str]:
-    """Return a sentence for each revision of `row` after `version`, newest first, at most `SHOWN` of them."""
+    """Return a sentence for each revision of `row` after `version`, newest first, at most `SHOWN` of them.
+
+    Fields are called by their labels in `form`.
+    """
     revisions = changes.newest(row, SHOWN + 1)
-    told = [_sentence(after, before, form) for after, before in pairwise(revisions) if after.resource_version > version]
+    sentences = [
+        _sentence(after, before, form) for after, before in pairwise(revisions) if after.resource_version > version
+    ]
     if len(revisions) > SHOWN and revisions[-1].resource_version > version:
-        told.append(_("Earlier changes are in the history."))
-    return told
+        sentences.append(_("Earlier changes are in the history."))
+    return sentences
 
 
 def _sentence(revision: Change, before: Change, form: ActForm) -> str:
@@ -43,7 +48,7 @@ def _sentence(revision: Change, before: Change, form: ActForm) -> str:
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Each path of the manifest whose value is another one than before: the path, the value before, the one after."""
+    """Yield (path, value before, value after) for each changed field of the manifest."""
     metadata, rest = _PARTS
     for part in metadata:
         was, now = before.get("metadata", _NOTHING).get(part), after.get("metadata", _NOTHING).get(part)
@@ -65,7 +70,7 @@ def _within(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def _label(path: str, form: ActForm) -> str:
-    """The label of the form's own field of that path, else the path in words: `Payment profile - Card reference`."""
+    """Return the label of the form's field for a path, else the path in words: `Payment profile - Card reference`."""
     field = form.fields.get(form.paths.get(path, ""))
     if field and field.label:
         return str(field.label)

@@ -1,9 +1,9 @@
-"""The Content Security Policy of the staff site: markup that somebody smuggled in runs nothing."""
+"""The Content Security Policy of the staff site: injected markup cannot run scripts."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-# unfold's Alpine evaluates its attributes and htmx adds a style element (docs/traps.md); no script stands in a page
+# unfold's Alpine evaluates attributes and htmx adds a style element (docs/traps.md); pages contain no inline script
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -19,7 +19,7 @@ POLICY = "; ".join(
 
 
 class ContentSecurityMiddleware(MiddlewareMixin):
-    """Sends the policy with every page of the staff site."""
+    """Add the policy to every page of the staff site."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if request.resolver_match and request.resolver_match.app_name == "admin":

@@ -1,4 +1,4 @@
-"""Forms of service actions: what people type, and which field a refusal is about."""
+"""Forms and form fields of service actions. Refusals of the service appear at the fields that they name."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 class ActForm(forms.Form):
-    """The form of one act on `row` (None for an act of a list). `paths` names the field of each manifest path."""
+    """The form of an action on `row` (None for an action of a list). `paths` maps manifest paths to field names."""
 
     paths: Mapping[str, str] = {}
 
@@ -35,21 +35,21 @@ class ActForm(forms.Form):
         self.row = row
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what was shown with stars after a refusal: saved, it would stand in the place of a number."""
+        """Refuse values with masked card numbers, which come from a refused form and would be saved with the stars."""
         values = super().clean() or {}
         for name in [name for name, value in values.items() if is_masked(value)]:
             self.add_error(name, _("Type this again: what looked like a card number was replaced by stars."))
         return values
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal: each cause at its field where the form has one, else above the form."""
+        """Show a refusal: each cause at its field if the form has it, else above the form."""
         self.add_error(None, refusal.message)
         for cause in refusal.causes:
             field = self._field_of(cause)
             self.add_error(field, self._message(cause) if field else f"{cause.field}: {cause.message}")
 
     def _field_of(self, cause: Cause) -> str | None:
-        """The field whose path is that of the cause, or the nearest one above it."""
+        """Return the field with the path of the cause, or with the nearest path above it."""
         path = _INDEX.sub("", cause.field)
         while path:
             if self.paths.get(path) in self.fields:
@@ -68,7 +68,7 @@ class Text(forms.CharField):
 
 
 class Paragraph(forms.CharField):
-    """A text of several lines."""
+    """A text in a field of several lines."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
@@ -86,7 +86,7 @@ class Percent(forms.DecimalField):
         super().__init__(**{"max_digits": 7, "decimal_places": 4} | kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        # without the zeros that a column pads with
+        # without the trailing zeros that the column adds
         return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
@@ -101,7 +101,7 @@ class Select(forms.ChoiceField):
 
 
 class Choices(forms.MultipleChoiceField):
-    """Any number of a few."""
+    """Any number of a few choices, as check boxes."""
 
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -127,7 +127,7 @@ class Instant(forms.DateTimeField):
 
 
 class Lines(forms.CharField):
-    """A list of texts, one a line; empty lines do not count."""
+    """A list of texts, one per line. Empty lines are dropped."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
@@ -139,6 +139,6 @@ class Lines(forms.CharField):
 
 
 class Row(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
-    """One of many rows, found by typing."""
+    """One of many rows, in a list that is searched by typing."""
 
     widget = UnfoldAdminSelect2Widget

@@ -1,4 +1,4 @@
-"""Guards of the staff site's own log."""
+"""Database guards of Django's admin log."""
 
 from milo import append_only as guard
 
@@ -6,7 +6,7 @@ LOG = "django_admin_log"
 
 
 def declare_guards() -> None:
-    """Declare that entries of Django's admin log are added and never touched again."""
+    """Declare the admin log append-only. Called once at startup."""
     guard.declare(
         "admin",
         guard.refuse("admin_log_never_changed", LOG, "UPDATE", "TRUE", "rows stay as they were written"),

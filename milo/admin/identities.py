@@ -1,4 +1,4 @@
-"""Identities: which subject of the OpenID Connect provider stands for whom; linked and unlinked here."""
+"""Pages of identities: list, link and unlink subjects of the OpenID Connect provider."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ class UnlinkIdentity(ServiceAction):
 
     def finish(self, row: Identity) -> HttpResponse:
         super().finish(row)
-        # its page has gone
+        # the page of the deleted identity no longer exists
         return HttpResponseRedirect(self.admin.list_address())
 
 

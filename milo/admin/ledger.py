@@ -1,4 +1,4 @@
-"""Pages of the ledger: rows to read, with their history."""
+"""Read-only pages of rows with their history."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from milo.admin.read_only import ReadOnlyAdmin
 
 LATEST_CHANGES = 5
 
-# unfold does this too, but not before its first change form, and a past version is shown without one
+# unfold does this with its first change form; a past version may be shown before that
 helpers.AdminForm = AdminForm  # type: ignore[misc]
 helpers.Fieldline = Fieldline  # type: ignore[misc]
 
@@ -27,11 +27,11 @@ def _is_key(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-# simple-history reverts a row on POST even for those who may only view (docs/traps.md)
+# simple-history would revert a row on POST even with the view permission only (docs/traps.md)
 @method_decorator(require_safe, name="history_view")
 @method_decorator(require_safe, name="history_form_view")
 class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
-    """Read-only pages of one kind that keeps its history."""
+    """Read-only pages of a model with history."""
 
     show_history = True
     object_history_form_template = "milo/history_form.html"
@@ -42,7 +42,7 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         return [*super().panels(request, row), self.latest_changes(row)]
 
     def latest_changes(self, row: Any) -> Panel:
-        """Who changed `row` last, when and why."""
+        """Return a panel of the latest changes of `row`: when, who and why."""
         changes = row.history.all()[:LATEST_CHANGES]
         return Panel(
             _("Latest changes"),
@@ -54,7 +54,10 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
     def set_history_delta_changes(
         self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True
     ) -> None:
-        """The library leaves out what no form edits, such as the phase, and the oldest row of each page."""
+        """Set the changes that each history row of a page shows.
+
+        The library omits fields that no form edits, such as the phase, and the oldest row of each page.
+        """
         records = list(historical_records)
         for record, before in zip(records, [*records[1:], records[-1].prev_record] if records else [], strict=True):
             if before is not None:
@@ -72,7 +75,7 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if not _is_key(object_id):
-            raise Http404  # the library would ask the database for it
+            raise Http404  # the library would pass it to the database
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(

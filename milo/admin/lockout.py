@@ -1,4 +1,4 @@
-"""Who gave a wrong password too often: how that is counted, and what the person sees."""
+"""Lockout after too many wrong passwords: callbacks of django-axes."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.template.response import TemplateResponse
 
 
 class AttemptHandler(AxesDatabaseHandler):
-    """Keep name, address, time and count of failed log-ins; for the setting AXES_HANDLER.
+    """Record name, address, time and count of failed log-ins only. For the setting AXES_HANDLER.
 
-    The library would keep browser, path and parameters too, which are what a client likes to send.
+    The library would also record user agent, path and parameters, which the client controls.
     """
 
     def user_login_failed(
@@ -32,16 +32,16 @@ class AttemptHandler(AxesDatabaseHandler):
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The name that a failure is kept under: of a person there is, or none, for the setting AXES_USERNAME_CALLABLE.
+    """Return the name to record a failure under; "" for an unknown user. For the setting AXES_USERNAME_CALLABLE.
 
-    What else is typed there may be a password.
+    An unknown name may be a password typed into the wrong field.
     """
     name = (credentials or {}).get("username") or request.POST.get("username", "")
     return name if "\x00" not in name and User.objects.filter(username=name).exists() else ""
 
 
 def locked_out(request: HttpRequest, answer: HttpResponse | None, credentials: Any) -> HttpResponse:
-    """The page (429) that says how long to wait; for the setting AXES_LOCKOUT_CALLABLE."""
+    """Answer 429 with the time to wait. For the setting AXES_LOCKOUT_CALLABLE."""
     wait = settings.AXES_COOLOFF_TIME
     context = admin.site.each_context(request) | {"minutes": wait.seconds // 60}
     headers = {"Retry-After": str(wait.seconds)}

@@ -1,4 +1,4 @@
-"""Log-ins, and changes to people, their roles and credentials, for those who audit; nothing is changed here."""
+"""Read-only pages of log-ins, and of changes of users, roles and credentials, for auditors."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class ChangesForm(ActForm):
 
 
 class PeopleChanges(Report):
-    """Who was made what by whom: users, platform roles, tokens, identities and links for passwords, newest first."""
+    """Changes of users, platform roles, tokens, identities and password links, newest first."""
 
     name = "people-changes"
     title = gettext_lazy("Changes to people and roles")
@@ -42,14 +42,14 @@ class PeopleChanges(Report):
 
     def table(self, values: dict[str, Any]) -> Panel:
         page, person = values["page"] or 1, values["person"]
-        found = changes((page - 1) * ON_A_PAGE, ON_A_PAGE + 1, username=person)
-        more = len(found) > ON_A_PAGE and page < _LAST_PAGE
+        newest = changes((page - 1) * ON_A_PAGE, ON_A_PAGE + 1, username=person)
+        more = len(newest) > ON_A_PAGE and page < _LAST_PAGE
         return Panel(
             _("Newest first"),
             [_("When"), _("Who"), _("Why"), _("User"), _("Platform role")],
             [
                 [instant(change.at), change.author, change.reason, change.person or "-", change.role or "-"]
-                for change in found[:ON_A_PAGE]
+                for change in newest[:ON_A_PAGE]
             ],
             following=self.query(person=person, page=page + 1) if more else "",
         )

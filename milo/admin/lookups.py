@@ -1,4 +1,4 @@
-"""What the address of a staff list may ask: the lookups of its filters, and the fields that its search names."""
+"""Restriction of the query parameters of admin lists to the lookups of their filters and search fields."""
 
 from typing import Any
 
@@ -7,21 +7,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-# what filters of lists send; a regular expression would keep SQLite busy for seconds, a prefix guesses at secrets
+# the lookups of list filters; others are refused: a regular expression can keep SQLite busy for seconds, and with
+# prefixes secrets could be guessed letter by letter
 _LOOKUPS = ("", "__exact", "__id__exact", "__in", "__isnull", "__isempty")
-
-
-# SQLite takes no number of more than 64 bits, and no key has one
+# SQLite refuses integers beyond 64 bits, and no key is that large
 _BEYOND_KEYS = 2**63
-# each word is looked for in each field: the work of a page is the product
+# the cost of a search is words times fields
 MOST_WORDS = 20
 
 
 class NamedLookups:
-    """A mixin for every ModelAdmin of the site, before Django's: it would let any field be asked by any lookup."""
+    """Mixin for every ModelAdmin of the site; list it first. Django itself permits lookups of any local field."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Whether `list_filter` names the field of a lookup, or `search_fields` names it and it must be equal."""
+        """Return whether a lookup belongs to `list_filter`, or is an exact match of one of `search_fields`."""
         if any(map(_is_beyond_keys, value.split(","))):
             return False
         admin: Any = self
@@ -32,13 +31,13 @@ class NamedLookups:
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """As Django, for at most 20 words; a longer search finds nothing and says so."""
+        """Search as Django does, for at most 20 words. A longer search returns nothing and shows an error."""
         if len(search_term.split()) > MOST_WORDS:
             messages.error(request, _("Search for at most %(words)d words.") % {"words": MOST_WORDS})
             return queryset.none(), False
         admin: Any = super()
-        found: tuple[QuerySet[Any], bool] = admin.get_search_results(request, queryset, search_term)
-        return found
+        results: tuple[QuerySet[Any], bool] = admin.get_search_results(request, queryset, search_term)
+        return results
 
 
 def _is_beyond_keys(text: str) -> bool:
@@ -49,7 +48,7 @@ def _is_beyond_keys(text: str) -> bool:
 
 
 def _parameters(item: Any) -> list[str]:
-    """The parameters of one entry of `list_filter`: a field, a field with its filter, or a filter with a parameter."""
+    """Return the query parameters of an entry of `list_filter`: a field, a field with a filter, or a filter class."""
     if isinstance(item, type):
         return [item.parameter_name]  # type: ignore[attr-defined]
     field = item if isinstance(item, str) else item[0]

@@ -1,4 +1,4 @@
-"""What the staff site says of what was typed: without card numbers."""
+"""Masking of card numbers wherever the staff site repeats what was typed."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from milo import card_numbers
 
 
 class MaskedErrors(ErrorList):
-    """The messages at a field of a form, or above it."""
+    """Error messages of a form, masked."""
 
     def __getitem__(self, index: Any) -> Any:
         message = super().__getitem__(index)
@@ -23,16 +23,16 @@ _STARS = re.compile(r"\*(?:[^0-9A-Za-z*]{0,3}\*){12}")
 
 
 def is_masked(value: Any) -> bool:
-    """Whether a text, or one of a list, holds a number that was masked: what was shown with stars is typed again."""
+    """Return whether a text, or one of a list, contains a masked number."""
     if isinstance(value, list):
         return any(map(is_masked, value))
     return isinstance(value, str) and _STARS.search(value) is not None
 
 
 class MaskedField(BoundField):
-    """A field of a form, which is shown again without card numbers where the form is refused.
+    """A form field that masks its value when a refused form is shown again.
 
-    The form of a preview keeps what was typed: it is sent again as it is, and its act was tried with it.
+    The form of a preview keeps its values: it is submitted again unchanged, and its action was tried with them.
     """
 
     def value(self) -> Any:
@@ -47,15 +47,15 @@ def _masked(value: Any) -> Any:
 
 
 class MaskedRenderer(DjangoTemplates):
-    """For the setting FORM_RENDERER."""
+    """Form renderer with masked fields. For the setting FORM_RENDERER."""
 
     bound_field_class = MaskedField
 
 
 class MaskedMessages(FallbackStorage):
-    """The messages on the next page, for the setting MESSAGE_STORAGE."""
+    """Storage of masked messages. For the setting MESSAGE_STORAGE."""
 
     def add(self, level: int, message: Any, extra_tags: str | None = "") -> None:
-        # markup of which a part is masked is markup no more: compatibility forms of < become one
+        # a masked message is no longer safe markup: masking turns compatibility forms of < into <
         masked = card_numbers.masked(str(message))
         super().add(level, message if masked == str(message) else masked, extra_tags)

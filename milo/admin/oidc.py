@@ -1,4 +1,4 @@
-"""The two pages of a log-in by the OpenID Connect provider: the way there, and the way back."""
+"""The two pages of a log-in through the OpenID Connect provider: redirect and callback."""
 
 import structlog
 from django.contrib import messages
@@ -24,16 +24,16 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 @require_safe
 @never_cache
 def begin_log_in(request: HttpRequest) -> HttpResponseRedirect:
-    """Send the browser to the provider."""
+    """Redirect to the provider. `next` in the query is the page to show afterwards."""
     return HttpResponseRedirect(code_flow.begin(request, _provider(), _callback(request), request.GET.get("next", "")))
 
 
 @require_safe
 @never_cache
 def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
-    """Log in the person that the provider vouches for, if they are staff here.
+    """Log in the authenticated person if they are staff. Otherwise show the reason on the log-in page.
 
-    Roles of the groups in the token hold as long as the session.
+    Roles from the groups claim last as long as the session. `next` is followed only within this site.
     """
     by = _provider()
     try:

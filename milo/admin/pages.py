@@ -1,4 +1,4 @@
-"""What an action or a report asks of the admin whose page it is."""
+"""The interface of an admin towards its actions and reports."""
 
 from typing import Any, Protocol
 
@@ -6,23 +6,23 @@ from django.http import HttpRequest
 
 
 class PageAdmin(Protocol):
-    """The read-only admin of a kind, as far as its actions and reports need it."""
+    """The part of a read-only admin that its actions and reports use."""
 
     opts: Any
     admin_site: Any
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the person may see the kind."""
+        """Return whether the person may see rows of the model."""
         ...
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: None = None) -> Any:
-        """Return the row that the person may see; None where there is none."""
+        """Return a row that the person may see; None if there is none."""
         ...
 
     def organization_id(self, row: Any) -> int | None:
-        """Return the organization whose roles count for actions on `row`; None for rows of the platform."""
+        """Return the organization whose roles count for actions on `row`; None for rows without organization."""
         ...
 
     def list_address(self, **filters: Any) -> str:
-        """Return the address of the list of the kind, filtered."""
+        """Return the URL of the list, filtered."""
         ...

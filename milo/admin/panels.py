@@ -1,4 +1,4 @@
-"""Tables of related rows below an object, links between objects, and what waits for people."""
+"""Panels below an object (tables of related rows), links and formatting, and items that need attention."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A box above a panel that asks for an instant (UTC); the page is shown again with it as the parameter `name`."""
+    """A field above a panel for an instant (UTC). Submitting it reloads the page with the query parameter `name`."""
 
     name: str
     label: str
@@ -28,11 +28,11 @@ class Question:
 
 @dataclass(slots=True)
 class Panel:
-    """A table below an object: `rows` of cells. `more` is the address of the whole list, where there is more.
+    """A table below an object: `rows` of cells.
 
-    `more_title` is what that link says, where it is not "Show all". `chart`, where there is one, is shown above the
-    table: data of a bar chart and its options, each as JSON for Chart.js.
-    `question` narrows the table to an instant. `following` is the address of the next page, where there is one.
+    `more` is the URL of the whole list if the table is only a part of it; `more_title` replaces the text "Show all".
+    `chart` and `chart_options` are the data and options of a bar chart above the table, as JSON for Chart.js.
+    `question` limits the table to an instant. `following` is the URL of the next page, if any.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that waits for people: how many, and the list that shows them."""
+    """An item of the home page: the number of rows that wait for people, and the URL of their list."""
 
     title: str | Promise
     count: int
@@ -56,45 +56,45 @@ class Attention:
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:
-    """The first 20 of `rows`, and whether there are more; one query."""
-    found = list(rows[: SHOWN + 1])
-    return found[:SHOWN], len(found) > SHOWN
+    """Return the first 20 of `rows`, and whether there are more. One query."""
+    page = list(rows[: SHOWN + 1])
+    return page[:SHOWN], len(page) > SHOWN
 
 
 def address(row: models.Model) -> str:
-    """The address of a row's page."""
+    """Return the URL of a row's page."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote(row.pk)])
 
 
 def list_address(model: type[models.Model], **filters: Any) -> str:
-    """The address of a model's list, filtered."""
+    """Return the URL of a model's list, filtered."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{page}?{urlencode(filters)}" if filters else page
 
 
 def link(row: models.Model | None, text: str = "") -> SafeString | str:
-    """A link to a row's page, named by the row unless `text` is given; a dash where there is no row."""
+    """Return a link to a row's page; its text is `text` or the row. A dash for None."""
     if row is None:
         return "-"
     return format_html('<a href="{}" class="text-link">{}</a>', address(row), text or str(row))
 
 
 def lines(texts: Iterable[str]) -> SafeString | str:
-    """Texts below each other; a dash where there are none."""
-    found = list(texts)
-    return format_html("<br>".join(["{}"] * len(found)), *found) if found else "-"
+    """Return texts on separate lines; a dash for none."""
+    listed = list(texts)
+    return format_html("<br>".join(["{}"] * len(listed)), *listed) if listed else "-"
 
 
 def pairs(values: Mapping[str, str]) -> SafeString | str:
-    """Labels or annotations, one a line; a dash where there are none."""
+    """Return labels or annotations, one per line; a dash for none."""
     return lines(f"{key}: {value}" for key, value in sorted(values.items()))
 
 
 def badge(text: str, kind: str = "") -> SafeString:
-    """A word on a coloured ground: `success`, `info`, `warning`, `danger`, or grey."""
+    """Return a word on a colored background: `success`, `info`, `warning`, `danger`, or "" for gray."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": kind})
 
 
 def instant(at: Any) -> str:
-    """An instant as the site shows it, in UTC; a dash for none."""
+    """Return an instant in the site's format, in UTC; a dash for None."""
     return formats.localize(timezone.localtime(at)) if at else "-"

@@ -1,4 +1,4 @@
-"""The page on which a person sets their own password, reached by the link of a mail."""
+"""The page where a person sets their password, reached by a link in a mail."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from milo.identity import passwords
 
 
 class PasswordPage(PasswordResetConfirmView):
-    """Open to whoever holds the link; it sets the password and logs nobody in."""
+    """Sets the password of the person in the link. Needs no log-in and does not log in."""
 
     token_generator = passwords.TOKENS_OF_LINKS
     template_name = "registration/password_reset_confirm.html"
@@ -31,7 +31,7 @@ class PasswordPage(PasswordResetConfirmView):
 
 
 def ask_for_password(request: HttpRequest, user: User, *, actor: Actor) -> None:
-    """Mail `user` a link by which they set their password. Raises `Refused` as `passwords.request_link` does."""
+    """Mail `user` a link to set their password. Raises `Refused` like `passwords.request_link`."""
     key, token = passwords.request_link(user, actor=actor)
     address = request.build_absolute_uri(reverse("admin:password_link", args=[key, token]))
     passwords.send_link(user, address, sender=actor.name)

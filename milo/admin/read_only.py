@@ -1,4 +1,4 @@
-"""Pages that only read: rows and the tables below them; what changes them are service actions alone."""
+"""Read-only admin pages: lists, objects and panels below them. Only service actions change rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from milo.admin.reports import Report
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
 class ReadOnlyAdmin(NamedLookups, ModelAdmin):
-    """Read-only pages of one kind. `resource` is its plural in the access table, which alone decides who sees it."""
+    """Read-only pages of one model. `resource` is its plural in the access table, which alone decides who sees it."""
 
     resource: ClassVar[str]
     icon: ClassVar[str] = "list"
@@ -38,28 +38,28 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
     actions = None
     list_per_page = 50
     list_filter_submit = True
-    # nothing is submitted, and unfold's way back to the list is a button called Close, which an account can be too
+    # no submit row: nothing is submitted, and unfold labels its link to the list "Close", which is also an action
     change_form_template = "milo/read_only_form.html"
     change_form_outer_after_template = "milo/panels.html"
 
     def organization_id(self, row: models.Model) -> int | None:
-        """The organization whose roles count for acts on `row`; None for rows of the platform."""
+        """Return the organization whose roles count for actions on `row`; None for rows without organization."""
         return getattr(row, "organization_id", None)
 
     def list_address(self, **filters: Any) -> str:
-        """The address of this kind's list, filtered."""
+        """Return the URL of the list, filtered."""
         return list_address(self.model, **filters)
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
-        """The tables below `row`."""
+        """Return the panels below `row`."""
         return []
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        """What waits for people among the rows of this kind."""
+        """Return the items that the home page shows for this model."""
         return []
 
     def waiting(self, request: HttpRequest) -> int:
-        """How many rows wait for this very person; the side bar shows it."""
+        """Return the number of rows that wait for this person, for the side bar."""
         return 0
 
     @admin.display(description=gettext_lazy("phase"), ordering="phase")
@@ -141,11 +141,11 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
         ]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        raise Http404  # Django would show its own log, to which nothing is written
+        raise Http404  # Django would show its admin log, which has no entries of these rows
 
 
 def _menu(title: Any, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """A menu as unfold draws it, which can be opened by the keyboard too."""
+    """Return a menu in the form that unfold expects, which also opens by keyboard."""
     keyboard = {"x-on:keydown.enter": "actionDropdownOpen = !actionDropdownOpen"}
     return {
         "title": title,

@@ -1,4 +1,4 @@
-"""The report: a page of a list that only reads, a form sent by GET and the table that answers it."""
+"""Reports: read-only pages with a form sent by GET and a table as the answer."""
 
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -16,7 +16,10 @@ from milo.admin.panels import Panel
 
 
 class Report(TemplateView):
-    """Subclass it and name it in `list_reports` of a read-only admin; whoever may list its rows may read it."""
+    """Base of reports. Subclass it and list it in `list_reports` of a read-only admin.
+
+    It requires the permission to list the rows of that admin.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str | Promise]
@@ -29,15 +32,15 @@ class Report(TemplateView):
     model_admin: PageAdmin | None = None
 
     def defaults(self) -> dict[str, Any]:
-        """What the form asks where the address does not say."""
+        """Return default values of the form, for parameters missing in the URL."""
         return {}
 
     def table(self, values: dict[str, Any]) -> Panel:
-        """The answer to what the form asks; its `more` is a query that asks for the rest."""
+        """Return the table that answers the form. Its `more` is a query string of this page for the rest."""
         raise NotImplementedError
 
     def back(self) -> str:
-        """The address of the page that this one belongs to."""
+        """Return the URL of the parent page."""
         return self.admin.list_address()
 
     @property
@@ -67,20 +70,20 @@ class Report(TemplateView):
 
     @staticmethod
     def query(**values: Any) -> str:
-        """The address of this page with other values."""
+        """Return the query string of this page with these values."""
         return f"?{urlencode({key: value for key, value in values.items() if value})}"
 
     @classmethod
     def address(cls, admin: PageAdmin) -> str:
-        """The address of the report."""
+        """Return the URL of the report."""
         return reverse(f"admin:{admin.opts.app_label}_{admin.opts.model_name}_{cls.name}")
 
     @classmethod
     def button(cls, admin: PageAdmin) -> dict[str, Any]:
-        """The button as unfold draws it in the header of the list."""
+        """Return the button in the form that unfold expects for the header of the list."""
         return {"title": cls.title, "icon": cls.icon, "variant": ActionVariant.DEFAULT, "path": cls.address(admin)}
 
     @classmethod
     def item(cls, admin: PageAdmin) -> dict[str, Any]:
-        """The entry in the side bar, for a report that has one (`in_side_bar`)."""
+        """Return the entry in the side bar, for a report with `in_side_bar`."""
         return {"title": cls.title, "icon": cls.icon, "link": cls.address(admin)}

@@ -1,4 +1,4 @@
-"""What the pages of resources have in common: metadata, and revising what one has seen."""
+"""Pages of resources: the metadata fieldset, and actions that refuse to overwrite changes of others."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ METADATA = (
 
 
 class SeenForm(ActForm):
-    """Carries the revision that the person saw, so that nobody overwrites what they have not seen."""
+    """A form that carries the revision shown when it was opened, so that nobody overwrites unseen changes."""
 
     resource_version = forms.IntegerField(widget=forms.HiddenInput)
 
     def renew(self, seen: Mapping[str, Any]) -> None:
-        """Take the values `seen` as those seen when the form is sent again; what was typed stays."""
+        """Replace the hidden fields by `seen`, and keep the other values as typed."""
         data = QueryDict(mutable=True)
         data.update(self.data)
         data.update({name: str(value) for name, value in seen.items()})
@@ -39,15 +39,16 @@ class SeenForm(ActForm):
 
 
 class SeenAction(ServiceAction):
-    """An act on an object as it was when the form was opened."""
+    """An action on an object as it was when the form was opened. Raises a conflict if it has changed since."""
 
     form_class = SeenForm
     version = 0
 
     def load(self, object_id: str) -> Any:
-        """The object, and its revision, which is read before what is shown: a later one would stand for more than that.
+        """Return the object, and note its revision in `version`.
 
-        Nobody would then be told of a change that came between the two.
+        The revision is read before the row. If a change comes in between, the form carries the older revision and
+        submitting it is refused. In the other order, the person would overwrite a change that was never shown.
         """
         row = super().load(object_id)
         if row is None:
@@ -56,7 +57,7 @@ class SeenAction(ServiceAction):
         return super().load(object_id)
 
     def seen(self) -> dict[str, Any]:
-        """Hidden fields that say what is shown."""
+        """Return the values of the hidden fields, which identify the state shown."""
         return {"resource_version": self.version}
 
     def get_initial(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class SeenAction(ServiceAction):
 
     @contextmanager
     def acting(self, values: dict[str, Any]) -> Iterator[None]:
-        """One act with the service: the revision is compared under the lock, which is held until the act is done."""
+        """Lock the object, compare its revision, and hold the lock until the service is done. One transaction."""
         kind = kind_of(type(self.row))
         assert kind
         with audit.transaction():
@@ -73,10 +74,10 @@ class SeenAction(ServiceAction):
             yield
 
     def look_again(self, form: ActForm) -> None:
-        """Say who changed what since the form was opened, and take that as seen from now on."""
+        """Show who changed what since the form was opened, and renew the revision in the form."""
         assert isinstance(form, SeenForm)
         seen = form.cleaned_data.get("resource_version")
-        # read before the changes, so that none is passed over that came meanwhile
+        # load before listing changes: a change that comes in between is then listed next time, not skipped
         self.row = form.row = self.load(str(self.row.pk))
         if self.version == seen:
             return

@@ -1,4 +1,4 @@
-"""The page that asks for the second factor, sets it up, and takes it from a person who has lost it."""
+"""Pages to give, set up and reset a second factor."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from milo.admin.forms import Paragraph
 from milo.errors import Refused
 from milo.identity import second_factor
 
-# its pages would show the keys of others
+# its pages would show keys of other people
 admin.site.unregister(TOTPDevice)
 
 
@@ -35,7 +35,7 @@ class OneTimeForm(forms.Form):
 
 
 class SecondFactorView(FormView):  # type: ignore[type-arg]  # generic in the stubs only
-    """Asks whoever has logged in for a one-time password; who has no authenticator sets one up."""
+    """Asks a logged-in person for a one-time password, or lets them set up an authenticator first."""
 
     template_name = "milo/second_factor.html"
     http_method_names = ["get", "head", "post"]
@@ -86,7 +86,7 @@ class ResetForm(forms.Form):
 
 
 class ResetView(FormView):  # type: ignore[type-arg]  # generic in the stubs only
-    """A superuser takes the authenticator from another person."""
+    """Lets a superuser remove the authenticator of another person."""
 
     template_name = "milo/second_factor_reset.html"
     http_method_names = ["get", "head", "post"]

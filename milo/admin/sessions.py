@@ -1,4 +1,4 @@
-"""Where a person is logged in: one's own sessions, and for superusers those of anybody."""
+"""The page of sessions: a person's own, and for superusers those of anybody."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ from milo.identity import sessions
 
 
 class SessionsView(TemplateView):
-    """GET lists the sessions of a person; POST ends the one that `id` names, without it all but the present one."""
+    """GET lists the sessions of a person. POST ends the session `id`, or without it all but the current one."""
 
     template_name = "milo/sessions.html"
     http_method_names = ["get", "head", "post"]
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
-        asking = request.user
-        assert isinstance(asking, User)
-        user_id = kwargs.get("user_id", asking.pk)
-        if user_id != asking.pk and not asking.is_superuser:
+        user = request.user
+        assert isinstance(user, User)
+        user_id = kwargs.get("user_id", user.pk)
+        if user_id != user.pk and not user.is_superuser:
             raise PermissionDenied
-        self.asking, self.person = asking, get_object_or_404(User, pk=user_id)
+        self.person = get_object_or_404(User, pk=user_id)
         self.present = sessions.digest(request.session.session_key)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

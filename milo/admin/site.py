@@ -1,4 +1,4 @@
-"""The staff site: who may enter, what the side bar offers, and what needs attention on the home page."""
+"""The staff site: access, own pages, side bar and home page."""
 
 from functools import wraps
 from typing import Any
@@ -21,7 +21,7 @@ from milo.identity.second_factor import is_missing
 
 
 class StaffSite(UnfoldAdminSite):
-    """Open to active staff who may list something on it; a person without such a role sees nothing at all."""
+    """The admin site, open to active staff with the permission to list at least one model."""
 
     login_template = "milo/login.html"
     index_template = "milo/home.html"
@@ -34,7 +34,7 @@ class StaffSite(UnfoldAdminSite):
         )
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """As Django's, once the second factor is given where one is asked for."""
+        """Wrap a view as Django does, and redirect to the second factor while it is missing."""
         open_to_staff = super().admin_view(view, cacheable)
 
         @wraps(open_to_staff)
@@ -47,7 +47,7 @@ class StaffSite(UnfoldAdminSite):
         return asking
 
     def get_urls(self) -> list[Any]:
-        # these pages register with the site of the settings, which is made from this module
+        # imported here, because these modules register pages with the default site, an instance of this class
         from milo.admin.oidc import begin_log_in, finish_log_in
         from milo.admin.password_links import PasswordPage
         from milo.admin.second_factor import ResetView, SecondFactorView
@@ -56,7 +56,7 @@ class StaffSite(UnfoldAdminSite):
         from milo.identity.models import ServiceToken
 
         own_token = self.admin_view(IssueOwnToken.as_view(model_admin=self.get_model_admin(ServiceToken)))
-        # routes are made once: the title is translated when the page is shown
+        # lazy, because routes are created once and the title is translated for each request
         password = PasswordPage.as_view(
             extra_context={"site_header": self.site_header, "title": gettext_lazy("Set your password")}
         )
@@ -65,7 +65,7 @@ class StaffSite(UnfoldAdminSite):
             path("oidc/login/", begin_log_in, name="oidc_login"),
             path("oidc/callback/", finish_log_in, name="oidc_callback"),
             path("sessions/", self.admin_view(SessionsView.as_view()), name="sessions"),
-            # whoever has logged in by password alone must get here
+            # without admin_view, which would redirect here
             path("second-factor/", never_cache(csrf_protect(SecondFactorView.as_view())), name="second_factor"),
             path(
                 "second-factor/<int:user_id>/reset/",
@@ -79,7 +79,7 @@ class StaffSite(UnfoldAdminSite):
         return [*own, *super().get_urls()]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """As Django's, with the way to the identity provider where it opens the staff site."""
+        """Show the log-in page, with a link to the OpenID Connect provider if it is enabled for the staff site."""
         by, context = oidc.provider(), dict(extra_context or {})
         if by and by.opens_staff_site:
             wanted = urlencode({"next": request.GET.get("next", "")})
@@ -90,7 +90,7 @@ class StaffSite(UnfoldAdminSite):
         return super().index(request, {"attention": self.attention(request), **(extra_context or {})})
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        """All that waits, of the kinds the person may see."""
+        """Return the items of the home page from all models that the person may see."""
         return [
             item
             for model_admin in self._registry.values()
@@ -100,8 +100,8 @@ class StaffSite(UnfoldAdminSite):
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The side bar, for the setting UNFOLD: every list that the person may see, by application."""
-    from django.contrib import admin  # the site of the settings, which is made from this module
+    """Return the side bar: every list that the person may see, by application. For the setting UNFOLD."""
+    from django.contrib import admin  # here, because the default site is an instance of the class above
 
     groups: list[dict[str, Any]] = [
         {"items": [{"title": _("Overview"), "icon": "home", "link": reverse("admin:index")}]}
@@ -119,7 +119,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(request: HttpRequest, model: dict[str, Any], model_admin: Any) -> dict[str, Any]:
     item = {"title": model["name"], "link": model["admin_url"], "icon": getattr(model_admin, "icon", "list")}
-    # the pages of users are Django's own
+    # Django's own pages, such as those of users, lack `waiting`
     if waiting := getattr(model_admin, "waiting", lambda _request: 0)(request):
         item["badge"] = waiting
     return item

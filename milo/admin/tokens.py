@@ -1,4 +1,4 @@
-"""Service tokens: who has which, issuing (the secret is shown once) and revoking."""
+"""Pages of service tokens: list, issue (the secret is shown once) and revoke."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class IssueForm(ActForm):
     paths = {"description": "description", "expiresAt": "expires_at", "scopes": "scopes"}
 
     def clean(self) -> dict[str, Any]:
-        """Make the scopes one value: None for no bound, an empty list for a token that only reads."""
+        """Combine both fields into `scopes`: None for no limit, an empty list for a read-only token."""
         values = super().clean() or {}
         scopes, read_only = values.get("scopes"), values.pop("read_only", False)
         if scopes and read_only:
@@ -67,12 +67,12 @@ class IssueToken(ServiceAction):
         return form
 
     def _users(self) -> QuerySet[User]:
-        """Those whose tokens this person may issue; the service has the last word."""
+        """Return the users to choose from. The service decides in the end."""
         users = User.objects.filter(is_active=True).order_by("username")
-        whose = Q(username=self.request.user.get_username())
+        condition = Q(username=self.request.user.get_username())
         if self.actor.may("create", TOKENS, None):
-            whose |= Q(service_user__isnull=False)
-        return users.filter(whose)
+            condition |= Q(service_user__isnull=False)
+        return users.filter(condition)
 
     def get_initial(self) -> dict[str, Any]:
         return {**super().get_initial(), "user": self.request.user.pk}
@@ -82,7 +82,7 @@ class IssueToken(ServiceAction):
         return token
 
     def back(self, row: ServiceToken) -> str:
-        """The page to go on to once the secret was read."""
+        """Return the URL to continue to after the secret has been read."""
         return address(row)
 
     def finish(self, row: ServiceToken) -> HttpResponse:
@@ -103,7 +103,7 @@ class IssueToken(ServiceAction):
 
 
 class IssueOwnToken(IssueToken):
-    """For oneself alone, and so for everybody on the staff site, who need not see the tokens of others."""
+    """Issues a token for the logged-in person. Open to all staff, without the permission to list tokens."""
 
     name = "own-token"
     title = gettext_lazy("Issue a token for yourself")

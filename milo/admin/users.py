@@ -1,4 +1,4 @@
-"""People who log in, with their platform roles (groups); for superusers alone."""
+"""Pages of users and their platform roles (groups), for superusers only."""
 
 from typing import Any, NoReturn
 
@@ -30,7 +30,7 @@ from milo.identity.models import ServiceUser
 from milo.identity.usernames import fault_of_new
 
 admin.site.unregister(User)
-# the roles are those of the access table, made by migrate
+# groups are created by migrate, from the access table
 admin.site.unregister(Group)
 
 
@@ -43,11 +43,11 @@ class _UserForm(UserChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
-        # whoever sets the password of another person could act as that person
+        # somebody who sets another person's password could act as that person
         del self.fields["password"]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to let a service user in."""
+        """Refuse access to the staff site for service users, and a password link without an e-mail address."""
         values = super().clean() or {}
         service = ServiceUser.objects.filter(user_id=self.instance.pk).exists()
         if service and (values.get("is_staff") or values.get("is_superuser") or values.get("send_password_link")):
@@ -57,7 +57,7 @@ class _UserForm(UserChangeForm):
         return values
 
     def clean_email(self) -> str:
-        """Refuse an address that no notice could be sent to."""
+        """Refuse an address that mail cannot be sent to."""
         email: str = self.cleaned_data["email"]
         if email and (why := email_addresses.fault(email)):
             raise ValidationError(why)
@@ -65,7 +65,7 @@ class _UserForm(UserChangeForm):
 
 
 class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """A person who sets their own password, by the link of a mail."""
+    """A new person, who sets their password by a link in a mail."""
 
     email = Text(label=gettext_lazy("E-mail address"))
 
@@ -77,7 +77,7 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
     clean_email = _UserForm.clean_email
 
     def clean_username(self) -> str:
-        """Refuse a name by which the person would be taken for another one."""
+        """Refuse an invalid name, or one that looks like an existing name."""
         username: str = self.cleaned_data["username"]
         if why := fault_of_new(username):
             raise ValidationError(why)
@@ -91,7 +91,7 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
 
 @admin.register(User)
 class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Users are never deleted or renamed: the history names them."""
+    """Pages of users. Users are never deleted or renamed, because the history refers to them by name."""
 
     form = _UserForm
     add_form = _NewUserForm
@@ -109,10 +109,10 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     filter_horizontal = ()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """As Django; a new person is sent the link to set a password, and another one where that was asked for."""
+        """Save as Django does, then send a password link to a new person, or if the form asks for it."""
         super().save_related(request, form, formsets, change)
         if not change or form.cleaned_data.get("send_password_link"):
-            # an act is a transaction of its own, and this page is in one
+            # after commit: a service opens its own transaction, and this page runs in one
             transaction.on_commit(lambda: self._send_link(request, form.instance))
 
     def _send_link(self, request: HttpRequest, user: User) -> None:
