@@ -13,7 +13,7 @@ from milo.errors import AlreadyExists, Conflict, Forbidden, Invalid
 from milo.kube.metadata import Metadata
 from projects.models import Organization
 from tests.support import make
-from tests.support.ledger import TOLD, causes_of, member, nothing_changes, refused, staff
+from tests.support.ledger import SUMMARY, causes_of, member, nothing_changes, refused, staff
 
 REPORTER = staff("charge-reporter")
 INVOICE = ChargeSpec("invoice 17/2026", Decimal("10.50"), "USD", date(2026, 12, 31), "December")
@@ -99,4 +99,4 @@ def test_only_the_charge_reporter_reports_and_settles(account: BillingAccount) -
             report(account, replace(INVOICE, external_id="18"), actor)
         with refused(Forbidden):
             settle_charge(charge.pk, reference="wire 5", actor=actor)
-    assert list(charge.history.values_list(TOLD, flat=True)) == ["ChargeReported: 10.50 USD"]
+    assert list(charge.history.values_list(SUMMARY, flat=True)) == ["ChargeReported: 10.50 USD"]

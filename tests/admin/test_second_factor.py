@@ -18,7 +18,7 @@ from milo.identity.second_factor import reset
 from tests.admin.browser import browser, page_of, superuser
 from tests.admin.conftest import Life
 from tests.support import make
-from tests.support.ledger import TOLD, nothing_changes
+from tests.support.ledger import SUMMARY, nothing_changes
 
 HOME, FACTOR, SESSIONS = "/admin/", "/admin/second-factor/", "/admin/sessions/"
 
@@ -189,7 +189,7 @@ def test_a_superuser_resets_that_of_another_who_is_told_by_mail(approver: User, 
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.change_message) == (str(approver.pk), "SecondFactorReset: has lost it")
     past = audit.histories()[TOTPDevice].model_of(TOTPDevice)._base_manager.order_by("history_id")
-    assert list(past.values_list("user_id", "history_user_id", TOLD)) == [
+    assert list(past.values_list("user_id", "history_user_id", SUMMARY)) == [
         (approver.pk, "user:approver", "SecondFactorSetUp"),
         (approver.pk, "user:root", "SecondFactorReset: has lost it"),
     ]

@@ -17,7 +17,7 @@ from milo.identity.models import LogIn
 from milo.ledger import seals
 from milo.ledger.verification import verify
 from tests.support import tamper
-from tests.support.ledger import TOLD
+from tests.support.ledger import SUMMARY
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"
@@ -29,7 +29,7 @@ def past(model: type[Model]) -> Any:
 
 
 def steps(user: User) -> list[tuple[str, str]]:
-    return list(past(User).filter(id=user.pk).order_by("history_id").values_list("history_user_id", TOLD))
+    return list(past(User).filter(id=user.pk).order_by("history_id").values_list("history_user_id", SUMMARY))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_platform_roles_are_history(person: User) -> None:
     auditor.user_set.add(person)
     person.groups.clear()
     rows = past(User.groups.through).filter(user_id=person.pk).order_by("history_id")
-    assert list(rows.values_list("history_type", TOLD)) == [
+    assert list(rows.values_list("history_type", SUMMARY)) == [
         ("+", "PlatformRoleGranted: auditor"),
         ("-", "PlatformRoleRevoked: auditor"),
         ("+", "PlatformRoleGranted: finance-approver"),
@@ -121,7 +121,7 @@ def test_an_authenticator_is_history_without_its_key_and_its_use_is_no_change(pe
     device.save()
     device.delete()
     rows = past(TOTPDevice).order_by("history_id")
-    assert list(rows.values_list("history_user_id", TOLD)) == [
+    assert list(rows.values_list("history_user_id", SUMMARY)) == [
         ("system:shell", "SecondFactorSetUp"),
         ("system:shell", "SecondFactorChanged: key"),
         ("system:shell", "TOTPDeviceDeleted"),

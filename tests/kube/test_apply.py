@@ -25,7 +25,7 @@ def manifest(labels: dict[str, str] | None = None, **spec: Any) -> Manifest:
 
 
 def stored(labels: dict[str, str] | None = None, **spec: Any) -> Manifest:
-    """An object that the server made, which nobody has applied."""
+    """Return an object that the server created and nobody has applied."""
     made = manifest(labels, **spec)
     made["metadata"] |= {"uid": "u", "resourceVersion": "7", "creationTimestamp": "2024-01-01T00:00:00Z"}
     return made | {"status": {"phase": "Ready"}}
@@ -285,7 +285,7 @@ def test_an_owner_that_another_describes_otherwise_is_a_conflict_that_names_it()
 
 
 def applied_client_side(*, before: Manifest | None = None, last: Manifest, **live_spec: Any) -> Manifest:
-    """An object that kubectl keeps by client-side apply, and has applied as `last`."""
+    """Return an object managed by kubectl's client-side apply, last applied as `last`."""
     live = stored(**live_spec)
     live["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(last)}
     live["metadata"]["managedFields"] = updated(before, live, "kubectl-client-side-apply", at=NOW)
@@ -344,7 +344,7 @@ steps = st.lists(
 
 
 def holds(value: Any, wanted: Any) -> bool:
-    """Whether all of `wanted` is in `value`."""
+    """Return whether `value` contains all of `wanted`."""
     if not isinstance(wanted, dict) or not wanted:
         return bool(value == wanted or not wanted)
     return isinstance(value, dict) and all(holds(value.get(key), item) for key, item in wanted.items())

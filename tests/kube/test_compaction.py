@@ -28,7 +28,7 @@ def relabel(account: BillingAccount, step: int) -> int:
 
 
 def age(up_to: int, by: timedelta, *, sealed: bool = True) -> None:
-    """Make the revisions up to a number, and all seals, as old as that."""
+    """Make the revisions up to a number, and all seals, `by` old."""
     if sealed:
         seals.seal()
     with as_owner():

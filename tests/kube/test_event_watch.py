@@ -1,4 +1,4 @@
-"""A watch of events: what happens to objects of every kind, to whoever may watch these."""
+"""Watches of events: changes with a reason, of all kinds that the watcher may see."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def a_watch(fields: str = "", namespace: str = "", to: Readable = ALL, **options
 
 
 async def told(client: Client, count: int) -> list[tuple[str, str]]:
-    """Reason and object of the next lines, each of which adds an event."""
+    """Return (reason, object) of the next lines, each of which must be ADDED."""
     lines = [await client.next() for _ in range(count)]
     assert {line["type"] for line in lines} == {"ADDED"}
     return [(line["object"]["reason"], line["object"]["involvedObject"]["name"]) for line in lines]

@@ -1,4 +1,4 @@
-"""What kinds are registered, and who may extend them."""
+"""The registry of kinds, and the extension of a registered kind."""
 
 import pytest
 

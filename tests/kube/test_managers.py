@@ -19,7 +19,7 @@ def manifest(**spec: Any) -> Manifest:
 
 
 def written(live: Manifest | None, new: Manifest, manager: str = "curl", at: datetime = NOW) -> Manifest:
-    """`new` as it is after `manager` wrote it over `live`."""
+    """Return `new` as stored after `manager` has written it over `live`."""
     metadata = {**new["metadata"], "managedFields": updated(live, new, manager, at=at)}
     return {**new, "metadata": metadata}
 

@@ -1,4 +1,4 @@
-"""The OpenAPI documents: what kubectl, generated clients and people find in them."""
+"""The OpenAPI documents, as kubectl, generated clients and people use them."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def index(db: None) -> dict[str, Any]:
 
 @pytest.fixture
 def document(db: None) -> dict[str, Any]:
-    """The document of everything."""
+    """Return the document of the whole API."""
     return Api().get("/openapi/v3/all").done()
 
 
@@ -213,7 +213,7 @@ def example_of(body: dict[str, Any], content_type: str = "application/json") -> 
 
 
 def shapes(value: Any, path: str = "") -> set[str]:
-    """Every path inside a value; what an approver reviews is as wide as the account."""
+    """Return every path in a value, but none below `reviewed`, which is as wide as the account."""
     if path == ".reviewed":
         return {path}
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Projects are selected by the account that pays for them."""
+"""Selection of projects by the account that pays for them."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def payers(organization: Organization) -> tuple[BillingAccount, BillingAccount]:
 
 @pytest.fixture
 def everything(organization: Organization, payers: tuple[BillingAccount, BillingAccount]) -> list[Project]:
-    """Projects paid for by each account, rebound, archived, unbound, and of a namesake of `us` elsewhere."""
+    """Create projects paid by each account, rebound, archived, unbound, and by another organization's `us`."""
     us, eu = payers
     names = ("by-us", "by-eu", "moved", "archived", "unbound")
     by_us, by_eu, moved, archived, _unbound = (make.a_project(organization, name) for name in names)

@@ -43,7 +43,7 @@ class Clusterwide(Accounts):
 
 @pytest.fixture
 def accounts(db: None) -> list[BillingAccount]:
-    """Accounts that differ in labels, currency, phase, namespace and name."""
+    """Create accounts that differ in labels, currency, phase, namespace and name."""
     labels: list[dict[str, str]] = [
         {},
         {"tier": "gold"},

@@ -1,4 +1,4 @@
-"""`/openapi/v2`: the document of everything in OpenAPI 2.0."""
+"""`/openapi/v2`: the whole API in OpenAPI 2.0."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def document(db: None) -> dict[str, Any]:
 
 
 def schemas(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every schema of the document, those inside of others too."""
+    """Yield every schema of the document, including nested ones."""
     waiting = list(document["definitions"].values())
     for item in document["paths"].values():
         for operation in item.values():

@@ -1,4 +1,4 @@
-"""Watches as clients hold them: over TLS, from a server in another thread."""
+"""Watches over TLS, from a server in another thread."""
 
 import json
 import subprocess

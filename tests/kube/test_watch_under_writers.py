@@ -25,7 +25,7 @@ ROUNDS = 6
 
 
 def revise_and_bind(writer: int, accounts: list[BillingAccount], project: Project) -> None:
-    """What one writer does: its own project moves from account to account, and the shared accounts are relabelled."""
+    """Run one writer: move its own project from account to account, and relabel the shared accounts."""
     for number in range(ROUNDS):
         payer = accounts[(writer + number) % len(accounts)]
         make.a_binding(project, payer, f"binding-{writer}-{number}")
@@ -51,7 +51,7 @@ def test_watchers_of_8_writers_lose_nothing_double_nothing_and_see_the_order_of_
         written.set()
 
     async def follow(kind: Kind, after: int) -> list[tuple[str, int]]:
-        """The type and version of every event up to one second after the last write."""
+        """Return (type, version) of every event up to one second after the last write."""
         got: list[tuple[str, int]] = []
         async with watching(a_watch(kind, after=after)) as client:
             next_line = asyncio.ensure_future(client.next(within=60))

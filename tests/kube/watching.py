@@ -1,4 +1,4 @@
-"""A client of watches, without HTTP in between."""
+"""A client of watches without HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -19,10 +19,10 @@ Event = tuple[str, str]
 
 
 def a_watch(kind: Kind | None = None, labels: str = "", fields: str = "", **options: Any) -> Watch:
-    """A watch of everything of `kind` (accounts), unless the options say otherwise."""
+    """Return a watch of all objects of `kind` (default: accounts). `options` override arguments of `Watch`."""
     kind = kind or BillingAccountKind()
-    given: dict[str, Any] = {"scope": lambda: None, "render": lambda manifest, first: manifest} | options
-    return Watch(kind, given.pop("rows", kind.queryset()), parse(kind, labels, fields), **given)
+    arguments: dict[str, Any] = {"scope": lambda: None, "render": lambda manifest, first: manifest} | options
+    return Watch(kind, arguments.pop("rows", kind.queryset()), parse(kind, labels, fields), **arguments)
 
 
 class Client:
@@ -32,30 +32,30 @@ class Client:
         self.lines = watch.lines()
 
     async def next(self, within: float = 3) -> dict[str, Any]:
-        """The next line. Raises `TimeoutError` where none comes, `StopAsyncIteration` at the end."""
+        """Return the next line. Raises `TimeoutError` if none comes, `StopAsyncIteration` at the end."""
         async with asyncio.timeout(within):
             line: dict[str, Any] = orjson.loads(await anext(self.lines))
             return line
 
     async def take(self, count: int) -> list[Event]:
-        """The next lines, as type and name of the object."""
+        """Return the next lines as (type, name of the object)."""
         lines = [await self.next() for _ in range(count)]
         return [(line["type"], line["object"]["metadata"].get("name", "")) for line in lines]
 
     async def next_after(self, service: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The next line, once `service` has been called while the watch was waiting for changes."""
+        """Call `service` while the watch waits for changes, and return the next line."""
         waiting = asyncio.ensure_future(self.next())
         await asyncio.sleep(0.3)
         await act(service, *args, **kwargs)
         return await waiting
 
     async def rest(self) -> list[dict[str, Any]]:
-        """All lines up to the end."""
+        """Return all lines up to the end."""
         async with asyncio.timeout(5):
             return [orjson.loads(line) async for line in self.lines]
 
     async def nothing(self) -> None:
-        """Asserts that no line comes within the time in which a change would be told. It ends the watch."""
+        """Assert that no line comes within a second, more than a change takes. Ends the watch."""
         try:
             line = await self.next(within=1)
         except TimeoutError:
@@ -73,7 +73,7 @@ async def watching(watch: Watch) -> AsyncIterator[Client]:
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine function in an event loop of its own, in which no poller may be left over."""
+    """Run a coroutine function in a new event loop, and assert that no poller is left over."""
 
     async def and_look() -> T:
         result = await scenario()

@@ -15,7 +15,7 @@ from milo.errors import Invalid
 from milo.identity.models import ServiceToken
 from projects.models import Membership, Organization, Project
 from tests.support import make
-from tests.support.ledger import TOLD, assert_history_explains, everything, nothing_changes, revisions, steps
+from tests.support.ledger import SUMMARY, assert_history_explains, everything, nothing_changes, revisions, steps
 from tests.support.tamper import guards_off
 
 MAKERS: dict[type[models.Model], Callable[[], Any]] = {
@@ -98,7 +98,7 @@ def test_author_and_reason_do_not_stick_to_the_instance() -> None:
     with audit.transaction():
         audit.save_as(Actor("user:first"), project, reason="ProjectRevised", why="first")
         audit.save_as(Actor("user:second"), project, reason="ProjectRevised")
-    newest = list(project.history.order_by("-history_id").values_list("history_user_id", TOLD)[:2])
+    newest = list(project.history.order_by("-history_id").values_list("history_user_id", SUMMARY)[:2])
     assert newest == [("user:second", "ProjectRevised"), ("user:first", "ProjectRevised: first")]
     with pytest.raises(Anonymous):
         project.save()

@@ -1,4 +1,4 @@
-"""A clock that a test sets."""
+"""A clock that tests can set."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -9,5 +9,5 @@ from django.utils import timezone
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
-    """Call it with a day: it is noon (UTC) of that day from then on."""
+    """Return a function that sets the clock to noon (UTC) of a day."""
     return lambda day: monkeypatch.setattr(timezone, "now", lambda: datetime.combine(day, time(12), UTC))

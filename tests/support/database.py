@@ -1,7 +1,7 @@
-"""The database of a run: migrated once for all of pytest's workers, and emptied without migrating again.
+"""The database of a test run: migrated once for all workers of pytest-xdist, and emptied without migrating again.
 
-On PostgreSQL its owner makes it, and tests enter it as the role of the application, which owns nothing
-(deploy/postgresql-roles.sql). What only the owner can do says `as_owner`.
+On PostgreSQL the owner creates it, and tests connect as the role of the application, which owns nothing
+(deploy/postgresql-roles.sql). Use `as_owner` for statements that only the owner may execute.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from milo import append_only
 from milo.identity.apps import make_role_groups
 
-# what `migrate` writes there is the same for every test, and takes longer to write than to keep
+# filled by `migrate`, the same for every test, and slow to fill again
 KEPT = {"django_content_type", "auth_permission"}
 ROLES = Path(settings.BASE_DIR, "deploy", "postgresql-roles.sql")
 ROLE = "milo_application"
@@ -27,9 +27,9 @@ ROLE = "milo_application"
 
 @contextmanager
 def made(folder: Path, worker: str) -> Iterator[None]:
-    """A migrated database for `worker`; the first to ask migrates one in whose place the others get copies of it.
+    """Provide a migrated database for `worker`. The first worker migrates it, and each one gets a copy.
 
-    `folder` is shared by the workers of one run. Where there is one process alone, it has the name `master`.
+    `folder` is shared by the workers of a run. A run with one process has the worker name `master` and no copy.
     """
     creation, original = connection.creation, connection.settings_dict["NAME"]
     migrated = folder / "migrated"
@@ -52,7 +52,7 @@ def made(folder: Path, worker: str) -> Iterator[None]:
             creation.destroy_test_db(original, verbosity=0)
         if first:
             with _alone(folder):
-                # a worker that has not asked yet migrates again
+                # a worker that starts later migrates again
                 migrated.unlink()
                 connection.settings_dict["NAME"] = template
                 creation.destroy_test_db(original, verbosity=0)
@@ -68,23 +68,23 @@ def _alone(folder: Path) -> Iterator[None]:
 def _grant() -> None:
     if connection.vendor == "postgresql":
         connection.ensure_connection()
-        # several statements at once, as psql would send them
-        done = connection.connection.pgconn.exec_(ROLES.read_bytes())
-        assert not done.error_message, done.error_message
+        # with libpq, because the file has several statements
+        result = connection.connection.pgconn.exec_(ROLES.read_bytes())
+        assert not result.error_message, result.error_message
 
 
 def _enter(role: str) -> None:
-    """Connections from now on, those of threads too, act as `role`, or as the user of the URL where it is empty."""
+    """Open all further connections, in all threads, as `role`; "" means the user of the URL."""
     if connection.vendor == "postgresql":
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]
-        # Django's own setting, assume_role, waits for its own pool
+        # not Django's setting assume_role, which does not work with its connection pool
         connection.settings_dict["OPTIONS"]["options"] = f"-c role={role}" if role else ""
 
 
 @contextmanager
 def as_owner() -> Iterator[None]:
-    """Within, this connection acts as the owner of the tables, a superuser. SQLite knows no roles."""
+    """Let this connection act as the owner of the tables, a superuser. No effect on SQLite, which has no roles."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -95,15 +95,15 @@ def as_owner() -> Iterator[None]:
     try:
         yield
     finally:
-        held = connection.connection
-        # the role goes with a transaction that has failed
-        if held and held.info.transaction_status != TransactionStatus.INERROR:
+        raw = connection.connection
+        # a failed transaction accepts no statement, and its rollback restores the role
+        if raw and raw.info.transaction_status != TransactionStatus.INERROR:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET ROLE {role}")
 
 
 def empty(test_case: TransactionTestCase) -> None:
-    """Leave the database as `migrate` made it, after a test whose transactions were real."""
+    """Empty the database to the state after `migrate`. For tests with real transactions."""
     tables = set(connection.introspection.django_table_names(include_views=False)) - KEPT
     with as_owner(), transaction.atomic(), connection.cursor() as cursor, _unguarded(cursor):
         for table in sorted(tables):
@@ -113,7 +113,7 @@ def empty(test_case: TransactionTestCase) -> None:
 
 @contextmanager
 def _unguarded(cursor: CursorWrapper) -> Iterator[None]:
-    """Rows can be deleted within, which the guards refuse; on PostgreSQL this takes a superuser."""
+    """Suspend the guards that refuse deletion. On PostgreSQL this takes a superuser."""
     if connection.vendor == "postgresql":
         cursor.execute("SET LOCAL session_replication_role = replica")
         yield

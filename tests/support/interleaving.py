@@ -1,4 +1,4 @@
-"""Acts in an order that a test has chosen, so that a missing lock shows each time and not now and then."""
+"""Concurrent transactions in a fixed order, so that a missing lock fails a test each time and not now and then."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from milo import audit
 from milo.kube.models import Counter
 
 T = TypeVar("T")
-# what a connection waits for is told to its own role alone, its locks to everybody
+# pg_locks, because pg_stat_activity shows what a connection waits for to its own role only
 STUCK = """
     SELECT count(DISTINCT waiting.pid) FROM pg_locks AS waiting JOIN pg_stat_activity AS own USING (pid)
     WHERE NOT waiting.granted AND own.datname = current_database()"""
@@ -28,8 +28,8 @@ def _begin(pool: ThreadPoolExecutor, call: Callable[[], T]) -> "Future[T]":
 
 
 def _wait_until_stuck(futures: "Sequence[Future[T]]") -> None:
-    """Return once each call is done or waits for a lock; raises `TimeoutError` where one does neither."""
-    if connection.vendor == "sqlite":  # it cannot be asked who waits for its one writer
+    """Return once each call is done or waits for a lock. Raises `TimeoutError` after 10 seconds."""
+    if connection.vendor == "sqlite":  # it does not tell who waits for its single writer
         time.sleep(0.1)
         return
     until = time.monotonic() + 10
@@ -51,7 +51,7 @@ def _outcome(future: "Future[T]") -> T | Exception:
 
 
 def then(first: Callable[[], object], second: Callable[[], T]) -> T | Exception:
-    """What `second` returned or raised, begun when `first` was done and not committed yet."""
+    """Start `second` while `first` is done but not committed. Return what `second` returned or raised."""
     with ThreadPoolExecutor(1) as pool:
         with audit.transaction():
             first()
@@ -61,9 +61,10 @@ def then(first: Callable[[], object], second: Callable[[], T]) -> T | Exception:
 
 
 def side_by_side(*calls: Callable[[], T]) -> list[T | Exception]:
-    """What `calls` returned or raised, each gone as far as it gets before any may number its revisions and commit.
+    """Run `calls` up to the numbering of their revisions, then let them commit. Return what each returned or raised.
 
-    They begin one after the other, so that they wait, and then go on, in their order.
+    The lock of the change log's counter holds them up. They start one after the other, so that they wait and continue
+    in their order.
     """
     with ThreadPoolExecutor(len(calls)) as pool:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What a test asks of the ledger: all that is in it, how a row came to be, and that a refusal left no trace."""
+"""Assertions about the ledger: its complete content, the history of a row, and refusals that change nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,20 +22,21 @@ from milo.kube.kinds import kind_of
 from milo.kube.models import Change
 from projects.models import Project
 
-TOLD = Case(
+SUMMARY = Case(
     When(history_change_message="", then=F("history_change_reason")),
     default=Concat("history_change_reason", Value(": "), "history_change_message", output_field=TextField()),
     output_field=TextField(),
 )
-"""Why a history row was written: its reason, and behind a colon the message where there is one."""
+"""Why a history row was written: its reason, followed by a colon and the message if there is one."""
 LEDGER_APPS = ("kube", "projects", "billing", "ledger")
 
 
 @cache
 def _selections() -> dict[str, str]:
-    """By label of each model, the SQL of its rows; when a token was last used is no part of the ledger.
+    """Return by label of each model the SQL that selects its rows.
 
-    Nor are people, whom tests make and log in where they need one, and their history.
+    Left out are the last use of tokens, which is not part of the ledger, and people and their history, because tests
+    create people and log them in at any time.
     """
     people = {
         records.model_of(model) for model, records in audit.histories().items() if model._meta.app_label == "auth"
@@ -53,7 +54,7 @@ def _selections() -> dict[str, str]:
 
 
 def everything() -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of ours, as the database has it: live ones, history, the change log and its counter."""
+    """Return every row of every ledger table: live rows, history, the change log and its counter."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     with connection.cursor() as cursor:
         for label, selection in _selections().items():
@@ -64,7 +65,7 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
 
 @contextmanager
 def nothing_changes() -> Iterator[None]:
-    """Fails where the body changes any row, history row, revision or the number of the last revision."""
+    """Assert that the body changes no row, no history row, no revision and not the counter."""
     before = everything()
     yield
     after = everything()
@@ -74,41 +75,41 @@ def nothing_changes() -> Iterator[None]:
 
 @contextmanager
 def refused(kind: type[Refused], message: str | None = None) -> Iterator[pytest.ExceptionInfo[Refused]]:
-    """The body is refused with exactly this kind of refusal, and nothing has changed."""
+    """Assert that the body raises exactly this kind of refusal and changes nothing."""
     with nothing_changes(), pytest.raises(kind, match=message) as caught:
         yield caught
     assert type(caught.value) is kind
 
 
 def causes_of(caught: pytest.ExceptionInfo[Refused]) -> dict[str, str]:
-    """The fields that a refusal names, each with its reason."""
+    """Return the reasons of a refusal's causes by field."""
     return {cause.field: cause.reason for cause in caught.value.causes}
 
 
 def steps(row: Any) -> list[tuple[str, str]]:
-    """The history of a row, oldest first: the phase after each step, and why it was taken."""
-    return list(row.history.order_by("history_id").values_list("phase", TOLD))
+    """Return the history of a row, oldest first, as (phase, summary)."""
+    return list(row.history.order_by("history_id").values_list("phase", SUMMARY))
 
 
 def authors(row: Any) -> set[str]:
-    """Who wrote the row."""
+    """Return the authors of a row's history."""
     return set(row.history.values_list("history_user_id", flat=True))
 
 
 def revisions(row: Any) -> list[Change]:
-    """The revisions of a row in the change log, oldest first."""
+    """Return the revisions of a row in the change log, oldest first."""
     return list(Change.objects.filter(uid=row.uid).order_by("resource_version"))
 
 
 def shown(row: Any) -> dict[str, Any]:
-    """The manifest of a row at its newest revision, as a watcher has it."""
+    """Return the manifest in the newest revision of a row, as watchers get it."""
     newest = Change.objects.filter(uid=row.uid).order_by("-resource_version")
     manifest: dict[str, Any] = newest.values_list("manifest", flat=True)[0]
     return manifest
 
 
 def assert_history_explains(row: Any) -> None:
-    """The newest history row of `row` holds what the row holds, and somebody answers for each for a reason."""
+    """Assert that the newest history row equals `row`, and that every history row has an author and a reason."""
     live = type(row)._base_manager.get(pk=row.pk)
     past = list(row.history.order_by("history_id"))
     for column in live._meta.concrete_fields:
@@ -118,7 +119,7 @@ def assert_history_explains(row: Any) -> None:
 
 
 def assert_watchers_see(row: Any) -> None:
-    """The newest revision of `row` in the change log is what the row shows now."""
+    """Assert that the newest revision of `row` equals its current manifest."""
     kind = kind_of(type(row))
     assert kind is not None
     now = kind.queryset().get(pk=row.pk)
@@ -131,7 +132,10 @@ def assert_watchers_see(row: Any) -> None:
 
 
 def assert_timeline(project: Project) -> list[BillingAccountBinding]:
-    """The bindings of `project`, oldest first: contiguous, ever later, the last alone in force while it is Active."""
+    """Assert that the bindings of a project form a timeline without gap or overlap. Return them, oldest first.
+
+    Only the last one is in force, and only while the project is Active.
+    """
     bindings = list(BillingAccountBinding.objects.timeline(project))
     for before, after in pairwise(bindings):
         assert (before.phase, before.ended_at) == ("Superseded", after.established_at)
@@ -155,21 +159,21 @@ def touch(row: Any) -> None:
 
 
 def tally(outcomes: Iterable[object]) -> dict[str, int]:
-    """How many of what threads returned or raised were of which type."""
+    """Count results and exceptions of threads by type name."""
     return dict(Counter(type(outcome).__name__ for outcome in outcomes))
 
 
 def nobody_in(organization_id: int) -> Actor:
-    """A person with every role of an organization, none of which counts in `organization_id`."""
+    """Return an actor with every role of another organization, and none in `organization_id`."""
     roles = frozenset({"billing-admin", "billing-user", "billing-viewer"})
     return Actor("user:stranger", organizations={organization_id + 1_000_000: roles})
 
 
 def member(organization_id: int, *roles: str) -> Actor:
-    """A person with `roles` in an organization."""
+    """Return an actor with `roles` in an organization."""
     return Actor("user:member", organizations={organization_id: frozenset(roles)})
 
 
 def staff(*roles: str) -> Actor:
-    """A person with `roles` across the platform."""
+    """Return an actor with platform roles."""
     return Actor("user:staff", frozenset(roles))

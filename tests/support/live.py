@@ -1,7 +1,7 @@
-"""A live TLS server on the test database, in a thread of the test's own process, and how clients reach it.
+"""A live TLS server on the test database, in a thread of the test process, and clients for it.
 
-The fixture `live` serves `milo.asgi.application` by uvicorn on a free port, for one test, on either engine and under
-xdist. What a test makes through `tests.support.make` the server sees, and the other way round (`transactional_db`).
+The fixture `live` serves `milo.asgi.application` with uvicorn on a free port, for one test, on both engines and under
+xdist. Server and test see each other's committed rows (`transactional_db`).
 """
 
 import os
@@ -30,7 +30,7 @@ STOP_WITHIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files of a certificate authority of the tests and of the server it vouches for."""
+    """PEM files of a certificate authority for tests, and of a server certificate that it issued."""
 
     authority: Path
     server: Path
@@ -38,24 +38,24 @@ class Certificates:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A running server: `url` has no slash at its end; `folder` is the test's own."""
+    """A running server. `url` has no trailing slash; `folder` is a temporary folder of the test."""
 
     url: str
     authority: Path
     folder: Path
 
     def token(self, user: User) -> str:
-        """A new bearer secret of `user`."""
+        """Issue a token for `user` and return its secret."""
         return make.a_token(user)[1]
 
     def client(self, user: User | None = None) -> httpx.Client:
-        """An HTTP client that trusts the server and stands for `user`; for nobody where there is none."""
+        """Return an HTTP client that trusts the server and authenticates as `user`, or not at all."""
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
         trust = ssl.create_default_context(cafile=str(self.authority))
         return httpx.Client(base_url=self.url, headers=headers, verify=trust, timeout=30)
 
     def kubeconfig(self, user: User, namespace: str = "default", *, token: str = "") -> Path:
-        """A kubeconfig file whose one context is `user` (with a new token, or `token`) in `namespace`."""
+        """Write a kubeconfig file with one context: `user` (with a new token, or `token`) in `namespace`."""
         entry = {"cluster": "milo", "user": user.get_username(), "namespace": namespace}
         config = {
             "apiVersion": "v1",
@@ -74,11 +74,11 @@ class Live:
     def kubectl(
         self, kubeconfig: Path, *arguments: str, stdin: str = "", timeout: float = 30, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real kubectl with `arguments`; its answer has returncode, stdout and stderr."""
+        """Run the real kubectl with `arguments`. Never raises for its exit status."""
         return subprocess.run(
             [str(kubectl_path()), f"--kubeconfig={kubeconfig}", *arguments],
             input=stdin,
-            # its cache of discovery and OpenAPI lives and dies with the test
+            # a home of its own, so that caches of discovery and OpenAPI end with the test
             env={"HOME": str(self.folder), "PATH": os.environ["PATH"], **environment},
             capture_output=True,
             text=True,
@@ -99,7 +99,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> Iterator[Live]:
-    """A server of this test's own."""
+    """Run a server for one test."""
     listening = uvicorn.Config(
         application,
         port=0,
@@ -122,7 +122,7 @@ def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> I
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and on which port."""
+    """A server that signals when it listens, and tells its port."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Things that tests need, made through the services."""
+"""Rows for tests, created through the services."""
 
 from datetime import datetime
 from itertools import count
@@ -64,7 +64,7 @@ def a_binding(project: Project, account: BillingAccount, name: str | None = None
 def a_person(
     name: str | None = None, *, groups: tuple[str, ...] = (), roles: dict[Organization, str] | None = None, **user: Any
 ) -> User:
-    """A user with platform roles (`groups`) and roles in organizations (`roles`)."""
+    """Create a user with platform roles (`groups`) and roles in organizations (`roles`)."""
     person = User.objects.create_user(name or a_name("person"), password="correct horse battery", **user)
     for group in groups:
         person.groups.add(Group.objects.get_or_create(name=group)[0])
@@ -78,7 +78,7 @@ def an_actor(**person: Any) -> Actor:
 
 
 def a_token(person: User, **token: Any) -> tuple[ServiceToken, str]:
-    """A token that `person` issued for themselves."""
+    """Issue a token of `person` by themselves. Return its row and the secret."""
     return issue_token(person, actor=actor_of(person), **token)
 
 
@@ -92,7 +92,7 @@ LONG_TERMS = {"paymentTerms": {"netDays": 90, "invoiceFrequency": "Monthly", "in
 def a_request(
     account: BillingAccount, act: str = "ReviseTerms", *, actor: Actor = REQUESTER, **request: Any
 ) -> ApprovalRequest:
-    """A request that awaits its decision."""
+    """Create a pending approval request."""
     if act == "ReviseTerms":
         request.setdefault("proposal", LONG_TERMS)
     return requests.request_approval(
@@ -101,18 +101,18 @@ def a_request(
 
 
 def approve(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalRequest:
-    """Approve a request as somebody does who has just read it."""
+    """Approve a request with the hash of its current content."""
     reviewed_hash = ApprovalRequest.objects.values_list("reviewed_hash", flat=True).get(pk=request_id)
     return decisions.approve(request_id, reviewed_hash=reviewed_hash, comment=comment, actor=actor)
 
 
 def an_approved(account: BillingAccount, act: str, **request: Any) -> ApprovalRequest:
-    """A request for `act` on the account, approved by a second person."""
+    """Create a request and approve it as a second person."""
     return approve(a_request(account, act, **request).pk, actor=APPROVER)
 
 
 def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
-    """Take a Ready account to another phase, by the acts that lead there where there are any."""
+    """Move a Ready account to another phase, through the services where one leads there."""
     if phase == BillingAccount.Phase.SUSPENDED:
         suspend(account.pk, reason_code="ManualReview", message="under review", actor=PLATFORM)
     elif phase in BillingAccount.READ_ONLY:
@@ -128,7 +128,7 @@ def in_phase(account: BillingAccount, phase: str) -> BillingAccount:
 def an_assignment(
     project: Project, request: ApprovalRequest, *, starts_at: datetime, ends_at: datetime
 ) -> UsageAssignment:
-    """A span of usage of `project` that the request has given to its account, whether or not there is any."""
+    """Assign a time span of `project`'s usage to the account of a request, whether or not it has usage."""
     assignment = UsageAssignment(
         project=project,
         account=request.account,
@@ -142,7 +142,7 @@ def an_assignment(
 
 
 def delivered_at_once(account: BillingAccount, count: int) -> None:
-    """Notices of one suspension to `count` recipients, all delivered at the same instant."""
+    """Create notices of one suspension to `count` recipients, all delivered at the same instant."""
     suspend(account.pk, reason_code="ManualReview", message="under review", actor=PLATFORM)
     cause, now = Suspension.objects.filter(account=account).latest("pk").uid, timezone.now()
     Notice.objects.bulk_create(

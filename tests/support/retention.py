@@ -1,4 +1,4 @@
-"""A closed account with something in every part of its bundle, and storages that fail."""
+"""A closed account with rows in every part of its archive bundle, and a storage that fails."""
 
 import json
 from datetime import UTC, date, datetime, time
@@ -26,7 +26,7 @@ SECRETS = (
 
 
 class Failing(InMemoryStorage):
-    """A storage that fails at the n-th file it is to keep (`fail_at`), having kept half of it."""
+    """A storage that raises `OSError` at the n-th file (`fail_at`) and keeps the files before it."""
 
     fail_at = 0
     saved = 0
@@ -39,33 +39,33 @@ class Failing(InMemoryStorage):
 
 
 def store() -> Any:
-    """The storage `archive` of the test."""
+    """Return the storage `archive`."""
     return storages["archive"]
 
 
 def manifest(account: BillingAccount) -> str:
-    """The name of the manifest that the row of an archived account names."""
+    """Return the file name of the bundle's manifest of an archived account."""
     account = BillingAccount.objects.select_related("organization").get(pk=account.pk)
     return f"{account.organization.name}/{account.uid}/manifest-{account.archive_sha256}.json"
 
 
 def part(account: BillingAccount, name: str) -> str:
-    """The name of a part of an account's bundle, as `charges.jsonl`."""
+    """Return the file name of a part of an account's bundle, such as `charges.jsonl`."""
     with store().open(manifest(account)) as file:
         return f"{manifest(account).rpartition('/')[0]}/{json.load(file)['folder']}/{name}"
 
 
 def stored() -> dict[str, str]:
-    """All that is in the archive: each file's text by its name."""
-    found, folders = {}, [""]
+    """Return the texts of all files in the archive by name."""
+    texts, folders = {}, [""]
     while folders:
         folder = folders.pop()
         inner, files = store().listdir(folder)
         folders += [f"{folder}/{name}".lstrip("/") for name in inner]
         for name in files:
             with store().open(f"{folder}/{name}") as file:
-                found[f"{folder}/{name}"] = file.read().decode()
-    return found
+                texts[f"{folder}/{name}"] = file.read().decode()
+    return texts
 
 
 def noon(day: str) -> datetime:
@@ -73,7 +73,7 @@ def noon(day: str) -> datetime:
 
 
 def a_closed_account(organization: Organization) -> BillingAccount:
-    """Closed on the day of the clock; every part of its bundle has rows, and personal data where it can."""
+    """Create an account closed on the day of the clock, with rows and personal data in every part of its bundle."""
     account = make.a_ready_account(
         organization,
         "us",
@@ -104,7 +104,7 @@ def a_closed_account(organization: Organization) -> BillingAccount:
         actor=make.PLATFORM,
     )
     settle_charge(charge.pk, reference="wire-1", actor=make.PLATFORM)
-    # whoever approved the reactivation was the last to change the account
+    # another approver: the last editor of the account, who approved the reactivation, may not approve
     approve(make.a_request(account, "Close").pk, actor=Actor("user:second-approver", make.APPROVER.roles))
     account.refresh_from_db()
     return account

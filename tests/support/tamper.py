@@ -1,4 +1,4 @@
-"""What the owner of the database can do with the guards switched off."""
+"""Changes by the owner of the database with the guards switched off."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from tests.support.database import as_owner
 
 @contextmanager
 def guards_off() -> Iterator[None]:
-    """No guard refuses anything inside, nor after it: they stand again when the test's transaction is rolled back."""
+    """Drop the guards until the test's transaction is rolled back."""
     with as_owner():
-        # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
+        # fire deferred triggers now: PostgreSQL refuses to alter a table with pending ones
         connection.check_constraints()
         append_only.lift(connection, [guard for guard in append_only.all_guards() if not guard.writes])
         yield
@@ -22,7 +22,7 @@ def guards_off() -> Iterator[None]:
 
 @contextmanager
 def upgraded(model: Any, name: str) -> Iterator[None]:
-    """A version whose migration has added a column of that name; the database keeps it until the test's end."""
+    """Add a column to a model and its table, like a migration of a later version. The table keeps it until rollback."""
     column: models.Field[Any, Any] = models.CharField(max_length=20, null=True)
     connection.check_constraints()
     with as_owner(), connection.cursor() as cursor:
@@ -46,13 +46,13 @@ def remove(*rows: models.Model) -> None:
 
 
 def insert(row: Any, key: int) -> None:
-    """Write a copy of a row under another key."""
+    """Insert a copy of a row under another primary key."""
     row.pk = key
     type(row)._base_manager.bulk_create([row])
 
 
 def swap(one: Any, other: Any) -> None:
-    """Each of two rows takes the key of the other."""
+    """Exchange the primary keys of two rows."""
     keys = one.pk, other.pk
     remove(one, other)
     insert(one, keys[1])

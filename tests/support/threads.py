@@ -1,4 +1,4 @@
-"""Threads of a test, which leave no connection behind that would keep the test database from being dropped."""
+"""Threads for tests. They close their connections, so that the test database can be dropped."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ HANDICAP = 0.001  # seconds
 
 
 def attempt(call: Callable[[], T]) -> T | Exception:
-    """What `call` returned or raised. Its connection goes back to the pool, as at the end of a request."""
+    """Return what `call` returned or raised, and close its connection, as at the end of a request."""
     try:
         return call()
     except Exception as error:
@@ -24,7 +24,7 @@ def attempt(call: Callable[[], T]) -> T | Exception:
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-    """Call all of `calls` at the same moment, each in a thread; what each returned or raised, in their order."""
+    """Run `calls` at the same moment, each in a thread. Return what each returned or raised, in their order."""
     start = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T | Exception:
@@ -36,11 +36,11 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
 
 
 def races(pairs: Sequence[tuple[Callable[[], object], Callable[[], object]]]) -> list[tuple[Outcome, Outcome]]:
-    """Run the two calls of each pair at the same moment, one pair after the other; what each returned or raised.
+    """Run the two calls of each pair at the same moment, pair after pair. Return what each returned or raised.
 
-    The first of a pair must be refused when the second comes before it, which is how a race is known to be lost.
-    Who won starts later the next time, so that every race is a close one: a single statement would else beat an act
-    of many each time, and nothing would be tried. Fails unless each side has won a tenth of the races.
+    The first call of a pair must be refused if the second one comes before it: that is how the winner is known. The
+    winner starts 1 ms later in the next race, so that races stay close. Otherwise a single statement would always beat
+    a transaction of many, and the test would prove nothing. Fails unless each side has won a tenth of the races.
     """
     start, handicap = Barrier(2), [0.0]
     first, second = zip(*pairs, strict=True)

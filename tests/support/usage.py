@@ -1,4 +1,4 @@
-"""Usage as tests report it, and the naive recount that every sum is compared with."""
+"""Usage events for tests, and a naive recount to compare the rollup with."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,42 +20,42 @@ _numbers = count(1)
 
 
 def an_event(project: Any, quantity: str = "1", **event: Any) -> dict[str, Any]:
-    """A usage event as a CloudEvent; `data` and the other attributes may be given, `time` as an instant."""
+    """Return a usage event as a CloudEvent. `event` overrides attributes; `time` may be a datetime."""
     data = {"service": "compute", "meter": "cpu-time", "quantity": quantity, "unit": "s"} | event.pop("data", {})
     time = event.pop("time", None) or timezone.now()
-    shown = time.isoformat() if isinstance(time, datetime) else time
-    named = {"id": f"event-{next(_numbers)}", "source": "//meter.example/1", "type": "io.milo.usage", "time": shown}
-    return {"specversion": "1.0", **named, "subject": f"projects/{project}", "data": data} | event
+    text = time.isoformat() if isinstance(time, datetime) else time
+    context = {"id": f"event-{next(_numbers)}", "source": "//meter.example/1", "type": "io.milo.usage", "time": text}
+    return {"specversion": "1.0", **context, "subject": f"projects/{project}", "data": data} | event
 
 
 def a_correction(of: dict[str, Any], quantity: str, **event: Any) -> dict[str, Any]:
-    """An event that adds `quantity` to what the event `of` reported."""
+    """Return a correction: an event that adds `quantity` to that of the event `of`."""
     own = {"id": f"event-{next(_numbers)}"} | event
     corrects = {"source": of["source"], "id": of["id"]}
     return {**of, "data": {**of["data"], "quantity": quantity, "corrects": corrects}} | own
 
 
 def taken(*events: Any, reporter: Actor = REPORTER) -> Receipt:
-    """The receipt of a batch of which every event must be accepted."""
+    """Report a batch, assert that every event is accepted, and return the receipt."""
     receipt = report(events, actor=reporter)
     assert (receipt.accepted, receipt.duplicates, receipt.rejections) == (len(events), 0, [])
     return receipt
 
 
 def reasons(receipt: Receipt) -> dict[int, tuple[str, str]]:
-    """The field and the reason of each rejected event, by its place in the batch."""
+    """Return (field, reason) of each rejected event by its index in the batch."""
     return {rejection.index: (rejection.cause.field, rejection.cause.reason) for rejection in receipt.rejections}
 
 
 def rollup(**only: Any) -> dict[tuple[Any, ...], tuple[Decimal, int]]:
-    """Every row of the rollup by what it is of."""
+    """Return quantity and number of events of every rollup row by its key."""
     rows = UsageRollup.objects.filter(**only)
     columns = ("account_id", "project_id", "meter_id", "granularity", "starts_on", "billed_in")
     return {tuple(getattr(row, name) for name in columns): (row.quantity, row.events) for row in rows}
 
 
 def recount() -> dict[tuple[Any, ...], tuple[Decimal, int]]:
-    """What the rollup should be: every event by itself, without a line of SQL."""
+    """Compute what the rollup should hold, event by event in Python."""
     bindings, assignments = list(BillingAccountBinding.objects.all()), list(UsageAssignment.objects.all())
     closings, arrivals = list(UsageClosing.objects.all()), UsageIntake.objects.in_bulk()
     sums: dict[tuple[Any, ...], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
@@ -65,10 +65,10 @@ def recount() -> dict[tuple[Any, ...], tuple[Decimal, int]]:
             until = binding.ended_at or datetime.max.replace(tzinfo=UTC)
             if binding.project_id == event.project_id and binding.established_at <= event.time < until:
                 payers.append(binding.account_id)
-        for given in assignments:
-            if given.project_id == event.project_id and given.starts_at <= event.time < given.ends_at and not payers:
-                payers.append(given.account_id)
-                arrived = max(arrived, given.assigned_at)
+        for span in assignments:
+            if span.project_id == event.project_id and span.starts_at <= event.time < span.ends_at and not payers:
+                payers.append(span.account_id)
+                arrived = max(arrived, span.assigned_at)
         assert len(payers) <= 1, "an event has one payer or none"
         payer = payers[0] if payers else None
         day = event.time.astimezone(UTC).date()
@@ -87,7 +87,7 @@ def assert_rollup_is_a_recount() -> None:
 
 
 def paid(rows: Iterable[Any], account: Any) -> Decimal:
-    """The quantity that the account pays for, of the month rows of a rollup."""
+    """Return the total quantity of an account (None: unattributed) in the month rows of a rollup."""
     pk = account.pk if account else None
     return reduce(
         EXACT.add, (row[0] for key, row in dict(rows).items() if key[0] == pk and key[3] == "month"), Decimal(0)

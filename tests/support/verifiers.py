@@ -1,4 +1,4 @@
-"""Verifiers of payment profiles that tests name in MILO_PAYMENT_PROFILE_VERIFIER."""
+"""Verifiers of payment profiles for the setting MILO_PAYMENT_PROFILE_VERIFIER in tests."""
 
 from typing import Any, ClassVar
 
@@ -12,14 +12,14 @@ SWITCHED = f"{__name__}.Switched"
 
 
 class Away:
-    """Does not answer."""
+    """A verifier that is unavailable."""
 
     def verify(self, profile: dict[str, Any]) -> list[Cause]:
         raise VerifierUnavailable("the card network does not answer")
 
 
 class Moody:
-    """Declines, fails or agrees, as the card reference says, and remembers what it was asked."""
+    """A verifier that declines, fails or agrees by card reference, and records what it was asked."""
 
     asked: ClassVar[list[str]] = []
 
@@ -34,7 +34,7 @@ class Moody:
 
 
 class Switched(Moody):
-    """Moody, where it is not away."""
+    """A `Moody` verifier that can be made unavailable (`away`)."""
 
     away: ClassVar[bool] = False
 
