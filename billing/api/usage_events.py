@@ -133,7 +133,7 @@ class UsageEventsView(KubeView):
         """Accept events. The receipt lists the rejected events of a batch; a single event is refused with its cause."""
         # permission first: the body of a caller without it is not read
         self.actor.require("create", USAGE_EVENTS, None)
-        queries.check_names(request.GET, queries.OF_ACTS)
+        queries.check_names(request.GET, queries.ACTION_PARAMETERS)
         sent = request._request
         encoding = sent.headers.get("Content-Encoding", "")
         # the stream, because the limit of Django on `body` is the same for all routes and too small here

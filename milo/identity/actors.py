@@ -14,7 +14,7 @@ _in_organizations: list[str] = []
 
 
 def register_organization_roles(organization_id: str, role: str) -> None:
-    """Register the ORM paths from a user to the organizations and roles of its memberships."""
+    """Register the ORM paths from a user to the organizations in which it has roles, and to these roles."""
     _in_organizations[:] = [organization_id, role]
 
 

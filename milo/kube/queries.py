@@ -19,7 +19,7 @@ from milo.kube.store import objects
 _SHOWN = 80
 # client-go sends these by itself: https://pkg.go.dev/k8s.io/client-go/rest#Request
 ALWAYS = frozenset({"pretty", "timeout"})
-OF_ACTS = frozenset({"dryRun", "fieldManager", "fieldValidation", "includeObject", "pretty", "timeout"})
+ACTION_PARAMETERS = frozenset({"dryRun", "fieldManager", "fieldValidation", "includeObject", "pretty", "timeout"})
 
 
 def read(serializer: type[serializers.Serializer[Any]], sent: QueryDict) -> dict[str, Any]:

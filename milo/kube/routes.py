@@ -16,7 +16,7 @@ from milo.kube.object_views import ObjectView
 from milo.kube.openapi.views import DocsView, DocumentView, IndexView, SwaggerView
 from milo.kube.reviews.reviews import SelfSubjectAccessReviewView, SelfSubjectReviewView, SelfSubjectRulesReviewView
 from milo.kube.reviews.token_reviews import TokenReviewView
-from milo.kube.subresources import ActView, ReadingView, StatusView
+from milo.kube.subresources import ActionView, ReadSubresourceView, StatusView
 
 
 def _view(base: type[Any], kind: Kind, of: Any = None) -> Any:
@@ -37,8 +37,11 @@ def _kind_paths(kind: Kind) -> list[URLPattern]:
     ]
     if kind.namespaced:
         patterns.append(path(f"{root}/{kind.plural}", _view(EveryNamespaceView, kind)))
-    patterns += [path(f"{one}/{act.name}", _view(ActView, kind, act)) for act in kind.actions]
-    patterns += [path(f"{one}/{reading.name}", _view(ReadingView, kind, reading)) for reading in kind.read_subresources]
+    patterns += [path(f"{one}/{action.name}", _view(ActionView, kind, action)) for action in kind.actions]
+    patterns += [
+        path(f"{one}/{subresource.name}", _view(ReadSubresourceView, kind, subresource))
+        for subresource in kind.read_subresources
+    ]
     return patterns
 
 

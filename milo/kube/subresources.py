@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from milo import audit
-from milo.kube import queries, reading_tables
+from milo.kube import queries, subresource_tables
 from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.store import changes, objects
 from milo.kube.views import KubeView
@@ -26,22 +26,22 @@ class StatusView(KubeView):
         return self.one(self.manifest())
 
 
-class ActView(KubeView):
+class ActionView(KubeView):
     """POST of `{"spec": {...}}` to an action of an object; answers with the object."""
 
     of: ClassVar[Any] = None
     preconditions = (IF_MATCH,)
 
     def post(self, request: Request, **kwargs: Any) -> HttpResponse:
-        act: Action = self.of
+        action: Action = self.of
         row = self.row()
-        queries.check_names(self.request.GET, queries.OF_ACTS)
-        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=act.name)
+        queries.check_names(self.request.GET, queries.ACTION_PARAMETERS)
+        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=action.name)
         raw = self.request._request.body
-        spec = objects.read_spec(act.serializer, self.body() if raw.strip() else {})
+        spec = objects.read_spec(action.serializer, self.body() if raw.strip() else {})
         # the outermost transaction decides on rollback, so the dry run must begin before it
         with self.acting(), self._as_seen(row):
-            changed = act.call(row, spec, actor=self.actor)
+            changed = action.call(row, spec, actor=self.actor)
         return self.one(self.shown(changed))
 
     @contextmanager
@@ -56,7 +56,7 @@ class ActView(KubeView):
             yield
 
 
-class ReadingView(KubeView):
+class ReadSubresourceView(KubeView):
     """GET of a read subresource, as JSON, YAML, Table or CSV."""
 
     of: ClassVar[Any] = None
@@ -65,15 +65,15 @@ class ReadingView(KubeView):
         """Skip the common check: `limit` and `continue` here belong to the subresource (see `queries.read`)."""
 
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
-        reading: ReadSubresource = self.of
+        subresource: ReadSubresource = self.of
         row = self.row()
-        verb = "create" if reading.act else reading.verb
-        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=reading.act)
-        query = queries.read(reading.parameters, self.request.GET)
+        verb = "create" if subresource.act else subresource.verb
+        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=subresource.act)
+        query = queries.read(subresource.parameters, self.request.GET)
         if wants(CSV, request.headers.get("Accept", "")):
-            whole = reading.whole(row, query, actor=self.actor)
-            return respond_csv(reading_tables.rows(reading, whole), f"{row.name}-{reading.name}")
-        value = reading.call(row, query, actor=self.actor)
+            whole = subresource.whole(row, query, actor=self.actor)
+            return respond_csv(subresource_tables.rows(subresource, whole), f"{row.name}-{subresource.name}")
+        value = subresource.call(row, query, actor=self.actor)
         if self.answer.shape == "Table":
-            return self.answer.respond(reading_tables.table(reading, value, self.answer.version))
+            return self.answer.respond(subresource_tables.table(subresource, value, self.answer.version))
         return self.plain.respond(value)

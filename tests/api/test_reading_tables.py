@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from milo.kube import reading_tables
+from milo.kube import subresource_tables
 from milo.kube.kinds import Kind, ReadSubresource, all_kinds
 from projects.models import Organization
 from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api
@@ -36,7 +36,7 @@ def cells(api: Api, path: str) -> list[list[Any]]:
 @pytest.mark.parametrize(("kind", "reading"), READINGS, ids=lambda it: getattr(it, "name", ""))
 def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: ReadSubresource, db: None) -> None:
     example = dict(reading.example)
-    table = reading_tables.table(reading, example, "v1")
+    table = subresource_tables.table(reading, example, "v1")
     titles = [column["name"] for column in table["columnDefinitions"]]
     assert len(set(titles)) == len(titles) > 1
     assert len(table["rows"]) == len(example.get("items", example.get("blockers", [1]))) > 0

@@ -52,8 +52,8 @@ REVIEWS: dict[str, list[dict[str, Any]]] = {
 def kind_resources(kind: Kind) -> list[dict[str, Any]]:
     """Return the APIResource entries of a kind: itself, status, actions (create) and read subresources (get)."""
     entries = [_own(kind), _subresource(kind, "status", "get")]
-    entries += [_subresource(kind, act.name, "create") for act in kind.actions]
-    return entries + [_subresource(kind, reading.name, "get") for reading in kind.read_subresources]
+    entries += [_subresource(kind, action.name, "create") for action in kind.actions]
+    return entries + [_subresource(kind, subresource.name, "get") for subresource in kind.read_subresources]
 
 
 def _own(kind: Kind) -> dict[str, Any]:

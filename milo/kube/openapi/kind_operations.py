@@ -7,7 +7,7 @@ from milo.kube.openapi import manifests, parameters
 from milo.kube.openapi.operations import Operation, about, allowed, listing, operation, place
 from milo.kube.openapi.refusals import OF_CREATE, OF_WRITE
 from milo.kube.schemas import NothingSerializer, PatchSerializer
-from milo.kube.subresources import ActView, ReadingView, StatusView
+from milo.kube.subresources import ActionView, ReadSubresourceView, StatusView
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -116,16 +116,16 @@ def _status(view: StatusView, method: str, path: str) -> Operation | None:
 
 
 @operation.register
-def _act(view: ActView, method: str, path: str) -> Operation | None:
+def _action(view: ActionView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
-    act: Action = view.of
+    action: Action = view.of
     return Operation(
-        **about(kind, act.name, "post"),
-        summary=f"{act.name.capitalize()} a {kind.kind}",
-        description=f"{act.description} {allowed(kind, 'create', act.name)}",
+        **about(kind, action.name, "post"),
+        summary=f"{action.name.capitalize()} a {kind.kind}",
+        description=f"{action.description} {allowed(kind, 'create', action.name)}",
         parameters=(*place(kind), parameters.DRY_RUN, parameters.INCLUDE_OBJECT, parameters.IF_MATCH),
-        body=manifests.body(kind, act),
-        body_example={"spec": dict(act.example)},
+        body=manifests.body(kind, action),
+        body_example={"spec": dict(action.example)},
         answer=manifests.manifest(kind),
         answer_example=manifests.example(kind),
         refuses=OF_WRITE,
@@ -133,15 +133,16 @@ def _act(view: ActView, method: str, path: str) -> Operation | None:
 
 
 @operation.register
-def _reading(view: ReadingView, method: str, path: str) -> Operation | None:
+def _read_subresource(view: ReadSubresourceView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
-    reading: ReadSubresource = view.of
+    subresource: ReadSubresource = view.of
+    verb = "create" if subresource.act else subresource.verb
     return Operation(
-        **about(kind, "read", "get", reading.name.capitalize()),
-        summary=f"Read {reading.name} of a {kind.kind}",
-        description=f"{reading.description} {allowed(kind, 'create' if reading.act else reading.verb, reading.act)}",
-        parameters=(*place(kind), *([] if reading.parameters is NothingSerializer else [reading.parameters])),
-        answer=reading.response,
-        answer_example=reading.example,
+        **about(kind, "read", "get", subresource.name.capitalize()),
+        summary=f"Read {subresource.name} of a {kind.kind}",
+        description=f"{subresource.description} {allowed(kind, verb, subresource.act)}",
+        parameters=(*place(kind), *([] if subresource.parameters is NothingSerializer else [subresource.parameters])),
+        answer=subresource.response,
+        answer_example=subresource.example,
         refuses=(404, 422),
     )

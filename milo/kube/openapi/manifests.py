@@ -80,11 +80,11 @@ def listed(kind: str, api_version: str, item: Serializer) -> Serializer:
 
 
 @cache
-def body(kind: Kind, act: Action) -> Serializer:
+def body(kind: Kind, action: Action) -> Serializer:
     """Return the serializer of the body of an action."""
-    spec = act.serializer(required=_needs(act.serializer), help_text="The parameters of the action.")
-    name = f"{act.name.title()}{kind.kind}"
-    return type(f"{name}Serializer", (serializers.Serializer,), {"__doc__": f"Body of {act.name}.", "spec": spec})
+    spec = action.serializer(required=_needs(action.serializer), help_text="The parameters of the action.")
+    name = f"{action.name.title()}{kind.kind}"
+    return type(f"{name}Serializer", (serializers.Serializer,), {"__doc__": f"Body of {action.name}.", "spec": spec})
 
 
 @cache

@@ -223,8 +223,8 @@ def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
 def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
     """Return for each subresource: the verb of the request, and the verb and action that the access table requires."""
     status = {} if kind in CORE else {"status": ("get", "get", "")}
-    readings = {reading.name: ("get", reading.verb, reading.act) for reading in kind.read_subresources}
-    return status | readings | {act.name: ("create", "create", act.name) for act in kind.actions}
+    reads = {subresource.name: ("get", subresource.verb, subresource.act) for subresource in kind.read_subresources}
+    return status | reads | {action.name: ("create", "create", action.name) for action in kind.actions}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:
@@ -244,9 +244,9 @@ def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[in
 
 def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collection[int]) -> bool:
     """Return whether the access table allows a verb, on the platform or in any organization of `scope`."""
-    sent, required, act = _subresources(kind).get(subresource, ("", "", "")) if subresource else (verb, verb, "")
+    sent, required, action = _subresources(kind).get(subresource, ("", "", "")) if subresource else (verb, verb, "")
     # actions accept POST even if the kind itself does not support create
     if verb != sent or not (subresource or verb in kind.verbs):
         return False
     plural = namespace_kind().plural if kind in CORE else kind.plural
-    return any(actor.may(required, plural, organization_id, act=act) for organization_id in (None, *scope))
+    return any(actor.may(required, plural, organization_id, act=action) for organization_id in (None, *scope))

@@ -11,24 +11,24 @@ Rows = Iterable[Sequence[Any]]
 ITEMS = "items"
 
 
-def rows(reading: ReadSubresource, value: dict[str, Any]) -> Rows:
+def rows(subresource: ReadSubresource, value: dict[str, Any]) -> Rows:
     """Return the rows of an answer, column names first.
 
     Without a `table` function each of `items` is a row; an answer without `items` is one row. The columns are the
     fields of the response serializer.
     """
-    if reading.table:
-        return reading.table(value)
-    fields = reading.response().fields
+    if subresource.table:
+        return subresource.table(value)
+    fields = subresource.response().fields
     if ITEMS not in fields:
         return [list(fields), [_cell(value.get(name)) for name in fields]]
     columns = list(fields[ITEMS].child.fields)
     return [columns, *([_cell(item.get(name)) for name in columns] for item in value[ITEMS])]
 
 
-def table(reading: ReadSubresource, value: dict[str, Any], version: str) -> dict[str, Any]:
+def table(subresource: ReadSubresource, value: dict[str, Any], version: str) -> dict[str, Any]:
     """Return an answer as a Table of `meta.k8s.io`, in `version`."""
-    names, *lines = rows(reading, value)
+    names, *lines = rows(subresource, value)
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",
