@@ -37,7 +37,7 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
     """
     by = _provider()
     try:
-        claims, wanted = code_flow.finish(request, by, _callback(request))
+        claims, next_page = code_flow.finish(request, by, _callback(request))
         user, actor = oidc.person_in(claims, by)
         if not user.is_staff:
             raise AuthenticationFailed("the person is not staff here")
@@ -48,8 +48,8 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
     login(request, user, backend=BACKEND)
     request.session[LINKER] = actor.maker
     request.session[ROLES] = sorted(oidc.roles_of(claims, by))
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return HttpResponseRedirect(wanted if safe else reverse("admin:index"))
+    safe = url_has_allowed_host_and_scheme(next_page, {request.get_host()}, request.is_secure())
+    return HttpResponseRedirect(next_page if safe else reverse("admin:index"))
 
 
 def _provider() -> Provider:

@@ -66,9 +66,9 @@ class SecondFactorView(FormView):  # type: ignore[type-arg]  # generic in the st
         return self.form_invalid(form)
 
     def get_success_url(self) -> str:
-        wanted = self.request.GET.get("next", "")
-        safe = url_has_allowed_host_and_scheme(wanted, {self.request.get_host()}, self.request.is_secure())
-        return wanted if safe else reverse("admin:index")
+        next_page = self.request.GET.get("next", "")
+        safe = url_has_allowed_host_and_scheme(next_page, {self.request.get_host()}, self.request.is_secure())
+        return next_page if safe else reverse("admin:index")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(

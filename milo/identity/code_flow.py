@@ -18,14 +18,14 @@ SCOPE = "openid profile"
 TIMEOUT_SECONDS = 5
 
 
-def begin(request: HttpRequest, by: Provider, callback: str, wanted: str) -> str:
+def begin(request: HttpRequest, by: Provider, callback: str, next_page: str) -> str:
     """Start a log-in and return the provider's authorization URL.
 
-    `callback` is our redirect URI and `wanted` the page to show afterwards. State, nonce and code verifier are kept in
-    the session.
+    `callback` is our redirect URI and `next_page` the page to show afterwards. The session keeps state, nonce and
+    code verifier.
     """
     state, nonce, verifier = (secrets.token_urlsafe(48) for _each in range(3))
-    request.session[PENDING] = {"state": state, "nonce": nonce, "verifier": verifier, "wanted": wanted}
+    request.session[PENDING] = {"state": state, "nonce": nonce, "verifier": verifier, "wanted": next_page}
     address, _state = _client(by, callback).create_authorization_url(
         by.authorization_url, state=state, nonce=nonce, code_verifier=verifier
     )

@@ -50,7 +50,7 @@ class ObjectView(KubeView):
         expected = sent.resource_version or matched
         if not expected:
             raise objects.missing_version()
-        return self.one(self.shown(self._write(row, sent, expected)), 200, sent.warnings)
+        return self.one(self.manifest_of(self._write(row, sent, expected)), 200, sent.warnings)
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Patch, by Content-Type: merge patch, JSON patch, strategic merge patch or server-side apply.
@@ -69,14 +69,14 @@ class ObjectView(KubeView):
             )
         patch = self.body()
         for attempt in range(PATCH_ATTEMPTS):
-            with self._turn(attempt):
+            with self._attempt(attempt):
                 row = self.row("patch")
                 patched = apply_patch(self.live(row), patch)
                 patches.check_bounds(patched)
                 sent = self._read(row, patched)
                 written = self._patched(row, sent)
             if written:
-                return self.one(self.shown(written), 200, sent.warnings)
+                return self.one(self.manifest_of(written), 200, sent.warnings)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _apply(self) -> HttpResponse:
@@ -93,14 +93,14 @@ class ObjectView(KubeView):
                     return self.create(merged, self.kwargs["name"], merged["metadata"]["managedFields"])
                 except AlreadyExists:
                     continue  # another apply created it in between
-            with self._turn(attempt):
+            with self._attempt(attempt):
                 row = self.row("patch")
                 merged = self._applied(row, applied, manager, force)
                 patches.check_bounds(merged)
                 sent = self._read(row, merged, merged["metadata"]["managedFields"])
                 written = self._patched(row, sent)
             if written:
-                return self.one(self.shown(written), 200, sent.warnings)
+                return self.one(self.manifest_of(written), 200, sent.warnings)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _applied(self, row: Any | None, applied: Any, manager: str, force: bool) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class ObjectView(KubeView):
         return apply.apply(live, applied, manager, force=force, at=timezone.now(), stored=stored)
 
     @contextmanager
-    def _turn(self, attempt: int) -> Iterator[None]:
+    def _attempt(self, attempt: int) -> Iterator[None]:
         """Run one attempt at a patch; the last one locks the object before it reads.
 
         Earlier attempts read without the lock, so a slow patch blocks nobody. Under contention all of these may come

@@ -40,12 +40,12 @@ class ActionView(KubeView):
         raw = self.request._request.body
         spec = objects.read_spec(action.serializer, self.body() if raw.strip() else {})
         # the outermost transaction decides on rollback, so the dry run must begin before it
-        with self.acting(), self._as_seen(row):
+        with self.acting(), self._matched(row):
             changed = action.call(row, spec, actor=self.actor)
-        return self.one(self.shown(changed))
+        return self.one(self.manifest_of(changed))
 
     @contextmanager
-    def _as_seen(self, row: Any) -> Iterator[None]:
+    def _matched(self, row: Any) -> Iterator[None]:
         """With If-Match, lock the object before comparing revisions and until the action is done."""
         if IF_MATCH not in self.request.headers:
             yield

@@ -252,14 +252,14 @@ class KubeView(APIView):
         sent = sent.managed_by(managed_fields)
         with self.acting():
             row = self.shape.create(sent.body, actor=self.actor)
-        return self.one(self.shown(row), 201, sent.warnings)
+        return self.one(self.manifest_of(row), 201, sent.warnings)
 
     def managed(self, live: dict[str, Any] | None, new: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the managedFields after this request has written `new` over `live` (None on create)."""
         manager = managers.field_manager(self.parameters.text("fieldManager"), _user_agent(self.request))
         return managers.updated(live, new, manager, at=timezone.now())
 
-    def shown(self, row: Any) -> dict[str, Any]:
+    def manifest_of(self, row: Any) -> dict[str, Any]:
         """Return the manifest of a row that a service returned."""
         written = changes.manifest_written(row)
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))

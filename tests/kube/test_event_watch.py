@@ -21,7 +21,7 @@ ALL: Readable = {kind.resource: None for kind in all_kinds()}
 def a_watch(fields: str = "", namespace: str = "", to: Readable = ALL, **options: Any) -> EventWatch:
     return EventWatch(
         EventShape(),
-        events.happened(to),
+        events.visible_changes(to),
         events.selection("", fields, namespace),
         lambda: to,
         lambda manifest, first: manifest,

@@ -37,9 +37,9 @@ class EventsView(KubeView):
         # read before the rows, so that a watch from here on misses nothing
         version = at or changes.current_version()
         limit = min(parameters.number("limit", lists.MAX_LIMIT) or lists.MAX_LIMIT, lists.MAX_LIMIT)
-        happened = events.selected(self.happened("list"), selection)
-        happened = happened.filter(pk__lte=version) if at else happened
-        newest = happened.order_by("-resource_version")[:limit]
+        visible = events.selected(self.visible_changes("list"), selection)
+        visible = visible.filter(pk__lte=version) if at else visible
+        newest = visible.order_by("-resource_version")[:limit]
         manifests = [event_manifest(change, change.resource_version) for change in newest]
         if at and at < changes.oldest_version():
             raise Expired(_("the resourceVersion for the provided list is too old"))
@@ -53,17 +53,17 @@ class EventsView(KubeView):
 
         rendered = watching.renderer(self.kind, self.answer, self.parameters.include_object)
         options = watching.options(self.parameters)
-        watch = EventWatch(self.kind, self.happened("watch"), selection, scope, rendered, **options)
+        watch = EventWatch(self.kind, self.visible_changes("watch"), selection, scope, rendered, **options)
         return StreamingHttpResponse(watch.lines(), content_type=self.answer.content_type)
 
-    def happened(self, verb: str) -> "QuerySet[Change]":
+    def visible_changes(self, verb: str) -> "QuerySet[Change]":
         """Return the changes whose events the actor may read.
 
         Raises `NotFound` for a namespace that the actor may not see, `Forbidden` without the permission anywhere.
         """
         if self.namespace and self.namespace != CLUSTER_SCOPED_EVENTS:
             self.organization_id()
-        return events.happened(events.readable(self.actor, verb))
+        return events.visible_changes(events.readable(self.actor, verb))
 
 
 class EventView(EventsView):
@@ -71,7 +71,7 @@ class EventView(EventsView):
         selection = events.selection("", "", self.namespace)
         name = self.kwargs["name"]
         list_options.expect_reached(self.parameters)
-        change = events.selected(self.happened("list"), selection).filter(events.named(name)).first()
+        change = events.selected(self.visible_changes("list"), selection).filter(events.named(name)).first()
         if change is None:
             raise NotFound(f'events "{name}" not found')
         manifest = event_manifest(change, change.resource_version)

@@ -70,7 +70,7 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
             }
         ),
         "reason": change.reason,
-        "message": change.message or told(change.reason, change.actor),
+        "message": change.message or default_message(change.reason, change.actor),
         "type": type_of(change.reason),
         "firstTimestamp": at,
         "lastTimestamp": at,
@@ -83,8 +83,8 @@ def event_manifest(change: Change | Revision, number: int) -> dict[str, Any]:
     }
 
 
-def told(reason: str, actor: str) -> str:
-    """A change of which no more than the reason is told, for people: `Role granted, by user:operator`."""
+def default_message(reason: str, actor: str) -> str:
+    """Return the message of a change that has none of its own: `Role granted, by user:operator`."""
     words = _WORDS.sub(" ", reason).capitalize()
     return _("%(what)s, by %(actor)s") % {"what": words, "actor": actor}
 
@@ -107,12 +107,12 @@ def readable(actor: Actor, verb: str) -> Readable:
     return allowed
 
 
-def happened(to: Readable) -> QuerySet[Change]:
+def visible_changes(scope: Readable) -> QuerySet[Change]:
     """Return the changes that are events of readable objects. Their manifests are not loaded."""
     changes = Change.objects.exclude(reason="").defer("manifest")
-    everywhere = [resource for resource, organizations in to.items() if organizations is None]
+    everywhere = [resource for resource, organizations in scope.items() if organizations is None]
     visible = changes.filter(resource__in=everywhere)
-    for resource, organizations in to.items():
+    for resource, organizations in scope.items():
         if organizations is not None:
             visible |= changes.filter(resource=resource, organization__in=organizations)
     return visible
@@ -126,7 +126,7 @@ def selection(label_selector: str, field_selector: str, namespace: str = "") -> 
     parsed = parse(EventShape(), label_selector, field_selector).requirements
     requirements = [_of_no_namespace(requirement) for requirement in parsed]
     if namespace:
-        requirements.append(FieldEquals("metadata.namespace", "", namespace, wanted=True))
+        requirements.append(FieldEquals("metadata.namespace", "", namespace, positive=True))
     return Selection(tuple(requirements))
 
 
@@ -168,7 +168,7 @@ def _condition(requirement: Requirement) -> Q:
         # events have no labels
         return ~_NONE if requirement.matches({}) else _NONE
     equal = _CONDITIONS[requirement.path](requirement.value)
-    return equal if requirement.wanted else ~equal
+    return equal if requirement.positive else ~equal
 
 
 def _of_type(value: str) -> Q:

@@ -187,7 +187,7 @@ class DiscoveryView(KubeView):
     def details(self) -> dict[str, Any]:
         return {}
 
-    def answered(self, value: dict[str, Any], groups: dict[tuple[str, str], list[dict[str, Any]]]) -> HttpResponse:
+    def negotiated(self, value: dict[str, Any], groups: dict[tuple[str, str], list[dict[str, Any]]]) -> HttpResponse:
         accept = self.request.headers.get("Accept", "").replace(" ", "")
         if AGGREGATED in accept:
             return HttpResponse(orjson.dumps(_aggregate(groups)), content_type=AGGREGATED)
@@ -196,12 +196,12 @@ class DiscoveryView(KubeView):
 
 class CoreVersionsView(DiscoveryView):
     def get(self, request: Request) -> HttpResponseBase:
-        return self.answered(core_versions(request.get_host()), {("", "v1"): _core()})
+        return self.negotiated(core_versions(request.get_host()), {("", "v1"): _core()})
 
 
 class GroupsView(DiscoveryView):
     def get(self, request: Request) -> HttpResponseBase:
-        return self.answered(group_list(), _groups())
+        return self.negotiated(group_list(), _groups())
 
 
 class GroupView(DiscoveryView):

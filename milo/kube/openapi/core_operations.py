@@ -7,7 +7,7 @@ from milo.access import TABLE
 from milo.kube.core.apiextensions import DefinitionsView, DefinitionView
 from milo.kube.core.core_schemas import EventSerializer
 from milo.kube.core.event_views import EventsView, EventView
-from milo.kube.core.events import EventShape, told
+from milo.kube.core.events import EventShape, default_message
 from milo.kube.core.namespaces import NamespaceShape, NamespacesView, NamespaceView
 from milo.kube.discovery import documents
 from milo.kube.discovery.discovery_schemas import (
@@ -41,7 +41,7 @@ def _event_example() -> dict[str, Any]:
         "metadata": {**identity, "name": f"{of['name']}.2a", "creationTimestamp": at},
         "involvedObject": {"apiVersion": kind.api_version, "kind": kind.kind, **identity},
         "reason": reason,
-        "message": told(reason, actor),
+        "message": default_message(reason, actor),
         "type": "Normal",
         **dict.fromkeys(("firstTimestamp", "lastTimestamp", "eventTime"), at),
         "count": 1,

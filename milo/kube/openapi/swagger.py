@@ -59,19 +59,19 @@ def _schema(value: Any) -> Any:
     reference = value.get("$ref")
     if isinstance(reference, str):
         return {"$ref": f"#/definitions/{_renamed(reference.removeprefix(_SCHEMAS))}"}
-    kept = {key: item for key, item in value.items() if key not in _ABSENT}
-    if "enum" in kept and isinstance(kept["enum"], list):
-        kept["enum"] = [item for item in kept["enum"] if item is not None]
-    if isinstance(kept.get("properties"), dict):
+    known = {key: item for key, item in value.items() if key not in _ABSENT}
+    if "enum" in known and isinstance(known["enum"], list):
+        known["enum"] = [item for item in known["enum"] if item is not None]
+    if isinstance(known.get("properties"), dict):
         # keys of `properties` are field names, which may equal keywords such as `not`
-        properties = {name: _schema(field) for name, field in kept["properties"].items()}
-        return {key: _schema(item) for key, item in kept.items() if key != "properties"} | {"properties": properties}
-    return {key: _schema(item) for key, item in kept.items()}
+        properties = {name: _schema(field) for name, field in known["properties"].items()}
+        return {key: _schema(item) for key, item in known.items() if key != "properties"} | {"properties": properties}
+    return {key: _schema(item) for key, item in known.items()}
 
 
 def _operation(operation: Schema) -> Schema:
-    kept = ("operationId", "summary", "description", "tags", "security")
-    result = {key: item for key, item in operation.items() if key in kept or key.startswith("x-")}
+    copied = ("operationId", "summary", "description", "tags", "security")
+    result = {key: item for key, item in operation.items() if key in copied or key.startswith("x-")}
     parameters = [_parameter(parameter) for parameter in operation.get("parameters", ())]
     if body := operation.get("requestBody"):
         result["consumes"] = list(body["content"])
@@ -87,18 +87,18 @@ def _operation(operation: Schema) -> Schema:
 
 def _parameter(parameter: Schema) -> Schema:
     schema = _schema(parameter.get("schema", {"type": "string"}))
-    shown = {key: parameter[key] for key in ("name", "in", "description", "required") if key in parameter}
-    return shown | {"type": "string"} | {key: schema[key] for key in _IN_PARAMETER if key in schema}
+    common = {key: parameter[key] for key in ("name", "in", "description", "required") if key in parameter}
+    return common | {"type": "string"} | {key: schema[key] for key in _IN_PARAMETER if key in schema}
 
 
 def _response(response: Schema) -> Schema:
     reference = response.get("$ref")
     if isinstance(reference, str):
         return {"$ref": f"#/responses/{reference.removeprefix(_RESPONSES)}"}
-    shown: Schema = {"description": response.get("description", "")}
+    result: Schema = {"description": response.get("description", "")}
     content: Schema = next(iter(response.get("content", {}).values()), {})
     if schema := content.get("schema"):
         # `file` is the type of binary responses in 2.0
         binary = schema.get("format") == "binary"
-        shown["schema"] = {"type": "file"} if binary else _schema(schema)
-    return shown
+        result["schema"] = {"type": "file"} if binary else _schema(schema)
+    return result

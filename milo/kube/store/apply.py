@@ -67,13 +67,13 @@ def apply(
     taken = {owner: differing(owner.paths - emptied, before, after) for owner in others}
     if not force:
         _refuse_conflicts(taken, _applied_last(live, stored) if manager == KUBECTL else frozenset())
-    kept = [replace(owner, paths=owner.paths - taken[owner]) for owner in others if owner.paths - taken[owner]]
+    remaining = [replace(owner, paths=owner.paths - taken[owner]) for owner in others if owner.paths - taken[owner]]
     if mine and mine.paths == applied_paths and not differing(applied_paths, before, after):
         me = mine
-    if len(kept) >= MANAGERS_LIMIT:
+    if len(remaining) >= MANAGERS_LIMIT:
         raise too_many()
     result = listed(_with_last_applied(merged, intent) if manager == KUBECTL else merged)
-    return {**result, "metadata": {**result["metadata"], "managedFields": entries([*kept, me])}}
+    return {**result, "metadata": {**result["metadata"], "managedFields": entries([*remaining, me])}}
 
 
 def _intent(applied: Any) -> Manifest:
@@ -105,7 +105,7 @@ def _applied_last(live: Manifest | None, stored: Stored) -> frozenset[Path]:
 def _with_last_applied(merged: Manifest, intent: Manifest) -> Manifest:
     """Update the annotation of client-side apply if there is one, for users who switch back.
 
-    An annotation with the same content is kept as it is (lastappliedupdater.go of Kubernetes).
+    An annotation with the same content stays as it is (lastappliedupdater.go of Kubernetes).
     """
     text = value_at(merged, _ANNOTATION)
     if not isinstance(text, str):

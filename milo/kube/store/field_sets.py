@@ -78,8 +78,8 @@ def differing(paths: Iterable[Path], one: Manifest, other: Manifest) -> frozense
 
 def unowned(paths: Iterable[Path], owned: Iterable[frozenset[Path]]) -> list[Path]:
     """Return those of `paths` where nobody owns the field or one below it."""
-    held = {path[:length] for path in chain.from_iterable(owned) for length in range(1, len(path) + 1)}
-    return [path for path in paths if path not in held]
+    with_parents = {path[:length] for path in chain.from_iterable(owned) for length in range(1, len(path) + 1)}
+    return [path for path in paths if path not in with_parents]
 
 
 def without(manifest: Manifest, paths: Iterable[Path]) -> Manifest:
@@ -88,17 +88,17 @@ def without(manifest: Manifest, paths: Iterable[Path]) -> Manifest:
 
 
 def _without(value: Manifest, fields: dict[str, Any]) -> Manifest:
-    kept = {}
+    result = {}
     for key, item in value.items():
         below = fields.get(key)
         if below is None:
-            kept[key] = item
+            result[key] = item
         elif isinstance(item, dict) and item:
             if remaining := _without(item, below):
-                kept[key] = remaining
+                result[key] = remaining
         elif below:
-            kept[key] = item
-    return kept
+            result[key] = item
+    return result
 
 
 def _tree(paths: Iterable[Path]) -> dict[str, Any]:

@@ -114,12 +114,12 @@ def updated(live: Manifest | None, new: Manifest, manager: str, *, at: datetime)
     present = owners_of(live)
     owners = present if sent is None or _same(sent, present) else sent
     changed = differing(leaves(after), before, after)
-    kept = [replace(owner, paths=owner.paths - differing(owner.paths, before, after)) for owner in owners]
-    if not changed and kept == owners:
+    remaining = [replace(owner, paths=owner.paths - differing(owner.paths, before, after)) for owner in owners]
+    if not changed and remaining == owners:
         return _recorded(live) if owners is present else entries(bounded(owners))
     me = Owner(manager, UPDATE, str(new.get("apiVersion", "")), instant(at), changed)
-    mine = next((owner.paths for owner in kept if owner.identity == me.identity), frozenset())
-    others = [owner for owner in kept if owner.paths and owner.identity != me.identity]
+    mine = next((owner.paths for owner in remaining if owner.identity == me.identity), frozenset())
+    others = [owner for owner in remaining if owner.paths and owner.identity != me.identity]
     if changed or mine:
         others.append(replace(me, paths=changed | mine))
     return entries(bounded(others))

@@ -66,32 +66,32 @@ class Requirement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LabelExists:
-    """`key`, or `!key` if not `wanted`."""
+    """`key`, or `!key` if not `positive`."""
 
     key: str
-    wanted: bool
+    positive: bool
 
     def condition(self) -> Q:
-        return Q(IsNull(LabelValue(self.key), not self.wanted))
+        return Q(IsNull(LabelValue(self.key), not self.positive))
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
-        return (self.key in _labels(manifest)) is self.wanted
+        return (self.key in _labels(manifest)) is self.positive
 
 
 @dataclass(frozen=True, slots=True)
 class LabelIn:
-    """`key in (values)`, or `key notin (values)` if not `wanted`. The latter holds for objects without the label."""
+    """`key in (values)`, or `key notin (values)` if not `positive`. The latter holds for objects without the label."""
 
     key: str
     values: frozenset[str]
-    wanted: bool
+    positive: bool
 
     def condition(self) -> Q:
         among = Q(In(LabelValue(self.key), sorted(self.values)))
-        return among if self.wanted else ~among | Q(IsNull(LabelValue(self.key), True))
+        return among if self.positive else ~among | Q(IsNull(LabelValue(self.key), True))
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
-        return (_labels(manifest).get(self.key) in self.values) is self.wanted
+        return (_labels(manifest).get(self.key) in self.values) is self.positive
 
 
 class LeadingZeros(Func):
@@ -132,7 +132,7 @@ class LabelCompares:
 
 @dataclass(frozen=True, slots=True)
 class FieldEquals:
-    """`path=value`, or `path!=value` if not `wanted`. An absent field equals "".
+    """`path=value`, or `path!=value` if not `positive`. An absent field equals "".
 
     `column` is the kind's `FieldColumn`; "" for a field that no object of the kind has.
     """
@@ -140,7 +140,7 @@ class FieldEquals:
     path: str
     column: FieldColumn
     value: str
-    wanted: bool
+    positive: bool
 
     def condition(self) -> Q:
         if not self.column:
@@ -151,13 +151,13 @@ class FieldEquals:
             equal = Q(**{self.column: self.value})
             if not self.value:
                 equal |= Q(**{f"{self.column}__isnull": True})
-        return equal if self.wanted else ~equal
+        return equal if self.positive else ~equal
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
         value: Any = manifest
         for step in self.path.split("."):
             value = value.get(step, "") if isinstance(value, Mapping) else ""
-        return (value == self.value) is self.wanted
+        return (value == self.value) is self.positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +218,11 @@ def _label_requirement(match: "re.Match[str]") -> Requirement:
         # `in ()` contains the empty value, as in Kubernetes
         values = frozenset(value.strip() for value in match["values"].split(","))
     else:
-        return LabelExists(key, wanted=match["absent"] is None)
+        return LabelExists(key, positive=match["absent"] is None)
     for value in values:
         if not is_label_value(value):
             raise Refused(_('invalid label selector: "%(value)s" is not a label value') % {"value": excerpt(value, 80)})
-    return LabelIn(key, values, wanted=match["sign"] in ("=", "==") or match["word"] == "in")
+    return LabelIn(key, values, positive=match["sign"] in ("=", "==") or match["word"] == "in")
 
 
 def _integer(text: str) -> int:
@@ -247,4 +247,4 @@ def _field_requirements(kind: Kind, text: str) -> Iterator[Requirement]:
             fields = ", ".join(sorted(columns))
             raise Refused(message % {"path": excerpt(path, 80), "resource": kind.resource, "fields": fields})
         value = re.sub(r"\\(.)", r"\1", match["value"])
-        yield FieldEquals(path, columns[path], value, wanted=match["sign"] != "!=")
+        yield FieldEquals(path, columns[path], value, positive=match["sign"] != "!=")
