@@ -158,7 +158,7 @@ def test_a_value_of_another_shape_is_a_conflict_and_force_replaces_it(other: dic
     result = applied(live, manifest(**other), "terraform", force=True)
     assert result["spec"] == other
     assert set(owners(result)) == {("terraform", "Apply")}
-    # what is empty is the same as absent, so nothing stands in the way
+    # an empty object counts as absent, so there is no conflict
     assert applied(live, manifest(a={}), "terraform")["spec"] == {"a": {"b": 1}}
 
 
@@ -198,7 +198,7 @@ def test_an_ordinary_write_takes_over_what_it_changes_and_a_later_apply_meets_it
     }
     with pytest.raises(Conflict, match="kubectl-edit"):
         applied(new, manifest(currencyCode="USD", displayName="One"))
-    # kubectl applied the label and does so no more, but it is not its own any longer
+    # kubectl no longer applies the label, but it is kept: another manager owns it now
     assert applied(new, manifest(currencyCode="USD"))["metadata"]["labels"] == {"team": "a"}
 
 
@@ -298,9 +298,9 @@ def test_kubectl_that_goes_over_to_server_side_apply_is_no_conflict_with_itself(
     new = manifest(currencyCode="USD", displayName="Two")
     result = applied(live, new)
     assert result["spec"]["displayName"] == "Two"
-    # who goes back finds what was applied last
+    # client-side apply finds the manifest applied last
     assert json.loads(result["metadata"]["annotations"][LAST_APPLIED]) == new
-    # another tool has nothing to do with what kubectl wrote
+    # for other managers, fields written by kubectl are conflicts
     with pytest.raises(Conflict, match="kubectl-client-side-apply"):
         applied(live, new, "argocd")
 

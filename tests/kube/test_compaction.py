@@ -53,7 +53,7 @@ def test_only_what_was_superseded_before_the_retention_is_deleted() -> None:
 
     deleted = changes.compact(DAY)
 
-    # the second step is gone, the third stays: it is what the account was until the fourth came
+    # the second step is deleted; the third is kept as the previous state of the fourth
     assert versions(busy) == steps[2:]
     assert deleted == 3
     assert versions(idle) == all_of_idle

@@ -16,6 +16,6 @@ def test_an_extension_takes_the_place_of_the_kind() -> None:
 def test_a_resource_that_is_taken_is_refused() -> None:
     registered = all_kinds()
     with pytest.raises(ValueError, match=r"projects\.resources\.milo\.io is already BilledProjectKind"):
-        # it extends the kind of projects, and not what billing has made of it
+        # it extends ProjectKind, but not the registered subclass of billing
         register(type("OtherProjectKind", (ProjectKind,), {}))
     assert all_kinds() == registered

@@ -73,7 +73,7 @@ def test_managers_are_handed_over_by_who_writes_them() -> None:
     assert [(entry["manager"], entry["operation"]) for entry in migrated["metadata"]["managedFields"]] == [
         ("kubectl", "Apply")
     ]
-    # so that what is no longer applied goes
+    # so a field that is no longer applied is removed
     assert apply(migrated, manifest(), "kubectl", force=False, at=LATER).get("spec", {}) == {}
 
 

@@ -104,7 +104,7 @@ def test_drf_spectacular_has_nothing_to_complain_of() -> None:
 
 def test_every_route_is_described_with_all_that_it_does_not_always_refuse(document: dict[str, Any]) -> None:
     described = {path: set(item) for path, item in document["paths"].items()}
-    # the documents, what is no part of the API, what there is none of, the same address with a slash at its end
+    # the documents themselves, health and metrics, definitions (there are none), duplicates with a trailing slash
     unnamed = re.compile(r"openapi/.*|apis/docs.*|livez|readyz|healthz|metrics|.*/|apis/apiextensions.*")
     patterns: list[Any] = urlpatterns
     for pattern in patterns:
@@ -147,7 +147,7 @@ def test_every_operation_has_a_name_of_its_own_an_example_of_each_body_and_a_sta
         for body in bodies:
             for kind, content in body["content"].items():
                 assert kind in BODY_TYPES, (path, method)
-                # no JSON value is a Parquet file
+                # a Parquet file has no JSON example
                 assert kind == PARQUET or content["examples"], (path, method)
         assert {"200", "201"} & operation["responses"].keys()
         assert ("401" in operation["responses"]) is (path != "/version")
@@ -184,7 +184,7 @@ def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
         path = one.format(name=sent["metadata"]["name"], namespace=sent["metadata"].get("namespace"))
         answer = api.post(path.rpartition("/")[0], sent).done(201)
         assert answer["spec"] == shown["spec"]
-        # the example leaves out who manages which field, as kubectl does
+        # the example omits managedFields, as kubectl does
         assert answer["metadata"].keys() - {"managedFields"} == shown["metadata"].keys()
         assert shapes(answer["status"]) <= shapes(shown["status"])
         change = document["paths"][one]["patch"]

@@ -104,7 +104,7 @@ def test_a_list_by_payer_takes_as_many_queries_for_many_as_for_one(
 def test_the_payer_is_found_by_an_index_of_its_name(everything: list[Project]) -> None:
     if connection.vendor == "postgresql":
         with as_owner(), connection.cursor() as cursor:
-            # of so few rows it would read all, or follow any index, once autovacuum has counted them
+            # without statistics, since with so few rows the planner would scan the table or use any index
             cursor.execute(
                 "UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relnamespace = 'public'::regnamespace"
             )

@@ -121,7 +121,7 @@ def test_a_list_and_a_watch_select_the_same_objects(
         ("123>9", ["account-2", "account-6"]),
         ("123 > 08, 123<123", ["account-5"]),
         ("123<9223372036854775807", ["account-2", "account-5"]),
-        # no integer of 64 bits is no integer
+        # labels that are no 64-bit integers never match
         ("0>122", ["account-5"]),
         ("in<10", ["account-5"]),
         ("in>0", ["account-6"]),

@@ -112,7 +112,7 @@ def test_entering_the_selection_is_added_and_leaving_it_is_deleted(organization:
         assert [(line["type"], line["object"]["metadata"]["labels"]["step"]) for line in lines] == [
             ("ADDED", "1"),
             ("MODIFIED", "2"),
-            # the object as it was last selected, at the version at which it left
+            # the object as last selected, with the resourceVersion of the change that removed it
             ("DELETED", "2"),
             ("ADDED", "5"),
         ]

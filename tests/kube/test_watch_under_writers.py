@@ -73,7 +73,7 @@ def test_watchers_of_8_writers_lose_nothing_double_nothing_and_see_the_order_of_
         await asyncio.sleep(0.3)
         writers.start()
         await asyncio.sleep(0.3)
-        # one that comes in the middle of it all
+        # a watcher that starts while others write
         followers.append(asyncio.create_task(follow(kinds[0], begun)))
         got = await asyncio.gather(*followers)
         writers.join()
