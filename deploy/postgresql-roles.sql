@@ -1,13 +1,28 @@
--- The role of the application, which owns nothing: it can neither switch a guard off nor empty a table.
--- Run it as the role that owns the tables (the one that runs `manage.py migrate`), after every migrate that brings a new
--- version; what it grants already it grants again:
---   psql --single-transaction -v ON_ERROR_STOP=1 -f deploy/postgresql-roles.sql "$DATABASE_URL_OF_THE_OWNER"
--- and let the application log in by a role that is a member of this one:
+-- The rights of the application's role, which owns nothing: it can neither switch a guard off nor empty a table.
+--
+-- Once, before the first migrate, an administrator of the server (a superuser, or a role with CREATEROLE and CREATEDB)
+-- makes three roles and the database. None of the three needs CREATEROLE, CREATEDB or SUPERUSER:
+--   CREATE ROLE milo_owner LOGIN PASSWORD '...';
+--   CREATE ROLE milo_application NOLOGIN;
 --   CREATE ROLE milo LOGIN PASSWORD '...' IN ROLE milo_application;
--- Server and worker get the DATABASE_URL of that role, `manage.py migrate` and `manage.py ledger verify` the owner's.
+--   CREATE DATABASE milo OWNER milo_owner;
+-- Run this file as milo_owner, the role that runs `manage.py migrate` and so owns the tables, after every migrate that
+-- brings a new version; what it grants already it grants again:
+--   psql --single-transaction -v ON_ERROR_STOP=1 -f deploy/postgresql-roles.sql "$DATABASE_URL_OF_THE_OWNER"
+-- Server, worker and beat get the DATABASE_URL of milo; `manage.py migrate` and `manage.py ledger verify` the owner's.
 
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'milo_application') THEN
+DO $$ DECLARE owner name := (SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'ledger_seal');
+BEGIN
+    IF owner IS NULL THEN
+        RAISE EXCEPTION 'there are no tables of Milo in %', current_database() USING HINT = 'run manage.py migrate first';
+    ELSIF owner <> current_user THEN
+        RAISE EXCEPTION 'the tables are of the role %, not of %', owner, current_user
+            USING HINT = format('run this file as %s', owner);
+    ELSIF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'milo_application') THEN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolcreaterole)) THEN
+            RAISE EXCEPTION 'there is no role milo_application, and % may not create it', current_user
+                USING HINT = 'have an administrator of the server run: CREATE ROLE milo_application NOLOGIN';
+        END IF;
         CREATE ROLE milo_application NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
     END IF;
 END $$;

@@ -27,6 +27,7 @@ from milo.ledger.verification import verify
 from tests.attacks.machinery import SQLITE, execute
 from tests.support import make
 from tests.support.clock import clock
+from tests.support.database import ROLES as ROLES_FILE
 from tests.support.database import as_owner
 from tests.support.ledger import nothing_changes
 from tests.support.threads import at_once
@@ -322,6 +323,15 @@ def test_a_function_that_is_another_or_is_anybodys_counts_as_missing(change: str
     with as_owner():
         execute(change)
     assert [guard.name for guard in append_only.missing(connection)] == [FUNCTIONS[change]]
+
+
+def test_the_file_of_rights_names_the_role_that_must_run_it() -> None:
+    if connection.vendor == SQLITE:  # knows no roles
+        assert strangers(connection) == []
+        return
+    who_may = ROLES_FILE.read_text().partition("END $$;")[0] + "END $$"
+    with pytest.raises(DatabaseError, match=r"the tables are of the role .*, not of milo_application"):
+        execute(who_may)
 
 
 def test_the_check_finds_nothing_wrong_with_the_role_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,29 @@
 """Migrations say by themselves what they do: what they import would change under them."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django_migration_linter import MigrationLinter
 
-# an operation that several applications share, which says of itself that it stays as it is
-SHARED = {"milo.audit.operations"}
+# operations that several applications share, and that stay as they are
+SHARED = {"milo.audit.operations", "milo.migrating.operations"}
+FIRST = json.loads((Path(__file__).parent / "ledger" / "versions" / "113717c.json").read_text())["migrations"]
+"""The migrations of the first version, which nobody applies beside a service any more."""
+NAMES_ALONE = (
+    "RUNPYTHON_ARGS_NAMING_CONVENTION",
+    "RUNPYTHON_MODEL_IMPORT",
+    "RUNPYTHON_MODEL_VARIABLE_NAME",
+)
+"""Rules of django-migration-linter that are about names in Python."""
+ACCEPTED: dict[str, str] = {}
+"""Migrations that the linter finds fault with, each with why it does no harm beside the version before."""
 
 
 def migrations() -> Iterator[Path]:
@@ -24,3 +39,25 @@ def test_a_migration_uses_nothing_of_ours_but_fields_and_their_defaults(path: Pa
     taken = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {module for module in taken if module and module.partition(".")[0] in {"milo", "billing", "projects"}}
     assert ours <= SHARED
+
+
+@pytest.mark.django_db
+@pytest.mark.slow  # has Django write the SQL of each
+def test_the_version_before_goes_on_during_and_after_each_migration() -> None:
+    """On a failure here: `db_default` for a column, `AddIndexConcurrently` for an index, removal a version later."""
+    if connection.vendor != "postgresql":
+        assert FIRST  # one process alone serves on SQLite
+        return
+    ours = {path.parent.parent.name for path in migrations()}
+    nodes = MigrationLoader(connection).graph.nodes
+    newer = {f"{app}.{name}": nodes[app, name] for app, name in nodes if app in ours and f"{app}.{name}" not in FIRST}
+    assert newer
+    faulty = set()
+    for name, migration in newer.items():
+        linter = MigrationLinter(
+            str(settings.BASE_DIR), no_cache=True, no_output=True, exclude_migration_tests=NAMES_ALONE
+        )
+        linter.lint_migration(migration)
+        if linter.nb_erroneous or linter.nb_warnings:
+            faulty.add(name)
+    assert faulty == set(ACCEPTED)

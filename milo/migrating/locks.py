@@ -52,6 +52,18 @@ def brief_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
                 cursor.execute(f"RESET {name}")
 
 
+@contextmanager
+def long_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """A statement inside waits for as long as it takes: for one that nobody else waits for (PostgreSQL)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        (before,) = cursor.fetchone()
+        cursor.execute("SET lock_timeout = 0")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+
+
 def patiently(
     connection: BaseDatabaseWrapper, act: Callable[[], object], *, what: str, say: Callable[[str], object]
 ) -> None:

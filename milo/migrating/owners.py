@@ -34,7 +34,7 @@ def as_owner_alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
         first = isinstance(error, MigrationSchemaMissing)
         if not first and getattr(error.__cause__, "sqlstate", "") != _INSUFFICIENT_PRIVILEGE:
             raise
-        why = str(error).partition("\n")[0]
+        why = str(error.__context__ if first else error).partition("\n")[0]
         hint = f"own all tables of {database}" if owner else f"be the owner of the database {database}"
         raise CommandError(
             f"the role {role} cannot migrate: {why}. It must {hint} (docs/operating.md, PostgreSQL)"
