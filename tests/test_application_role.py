@@ -306,6 +306,32 @@ def test_the_check_and_the_probe_name_what_passes_guards_by(change: str, client:
     assert STRANGERS[change] in answer.json()["why"]
 
 
+def test_a_version_serves_on_beside_the_guards_of_the_next_one_and_no_longer_once_they_are_its_own(
+    client: Client,
+) -> None:
+    if connection.vendor == SQLITE:  # one process alone serves there
+        assert client.get("/readyz").status_code == 200
+        return
+    connection.check_constraints()
+    function = "CREATE OR REPLACE FUNCTION public.{0}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+    with as_owner():
+        execute(function.format("change_fixed"))
+        execute(function.format("newer"))
+        execute("CREATE TRIGGER newer BEFORE INSERT ON kube_change FOR EACH ROW EXECUTE FUNCTION newer()")
+    assert client.get("/readyz").status_code == 503
+    with as_owner():
+        execute(f"COMMENT ON TABLE django_migrations IS 'guards of Milo: sha256 {'0' * 64}'")
+    assert client.get("/readyz").status_code == 200
+    with pytest.raises(SystemCheckError, match="guard change_fixed is missing"):
+        call_command("check", databases=["default"], tags=["database"])
+    with as_owner():
+        execute("ALTER TABLE kube_change DISABLE TRIGGER newer")
+    assert "the trigger newer on kube_change is switched off" in client.get("/readyz").json()["why"]
+    with as_owner():
+        append_only.announce(connection)
+    assert "guards are missing: change_fixed" in client.get("/readyz").json()["why"]
+
+
 FUNCTIONS = {
     "CREATE OR REPLACE FUNCTION public.make_usage_partition(month date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
     " AS 'BEGIN END'": "make_usage_partition",

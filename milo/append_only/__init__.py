@@ -28,6 +28,7 @@ from milo.append_only.triggers import (
     no_replace,
     refuse,
 )
+from milo.append_only.versions import announce, of_another_version
 
 __all__ = [
     "NOTHING",
@@ -36,6 +37,7 @@ __all__ = [
     "about_to_install",
     "all_guards",
     "amend",
+    "announce",
     "as_written",
     "by_right_of_owner",
     "check_guards",
@@ -52,6 +54,7 @@ __all__ = [
     "missing",
     "no_delete",
     "no_replace",
+    "of_another_version",
     "postgresql_constraint",
     "put_back_on_failure",
     "refuse",

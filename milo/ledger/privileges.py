@@ -40,6 +40,8 @@ _REPLICA = (
     "SELECT 'the parameter session_replication_role', 'SET'"
     " WHERE has_parameter_privilege('session_replication_role', 'SET')"
 )
+UNKNOWN = "is none of ours"
+"""How a finding ends that another version may know."""
 _STRANGERS = (
     "SELECT format('the trigger %%s on %%s is switched off', tgname, relname) FROM pg_trigger"
     " JOIN pg_class ON pg_class.oid = tgrelid WHERE relnamespace = to_regnamespace('public')"
