@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -18,6 +19,7 @@ from billing.services.retention import archival, bundles
 from billing.services.retention.archival import ARCHIVIST, archive, purge_on
 from billing.services.retention.purges import PURGER, purge
 from billing.tasks import announce_retention, archive_accounts, purge_accounts
+from milo import card_numbers
 from milo.errors import Invalid, NotFound
 from milo.ledger import seals
 from milo.ledger.models import Salt, Seal
@@ -389,3 +391,36 @@ def test_what_comes_is_announced_30_and_7_days_before_once_each(closed: BillingA
     archive_accounts()
     later = ("2035-12-11", "2035-12-12", "2036-01-03", "2036-01-04", PURGE_DAY)
     assert announced("PurgeComing", *later) == [0, 1, 0, 1, 0]
+
+
+@pytest.fixture
+def card_digest(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The digest of every bundle from now on: one in some 2,000 passes for a card number."""
+    digest = "58cd5483180073541372c7626d21ede5a444ea3d731aad92aa05dbcc54b749c4"
+    assert card_numbers.found_in(f"bundle sha256:{digest}")
+    write = bundles.write
+
+    def write_under_that_digest(account: BillingAccount, *arguments: Any) -> str:
+        name = f"{bundles.place(account)}/manifest-%s.json"
+        with store().open(name % write(account, *arguments)) as manifest:
+            store().save(name % digest, ContentFile(manifest.read()))
+        return digest
+
+    monkeypatch.setattr(bundles, "write", write_under_that_digest)
+    return digest
+
+
+def test_a_digest_that_passes_for_a_card_number_stops_no_archival(
+    closed: BillingAccount, clock: Any, card_digest: str
+) -> None:
+    clock("2026-04-11")
+    account = archive(closed.pk, actor=ARCHIVIST)
+    assert steps(account)[-1] == ("Archived", f"BillingAccountArchived: bundle sha256:{card_digest}")
+
+
+def test_a_digest_that_passes_for_a_card_number_stops_no_purge(
+    archived: BillingAccount, clock: Any, card_digest: str
+) -> None:
+    clock(PURGE_DAY)
+    assert purge_accounts() == 1
+    assert steps(archived)[-1] == ("Archived", f"PersonalDataPurged: bundle sha256:{card_digest}")
