@@ -11,10 +11,12 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import connection, models
+from django.db.migrations.loader import MigrationLoader
 
 from milo import append_only
 from milo.migrating import bursts, locks, turns
+from milo.migrating.operations import AddIndexConcurrently
 from tests.attacks.machinery import SQLITE, execute
 from tests.support import make
 from tests.support.database import as_owner
@@ -168,6 +170,22 @@ def test_what_a_migration_asks_of_the_database_sees_the_statements_before() -> N
             cursor.execute("SELECT number FROM made")
             assert cursor.fetchone() == (7,)
         editor.execute("DROP TABLE made")
+
+
+def test_an_index_that_was_interrupted_is_made_anew_and_waits_for_locks_end_as_before() -> None:
+    if connection.vendor == SQLITE:
+        assert append_only.missing(connection) == []
+        return
+    operation = AddIndexConcurrently("billingaccount", models.Index(fields=["name"], name="account_by_name"))
+    state = MigrationLoader(connection).project_state()
+    index = "indexrelid = 'account_by_name'::regclass"
+    with as_owner():
+        execute(f"UPDATE pg_index SET indisvalid = false WHERE {index}")
+        with locks.brief_waits(connection), connection.schema_editor(atomic=False) as editor:
+            operation.database_forwards("billing", editor, state, state)
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT indisvalid, current_setting('lock_timeout') FROM pg_index WHERE {index}")
+                assert cursor.fetchone() == (True, "500ms")
 
 
 def test_a_second_migrate_waits_for_the_first_and_says_so() -> None:

@@ -2,6 +2,7 @@
 
 `versions/COMMIT.json` has of the version of that commit its `tables` with their columns, the `functions` of PostgreSQL
 that it calls with their types, and its `writes`: the statements of a few acts, as PostgreSQL got them.
+`versions/record.py` makes a new one.
 """
 
 import json
@@ -18,14 +19,13 @@ from milo.ledger import seals
 from milo.ledger.verification import verify
 from projects.models import Project
 from tests.attacks.machinery import SQLITE
+from tests.ledger.versions.record import restart_sequences
 from tests.support import make
 from tests.support.database import as_owner
 from tests.support.ledger import assert_history_explains, assert_timeline
 
 pytestmark = pytest.mark.django_db
 
-FIRST_KEY = 1_000_001
-"""What the sequences counted from when the writes were recorded."""
 VERSIONS = {path.stem: json.loads(path.read_text()) for path in Path(__file__).parent.glob("versions/*.json")}
 
 
@@ -60,9 +60,7 @@ def test_every_function_that_a_version_before_calls_is_there(version: str) -> No
 def replay(writes: list[str]) -> None:
     """Have a version before write what it wrote, with the keys that it was given then."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")
-        for (name,) in cursor.fetchall():
-            cursor.execute(f'ALTER SEQUENCE public."{name}" RESTART {FIRST_KEY}')
+        restart_sequences(cursor)
         cursor.execute("UPDATE kube_counter SET value = 0")
         for statement in writes:
             cursor.execute(statement)
