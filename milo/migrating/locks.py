@@ -19,7 +19,7 @@ transaction of the service to resolve a deadlock."""
 STATEMENT_TIMEOUT = timedelta(hours=1)
 """How long one statement runs, however long the service's own may (a migration writes more)."""
 PATIENCE = timedelta(minutes=5)
-"""How long one thing is tried again."""
+"""How long the pauses between attempts at one thing are together."""
 _LONGEST_PAUSE = 5.0  # seconds
 _REFUSED = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
 _HOLDERS = (
@@ -72,7 +72,8 @@ def patiently(
     `say` is told before each pause. Raises `CommandError` after `PATIENCE`, with the processes of PostgreSQL that hold
     locks on tables.
     """
-    begun, pause = time.monotonic(), 0.25
+    # of pauses alone: a migration that goes on for an hour is no reason to give up at the first refusal
+    waited, pause = 0.0, 0.25
     while True:
         try:
             act()
@@ -80,10 +81,11 @@ def patiently(
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") not in _REFUSED:
                 raise
-            if time.monotonic() - begun + pause > PATIENCE.total_seconds():
+            if waited + pause > PATIENCE.total_seconds():
                 raise CommandError(_given_up(connection, what)) from error
         say(f"  {what}: others hold the locks that this needs; trying again in {pause:g} s")
         time.sleep(pause)
+        waited += pause
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

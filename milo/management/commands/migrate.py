@@ -36,15 +36,19 @@ class Command(migrate.Command):
                 bursts.in_bursts(connection, say),
                 append_only.put_back_on_failure(connection),
             ):
-                # first, so that processes of the version before go on serving beside guards that are not theirs
-                append_only.announce(connection)
                 # what has been applied is known by its record, so each attempt goes on where the one before stopped
-                attempt = super().handle
-                locks.patiently(connection, lambda: attempt(*args, **options), what="migrations", say=say)
-                append_only.announce(connection)
+                locks.patiently(connection, lambda: self._attempt(*args, **options), what="migrations", say=say)
             # of a part of the tables nothing can be shown
             if options["prune"] or options["app_label"] or options["database"] != DEFAULT_DB_ALIAS:
                 return
             # reads answer with the newest revision, which is of the version before
             if renewed := renew():
                 say(f"  {renewed} objects are shown differently by now and were renewed")
+
+    def _attempt(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        # first, so that processes of the version before go on serving beside guards that are not theirs
+        append_only.announce(connection)
+        super().handle(*args, **options)
+        # the first migrate has made the table in which this is said
+        append_only.announce(connection)
