@@ -175,3 +175,22 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource_version} {self.type} {self.resource} {self.namespace}/{self.name}"
+
+
+class Renewal(models.Model):
+    """How far the objects of one kind have been compared with the manifests that the change log shows of them.
+
+    `rendering` names the code whose rendering they are compared with (milo/kube/store/resync.py), `last` the primary
+    key through which it was done.
+    """
+
+    resource = models.CharField(max_length=120, primary_key=True, help_text="plural.group")
+    rendering = models.CharField(max_length=64)
+    last = models.BigIntegerField(default=0)
+    compared = models.BigIntegerField(default=0)
+    renewed = models.BigIntegerField(default=0)
+    begun_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.resource

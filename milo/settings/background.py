@@ -37,5 +37,6 @@ CELERY_BEAT_SCHEDULE = {
     "make-usage-partitions": {"task": "billing.tasks.make_usage_partitions", "schedule": 86400.0},
     "inspect-ledger": {"task": "billing.tasks.inspect_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "seal-ledger": {"task": "milo.ledger.tasks.seal_ledger", "schedule": 60.0, "options": {"expires": 60}},
+    "renew-manifests": {"task": "milo.kube.tasks.renew_manifests", "schedule": 30.0, "options": {"expires": 30}},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }

@@ -11,30 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit
-from milo.compiled_queries import Insert
 from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
+from milo.kube.store import numbering
 from milo.kube.store.manifests import render
 
 _REVISION = "_kube_revision"
-_INSERT = Insert(Change)
 _floors: list[Callable[[datetime], int]] = []
-
-
-def _take(count: int) -> int:
-    """Reserve `count` numbers and return the first.
-
-    Takes the lock of the counter row, which is held until commit. It therefore waits for every transaction that has
-    numbered and not yet committed, and numbers become visible in order: a watcher that reads "after N" misses nothing.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO kube_counter (id, value) VALUES (1, %s)"
-            " ON CONFLICT (id) DO UPDATE SET value = kube_counter.value + excluded.value RETURNING value",
-            [count],
-        )
-        return int(cursor.fetchone()[0]) - count + 1
 
 
 def current_version() -> int:
@@ -124,15 +108,16 @@ def append(entries: list[audit.Entry]) -> None:
             by_kind[kind].append(entry)
     if not by_kind:
         return
-    fresh: list[tuple[Kind, audit.Entry, Any]] = []
+    # rows are read and shown before the numbers are taken, so that other acts wait as briefly as can be:
+    # whoever could change them is held off by the row locks of this act
+    written: list[Change] = []
     for kind, changed in by_kind.items():
         rows = kind.rows([entry.row.pk for entry in changed])
-        fresh += [(kind, entry, rows[entry.row.pk]) for entry in changed]
-    first = _take(len(fresh))
-    written = [_change(kind, entry, row, first + offset) for offset, (kind, entry, row) in enumerate(fresh)]
-    _INSERT(written)
-    for entry, change in zip((entry for _kind, entry, _row in fresh), written, strict=True):
-        setattr(entry.row, _REVISION, change)
+        for entry in changed:
+            change = _change(kind, entry, rows[entry.row.pk])
+            setattr(entry.row, _REVISION, change)
+            written.append(change)
+    numbering.write(written)
 
 
 def manifest_written(row: models.Model) -> dict[str, Any] | None:
@@ -144,16 +129,15 @@ def manifest_written(row: models.Model) -> dict[str, Any] | None:
     return change.manifest if change else None
 
 
-def _change(kind: Kind, entry: audit.Entry, row: Any, number: int) -> Change:
+def _change(kind: Kind, entry: audit.Entry, row: Any) -> Change:
     return Change(
-        resource_version=number,
         type=Change.Type.ADDED if entry.created else Change.Type.MODIFIED,
         resource=kind.resource,
         organization=kind.organization(row).name,
         namespace=kind.namespace(row),
         name=row.name,
         uid=row.uid,
-        manifest=render(kind, row, number),
+        manifest=render(kind, row, numbering.UNNUMBERED),
         actor=entry.actor.name,
         reason=entry.reason,
         message=entry.message,

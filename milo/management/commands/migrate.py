@@ -1,4 +1,4 @@
-"""`migrate` beside a service that goes on, which ends with installing guards and renewing manifests.
+"""`migrate` beside a service that goes on, which ends with installing guards and owing the renewal of manifests.
 
 Commands are refused while guards are missing, but not this one. It may be run at any time, and by several at once
 (milo/migrating).
@@ -10,7 +10,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import append_only
-from milo.kube.store.resync import renew
+from milo.kube.store import resync
 from milo.migrating import bursts, locks, owners, turns
 
 
@@ -42,8 +42,11 @@ class Command(migrate.Command):
             if options["prune"] or options["app_label"] or options["database"] != DEFAULT_DB_ALIAS:
                 return
             # reads answer with the newest revision, which is of the version before
-            if renewed := renew():
-                say(f"  {renewed} objects are shown differently by now and were renewed")
+            if owed := resync.owe():
+                say(
+                    f"  objects of {len(owed)} kinds are compared with their manifests in the background;"
+                    " manage.py renew_manifests does it at once"
+                )
 
     def _attempt(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
