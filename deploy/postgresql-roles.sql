@@ -40,6 +40,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_appli
 
 -- sums that fell to nothing, revisions below the watermark of compaction, salts of purged values: guards say which
 GRANT DELETE ON billing_usagerollup, kube_change, ledger_salt TO milo_application;
+-- answers to requests with an Idempotency-Key, after 24 hours
+GRANT DELETE ON kube_recordedresponse TO milo_application;
 -- sessions that have ended, attempts to log in that no longer count, and roles and identities that a person no longer has
 GRANT DELETE ON django_session, axes_accessattempt, axes_accessattemptexpiration, axes_accesslog, axes_accessfailurelog,
     auth_user_groups, auth_user_user_permissions, projects_membership, identity_identity, otp_totp_totpdevice

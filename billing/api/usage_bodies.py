@@ -19,8 +19,8 @@ MAX_BYTES, MAX_EVENTS = 10 * 1024 * 1024, 10_000
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool]:
-    """Return the events of a body, as JSON values, and whether it is a batch.
+def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool, bytes]:
+    """Return the events of a body, as JSON values, whether it is a batch, and the decompressed body.
 
     `application/json` is a batch if it is a list. Raises `UnsupportedMediaType` for other types,
     `RequestEntityTooLarge` for more than 10 MiB (before or after decompression) and for more than 10,000 events,
@@ -43,10 +43,10 @@ def read(stream: Any, content_type: str, encoding: str) -> tuple[list[Any], bool
     if kind == BATCH and not batch:
         raise Refused(_("a batch is a JSON list of events"))
     if not batch:
-        return [value], False
+        return [value], False, raw
     if len(value) > MAX_EVENTS:
         raise RequestEntityTooLarge(_("a batch may hold at most %(limit)d events") % {"limit": MAX_EVENTS})
-    return value, True
+    return value, True, raw
 
 
 def _decompressed(raw: bytes) -> bytes:

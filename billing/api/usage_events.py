@@ -137,7 +137,10 @@ class UsageEventsView(KubeView):
         sent = request._request
         encoding = sent.headers.get("Content-Encoding", "")
         # the stream, because the limit of Django on `body` is the same for all routes and too small here
-        events, batch = usage_bodies.read(sent, sent.content_type or "", encoding)
+        events, batch, raw = usage_bodies.read(sent, sent.content_type or "", encoding)
+        return self.once(lambda: self._taken(events, batch), raw)
+
+    def _taken(self, events: list[Any], batch: bool) -> HttpResponse:
         with self.acting():
             receipt = report(events, actor=self.actor)
         if receipt.rejections and not batch:

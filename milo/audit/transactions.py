@@ -81,11 +81,26 @@ def transaction() -> Iterator[None]:
             yield
         finally:
             _current.reset(token)
-        if current.entries:
-            for write_journal in _journals:
-                write_journal(list(current.entries.values()))
+        _write_journals(current)
         if _dry_run.get():
             database.set_rollback(True)
+
+
+def settle() -> None:
+    """Write the journals now, not at the end of the current transaction; do nothing outside one.
+
+    Call it where the answer is stored in the transaction that it reports, which then changes no other rows.
+    """
+    if current := _current.get():
+        _write_journals(current)
+
+
+def _write_journals(current: _Transaction) -> None:
+    entries = list(current.entries.values())
+    current.entries.clear()
+    if entries:
+        for write_journal in _journals:
+            write_journal(entries)
 
 
 def instants() -> Instants | None:

@@ -39,7 +39,7 @@ class CollectionView(KubeView):
         """Create."""
         manifest = self.body()
         self.name_sent = objects.name_of(manifest)
-        return self.create(manifest)
+        return self.once(lambda: self.create(manifest))
 
 
 class EveryNamespaceView(CollectionView):

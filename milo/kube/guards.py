@@ -1,7 +1,7 @@
 """Database guards of the change log and its counter."""
 
 from milo import append_only as guard
-from milo.kube.models import Change
+from milo.kube.models import Change, RecordedResponse
 
 CHANGE, COUNTER = "kube_change", "kube_counter"
 _COMPACTED = (
@@ -15,7 +15,7 @@ _SEALED = (
 
 
 def declare_guards() -> None:
-    guard.deletable(CHANGE)
+    guard.deletable(CHANGE, RecordedResponse._meta.db_table)
     guard.declare(
         "kube",
         *guard.fixed_as_said(Change, revoked=True),

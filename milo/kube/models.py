@@ -178,10 +178,10 @@ class Change(models.Model):
 
 
 class Renewal(models.Model):
-    """How far the objects of one kind have been compared with the manifests that the change log shows of them.
+    """Progress of comparing the objects of one kind with their manifests in the change log.
 
-    `rendering` names the code whose rendering they are compared with (milo/kube/store/resync.py), `last` the primary
-    key through which it was done.
+    `rendering` is the digest of the code that renders them (milo/kube/store/resync.py), `last` the newest primary key
+    that was compared.
     """
 
     resource = models.CharField(max_length=120, primary_key=True, help_text="plural.group")
@@ -194,3 +194,32 @@ class Renewal(models.Model):
 
     def __str__(self) -> str:
         return self.resource
+
+
+class RecordedResponse(models.Model):
+    """The answer to a POST with an Idempotency-Key, stored for 24 hours.
+
+    `request` is the digest of actor, address and key, `fingerprint` the digest of query and body. `revision` is the
+    revision of the object shown, `organization_id` the organization that owns it.
+    """
+
+    request = models.CharField(max_length=64, primary_key=True)
+    fingerprint = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+    status = models.PositiveSmallIntegerField()
+    content_type = models.CharField(max_length=200)
+    warning = models.TextField(blank=True)
+    body = models.BinaryField()
+    revision = models.CharField(max_length=20, blank=True)
+    organization_id = models.BigIntegerField(null=True)
+
+    # a task deletes rows that are 24 hours old, every half hour
+    columns = Columns.of(
+        free="request fingerprint at status content_type warning body revision organization_id", personal="body warning"
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="kube_response_by_age")]
+
+    def __str__(self) -> str:
+        return self.request

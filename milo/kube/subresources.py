@@ -39,9 +39,12 @@ class ActionView(KubeView):
         self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=action.name)
         raw = self.request._request.body
         spec = objects.read_spec(action.serializer, self.body() if raw.strip() else {})
+        return self.once(lambda: self._call(row, spec))
+
+    def _call(self, row: Any, spec: dict[str, Any]) -> HttpResponse:
         # the outermost transaction decides on rollback, so the dry run must begin before it
         with self.acting(), self._matched(row):
-            changed = action.call(row, spec, actor=self.actor)
+            changed = self.of.call(row, spec, actor=self.actor)
         return self.one(self.manifest_of(changed))
 
     @contextmanager

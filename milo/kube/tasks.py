@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
-from milo.kube.store import changes, resync
+from milo.kube.store import changes, responses, resync
 
 
 @shared_task
@@ -16,3 +16,9 @@ def compact_change_log() -> int:
 def renew_manifests() -> int:
     """Go on, for some seconds, with the comparison that an upgrade owes; returns how many batches were compared."""
     return sum(1 for _progress in resync.proceed(seconds=20))
+
+
+@shared_task
+def forget_responses() -> int:
+    """Delete the answers whose Idempotency-Key is no longer kept."""
+    return responses.forget()

@@ -22,9 +22,10 @@ from milo.errors import Forbidden, NotFound, Refused
 from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.models import ResourceQuerySet
+from milo.kube.safe_retry import SafeRetry
 from milo.kube.store import changes, list_options, managers, objects
 from milo.kube.store.manifests import render
-from milo.kube.wire import decoding, preconditions, protobuf, representations
+from milo.kube.wire import decoding, idempotency, preconditions, protobuf, representations
 from milo.kube.wire.negotiation import Answer, JSONRenderer, Negotiation, negotiate
 from milo.kube.wire.parameters import Parameters
 from milo.kube.wire.status import MethodNotAllowed
@@ -36,7 +37,7 @@ _ORGANIZATION = CompiledQuery(
 )
 
 
-class KubeView(APIView):
+class KubeView(SafeRetry, APIView):
     """Base of all API views.
 
     `row`, `rows` and `manifest` fetch what the actor may see, `one` answers with an object, `create` creates one.
@@ -55,7 +56,6 @@ class KubeView(APIView):
     preconditions: ClassVar[tuple[str, ...]] = ()
     """Precondition headers that a POST to this view honors; others are refused."""
     name_sent = ""
-    revision_shown = ""
     # operations defined by Kubernetes ignore unknown query parameters
     standard: ClassVar[bool] = False
 
@@ -69,6 +69,7 @@ class KubeView(APIView):
             decoding.check_encoding(request.headers.get("Content-Encoding", ""), self.content_encodings)
         if request.method == "POST":
             preconditions.refuse(request.headers, self.preconditions)
+            self.idempotency_key = idempotency.idempotency_key(request.headers)
 
     def check_parameters(self) -> None:
         """Refuse invalid values of Kubernetes' parameters, whether or not this view uses them."""
@@ -102,7 +103,7 @@ class KubeView(APIView):
 
     @property
     def actor(self) -> Actor:
-        actor: Actor = self.request.auth  # type: ignore[assignment]
+        actor: Actor = self.request.auth
         return actor
 
     @cached_property
@@ -261,6 +262,10 @@ class KubeView(APIView):
 
     def manifest_of(self, row: Any) -> dict[str, Any]:
         """Return the manifest of a row that a service returned."""
+        if self.idempotency_key:
+            # the answer is stored in the transaction of the write, and shows the revision
+            audit.settle()
+            self.owner_shown = self.kind.organization(row).pk
         written = changes.manifest_written(row)
         return written or render(self.kind, self.kind.queryset().with_revision().get(pk=row.pk))
 

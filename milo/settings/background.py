@@ -38,5 +38,6 @@ CELERY_BEAT_SCHEDULE = {
     "inspect-ledger": {"task": "billing.tasks.inspect_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "seal-ledger": {"task": "milo.ledger.tasks.seal_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "renew-manifests": {"task": "milo.kube.tasks.renew_manifests", "schedule": 30.0, "options": {"expires": 30}},
+    "forget-responses": {"task": "milo.kube.tasks.forget_responses", "schedule": 1800.0, "options": {"expires": 1800}},
     "compact-change-log": {"task": "milo.kube.tasks.compact_change_log", "schedule": 3600.0},
 }

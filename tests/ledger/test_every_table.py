@@ -36,6 +36,7 @@ NEEDS_NONE = {
     "axes_accesslog": "nothing is written there",
     "billing_announcement": "an outbox: the revisions that it writes are sealed in the change log",
     "kube_counter": "the number of the last revision; revisions are sealed by their numbers",
+    "kube_recordedresponse": "answers of the last 24 hours; what they answer for is sealed",
     "kube_renewal": "how far an upgrade's comparison came; the revisions that it writes are sealed in the change log",
     "ledger_inspection": "the last result of each check, written anew by the next one",
 }

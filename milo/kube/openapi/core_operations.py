@@ -152,6 +152,7 @@ def _review(view: ReviewView, method: str, path: str) -> Operation:
         answer_example=sent | {"metadata": {}, "status": view.example[1]},
         status=201,
         refuses=(408, 413, 415),
+        writes=False,
     )
 
 

@@ -34,6 +34,8 @@ class Operation:
     """Media types of the answer; the example has the first."""
     status: int = 200
     refuses: tuple[int, ...] = ()
+    writes: bool = True
+    """Whether a POST of it changes anything."""
     makes: bool = False
     """Whether it may also answer 201."""
     unchanged: bool = False

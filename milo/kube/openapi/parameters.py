@@ -64,6 +64,16 @@ FIELD_VALIDATION = OpenApiParameter(
 FIELD_MANAGER = _query("fieldManager", str, "Name of the writing program. Required for server-side apply.")
 FORCE = _query("force", bool, "Server-side apply: take over fields that others manage.")
 IF_MATCH = _header("If-Match", "ETag of the object as last read. 412 if the object has changed since.")
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 257, "pattern": r"^[\x20-\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "A UUID, or other unique text of 1 to 255 characters, with or without double quotes. For 24 hours the same"
+        " request with the same key is answered as the first time, with `Idempotency-Replayed: true`. Neither refusals"
+        " nor dry runs nor reviews are kept."
+    ),
+)
 IF_NONE_MATCH = _header("If-None-Match", "ETag of the object as last read. 304 if it has not changed since.")
 
 

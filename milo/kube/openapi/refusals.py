@@ -30,6 +30,8 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     503: ("ServiceUnavailable", "A dependency is unavailable. Try again.", "try again"),
 }
 ALWAYS = (400, 401, 403, 406, 429)
+OF_RETRY = (409, 422)
+"""A key whose request is not answered yet, and one that was sent with another body."""
 OF_CREATE = (404, 408, 409, 413, 415, 422, 503)
 OF_WRITE = (*OF_CREATE, 412)
 

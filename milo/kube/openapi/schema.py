@@ -10,7 +10,8 @@ from rest_framework.permissions import AllowAny
 
 from milo.kube.openapi import core_operations, kind_operations  # noqa: F401  they register their operations
 from milo.kube.openapi.operations import JSON, Operation, operation
-from milo.kube.openapi.refusals import ALWAYS, refusal
+from milo.kube.openapi.parameters import IDEMPOTENCY_KEY
+from milo.kube.openapi.refusals import ALWAYS, OF_RETRY, refusal
 from milo.kube.schemas import NothingSerializer, PatchSerializer
 
 
@@ -44,7 +45,8 @@ class KubeSchema(AutoSchema):
         return [self.operation.tag]
 
     def get_override_parameters(self) -> list[Any]:
-        return list(self.operation.parameters)
+        retried = [IDEMPOTENCY_KEY] if self.method == "POST" else []
+        return [*self.operation.parameters, *retried]
 
     def map_renderers(self, attribute: str) -> list[str]:
         return [JSON]
@@ -77,7 +79,8 @@ class KubeSchema(AutoSchema):
 
     def _always(self) -> tuple[int, ...]:
         open_to_all = AllowAny in self.view.permission_classes
-        return tuple(code for code in ALWAYS if not open_to_all or code in (400, 406))
+        always = (*ALWAYS, *OF_RETRY) if self.method == "POST" and self.operation.writes else ALWAYS
+        return tuple(code for code in always if not open_to_all or code in (400, 406))
 
     def get_extensions(self) -> dict[str, Any]:
         described = self.operation

@@ -1,9 +1,9 @@
-"""Makes the change log agree with the rows again, where an upgrade shows them differently or SQL has changed them.
+"""Renewal of manifests in the change log, after an upgrade renders them differently or SQL has changed rows.
 
-Reads and lists answer with the newest revision, which is as the version before has rendered it. `migrate` owes a
-renewal of each kind where code has changed (`owe`), and the worker pays it in the background (`proceed`): it compares
-objects in batches, and writes a revision of those alone that are shown differently. The row of the kind says how far
-that came, in the transaction of the revisions, so that after a kill the next round goes on where the last one stopped.
+Reads and lists return the newest revision, which the previous version has rendered. Where code has changed, `migrate`
+owes a renewal of each kind (`owe`). The worker does it in the background (`proceed`): it compares objects in batches,
+and writes a revision of those whose manifest differs. The row of the kind records the progress in the same transaction,
+so the next round after a crash continues there.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @cache
 def rendering() -> str:
-    """The digest of all code and data by which objects are rendered; where it is the same, so are the manifests."""
+    """Return the digest of all code and data that render objects. The same digest renders the same manifests."""
     digest = hashlib.sha256()
     for package in sorted(
         {__name__.partition(".")[0], *(type(kind).__module__.partition(".")[0] for kind in all_kinds())}
@@ -47,20 +47,27 @@ def rendering() -> str:
 
 
 def owe(*, again: bool = False) -> list[str]:
-    """Owe a renewal of each kind that was last rendered by other code, or with `again` of every kind; returns which."""
+    """Owe a renewal of each kind that other code has rendered, or with `again` of every kind that has objects.
+
+    Returns the names of the kinds.
+    """
     current = set() if again else set(Renewal.objects.filter(rendering=rendering()).values_list("pk", flat=True))
-    owed = [kind.resource for kind in all_kinds() if kind.resource not in current]
-    begun: dict[str, Any] = {"last": 0, "compared": 0, "renewed": 0, "begun_at": timezone.now(), "ended_at": None}
-    for resource in owed:
-        Renewal.objects.update_or_create(resource=resource, defaults={"rendering": rendering(), **begun})
+    owed, now = [], timezone.now()
+    for kind in all_kinds():
+        if kind.resource in current:
+            continue
+        exists = kind.model._default_manager.exists()
+        begun = {"rendering": rendering(), "last": 0, "compared": 0, "renewed": 0, "begun_at": now}
+        Renewal.objects.update_or_create(
+            resource=kind.resource, defaults={**begun, "ended_at": None if exists else now}
+        )
+        if exists:
+            owed.append(kind.resource)
     return owed
 
 
 def renew() -> int:
-    """Compare every object now, from the first on; returns how many were shown differently by now.
-
-    Repeating it changes nothing.
-    """
+    """Compare every object now. Returns the number of objects whose manifest differed. It is idempotent."""
     owe(again=True)
     for _progress in proceed():
         pass
@@ -68,9 +75,9 @@ def renew() -> int:
 
 
 def proceed(seconds: float = float("inf")) -> Iterator[Renewal]:
-    """Go on with what is owed for about so many seconds; yields how far it came after each batch.
+    """Continue what is owed for about `seconds`; yield the progress after each batch.
 
-    Of a kind that code of another version owes nothing is done: its worker does it.
+    A renewal that is owed by the code of another version is left to the worker of that version.
     """
     until = time.monotonic() + seconds
     owed = Renewal.objects.filter(ended_at=None, rendering=rendering()).order_by("pk")
@@ -85,17 +92,17 @@ def proceed(seconds: float = float("inf")) -> Iterator[Renewal]:
 
 
 def _batch(kind: Kind, seen: Renewal) -> Renewal:
-    """Compare the next objects without a lock, then write those that differ; returns the row as it is then."""
+    """Compare the next objects without a lock, then lock and write those that differ. Returns the new progress."""
     objects: Any = kind.model._default_manager
     keys = list(objects.filter(pk__gt=seen.last).order_by("pk").values_list("pk", flat=True)[:BATCH])
     differing = _differing(kind, keys)
     with audit.transaction():
         renewal = Renewal.objects.select_for_update().get(pk=seen.pk)
         if (renewal.last, renewal.begun_at) != (seen.last, seen.begun_at):
-            # another process has done this batch meanwhile, or all is begun anew
+            # another process has done this batch, or the renewal has begun again
             return renewal
         locked = {row.pk: row for row in objects.filter(pk__in=differing).locked()}
-        # what was written since they were looked at is shown as it is
+        # a concurrent write has rendered its object already
         still = _differing(kind, list(locked))
         for key in still:
             audit.mark_changed(RENEWAL, locked[key])
@@ -108,7 +115,7 @@ def _batch(kind: Kind, seen: Renewal) -> Renewal:
 
 
 def _differing(kind: Kind, keys: list[int]) -> list[int]:
-    """The keys of rows that are not shown as their newest revision says."""
+    """Return the keys of the rows whose manifest is not that of their newest revision."""
     objects: Any = kind.model._default_manager
     newest = dict(objects.filter(pk__in=keys).with_manifest().values_list("pk", "manifest"))
     rows = kind.queryset().with_revision().in_bulk(keys)
