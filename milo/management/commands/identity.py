@@ -2,19 +2,15 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from milo.access import Actor
-from milo.errors import Refused
 from milo.identity import oidc
 from milo.identity.identities import link, unlink
 from milo.identity.models import Identity
+from milo.management.shell import SHELL, ActionCommand, user_named
 
-SHELL = Actor.system("shell")
 
-
-class Command(BaseCommand):
+class Command(ActionCommand):
     help = "List, link and unlink subjects of the OpenID Connect provider."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,16 +26,8 @@ class Command(BaseCommand):
         listing = subcommands.add_parser("list", help="list identities: id, user, subject, issuer, since when")
         listing.add_argument("username", nargs="?", help="of this user only")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            getattr(self, f"_{options['subcommand']}")(options)
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
-
     def _link(self, options: dict[str, Any]) -> None:
-        user = User.objects.filter(username=options["username"]).first()
-        if user is None:
-            raise CommandError(f"there is no user {options['username']}")
+        user = user_named(options["username"])
         provider = oidc.provider()
         issuer = options["issuer"] or (provider.issuer if provider else None)
         if not issuer:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from milo.errors import Refused
 from milo.identity.second_factor import reset
+from milo.management.shell import ActionCommand, user_named
 
 
-class Command(BaseCommand):
+class Command(ActionCommand):
     help = "Remove the authenticator of a person who has lost it; the next log-in sets up another."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,12 +17,7 @@ class Command(BaseCommand):
         resetting.add_argument("username")
         resetting.add_argument("--reason", required=True, help="why; it is kept in the history and the log")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(username=options["username"]).first()
-        if user is None:
-            raise CommandError(f"there is no user {options['username']}")
-        try:
-            reset(user, why=options["reason"], by=None)
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
+    def _reset(self, options: dict[str, Any]) -> None:
+        user = user_named(options["username"])
+        reset(user, why=options["reason"], by=None)
         self.stdout.write(f"{user.get_username()} sets up a second factor at the next log-in")

@@ -3,20 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from milo.access import Actor
-from milo.errors import Refused
 from milo.identity.models import ServiceToken
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import issue_token, revoke_token
+from milo.management.shell import SHELL, ActionCommand, user_named
 
-SHELL = Actor.system("shell")
 
-
-class Command(BaseCommand):
+class Command(ActionCommand):
     help = "Issue, list and revoke the bearer tokens with which people and programs use the API."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,16 +33,8 @@ class Command(BaseCommand):
         revoke = subcommands.add_parser("revoke", help="revoke a token; it is refused from the next request on")
         revoke.add_argument("id", type=int, help="as the list shows it")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            getattr(self, f"_{options['subcommand'].replace('-', '_')}")(options)
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
-
     def _issue(self, options: dict[str, Any]) -> None:
-        user = User.objects.filter(username=options["username"]).first()
-        if user is None:
-            raise CommandError(f"there is no user {options['username']}")
+        user = user_named(options["username"])
         ends = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         scopes = [] if options["read_only"] else options["scope"]
         _token, secret = issue_token(
