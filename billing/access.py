@@ -27,12 +27,12 @@ def declare_rules() -> None:
     declare(Rule(role, kind, READ, organization=True) for role in Membership.Role.values for kind in KINDS)
     declare(
         [
-            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, acts=("suspend", "resolvesuspension", "hold", "closeusage")),
-            Rule(FINANCE_OPERATOR, APPROVALS, WRITE, acts=REQUESTER_ACTIONS),
-            Rule(FINANCE_OPERATOR, NOTICES, acts=("requeue",)),
-            Rule(FINANCE_APPROVER, APPROVALS, (), acts=("approve", "reject")),
-            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, WRITE, acts=REQUESTER_ACTIONS, organization=True),
-            Rule(CHARGE_REPORTER, CHARGES, (*READ, *WRITE), acts=("settle",)),
+            Rule(FINANCE_OPERATOR, ACCOUNTS, WRITE, actions=("suspend", "resolvesuspension", "hold", "closeusage")),
+            Rule(FINANCE_OPERATOR, APPROVALS, WRITE, actions=REQUESTER_ACTIONS),
+            Rule(FINANCE_OPERATOR, NOTICES, actions=("requeue",)),
+            Rule(FINANCE_APPROVER, APPROVALS, (), actions=("approve", "reject")),
+            Rule(Membership.Role.BILLING_ADMIN, APPROVALS, WRITE, actions=REQUESTER_ACTIONS, organization=True),
+            Rule(CHARGE_REPORTER, CHARGES, (*READ, *WRITE), actions=("settle",)),
             Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
             Rule(USAGE_REPORTER, USAGE_EVENTS, ("create",)),
             Rule(FINANCE_OPERATOR, BINDINGS, WRITE),

@@ -13,7 +13,7 @@ READ = ("get", "list", "watch")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: `role` may use `verbs` (Kubernetes verbs) and `acts` (POST subresources) on `resource` (plural).
+    """One row: `role` may use `verbs` (Kubernetes verbs) and `actions` (POST subresources) on `resource` (plural).
 
     With `organization` it holds in the organizations where the actor has the role, otherwise across the platform.
     """
@@ -21,13 +21,13 @@ class Rule:
     role: str
     resource: str
     verbs: tuple[str, ...] = ()
-    acts: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
     organization: bool = False
 
-    def allows(self, verb: str, resource: str, act: str = "") -> bool:
+    def allows(self, verb: str, resource: str, action: str = "") -> bool:
         if resource != self.resource:
             return False
-        return act in self.acts if act else verb in self.verbs
+        return action in self.actions if action else verb in self.verbs
 
 
 TABLE: list[Rule] = []
@@ -47,9 +47,9 @@ def grant_superusers(*roles: str) -> None:
     SUPERUSER_ROLES.update(roles)
 
 
-def declare_decisions(*acts: str) -> None:
+def declare_decisions(*actions: str) -> None:
     """Register actions that decide on the request of another person (four eyes)."""
-    DECISIONS.update(acts)
+    DECISIONS.update(actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,16 @@ class Actor:
     def is_system(self) -> bool:
         return self.name.startswith("system:")
 
-    def may(self, verb: str, resource: str, organization_id: int | None, *, act: str = "") -> bool:
-        """Return whether this actor may use `verb` (or the POST subresource `act`) in the organization.
+    def may(self, verb: str, resource: str, organization_id: int | None, *, action: str = "") -> bool:
+        """Return whether this actor may use `verb` (or the POST subresource `action`) in the organization.
 
         Without `organization_id` only roles across the platform count.
         """
-        if self.scopes is not None and (act or verb not in READ) and resource not in self.scopes:
+        if self.scopes is not None and (action or verb not in READ) and resource not in self.scopes:
             return False
         held = self.organizations.get(organization_id, frozenset()) if organization_id else frozenset()
         return self.is_system or any(
-            rule.role in (held if rule.organization else self.roles) and rule.allows(verb, resource, act)
+            rule.role in (held if rule.organization else self.roles) and rule.allows(verb, resource, action)
             for rule in TABLE
         )
 
@@ -97,10 +97,10 @@ class Actor:
             return None
         return frozenset(pk for pk in self.organizations if self.may(verb, resource, pk))
 
-    def require(self, verb: str, resource: str, organization_id: int | None, *, act: str = "") -> None:
+    def require(self, verb: str, resource: str, organization_id: int | None, *, action: str = "") -> None:
         """Raise `Forbidden` unless `may`."""
-        if not self.may(verb, resource, organization_id, act=act):
-            what = f"{resource}/{act}" if act else resource
+        if not self.may(verb, resource, organization_id, action=action):
+            what = f"{resource}/{action}" if action else resource
             raise Forbidden(
                 _("%(actor)s may not %(verb)s %(what)s here") % {"actor": self.name, "verb": verb, "what": what}
             )

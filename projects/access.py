@@ -30,10 +30,10 @@ def declare_rules() -> None:
     )
     declare(
         [
-            Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE, acts=ROLES),
-            Rule(FINANCE_OPERATOR, PROJECTS, WRITE, acts=("archive",)),
-            Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), acts=ROLES, organization=True),
-            Rule(Membership.Role.BILLING_ADMIN, PROJECTS, WRITE, acts=("archive",), organization=True),
+            Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE, actions=ROLES),
+            Rule(FINANCE_OPERATOR, PROJECTS, WRITE, actions=("archive",)),
+            Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), actions=ROLES, organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, PROJECTS, WRITE, actions=("archive",), organization=True),
             Rule(Membership.Role.BILLING_USER, PROJECTS, WRITE, organization=True),
         ]
     )

@@ -31,7 +31,7 @@ VIEWS = (
 def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
     """Return the requests that the logged-in person may approve or reject now."""
     actor = request_actor(request)
-    if not actor.may("create", APPROVALS, None, act="approve"):
+    if not actor.may("create", APPROVALS, None, action="approve"):
         return ApprovalRequest.objects.none()
     return ApprovalRequest.objects.awaiting(actor.name)
 
@@ -170,7 +170,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         actor = request_actor(request)
-        if not actor.may("create", APPROVALS, None, act="approve"):
+        if not actor.may("create", APPROVALS, None, action="approve"):
             return []
         waiting = to_decide(request).count()
         return [Attention(_("Requests for you to decide"), waiting, self.list_address(**{INBOX: TO_DECIDE}))]

@@ -86,7 +86,7 @@ class Approve(Decision):
     title = gettext_lazy("Approve")
     icon = "check"
     variant = ActionVariant.PRIMARY
-    act = "approve"
+    action = "approve"
     form_class = ApproveForm
 
     def seen(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Reject(Decision):
     title = gettext_lazy("Reject")
     icon = "close"
     variant = ActionVariant.DANGER
-    act = "reject"
+    action = "reject"
     decide = staticmethod(decisions.reject)
 
 
@@ -128,7 +128,7 @@ class TakeOver(Decision):
     name = "takeover"
     title = gettext_lazy("Take over")
     icon = "move_up"
-    act = "takeover"
+    action = "takeover"
     decide = staticmethod(requests.takeover)
 
     @classmethod
@@ -144,7 +144,7 @@ class Withdraw(OwnRequest):
     name = "withdraw"
     title = gettext_lazy("Withdraw")
     icon = "undo"
-    act = "withdraw"
+    action = "withdraw"
     decide = staticmethod(requests.withdraw)
 
 
@@ -152,7 +152,7 @@ class Renew(OwnRequest):
     name = "renew"
     title = gettext_lazy("Renew")
     icon = "update"
-    act = "renew"
+    action = "renew"
     form_class = SeenForm
 
     def facts(self) -> Facts:

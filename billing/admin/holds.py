@@ -41,7 +41,7 @@ class SetHold(ServiceAction):
     name = "hold"
     title = gettext_lazy("Set hold")
     icon = "front_hand"
-    verb, resource, act = "create", ACCOUNTS, "hold"
+    verb, resource, action = "create", ACCOUNTS, "hold"
     form_class = HoldForm
 
     def facts(self) -> Facts:

@@ -26,7 +26,7 @@ class Requeue(ServiceAction):
     name = "requeue"
     title = gettext_lazy("Requeue")
     icon = "forward_to_inbox"
-    verb, resource, act = "create", NOTICES, "requeue"
+    verb, resource, action = "create", NOTICES, "requeue"
 
     @classmethod
     def offered(cls, row: Notice) -> bool:

@@ -99,7 +99,7 @@ class ArchiveProject(ServiceAction):
     title = gettext_lazy("Archive")
     icon = "archive"
     variant = ActionVariant.DANGER
-    verb, resource, act = "create", PROJECTS, "archive"
+    verb, resource, action = "create", PROJECTS, "archive"
 
     @classmethod
     def offered(cls, row: Project) -> bool:

@@ -82,7 +82,7 @@ class SuspendAccount(ServiceAction):
     title = gettext_lazy("Suspend")
     icon = "block"
     variant = ActionVariant.DANGER
-    verb, resource, act = "create", ACCOUNTS, "suspend"
+    verb, resource, action = "create", ACCOUNTS, "suspend"
     form_class = SuspendForm
     previews = True
 
@@ -154,7 +154,7 @@ class ResolveSuspension(ServiceAction):
     name = "resolve-suspension"
     title = gettext_lazy("Resolve suspension")
     icon = "task_alt"
-    verb, resource, act = "create", ACCOUNTS, "resolvesuspension"
+    verb, resource, action = "create", ACCOUNTS, "resolvesuspension"
     form_class = ResolveForm
 
     @classmethod

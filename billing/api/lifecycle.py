@@ -165,7 +165,7 @@ def _checklist_table(answer: dict[str, Any]) -> Iterator[list[str]]:
 
 def _suspensions(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     # internal notes are for those who may suspend
-    staff = actor.may("create", "billingaccounts", row.organization_id, act="suspend")
+    staff = actor.may("create", "billingaccounts", row.organization_id, action="suspend")
     rows = Suspension.objects.filter(account=row).order_by("pk")
     return {"items": [_suspension_item(suspension, staff) for suspension in rows]}
 
@@ -238,7 +238,7 @@ ACCOUNT_READ_SUBRESOURCES = (
         PreviewSerializer,
         gettext_lazy("What suspend would do; changes nothing."),
         examples.SUSPEND_PREVIEW,
-        act="suspend",
+        action="suspend",
     ),
     ReadSubresource(
         "closurechecklist",

@@ -130,7 +130,7 @@ def settle_charge(charge_id: int, *, reference: str, settled_at: datetime | None
     """
     with audit.transaction():
         charge = _lock(charge_id)
-        actor.require("create", CHARGES, charge.organization_id, act="settle")
+        actor.require("create", CHARGES, charge.organization_id, action="settle")
         if not reference.strip():
             raise Invalid.because([Cause.required("spec.reference")])
         if charge.settled_at:

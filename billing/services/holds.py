@@ -19,7 +19,7 @@ def set_hold(account_id: int, *, type: str, message: str = "", reason: str = "",
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
-        actor.require("create", ACCOUNTS, account.organization_id, act="hold")
+        actor.require("create", ACCOUNTS, account.organization_id, action="hold")
         causes = []
         if not message.strip() and not reason.strip():
             causes.append(Cause.required("spec.message", _("is required, or spec.internalNote is")))
@@ -72,8 +72,8 @@ def note_of(account: BillingAccount, request: ApprovalRequest) -> str:
 def may_read_notes(account: BillingAccount, actor: Actor) -> bool:
     """Return whether the actor may read internal notes: whoever may set holds, or decide their release."""
     organization = account.organization_id
-    return actor.may("create", ACCOUNTS, organization, act="hold") or actor.may(
-        "create", APPROVALS, organization, act="approve"
+    return actor.may("create", ACCOUNTS, organization, action="hold") or actor.may(
+        "create", APPROVALS, organization, action="approve"
     )
 
 

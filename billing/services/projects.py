@@ -14,7 +14,7 @@ def archive_project(project_id: int, *, actor: Actor) -> Project:
     """
     with audit.transaction():
         project = Project.objects.locked().get(pk=project_id)
-        actor.require("create", PROJECTS, project.organization_id, act="archive")
+        actor.require("create", PROJECTS, project.organization_id, action="archive")
         if project.phase == Project.Phase.ARCHIVED:
             return project
         bindings.end_with_project(project, actor=actor)

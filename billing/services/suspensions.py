@@ -36,7 +36,7 @@ def suspend(
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
-        actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
+        actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
         if causes := _suspension_causes(reason_code, message, internal_note):
             raise Invalid.because(causes)
         if account.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):
@@ -76,7 +76,7 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
 
     Raises `Forbidden` and `Invalid` as `suspend` does. Writes nothing.
     """
-    actor.require("create", ACCOUNTS, account.organization_id, act="suspend")
+    actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
     if causes := _suspension_causes(reason_code, message):
         raise Invalid.because(causes)
     projects = list(projects_paid_by(account).order_by("name"))
@@ -106,7 +106,7 @@ def resolve(account_id: int, suspension_uid: UUID, *, evidence: Mapping[str, str
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
-        actor.require("create", ACCOUNTS, account.organization_id, act="resolvesuspension")
+        actor.require("create", ACCOUNTS, account.organization_id, action="resolvesuspension")
         suspension = Suspension.objects.open().filter(account=account, uid=suspension_uid).first()
         if suspension is None:
             raise NotFound(_("the account has no open suspension %(uid)s") % {"uid": suspension_uid})

@@ -38,7 +38,7 @@ def readable_timeline(
 
     Internal notes need the permission to suspend the account, credentials the permission to read every account.
     """
-    staff = actor.may("create", ACCOUNTS, account.organization_id, act="suspend")
+    staff = actor.may("create", ACCOUNTS, account.organization_id, action="suspend")
     events, following = timeline(account, before, after, limit=limit, staff=staff)
     # credentials say how customers' people log in: for staff of the platform only, auditors included
     if not actor.may("get", ACCOUNTS, None):

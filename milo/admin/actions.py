@@ -32,8 +32,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
 
     GET shows `facts` and the form; POST calls the service. If it `previews`, the first POST calls the service in a dry
     run and asks for confirmation with `preview`, or shows the refusal; the second POST acts. The access table decides
-    by `verb`, `resource` and `act` who sees the button and the page. The service authorizes again. `row` is the object;
-    None for an action of the list. Buttons with the same `menu` (a title) form a menu.
+    by `verb`, `resource` and `action` who sees the button and the page. The service authorizes again. `row` is the
+    object, None for an action of the list. Buttons with the same `menu` (a title) form a menu.
     """
 
     name: ClassVar[str]
@@ -42,7 +42,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     variant: ClassVar[ActionVariant] = ActionVariant.DEFAULT
     verb: ClassVar[str]
     resource: ClassVar[str]
-    act: ClassVar[str] = ""
+    action: ClassVar[str] = ""
     previews: ClassVar[bool] = False
     menu: ClassVar[str | Promise] = ""
 
@@ -75,7 +75,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     @classmethod
     def allowed(cls, actor: Actor, organization_id: int | None) -> bool:
         """Return whether the access table permits the action to the actor."""
-        return actor.may(cls.verb, cls.resource, organization_id, act=cls.act)
+        return actor.may(cls.verb, cls.resource, organization_id, action=cls.action)
 
     @classmethod
     def offered(cls, row: Any) -> bool:

@@ -45,7 +45,7 @@ def is_required(actor: Actor) -> bool:
     """Return whether the settings require a second factor of this actor."""
     if settings.MILO_SECOND_FACTOR_STAFF:
         return True
-    approvers = {rule.role for rule in TABLE if DECISIONS.intersection(rule.acts)}
+    approvers = {rule.role for rule in TABLE if DECISIONS.intersection(rule.actions)}
     return bool(settings.MILO_SECOND_FACTOR_APPROVERS and actor.roles & approvers)
 
 

@@ -51,7 +51,7 @@ class ReadSubresource:
     """A read subresource: GET of something computed from an object.
 
     `parameters` validates the query. `call(row, query, *, actor)` returns the JSON answer. `example` is an answer for
-    the documents. Reading requires the verb `verb`, or the permission of the action `act` if that is set. `table`
+    the documents. Reading requires the verb `verb`, or the permission of the action `action` if that is set. `table`
     returns the rows of an answer for Table and CSV, column names first. Without `table`, each of `items` is a row, in
     the columns of `response`.
     """
@@ -62,7 +62,7 @@ class ReadSubresource:
     response: Any
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    act: str = ""
+    action: str = ""
     verb: str = "get"
     table: Callable[[dict[str, Any]], Iterable[Sequence[Any]]] | None = None
 

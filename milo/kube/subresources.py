@@ -36,7 +36,7 @@ class ActionView(KubeView):
         action: Action = self.of
         row = self.row()
         queries.check_names(self.request.GET, queries.ACTION_PARAMETERS)
-        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, act=action.name)
+        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, action=action.name)
         raw = self.request._request.body
         spec = objects.read_spec(action.serializer, self.body() if raw.strip() else {})
         return self.once(lambda: self._call(row, spec))
@@ -70,8 +70,8 @@ class ReadSubresourceView(KubeView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         subresource: ReadSubresource = self.of
         row = self.row()
-        verb = "create" if subresource.act else subresource.verb
-        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, act=subresource.act)
+        verb = "create" if subresource.action else subresource.verb
+        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, action=subresource.action)
         query = queries.read(subresource.parameters, self.request.GET)
         if wants(CSV, request.headers.get("Accept", "")):
             whole = subresource.whole(row, query, actor=self.actor)

@@ -87,8 +87,8 @@ class _BurstEditor(DatabaseSchemaEditor):
             self._patiently(lambda: self._burst(statements))
         self.holds_locks = True
 
-    def _patiently(self, act: Callable[[], None]) -> None:
-        locks.patiently(self.connection, act, what="the migration", say=self.say)
+    def _patiently(self, operation: Callable[[], None]) -> None:
+        locks.patiently(self.connection, operation, what="the migration", say=self.say)
 
     def _burst(self, statements: list[str]) -> None:
         """Run the statements; all their locks together are waited for as long as one may be."""

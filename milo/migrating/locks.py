@@ -65,9 +65,9 @@ def long_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def patiently(
-    connection: BaseDatabaseWrapper, act: Callable[[], object], *, what: str, say: Callable[[str], object]
+    connection: BaseDatabaseWrapper, operation: Callable[[], object], *, what: str, say: Callable[[str], object]
 ) -> None:
-    """Call `act`, which leaves nothing half done, again for as long as others hold the locks that it needs.
+    """Call `operation`, which leaves nothing half done, again for as long as others hold the locks that it needs.
 
     `say` is told before each pause. Raises `CommandError` after `PATIENCE`, with the processes of PostgreSQL that hold
     locks on tables.
@@ -76,7 +76,7 @@ def patiently(
     waited, pause = 0.0, 0.25
     while True:
         try:
-            act()
+            operation()
             return
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") not in _REFUSED:

@@ -37,7 +37,7 @@ class GrantRole(ServiceAction):
     name = "grant"
     title = gettext_lazy("Grant role")
     icon = "person_add"
-    verb, resource, act = "create", ORGANIZATIONS, GRANT_ROLE
+    verb, resource, action = "create", ORGANIZATIONS, GRANT_ROLE
     form_class = GrantForm
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
@@ -70,7 +70,7 @@ class RevokeRole(ServiceAction):
     title = gettext_lazy("Revoke role")
     icon = "person_remove"
     variant = ActionVariant.DANGER
-    verb, resource, act = "create", ORGANIZATIONS, REVOKE_ROLE
+    verb, resource, action = "create", ORGANIZATIONS, REVOKE_ROLE
     form_class = RevokeForm
 
     def facts(self) -> Facts:

@@ -30,7 +30,7 @@ def grant(organization: Organization, user: AbstractBaseUser, role: str, *, why:
     `why` is a reason for people, kept in the history. Raises `Forbidden`, and `Invalid` for an unknown role or a
     deactivated user.
     """
-    actor.require("create", ORGANIZATIONS, organization.pk, act=GRANT_ROLE)
+    actor.require("create", ORGANIZATIONS, organization.pk, action=GRANT_ROLE)
     _refuse_unknown(role)
     if not user.is_active:
         raise _no_user(user.get_username())
@@ -58,7 +58,7 @@ def revoke(
     `why` is a reason for people, kept in the history. Raises `Forbidden`, and `Invalid` without a reason, for a role
     that the user does not hold, and if no active billing-admin would be left, unless `allow_no_billing_admin`.
     """
-    actor.require("create", ORGANIZATIONS, organization.pk, act=REVOKE_ROLE)
+    actor.require("create", ORGANIZATIONS, organization.pk, action=REVOKE_ROLE)
     _refuse_unknown(role)
     if not why.strip():
         raise Invalid.because([Cause.required("spec.reason")])

@@ -25,7 +25,7 @@ def test_every_kind_and_every_act_has_somebody_who_may() -> None:
     for kind in all_kinds():
         rules = [rule for rule in TABLE if rule.resource == kind.plural]
         assert {"get", "list", "watch"} <= {verb for rule in rules for verb in rule.verbs}, kind
-        assert {act.name for act in kind.actions} == {act for rule in rules for act in rule.acts}, kind
+        assert {act.name for act in kind.actions} == {act for rule in rules for act in rule.actions}, kind
 
 
 def test_every_row_is_about_a_known_role_and_known_verbs() -> None:
@@ -44,6 +44,6 @@ def test_a_verb_is_granted_only_where_the_kind_has_it() -> None:
 def test_only_who_reads_a_kind_uses_its_acts() -> None:
     """An act answers with the object, so it must not show more than `get` would."""
     for rule in TABLE:
-        if rule.acts and rule.resource in {kind.plural for kind in all_kinds()}:
+        if rule.actions and rule.resource in {kind.plural for kind in all_kinds()}:
             roles = {other.role for other in TABLE if other.resource == rule.resource and "get" in other.verbs}
             assert rule.role in roles, rule

@@ -36,7 +36,7 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
     """
     with audit.transaction():
         account, request = lock_request(request_id)
-        actor.require("create", APPROVALS, request.organization_id, act="approve")
+        actor.require("create", APPROVALS, request.organization_id, action="approve")
         refuse_decided(request)
         editors = reviews.editors(account)
         _refuse_credential(account, request, actor)
@@ -62,7 +62,7 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
     """
     with audit.transaction():
         account, request = lock_request(request_id)
-        actor.require("create", APPROVALS, request.organization_id, act="reject")
+        actor.require("create", APPROVALS, request.organization_id, action="reject")
         refuse_decided(request)
         _refuse_credential(account, request, actor)
         if not comment.strip():

@@ -99,7 +99,7 @@ def withdraw(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
     """
     with audit.transaction():
         account, request = lock_request(request_id)
-        actor.require("create", APPROVALS, request.organization_id, act="withdraw")
+        actor.require("create", APPROVALS, request.organization_id, action="withdraw")
         if actor.name != request.owner:
             raise Forbidden(_("only %(requester)s can withdraw this request") % {"requester": request.owner})
         refuse_decided(request)
@@ -116,7 +116,7 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
     """
     with audit.transaction():
         account, request = lock_request(request_id)
-        actor.require("create", APPROVALS, request.organization_id, act="renew")
+        actor.require("create", APPROVALS, request.organization_id, action="renew")
         if actor.name != request.owner:
             raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.owner})
         refuse_decided(request)
@@ -148,7 +148,7 @@ def takeover(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
     """
     with audit.transaction():
         _account, request = lock_request(request_id)
-        actor.require("create", APPROVALS, request.organization_id, act="takeover")
+        actor.require("create", APPROVALS, request.organization_id, action="takeover")
         refuse_decided(request)
         if not is_deactivated(request.owner):
             message = _("%(person)s, who stands by this request, is active and can renew or withdraw it")

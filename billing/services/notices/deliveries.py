@@ -172,7 +172,7 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
 
     Raises `Forbidden`; `NotFound` unless the notice is Dead and its account is not purged.
     """
-    actor.require("create", NOTICES, None, act="requeue")
+    actor.require("create", NOTICES, None, action="requeue")
     with transaction.atomic():
         # a purge has removed the recipient
         dead = Notice.objects.filter(phase=Notice.Phase.DEAD, account__pseudonymised_on=None)

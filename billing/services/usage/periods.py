@@ -23,7 +23,7 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     """
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
-        actor.require("create", ACCOUNTS, account.organization_id, act="closeusage")
+        actor.require("create", ACCOUNTS, account.organization_id, action="closeusage")
         locks.lock_all_exclusive()
         at = times.decision()
         causes = [] if reason.strip() else [Cause.required("spec.reason")]

@@ -136,11 +136,11 @@ def _action(view: ActionView, method: str, path: str) -> Operation | None:
 def _read_subresource(view: ReadSubresourceView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
     subresource: ReadSubresource = view.of
-    verb = "create" if subresource.act else subresource.verb
+    verb = "create" if subresource.action else subresource.verb
     return Operation(
         **about(kind, "read", "get", subresource.name.capitalize()),
         summary=f"Read {subresource.name} of a {kind.kind}",
-        description=f"{subresource.description} {allowed(kind, verb, subresource.act)}",
+        description=f"{subresource.description} {allowed(kind, verb, subresource.action)}",
         parameters=(*place(kind), *([] if subresource.parameters is NothingSerializer else [subresource.parameters])),
         answer=subresource.response,
         answer_example=subresource.example,

@@ -51,12 +51,12 @@ def operation(view: Any, method: str, path: str) -> Operation | None:
     raise NotImplementedError(f"{type(view).__name__} is not described")
 
 
-def allowed(kind: Kind, verb: str, act: str = "") -> str:
+def allowed(kind: Kind, verb: str, action: str = "") -> str:
     """Return the sentence that names the permitted roles, from the access table."""
     roles = sorted(
         f"{rule.role} of the organization" if rule.organization else rule.role
         for rule in TABLE
-        if rule.allows(verb, kind.plural, act)
+        if rule.allows(verb, kind.plural, action)
     )
     return f"Allowed to: {', '.join(roles)}." if roles else ""
 

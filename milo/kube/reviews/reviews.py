@@ -223,7 +223,7 @@ def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
 def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
     """Return for each subresource: the verb of the request, and the verb and action that the access table requires."""
     status = {} if kind in CORE else {"status": ("get", "get", "")}
-    reads = {subresource.name: ("get", subresource.verb, subresource.act) for subresource in kind.read_subresources}
+    reads = {subresource.name: ("get", subresource.verb, subresource.action) for subresource in kind.read_subresources}
     return status | reads | {action.name: ("create", "create", action.name) for action in kind.actions}
 
 
@@ -249,4 +249,4 @@ def _may(actor: Actor, verb: str, kind: Kind, subresource: str, scope: Collectio
     if verb != sent or not (subresource or verb in kind.verbs):
         return False
     plural = namespace_kind().plural if kind in CORE else kind.plural
-    return any(actor.may(required, plural, organization_id, act=action) for organization_id in (None, *scope))
+    return any(actor.may(required, plural, organization_id, action=action) for organization_id in (None, *scope))

@@ -71,12 +71,12 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
     for (organization, role), found in sorted(held.items()):
         where = "in its organization" if organization else "across the platform"
         verbs = ", ".join(dict.fromkeys(verb for rule in found for verb in rule.verbs))
-        actions = ", ".join(dict.fromkeys(action for rule in found for action in rule.acts))
+        actions = ", ".join(dict.fromkeys(action for rule in found for action in rule.actions))
         yield f"| {role} | {where} | {verbs} | {actions} |"
 
 
 def _notes(kind: Kind | None) -> Iterator[str]:
     if kind and kind.read_subresources:
         for subresource in kind.read_subresources:
-            yield f"- `{subresource.name}` needs `{subresource.act or subresource.verb}`"
+            yield f"- `{subresource.name}` needs `{subresource.action or subresource.verb}`"
         yield ""
