@@ -33,11 +33,6 @@ SUSPEND = {"spec": {"reasonCode": "ManualReview", "message": "under review"}}
 UNFINISHED = {"X-Request-ID", "Date"}
 
 
-@pytest.fixture
-def account(organization: Organization) -> BillingAccount:
-    return make.a_ready_account(organization, "us")
-
-
 def suspend(api: Api, key: str, body: Any = SUSPEND, query: str = "", **headers: str) -> Answer:
     return api.post(f"{ACCOUNTS}/us/suspend{query}", body, idempotency_key=key, **headers)
 
