@@ -4,12 +4,39 @@ import os
 from typing import Any
 
 from celery import Celery, signals
+from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from django.conf import settings
+from django.db import connections
 
 from milo import logs, provenance
+from milo.broker import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
-app = Celery("milo")
+redis.register()
+
+
+class PoolKeeper(DjangoWorkerFixup):
+    """Celery's care for Django in a worker, but for the pool: Celery closes that of a forked process at each task."""
+
+    def close_database(self, **kwargs: Any) -> None:
+        """Give the connections of a task back to the pool, before and after it."""
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+
+
+class Fixup(DjangoFixup):
+    """Celery's care for Django, with a `PoolKeeper` in each worker."""
+
+    _worker_fixup: DjangoWorkerFixup | None
+
+    @property
+    def worker_fixup(self) -> DjangoWorkerFixup:
+        if self._worker_fixup is None:
+            self._worker_fixup = PoolKeeper(self.app)
+        return self._worker_fixup
+
+
+app = Celery("milo", fixups=[lambda app: Fixup(app).install()])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

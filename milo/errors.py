@@ -27,6 +27,8 @@ class Refused(Exception):
     """A request that the domain refuses without changing anything. `reason` is a Kubernetes Status reason."""
 
     reason = "BadRequest"
+    retry_after_seconds = 0
+    """After how long the same request may succeed; 0 where time alone changes nothing."""
 
     def __init__(self, message: str, causes: Iterable[Cause] = ()) -> None:
         self.message = str(message)
@@ -76,3 +78,18 @@ class Unavailable(Refused):
     """A system that the request needs is unavailable; retry later."""
 
     reason = "ServiceUnavailable"
+    retry_after_seconds = 5
+
+
+class Busy(Refused):
+    """Too much else is going on with the same objects; nothing has changed."""
+
+    reason = "TooManyRequests"
+    retry_after_seconds = 1
+
+
+class TooSlow(Refused):
+    """It took longer than it may; nothing has changed."""
+
+    reason = "Timeout"
+    retry_after_seconds = 5

@@ -5,7 +5,9 @@ from typing import Any
 
 import structlog
 
-from milo.kube.wire.status import failure, internal_error, send_status
+from milo import outages
+from milo.errors import Refused
+from milo.kube.wire.status import failure, headers_of, internal_error, of_refusal, send_status
 from milo.provenance import asked_by
 from milo.requests import HEADER, SCOPE_KEY, request_id_for
 
@@ -25,6 +27,9 @@ class Faults:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
@@ -34,11 +39,22 @@ class Faults:
         with asked_by(request_id):
             try:
                 await self.application({**scope, SCOPE_KEY: request_id}, receive, answer.send)
-            except Exception:
+            except Exception as error:
+                outage = outages.refusal(error)
+                if not outage:
+                    log.exception("unhandled_error")
                 # a started answer cannot be replaced: the server closes the connection
-                log.exception("unhandled_error")
                 if not answer.begun:
-                    await answer.refuse()
+                    await answer.refuse(outage)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Answer the server's lifespan events: there is nothing to do at the start and at the end."""
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return
 
 
 class _Answer:
@@ -53,5 +69,8 @@ class _Answer:
             message = {**message, "headers": [*headers, (_NAME, self._request_id.encode())]}
         await self._send(message)
 
-    async def refuse(self) -> None:
-        await send_status(self.send, failure("InternalError", internal_error()))
+    async def refuse(self, outage: Refused | None) -> None:
+        if outage:
+            await send_status(self.send, of_refusal(outage, {}), headers_of(outage))
+        else:
+            await send_status(self.send, failure("InternalError", internal_error()))

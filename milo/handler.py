@@ -13,6 +13,11 @@ from django.db import close_old_connections
 from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
+from milo.errors import Busy
+from milo.fairness import Admission, flows
+from milo.kube.kinds import all_kinds
+from milo.kube.wire.status import headers_of, of_refusal, respond
+
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -21,11 +26,14 @@ class OneHopHandler(ASGIHandler):
     """Calls the whole synchronous stack in one of `threads` threads.
 
     Django's handler starts a thread for each request, and switches to it and back twice for each middleware. Only a
-    streaming response (a watch) runs in the event loop afterwards, and ends when its client disconnects.
+    streaming response (a watch) runs in the event loop afterwards, and ends when its client disconnects. At most
+    `waiting` more requests wait for one object, and a few times as many for one tenant (milo/fairness.py).
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, waiting: int) -> None:
         super().__init__()
+        self._admission = Admission(threads, waiting)
+        self._contended = {kind.plural: kind.contended for kind in all_kinds() if kind.contended}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 
     def load_middleware(self, is_async: bool = False) -> None:
@@ -36,7 +44,12 @@ class OneHopHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        response = await self._in_thread(self._respond, scope, body)
+        try:
+            async with self._admission.turn(flows(scope, body, self._contended)):
+                response = await self._in_thread(self._respond, scope, body)
+        except Busy as busy:
+            body.close()
+            response = respond(of_refusal(busy, {}), headers_of(busy))
         if response.streaming:
             await self._stream(response, receive, send)
         else:

@@ -1,38 +1,121 @@
-"""Probes and metrics for operators: `/livez`, `/readyz` and `/metrics`."""
+"""Probes and metrics for operators: https://kubernetes.io/docs/reference/using-api/health-checks/
 
-from django.db import DatabaseError, connection
+milo/probes.py answers them before Django; the views here are for other servers than `manage.py serve`, and for tests.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from milo import readiness
+from milo.celery import app
+from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
 from milo.ledger.serving import unguarded
+from milo.readiness import Result, Unready
 
+NAMED = 5
+"""Of more unapplied migrations than this, the number is told."""
 # derived from rows only, so that every process has the same values
 _metrics = CollectorRegistry(auto_describe=False)
 _metrics.register(LedgerCollector())
 
 
 @require_safe
-def livez(request: HttpRequest) -> JsonResponse:
+def livez(request: HttpRequest) -> HttpResponse:
     """Answer 200 while the process runs."""
-    return JsonResponse({"status": "ok"})
+    return alive(verbose="verbose" in request.GET)
 
 
 @require_safe
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if every guard is installed and nothing bypasses them, otherwise 503 with the findings."""
-    try:
-        wrong = unguarded(connection)
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable", "why": "the database does not answer"}, status=503)
-    if wrong:
-        return JsonResponse({"status": "unavailable", "why": "; ".join(wrong)}, status=503)
-    return JsonResponse({"status": "ok"})
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Answer 200 if every check passes or only degrades, otherwise 503 with the findings."""
+    return answer("readyz", readiness.results(readiness.all_checks(), connection, {}), verbose="verbose" in request.GET)
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus with counts and times of checks; they reveal nothing about any object."""
+    return all_metrics()
+
+
+def alive(*, verbose: bool) -> HttpResponse:
+    """Return the answer of /livez, which asks nothing of anybody."""
+    return answer("livez", [Result("ping", "", False)], verbose=verbose)
+
+
+def all_metrics() -> HttpResponse:
+    """Return all metrics in the format of Prometheus."""
     return HttpResponse(generate_latest(_metrics), content_type=CONTENT_TYPE_LATEST)
+
+
+def answer(name: str, results: Iterable[Result], *, verbose: bool) -> HttpResponse:
+    """Return the answer of a probe: a line for each check where `verbose`, else a JSON object."""
+    listed = list(results)
+    failed = [each for each in listed if each.reason and not each.degrades]
+    status = 503 if failed else 200
+    headers = {"Cache-Control": "no-store"}
+    if verbose:
+        lines = [*(each.line for each in listed), f"{name} check {'failed' if failed else 'passed'}", ""]
+        return HttpResponse("\n".join(lines), content_type="text/plain", status=status, headers=headers)
+    said: dict[str, str] = {"status": "unavailable" if failed else "ok"}
+    if failed:
+        said["why"] = "; ".join(each.reason for each in failed)
+    if degraded := [f"{each.name}: {each.reason}" for each in listed if each.reason and each.degrades]:
+        said["degraded"] = "; ".join(degraded)
+    return JsonResponse(said, status=status, headers=headers)
+
+
+@readiness.check_of_database("database")
+def _database(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+@readiness.check_of_database("migrations")
+def _migrations(connection: BaseDatabaseWrapper) -> None:
+    """Migrations of a later version are none of this process: it may go on serving beside it."""
+    applied: set[tuple[str, str]] = set()
+    with connection.cursor() as cursor:
+        if "django_migrations" in connection.introspection.table_names(cursor):
+            cursor.execute("SELECT app, name FROM django_migrations")
+            applied.update(cursor.fetchall())
+    if absent := sorted(f"{app}.{name}" for app, name in _known_migrations() - applied):
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        raise Unready(f"migrations are not applied: {', '.join(absent[:NAMED])}{more}")
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+@readiness.check_of_database("guards", kept_seconds=30)
+def _guards(connection: BaseDatabaseWrapper) -> None:
+    if wrong := unguarded(connection):
+        raise Unready("; ".join(wrong))
+
+
+@readiness.check("keys")
+def _keys() -> None:
+    try:
+        keys.public_keys()
+    except (OSError, ValueError) as error:
+        raise Unready("a key in MILO_LEDGER_KEYS cannot be read") from error
+
+
+@readiness.check("broker", degrades=True)
+def _broker() -> None:
+    """What is owed waits in the database for as long as the broker is away."""
+    try:
+        with app.connection_for_read() as broker:
+            broker.connect()
+    except Exception as error:
+        raise Unready("the broker does not answer") from error

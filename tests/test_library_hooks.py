@@ -94,7 +94,7 @@ def test_one_thread_of_the_pool_does_a_whole_request() -> None:
     async def request() -> list[Any]:
         scope = {"type": "http", "method": "GET", "path": "/livez", "headers": [(b"host", b"testserver")]}
         communicator: Any = ApplicationCommunicator
-        client = communicator(OneHopHandler(1), scope)
+        client = communicator(OneHopHandler(1, 1), scope)
         await client.send_input({"type": "http.request", "body": b""})
         return [await client.receive_output(timeout=30) for _ in range(2)]
 

@@ -114,6 +114,7 @@ def _action(
 @register
 class ApprovalRequestKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "ApprovalRequest", APPROVALS, "approvalrequest"
+    contended = "billingAccountRef"
     short_names = ("apr",)
     description = gettext_lazy("An action on an account that takes effect only when a second person approves it.")
     fixed_spec = True

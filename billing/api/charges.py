@@ -57,6 +57,7 @@ class SettleSpecSerializer(serializers.Serializer[Any]):
 @register
 class ChargeKind(Kind):
     group, kind, plural, singular = "billing.milo.io", "Charge", CHARGES, "charge"
+    contended = "billingAccountRef"
     description = gettext_lazy("An outstanding charge, reported by an external billing system.")
     fixed_spec = True
     model = Charge

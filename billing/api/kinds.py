@@ -115,6 +115,7 @@ def _terms(terms: dict[str, Any]) -> str:
 @register
 class BillingAccountBindingKind(Kind):
     group, kind, plural, singular = GROUP, "BillingAccountBinding", BINDINGS, "billingaccountbinding"
+    contended = "projectRef"
     short_names = ("bab",)
     description = gettext_lazy("Who pays for a project from one instant on. Immutable; a new binding supersedes it.")
     model = BillingAccountBinding

@@ -6,13 +6,13 @@ import socket
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
-import uvicorn
+from milo.web import server
 
-# a watch does not end by itself, and Ctrl-C must not wait for it
-GRACE_SECONDS = 2
+STOP_SECONDS = 2
+"""Ctrl-C waits for no request that takes longer."""
 
 
-class Server(uvicorn.Server):
+class Server(server.Server):
     """A server that leaves signals to the event loop of both."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
@@ -20,16 +20,8 @@ class Server(uvicorn.Server):
 
 
 def _server(certificate: str | None = None) -> Server:
-    config = uvicorn.Config(
-        "milo.asgi:application",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        # Django's settings configure the logs
-        log_config=None,
-        ssl_certfile=certificate,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    config = server.config(certificate=certificate)
+    config.timeout_graceful_shutdown = STOP_SECONDS
     return Server(config)
 
 
@@ -38,12 +30,12 @@ async def serve(http: int, https: int, certificate: str) -> None:
     servers = {_server(): http, _server(certificate): https}
 
     def stop() -> None:
-        for server in servers:
-            server.should_exit = True
+        for each in servers:
+            each.stop(0)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    await asyncio.gather(*(server.serve([socket.socket(fileno=fd)]) for server, fd in servers.items()))
+    await asyncio.gather(*(each.serve([socket.socket(fileno=fd)]) for each, fd in servers.items()))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,8 @@ class Kind:
     description: ClassVar[str | Promise] = ""
     undeletable: ClassVar[str | Promise]
     """Message of the 405 for DELETE: what to do instead. Nothing in the ledger is ever deleted."""
+    contended: ClassVar[str] = ""
+    """Spec field that refers to the object which a create locks, whose creates milo/fairness.py bounds."""
     fixed_spec: ClassVar[bool] = False
     """Whether the spec is immutable after creation. Labels and other metadata may change."""
     renamed: ClassVar[Mapping[str, str]] = {}

@@ -32,6 +32,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_TRUSTED_ORIGINS = list(environment.server.trusted_origins)
 # the ports of `make up`
 MILO_HTTP_PORT, MILO_HTTPS_PORT = environment.server.http_port, environment.server.https_port
+MILO_WAITING_REQUESTS, MILO_TRUSTED_PROXIES = environment.server.waiting_requests, environment.server.trusted_proxies
+MILO_KEEP_ALIVE_SECONDS, MILO_HEADER_SECONDS = environment.server.keep_alive_seconds, environment.server.header_seconds
+MILO_DRAIN_SECONDS, MILO_STOP_SECONDS = environment.server.drain_seconds, environment.server.stop_seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -64,7 +67,7 @@ MIDDLEWARE = [
     "milo.requests.RequestIdMiddleware",
     "milo.kube.wire.plain_http.PlainHttpMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "milo.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

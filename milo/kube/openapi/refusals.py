@@ -27,12 +27,13 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     415: ("UnsupportedMediaType", "The media type of the body is not supported.", "the body is not understood"),
     422: ("Invalid", "The content is invalid, or the state of the objects forbids it.", "the request is invalid"),
     429: ("TooManyRequests", "Too many requests. Wait for Retry-After seconds.", "request was throttled"),
-    503: ("ServiceUnavailable", "A dependency is unavailable. Try again.", "try again"),
+    503: ("ServiceUnavailable", "A dependency is unavailable. Wait for Retry-After seconds.", "try again"),
+    504: ("Timeout", "The database took too long. Nothing has changed.", "the database took longer"),
 }
-ALWAYS = (400, 401, 403, 406, 429)
+ALWAYS = (400, 401, 403, 406, 429, 503, 504)
 OF_RETRY = (409, 422)
 """A key whose request is not answered yet, and one that was sent with another body."""
-OF_CREATE = (404, 408, 409, 413, 415, 422, 503)
+OF_CREATE = (404, 408, 409, 413, 415, 422)
 OF_WRITE = (*OF_CREATE, 412)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import DatabaseError
 
+from milo import stopping
 from milo.kube.store.revisions import PAGE, Revision, in_thread, read
 
 EVERY = ""
@@ -65,8 +66,7 @@ class Subscription:
         """Stop the supply of revisions. The queue can still be fetched for `GRACE_SECONDS`."""
         self.feed.remove(self)
         self.ended = True
-        if not self._queue.full():
-            self._queue.put_nowait(None)  # wakes a waiting watcher
+        self.wake()
         if self._task:
             self._grace = self.feed.loop.call_later(GRACE_SECONDS, self._task.cancel)
 
@@ -90,6 +90,16 @@ class Subscription:
     def position(self) -> int:
         """Return the number up to which everything was fetched; 0 if revisions are queued or were missed."""
         return self.feed.position if self._queue.empty() and not self.ended else 0
+
+    @property
+    def left(self) -> bool:
+        """Whether the process stops, and the watcher has fetched all that it gets here."""
+        return stopping.ending() and self._queue.empty()
+
+    def wake(self) -> None:
+        """Have a watcher that waits look at `left`."""
+        if not self._queue.full():
+            self._queue.put_nowait(None)
 
     def close(self) -> None:
         """Unsubscribe; the watcher is gone."""
@@ -115,6 +125,11 @@ class Broadcaster:
 
     def remove(self, subscription: Subscription) -> None:
         self._subscriptions[subscription.resource].discard(subscription)
+
+    def wake_all(self) -> None:
+        """Wake every watcher."""
+        for subscription in set().union(*self._subscriptions.values()):
+            subscription.wake()
 
     async def fetch(self, question: Callable[[], T]) -> T:
         """Run `question` in the thread of the next poll. Shares its database connection among all watchers."""
@@ -159,6 +174,12 @@ class Broadcaster:
 
 
 _feeds: dict[asyncio.AbstractEventLoop, Broadcaster] = {}
+
+
+@stopping.when_ending
+def _wake_all() -> None:
+    for feed in _feeds.values():
+        feed.wake_all()
 
 
 def subscribe(resource: str, position: int) -> Subscription:

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from milo import outages
 from milo.errors import Refused
 from milo.kube.kinds import Kind
 from milo.kube.store import changes
@@ -19,7 +21,7 @@ from milo.kube.store.manifests import render
 from milo.kube.store.revisions import PAGE, Revision, in_thread, read
 from milo.kube.store.selectors import Selection
 from milo.kube.watch import broadcaster
-from milo.kube.wire.status import Expired, failure
+from milo.kube.wire.status import Expired, failure, of_refusal
 
 TICK_SECONDS = 60.0
 """The longest interval between two checks of a watcher's permissions, and between two bookmarks."""
@@ -59,8 +61,9 @@ class Watch:
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """Yield the body of the response: a JSON object `{"type", "object"}` per line.
 
-        Ends after `timeout_seconds`, or about an hour. Ends with an ERROR line (410 Expired) if `after` was compacted
-        or lies in the future, or if the watcher's permissions have changed. Ends without one if the client lags too
+        Ends after `timeout_seconds`, about an hour, or when the process stops, then with a bookmark if the client asked
+        for bookmarks. Ends with an ERROR line if `after` was compacted or lies in the future (410 Expired), if the
+        watcher's permissions have changed, or if the database is unavailable. Ends without one if the client lags too
         far behind; it can resume from the last revision that it received.
         """
         first = True
@@ -71,6 +74,11 @@ class Watch:
                     first = False
         except Refused as refusal:
             yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
+        except DatabaseError as error:
+            outage = outages.refusal(error)
+            if not outage:
+                raise
+            yield _line("ERROR", of_refusal(outage, {}))
 
     async def _events(self) -> AsyncGenerator[Event, None]:
         """Yield the current state (if asked for), then the log up to now, then live revisions.
@@ -145,19 +153,21 @@ class Watch:
         clock = asyncio.get_running_loop().time
         tick = clock() + _about(TICK_SECONDS)
         while not subscription.drained:
-            revision = await subscription.get(min(tick, deadline))
+            revision = None if subscription.left else await subscription.get(min(tick, deadline))
             if revision and revision.number > position:
                 position = revision.number
                 if self._sees(revision, scope) and (event := self._event(revision)):
                     yield event
-            if clock() >= min(tick, deadline):
+            left = subscription.left
+            if clock() >= min(tick, deadline) or left:
                 tick = clock() + _about(TICK_SECONDS)
-                if not subscription.ended and await subscription.feed.fetch(self.scope) != scope:
+                # a process that stops does not wait for the database
+                if not subscription.ended and not left and await subscription.feed.fetch(self.scope) != scope:
                     raise Expired(_("your rights have changed; list again"))
                 if self.bookmarks:
                     position = max(position, subscription.position())
                     yield "BOOKMARK", self._bookmark(position)
-            if clock() >= deadline:
+            if clock() >= deadline or left:
                 return
 
     def _event(self, revision: Revision) -> Event | None:

@@ -1,5 +1,6 @@
 """Errors as Kubernetes Status objects: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions
 
-from milo import card_numbers
+from milo import card_numbers, outages
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Refused
 from milo.provenance import request_id
@@ -108,8 +109,6 @@ class TooLargeResourceVersion(Refused):
     def __init__(self, version: int, current: int) -> None:
         cause = Cause("", "Too large resource version", "ResourceVersionTooLarge")
         super().__init__(f"Timeout: Too large resource version: {version}, current: {current}", [cause])
-        self.details = {"retryAfterSeconds": self.retry_after_seconds}
-        self.headers = {"Retry-After": str(self.retry_after_seconds)}
 
 
 def failure(
@@ -144,6 +143,12 @@ def _shown(cause: Cause) -> dict[str, str]:
     return {"reason": cause.reason, "message": card_numbers.masked(cause.message), **field}
 
 
+def headers_of(refused: Refused) -> dict[str, str]:
+    """Return the headers that a refusal has besides its Status."""
+    retry = {"Retry-After": str(refused.retry_after_seconds)} if refused.retry_after_seconds else {}
+    return {**retry, **getattr(refused, "headers", {})}
+
+
 def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return the Status as an HTTP response that is not cached."""
     response = HttpResponse(
@@ -157,7 +162,9 @@ def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) ->
     return response
 
 
-async def send_status(send: Callable[[dict[str, Any]], Awaitable[None]], status: dict[str, Any]) -> None:
+async def send_status(
+    send: Callable[[dict[str, Any]], Awaitable[None]], status: dict[str, Any], more: Mapping[str, str] | None = None
+) -> None:
     """Answer with the Status at the ASGI level, and close the connection, since the rest of the body stays unread."""
     body = orjson.dumps(status)
     headers = [
@@ -165,6 +172,7 @@ async def send_status(send: Callable[[dict[str, Any]], Awaitable[None]], status:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
+        *((name.lower().encode(), value.encode()) for name, value in (more or {}).items()),
     ]
     await send({"type": "http.response.start", "status": status["code"], "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -187,7 +195,8 @@ def of_refusal(refused: Refused, details: dict[str, Any]) -> dict[str, Any]:
         if "name" in details:
             kind = f"{details['kind']}.{details.get('group', '')}".rstrip(".")
             message = f'{kind} "{details["name"]}" is invalid: {message}'
-    details = details | getattr(refused, "details", {})
+    if refused.retry_after_seconds:
+        details = {**details, "retryAfterSeconds": refused.retry_after_seconds}
     return failure(refused.reason, message, causes=causes, details=details, metadata=getattr(refused, "metadata", None))
 
 
@@ -203,7 +212,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     """
     details: dict[str, Any] = getattr(context.get("view"), "details", dict)()
     if isinstance(error, Refused):
-        return respond(of_refusal(error, details), getattr(error, "headers", None))
+        return respond(of_refusal(error, details), headers_of(error))
     if isinstance(error, exceptions.APIException):
         return _of_drf(error, details)
     if isinstance(error, Http404):
@@ -218,6 +227,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         log.warning("race_lost", error=str(error).partition("\n")[0])
         message = _("another change was made at the same time; please try again")
         return respond(failure("Conflict", message, details=details))
+    if outage := outages.refusal(error):
+        return respond(of_refusal(outage, details), headers_of(outage))
     log.exception("unhandled_error", exc_info=error)
     return respond(failure("InternalError", internal_error(), details=details))
 
@@ -245,7 +256,19 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: a Status on API paths, a page elsewhere."""
+    """Django's handler500: a Status on API paths, a page elsewhere. Where the database is away it answers 503."""
+    outage = outages.refusal(sys.exc_info()[1])
     if request.path.startswith(API_PREFIXES):
-        return respond(failure("InternalError", internal_error()))
-    return HttpResponse(render_to_string("milo/server_error.html", {"message": internal_error()}), status=500)
+        status = of_refusal(outage, {}) if outage else failure("InternalError", internal_error())
+        response = respond(status)
+    else:
+        context = {"message": str(outage) if outage else internal_error(), "temporary": bool(outage)}
+        page = render_to_string("milo/server_error.html", context)
+        response = HttpResponse(page, status=CODES[outage.reason if outage else "InternalError"])
+        response["Cache-Control"] = "no-store"
+    if outage:
+        for name, value in headers_of(outage).items():
+            response[name] = value
+        # by its own line: Django would leave a traceback of each request while the database is away
+        response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

@@ -1,0 +1,124 @@
+"""Answers probes and metrics before Django does: whatever the threads do, whatever the database, to any Host."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpResponse
+
+from milo import health, readiness
+from milo.kube.store.revisions import in_thread
+from milo.readiness import Check, Result
+
+WITHIN_SECONDS = 0.9
+"""A check that takes longer has failed; the probe is answered within a second."""
+CONNECT_SECONDS = 2
+"""The least that libpq knows. A thread that connects longer holds up later probes of the database, and nothing else."""
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+
+class Probes:
+    """ASGI middleware for /livez, /readyz, its old name /healthz, and /metrics."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self._readiness = Readiness()
+        self._answers: dict[str, Callable[[bool], Awaitable[HttpResponse]]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/healthz": self._readyz,
+            "/metrics": self._metrics,
+        }
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        answer = self._answers.get(scope["path"]) if scope["type"] == "http" else None
+        if answer is None or scope["method"] not in ("GET", "HEAD"):
+            await self.application(scope, receive, send)
+            return
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        response = await answer("verbose" in query)
+        body = response.content
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _livez(self, verbose: bool) -> HttpResponse:
+        return health.alive(verbose=verbose)
+
+    async def _readyz(self, verbose: bool) -> HttpResponse:
+        return health.answer("readyz", await self._readiness.results(), verbose=verbose)
+
+    async def _metrics(self, verbose: bool) -> HttpResponse:
+        return await in_thread(health.all_metrics)
+
+
+class Readiness:
+    """Runs the checks in threads of their own: those of the database in one, each other check in another."""
+
+    def __init__(self) -> None:
+        of_database = [each for each in readiness.all_checks() if each.asks_database]
+        others = [[each] for each in readiness.all_checks() if not each.asks_database]
+        self._groups = [_Group(checks) for checks in (of_database, *others)]
+
+    async def results(self) -> list[Result]:
+        """Return the result of each check within a second. Probes that come meanwhile share one run."""
+        running = [asyncio.wrap_future(group.run()) for group in self._groups]
+        await asyncio.wait(running, timeout=WITHIN_SECONDS)
+        return [result for group in self._groups for result in group.results()]
+
+
+class _Group:
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = checks
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        self._running: Future[None] | None = None
+        self._found: list[Result] = []
+        self._passed: dict[str, float] = {}
+
+    def run(self) -> "Future[None]":
+        if self._running is None or self._running.done():
+            self._found = []
+            self._running = self._thread.submit(self._run, self._found)
+        return self._running
+
+    def results(self) -> list[Result]:
+        found = list(self._found)
+        return found + [self._unfinished(each) for each in self._checks[len(found) :]]
+
+    def _unfinished(self, check: Check) -> Result:
+        known = check.kept_seconds and check.name in self._passed
+        return Result(check.name, "" if known else f"no answer within {WITHIN_SECONDS} s", check.degrades)
+
+    def _run(self, found: list[Result]) -> None:
+        connection = own_connection()
+        try:
+            for result in readiness.results(self._checks, connection, self._passed):
+                found.append(result)
+        finally:
+            connection.close()
+
+
+def own_connection() -> BaseDatabaseWrapper:
+    """Return a connection, not yet opened, that waits for nothing longer than a probe may, and is of no pool."""
+    common = connections[DEFAULT_DB_ALIAS]
+    config = deepcopy(common.settings_dict)
+    options = config["OPTIONS"]
+    if common.vendor == "postgresql":
+        options.pop("pool", None)
+        bound = round(WITHIN_SECONDS * 1000)
+        options["connect_timeout"] = CONNECT_SECONDS
+        options["options"] = (
+            f"{options.get('options', '')} -c statement_timeout={bound} -c lock_timeout={bound}".strip()
+        )
+    else:
+        options["timeout"] = WITHIN_SECONDS
+    return type(common)(config, "probe")

@@ -1,0 +1,168 @@
+"""Probes: what they name, and that they are answered whatever the threads, the database or the broker do."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from milo import health, probes, readiness
+from milo.probes import Probes, Readiness
+from milo.readiness import Unready
+from tests.support.database import as_owner
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("a probe reached the application")
+
+
+def ask(path: str, application: Any = nothing, method: str = "GET") -> tuple[int, str]:
+    """The status and the body of a probe that comes without any header."""
+
+    async def request() -> tuple[int, str]:
+        place, _mark, query = path.partition("?")
+        scope = {"type": "http", "method": method, "path": place, "query_string": query.encode(), "headers": []}
+        communicator: Any = ApplicationCommunicator
+        client = communicator(Probes(application), scope)
+        await client.send_input({"type": "http.request", "body": b""})
+        start, body = [await client.receive_output(timeout=30) for _ in range(2)]
+        return start["status"], body["body"].decode()
+
+    return asyncio.run(request())
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, readiness.Check]:
+    """The registry, to be changed within a test."""
+    registered = dict(readiness._checks)
+    monkeypatch.setattr(readiness, "_checks", registered)
+    return registered
+
+
+def test_livez_asks_nobody() -> None:
+    assert ask("/livez") == (200, '{"status": "ok"}')
+    assert ask("/livez?verbose") == (200, "[+]ping ok\nlivez check passed\n")
+    assert ask("/livez", method="HEAD") == (200, "")
+
+
+def test_a_check_that_fails_is_named_and_one_that_degrades_leaves_the_process_ready(
+    checks: dict[str, readiness.Check],
+) -> None:
+    checks.clear()
+    readiness.check("first")(lambda: None)
+
+    @readiness.check("lamp", degrades=True)
+    def _lamp() -> None:
+        raise Unready("it is dark")
+
+    assert ask("/readyz") == (200, '{"status": "ok", "degraded": "lamp: it is dark"}')
+    assert ask("/readyz?verbose") == (200, "[+]first ok\n[!]lamp degraded: it is dark\nreadyz check passed\n")
+
+    @readiness.check("floor")
+    def _floor() -> None:
+        raise Unready("it is gone")
+
+    status, body = ask("/healthz?verbose")
+    assert (status, body.splitlines()[2:]) == (503, ["[-]floor failed: it is gone", "readyz check failed"])
+    assert ask("/readyz")[1] == '{"status": "unavailable", "why": "it is gone", "degraded": "lamp: it is dark"}'
+
+
+def test_a_check_with_a_fault_fails_and_tells_strangers_nothing(checks: dict[str, readiness.Check]) -> None:
+    checks.clear()
+
+    @readiness.check("faulty")
+    def _faulty() -> None:
+        raise RuntimeError("password")
+
+    assert ask("/readyz?verbose") == (
+        503,
+        "[-]faulty failed: it could not be checked; the log tells why\nreadyz check failed\n",
+    )
+
+
+def test_a_check_that_hangs_fails_alone_and_within_a_second(checks: dict[str, readiness.Check]) -> None:
+    checks.clear()
+    readiness.check("quick")(lambda: None)
+    readiness.check("stuck")(lambda: time.sleep(3))
+
+    async def both() -> tuple[list[str], float]:
+        probe = Readiness()
+        await probe.results()
+        begun = time.monotonic()
+        found = await probe.results()
+        return [result.line for result in found], time.monotonic() - begun
+
+    lines, seconds = asyncio.run(both())
+    assert lines == ["[+]quick ok", f"[-]stuck failed: no answer within {probes.WITHIN_SECONDS} s"]
+    assert seconds < 1.5
+
+
+def test_a_check_that_is_kept_counts_as_passed_while_it_runs_again(checks: dict[str, readiness.Check]) -> None:
+    checks.clear()
+    pauses = iter([0, 2])
+    readiness.check_of_database("slow", kept_seconds=0.01)(lambda _connection: time.sleep(next(pauses)))
+
+    async def twice() -> list[str]:
+        probe = Readiness()
+        await probe.results()
+        await asyncio.sleep(0.02)
+        return [result.line for result in await probe.results()]
+
+    assert asyncio.run(twice()) == ["[+]slow ok"]
+
+
+def test_once_the_database_is_away_no_check_asks_it_again(checks: dict[str, readiness.Check]) -> None:
+    asked = []
+
+    def away(_connection: Any) -> None:
+        asked.append(1)
+        raise DatabaseError("connection refused to somebody@somewhere")
+
+    checks.clear()
+    readiness.check_of_database("database")(away)
+    readiness.check_of_database("rows")(away)
+    assert ask("/readyz?verbose")[1].splitlines() == [
+        "[-]database failed: the database does not answer",
+        "[-]rows failed: the database does not answer",
+        "readyz check failed",
+    ]
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db
+def test_migrations_that_are_not_applied_are_named(client: Client) -> None:
+    assert client.get("/readyz").status_code == 200
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'projects' AND name = '0001_initial'")
+    answer = client.get("/readyz?verbose")
+    assert answer.status_code == 503
+    assert "[-]migrations failed: migrations are not applied: projects.0001_initial" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_of_a_database_without_tables_a_few_migrations_are_named_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "_known_migrations", lambda: {("later", f"{number:04}") for number in range(8)})
+    with pytest.raises(Unready, match=r"later\.0000, .*later\.0004 and 3 more$"):
+        health._migrations(connection)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_of_a_probe_is_its_own_and_bounded() -> None:
+    own = probes.own_connection()
+    try:
+        assert "pool" not in own.settings_dict["OPTIONS"]
+        with own.cursor() as cursor:
+            if own.vendor == "sqlite":
+                cursor.execute("PRAGMA busy_timeout")
+                assert cursor.fetchone()[0] <= 1000
+                return
+            for bound in ("statement_timeout", "lock_timeout"):
+                cursor.execute(f"SHOW {bound}")
+                assert cursor.fetchone() == ("900ms",)
+    finally:
+        own.close()
