@@ -1,0 +1,87 @@
+"""The files of deploy/ stay true: commands and variables exist, units parse, and images are plain names."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from milo.settings.environment import all_variables
+
+pytestmark = pytest.mark.once
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+# those of the platform, which are no settings of Milo
+OTHERS = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED"}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield each text of deploy/, and the guide to it."""
+    for path in [*sorted(DEPLOY.rglob("*")), ROOT / "docs" / "deploying.md"]:
+        if path.is_file():
+            yield path.relative_to(ROOT).as_posix(), path.read_text()
+
+
+def settings() -> set[str]:
+    names = set()
+    for variable in all_variables():
+        names |= {variable.name, f"{variable.name}_FILE"} if variable.secret else {variable.name}
+    return names
+
+
+def directives(unit: Path) -> list[tuple[str, str]]:
+    """Return the directives of a unit in order. Raises ValueError for a line that is none."""
+    pairs = []
+    for line in unit.read_text().splitlines():
+        if line and line[0] not in "#[":
+            key, value = line.split("=", 1)
+            pairs.append((key, value))
+    return pairs
+
+
+def test_every_variable_that_is_named_is_a_setting() -> None:
+    named = {
+        (source, name)
+        for source, text in texts()
+        for name in re.findall(r"\b(?:MILO_[A-Z_]+[A-Z]|DATABASE_URL(?:_FILE)?|CELERY_BROKER_URL(?:_FILE)?)\b", text)
+    }
+    assert len(named) > 10
+    assert [(source, name) for source, name in sorted(named) if name not in settings()] == []
+
+
+def test_every_command_of_manage_py_exists() -> None:
+    named = {(source, name) for source, text in texts() for name in re.findall(r"manage\.py ([a-z_]+)", text)}
+    assert "serve" in {name for _source, name in named}
+    assert [(source, name) for source, name in sorted(named) if name not in get_commands()] == []
+
+
+def test_every_file_of_deploy_that_is_named_exists() -> None:
+    named = {(source, name) for source, text in texts() for name in re.findall(r"(?<![\w./-])deploy/[\w./@-]*\w", text)}
+    assert [(source, name) for source, name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_no_file_names_a_registry() -> None:
+    registries = r"docker\.io|ghcr\.io|quay\.io|gcr\.io|registry[\w.-]*\.\w+/|mcr\.microsoft|public\.ecr"
+    assert [source for source, text in texts() if re.search(registries, text)] == []
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_runs_without_privileges_and_with_secrets_from_files(unit: Path) -> None:
+    pairs = directives(unit)
+    only = dict(pairs)
+    assert shlex.split(only["ExecStart"])[0] == "/opt/milo/.venv/bin/python"
+    assert only["User"] == "milo"
+    assert (only["NoNewPrivileges"], only["CapabilityBoundingSet"], only["ProtectSystem"]) == ("yes", "", "strict")
+    given = [value.split("=", 1) for key, value in pairs if key == "Environment"]
+    secret = {variable.name for variable in all_variables() if variable.secret}
+    assert not secret & {name for name, _value in given}
+    assert {name for name, _value in given} <= settings() | OTHERS
+    credentials = {value.split(":")[0] for key, value in pairs if key == "LoadCredential"}
+    assert {value.removeprefix("%d/") for name, value in given if name.endswith("_FILE")} == credentials
+
+
+def test_the_units_are_web_worker_and_beat() -> None:
+    assert [unit.name for unit in UNITS] == ["milo-beat.service", "milo-web.service", "milo-worker@.service"]
