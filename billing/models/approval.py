@@ -87,7 +87,7 @@ class ApprovalRequest(PhaseLoading, Resource):
     account = models.ForeignKey(
         BillingAccount, models.PROTECT, related_name="approval_requests", verbose_name=gettext_lazy("billing account")
     )
-    act = models.CharField(gettext_lazy("act"), max_length=20, choices=Action.choices)
+    act = models.CharField(gettext_lazy("action"), max_length=20, choices=Action.choices)
     justification = models.TextField(gettext_lazy("justification"))
     proposal = models.JSONField(gettext_lazy("proposed change"), default=dict, blank=True)
     reviewed = models.JSONField(gettext_lazy("account as reviewed"), editable=False)
