@@ -32,7 +32,11 @@ def _refuse_loss_of_proof(**kwargs: Any) -> None:
 
 
 def _seal_change_log() -> None:
-    """Register the change log for sealing, and make compaction wait for seals. Neither package imports the other."""
+    """Register the change log for sealing and for clocks, and make compaction wait for seals.
+
+    None of the packages imports another of them.
+    """
+    from milo import clock
     from milo.kube.models import Change
     from milo.kube.store import changes
     from milo.ledger import seals, tables
@@ -45,6 +49,7 @@ def _seal_change_log() -> None:
         )
     )
     changes.register_floor(lambda instant: seals.sealed_before(Change._meta.db_table, instant))
+    clock.register_newest(changes.newest_instant)
 
 
 class StaffSiteConfig(AdminConfig):

@@ -1,8 +1,30 @@
-"""The clock of the ledger."""
+"""The clock of the ledger, and its comparison with the clock of the database.
 
+Instants of the ledger are those of the process, because they are drawn under locks. A process whose clock is wrong
+would expire, archive and purge before the time, and write bindings that begin in the future. So it is compared with a
+second clock: on PostgreSQL that of the server; on SQLite, where both clocks are one, with the newest instant that was
+written, which shows only a clock that is behind.
+"""
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from milo.errors import Unavailable
+
+TOLERANCE = timedelta(minutes=1)
+"""The difference of two clocks that is tolerated."""
+DATABASE_CLOCK = "clock_timestamp()"
+"""The current instant in the SQL of PostgreSQL; unlike now(), it goes on within a transaction."""
+_newest: list[Callable[[], datetime | None]] = []
+
+
+class ClockWrong(Unavailable):
+    """The clock of this process differs from that of the database by more than `TOLERANCE`."""
 
 
 def ledger_time(previous: datetime | None = None) -> datetime:
@@ -15,3 +37,49 @@ def ledger_time(previous: datetime | None = None) -> datetime:
     if previous is None or now > previous:
         return now
     return previous + timedelta(microseconds=1)
+
+
+def register_newest(function: Callable[[], datetime | None]) -> None:
+    """Register a function that returns the instant (UTC) of the newest write, or None. SQLite is compared with it."""
+    _newest.append(function)
+
+
+def fault(connection: BaseDatabaseWrapper) -> str:
+    """Return what is wrong with the clock of this process, for people; empty if nothing is known to be.
+
+    Raises `DatabaseError` if the database cannot be asked.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # the query takes time: compare with the nearer end of it
+            before = timezone.now()
+            cursor.execute(f"SELECT {DATABASE_CLOCK}")
+            (theirs,) = cursor.fetchone()
+            after = timezone.now()
+        return fault_between(before, after, theirs)
+    newest = max((at for read in _newest if (at := read())), default=None)
+    if newest is None or newest - timezone.now() <= TOLERANCE:
+        return ""
+    return _("the newest entry of the ledger is later than the clock of this machine by %(span)s") % {
+        "span": _span(newest - timezone.now())
+    }
+
+
+def fault_between(before: datetime, after: datetime, theirs: datetime) -> str:
+    """Return what is wrong with this process's clock if the database's was `theirs` between two readings of it."""
+    if before - theirs > TOLERANCE:
+        return _("the clock of this process is ahead of the database's by %(span)s") % {"span": _span(before - theirs)}
+    if theirs - after > TOLERANCE:
+        return _("the clock of this process is behind the database's by %(span)s") % {"span": _span(theirs - after)}
+    return ""
+
+
+def refuse_wrong(using: str = "default") -> None:
+    """Raise `ClockWrong` if the clock of this process is wrong. Call it before anything that cannot be undone."""
+    if reason := fault(connections[using]):
+        raise ClockWrong(_("%(reason)s: set it right first") % {"reason": reason})
+
+
+def _span(difference: timedelta) -> str:
+    """Return a span in seconds, for people: `15 days, 0:00:03`."""
+    return str(timedelta(seconds=round(difference.total_seconds())))

@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
 os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
 
+from milo import clock
 from milo.settings import *  # noqa: F403
 from milo.settings import DATABASES
 from milo.settings.environment import BASE_DIR
@@ -26,6 +27,8 @@ if not os.environ.get("TEST_DATABASE_URL"):
     # a test database need not survive a power cut
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 
+# a test that travels in time takes the database with it (tests/support/world_clock.py)
+clock.DATABASE_CLOCK = "public.test_clock()"
 _ledger = Path(tempfile.mkdtemp(prefix="milo-ledger-"))
 MILO_LEDGER_KEYS, MILO_LEDGER_HEADS = str(_ledger), str(_ledger / "heads.jsonl")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from milo import clock
 from milo.access import Actor
 from milo.ledger.models import Redaction, Salt
 from milo.ledger.rows import PURGED, Reader, Row, salts
@@ -26,8 +27,9 @@ def redact(subjects: Collection[UUID], *, actor: Actor, why: str) -> int:
     """Remove the personal values of the objects with these UIDs from history. Return how many rows had any.
 
     Call it in the transaction that purges the live rows. Revisions in the change log stay until they are compacted. The
-    salts of the objects are destroyed; later rows about them get new ones.
+    salts of the objects are destroyed; later rows about them get new ones. Raises `ClockWrong`.
     """
+    clock.refuse_wrong()
     redacted = 0
     for table in all_tables():
         if not table.personal or not table.subject_path:

@@ -13,11 +13,13 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models.signals import pre_migrate
 from django.test import TransactionTestCase
 from psycopg.pq import TransactionStatus
 
 from milo import append_only
 from milo.identity.apps import make_role_groups
+from tests.support import world_clock
 
 # filled by `migrate`, the same for every test, and slow to fill again
 KEPT = {"django_content_type", "auth_permission"}
@@ -31,6 +33,8 @@ def made(folder: Path, worker: str) -> Iterator[None]:
 
     `folder` is shared by the workers of a run. A run with one process has the worker name `master` and no copy.
     """
+    pre_migrate.connect(world_clock.make_function, dispatch_uid="tests.world_clock")
+    world_clock.install()
     creation, original = connection.creation, connection.settings_dict["NAME"]
     migrated = folder / "migrated"
     with _alone(folder):

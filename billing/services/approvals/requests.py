@@ -17,7 +17,7 @@ from billing.services import accounts
 from billing.services.approvals import reviews
 from billing.services.approvals.effects import EFFECTS, review_of
 from billing.services.notices import outbox
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Forbidden, Invalid, NotFound
 from milo.identity.actors import is_deactivated
@@ -158,7 +158,11 @@ def takeover(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReq
 
 
 def expire_overdue() -> int:
-    """Expire every pending request whose time has passed, and return how many. A failure of one is logged."""
+    """Expire every pending request whose time has passed, and return how many. A failure of one is logged.
+
+    Raises `ClockWrong`.
+    """
+    clock.refuse_wrong()
     expired = 0
     for request_id in list(ApprovalRequest.objects.overdue().values_list("pk", flat=True)):
         try:
@@ -169,6 +173,7 @@ def expire_overdue() -> int:
 
 
 def _expire(request_id: int) -> bool:
+    clock.refuse_wrong()
     with audit.transaction():
         account, request = lock_request(request_id)
         # it was read without the lock: an approver may have decided it, or its owner renewed it

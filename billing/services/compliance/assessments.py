@@ -16,7 +16,7 @@ from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import checked_accounts, in_batches
 from billing.services.compliance.rules import platform
 from billing.services.notices import outbox
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 
 log = structlog.get_logger(__name__)
@@ -66,8 +66,9 @@ def assess_all() -> int:
     """Assess every account that can change, by the rules of today (UTC), and return how many have changed.
 
     The billing-admins get one notice of each profile that expires within 30 days. A failure of one account is logged;
-    the others go on.
+    the others go on. Raises `ClockWrong`: a mail cannot be recalled.
     """
+    clock.refuse_wrong()
     today, changed = timezone.now().date(), 0
     for account in in_batches(checked_accounts()):
         try:

@@ -12,7 +12,7 @@ from billing.compliance import retention
 from billing.compliance.dataset import data
 from billing.models import BillingAccount
 from billing.services.retention import bundles
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 
@@ -51,7 +51,7 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
 
     The bundle is written outside the transaction, because it may take minutes. Until the transaction commits the
     account is Closed, and a repeat writes another bundle; files of earlier attempts are deleted last. Raises `Invalid`
-    before its day or in another phase; `Conflict` if the account changed while the bundle was written;
+    before its day or in another phase; `ClockWrong`; `Conflict` if the account changed while the bundle was written;
     `bundles.BundleDamaged`; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
@@ -71,6 +71,7 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
 
 
 def _refuse_early(account: BillingAccount) -> None:
+    clock.refuse_wrong()
     due = archive_on(account)
     if due is None:
         raise Invalid(_("a %(phase)s account cannot be archived") % {"phase": account.phase})
@@ -79,7 +80,11 @@ def _refuse_early(account: BillingAccount) -> None:
 
 
 def archive_due() -> int:
-    """Archive every account whose day has come, and return how many. A failure of one is logged; the others go on."""
+    """Archive every account whose day has come, and return how many. A failure of one is logged; the others go on.
+
+    Raises `ClockWrong`.
+    """
+    clock.refuse_wrong()
     done = 0
     closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("pk")
     for account in list(closed.only("pk", "phase", "closed_at")):

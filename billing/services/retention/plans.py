@@ -10,7 +10,7 @@ from billing.compliance import retention as rules
 from billing.models import BillingAccount, Notice
 from billing.services.notices import outbox
 from billing.services.retention.archival import archive_on, purge_on
-from milo import audit
+from milo import audit, clock
 
 MILESTONES = (7, 30)
 CHUNK = 500
@@ -66,7 +66,9 @@ def announce() -> int:
     """Queue the notices of archivals and purges in 30 and in 7 days, each once; return how many are new.
 
     After a missed run the notice is late; if both milestones have passed, only the notice of the nearer is queued.
+    Raises `ClockWrong`: a mail cannot be recalled.
     """
+    clock.refuse_wrong()
     today = timezone.now().date()
     coming = [(each.account, *near) for each in plan(today) if (near := _near(each, today))]
     queued = 0

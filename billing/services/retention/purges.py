@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.services.retention import archival, bundles, plans
 from billing.services.retention.pseudonyms import PURGED, personal, pseudonym, redact
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import redactions
@@ -29,8 +29,8 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
     The order makes a crash harmless: verify the old bundle; write and verify one without personal data beside it;
     change the rows and the digest in one transaction; delete the old bundle. Before the commit nothing is lost, and
     after it a repeat deletes what is left. Raises `Invalid` before its day, while a hold is open, or in another phase;
-    `Conflict` if the account changed meanwhile; `bundles.BundleDamaged` if the old bundle is not the one that was
-    archived; and whatever the storage raises.
+    `ClockWrong`; `Conflict` if the account changed meanwhile; `bundles.BundleDamaged` if the old bundle is not the one
+    that was archived; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     today = timezone.now().date()
@@ -65,6 +65,7 @@ def _subjects(account: BillingAccount) -> list[UUID]:
 
 
 def _refuse_early(account: BillingAccount, on: date) -> None:
+    clock.refuse_wrong()
     if account.phase != BillingAccount.Phase.ARCHIVED or account.pseudonymised_on:
         raise Invalid(_("only an archived account whose data were not purged yet is purged"))
     planned = plans.planned(account, on)
@@ -106,8 +107,9 @@ def purge_due() -> int:
     """Purge every account whose day has come, and return how many.
 
     A refusal is written to the account's history, once for as long as it is the same. Any other failure is logged; the
-    other accounts go on.
+    other accounts go on. Raises `ClockWrong`.
     """
+    clock.refuse_wrong()
     today, done = timezone.now().date(), 0
     _date(today)
     for account_id in list(_due(today).values_list("pk", flat=True)):
@@ -149,6 +151,7 @@ def _date(on: date) -> None:
 
 
 def _date_one(account_id: int, on: date) -> None:
+    clock.refuse_wrong()
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         day = archival.purge_on(account, on)

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from milo import audit
+from milo import audit, clock
 from milo.errors import Conflict
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
@@ -37,6 +37,11 @@ def oldest_version() -> int:
     return Counter.objects.values_list("compacted", flat=True).first() or 0
 
 
+def newest_instant() -> datetime | None:
+    """Return when the newest revision was written (UTC), by the clock of its process; None without revisions."""
+    return Change.objects.order_by("-resource_version").values_list("at", flat=True).first()
+
+
 def register_floor(floor: Callable[[datetime], int]) -> None:
     """Protect revisions from compaction: those with a number above the result of `floor` are kept.
 
@@ -53,8 +58,9 @@ def compact(older_than: timedelta, batch: int = 1000) -> int:
 
     The watermark is moved in its own statement before anything is deleted. Readers fetch revisions first and the
     watermark second, so a reader can never take a compacted log for a complete one. The watermark never goes back, so
-    that it still covers what an earlier, shorter `older_than` has deleted.
+    that it still covers what an earlier, shorter `older_than` has deleted. Raises `ClockWrong`.
     """
+    clock.refuse_wrong()
     before = timezone.now() - older_than
     old = Change.objects.filter(at__lt=before)
     for floor in _floors:
@@ -138,6 +144,7 @@ def _change(kind: Kind, entry: audit.Entry, row: Any) -> Change:
         name=row.name,
         uid=row.uid,
         manifest=render(kind, row, numbering.UNNUMBERED),
+        at=timezone.now(),
         actor=entry.actor.name,
         reason=entry.reason,
         message=entry.message,

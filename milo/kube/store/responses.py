@@ -14,6 +14,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
 
+from milo import clock
 from milo.kube.models import RecordedResponse
 from milo.kube.wire import idempotency
 
@@ -121,7 +122,11 @@ def replay(recorded: RecordedResponse) -> HttpResponse:
 
 
 def forget(batch: int = 1000) -> int:
-    """Delete the answers that are older than 24 hours. Returns the number of deleted rows."""
+    """Delete the answers that are older than 24 hours. Returns the number of deleted rows.
+
+    Raises `ClockWrong`: a request whose answer went too early would take effect twice.
+    """
+    clock.refuse_wrong()
     old = RecordedResponse.objects.filter(at__lt=timezone.now() - KEPT_FOR).order_by("at")
     deleted = 0
     # in batches, so that SQLite's one writer is never held up for long

@@ -1,0 +1,67 @@
+"""PostgreSQL's clock in tests, which goes with `timezone.now` where a test has replaced that.
+
+A test that travels means another day, not a wrong clock. The guards of a test database, and the process, read the
+function `test_clock` in place of `clock_timestamp` (tests/settings.py). It adds the travel of the connection, which is
+told to it before each statement. A test of wrong clocks calls `stay`: then only the process travels.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.utils import timezone
+from psycopg.pq import TransactionStatus
+
+FUNCTION = "public.test_clock()"
+_MAKE = (
+    f"CREATE OR REPLACE FUNCTION {FUNCTION} RETURNS timestamptz LANGUAGE sql AS $$ SELECT clock_timestamp()"
+    " + make_interval(secs => coalesce(nullif(current_setting('milo_test.travel', true), ''), '0')::float) $$"
+)
+_true_now = timezone.now
+_travelled = "_milo_test_travelled"
+_staying = False
+
+
+def make_function(**kwargs: Any) -> None:
+    """Make `test_clock`, before migrations and guards write anything."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_MAKE)
+
+
+def install() -> None:
+    """Tell each connection to PostgreSQL, from now on, how far the test has travelled."""
+    connection_created.connect(_wrap, dispatch_uid="tests.world_clock")
+    if connection.connection is not None:
+        _wrap(connection=connection)
+
+
+@contextmanager
+def stay() -> Iterator[None]:
+    """The clock of the database is the real one within, however the clock of the process is set."""
+    global _staying
+    _staying = True
+    try:
+        yield
+    finally:
+        _staying = False
+
+
+def _wrap(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    if connection.vendor == "postgresql" and _tell not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_tell)
+
+
+def _tell(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    told: Any = context["connection"]
+    seconds = 0.0 if _staying or timezone.now is _true_now else (timezone.now() - _true_now()).total_seconds()
+    # an instant that a test has fixed stands still, so that it is told again before each statement
+    if (seconds or getattr(told, _travelled, 0.0)) and told.connection is not None:
+        held = told.connection
+        if held.info.transaction_status != TransactionStatus.INERROR:
+            held.execute("SELECT set_config('milo_test.travel', %s, false)", [str(seconds)])
+            setattr(told, _travelled, seconds)
+    return execute(sql, params, many, context)
