@@ -14,6 +14,7 @@ import django
 import orjson
 
 from benchmarks.database import postgresql
+from milo.ledger import keys
 
 NAMES = (
     "bind",
@@ -38,7 +39,11 @@ def main() -> None:
     options = parser.parse_args()
     with postgresql() as database_url:
         # settings are read once, and models need them
-        os.environ |= {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "milo.settings"}
+        os.environ |= {
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "milo.settings",
+            "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
+        }
         django.setup()
         run(database_url, options.only, quick=options.quick)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.queries import HEADER, TIMING
+from milo.ledger import keys
 
 ROOT = Path(__file__).resolve().parent.parent
 START_WITHIN = 30.0
@@ -109,6 +110,7 @@ def serve(application: list[str], settings: str, database_url: str, token: str) 
                 "DJANGO_SETTINGS_MODULE": settings,
                 "DATABASE_URL": database_url,
                 "MILO_DEBUG": "",
+                "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
                 "MILO_REQUESTS_PER_MINUTE": "0",
             },
             pass_fds=[listening.fileno()],

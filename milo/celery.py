@@ -1,12 +1,13 @@
 """The Celery application. The broker is transport only: pending work is a row first."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery, signals
 from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import logs, provenance
 from milo.broker import redis
@@ -45,6 +46,24 @@ app.autodiscover_tasks()
 def configure_logs(**kwargs: Any) -> None:
     """Configure logs like the server's; otherwise Celery replaces the loggers of the standard library."""
     logs.configure(settings.LOGGING)
+
+
+@signals.celeryd_init.connect  # type: ignore[untyped-decorator]
+def require_key(**kwargs: Any) -> None:
+    """End a worker that cannot sign seals. Celery would log an exception and go on."""
+    from milo.ledger import seals
+    from milo.ledger.keys import KeyUnusable
+
+    try:
+        seals.require_key()
+    except KeyUnusable as error:
+        sys.exit(str(error))
+    finally:
+        # processes of the worker must not inherit a connection, and a pool not at all
+        database: Any = connections[DEFAULT_DB_ALIAS]
+        database.close()
+        if database.vendor == "postgresql":
+            database.close_pool()
 
 
 @signals.task_prerun.connect  # type: ignore[untyped-decorator]

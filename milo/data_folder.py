@@ -1,4 +1,4 @@
-"""Permissions of the data folder: only its owner may read it, no other account of the machine."""
+"""The data folder: only its owner may read it, and a marker says that it belongs to development."""
 
 import os
 import stat
@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 
+MARKER = "made-by-up"
+"""The file with which `manage.py up` marks its data folder."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = structlog.get_logger(__name__)
+
+
+def is_development() -> bool:
+    """Return whether this is development: MILO_DEBUG, or a data folder of `manage.py up`."""
+    return settings.DEBUG or (settings.DATA_DIR / MARKER).exists()
 
 
 def close(folder: Path) -> None:

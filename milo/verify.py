@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,9 @@ def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed2551
     return found
 
 
-def verify(path: Path, keys: list[Path], heads: Path | None) -> str:
+def verify(path: Path, keys: list[Path], heads: Sequence[Path] = ()) -> str:
     """Verify the bundle at `path`, and return the result as a line for people. Raises `ProofFailed`."""
-    known = [json.loads(line) for line in heads.read_text().splitlines()] if heads else []
+    known = [json.loads(line) for file in heads for line in file.read_text().splitlines()]
     with zipfile.ZipFile(path) as bundle:
         manifest = json.loads(bundle.read("manifest.json"))
         seals = Seals(bundle, trusted_keys(bundle, keys), {head["number"]: head["digest"] for head in known})
@@ -143,7 +143,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="milo.verify", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", type=Path, action="append", default=[], help="a public key (PEM) to trust, alone")
-    parser.add_argument("--heads", type=Path, help="heads as the anchor has kept them, a JSON object a line")
+    parser.add_argument("--heads", type=Path, nargs="+", default=[], help="heads that the anchor has kept")
     options = parser.parse_args()
     try:
         print(verify(options.bundle, options.key, options.heads))

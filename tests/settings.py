@@ -11,6 +11,9 @@ from pathlib import Path
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
 os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from milo import clock
 from milo.settings import *  # noqa: F403
 from milo.settings import DATABASES
@@ -30,6 +33,10 @@ if not os.environ.get("TEST_DATABASE_URL"):
 # a test that travels in time takes the database with it (tests/support/world_clock.py)
 clock.DATABASE_CLOCK = "public.test_clock()"
 _ledger = Path(tempfile.mkdtemp(prefix="milo-ledger-"))
+# the tests are an installation, which makes no key by itself
+(_ledger / "signing.pem").write_bytes(
+    Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+)
 MILO_LEDGER_KEYS, MILO_LEDGER_HEADS = str(_ledger), str(_ledger / "heads.jsonl")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT = "memory://", ""

@@ -51,6 +51,7 @@ from django.db import connection
 from milo.broker.spool import Spool
 from milo.dev.certificate import development_certificate
 from milo.dev.child import Child
+from milo.dev import ownership
 from milo.dev.kubeconfig import write_kubeconfig
 from milo.dev.people import ensure_people
 from milo.ledger.seals import seal
@@ -59,6 +60,7 @@ call_command("migrate", verbosity=0)
 connection.cursor().execute("CREATE TABLE probe (a INTEGER)")
 send_mail("subject", "text", None, ["a@example.com"])
 storages["archive"].save("acme-corp/us.json", ContentFile(b"{}"))
+ownership.mark(settings.DATA_DIR)
 Spool(settings.DATA_DIR / "broker").put("work", b"{}")
 certificate = development_certificate(settings.DATA_DIR / "tls")
 _passwords, tokens = ensure_people(settings.DATA_DIR)

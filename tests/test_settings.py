@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milo.dev import settings_page
+from milo.ledger import keys
 from milo.settings.environment import all_variables, read_environment
 from milo.settings.values import BOOLEAN, KEY
 
@@ -38,8 +39,21 @@ def refused(**environment: str) -> list[str]:
 
 
 def test_an_installation_behind_tls_passes_djangos_checklist_for_deployment(tmp_path: Path) -> None:
-    done = run(tmp_path, "manage.py", "check", "--deploy", "--fail-level", "WARNING", MILO_HTTPS_ONLY="1")
+    command = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    done = run(tmp_path, *command, MILO_HTTPS_ONLY="1", MILO_LEDGER_SIGNING_KEY=keys.new_key())
     assert (done.returncode, done.stderr) == (0, "")
+    done = run(tmp_path / "other", *command, MILO_HTTPS_ONLY="1")
+    assert done.returncode == 1
+    assert "there is no key to sign the ledger" in done.stderr
+
+
+def test_a_worker_refuses_to_start_without_a_key_that_signs(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert f"{tmp_path}/ledger-keys/signing.pem does not exist, and MILO_LEDGER_SIGNING_KEY is not set" in last
+    assert "`manage.py ledger key` prints a new one" in last
+    assert not (tmp_path / "ledger-keys").exists()
 
 
 EMAIL = ("MILO_EMAIL_TLS", "on", "MILO_EMAIL_TLS must be true or false (also 1, 0, yes or no), not 'on'")
@@ -151,6 +165,7 @@ def test_a_value_that_is_not_accepted_is_named_with_what_is(variable: str, value
         ("CELERY_BROKER_URL", "reddis://:hush@localhost", "the URL of a broker"),
         ("MILO_LEDGER_ANCHOR_OPTIONS", '{"token": "hush"', "a JSON object"),
         ("MILO_LEDGER_ANCHOR_OPTIONS", '{"token": "hush", "token": "hush"}', "a name stands in it twice"),
+        ("MILO_LEDGER_SIGNING_KEY", "hush", "an Ed25519 private key in PEM"),
         ("MILO_OIDC", '["hush"]', "a JSON object"),
         ("MILO_OIDC", '{"issuer": "hush"}', "audience must be given"),
         ("MILO_OIDC", f'{{{OIDC}, "client_secert": "hush"}}', "did you mean client_secret?"),
@@ -269,6 +284,7 @@ def test_every_secret_can_be_read_from_a_file(tmp_path: Path, name: str) -> None
         "MILO_OIDC": f'{{{OIDC}, "client_secret": "hush"}}',
         "MILO_ARCHIVE_OPTIONS": '{"secret_key": "hush"}',
         "MILO_LEDGER_ANCHOR_OPTIONS": '{"token": "hush"}',
+        "MILO_LEDGER_SIGNING_KEY": keys.new_key().strip(),
     }
     value, path = values.get(name, "hush hush"), tmp_path / "secret"
     path.write_text(f"{value}\n")

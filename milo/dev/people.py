@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import Group, User
 
+from milo import audit
 from milo.access import Actor
 from milo.dev.files import write_secret
 from milo.identity.actors import actor_of
@@ -50,10 +51,19 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Create missing sample users. Return the passwords of staff and the bearer tokens of all, by name.
 
     Both are random for each installation and stored in `folder`, readable by its owner only. Existing ones are kept: a
-    password is set once, and a token is replaced only if the database does not have the stored one.
+    password is set once, and a token is replaced only if the database does not have the stored one. The files are
+    written before the commit, so that users in the database can always be recognized by them.
     """
     passwords_path, tokens_path = folder / "passwords.json", folder / "tokens.json"
     passwords, tokens = _read(passwords_path), _read(tokens_path)
+    with audit.transaction():
+        _make_people(passwords, tokens)
+        write_secret(passwords_path, json.dumps(passwords, indent=2))
+        write_secret(tokens_path, json.dumps(tokens, indent=2))
+    return passwords, tokens
+
+
+def _make_people(passwords: dict[str, str], tokens: dict[str, str]) -> None:
     for person in PEOPLE:
         # without an address they would get no notices of requests to decide
         defaults = {"is_staff": bool(person.group), "email": f"{person.name}@milo.example"}
@@ -66,9 +76,6 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
         known = token_of(tokens.get(person.name, ""))
         if known is None or known.user != user:
             tokens[person.name] = issue_token(user, description="make up", actor=actor_of(user))[1]
-    write_secret(passwords_path, json.dumps(passwords, indent=2))
-    write_secret(tokens_path, json.dumps(tokens, indent=2))
-    return passwords, tokens
 
 
 def grant_roles() -> None:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from milo import append_only
-from milo.ledger import anchors, privileges
+from milo.ledger import anchors, keys, privileges
 from milo.ledger.models import Seal
 from milo.settings import checks as settings_checks
 
@@ -52,6 +52,16 @@ def _of(connection: BaseDatabaseWrapper) -> Iterator[checks.CheckMessage]:
             hint="run deploy/postgresql-roles.sql as the owner of the tables",
             id="milo.E010",
         )
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def check_keys(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Report an error if no key is configured, for signing or for verification: a worker would not start."""
+    try:
+        keys.require_trusted()
+    except keys.KeyUnusable as error:
+        return [checks.Error(str(error), id="milo.E014")]
+    return []
 
 
 @settings_checks.register("milo.E011")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Max
 
 from milo.clock import ledger_time
@@ -45,12 +45,14 @@ def instant(at: datetime) -> str:
 def seal() -> int:
     """Seal all committed rows, in as many seals as necessary. Return how many rows.
 
-    Raises `WritersBusy` if a writer stays for longer than `PATIENCE` seconds. Of two concurrent calls, one seals.
+    Raises `WritersBusy` if a writer stays for longer than `PATIENCE` seconds, and `KeyUnusable` without a key. Of two
+    concurrent calls, one seals.
     """
     frontier = _frontier()
     try:
+        keys.signing_key()
         _await_writers(PATIENCE)
-    except WritersBusy as error:
+    except (WritersBusy, keys.KeyUnusable) as error:
         inspections.record("seal", 1, str(error))
         raise
     sealed = 0
@@ -59,6 +61,24 @@ def seal() -> int:
     anchors.hand_over()
     inspections.record("seal", 0)
     return sealed
+
+
+def require_key() -> None:
+    """Raise `KeyUnusable` unless this process can sign, and trusts the key of the newest seal.
+
+    Another key there means that this host, or that one, has the wrong key. A database that does not answer, or is not
+    migrated yet, is no reason to refuse.
+    """
+    keys.signing_key()
+    try:
+        newest = Seal.objects.order_by("-number").values_list("number", "key_id").first()
+    except DatabaseError:
+        return
+    if newest and newest[1] not in keys.public_keys():
+        raise keys.KeyUnusable(
+            f"seal {newest[0]} was signed with the key {newest[1]}, which this host does not trust: give it that key,"
+            f" or put its public key into MILO_LEDGER_KEYS as {newest[1]}.pub (docs/ledger.md, Keys)"
+        )
 
 
 def _frontier() -> dict[str, int]:

@@ -141,7 +141,7 @@ def _chain(report: Report, heads: Heads) -> Iterator[Seal]:
 
 def _unsigned(seal: Seal, trusted: Mapping[str, Ed25519PublicKey]) -> str:
     if seal.key_id not in trusted:
-        return f"signed with an unknown key {seal.key_id}"
+        return f"signed with an unknown key {seal.key_id}; if it is yours, put {seal.key_id}.pub into MILO_LEDGER_KEYS"
     return "" if keys.is_signed(seal.digest, seal.signature, trusted[seal.key_id]) else "the signature is not the key's"
 
 

@@ -262,9 +262,18 @@ class Ledger:
         "MILO_LEDGER_KEYS",
         values.PATH,
         None,
-        "The folder of `signing.pem`, generated at first use, and of a `.pub` for each trusted key. Back it up apart"
-        " from the database. To change the key, remove `signing.pem` and keep its `.pub`.",
+        "The folder of `signing.pem`, and of a `.pub` for each trusted key: those of earlier keys and of other hosts."
+        " Back it up apart from the database.",
         shown="`ledger-keys` in the data folder",
+    )
+    signing_key: str | None = variable(
+        "MILO_LEDGER_SIGNING_KEY",
+        values.SIGNING_KEY,
+        None,
+        "The key that signs seals, the same on all hosts; `manage.py ledger key` prints a new one. Without one the"
+        " worker does not start.",
+        shown="`signing.pem` in `MILO_LEDGER_KEYS`, which development generates",
+        secret=True,
     )
     heads: Path | None = variable(
         "MILO_LEDGER_HEADS",

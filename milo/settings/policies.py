@@ -7,6 +7,7 @@ from milo.settings.environment import DATA_DIR, environment
 
 MILO_CHANGE_LOG_RETENTION = timedelta(hours=environment.ledger.change_log_retention_hours)
 MILO_LEDGER_KEYS = str(environment.ledger.keys or DATA_DIR / "ledger-keys")
+MILO_LEDGER_SIGNING_KEY = environment.ledger.signing_key
 MILO_LEDGER_HEADS = str(environment.ledger.heads or DATA_DIR / "ledger-heads.jsonl")
 MILO_LEDGER_ANCHOR = environment.ledger.anchor
 MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = environment.ledger.anchor_options or {}

@@ -11,6 +11,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import dj_database_url
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kombu.transport import TRANSPORT_ALIASES
 
 from milo import idn
@@ -90,6 +93,16 @@ def _text(text: str) -> str:
 def _key(text: str) -> str:
     if not text.strip():
         raise ValueError("it is empty")
+    return text
+
+
+def _signing_key(text: str) -> str:
+    try:
+        key = load_pem_private_key(text.encode(), None)
+    except (TypeError, UnsupportedAlgorithm):
+        raise ValueError from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError
     return text
 
 
@@ -183,6 +196,7 @@ def _broker(text: str) -> str:
 BOOLEAN = Format("true or false (also 1, 0, yes or no)", _boolean)
 TEXT = Format("printable text of one line", _text)
 KEY = Format("a secret text, best of 50 characters or more", _key)
+SIGNING_KEY = Format("an Ed25519 private key in PEM without a password", _signing_key)
 PATH = Format("a path", _path)
 HOST = Format("a host name or an IP address, without scheme and port", _host)
 HOSTS = list_of(Format("", _allowed_host), "host names without scheme and port (.example.org takes in its subdomains)")

@@ -23,6 +23,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from milo.ledger import keys
 from tests.acts.test_notices import free_port
 
 # each has a database of its own, whatever the engine of the run; one installation serves all
@@ -92,6 +93,7 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "milo.settings",
             "PYTHONPATH": str(ROOT),
             "MILO_DATA_DIR": str(folder),
+            "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
             "CELERY_BROKER_URL": f"redis://127.0.0.1:{self.redis_port}/0",
             "MILO_EMAIL_HOST": "127.0.0.1",
             "MILO_EMAIL_PORT": str(self.mail_port),

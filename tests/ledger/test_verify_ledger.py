@@ -15,7 +15,7 @@ from django.db import connection
 from billing.models import BillingAccount, BillingAccountBinding
 from milo import append_only
 from milo.kube.models import Change
-from milo.ledger import processes, proofs, seals, verification
+from milo.ledger import keys, processes, proofs, seals, verification
 from milo.ledger.models import Inspection, Salt, Seal
 from milo.ledger.shapes import Shape, shape_of, unstated
 from milo.ledger.tables import MESSAGE, all_tables, table_of
@@ -241,6 +241,7 @@ def sealed_before(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delitem(proofs._registered, "redactions")
     was = first_version()
     settings.MILO_LEDGER_KEYS = str(tmp_path)
+    settings.MILO_LEDGER_SIGNING_KEY = keys.new_key()
     (tmp_path / "earlier.pub").write_text(was["key"])
     with tamper.guards_off():
         for row, made in zip(was["rows"], serializers.deserialize("python", was["rows"]), strict=True):

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
-from milo.dev import database, people, samples
+from milo.dev import database, ownership, people, samples
 from milo.dev.certificate import development_certificate
 from milo.dev.child import Died
 from milo.dev.kubeconfig import write_kubeconfig
@@ -32,13 +32,16 @@ class Command(BaseCommand):
                 self.serve(processes, http, https)
         except (Stopped, KeyboardInterrupt):
             self.stdout.write("Milo has stopped.")
-        except (Died, OSError) as error:
+        except (Died, ownership.NotOwn, OSError) as error:
             raise CommandError(str(error)) from error
 
     def prepare(self) -> None:
-        """Create folders and tables. Raises `CommandError` if the database cannot be reached."""
-        for folder in ("broker", "broker-control"):
-            (settings.DATA_DIR / folder).mkdir(parents=True, exist_ok=True)
+        """Create folders and tables.
+
+        Raises `NotOwn` for data of another installation, and `CommandError` if the database cannot be reached. Nothing
+        was changed then.
+        """
+        ownership.require_own_folder(settings.DATA_DIR)
         try:
             database.reach()
         except (DatabaseError, psycopg.Error) as error:
@@ -46,6 +49,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database {database.name()} cannot be reached: start it, or set DATABASE_URL ({why})"
             ) from error
+        ownership.require_own_database(settings.DATA_DIR)
+        for folder in ("broker", "broker-control"):
+            (settings.DATA_DIR / folder).mkdir(parents=True, exist_ok=True)
+        ownership.mark(settings.DATA_DIR)
         self.stdout.write(f"Migrating {database.name()}")
         call_command("migrate", verbosity=0, interactive=False)
 

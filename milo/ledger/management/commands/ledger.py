@@ -1,8 +1,9 @@
-"""`manage.py ledger seal|verify|export`."""
+"""`manage.py ledger key|seal|verify|export`."""
 
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
-from milo.ledger import inspections, seals, verification
+from milo.ledger import inspections, keys, seals, verification
 from milo.ledger.export import NothingSealed, export
 from milo.ledger.shapes import ColumnGone
 
 
 class Command(BaseCommand):
     help = (
-        "Seal the ledger, verify it, or export a proof. `ledger seal` seals the rows written since the last seal, like"
-        " the background task every minute. `ledger verify` reads every sealed row again, follows the chain, checks its"
-        " signatures, and names the first row of each table that was altered, removed or inserted, and the first live"
-        " row that differs from its history; exit status 1 where anything differs. `ledger export` writes the rows of"
-        " one organization with the seals that prove them. No row of the ledger is changed."
+        "Seal the ledger, verify it, or export a proof. `ledger key` prints a new key that signs seals; it is not"
+        " stored. `ledger seal` seals the rows written since the last seal, like the background task every minute."
+        " `ledger verify` reads every sealed row again, follows the chain, checks its signatures, and names the first"
+        " row of each table that was altered, removed or inserted, and the first live row that differs from its"
+        " history; exit status 1 where anything differs. `ledger export` writes the rows of one organization with"
+        " the seals that prove them. No row of the ledger is changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         subcommands = parser.add_subparsers(dest="subcommand", required=True)
+        key = subcommands.add_parser("key", help="print a new key that signs seals; it is not stored")
+        key.add_argument("--public", action="store_true", help="print the public key of the present one instead")
         subcommands.add_parser("seal", help="seal the rows written since the last seal")
         verify = subcommands.add_parser("verify", help="compare every row with its seal")
         verify.add_argument(
@@ -34,7 +38,11 @@ class Command(BaseCommand):
             help="only rows sealed from this day or instant on (ISO 8601; UTC)",
         )
         verify.add_argument(
-            "--against", type=Path, metavar="HEADS", help="heads from the anchor, one JSON object a line"
+            "--against",
+            type=Path,
+            nargs="+",
+            metavar="HEADS",
+            help="heads from the anchor, one JSON object a line; files of several hosts are one list",
         )
 
         export = subcommands.add_parser("export", help="write a bundle for python -m milo.verify on another machine")
@@ -50,7 +58,10 @@ class Command(BaseCommand):
         if check := inspections.checks().get(options["subcommand"]):
             self._check(check)
         else:
-            getattr(self, f"_{options['subcommand']}")(options)
+            try:
+                getattr(self, f"_{options['subcommand']}")(options)
+            except keys.KeyUnusable as error:
+                raise CommandError(str(error)) from error
 
     def _check(self, check: inspections.Check) -> None:
         found = 0
@@ -60,6 +71,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{check.name}: {found} found")
         if found:
             raise CommandError(f"{found} found by {check.name}")
+
+    def _key(self, options: dict[str, Any]) -> None:
+        text = keys.pem(keys.signing_key().public_key()) if options["public"] else keys.new_key()
+        self.stdout.write(text, ending="")
 
     def _seal(self, options: dict[str, Any]) -> None:
         try:
@@ -99,14 +114,18 @@ def instant(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def read_heads(path: Path) -> verification.Heads:
-    """Return digests by number. Raises `CommandError` for an invalid file, or two different heads of one seal."""
+def read_heads(paths: Iterable[Path]) -> verification.Heads:
+    """Return digests by number, of all files together.
+
+    Raises `CommandError` for an invalid file, or two different heads of one seal.
+    """
     heads: verification.Heads = {}
-    try:
-        for line in path.read_text().splitlines():
-            head = json.loads(line)
-            if heads.setdefault(int(head["number"]), str(head["digest"])) != head["digest"]:
-                raise CommandError(f"{path} has two different heads of seal {head['number']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{path} is not a list of heads: {error}") from error
+    for path in paths:
+        try:
+            for line in path.read_text().splitlines():
+                head = json.loads(line)
+                if heads.setdefault(int(head["number"]), str(head["digest"])) != head["digest"]:
+                    raise CommandError(f"{path} has another head of seal {head['number']} than an earlier line or file")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"{path} is not a list of heads: {error}") from error
     return heads
