@@ -2,10 +2,13 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from django.core.management import get_commands
 
 from milo.settings.environment import all_variables
@@ -85,3 +88,52 @@ def test_a_unit_runs_without_privileges_and_with_secrets_from_files(unit: Path) 
 
 def test_the_units_are_web_worker_and_beat() -> None:
     assert [unit.name for unit in UNITS] == ["milo-beat.service", "milo-web.service", "milo-worker@.service"]
+
+
+def compose() -> dict[str, Any]:
+    file: dict[str, Any] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+    return file
+
+
+def test_compose_names_only_what_it_defines() -> None:
+    file = compose()
+    for name, service in file["services"].items():
+        assert set(service.get("secrets", [])) <= set(file["secrets"]), name
+        assert set(service.get("depends_on", {})) <= set(file["services"]), name
+        assert set(service["networks"]) <= set(file["networks"]), name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in file["volumes"] or (DEPLOY / "compose" / source).is_file(), name
+
+
+def test_compose_runs_milo_without_privileges_and_publishes_ports_on_this_machine_only() -> None:
+    services = compose()["services"]
+    ours = [services[name] for name in ("migrate", "web", "worker", "beat")]
+    assert all((each["read_only"], each["cap_drop"]) == (True, ["ALL"]) for each in ours)
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_passwords_of_compose_reach_the_addresses(tmp_path: Path) -> None:
+    script = tmp_path / "make-secrets.sh"
+    script.write_text((DEPLOY / "compose" / "make-secrets.sh").read_text())
+    subprocess.run(["sh", script], check=True)
+    made = {path.name: path.read_text().strip() for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == set(compose()["secrets"])
+    assert made["database-url"] == f"postgresql://milo:{made['application-password']}@postgresql/milo"
+    again = subprocess.run(["sh", script], check=False, capture_output=True)
+    assert again.returncode != 0
+    assert made == {path.name: path.read_text().strip() for path in (tmp_path / "secrets").iterdir()}
+
+
+def test_the_image_is_built_from_the_lock_and_runs_as_nobody_in_particular() -> None:
+    build, last = (DEPLOY / "Containerfile").read_text().split("\nFROM python:3.11-slim\n")
+    assert "--require-hashes" in build
+    assert "--only-binary :all:" in build
+    assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
+    assert "apt-get" not in build + last
+    copied = {path for line in re.findall(r"^COPY (?!--from)(\S+)", build, re.MULTILINE) for path in [line]}
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied <= let_in
+    assert all((ROOT / path).exists() for path in let_in)
