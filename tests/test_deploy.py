@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
-from milo.settings.environment import all_variables
+from milo.settings.environment import all_variables, read_environment
 
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,3 +137,94 @@ def test_the_image_is_built_from_the_lock_and_runs_as_nobody_in_particular() -> 
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert copied <= let_in
     assert all((ROOT / path).exists() for path in let_in)
+
+
+def manifests() -> list[dict[str, Any]]:
+    paths = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    return [
+        each for path in paths for each in yaml.safe_load_all(path.read_text()) if path.name != "kustomization.yaml"
+    ]
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    return {
+        each["metadata"]["name"]: each["spec"]["template"] for each in manifests() if "template" in each.get("spec", {})
+    }
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+
+
+def test_kubernetes_applies_every_manifest_but_the_job() -> None:
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
+    files = {path.name for path in (DEPLOY / "kubernetes").glob("*.yaml")}
+    assert set(kustomization["resources"]) == files - {"kustomization.yaml", "migrate.yaml"}
+
+
+def test_pods_meet_the_restricted_standard() -> None:
+    assert set(pods()) == {"milo-web", "milo-worker", "milo-beat", "milo-migrate"}
+    for name, pod in pods().items():
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert pod["spec"]["automountServiceAccountToken"] is False, name
+        assert {next(iter(set(volume) - {"name"})) for volume in pod["spec"]["volumes"]} <= {
+            "secret",
+            "emptyDir",
+            "persistentVolumeClaim",
+        }, name
+        for container in containers(pod):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, (name, container["name"])
+
+
+def test_pods_mount_what_they_define_and_selectors_find_them() -> None:
+    labels = {name: pod["metadata"]["labels"] for name, pod in pods().items()}
+    for name, pod in pods().items():
+        volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+        for container in containers(pod):
+            assert {mount["name"] for mount in container["volumeMounts"]} <= volumes, name
+    for each in manifests():
+        if each["kind"] in ("Deployment", "PodDisruptionBudget"):
+            selector = each["spec"]["selector"]["matchLabels"]
+            assert selector.items() <= labels[each["metadata"]["name"]].items(), each["metadata"]["name"]
+    service = next(each for each in manifests() if each["kind"] == "Service")
+    assert service["spec"]["selector"].items() <= labels["milo-web"].items()
+
+
+def test_only_workers_have_the_key_of_the_ledger_and_only_the_job_is_the_owner() -> None:
+    holders: dict[str, set[str]] = {}
+    for name, pod in pods().items():
+        for volume in pod["spec"]["volumes"]:
+            if "secret" in volume:
+                holders.setdefault(volume["secret"]["secretName"], set()).add(name)
+    assert holders["milo-ledger"] == {"milo-worker"}
+    assert holders["milo-owner"] == {"milo-migrate"}
+
+
+def test_the_web_has_probes_and_time_to_stop() -> None:
+    pod = pods()["milo-web"]["spec"]
+    (web,) = pod["containers"]
+    assert web["livenessProbe"]["httpGet"]["path"] == "/livez"
+    assert web["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert pod["terminationGracePeriodSeconds"] > read_environment({}).server.stop_seconds
+
+
+def environments() -> dict[str, dict[str, str]]:
+    lines = (DEPLOY / "systemd" / "milo.env.example").read_text().splitlines()
+    settings = next(each for each in manifests() if each["kind"] == "ConfigMap")
+    return {
+        "systemd": dict(line.split("=", 1) for line in lines if not line.startswith("#")),
+        "compose": compose()["x-milo"]["environment"],
+        "kubernetes": settings["data"],
+    }
+
+
+@pytest.mark.parametrize("platform", ["systemd", "compose", "kubernetes"])
+def test_the_values_of_an_example_are_accepted(platform: str) -> None:
+    values = environments()[platform]
+    assert "MILO_ALLOWED_HOSTS" in values
+    read_environment({name: value for name, value in values.items() if not name.endswith("_FILE")})
