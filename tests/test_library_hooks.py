@@ -11,36 +11,59 @@ from weakref import ReferenceType
 
 import pytest
 import unfold
+import uvicorn
 from asgiref.testing import ApplicationCommunicator
 from django.apps.registry import Apps
 from django.contrib.admin import helpers
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.postgresql import base
+from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.models.signals import class_prepared
 from django.template.loader import get_template
 from django_fsm import FSMField, FSMFieldDescriptor
+from psycopg_pool import ConnectionPool
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.models import HistoricalRecords
 from unfold.forms import AdminForm, Fieldline
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
 from milo.audit.libraries import LibraryHistory
 from milo.audit.records import History
 from milo.handler import OneHopHandler
+from milo.migrating.bursts import _BurstEditor
 from milo.phases import PhaseDescriptor, PhaseField
+from milo.postgresql.base import DatabaseWrapper, Pool
+from milo.web.protocol import Protocol
+from milo.web.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = sorted(ROOT.glob("*/templates/**/*.html"))
 # Django's is in tests/test_compiled_queries.py
-CHECKED_WITH = {"django-simple-history": "3.13", "django-fsm-2": "4.2", "django-unfold": "0.91"}
+CHECKED_WITH = {
+    "django-simple-history": "3.13",
+    "django-fsm-2": "4.2",
+    "django-unfold": "0.91",
+    "psycopg-pool": "3.3",
+    "uvicorn": "0.54",
+}
 OVERRIDDEN: dict[tuple[type[Any], type[Any]], str] = {
     (OneHopHandler, ASGIHandler): "__init__ __call__ load_middleware",
     (History, HistoricalRecords): "finalize post_save pre_delete post_delete",
     (LibraryHistory, HistoricalRecords): "post_save pre_delete",
     (PhaseField, FSMField): "__init__ contribute_to_class",
     (PhaseDescriptor, FSMFieldDescriptor): "__set__",
+    (_BurstEditor, DatabaseSchemaEditor): "__enter__ __exit__ execute",
+    (DatabaseWrapper, base.DatabaseWrapper): "pool",
+    (Pool, ConnectionPool): "__init__ reconnect_failed",
+    (Server, uvicorn.Server): "__init__ capture_signals handle_exit on_tick shutdown",
+    (Protocol, HttpToolsProtocol): (
+        "connection_made connection_lost on_message_begin on_url on_header on_headers_complete"
+    ),
     (LedgerAdmin, SimpleHistoryAdmin): "history_view history_form_view set_history_delta_changes revert_disabled",
 }
 CALLED: dict[Any, dict[str, str]] = {
@@ -51,6 +74,7 @@ CALLED: dict[Any, dict[str, str]] = {
         "send_response": "self response send",
         "listen_for_disconnect": "self receive",
     },
+    ConnectionPool: {"check": "self", "drain": "self", "check_connection": "conn", "get_stats": "self"},
     FSMField: {"set_state": "self instance state", "_collect_transitions": "self args kwargs"},
     SimpleHistoryAdmin: {"get_historical_record_context_helper": "self request historical_record"},
 }
@@ -72,6 +96,8 @@ def test_this_was_checked_with_the_version_that_is_installed(library: str) -> No
 def test_what_is_overridden_is_there_and_called_as_before(ours: type[Any], theirs: type[Any]) -> None:
     for name in OVERRIDDEN[ours, theirs].split():
         assert hasattr(theirs, name), f"{theirs.__name__} has no {name} any more: nothing calls ours"
+        if not callable(getattr(theirs, name)):
+            continue
         accepted = parameters(getattr(ours, name))
         if name == "__init__" or any(one.kind is one.VAR_KEYWORD for one in accepted.values()):
             continue
@@ -124,6 +150,17 @@ def test_phases_of_models_in_migrations_look_for_no_transitions() -> None:
     assert not listening("__fake__")
     account: Any = BillingAccount()
     assert {found.name for found in account.get_all_phase_transitions()} >= {"suspend", "close"}
+
+
+def test_a_schema_editor_keeps_what_is_deferred_and_says_whether_it_is_atomic() -> None:
+    assert issubclass(base.DatabaseWrapper.SchemaEditorClass, DatabaseSchemaEditor)
+    source = inspect.getsource(BaseDatabaseSchemaEditor)
+    assert {"deferred_sql", "atomic_migration"} <= set(re.findall(r"self\.(\w+)", source))
+
+
+def test_a_pool_is_kept_by_alias_and_configures_each_connection() -> None:
+    source = inspect.getsource(base.DatabaseWrapper.pool.fget)
+    assert {"_connection_pools", "_configure_connection"} <= set(re.findall(r"self\.(\w+)", source))
 
 
 def test_forms_of_the_staff_site_are_drawn_by_unfold() -> None:

@@ -1,4 +1,4 @@
-"""What a guard is, and those that applications have declared."""
+"""`Guard`, and the registry of the guards that applications declare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class Guard:
     """A trigger (or a PostgreSQL constraint that Django's models cannot express) by the name errors show.
 
-    `create` replaces what there is of the name; `drop` comes before it on SQLite, which cannot. `present` is a query
-    that returns a row only where the database has the guard exactly as `create` makes it.
+    `create` replaces an installed guard of the name; SQLite cannot replace, so `drop` runs first there. `present` is a
+    query that returns a row only if the database has the guard exactly as `create` makes it.
     `forbids` are the PostgreSQL privileges on the table that the application's role must not hold.
     """
 
@@ -20,7 +20,7 @@ class Guard:
     present: dict[str, str]
     forbids: frozenset[str] = field(default=frozenset())
     forbids_columns: frozenset[str] = field(default=frozenset())
-    """The columns of which the role must not hold what is forbidden; none where it is of all."""
+    """Restricts `forbids` to these columns. Empty means the whole table."""
     body: str = ""
     """The body of the function that PostgreSQL calls."""
     writes: bool = False
@@ -32,7 +32,7 @@ _deletable: set[str] = set()
 
 
 def declare(app_label: str, *guards: Guard) -> None:
-    """Make guards known; those of one application are installed together after its migrations."""
+    """Register guards. Those of one application are installed together after its migrations."""
     _declared.setdefault(app_label, {}).update({guard.name: guard for guard in guards})
 
 

@@ -31,10 +31,10 @@ def missing(connection: BaseDatabaseWrapper, guards: Iterable[Guard] | None = No
 
 
 def install(connection: BaseDatabaseWrapper, guards: Iterable[Guard], say: Callable[[str], object] = print) -> None:
-    """Create those of the guards that are missing, and replace those of another form, one table in a transaction.
+    """Create the missing guards and replace those that differ, with one transaction for each table.
 
-    What is there as declared is left alone, without a lock on its table. Where a table stays in use, those that were
-    there before stand: `say` is told of each attempt, and `CommandError` is raised in the end.
+    A guard that is installed as declared is not touched, and its table is not locked. If a table stays locked, its
+    guards of before stay in force. Calls `say` with a line for each further attempt, and finally raises `CommandError`.
     """
     tables: dict[str, list[Guard]] = {}
     # constraints first: nobody who has a lock of a table then waits for a stronger one
@@ -81,9 +81,9 @@ def lift_before_migrate(using: str, plan: Sequence[Any], **kwargs: Any) -> None:
 
 @contextmanager
 def put_back_on_failure(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Where `migrate` fails inside, make the triggers again that it had lifted (SQLite).
+    """Restore on SQLite the triggers that `migrate` had lifted, if the block raises.
 
-    Those of a table that is another by now may refuse every write to it, until a `migrate` has succeeded.
+    If their table has changed meanwhile, they may refuse every write to it until a `migrate` succeeds.
     """
     before = _triggers(connection) if connection.vendor == "sqlite" else {}
     try:

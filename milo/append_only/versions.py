@@ -1,6 +1,6 @@
-"""Which version's guards a PostgreSQL has: the owner says it in a comment, before `migrate` installs the first of them.
+"""The version whose guards a PostgreSQL database has, in a comment that the owner writes before installing them.
 
-During an upgrade the version before goes on serving, and finds guards that are not its own. SQLite has one process.
+During an upgrade the previous version goes on serving, and finds guards that are not its own. SQLite has one process.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _TABLE = "public.django_migrations"
 
 
 def announce(connection: BaseDatabaseWrapper) -> None:
-    """Say, as the owner, that the guards of this version are installed now; does nothing where that is said already.
+    """Record as the owner that the guards of this version are installed. Idempotent.
 
     The comment stands on the table of migrations. A database without one has no guards yet either.
     """
@@ -28,7 +28,7 @@ def announce(connection: BaseDatabaseWrapper) -> None:
 
 
 def of_another_version(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the owner has had another version's guards installed, so that these cannot be compared with it."""
+    """Return whether the owner has installed the guards of another version."""
     if connection.vendor != "postgresql":
         return False
     said = _said(connection) or ""
@@ -36,7 +36,7 @@ def of_another_version(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _said(connection: BaseDatabaseWrapper) -> str | None:
-    """Return the comment, empty where there is none; None where there is no table."""
+    """Return the comment, "" without a comment, None without the table."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COALESCE(obj_description(oid, 'pg_class'), '') FROM pg_catalog.pg_class"

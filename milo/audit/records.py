@@ -59,9 +59,9 @@ class History(HistoricalRecords):  # type: ignore[misc]
             "history_change_message": message,
             **self.digests_of(instance),
         }
-        values = [known[column.name] if column.name in known else column.get_default() for column in self.given]
+        values = [known[column.name] if column.name in known else column.get_default() for column in self.added]
         prepared = [
-            column.get_db_prep_save(value, connection) for column, value in zip(self.given, values, strict=True)
+            column.get_db_prep_save(value, connection) for column, value in zip(self.added, values, strict=True)
         ]
         with connection.cursor() as cursor:
             cursor.execute(self._statement, [*prepared, instance.pk])
@@ -94,7 +94,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
         """Do nothing; `delete_as` has written the history row."""
 
     @cached_property
-    def given(self) -> "list[models.Field[Any, Any]]":
+    def added(self) -> "list[models.Field[Any, Any]]":
         """Return the columns that are not copied from the row: instant, type, author, reason and provenance."""
         history = self.model_of(self.cls)._meta
         return [of for of in history.concrete_fields if of.column not in self._copied and not of.primary_key]
@@ -108,13 +108,13 @@ class History(HistoricalRecords):  # type: ignore[misc]
     def types(self) -> list[str]:
         """Return the PostgreSQL types of the arguments of `function`: those of `given`, then the key of the row."""
         names = {models.DateTimeField: "timestamptz", models.UUIDField: "uuid"}
-        return [next((names[kind] for kind in names if isinstance(of, kind)), "text") for of in self.given] + ["bigint"]
+        return [next((names[kind] for kind in names if isinstance(of, kind)), "text") for of in self.added] + ["bigint"]
 
     def copying(self, values: Sequence[str], schema: str = "") -> str:
         """Return the statement that copies a row into its history. `values` are SQL for `given`, then the key."""
         tracked, quote = self.cls._meta, connection.ops.quote_name
         history, copied = self.model_of(self.cls)._meta, [quote(column) for column in self._copied]
-        into = ", ".join([*(quote(str(of.column)) for of in self.given), *copied])
+        into = ", ".join([*(quote(str(of.column)) for of in self.added), *copied])
         selected = ", ".join([*values[:-1], *copied])
         table, source, key = quote(history.db_table), quote(tracked.db_table), quote(str(tracked.pk.column))
         return (
@@ -126,7 +126,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
         if connection.vendor == "postgresql":
             # the role of the application has no right to INSERT into a history
             return f"SELECT public.{self.function}({', '.join(f'%s::{name}' for name in self.types())})"
-        return self.copying(["%s"] * (len(self.given) + 1))
+        return self.copying(["%s"] * (len(self.added) + 1))
 
     def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
         super().finalize(sender, **kwargs)

@@ -1,7 +1,7 @@
 """Timelines: instants that only increase, whichever process writes and however its clock is set.
 
-The history rows of an account, its suspensions, holds and requests form one timeline; its head is the account. Writers
-hold the lock of the head, so no newer instant than the one read here can exist.
+The history rows of an object and of those that belong to it form one timeline; that object is its head. Writers hold
+the lock of the head, so no newer instant than the one read here can exist.
 """
 
 from collections.abc import Callable

@@ -40,7 +40,7 @@ class SafeRetry:
             self.idempotency_key,
             beside + (sent.body if content is None else content),
         )
-        with responses.alone(request), audit.transaction():
+        with responses.lock_exclusive(request), audit.transaction():
             recorded = responses.find(request)
             if recorded is None:
                 response = write()

@@ -1,4 +1,4 @@
-"""Whether the guards let a process serve: stricter for its own version's than for those of one that comes after it."""
+"""Decide by the installed guards whether a process may serve. During an upgrade another version's are trusted."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -9,11 +9,11 @@ _OF_GUARDS = ("the trigger ", "the function ")
 
 
 def unguarded(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return what keeps a process from serving: guards that are missing or differ, and what passes them by.
+    """Return the causes for which a process must not serve: guards that are missing or differ, and ways around them.
 
-    Where the owner has installed another version's guards, as during an upgrade, this version cannot tell whether they
-    are whole, and trusts their triggers and functions. That none is switched off, and all else, it still asks.
-    `manage.py check` of the version that is installed compares them.
+    During an upgrade the owner has installed another version's guards. This version cannot compare them, so it trusts
+    their triggers and functions. It still reports disabled triggers and everything else that bypasses guards.
+    `manage.py check` of the installed version compares them.
     """
     passing = strangers(connection)
     if append_only.of_another_version(connection):

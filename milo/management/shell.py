@@ -1,4 +1,4 @@
-"""What the commands of the shell that change the ledger share."""
+"""Shared by the commands that change the ledger from a shell."""
 
 from typing import Any
 

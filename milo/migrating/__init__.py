@@ -1,4 +1,4 @@
-"""How `migrate` runs beside a service that goes on: by the owner alone, one at a time, never long in front of others.
+"""Run `migrate` beside traffic: as the owner of the tables, one process at a time, with short waits for locks.
 
-Start with `milo/management/commands/migrate.py`. PostgreSQL decides most of it; SQLite has one writer anyway.
+Start with `milo/management/commands/migrate.py`. Most of this is for PostgreSQL; SQLite has a single writer.
 """

@@ -22,7 +22,7 @@ _LEAST = timedelta(milliseconds=10)
 
 @contextmanager
 def in_bursts(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> Iterator[None]:
-    """Migrations inside send their DDL in bursts (PostgreSQL); `say` is told of each pause before another attempt."""
+    """Have migrations in the block send their DDL in bursts (PostgreSQL). Calls `say` before each further attempt."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -47,19 +47,19 @@ class _BurstEditor(DatabaseSchemaEditor):
         self.watching.__enter__()
         return super().__enter__()
 
-    def __exit__(self, kind: Any, error: Any, at: Any) -> None:
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         try:
-            if kind is None:
+            if exc_type is None:
                 for sql in self.deferred_sql:
                     self.execute(sql, None)
                 self.deferred_sql = []
                 self._send()
         except BaseException as failed:
-            kind, error, at = type(failed), failed, failed.__traceback__
+            exc_type, exc_value, traceback = type(failed), failed, failed.__traceback__
             raise
         finally:
             self.watching.__exit__(None, None, None)
-            super().__exit__(kind, error, at)
+            super().__exit__(exc_type, exc_value, traceback)
 
     def execute(self, sql: Any, params: Any = ()) -> None:
         """Keep a statement; of a migration that is no transaction send it, again while it is refused its locks."""

@@ -54,7 +54,7 @@ def brief_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @contextmanager
 def long_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """A statement inside waits for as long as it takes: for one that nobody else waits for (PostgreSQL)."""
+    """Let statements in the block wait for locks without a bound (PostgreSQL). For what blocks nobody."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('lock_timeout')")
         (before,) = cursor.fetchone()
@@ -67,12 +67,12 @@ def long_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
 def patiently(
     connection: BaseDatabaseWrapper, operation: Callable[[], object], *, what: str, say: Callable[[str], object]
 ) -> None:
-    """Call `operation`, which leaves nothing half done, again for as long as others hold the locks that it needs.
+    """Call `operation`, and retry it while others hold the locks that it needs. It must be atomic.
 
-    `say` is told before each pause. Raises `CommandError` after `PATIENCE`, with the processes of PostgreSQL that hold
-    locks on tables.
+    Calls `say` with a line before each pause. After `PATIENCE` raises `CommandError`, which names the processes of
+    PostgreSQL that hold locks on tables.
     """
-    # of pauses alone: a migration that goes on for an hour is no reason to give up at the first refusal
+    # counts pauses only: a migration that runs for an hour is no reason to give up at the first refusal
     waited, pause = 0.0, 0.25
     while True:
         try:
@@ -82,14 +82,14 @@ def patiently(
             if getattr(error.__cause__, "sqlstate", "") not in _REFUSED:
                 raise
             if waited + pause > PATIENCE.total_seconds():
-                raise CommandError(_given_up(connection, what)) from error
+                raise CommandError(_timed_out(connection, what)) from error
         say(f"  {what}: others hold the locks that this needs; trying again in {pause:g} s")
         time.sleep(pause)
         waited += pause
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _given_up(connection: BaseDatabaseWrapper, what: str) -> str:
+def _timed_out(connection: BaseDatabaseWrapper, what: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(_HOLDERS)
         holders = ", ".join(str(pid) for (pid,) in cursor.fetchall()) or "none any more"

@@ -1,4 +1,4 @@
-"""One `migrate` at a time: a second one waits, and then finds nothing to do."""
+"""Let one `migrate` run at a time. A second one waits, and then finds nothing to do."""
 
 import fcntl
 import os
@@ -18,9 +18,9 @@ _WAITING = "  another migrate is at work; waiting until it has ended"
 
 @contextmanager
 def one_at_a_time(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> Iterator[None]:
-    """Wait inside until no other process migrates this database; `say` is told once if one does.
+    """Enter the block when no other process migrates this database. Calls `say` once if it has to wait.
 
-    The turn ends with the process or its connection, whatever becomes of them.
+    The lock is released with the connection, so a killed process leaves none behind.
     """
     if connection.vendor == "postgresql":
         with _advisory_lock(connection, say):

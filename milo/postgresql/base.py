@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """As Django's; its connections come from a `Pool`."""
+    """Django's PostgreSQL backend with a `Pool`."""
 
     # of Django's, which its stubs leave out
     _connection_pools: "dict[str, Pool]"
@@ -37,10 +37,9 @@ class Pool(ConnectionPool[Connection[Any]]):
         super().__init__(check=self._check_or_drain, **options)
 
     def _check_or_drain(self, connection: "Connection[Any]") -> None:
-        """Check a connection on checkout. Where it is broken, so is each other one that is idle.
+        """Check a connection on checkout. If it is broken, discard all idle ones.
 
-        Without this a request would try the idle ones one after the other, and the pool has it wait 1, 2, 4 seconds
-        in between.
+        Otherwise a request would try the idle ones one by one, and the pool waits 1, 2, 4 seconds in between.
         """
         try:
             self.check_connection(connection)
@@ -49,6 +48,6 @@ class Pool(ConnectionPool[Connection[Any]]):
             raise
 
     def reconnect_failed(self) -> None:
-        """Begin anew where requests wait: psycopg connects for nobody but the next who asks."""
+        """Reconnect if requests wait. psycopg_pool itself would reconnect only at the next checkout."""
         if self.get_stats().get("requests_waiting"):
             self.check()

@@ -50,7 +50,7 @@ def _digest(*parts: bytes) -> str:
 
 
 @contextmanager
-def alone(request: KeyedRequest) -> Iterator[None]:
+def lock_exclusive(request: KeyedRequest) -> Iterator[None]:
     """Raise `InProgress` if a thread of this process is processing the same request.
 
     Enter it before the transaction, which on SQLite would wait for that thread.

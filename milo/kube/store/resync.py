@@ -47,9 +47,9 @@ def rendering() -> str:
 
 
 def owe(*, again: bool = False) -> list[str]:
-    """Owe a renewal of each kind that other code has rendered, or with `again` of every kind that has objects.
+    """Schedule a resync of each kind that other code has rendered, or with `again` of every kind that has objects.
 
-    Returns the names of the kinds.
+    Return the names of the kinds.
     """
     current = set() if again else set(Renewal.objects.filter(rendering=rendering()).values_list("pk", flat=True))
     owed, now = [], timezone.now()
@@ -67,7 +67,7 @@ def owe(*, again: bool = False) -> list[str]:
 
 
 def renew() -> int:
-    """Compare every object now. Returns the number of objects whose manifest differed. It is idempotent."""
+    """Compare every object now, and return the number of objects whose manifest differed. Idempotent."""
     owe(again=True)
     for _progress in proceed():
         pass
@@ -75,9 +75,9 @@ def renew() -> int:
 
 
 def proceed(seconds: float = float("inf")) -> Iterator[Renewal]:
-    """Continue what is owed for about `seconds`; yield the progress after each batch.
+    """Continue the scheduled resyncs for about `seconds`; yield the progress after each batch.
 
-    A renewal that is owed by the code of another version is left to the worker of that version.
+    A resync that the code of another version has scheduled is left to the worker of that version.
     """
     until = time.monotonic() + seconds
     owed = Renewal.objects.filter(ended_at=None, rendering=rendering()).order_by("pk")
