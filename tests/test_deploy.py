@@ -23,7 +23,7 @@ OTHERS = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED"}
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield each text of deploy/, and the guide to it."""
-    for path in [*sorted(DEPLOY.rglob("*")), ROOT / "docs" / "deploying.md"]:
+    for path in [*sorted(DEPLOY.rglob("*")), ROOT / "docs/deploying.md"]:
         if path.is_file():
             yield path.relative_to(ROOT).as_posix(), path.read_text()
 

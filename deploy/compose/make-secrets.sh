@@ -10,6 +10,7 @@ for name in administrator-password owner-password application-password secret-ke
 done
 echo "postgresql://milo_owner:$(cat owner-password)@postgresql/milo" >owner-database-url
 echo "postgresql://milo:$(cat application-password)@postgresql/milo" >database-url
+openssl genpkey -algorithm ed25519 -out ledger-signing-key
 echo "redis://redis:6379/0" >broker-url
 # the folder is its owner's alone; users in containers read the files that are mounted
 chmod 0444 ./*
