@@ -9,18 +9,18 @@ _when_ending: list[Callable[[], None]] = []
 
 
 class _State:
-    asked = False
+    begun = False
     ending = False
 
 
-def ask() -> None:
-    """Have readiness fail from now on. Requests are served still, until nobody sends any more."""
-    _State.asked = True
+def begin() -> None:
+    """Fail readiness from now on. Requests are still served, until balancers send none."""
+    _State.begun = True
 
 
 def end_streams() -> None:
     """Have everything that streams without an end come to one. Called in the event loop."""
-    _State.asked = _State.ending = True
+    _State.begun = _State.ending = True
     for wake in _when_ending:
         wake()
 
@@ -38,5 +38,5 @@ def when_ending(wake: Callable[[], None]) -> Callable[[], None]:
 
 @readiness.check("shutdown")
 def _shutdown() -> None:
-    if _State.asked:
+    if _State.begun:
         raise Unready("the process is shutting down")

@@ -159,7 +159,7 @@ def test_a_schema_editor_keeps_what_is_deferred_and_says_whether_it_is_atomic() 
 
 
 def test_a_pool_is_kept_by_alias_and_configures_each_connection() -> None:
-    source = inspect.getsource(base.DatabaseWrapper.pool.fget)
+    source = inspect.getsource(vars(base.DatabaseWrapper)["pool"].fget)
     assert {"_connection_pools", "_configure_connection"} <= set(re.findall(r"self\.(\w+)", source))
 
 

@@ -143,7 +143,7 @@ def _requests(account: BillingAccount) -> Panel:
     return Panel(
         _("Approval requests"),
         [
-            _("Act"),
+            _("Action"),
             _("Proposed change"),
             _("Phase"),
             _("Requester"),

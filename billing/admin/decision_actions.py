@@ -66,7 +66,7 @@ class Decision(SeenAction):
         request: ApprovalRequest = self.row
         return [
             (_("Request"), link(request)),
-            (_("Act"), request.get_act_display()),
+            (_("Action"), request.get_act_display()),
             (_("Billing account"), link(request.account)),
             (_("Requester"), requester_of(request)),
             (_("Justification"), request.justification),

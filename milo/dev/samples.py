@@ -21,7 +21,7 @@ class Client:
         self.tls = ssl.create_default_context(cafile=str(authority))
         self.token = token
 
-    def ask(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    def fetch(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of the answer. Raises OSError if there is none."""
         request = Request(  # noqa: S310  the URL is that of our own server
             self.server + path,
@@ -38,7 +38,7 @@ class Client:
     def answers(self) -> bool:
         """Return whether the server is up."""
         try:
-            return self.ask("GET", "/livez")[0] == 200
+            return self.fetch("GET", "/livez")[0] == 200
         except OSError:
             return False
 
@@ -58,8 +58,8 @@ def apply_samples(folder: Path, client: Client) -> Iterator[str]:
     for path in sorted(folder.glob("*.yaml")):
         for manifest in yaml.safe_load_all(path.read_text()):
             name, at = manifest["metadata"]["name"], collection(manifest)
-            status, answer = client.ask("GET", f"{at}/{name}")
+            status, answer = client.fetch("GET", f"{at}/{name}")
             if status == 404:
-                status, answer = client.ask("POST", at, manifest)
+                status, answer = client.fetch("POST", at, manifest)
             if status not in (200, 201):
                 yield f"{path.name}: {manifest['kind']} {name}: {answer.get('message', status)}"

@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
             timer.daemon = True
             timer.start()
         self._leave_at = monotonic() + drain_seconds
-        stopping.ask()
+        stopping.begin()
 
     async def on_tick(self, counter: int) -> bool:
         if self._leave_at is None and os.getppid() != self._parent:
