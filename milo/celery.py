@@ -9,7 +9,7 @@ from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from milo import logs, provenance
+from milo import clock, logs, provenance
 from milo.broker import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
@@ -64,6 +64,18 @@ def require_key(**kwargs: Any) -> None:
         database.close()
         if database.vendor == "postgresql":
             database.close_pool()
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def refuse_wrong_clock(**kwargs: Any) -> None:
+    """Refuse to start a worker whose clock is wrong: it would expire, archive and purge too early."""
+    from milo.probes import own_connection  # which imports this module
+
+    # of no pool, because processes that are forked from now on must not share one
+    connection = own_connection()
+    clock.refuse_start(connection)
+    connection.close()
+    connections.close_all()
 
 
 @signals.task_prerun.connect  # type: ignore[untyped-decorator]

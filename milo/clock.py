@@ -9,7 +9,8 @@ written, which shows only a clock that is behind.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import connections
+import structlog
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ TOLERANCE = timedelta(minutes=1)
 """The difference of two clocks that is tolerated."""
 DATABASE_CLOCK = "clock_timestamp()"
 """The current instant in the SQL of PostgreSQL; unlike now(), it goes on within a transaction."""
+log = structlog.get_logger(__name__)
 _newest: list[Callable[[], datetime | None]] = []
 
 
@@ -72,6 +74,21 @@ def fault_between(before: datetime, after: datetime, theirs: datetime) -> str:
     if theirs - after > TOLERANCE:
         return _("the clock of this process is behind the database's by %(span)s") % {"span": _span(theirs - after)}
     return ""
+
+
+def refuse_start(connection: BaseDatabaseWrapper) -> None:
+    """End a process that starts with a wrong clock, with the reason. A database that is away is no reason.
+
+    On SQLite the reason is logged: the newest revision may be what is wrong, left by a clock that was ahead.
+    """
+    try:
+        reason = fault(connection)
+    except DatabaseError:
+        return
+    if reason and connection.vendor == "postgresql":
+        raise SystemExit(_("%(reason)s: set it right first") % {"reason": reason})
+    if reason:
+        log.warning("clock_behind_ledger", reason=reason)
 
 
 def refuse_wrong(using: str = "default") -> None:

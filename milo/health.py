@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from milo import readiness
+from milo import clock, readiness
 from milo.celery import app
 from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
@@ -101,6 +101,19 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 def _guards(connection: BaseDatabaseWrapper) -> None:
     if wrong := unguarded(connection):
         raise Unready("; ".join(wrong))
+
+
+@readiness.check_of_database("clock")
+def _clock(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor == "postgresql" and (reason := clock.fault(connection)):
+        raise Unready(reason)
+
+
+@readiness.check("newest_revision", degrades=True)
+def _newest_revision() -> None:
+    """SQLite has no second clock, and the newest revision may be what is wrong: it leaves the process ready."""
+    if connection.vendor == "sqlite" and (reason := clock.fault(connection)):
+        raise Unready(reason)
 
 
 @readiness.check("keys")

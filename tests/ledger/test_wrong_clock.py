@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
@@ -200,3 +201,26 @@ def test_on_sqlite_the_newest_entry_is_the_second_clock(organization: Any, wrong
         said = clock.fault(connection)
     assert said.startswith("the newest entry of the ledger is later than the clock of this machine by 1")
     assert clock.fault(connection) == ""
+
+
+@pytest.mark.parametrize("by", [*AHEAD.values(), *BEHIND.values()], ids=[*AHEAD, *BEHIND])
+def test_a_process_with_a_wrong_clock_is_not_ready(client: Client, project: Any, wrong: Wrong, by: timedelta) -> None:
+    with wrong(by):
+        answer = client.get("/readyz")
+    if connection.vendor != SQLITE:
+        assert answer.status_code == 503
+        assert "the clock of this process is" in answer.json()["why"]
+    elif by < timedelta():
+        assert answer.status_code == 200
+        assert "the newest entry of the ledger" in answer.json()["degraded"]
+    assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_a_worker_with_a_wrong_clock_does_not_start(project: Any, wrong: Wrong) -> None:
+    clock.refuse_start(connection)
+    with wrong(15 * DAYS):
+        if connection.vendor == SQLITE:
+            clock.refuse_start(connection)
+            return
+        with pytest.raises(SystemExit, match="ahead of the database's by 1"):
+            clock.refuse_start(connection)

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DRAIN_SECONDS, STOP_SECONDS = 2, 20
 START_WITHIN = 60.0
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
+CHECKS = ("database", "migrations", "guards", "clock", "shutdown", "newest_revision", "keys", "broker")
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ def test_at_sigterm_readiness_fails_first_then_watches_end_with_a_bookmark_and_r
         assert client.get("/version", headers=stranger).status_code == 400
         assert client.get("/version").json()["gitVersion"].endswith(f"milo.{__version__}")
         assert client.get("/readyz?verbose").text.splitlines() == [
-            *(f"[+]{name} ok" for name in ("database", "migrations", "guards", "shutdown", "keys", "broker")),
+            *(f"[+]{name} ok" for name in CHECKS),
             "readyz check passed",
         ]
 

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from milo import clock
+from milo.probes import own_connection
 from milo.web.server import Work
 from milo.web.supervisor import Supervisor
 
@@ -22,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--key", help="a PEM file: the private key, where the certificate's file has none")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        connection = own_connection()
+        clock.refuse_start(connection)
+        connection.close()
         listening = listen(options["host"], options["port"])
         work = Work(options["certificate"], options["key"])
         host, port = listening.getsockname()[:2]

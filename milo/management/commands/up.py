@@ -8,8 +8,9 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connection, connections
 
+from milo import clock
 from milo.dev import database, ownership, people, samples
 from milo.dev.certificate import development_certificate
 from milo.dev.child import Died
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         for folder in ("broker", "broker-control"):
             (settings.DATA_DIR / folder).mkdir(parents=True, exist_ok=True)
         ownership.mark(settings.DATA_DIR)
+        clock.refuse_start(connection)
         self.stdout.write(f"Migrating {database.name()}")
         call_command("migrate", verbosity=0, interactive=False)
 
