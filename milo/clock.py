@@ -97,6 +97,13 @@ def refuse_wrong(using: str = "default") -> None:
         raise ClockWrong(_("%(reason)s: set it right first") % {"reason": reason})
 
 
+def refuse_ahead(theirs: datetime) -> None:
+    """Raise `ClockWrong` if the clock of this process is ahead of `theirs`, the present instant of the database."""
+    now = timezone.now()
+    if now - theirs > TOLERANCE:
+        raise ClockWrong(_("%(reason)s: set it right first") % {"reason": fault_between(now, now, theirs)})
+
+
 def _span(difference: timedelta) -> str:
     """Return a span in seconds, for people: `15 days, 0:00:03`."""
     return str(timedelta(seconds=round(difference.total_seconds())))

@@ -34,6 +34,7 @@ def ledger_time(row: models.Model, after: datetime | None = None) -> datetime:
 
     It is the clock's, but at least 1 microsecond after `after` and after the newest instant of the timeline of `row`.
     Lock the head of the timeline before. Outside a transaction, where nothing is written, it is the clock's.
+    Raises `ClockWrong`.
 
     All rows of a transaction share one instant, which moves forward only if the timeline of a further row requires it:
     a reader "as of" an instant must not see half of a transaction.
@@ -79,7 +80,11 @@ def _head_of(row: models.Model) -> tuple[type[models.Model], Any]:
 
 
 def _newest(head: type[models.Model], key: Any) -> datetime | None:
-    """Return the newest instant of a timeline; None if its head is not written yet."""
+    """Return the newest instant of a timeline; None if its head is not written yet.
+
+    Raises `ClockWrong` where the clock of this process is ahead of PostgreSQL's, which the same query reads: the
+    instant would lie in the future, so that "now" and "at this instant" differed until then.
+    """
     quote, parts = connection.ops.quote_name, []
     for model, member in _members.items():
         column: Any = model._meta.get_field(member.foreign_key) if member.foreign_key else model._meta.pk
@@ -90,8 +95,11 @@ def _newest(head: type[models.Model], key: Any) -> datetime | None:
     if key is None or not parts:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT max(at) FROM ({' UNION ALL '.join(parts)}) AS line", [key] * len(parts))
-        (at,) = cursor.fetchone()
+        theirs = f", {clock.DATABASE_CLOCK}" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"SELECT max(at){theirs} FROM ({' UNION ALL '.join(parts)}) AS line", [key] * len(parts))
+        at, *database_clock = cursor.fetchone()
+    if database_clock:
+        clock.refuse_ahead(*database_clock)
     if isinstance(at, str):
         # SQLite stores instants as texts in UTC
         parsed = parse_datetime(at)

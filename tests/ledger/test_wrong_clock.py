@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals.requests import expire_overdue
+from billing.services.projects import archive_project
 from billing.services.retention import archival, purges
 from billing.services.retention.archival import ARCHIVIST
 from milo import clock
@@ -224,3 +225,46 @@ def test_a_worker_with_a_wrong_clock_does_not_start(project: Any, wrong: Wrong) 
             return
         with pytest.raises(SystemExit, match="ahead of the database's by 1"):
             clock.refuse_start(connection)
+
+
+WRITES: dict[str, Callable[[Any, Any, Any], object]] = {
+    "bind": lambda organization, project, account: make.a_binding(project, account),
+    "create a project": lambda organization, project, account: make.a_project(organization),
+    "open an account": lambda organization, project, account: make.a_ready_account(organization),
+    "suspend": lambda organization, project, account: make.in_phase(account, "Suspended"),
+    "archive a project": lambda organization, project, account: archive_project(project.pk, actor=make.PLATFORM),
+    "request": lambda organization, project, account: make.a_request(account, "Close"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_nothing_is_written_into_the_future(
+    organization: Any, project: Any, account: Any, wrong: Wrong, write: Callable[[Any, Any, Any], object]
+) -> None:
+    if connection.vendor == SQLITE:  # has no second clock
+        return
+    for by in AHEAD.values():
+        with wrong(by), nothing_changes(), pytest.raises(ClockWrong, match="ahead of the database's"):
+            write(organization, project, account)
+    with wrong(timedelta(seconds=50)):
+        write(organization, project, account)
+
+
+def test_a_web_process_that_is_ahead_binds_nobody_and_says_so(project: Any, account: Any, wrong: Wrong) -> None:
+    if connection.vendor == SQLITE:
+        return
+    _row, token = make.a_token(make.a_person("operator", groups=("finance-operator",)))
+    address = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccountbindings"
+    body = {
+        "apiVersion": "billing.milo.io/v1alpha1",
+        "kind": "BillingAccountBinding",
+        "metadata": {"name": "early"},
+        "spec": {"projectRef": {"name": project.name}, "billingAccountRef": {"name": account.name}},
+    }
+    client = Client(headers={"authorization": f"Bearer {token}"})
+    with wrong(15 * DAYS), nothing_changes():
+        answer = client.post(address, body, content_type="application/json")
+    assert answer.status_code == 503, answer.content
+    assert "ahead of the database's" in answer.json()["message"]
+    answer = client.post(address, body, content_type="application/json")
+    assert answer.status_code == 201, answer.content
