@@ -61,9 +61,11 @@ class HoldSpecSerializer(serializers.Serializer[Any]):
     )
 
 
-class PreviewQuerySerializer(serializers.Serializer[Any]):
-    reasonCode = serializers.ChoiceField(ReasonCode.choices, help_text=gettext_lazy("As in the action suspend."))
-    message = serializers.CharField(max_length=2000, help_text=gettext_lazy("As in the action suspend."))
+class PreviewSpecSerializer(serializers.Serializer[Any]):
+    reasonCode = ChoiceField(
+        ReasonCode.choices, source="reason_code", help_text=gettext_lazy("As in the action suspend.")
+    )
+    message = StringField(max_length=2000, help_text=gettext_lazy("As in the action suspend."))
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -147,8 +149,8 @@ def _hold(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> Billing
     return holds.set_hold(row.pk, **spec, actor=actor).account
 
 
-def _preview(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    return suspensions.preview(row, reason_code=query["reasonCode"], message=query["message"], actor=actor)
+def _preview(row: BillingAccount, spec: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
+    return suspensions.preview(row, **spec, actor=actor)
 
 
 def _checklist(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -216,6 +218,16 @@ ACCOUNT_ACTIONS = (
         examples.SUSPEND,
     ),
     Action(
+        "suspendpreview",
+        _preview,
+        PreviewSpecSerializer,
+        gettext_lazy("What suspend would do; changes nothing."),
+        examples.SUSPEND,
+        permission="suspend",
+        response=PreviewSerializer,
+        response_example=examples.SUSPEND_PREVIEW,
+    ),
+    Action(
         "resolvesuspension",
         _resolve,
         ResolveSpecSerializer,
@@ -231,15 +243,6 @@ ACCOUNT_ACTIONS = (
     ),
 )
 ACCOUNT_READ_SUBRESOURCES = (
-    ReadSubresource(
-        "suspendpreview",
-        _preview,
-        PreviewQuerySerializer,
-        PreviewSerializer,
-        gettext_lazy("What suspend would do; changes nothing."),
-        examples.SUSPEND_PREVIEW,
-        action="suspend",
-    ),
     ReadSubresource(
         "closurechecklist",
         _checklist,

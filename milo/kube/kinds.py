@@ -37,6 +37,10 @@ class Action:
 
     `serializer` validates `spec` of the body. `call(row, spec, *, actor)` calls one service and returns the row.
     `example` is a spec for the documents.
+
+    An action with a `response` changes nothing: it takes what must not be in an address, and `call` returns the JSON
+    answer, of which `response_example` is one for the documents. `permission` is the action whose permission it
+    requires, if not its own.
     """
 
     name: str
@@ -44,6 +48,14 @@ class Action:
     serializer: Any
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    permission: str = ""
+    response: Any = None
+    response_example: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def required(self) -> str:
+        """Return the action of the access table that it requires."""
+        return self.permission or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +63,9 @@ class ReadSubresource:
     """A read subresource: GET of something computed from an object.
 
     `parameters` validates the query. `call(row, query, *, actor)` returns the JSON answer. `example` is an answer for
-    the documents. Reading requires the verb `verb`, or the permission of the action `action` if that is set. `table`
-    returns the rows of an answer for Table and CSV, column names first. Without `table`, each of `items` is a row, in
-    the columns of `response`.
+    the documents. Reading requires the verb `verb`. `table` returns the rows of an answer for Table and CSV, column
+    names first. Without `table`, each of `items` is a row, in the columns of `response`. Addresses are in the logs of
+    proxies, so no parameter takes free text: see `Action.response`.
     """
 
     name: str
@@ -62,7 +74,6 @@ class ReadSubresource:
     response: Any
     description: str | Promise = ""
     example: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    action: str = ""
     verb: str = "get"
     table: Callable[[dict[str, Any]], Iterable[Sequence[Any]]] | None = None
 

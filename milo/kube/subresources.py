@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from milo import audit
@@ -15,6 +16,7 @@ from milo.kube.views import KubeView
 from milo.kube.wire import preconditions
 from milo.kube.wire.negotiation import wants
 from milo.kube.wire.preconditions import IF_MATCH
+from milo.kube.wire.status import MethodNotAllowed
 from milo.spreadsheets import CSV, respond_csv
 
 
@@ -27,7 +29,7 @@ class StatusView(KubeView):
 
 
 class ActionView(KubeView):
-    """POST of `{"spec": {...}}` to an action of an object; answers with the object."""
+    """POST of `{"spec": {...}}` to an action of an object; answers with the object, or with the action's response."""
 
     of: ClassVar[Any] = None
     preconditions = (IF_MATCH,)
@@ -36,7 +38,7 @@ class ActionView(KubeView):
         action: Action = self.of
         row = self.row()
         queries.check_names(self.request.GET, queries.ACTION_PARAMETERS)
-        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, action=action.name)
+        self.actor.require("create", self.kind.plural, self.kind.organization(row).pk, action=action.required)
         raw = self.request._request.body
         spec = objects.read_spec(action.serializer, self.body() if raw.strip() else {})
         return self.once(lambda: self._call(row, spec))
@@ -45,7 +47,11 @@ class ActionView(KubeView):
         # the outermost transaction decides on rollback, so the dry run must begin before it
         with self.acting(), self._matched(row):
             changed = self.of.call(row, spec, actor=self.actor)
-        return self.one(self.manifest_of(changed))
+        return self.plain.respond(changed) if self.of.response else self.one(self.manifest_of(changed))
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        message = _('%(name)s takes POST alone, with its input in the body: {"spec": {...}}')
+        raise MethodNotAllowed(message % {"name": self.of.name})
 
     @contextmanager
     def _matched(self, row: Any) -> Iterator[None]:
@@ -70,8 +76,7 @@ class ReadSubresourceView(KubeView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         subresource: ReadSubresource = self.of
         row = self.row()
-        verb = "create" if subresource.action else subresource.verb
-        self.actor.require(verb, self.kind.plural, self.kind.organization(row).pk, action=subresource.action)
+        self.actor.require(subresource.verb, self.kind.plural, self.kind.organization(row).pk)
         query = queries.read(subresource.parameters, self.request.GET)
         if wants(CSV, request.headers.get("Accept", "")):
             whole = subresource.whole(row, query, actor=self.actor)

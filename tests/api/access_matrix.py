@@ -214,9 +214,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
         frozenset({OPERATOR}), _spec(suspension="", evidence={"reviewer": "jo", "note": "cleared"})
     ),
     f"{ACCOUNT}/hold": _act(frozenset({OPERATOR}), _spec(type="Dispute", message="an invoice is disputed")),
-    f"{ACCOUNT}/suspendpreview": {
-        "GET": Case(200, frozenset({OPERATOR}), query="reasonCode=ManualReview&message=x"),
-    },
+    f"{ACCOUNT}/suspendpreview": _act(frozenset({OPERATOR}), SUSPEND),
     f"{ACCOUNT}/closurechecklist": _read(),
     f"{ACCOUNT}/suspensions": _read(),
     f"{ACCOUNT}/holds": _read(),

@@ -34,7 +34,7 @@ def released(account: BillingAccount) -> ApprovalRequest:
 
 def test_a_tenant_reads_the_message_and_nowhere_the_note(tenant: Api, released: ApprovalRequest) -> None:
     kind = next(kind for kind in all_kinds() if kind.kind == "BillingAccount")
-    paths = [f"{US}/{reading.name}" for reading in kind.read_subresources if not reading.action]
+    paths = [f"{US}/{reading.name}" for reading in kind.read_subresources]
     paths += [US, f"{BILLING}/namespaces/acme-corp/approvalrequests", "/api/v1/namespaces/acme-corp/events"]
     paths += [f"{BILLING}/namespaces/acme-corp/approvalrequests/{released.name}"]
     answers = {path: tenant.get(path) for path in paths}

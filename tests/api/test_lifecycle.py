@@ -65,11 +65,23 @@ def test_a_suspension_shows_at_once_on_the_account_and_its_projects(
 
 def test_the_preview_of_a_suspension_changes_nothing(operator: Api, paying_account: BillingAccount) -> None:
     with nothing_changes():
-        told = operator.get(f"{US}/suspendpreview?reasonCode=PaymentPastDue&message=Invoice+17").done()
+        told = operator.post(
+            f"{US}/suspendpreview", {"spec": {"reasonCode": "PaymentPastDue", "message": "Invoice 17"}}
+        ).done()
     assert (told["projects"], told["recipients"]) == (["frontend"], ["invoices@example.org"])
     assert "Invoice 17" in told["text"]
     with nothing_changes():
-        operator.get(f"{US}/suspendpreview?reasonCode=Whim&message=x").refused(422, "Invalid")
+        operator.post(f"{US}/suspendpreview", {"spec": {"reasonCode": "Whim", "message": "x"}}).refused(422, "Invalid")
+
+
+def test_a_message_in_the_address_of_the_preview_is_refused_with_the_way_to_send_it(
+    operator: Api, paying_account: BillingAccount
+) -> None:
+    answer = operator.get(f"{US}/suspendpreview?reasonCode=PaymentPastDue&message=Invoice+17")
+    answer.refused(405, "MethodNotAllowed")
+    assert "suspendpreview takes POST alone" in answer.json["message"]
+    assert "POST" in answer.headers["Allow"]
+    assert "GET" not in answer.headers["Allow"]
 
 
 def test_customers_read_the_message_and_never_the_internal_note(

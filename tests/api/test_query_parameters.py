@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from rest_framework.serializers import CharField
 
 from milo.kube import queries
 from milo.kube.fields import CountField, DayField, InstantField, NamesField
@@ -61,6 +62,14 @@ def test_a_reading_refuses_what_it_does_not_know_and_names_what_it_does(
         answer.refused(422, "Invalid")
         if not isinstance(field, NamesField):
             assert answer.causes()[f"query.{name}"] == "is given 2 times: give it once"
+
+
+@pytest.mark.parametrize(("kind", "reading"), READINGS, ids=name)
+def test_no_address_takes_free_text_because_proxies_log_addresses(kind: Kind, reading: ReadSubresource) -> None:
+    fields = reading.parameters().fields
+    # a time zone of the tz database, and the cursor that the server made
+    texts = {name for name, field in fields.items() if type(field) is CharField} - {"timeZone", "continue"}
+    assert texts == set()
 
 
 @pytest.mark.parametrize(("kind", "reading"), READINGS, ids=name)

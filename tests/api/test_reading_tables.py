@@ -47,7 +47,6 @@ def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: R
 
 
 ADDRESSES = {
-    "suspendpreview": f"{ACCOUNTS}/us/suspendpreview?reasonCode=ManualReview&message=x",
     "paymentschedule": f"{ACCOUNTS}/us/paymentschedule?after=2026-01-31&count=2",
     "billinghistory": f"{PROJECTS}/web/billinghistory",
     **{name: f"{ORGANIZATIONS}/acme-corp/{name}" for name in ("unassignedusage", "members", "rolehistory")},

@@ -67,11 +67,9 @@ def test_an_act_is_created_and_nothing_else(admin: Api) -> None:
     assert not can(admin, "create", "projects/nonsense", "acme-corp")
 
 
-def test_a_reading_that_takes_the_right_to_an_act_is_judged_by_it(
-    admin: Api, operator: Api, organization: Organization
-) -> None:
-    assert can(operator, "get", "billingaccounts/suspendpreview", "acme-corp")
-    assert not can(admin, "get", "billingaccounts/suspendpreview", "acme-corp")
+def test_a_preview_takes_the_right_to_what_it_shows(admin: Api, operator: Api, organization: Organization) -> None:
+    assert can(operator, "create", "billingaccounts/suspendpreview", "acme-corp")
+    assert not can(admin, "create", "billingaccounts/suspendpreview", "acme-corp")
     assert can(admin, "get", "billingaccounts/suspensions", "acme-corp")
 
 

@@ -25,7 +25,7 @@ def test_every_kind_and_every_act_has_somebody_who_may() -> None:
     for kind in all_kinds():
         rules = [rule for rule in TABLE if rule.resource == kind.plural]
         assert {"get", "list", "watch"} <= {verb for rule in rules for verb in rule.verbs}, kind
-        assert {act.name for act in kind.actions} == {act for rule in rules for act in rule.actions}, kind
+        assert {act.required for act in kind.actions} == {act for rule in rules for act in rule.actions}, kind
 
 
 def test_every_row_is_about_a_known_role_and_known_verbs() -> None:

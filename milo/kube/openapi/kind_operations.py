@@ -122,12 +122,12 @@ def _action(view: ActionView, method: str, path: str) -> Operation | None:
     return Operation(
         **about(kind, action.name, "post"),
         summary=f"{action.name.capitalize()} a {kind.kind}",
-        description=f"{action.description} {allowed(kind, 'create', action.name)}",
+        description=f"{action.description} {allowed(kind, 'create', action.required)}",
         parameters=(*place(kind), parameters.DRY_RUN, parameters.INCLUDE_OBJECT, parameters.IF_MATCH),
         body=manifests.body(kind, action),
         body_example={"spec": dict(action.example)},
-        answer=manifests.manifest(kind),
-        answer_example=manifests.example(kind),
+        answer=action.response or manifests.manifest(kind),
+        answer_example=action.response_example if action.response else manifests.example(kind),
         refuses=OF_WRITE,
     )
 
@@ -136,11 +136,10 @@ def _action(view: ActionView, method: str, path: str) -> Operation | None:
 def _read_subresource(view: ReadSubresourceView, method: str, path: str) -> Operation | None:
     kind: Kind = view.kind
     subresource: ReadSubresource = view.of
-    verb = "create" if subresource.action else subresource.verb
     return Operation(
         **about(kind, "read", "get", subresource.name.capitalize()),
         summary=f"Read {subresource.name} of a {kind.kind}",
-        description=f"{subresource.description} {allowed(kind, verb, subresource.action)}",
+        description=f"{subresource.description} {allowed(kind, subresource.verb)}",
         parameters=(*place(kind), *([] if subresource.parameters is NothingSerializer else [subresource.parameters])),
         answer=subresource.response,
         answer_example=subresource.example,

@@ -223,8 +223,8 @@ def _may_post(actor: Actor, verb: str, endpoint: Endpoint) -> bool:
 def _subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
     """Return for each subresource: the verb of the request, and the verb and action that the access table requires."""
     status = {} if kind in CORE else {"status": ("get", "get", "")}
-    reads = {subresource.name: ("get", subresource.verb, subresource.action) for subresource in kind.read_subresources}
-    return status | reads | {action.name: ("create", "create", action.name) for action in kind.actions}
+    reads = {subresource.name: ("get", subresource.verb, "") for subresource in kind.read_subresources}
+    return status | reads | {action.name: ("create", "create", action.required) for action in kind.actions}
 
 
 def _scope(actor: Actor, kind: Kind, namespace: str, name: str) -> Collection[int]:

@@ -76,7 +76,9 @@ def _table(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _notes(kind: Kind | None) -> Iterator[str]:
-    if kind and kind.read_subresources:
-        for subresource in kind.read_subresources:
-            yield f"- `{subresource.name}` needs `{subresource.action or subresource.verb}`"
-        yield ""
+    notes = []
+    if kind:
+        notes += [f"- `{action.name}` needs `{action.permission}`" for action in kind.actions if action.permission]
+        notes += [f"- `{subresource.name}` needs `{subresource.verb}`" for subresource in kind.read_subresources]
+    if notes:
+        yield from (*notes, "")
