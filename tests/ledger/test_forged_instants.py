@@ -40,7 +40,7 @@ def recorded(account: BillingAccount, at: Any) -> None:
         PAST.objects.bulk_create([row])
         return
     records = audit.histories()[BillingAccount]
-    values = [getattr(row, column.name) for column in records.given]
+    values = [getattr(row, column.name) for column in records.added]
     with connection.cursor() as cursor:
         cursor.execute(records._statement, [*values, account.pk])
 

@@ -178,7 +178,7 @@ def test_a_history_row_is_a_copy_of_the_live_row_whatever_the_application_says(a
     if connection.vendor == SQLITE:
         return
     said = {"history_date": "clock_timestamp()", "history_type": "'~'", "history_approval": "NULL"}
-    arguments = [said.get(column.attname, "'forged'") for column in audit.histories()[BillingAccount].given]
+    arguments = [said.get(column.attname, "'forged'") for column in audit.histories()[BillingAccount].added]
     call = f"SELECT record_billingaccount({', '.join(arguments)}, {{key}})"
     for key in (0, -1):
         with pytest.raises(DatabaseError, match="there is no such row"), transaction.atomic():
