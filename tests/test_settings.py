@@ -19,6 +19,7 @@ from milo.dev import settings_page
 from milo.ledger import keys
 from milo.settings.environment import all_variables, read_environment
 from milo.settings.values import BOOLEAN, KEY
+from milo.settings.variables import Variable
 
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,10 +33,18 @@ def run(tmp_path: Path, *command: str, **environment: str) -> subprocess.Complet
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=given, capture_output=True, check=False, text=True)
 
 
-def refused(**environment: str) -> list[str]:
-    with pytest.raises(ImproperlyConfigured) as refusal:
+def faults(**environment: str) -> list[str]:
+    try:
         read_environment(environment)
-    return str(refusal.value).splitlines()
+    except ImproperlyConfigured as refusal:
+        return str(refusal).splitlines()
+    return []
+
+
+def refused(**environment: str) -> list[str]:
+    found = faults(**environment)
+    assert found
+    return found
 
 
 def test_an_installation_behind_tls_passes_djangos_checklist_for_deployment(tmp_path: Path) -> None:
@@ -265,6 +274,18 @@ def test_no_boolean_takes_another_word(name: str, text: str) -> None:
     if text.strip().lower() in {"true", "1", "yes", "false", "0", "no"}:
         return
     assert any(line.startswith(f"{name} must be true or false") for line in refused(**{name: text}))
+
+
+@pytest.mark.parametrize("declared", [*all_variables()], ids=lambda declared: declared.name)
+def test_every_variable_refuses_by_its_name_what_it_does_not_accept(declared: Variable) -> None:
+    refusals = [
+        line
+        for wrong in ("-1", "nein", "a\nb", "{", " ", "\U0001f984", "http//x")
+        for line in faults(**{declared.name: wrong})
+        if line.startswith(f"{declared.name} ")
+    ]
+    assert refusals
+    assert not (declared.secret and any("nein" in line or "http//x" in line for line in refusals))
 
 
 def test_an_empty_value_is_an_unset_one_but_for_the_key() -> None:

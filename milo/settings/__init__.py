@@ -20,6 +20,7 @@ from milo.settings.staff_site import *
 
 DEBUG = environment.server.debug
 SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = list(environment.server.secret_key_fallbacks)
 ALLOWED_HOSTS = list(environment.server.allowed_hosts)
 # with it everything is served over TLS; without it `make up` serves the staff site over plain HTTP on this machine
 HTTPS_ONLY = environment.server.https_only

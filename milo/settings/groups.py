@@ -24,6 +24,15 @@ class Server:
         shown="generated once and kept as `secret_key` in the data folder",
         secret=True,
     )
+    secret_key_fallbacks: tuple[str, ...] = variable(
+        "MILO_SECRET_KEY_FALLBACKS",
+        values.KEYS,
+        (),
+        "Earlier values of `MILO_SECRET_KEY`, whose sessions, links and continue tokens stay valid. Remove them when"
+        " these have expired: sessions last `MILO_SESSION_HOURS`, links for passwords three days.",
+        shown="none",
+        secret=True,
+    )
     allowed_hosts: tuple[str, ...] = variable(
         "MILO_ALLOWED_HOSTS",
         values.HOSTS,

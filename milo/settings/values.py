@@ -96,6 +96,12 @@ def _key(text: str) -> str:
     return text
 
 
+def _keys(text: str) -> tuple[str, ...]:
+    if not (keys := tuple(filter(None, map(str.strip, text.splitlines())))):
+        raise ValueError("it is empty")
+    return keys
+
+
 def _signing_key(text: str) -> str:
     try:
         key = load_pem_private_key(text.encode(), None)
@@ -196,6 +202,7 @@ def _broker(text: str) -> str:
 BOOLEAN = Format("true or false (also 1, 0, yes or no)", _boolean)
 TEXT = Format("printable text of one line", _text)
 KEY = Format("a secret text, best of 50 characters or more", _key)
+KEYS = Format("secret texts, one a line", _keys)
 SIGNING_KEY = Format("an Ed25519 private key in PEM without a password", _signing_key)
 PATH = Format("a path", _path)
 HOST = Format("a host name or an IP address, without scheme and port", _host)
