@@ -145,7 +145,9 @@ class StatusCauseSerializer(serializers.Serializer[Any]):
 
     reason = serializers.CharField(help_text="FieldValueInvalid, FieldValueRequired, FieldValueNotFound and so on.")
     message = serializers.CharField(allow_blank=True, help_text="A sentence for people.")
-    field = serializers.CharField(allow_blank=True, help_text="Path of the field, for example spec.currencyCode.")
+    field = serializers.CharField(
+        required=False, allow_blank=True, help_text="Path of the field, for example spec.currencyCode."
+    )
 
 
 class StatusDetailsSerializer(serializers.Serializer[Any]):

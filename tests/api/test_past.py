@@ -38,6 +38,12 @@ def test_who_paid_is_told_as_it_was_known(admin: Api, handover: str) -> None:
     admin.get(f"{PROJECTS}/webapp/billinghistory?asKnownAt={handover}").refused(422, "Invalid")
 
 
+@pytest.mark.once
+def test_an_instant_of_long_ago_has_a_year_of_four_digits(admin: Api, handover: str) -> None:
+    answer = admin.get(f"{US}/projects?at=0151-11-24T00:00:00Z").done()
+    assert answer == {"at": "0151-11-24T00:00:00.000000Z", "items": []}
+
+
 def test_an_account_is_told_as_of_an_instant(admin: Api, handover: str) -> None:
     then = admin.get(f"{US}/asof?at={handover}").done()
     assert then["spec"]["paymentTerms"]["netDays"] == 30

@@ -196,9 +196,10 @@ def test_an_upgrade_rebuilds_tables_in_use_and_guards_them_again() -> None:
     account = make.a_ready_account(organization)
     make.a_binding(make.a_project(organization), account)
     before = everything()
-    emit_pre_migrate_signal(
-        verbosity=0, interactive=False, db="default", plan=[(Migration("0099_next", "billing"), False)]
-    )
+    with as_owner():
+        emit_pre_migrate_signal(
+            verbosity=0, interactive=False, db="default", plan=[(Migration("0099_next", "billing"), False)]
+        )
     if connection.vendor == SQLITE:
         with connection.schema_editor() as editor:
             for label in LEDGER_APPS:

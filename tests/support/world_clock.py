@@ -15,9 +15,12 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 from psycopg.pq import TransactionStatus
 
+from milo.append_only import SEARCH_PATH
+
 FUNCTION = "public.test_clock()"
 _MAKE = (
-    f"CREATE OR REPLACE FUNCTION {FUNCTION} RETURNS timestamptz LANGUAGE sql AS $$ SELECT clock_timestamp()"
+    f"CREATE OR REPLACE FUNCTION {FUNCTION} RETURNS timestamptz LANGUAGE sql SET search_path = {SEARCH_PATH}"
+    " AS $$ SELECT clock_timestamp()"
     " + make_interval(secs => coalesce(nullif(current_setting('milo_test.travel', true), ''), '0')::float) $$"
 )
 _true_now = timezone.now

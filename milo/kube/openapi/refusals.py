@@ -28,7 +28,7 @@ _REFUSALS: dict[int, tuple[str, str, str]] = {
     422: ("Invalid", "The content is invalid, or the state of the objects forbids it.", "the request is invalid"),
     429: ("TooManyRequests", "Too many requests. Wait for Retry-After seconds.", "request was throttled"),
     503: ("ServiceUnavailable", "A dependency is unavailable. Wait for Retry-After seconds.", "try again"),
-    504: ("Timeout", "The database took too long. Nothing has changed.", "the database took longer"),
+    504: ("Timeout", "The resourceVersion is ahead, or the database took too long.", "the database took longer"),
 }
 ALWAYS = (400, 401, 403, 406, 429, 503, 504)
 OF_RETRY = (409, 422)

@@ -8,7 +8,7 @@ from milo.kube.kinds import Kind
 
 def instant(at: datetime) -> str:
     """Return an instant as `metav1.Time`, RFC 3339 in UTC to the second: `2024-01-15T10:30:00Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _rfc3339(at, "seconds")
 
 
 def precise_instant(at: datetime) -> str:
@@ -16,7 +16,12 @@ def precise_instant(at: datetime) -> str:
 
     The bounds of the ledger's half-open intervals need this precision.
     """
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _rfc3339(at, "microseconds")
+
+
+def _rfc3339(at: datetime, timespec: str) -> str:
+    # strftime of the C library writes the year 151 with three digits
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec)}Z"
 
 
 def condition(
