@@ -32,7 +32,7 @@ class Stage:
 def stage(database_url: str, *, quick: bool) -> Iterator[Stage]:
     """Fill the empty database, which must be that of the settings, and serve it until the end of the context."""
     call_command("migrate", verbosity=0)
-    made = data.make(500 if quick else 100_000)
+    made = data.make(2_000 if quick else 100_000)
     connection.close()
     rounds, seconds = (2, 0.2) if quick else (5, 2.0)
     with (

@@ -108,7 +108,7 @@ def reasons() -> set[str]:
                 continue
             expression = argument(node, "reason", 99)
             # what is owed to a project is declared where the announcement is made
-            if expression is not None and ast.unparse(expression) != "owed.reason":
+            if expression is not None and ast.unparse(expression) != "announcement.reason":
                 found |= values(expression, scope)
     return found
 
