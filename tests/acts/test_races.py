@@ -28,7 +28,7 @@ from tests.support.threads import Outcome, at_once, attempt, races
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # SQLite has one writer, so that a race is over before it begins
-RACES = 200 if connection.vendor == "postgresql" else 50
+RACES = 100 if connection.vendor == "postgresql" else 50
 
 
 def phases_of_bindings() -> dict[int, list[str]]:

@@ -229,8 +229,8 @@ def test_what_means_the_same_changes_nothing(person: Api, kind_name: str, name: 
     place, taken = collection(kind), 0
     made = server_side(person, place, manifest(kind, name, spec))
     assert made.code in (200, 201), made.raw
-    # each way has a third of the cases of each field
-    for variant, way in zip(spellings(kind, spec), cycle(WAYS), strict=False):
+    # one in four, and each way has a third of them: a case takes four requests
+    for variant, way in zip(islice(spellings(kind, spec), 0, None, 4), cycle(WAYS), strict=False):
         shown, before = person.get(f"{place}/{name}").json["spec"], ledger()
         sent = manifest(kind, name, variant)
         answer = way(person, place, sent)
@@ -255,7 +255,7 @@ def test_a_spelling_is_no_conflict_with_whoever_applied_another(
     place = collection(kind)
     server_side(person, place, manifest(kind, name, spec))
     shown = person.get(f"{place}/{name}").json["spec"]
-    for variant in islice(spellings(kind, spec), 0, None, 3):
+    for variant in islice(spellings(kind, spec), 1, None, 9):
         sent, address = manifest(kind, name, variant), f"{place}/{name}?fieldManager=flux&dryRun=All"
         if person.patch(address, sent, APPLY_PATCH).code == 409:
             forced = person.patch(f"{address}&force=true", sent, APPLY_PATCH)

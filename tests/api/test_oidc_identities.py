@@ -200,6 +200,7 @@ VALUES = st.recursive(
 CLAIMS = st.sampled_from(["sub", "preferred_username", "groups", "aud", "iss", "exp", "nbf", "iat", "jti", "crit"])
 
 
+@pytest.mark.once  # tokens are read before the database is asked
 @given(claims=st.dictionaries(CLAIMS, VALUES, min_size=1, max_size=3))
 def test_whatever_the_claims_are_the_answer_is_no_500(sign: Sign, claims: dict[str, Any]) -> None:
     """Claims that stay as they were may admit a person, who has no role."""
@@ -212,6 +213,7 @@ HEADERS = st.dictionaries(
 )
 
 
+@pytest.mark.once
 @given(header=HEADERS | VALUES)
 def test_whatever_the_header_is_the_answer_is_no_500(sign: Sign, header: Any) -> None:
     _header, payload, signature = sign(groups=["finance"]).secret.split(".")

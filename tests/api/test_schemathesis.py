@@ -94,6 +94,7 @@ def document(organization: Organization) -> Any:
 operations = schemathesis.pytest.from_fixture("document")
 
 
+@pytest.mark.once  # what an engine decides has tests of its own
 @pytest.mark.slow
 @operations.parametrize()
 def test_nothing_made_up_meets_a_fault_an_undocumented_answer_or_belief(
