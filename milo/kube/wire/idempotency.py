@@ -26,8 +26,6 @@ class InProgress(Conflict):
 
     def __init__(self) -> None:
         super().__init__(_("the request of this Idempotency-Key is still being processed; please try again"))
-        self.details = {"retryAfterSeconds": self.retry_after_seconds}
-        self.headers = {"Retry-After": str(self.retry_after_seconds)}
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str:
