@@ -84,13 +84,13 @@ class Admission:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await turn
-        except TimeoutError:
-            raise _busy(flows[0]) from None
-        except BaseException:
+        except BaseException as error:
             if turn.done() and not turn.cancelled():
-                # it was admitted in the moment in which its task was cancelled
+                # admitted at the moment at which the task was cancelled or timed out
                 self._drop(self._running, flows)
                 self._admit()
+            if isinstance(error, TimeoutError):
+                raise _busy(flows[0]) from None
             raise
         finally:
             self._drop(self._queued, flows)

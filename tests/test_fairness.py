@@ -130,6 +130,34 @@ def test_who_waits_too_long_is_refused_and_leaves_no_trace(monkeypatch: pytest.M
     asyncio.run(run())
 
 
+def test_a_turn_that_comes_at_the_moment_of_the_timeout_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fairness, "WAIT_SECONDS", 0.02)
+
+    async def run() -> None:
+        admission, leave = Admission(4, 3), asyncio.Event()
+
+        async def first() -> None:
+            async with admission.turn((OBJECT,)):
+                await leave.wait()
+
+        async def second() -> None:
+            async with admission.turn((OBJECT,)):
+                pass
+
+        tasks = [asyncio.ensure_future(first()), asyncio.ensure_future(second())]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        leave.set()
+        # the loop now finds the timeout due in the very round in which the first gives its turn back
+        time.sleep(0.05)
+        _none, refused = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(refused, Busy)
+        assert not admission._running
+        assert not admission._queued
+
+    asyncio.run(run())
+
+
 def test_turns_are_given_back_whoever_is_cancelled_when() -> None:
     async def run() -> None:
         admission = Admission(4, 50)
