@@ -86,7 +86,7 @@ def refuse_start(connection: BaseDatabaseWrapper) -> None:
     except DatabaseError:
         return
     if reason and connection.vendor == "postgresql":
-        raise SystemExit(_("%(reason)s: set it right first") % {"reason": reason})
+        raise SystemExit(_advice(reason))
     if reason:
         log.warning("clock_behind_ledger", reason=reason)
 
@@ -94,14 +94,18 @@ def refuse_start(connection: BaseDatabaseWrapper) -> None:
 def refuse_wrong(using: str = "default") -> None:
     """Raise `ClockWrong` if the clock of this process is wrong. Call it before anything that cannot be undone."""
     if reason := fault(connections[using]):
-        raise ClockWrong(_("%(reason)s: set it right first") % {"reason": reason})
+        raise ClockWrong(_advice(reason))
 
 
 def refuse_ahead(theirs: datetime) -> None:
     """Raise `ClockWrong` if the clock of this process is ahead of `theirs`, the present instant of the database."""
     now = timezone.now()
     if now - theirs > TOLERANCE:
-        raise ClockWrong(_("%(reason)s: set it right first") % {"reason": fault_between(now, now, theirs)})
+        raise ClockWrong(_advice(fault_between(now, now, theirs)))
+
+
+def _advice(reason: str) -> str:
+    return _("%(reason)s: set it right first") % {"reason": reason}
 
 
 def _span(difference: timedelta) -> str:
