@@ -10,7 +10,12 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from milo.settings.groups import BASE_DIR, Access, Ledger, Mail, Policies, Server, Stores
+from milo.settings.groups.access import Access
+from milo.settings.groups.ledger import Ledger
+from milo.settings.groups.mail import Mail
+from milo.settings.groups.policies import Policies
+from milo.settings.groups.server import BASE_DIR, Server
+from milo.settings.groups.stores import Stores
 from milo.settings.variables import Variable, read, unknown, variables
 
 __all__ = ["BASE_DIR", "DATA_DIR", "Environment", "environment", "read_environment"]
