@@ -14,7 +14,7 @@ from rest_framework import serializers
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Invalid
 from milo.kube.fields import NamesField
-from milo.kube.store import objects
+from milo.kube.store import validation
 
 _SHOWN = 80
 # client-go sends these by itself: https://pkg.go.dev/k8s.io/client-go/rest#Request
@@ -40,7 +40,7 @@ def read(serializer: type[serializers.Serializer[Any]], sent: QueryDict) -> dict
             data[name] = values[-1]
             causes.append(Cause(f"query.{name}", _("is given %(count)d times: give it once") % {"count": len(values)}))
     try:
-        parameters = objects.validate(serializer, data, "query")
+        parameters = validation.validate(serializer, data, "query")
     except Invalid as invalid:
         repeated = {cause.field for cause in causes}
         causes += [cause for cause in invalid.causes if cause.field not in repeated]

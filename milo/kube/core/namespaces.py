@@ -17,7 +17,7 @@ from milo.kube.kinds import Column, Kind, ObjectInput, namespace_kind
 from milo.kube.metadata import Metadata
 from milo.kube.object_views import ObjectView
 from milo.kube.schemas import NothingSerializer
-from milo.kube.store import list_options, lists, objects, selectors
+from milo.kube.store import list_options, lists, selectors, validation
 from milo.kube.store.manifests import without_empty
 from milo.kube.tables import shape_list
 from milo.kube.watch import watching
@@ -59,7 +59,7 @@ class NamespaceShape(Kind):
     def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
         """Update the metadata of an object of the namespace kind. Its spec, which a Namespace lacks, stays."""
         kind = namespace_kind()
-        spec = objects.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
+        spec = validation.validate(kind.spec_serializer, without_empty(kind.spec(row)), "spec")
         unchanged = replace(body, metadata=_own(body), spec=spec)
         return kind.update(row, unchanged, actor=actor, resource_version=resource_version)
 

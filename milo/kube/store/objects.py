@@ -1,8 +1,6 @@
 """Decoding of manifests: checked against the kind and turned into an `ObjectInput` for its service."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,6 +14,7 @@ from milo.kube.names import generated_name, name_causes
 from milo.kube.schemas import ObjectMetaSerializer, OwnerReferenceSerializer
 from milo.kube.store.field_sets import differing, leaves
 from milo.kube.store.manifests import without_empty
+from milo.kube.store.validation import causes_of, fields_of, unknown_fields, validate, without_null
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 # fields whose types are checked by the functions that read them
@@ -57,7 +56,7 @@ def read(
         raise Refused(_("the body must be a JSON object"))
     _check_type(kind, manifest)
     metadata = _object(manifest, "metadata")
-    spec = _without_null(_object(manifest, "spec"))
+    spec = without_null(_object(manifest, "spec"))
     if old := sorted(kind.renamed.keys() & spec.keys()):
         raise Invalid.because([_renamed(name, kind.renamed[name]) for name in old])
     unknown = _unknown_fields(manifest, kind.spec_serializer)
@@ -81,7 +80,7 @@ def normalized(kind: Kind, manifest: dict[str, Any], row: Any | None = None) -> 
     The spec is normalized and loses unknown fields. An invalid spec is returned as sent.
     """
     spec, typed = manifest.get("spec"), {**manifest, "apiVersion": kind.api_version}
-    reader = kind.spec_serializer(data=_without_null(spec) if spec is not None else {})
+    reader = kind.spec_serializer(data=without_null(spec) if spec is not None else {})
     if not reader.is_valid():
         return typed
     return {**typed, "spec": without_empty(kind.normalized(dict(reader.validated_data), row))}
@@ -96,15 +95,9 @@ def _unknown_fields(manifest: dict[str, Any], serializer: type[serializers.Seria
     _object(manifest, "status")
     return [
         *sorted(manifest.keys() - _ENVELOPE),
-        *sorted(_unknown(_known(ObjectMetaSerializer), _object(manifest, "metadata"), "metadata")),
-        *_unknown(_known(serializer), _without_null(_object(manifest, "spec")), "spec"),
+        *sorted(unknown_fields(fields_of(ObjectMetaSerializer), _object(manifest, "metadata"), "metadata")),
+        *unknown_fields(fields_of(serializer), without_null(_object(manifest, "spec")), "spec"),
     ]
-
-
-@cache
-def _known(serializer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
-    """Return a serializer for its field names only. Cached, because building the fields is slow."""
-    return serializer()
 
 
 def _strict(unknown: list[str]) -> Refused:
@@ -156,9 +149,9 @@ def _check_types(metadata: dict[str, Any]) -> None:
     """Raise `Refused` if a field has another type than in `ObjectMeta`, including fields set by the server."""
     if metadata.keys() <= _READ:
         return
-    reader = ObjectMetaSerializer(data=_without_null(metadata))
+    reader = ObjectMetaSerializer(data=without_null(metadata))
     if not reader.is_valid():
-        causes = list(_causes(reader.errors, "metadata"))
+        causes = list(causes_of(reader.errors, "metadata"))
         if all(cause.reason == "FieldValueRequired" for cause in causes):
             raise Invalid.because(causes)
         raise Refused(_("metadata has fields of the wrong type"), causes)
@@ -183,14 +176,14 @@ def _text(metadata: dict[str, Any], key: str) -> str:
 
 
 def _strings(metadata: dict[str, Any], key: str) -> dict[str, str]:
-    pairs: dict[str, str] = _without_null(_object(metadata, key))
+    pairs: dict[str, str] = without_null(_object(metadata, key))
     if not all(isinstance(value, str) for value in pairs.values()):
         raise Refused(_("the values of metadata.%(key)s must be strings") % {"key": key})
     return pairs
 
 
 def _metadata(metadata: dict[str, Any]) -> Metadata:
-    known = list(map(str, _known(OwnerReferenceSerializer).fields))
+    known = list(map(str, fields_of(OwnerReferenceSerializer).fields))
     references = [
         {name: reference[name] for name in known if reference.get(name) is not None}
         for reference in metadata.get("ownerReferences") or []
@@ -219,34 +212,6 @@ def name_of(manifest: Any) -> str:
     return name[:253] if isinstance(name, str) else ""
 
 
-def _without_null(value: Any) -> Any:
-    """Return the value without null fields: null means absent."""
-    if isinstance(value, dict):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
-    return [_without_null(item) for item in value] if isinstance(value, list) else value
-
-
-def _unknown(field: serializers.Field[Any, Any, Any, Any] | None, value: Any, path: str) -> Iterator[str]:
-    """Yield the paths in `value` that `field` does not define. Wrong types are left to the serializer."""
-    if isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(field.child, item, f"{path}[{index}]")
-    elif isinstance(field, serializers.Serializer) and isinstance(value, dict):
-        for key, item in value.items():
-            if key in field.fields:
-                yield from _unknown(field.fields[key], item, f"{path}.{key}")
-            else:
-                yield f"{path}.{key}"
-
-
-def validate(serializer: type[serializers.Serializer[Any]], value: Any, path: str) -> dict[str, Any]:
-    """Return the `validated_data` of `value`. Raises `Invalid` with a cause per field error, below `path`."""
-    reader = serializer(data=value)
-    if not reader.is_valid():
-        raise Invalid.because(_causes(reader.errors, path))
-    return dict(reader.validated_data)
-
-
 def refuse_other_spec(kind: Kind, row: Any, spec: dict[str, Any], message: str) -> None:
     """Raise `Invalid` with a cause for each field of a validated spec that differs from the immutable spec of `row`."""
     stored: dict[str, Any] = {"spec": without_empty(kind.spec(row))}
@@ -262,7 +227,7 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     """
     if not isinstance(manifest, dict):
         raise Refused(_("the body must be a JSON object"))
-    spec, metadata = _without_null(_object(manifest, "spec")), _object(manifest, "metadata")
+    spec, metadata = without_null(_object(manifest, "spec")), _object(manifest, "metadata")
     unknown = _unknown_fields(manifest, serializer)
     if unknown:
         raise _strict(unknown)
@@ -274,22 +239,6 @@ def read_spec(serializer: type[serializers.Serializer[Any]], manifest: Any) -> d
     if causes:
         raise Invalid.because(causes)
     return validate(serializer, spec, "spec")
-
-
-def _causes(errors: Any, path: str) -> Iterator[Cause]:
-    if isinstance(errors, dict):
-        for key, inner in errors.items():
-            where = path if key == "non_field_errors" else f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
-            yield from _causes(inner, where)
-        return
-    for error in errors if isinstance(errors, list) else [errors]:
-        if isinstance(error, dict):
-            yield from _causes(error, path)
-        elif getattr(error, "code", "") == "required":
-            yield Cause.required(path)
-        else:
-            code = "FieldValueNotSupported" if getattr(error, "code", "") == "invalid_choice" else "FieldValueInvalid"
-            yield Cause(path, str(error), code)
 
 
 def expect_uid(row: Any, uid: str) -> None:
