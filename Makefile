@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help up test test-fast bench lock
+.PHONY: help up test test-fast bench lock sbom audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,3 +27,11 @@ bench: ## measure against a plain Django REST framework API and raw SQL
 lock: ## write requirements/*.txt anew from requirements/*.in
 	@PYTHON=$(PYTHON) requirements/install dev
 	@requirements/lock
+
+sbom: ## write the software bill of materials of an installation (CycloneDX) to milo.cdx.json
+	@PYTHON=$(PYTHON) requirements/install security
+	@requirements/sbom
+
+audit: ## ask PyPI for known vulnerabilities of the locked packages
+	@PYTHON=$(PYTHON) requirements/install security
+	@requirements/audit

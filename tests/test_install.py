@@ -68,6 +68,16 @@ def test_a_lock_is_installed_once_with_hashes_and_again_when_it_changes(checkout
     assert asked.read_text().splitlines() == [*[command.format("base")] * 2, command.format("dev")]
 
 
+def test_tools_that_milo_never_imports_have_a_venv_of_their_own(checkout: Path) -> None:
+    for venv in (".venv", ".venv-security"):
+        program(checkout / venv / "bin" / "pip", f'echo "{venv} $*" >>{checkout / "asked"}')
+    # an installation for developers has what base has, and none of these
+    assert [install(checkout, lock).returncode for lock in ("dev", "security", "security")] == [0, 0, 0]
+    (development, tools) = (checkout / "asked").read_text().splitlines()
+    assert (development.split()[0], development.split()[-1]) == (".venv", "requirements/dev.txt")
+    assert (tools.split()[0], tools.split()[-1]) == (".venv-security", "requirements/security.txt")
+
+
 def test_an_installation_that_fails_is_tried_again(checkout: Path) -> None:
     program(checkout / ".venv" / "bin" / "pip", "exit 1")
     assert [install(checkout, "dev").returncode for _ in range(2)] == [1, 1]
