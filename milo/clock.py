@@ -21,6 +21,8 @@ TOLERANCE = timedelta(minutes=1)
 """The difference of two clocks that is tolerated."""
 DATABASE_CLOCK = "clock_timestamp()"
 """The current instant in the SQL of PostgreSQL; unlike now(), it goes on within a transaction."""
+GUARD = "_not_ahead"
+"""The end of the name of each guard that refuses an instant ahead of the clock of the database."""
 log = structlog.get_logger(__name__)
 _newest: list[Callable[[], datetime | None]] = []
 
@@ -102,6 +104,17 @@ def refuse_ahead(theirs: datetime) -> None:
     now = timezone.now()
     if now - theirs > TOLERANCE:
         raise ClockWrong(_advice(fault_between(now, now, theirs)))
+
+
+def is_ahead(instant: str) -> str:
+    """Return the condition, in the SQL of PostgreSQL, that the expression `instant` is ahead of its clock."""
+    return f"{instant} > {DATABASE_CLOCK} + interval '{TOLERANCE.total_seconds():.0f} seconds'"
+
+
+def explain_refusal(guard: str) -> None:
+    """Raise `ClockWrong` if `guard`, by which the database refused a row, is one of those that compare clocks."""
+    if guard.endswith(GUARD):
+        raise ClockWrong(_advice(_("the clock of this process is ahead of the database's")))
 
 
 def _advice(reason: str) -> str:

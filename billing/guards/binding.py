@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 
 from billing.models import BillingAccountBinding
-from milo.append_only import Guard, fixed_as_said, no_delete, no_replace, postgresql_constraint, refuse
+from milo import clock
+from milo.append_only import (
+    Guard,
+    fixed_as_said,
+    no_delete,
+    no_replace,
+    postgresql_constraint,
+    refuse,
+    refuse_unless,
+)
+from projects.models import Project
 
 TABLE = BillingAccountBinding._meta.db_table
+_HISTORY, _PROJECTS = BillingAccountBinding.history.model._meta.db_table, Project.history.model._meta.db_table
 _PAIR = (
     "SELECT 1 FROM projects_project p CROSS JOIN billing_billingaccount a"
     " WHERE p.id = NEW.project_id AND a.id = NEW.account_id"
@@ -44,6 +55,7 @@ def guards() -> Iterator[Guard]:
         "the project is not Active or the account not Ready",
     )
     yield from _without_gap_or_overlap()
+    yield from _not_ahead()
 
 
 def _without_gap_or_overlap() -> Iterator[Guard]:
@@ -69,4 +81,27 @@ def _without_gap_or_overlap() -> Iterator[Guard]:
         TABLE,
         "EXCLUDE USING gist (int8range(project_id, project_id, '[]') WITH &&,"
         " tstzrange(established_at, ended_at) WITH &&)",
+    )
+
+
+def _not_ahead() -> Iterator[Guard]:
+    # a web process with a wrong clock, or raw SQL: "who pays now" and "who is bound" would differ until then
+    for event, instant in {"INSERT": "GREATEST(NEW.established_at, NEW.ended_at)", "UPDATE": "NEW.ended_at"}.items():
+        changed = "NEW.ended_at IS DISTINCT FROM OLD.ended_at AND " if event == "UPDATE" else ""
+        yield refuse_unless(
+            f"binding_{'end' if changed else 'start'}{clock.GUARD}",
+            TABLE,
+            event,
+            f"{changed}{clock.is_ahead(instant)}",
+            _stands_at(instant),
+            "is ahead of the clock of the database",
+        )
+
+
+def _stands_at(instant: str) -> str:
+    """Return the condition that the project's timeline stands in the future already, where it only goes forward."""
+    within = f"h.history_date <= {instant} AND h.history_date >= {instant} - interval '1 second'"
+    return (
+        f"EXISTS (SELECT 1 FROM {_HISTORY} h WHERE h.project_id = NEW.project_id AND {within})"
+        f" OR EXISTS (SELECT 1 FROM {_PROJECTS} h WHERE h.id = NEW.project_id AND {within})"
     )

@@ -18,7 +18,7 @@ from milo.append_only.installation import (
     missing,
     put_back_on_failure,
 )
-from milo.append_only.of_postgresql import amend, by_right_of_owner, postgresql_constraint, writer
+from milo.append_only.of_postgresql import amend, by_right_of_owner, postgresql_constraint, refuse_unless, writer
 from milo.append_only.triggers import (
     NOTHING,
     as_written,
@@ -58,5 +58,6 @@ __all__ = [
     "postgresql_constraint",
     "put_back_on_failure",
     "refuse",
+    "refuse_unless",
     "writer",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from milo.append_only.catalogs import SEARCH_PATH, row_trigger, same_body, same_function
+from milo.append_only.catalogs import SEARCH_PATH, qualified, row_trigger, same_body, same_function
 from milo.append_only.declared import Guard
 
 
@@ -44,6 +44,26 @@ def amend(name: str, table: str, when: str, assignments: str) -> Guard:
         drop={"postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"]},
         present={"postgresql": same_function(name, table, body, "INSERT", by_row=True)},
         writes=True,
+    )
+
+
+def refuse_unless(name: str, table: str, event: str, when: str, unless: str, message: str) -> Guard:
+    """Return a trigger of PostgreSQL alone that refuses `event` on rows for which `when` holds, but `unless` does not.
+
+    `unless` is planned and evaluated only where `when` holds, so it may be long.
+    """
+    text = f"{name}: {message}".replace("'", "''")
+    body = (
+        f" BEGIN IF {qualified(when)} THEN IF NOT ({qualified(unless)}) THEN RAISE EXCEPTION '%', '{text}'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF; END IF; RETURN NEW; END "
+    )
+    return Guard(
+        name,
+        table,
+        create={"postgresql": row_trigger(name, table, event, body)},
+        drop={"postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"]},
+        present={"postgresql": same_function(name, table, body, event, by_row=True)},
+        body=body,
     )
 
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, models
+from django.db import IntegrityError, connection, models
 from django.utils.functional import cached_property
 from simple_history.models import HistoricalRecords
 
-from milo import provenance
+from milo import clock, provenance
 from milo.audit import time_lines
 from milo.audit.transactions import Anonymous, is_written
 from milo.columns import Columns
 from milo.phases import PhaseLoading
+from milo.races import refused_by
 
 _histories: dict[type[models.Model], "History"] = {}
 
@@ -50,6 +51,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
 
         `reason` is one CamelCase word, `message` a sentence for people. Request, credential and approval come from the
         defaults of their columns.
+        Raises `ClockWrong` if PostgreSQL refuses the instant.
         """
         known = {
             "history_date": self.instant(instance),
@@ -63,8 +65,12 @@ class History(HistoricalRecords):  # type: ignore[misc]
         prepared = [
             column.get_db_prep_save(value, connection) for column, value in zip(self.added, values, strict=True)
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(self._statement, [*prepared, instance.pk])
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(self._statement, [*prepared, instance.pk])
+        except IntegrityError as error:
+            clock.explain_refusal(refused_by(error))
+            raise
 
     def instant(self, instance: models.Model) -> datetime:
         """Return the instant (UTC) of a change. The transaction must hold the lock of the timeline."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, models
 from django.utils.translation import gettext as _
 
-from milo import card_numbers, provenance, texts
+from milo import card_numbers, clock, provenance, texts
 from milo.access import Actor
 from milo.audit.records import histories
 from milo.audit.transactions import Anonymous, Entry, note, writing
@@ -36,7 +36,8 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
     numbers of 16 digits is a false positive.
 
     Raises `Invalid` if a text of the row or `why` holds a card number or cannot be stored, `AlreadyExists` if a
-    concurrent transaction takes the name, and `Anonymous` outside `transaction()` or without actor or reason.
+    concurrent transaction takes the name, `ClockWrong` if PostgreSQL refuses its instant, and `Anonymous`
+    outside `transaction()` or without actor or reason.
     """
     created = row._state.adding
     with _answered_for(actor, row, reason):
@@ -48,6 +49,7 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
         except IntegrityError as error:
             if _is_name_taken(row, error):
                 raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
+            clock.explain_refusal(refused_by(error))
             raise
         _record(row, "+" if created else "~", actor, reason, why)
     note(row, Entry(row, actor, reason, why, created))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from milo import append_only as guard
+from milo import clock
 from milo.audit import histories
 from milo.ledger.models import Redaction, Salt, Seal
 from milo.ledger.tables import MESSAGE, Table, all_tables
@@ -64,6 +65,20 @@ def _of_history(table: Table) -> Iterator[guard.Guard]:
     yield from _of_recording(stem, table)
 
 
+def _stands_at(instant: str) -> str:
+    """Return the condition that history of any kind stands within the second before `instant`.
+
+    Timelines only go forward. Where a wrong clock has put one into the future already, its next instant, which the rows
+    of one transaction share, is the microsecond after.
+    """
+    return " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table.name} h WHERE h.history_date <= {instant}"
+        f" AND h.history_date >= {instant} - interval '1 second')"
+        for table in all_tables()
+        if table.history
+    )
+
+
 def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
     """Yield the guards of inserts. On PostgreSQL only a function may insert, which copies the live row."""
     assert table.recorded
@@ -79,6 +94,15 @@ def _of_recording(stem: str, table: Table) -> Iterator[guard.Guard]:
         "is not later than the history before it",
     )
     yield replace(forward, forbids=frozenset({"INSERT"}))
+    # a process whose clock is ahead, or a program that forges the future
+    yield guard.refuse_unless(
+        f"{stem}{clock.GUARD}",
+        table.name,
+        "INSERT",
+        clock.is_ahead("NEW.history_date"),
+        _stands_at("NEW.history_date"),
+        "is ahead of the clock of the database",
+    )
     # the previous version, which may serve beside this one during an upgrade, writes reason and message as one text
     yield guard.amend(
         f"{stem}_split",

@@ -1,11 +1,13 @@
 """Attacks on who pays for what: organizations, projects, accounts, bindings."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
 from billing.services.projects import archive_project
 from milo.kube.models import Counter
@@ -14,6 +16,7 @@ from tests.attacks.machinery import (
     EARLIER,
     HOUR,
     LATER,
+    MOMENT,
     SQLITE,
     Attack,
     changes,
@@ -48,12 +51,17 @@ class World:
 
 
 def _binding_of_unbound(w: World, phase: str = "Active", **columns: Any) -> Any:
-    """A binding of the project that has none: one hour of responsibility, one hour after the active one began."""
-    start = w.active.established_at + HOUR
+    """A binding of the project that has none: ten seconds of responsibility, ten seconds after the active one began."""
+    start = w.active.established_at + MOMENT
     given: dict[str, Any] = {"project_id": w.unbound.pk, "supersedes_id": None, "established_at": start}
     if phase != "Active":
-        given |= {"ended_at": start + HOUR, "end_reason": phase}
+        given |= {"ended_at": start + MOMENT, "end_reason": phase}
     return insert(w.active, **given | {"phase": phase} | columns)
+
+
+def _in_the_future(on: Callable[[World], object]) -> Attack:
+    """An instant ahead of PostgreSQL's clock. SQLite is one machine with one clock, so it has no such guard."""
+    return Attack(on, only="postgresql")
 
 
 def _superseded_of_unbound(w: World) -> Any:
@@ -100,7 +108,7 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(lambda w: [update(w.unbound, phase="Archived"), _binding_of_unbound(w)]),
     ],
     "binding_follows_previous": [
-        Attack(lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + HOUR)),
+        Attack(lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + MOMENT)),
         Attack(lambda w: [_superseded_of_unbound(w), _binding_of_unbound(w)]),
     ],
     "binding_continues_superseded": [
@@ -123,9 +131,19 @@ ATTACKS: dict[str, list[Attack]] = {
             says={SQLITE: "binding_follows_previous"},
         ),
     ],
+    "binding_start_not_ahead": [
+        _in_the_future(lambda w: _binding_of_unbound(w, established_at=timezone.now() + HOUR)),
+        _in_the_future(
+            lambda w: _binding_of_unbound(w, "Superseded", ended_at=timezone.now() + 14 * HOUR),
+        ),
+    ],
+    "binding_end_not_ahead": [
+        _in_the_future(lambda w: update(w.active, phase="Ended", ended_at=F("established_at") + HOUR)),
+        _in_the_future(lambda w: update(w.active, phase="Ended", ended_at=timezone.now() + 5000 * HOUR)),
+    ],
     "binding_one_active": [
         Attack(
-            lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + HOUR),
+            lambda w: insert(w.active, supersedes_id=None, established_at=w.active.established_at + MOMENT),
             lifting=("binding_follows_previous", "binding_no_overlap"),
             says=unique("billing_billingaccountbinding.project_id"),
         ),

@@ -63,15 +63,18 @@ class Attack:
     """A write past the services.
 
     `lifting` names the guards that would refuse it earlier, `says` what an engine answers where it does not
-    name what is attacked.
+    name what is attacked. `only` names the engine that has the guard, where the other has none.
     """
 
     on: Callable[[Any], object]
     lifting: tuple[str, ...] = ()
     says: dict[str, str] = field(default_factory=dict)
+    only: str = ""
 
 
-LATER, EARLIER = F("established_at") + timedelta(hours=1), F("established_at") - timedelta(hours=1)
+MOMENT = timedelta(seconds=10)
+"""Less than the difference of clocks that is tolerated."""
+LATER, EARLIER = F("established_at") + MOMENT, F("established_at") - timedelta(hours=1)
 A_KEY = {"postgresql": "duplicate key"}
 HOUR = timedelta(hours=1)
 

@@ -125,6 +125,12 @@ def _repeat(model: type[models.Model], at: datetime) -> None:
     model._base_manager.bulk_create([row])
 
 
+def _step_by_step(model: type[models.Model]) -> None:
+    """Date one history row as late as is tolerated, and the next one that much later again."""
+    for seconds in (55, 110):
+        _repeat(model, timezone.now() + timedelta(seconds=seconds))
+
+
 def _compact_what_is_not_sealed(_world: World) -> None:
     Counter.objects.update(value=F("value") + 1)
     Counter.objects.update(compacted=F("value"))
@@ -257,6 +263,10 @@ for _stem, _model in HISTORIES.items():
             Attack(lambda w, model=_model: _repeat(model, newest(model).history_date)),  # type: ignore[misc]
             Attack(lambda w, model=_model: _repeat(model, newest(model).history_date - HOUR)),  # type: ignore[misc]
             Attack(lambda w, model=_model: _repeat(model, datetime(9999, 12, 31, tzinfo=UTC))),  # type: ignore[misc]
+        ],
+        f"history_of_{_stem}_not_ahead": [
+            Attack(lambda w, model=_model: _repeat(model, timezone.now() + HOUR), only="postgresql"),  # type: ignore[misc]
+            Attack(lambda w, model=_model: _step_by_step(model), only="postgresql"),  # type: ignore[misc]
         ],
     }
 ATTACKS["history_of_billingaccount_fixed"].append(Attack(_redact_no_value))

@@ -48,7 +48,11 @@ def test_the_database_refuses_by_name_and_keeps_all_rows(build: Callable[[], Any
     world, guards = build(), {guard.name: guard for guard in append_only.all_guards()}
     before = everything()
     for name, attack in (
-        (name, attack) for name, (whose, attacks) in ATTACKS.items() if whose is build for attack in attacks
+        (name, attack)
+        for name, (whose, attacks) in ATTACKS.items()
+        if whose is build
+        for attack in attacks
+        if attack.only in ("", connection.vendor)
     ):
         named = re.compile(attack.says.get(connection.vendor, rf"\b{name}\b"))
         with subtests.test(name):

@@ -19,6 +19,7 @@ from billing.services.retention.archival import ARCHIVIST
 from milo import clock
 from milo.celery import app
 from milo.clock import ClockWrong
+from milo.identity.service_users import create_service_user
 from milo.kube.store import changes
 from tests.attacks.machinery import SQLITE
 from tests.support import make, world_clock
@@ -230,6 +231,10 @@ def test_a_worker_with_a_wrong_clock_does_not_start(project: Any, wrong: Wrong) 
 WRITES: dict[str, Callable[[Any, Any, Any], object]] = {
     "bind": lambda organization, project, account: make.a_binding(project, account),
     "create a project": lambda organization, project, account: make.a_project(organization),
+    "create an organization": lambda organization, project, account: make.an_organization(make.a_name("later")),
+    "create a service user": lambda organization, project, account: create_service_user(
+        make.a_name("robot"), actor=make.PLATFORM
+    ),
     "open an account": lambda organization, project, account: make.a_ready_account(organization),
     "suspend": lambda organization, project, account: make.in_phase(account, "Suspended"),
     "archive a project": lambda organization, project, account: archive_project(project.pk, actor=make.PLATFORM),
