@@ -53,6 +53,12 @@ def purge_accounts() -> int:
 
 
 @shared_task
+def verify_archive() -> int:
+    """Read every bundle of the archive, and return how many are missing or differ."""
+    return archival.inspect()
+
+
+@shared_task
 def announce_retention() -> int:
     """Queue notices of coming archivals and purges."""
     return plans.announce()

@@ -4,7 +4,8 @@ import os
 import sys
 from typing import Any
 
-from celery import Celery, signals
+import structlog
+from celery import Celery, signals, states
 from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -14,6 +15,7 @@ from milo.broker import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
 redis.register()
+log = structlog.get_logger(__name__)
 
 
 class PoolKeeper(DjangoWorkerFixup):
@@ -89,3 +91,22 @@ def name_request(task: Any, task_id: str, **kwargs: Any) -> None:
 def forget_request(task: Any, **kwargs: Any) -> None:
     """Reset the request id after the task."""
     task.request.milo_asked.__exit__(None, None, None)
+
+
+@signals.task_postrun.connect  # type: ignore[untyped-decorator]
+def record_run(task: Any, state: str | None, retval: Any, **kwargs: Any) -> None:
+    """Record how a run of a schedule ended. One that cannot be recorded is sent again later."""
+    from django.db import Error
+
+    from milo.schedules import HEADER, runs
+
+    name = task.request.get(HEADER)
+    if not name:
+        return
+    try:
+        if state == states.SUCCESS:
+            runs.record_success(name)
+        else:
+            runs.record_failure(name, retval)
+    except Error as error:
+        log.warning("run_not_recorded", schedule=name, error=type(error).__name__)

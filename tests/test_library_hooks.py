@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from weakref import ReferenceType
 
+import celery.beat
 import pytest
 import unfold
 import uvicorn
@@ -38,6 +39,7 @@ from milo.handler import OneHopHandler
 from milo.migrating.bursts import _BurstEditor
 from milo.phases import PhaseDescriptor, PhaseField
 from milo.postgresql.base import DatabaseWrapper, Pool
+from milo.schedules.beat import Scheduler
 from milo.web.protocol import Protocol
 from milo.web.server import Server
 
@@ -45,6 +47,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = sorted(ROOT.glob("*/templates/**/*.html"))
 # Django's is in tests/test_compiled_queries.py
 CHECKED_WITH = {
+    "celery": "5.7",
     "django-simple-history": "3.13",
     "django-fsm-2": "4.2",
     "django-unfold": "0.91",
@@ -60,6 +63,7 @@ OVERRIDDEN: dict[tuple[type[Any], type[Any]], str] = {
     (_BurstEditor, DatabaseSchemaEditor): "__enter__ __exit__ execute",
     (DatabaseWrapper, base.DatabaseWrapper): "pool",
     (Pool, ConnectionPool): "__init__ reconnect_failed",
+    (Scheduler, celery.beat.Scheduler): "__init__ setup_schedule is_due info",
     (Server, uvicorn.Server): "__init__ capture_signals handle_exit on_tick shutdown",
     (Protocol, HttpToolsProtocol): (
         "connection_made connection_lost on_message_begin on_url on_header on_headers_complete"

@@ -16,6 +16,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from milo import clock
+
 log = structlog.get_logger(__name__)
 STARTED, USED, ADDRESS = "milo_started", "milo_used", "milo_address"
 # not at each request, since that would turn every read into a write
@@ -88,6 +90,12 @@ def end(user: User, *ids: str, by: str) -> int:
     count, _tables = Session.objects.filter(session_key__in=keys).delete()
     log.info("sessions_ended", user=user.get_username(), by=by, count=count)
     return count
+
+
+def forget_expired() -> int:
+    """Delete the sessions that have expired, and return how many. Raises `ClockWrong`."""
+    clock.refuse_wrong()
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
 
 
 def _open(user: User) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection
 
-from milo.ledger import keys, processes
+from milo.ledger import inspections, keys, processes
 from milo.ledger.comparison import Fault, Live, Piece, Proven, Seals
 from milo.ledger.models import Seal
 from milo.ledger.proofs import proofs
@@ -64,6 +64,13 @@ def verify(since: datetime | None = None, heads: Heads | None = None, progress: 
     return report
 
 
+def inspect(since: datetime | None = None, heads: Heads | None = None, progress: Progress | None = None) -> Report:
+    """Verify, and record the result as that of the check `verify`, which metrics show. See `verify`."""
+    report = verify(since, heads, progress)
+    inspections.record("verify", len(report.faults), "; ".join(map(str, report.faults[:3])))
+    return report
+
+
 def _pieces(report: Report, since: datetime | None, heads: Heads) -> Iterator[Piece]:
     """Yield the pieces of work. The chain is followed first; its faults go into the report."""
     rows, stated_first = Counter[str](), Shapes()
@@ -106,7 +113,9 @@ def _compared(pieces: list[Piece], rows: int) -> Iterator[tuple[int, list[Fault]
     Inside a transaction this process works alone, because others cannot see its uncommitted rows.
     """
     if rows < ALONE or processes.how_many() == 1 or connection.in_atomic_block:
-        gc.freeze()
+        # once a process: a worker verifies every night, and would keep the garbage of each
+        if not gc.get_freeze_count():
+            gc.freeze()
         yield from map(_faults_of, pieces)
         return
     with processes.pool() as pool:

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "milo.ledger",
     "milo.kube",
     "milo.identity",
+    "milo.schedules",
     "projects",
     "billing",
     # last, because it runs the checks that the others register

@@ -4,6 +4,12 @@ from celery.schedules import crontab
 
 from milo.settings.environment import DATA_DIR, environment
 
+
+def _at(hour: int) -> crontab:
+    """Return the schedule of a task that runs daily at an hour of UTC."""
+    return crontab(hour=str(hour), minute="0")
+
+
 CELERY_BROKER_URL = environment.stores.broker_url
 if CELERY_BROKER_URL == "filesystem://":
     CELERY_BROKER_TRANSPORT = "milo.broker.transport:Transport"
@@ -13,13 +19,15 @@ if CELERY_BROKER_URL == "filesystem://":
     }
 # a message that kills its worker must not take prefetched ones with it
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULER = "milo.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "milo.schedules.beat:Scheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # wait for an unavailable broker; by default Celery gives up after 100 attempts
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# beat sends a run that did not succeed again after six hours
+_DAILY = {"expires": 6 * 3600}
 CELERY_BEAT_SCHEDULE = {
     # a task that waited until its next run is redundant
     "validate-waiting-accounts": {
@@ -31,10 +39,17 @@ CELERY_BEAT_SCHEDULE = {
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
     "assess-accounts": {"task": "billing.tasks.assess_accounts", "schedule": 3600.0, "options": {"expires": 3600}},
-    "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": crontab(hour="2", minute="0")},
-    "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": crontab(hour="3", minute="0")},
-    "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": crontab(hour="4", minute="0")},
-    "make-usage-partitions": {"task": "billing.tasks.make_usage_partitions", "schedule": 86400.0},
+    "verify-ledger": {"task": "milo.ledger.tasks.verify_ledger", "schedule": _at(1), "options": _DAILY},
+    "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": _at(2), "options": _DAILY},
+    "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": _at(3), "options": _DAILY},
+    "announce-retention": {"task": "billing.tasks.announce_retention", "schedule": _at(4), "options": _DAILY},
+    "clear-sessions": {"task": "milo.identity.tasks.clear_sessions", "schedule": _at(5), "options": _DAILY},
+    "verify-archive": {"task": "billing.tasks.verify_archive", "schedule": _at(5), "options": _DAILY},
+    "make-usage-partitions": {
+        "task": "billing.tasks.make_usage_partitions",
+        "schedule": 86400.0,
+        "options": _DAILY,
+    },
     "inspect-ledger": {"task": "billing.tasks.inspect_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "seal-ledger": {"task": "milo.ledger.tasks.seal_ledger", "schedule": 60.0, "options": {"expires": 60}},
     "renew-manifests": {"task": "milo.kube.tasks.renew_manifests", "schedule": 30.0, "options": {"expires": 30}},

@@ -121,8 +121,7 @@ class Installation:
 
     def start_worker(self) -> None:
         command = ["-m", "celery", "-A", "milo.celery", "worker", "--beat", "--concurrency", "1", "--loglevel", "INFO"]
-        schedule = ["--schedule", str(self.folder / "beat-last-runs.json")]
-        self.worker = self._start("worker", [sys.executable, *command, *schedule])
+        self.worker = self._start("worker", [sys.executable, *command])
 
     def kill_worker(self) -> None:
         """kill -9 of the worker, its pool and its beat at once."""

@@ -36,6 +36,7 @@ IRREVERSIBLE = {
     "billing.tasks.assess_accounts",
     "billing.tasks.expire_requests",
     "billing.tasks.purge_accounts",
+    "milo.identity.tasks.clear_sessions",
     "milo.kube.tasks.compact_change_log",
     "milo.kube.tasks.forget_responses",
 }
@@ -45,9 +46,11 @@ REVERSIBLE = {
     "billing.tasks.deliver_notices": "sends what was decided before; what it gives up can be queued again",
     "billing.tasks.inspect_ledger": "compares rows with rows",
     "billing.tasks.make_usage_partitions": "goes by the clock of the database",
+    "billing.tasks.verify_archive": "reads what is stored",
     "billing.tasks.validate_waiting_accounts": "is tried again until it succeeds",
     "milo.kube.tasks.renew_manifests": "renders what is there",
     "milo.ledger.tasks.seal_ledger": "seals what is written; its instants only go forward",
+    "milo.ledger.tasks.verify_ledger": "compares rows with seals",
 }
 Wrong = Callable[[timedelta], AbstractContextManager[None]]
 

@@ -123,5 +123,4 @@ def worker_arguments() -> list[str]:
 
 def beat_arguments() -> list[str]:
     """Return the arguments of beat. It is a separate process, because inside the worker it could end unnoticed."""
-    schedule = str(settings.DATA_DIR / "beat-last-runs.json")
-    return ["-m", "celery", "-A", "milo.celery", "beat", "--loglevel", "INFO", "--schedule", schedule]
+    return ["-m", "celery", "-A", "milo.celery", "beat", "--loglevel", "INFO"]
