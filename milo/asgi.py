@@ -16,18 +16,21 @@ from milo.handler import OneHopHandler  # noqa: E402
 from milo.kube.discovery.endpoints import all_endpoints  # noqa: E402
 from milo.kube.wire.body_limit import BodyLimit  # noqa: E402
 from milo.probes import Probes  # noqa: E402
+from milo.web.measuring import Measured  # noqa: E402
 
 if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
     # for connections that are yet to be made: libpq takes the last of two values
     _options = connections[DEFAULT_DB_ALIAS].settings_dict["OPTIONS"]
     _options["options"] = f"{_options.get('options', '')} {settings.MILO_REQUEST_TIMEOUTS}".strip()
 
-application = Faults(
-    Probes(
-        BodyLimit(
-            OneHopHandler(settings.MILO_THREADS, settings.MILO_WAITING_REQUESTS),
-            settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
-            {f"/{endpoint.path}": endpoint.body_limit for endpoint in all_endpoints()},
+application = Measured(
+    Faults(
+        Probes(
+            BodyLimit(
+                OneHopHandler(settings.MILO_THREADS, settings.MILO_WAITING_REQUESTS),
+                settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+                {f"/{endpoint.path}": endpoint.body_limit for endpoint in all_endpoints()},
+            )
         )
     )
 )

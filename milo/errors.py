@@ -1,5 +1,6 @@
 """Refusals of the domain: every one is a `Refused`, with the fields that caused it."""
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,11 +9,15 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause of a refusal: `field` is its path in the manifest (`spec.currencyCode`), `reason` a cause type."""
+    """One cause of a refusal: `field` is its path in the manifest (`spec.currencyCode`), `reason` a cause type.
+
+    `rule` is the id of the rule that was broken, if it has one. Metrics count refusals by it; clients do not see it.
+    """
 
     field: str
     message: str
     reason: str = "FieldValueInvalid"
+    rule: str = dataclasses.field(default="", compare=False)
 
     @classmethod
     def required(cls, field: str, message: str = "") -> "Cause":

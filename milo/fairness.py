@@ -16,6 +16,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from milo.errors import Busy
+from milo.metrics import counted
 
 WAIT_SECONDS = 15.0
 """How long a request waits for its turn."""
@@ -113,6 +114,7 @@ class Admission:
 
 def _busy(flow: Flow) -> Busy:
     log.warning("request_shed", flow=flow.kind)
+    counted.http_shed.labels(flow.kind).inc()
     return Busy(_("too many requests wait for the same; please try again"))
 
 

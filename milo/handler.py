@@ -17,6 +17,7 @@ from milo.errors import Busy
 from milo.fairness import Admission, flows
 from milo.kube.kinds import all_kinds
 from milo.kube.wire.status import headers_of, of_refusal, respond
+from milo.web.measuring import note_route
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -65,6 +66,8 @@ class OneHopHandler(ASGIHandler):
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
         response: Any = self.get_response(request) if request else refusal
+        if request and request.resolver_match:
+            note_route(scope, request.resolver_match.route)
         response._handler_class = self.__class__
         # both return the database connection to the pool; a closed response keeps its content
         if response.streaming:

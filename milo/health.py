@@ -11,21 +11,31 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
+import milo
+from billing.metrics import BillingCollector, UsageCollector
 from milo import clock, readiness
 from milo.celery import app
 from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
 from milo.ledger.serving import unguarded
+from milo.metrics.collectors import Collectors, DatabaseCollector
+from milo.metrics.declared import row_gauge
+from milo.metrics.shared import counted
 from milo.readiness import Result, Unready
 
 NAMED = 5
 """Of more unapplied migrations than this, the number is told."""
-# derived from rows only, so that every process has the same values
-_metrics = CollectorRegistry(auto_describe=False)
-_metrics.register(LedgerCollector())
+# read from rows, so that every process has the same values
+_metrics = Collectors()
+_metrics.register("database", DatabaseCollector())
+_metrics.register("ledger", LedgerCollector())
+_metrics.register("billing", BillingCollector())
+_metrics.register("usage", UsageCollector())
+_BUILD = row_gauge("milo_build_info", "1, with the version of Milo of the process that answers", ("version",))
 
 
 @require_safe
@@ -43,7 +53,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus with counts and times of checks; they reveal nothing about any object."""
-    return all_metrics()
+    return all_metrics(metrics_of_database())
 
 
 def alive(*, verbose: bool) -> HttpResponse:
@@ -51,9 +61,23 @@ def alive(*, verbose: bool) -> HttpResponse:
     return answer("livez", [Result("ping", "", False)], verbose=verbose)
 
 
-def all_metrics() -> HttpResponse:
-    """Return all metrics in the format of Prometheus."""
-    return HttpResponse(generate_latest(_metrics), content_type=CONTENT_TYPE_LATEST)
+def metrics_of_database() -> list[Metric]:
+    """Read the metrics that are the same in every process, by the connection of the thread."""
+    return list(_metrics.collect())
+
+
+def all_metrics(read: Iterable[Metric]) -> HttpResponse:
+    """Return the metrics `read`, and those that processes count, in the format of Prometheus."""
+    everything = _Listed([_BUILD.of({(milo.__version__,): 1}), *read, *counted()])
+    return HttpResponse(generate_latest(everything), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Listed(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
 
 def answer(name: str, results: Iterable[Result], *, verbose: bool) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.db import InterfaceError
 from django.utils.translation import gettext as _
 
 from milo.errors import Busy, Refused, TooSlow, Unavailable
+from milo.metrics import counted
 
 log = structlog.get_logger(__name__)
 # a lock that was not had in time, a deadlock, a transaction that another one overtook
@@ -34,6 +35,7 @@ def refusal(error: BaseException | None) -> Refused | None:
     for each in _chain(error):
         if refused := _of_postgresql(each) or _of_sqlite(each):
             log.warning("database_outage", error=str(each).partition("\n")[0], answer=refused.reason)
+            counted.outages.labels(refused.reason).inc()
             return refused
     return None
 

@@ -12,8 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpResponse
 
 from milo import health, readiness
-from milo.kube.store.revisions import in_thread
 from milo.readiness import Check, Result
+from milo.scraping import Scraper
+from milo.web.measuring import note_route
 
 WITHIN_SECONDS = 0.9
 """A check that takes longer has failed; the probe is answered within a second."""
@@ -31,6 +32,7 @@ class Probes:
     def __init__(self, application: Application) -> None:
         self.application = application
         self._readiness = Readiness()
+        self._scraper = Scraper(own_connection)
         self._answers: dict[str, Callable[[bool], Awaitable[HttpResponse]]] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
@@ -43,6 +45,7 @@ class Probes:
         if answer is None or scope["method"] not in ("GET", "HEAD"):
             await self.application(scope, receive, send)
             return
+        note_route(scope, scope["path"].removeprefix("/"))
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         response = await answer("verbose" in query)
         body = response.content
@@ -58,7 +61,7 @@ class Probes:
         return health.answer("readyz", await self._readiness.results(), verbose=verbose)
 
     async def _metrics(self, verbose: bool) -> HttpResponse:
-        return await in_thread(health.all_metrics)
+        return await self._scraper.response()
 
 
 class Readiness:
@@ -107,18 +110,18 @@ class _Group:
             connection.close()
 
 
-def own_connection() -> BaseDatabaseWrapper:
-    """Return a connection, not yet opened, that waits for nothing longer than a probe may, and is of no pool."""
+def own_connection(seconds: float = WITHIN_SECONDS) -> BaseDatabaseWrapper:
+    """Return a connection, not yet opened, that waits for nothing longer than `seconds`, and is of no pool."""
     common = connections[DEFAULT_DB_ALIAS]
     config = deepcopy(common.settings_dict)
     options = config["OPTIONS"]
     if common.vendor == "postgresql":
         options.pop("pool", None)
-        bound = round(WITHIN_SECONDS * 1000)
+        bound = round(seconds * 1000)
         options["connect_timeout"] = CONNECT_SECONDS
         options["options"] = (
             f"{options.get('options', '')} -c statement_timeout={bound} -c lock_timeout={bound}".strip()
         )
     else:
-        options["timeout"] = WITHIN_SECONDS
+        options["timeout"] = seconds
     return type(common)(config, "probe")

@@ -58,4 +58,4 @@ class Finding:
 
     def cause(self) -> Cause:
         """Return the finding as a cause of a refusal; the message names the rule."""
-        return Cause(self.field, f"{self.message} ({self.because})", self.reason)
+        return Cause(self.field, f"{self.message} ({self.because})", self.reason, self.rule)

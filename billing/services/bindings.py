@@ -6,6 +6,7 @@ from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
+from billing.metrics import count_bind
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from billing.services.usage import moves
@@ -99,6 +100,7 @@ def bind(
                 audit.mark_changed(
                     actor, each, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on"
                 )
+        count_bind(rebound=active is not None)
         return binding
 
 

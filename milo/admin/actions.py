@@ -22,6 +22,7 @@ from milo.admin.forms import ActForm
 from milo.admin.pages import PageAdmin
 from milo.admin.panels import address
 from milo.errors import Conflict, Refused
+from milo.metrics import counted
 from milo.races import is_race
 
 Facts = Sequence[tuple[str, Any]]
@@ -137,6 +138,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             with self.acting(form.cleaned_data):
                 row = self.call(form.cleaned_data, actor=self.actor)
         except Refused as refusal:
+            counted.count_refusal(refusal.reason, refusal.causes)
             form.refuse(refusal)
             if isinstance(refusal, Conflict):
                 self.look_again(form)

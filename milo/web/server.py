@@ -19,10 +19,13 @@ import uvicorn
 from django.conf import settings
 
 from milo import stopping
+from milo.web.measuring import pool_meter
 from milo.web.protocol import Protocol
 
 MARGIN_SECONDS = 1
 """What is left of MILO_STOP_SECONDS to close the process when requests have been cut off."""
+TICKS_OF_POOL = 10
+"""The pool is measured each second: uvicorn has ten ticks in one."""
 log = structlog.get_logger(__name__)
 
 
@@ -87,6 +90,8 @@ class Server(uvicorn.Server):
             self.stop(0)
         if self._leave_at is not None and monotonic() >= self._leave_at:
             self.should_exit = True
+        if counter % TICKS_OF_POOL == 0:
+            pool_meter.measure()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from milo.metrics.shared import forget_process, shared_folder
+
 PAUSE_SECONDS = 1.0
 RAN_WELL_SECONDS = 30.0
 DEATHS = 5
@@ -34,11 +36,12 @@ class Supervisor:
         """Return at the end whether it was asked for; False where processes kept ending."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._asked)
-        for _ in range(self._number):
-            self._start()
-        while not self._stop.wait(0.2) and self._deaths < DEATHS:
-            self._look_after()
-        self._end()
+        with shared_folder():
+            for _ in range(self._number):
+                self._start()
+            while not self._stop.wait(0.2) and self._deaths < DEATHS:
+                self._look_after()
+            self._end()
         return self._stop.is_set()
 
     def _asked(self, number: int, frame: Any) -> None:
@@ -55,6 +58,7 @@ class Supervisor:
             if process.is_alive():
                 continue
             del self._processes[process]
+            forget_process(process.pid or 0)
             ran = time.monotonic() - started
             self._deaths = 0 if ran >= RAN_WELL_SECONDS else self._deaths + 1
             log.warning("server_process_ended", exit_status=process.exitcode, seconds=round(ran))

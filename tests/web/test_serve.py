@@ -84,6 +84,15 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
         process.wait()
 
 
+def requests_counted(client: httpx.Client) -> float:
+    shown = re.search(
+        r'^milo_http_requests_total\{code="200",method="GET",route="version"\} (\S+)$',
+        client.get("/metrics").text,
+        re.M,
+    )
+    return float(shown[1]) if shown else 0
+
+
 class Watcher(threading.Thread):
     """Reads a watch to its end; `error` is what ended it, if not the server."""
 
@@ -127,6 +136,11 @@ def test_at_sigterm_readiness_fails_first_then_watches_end_with_a_bookmark_and_r
             *(f"[+]{name} ok" for name in CHECKS),
             "readyz check passed",
         ]
+
+        # whichever process answers a scrape, it has the counts of both
+        begun = requests_counted(client)
+        assert {client.get("/version").status_code for _ in range(10)} == {200}
+        assert {requests_counted(client) - begun for _ in range(6)} == {10}
 
         watchers = [Watcher(milo.client(token)) for _ in range(4)]
         eventually(lambda: all(watcher.lines for watcher in watchers), 10)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import USAGE_EVENTS
+from billing.metrics import count_events
 from billing.models import UsageIntake, UsageMeter
 from billing.services.usage import locks, staging, sums, times
 from billing.services.usage.staging import Staged
@@ -95,6 +96,7 @@ def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
             _record(batch, staged, actor)
     receipt = batch.receipt
     receipt.rejections.sort(key=lambda rejection: rejection.index)
+    count_events(accepted=receipt.accepted, duplicate=receipt.duplicates, rejected=len(receipt.rejections))
     return receipt
 
 

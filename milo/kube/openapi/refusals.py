@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from milo.kube.illustrations import illustrations
 from milo.kube.schemas import StatusSerializer
-from milo.kube.wire.status import failure
+from milo.kube.wire.status import describe_failure
 
 _REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("BadRequest", "The request is malformed or has invalid parameters.", "limit must be a whole number"),
@@ -42,7 +42,7 @@ def refusal(code: int) -> OpenApiResponse:
     reason, description, message = _REFUSALS[code]
     names, causes = illustrations(), [illustrations().cause] if code == 422 else []
     text = message.format(plural=names.plural, fixed=names.fixed)
-    status: dict[str, Any] = failure(reason, text, causes=causes)
+    status: dict[str, Any] = describe_failure(reason, text, causes=causes)
     example = OpenApiExample(reason, value=status, response_only=True)
     return OpenApiResponse(StatusSerializer, description, examples=[example])
 

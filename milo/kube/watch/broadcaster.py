@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import structlog
 from django.db import DatabaseError
+from django.utils import timezone
 
 from milo import stopping
 from milo.kube.store.revisions import PAGE, Revision, in_thread, read
+from milo.metrics import counted
 
 EVERY = ""
 """Subscribe to the revisions of every resource."""
@@ -58,6 +60,7 @@ class Subscription:
     def put(self, revision: Revision) -> None:
         """Queue a revision, or end the subscription if the queue is full."""
         if self._queue.full():
+            counted.watches_behind.inc()
             self.end()
         else:
             self._queue.put_nowait(revision)
@@ -157,7 +160,9 @@ class Broadcaster:
             log.warning("watch_poll_failed", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
             return
+        now = timezone.now()
         for revision in revisions:
+            counted.watch_lag.observe(max(0.0, (now - revision.at).total_seconds()))
             for subscription in (*self._subscriptions[revision.resource], *self._subscriptions[EVERY]):
                 subscription.put(revision)
             self.position = revision.number

@@ -22,6 +22,7 @@ from milo.kube.store.revisions import PAGE, Revision, in_thread, read
 from milo.kube.store.selectors import Selection
 from milo.kube.watch import broadcaster
 from milo.kube.wire.status import Expired, failure, of_refusal
+from milo.metrics import counted
 
 TICK_SECONDS = 60.0
 """The longest interval between two checks of a watcher's permissions, and between two bookmarks."""
@@ -68,10 +69,11 @@ class Watch:
         """
         first = True
         try:
-            async with aclosing(self._events()) as events:
-                async for kind, manifest in events:
-                    yield _line(kind, self.render(manifest, first))
-                    first = False
+            with counted.watches.track_inprogress():
+                async with aclosing(self._events()) as events:
+                    async for kind, manifest in events:
+                        yield _line(kind, self.render(manifest, first))
+                        first = False
         except Refused as refusal:
             yield _line("ERROR", failure(refusal.reason, str(refusal), causes=refusal.causes))
         except DatabaseError as error:

@@ -17,8 +17,9 @@ from rest_framework import exceptions
 from milo import card_numbers, outages
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Refused
+from milo.metrics import counted
 from milo.provenance import request_id
-from milo.races import is_race
+from milo.races import is_race, refused_by
 
 log = structlog.get_logger(__name__)
 CODES = {
@@ -112,6 +113,24 @@ class TooLargeResourceVersion(Refused):
 
 
 def failure(
+    reason: str,
+    message: str,
+    *,
+    causes: Iterable[Cause] = (),
+    details: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    rule: str = "",
+) -> dict[str, Any]:
+    """Return the Status of a failed request, and count the refusal in the metrics.
+
+    `rule` is the id of the rule that was broken, where no cause has one.
+    """
+    listed = list(causes)
+    counted.count_refusal(reason, listed, rule)
+    return describe_failure(reason, message, causes=listed, details=details, metadata=metadata)
+
+
+def describe_failure(
     reason: str,
     message: str,
     *,
@@ -226,7 +245,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         # only the first line is logged: PostgreSQL repeats the row's values below it
         log.warning("race_lost", error=str(error).partition("\n")[0])
         message = _("another change was made at the same time; please try again")
-        return respond(failure("Conflict", message, details=details))
+        return respond(failure("Conflict", message, details=details, rule=refused_by(error)))
     if outage := outages.refusal(error):
         return respond(of_refusal(outage, details), headers_of(outage))
     log.exception("unhandled_error", exc_info=error)
