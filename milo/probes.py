@@ -50,7 +50,7 @@ class Probes:
         response = await answer("verbose" in query)
         body = response.content
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-        headers.append((b"content-length", str(len(body)).encode()))
+        headers += [(b"content-length", str(len(body)).encode()), (b"x-content-type-options", b"nosniff")]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

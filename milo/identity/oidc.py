@@ -83,7 +83,8 @@ def claims_of(token: str, by: Provider) -> dict[str, Any]:
             audience=by.audience,
             issuer=by.issuer,
             leeway=by.clock_skew_seconds,
-            options={"require": list(REQUIRED)},
+            # RFC 7518, sections 3.3 and 3.5: RSA keys of 2,048 bits or more
+            options={"require": list(REQUIRED), "enforce_minimum_key_length": True},
         )
         _require_dates(claims)
         return claims

@@ -25,6 +25,10 @@ ALLOWED_HOSTS = list(environment.server.allowed_hosts)
 # with it everything is served over TLS; without it `make up` serves the staff site over plain HTTP on this machine
 HTTPS_ONLY = environment.server.https_only
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+# a name with this prefix is refused by browsers unless the cookie came over TLS, from this very host
+_prefix = "__Host-" if HTTPS_ONLY else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}sessionid", f"{_prefix}csrftoken"
+CSRF_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 # probes and scrapers inside the cluster use plain HTTP
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^healthz$", r"^metrics$"]

@@ -108,6 +108,20 @@ def test_a_person_sees_their_own_sessions_without_keys_and_ends_one_or_all_other
     assert "_auth_user_id" in foreign.session
 
 
+def test_a_new_password_takes_the_old_one_and_ends_the_other_sessions(person: User) -> None:
+    person.set_password("correct horse battery")
+    person.save()
+    here, there = browser(person), browser(person)
+    address, new = (
+        "/admin/password_change/",
+        {"new_password1": "staple of the stable", "new_password2": "staple of the stable"},
+    )
+    here.post(address, {"old_password": "another one", **new})
+    assert [is_in(client) for client in (here, there)] == [True, True]
+    here.post(address, {"old_password": "correct horse battery", **new})
+    assert [is_in(client) for client in (here, there)] == [True, False]
+
+
 def test_nobody_but_a_superuser_sees_or_ends_the_sessions_of_another(person: User) -> None:
     client, other = browser(person), make.a_person("auditor", groups=("auditor",), is_staff=True)
     theirs = browser(other)

@@ -3,9 +3,11 @@
 import json
 import time
 from typing import Any
+from unittest import mock
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import User
 
 from milo.identity.identities import link
@@ -53,6 +55,17 @@ def test_roles_granted_here_count_beside_those_of_the_token(sign: Sign) -> None:
 )
 def test_a_token_that_is_not_for_us_by_them_and_now_is_refused(sign: Sign, change: dict[str, Any]) -> None:
     sign(groups=["finance"], **change).get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert not User.objects.exists()
+
+
+def test_a_key_of_the_provider_that_is_too_short_signs_nothing(
+    sign: Sign, published: Published, keys: dict[str, rsa.RSAPrivateKey]
+) -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    published.public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(short.public_key()))
+    with mock.patch.dict(keys, ours=short):
+        sign(groups=["finance"]).get(ORGANIZATIONS).refused(401, "Unauthorized")
+    assert published.asked == 1
     assert not User.objects.exists()
 
 
