@@ -26,6 +26,7 @@ from milo.metrics.collectors import Collectors, DatabaseCollector
 from milo.metrics.declared import row_gauge
 from milo.metrics.shared import counted
 from milo.readiness import Result, Unready
+from milo.schedules.metrics import ScheduleCollector
 
 NAMED = 5
 """Of more unapplied migrations than this, the number is told."""
@@ -33,6 +34,7 @@ NAMED = 5
 _metrics = Collectors()
 _metrics.register("database", DatabaseCollector())
 _metrics.register("ledger", LedgerCollector())
+_metrics.register("schedules", ScheduleCollector())
 _metrics.register("billing", BillingCollector())
 _metrics.register("usage", UsageCollector())
 _BUILD = row_gauge("milo_build_info", "1, with the version of Milo of the process that answers", ("version",))

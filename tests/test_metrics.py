@@ -29,6 +29,7 @@ from milo.errors import Busy, Invalid
 from milo.ledger.models import Inspection
 from milo.metrics.collectors import Collectors, DatabaseCollector
 from milo.metrics.declared import RowGauge, all_declared
+from milo.schedules import runs
 from projects.models import Organization, Project
 from tests.support import make, tamper
 from tests.support.database import as_owner
@@ -107,6 +108,22 @@ def test_each_check_tells_what_it_found_and_when_it_last_found_nothing() -> None
         tamper.alter(BillingAccount.objects.get(pk=account.pk), net_days=90)
     inspect_ledger()
     assert metrics()['milo_ledger_violations{check="history"}'] == 1
+
+
+def test_the_last_runs_of_schedules_are_shown() -> None:
+    for name in ("canary", "verify-ledger", "seal-ledger"):
+        runs.last_run(name)
+    runs.record_success("canary")
+    runs.record_failure("seal-ledger", ValueError())
+    shown, now = metrics(), timezone.now().timestamp()
+    assert shown['milo_schedule_success_timestamp_seconds{schedule="canary"}'] == pytest.approx(now, abs=60)
+    assert shown['milo_schedule_failure_timestamp_seconds{schedule="seal-ledger"}'] == pytest.approx(now, abs=60)
+    assert 'milo_schedule_success_timestamp_seconds{schedule="seal-ledger"}' not in shown
+    assert shown['milo_schedule_sent_timestamp_seconds{schedule="verify-ledger"}'] == pytest.approx(now, abs=60)
+    intervals = {
+        name: shown[f'milo_schedule_interval_seconds{{schedule="{name}"}}'] for name in settings.CELERY_BEAT_SCHEDULE
+    }
+    assert {name: intervals[name] for name in ("canary", "verify-ledger")} == {"canary": 30, "verify-ledger": 86400}
 
 
 def test_metrics_say_nothing_of_any_object() -> None:

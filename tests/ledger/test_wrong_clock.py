@@ -51,6 +51,7 @@ REVERSIBLE = {
     "milo.kube.tasks.renew_manifests": "renders what is there",
     "milo.ledger.tasks.seal_ledger": "seals what is written; its instants only go forward",
     "milo.ledger.tasks.verify_ledger": "compares rows with seals",
+    "milo.schedules.tasks.answer_canary": "does nothing",
 }
 Wrong = Callable[[timedelta], AbstractContextManager[None]]
 
