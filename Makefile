@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help up test test-fast bench lock sbom audit
+.PHONY: help up test test-fast bench lock sbom audit mutation
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,3 +35,7 @@ sbom: ## write the software bill of materials of an installation (CycloneDX) to 
 audit: ## ask PyPI for known vulnerabilities of the locked packages
 	@PYTHON=$(PYTHON) requirements/install security
 	@requirements/audit
+
+mutation: ## change code a little at a time and see which changes no test notices: AREA=compliance MINUTES=30
+	@PYTHON=$(PYTHON) requirements/install mutation
+	@exec .venv-mutation/bin/python tests/mutation.py $(or $(AREA),compliance) --minutes $(or $(MINUTES),30)

@@ -69,13 +69,20 @@ def test_a_lock_is_installed_once_with_hashes_and_again_when_it_changes(checkout
 
 
 def test_tools_that_milo_never_imports_have_a_venv_of_their_own(checkout: Path) -> None:
-    for venv in (".venv", ".venv-security"):
-        program(checkout / venv / "bin" / "pip", f'echo "{venv} $*" >>{checkout / "asked"}')
+    for venv in (".venv", ".venv-security", ".venv-mutation"):
+        program(checkout / venv / "bin" / "pip", f'echo "{venv} ${{*#*--require-hashes }}" >>{checkout / "asked"}')
     # an installation for developers has what base has, and none of these
-    assert [install(checkout, lock).returncode for lock in ("dev", "security", "security")] == [0, 0, 0]
-    (development, tools) = (checkout / "asked").read_text().splitlines()
-    assert (development.split()[0], development.split()[-1]) == (".venv", "requirements/dev.txt")
-    assert (tools.split()[0], tools.split()[-1]) == (".venv-security", "requirements/security.txt")
+    locks = ("dev", "security", "security", "mutation", "mutation")
+    assert [install(checkout, lock).returncode for lock in locks] == [0] * len(locks)
+    assert (checkout / "asked").read_text().splitlines() == [
+        ".venv -r requirements/dev.txt",
+        ".venv-security -r requirements/security.txt",
+        ".venv-mutation -r requirements/dev.txt -r requirements/mutation.txt",
+    ]
+    with (checkout / "requirements" / "dev.txt").open("a") as lock:
+        lock.write("# changed\n")
+    assert install(checkout, "mutation").returncode == 0
+    assert len((checkout / "asked").read_text().splitlines()) == 4
 
 
 def test_an_installation_that_fails_is_tried_again(checkout: Path) -> None:

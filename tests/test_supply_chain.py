@@ -56,9 +56,13 @@ def test_each_lock_has_what_was_asked_for_and_a_hash_for_every_package(name: str
 
 
 def test_tools_are_no_part_of_an_installation() -> None:
-    tools = dict(PIN.findall((REQUIREMENTS / "security.in").read_text()))
-    assert tools
-    assert not tools.keys() & (pins("base").keys() | pins("dev").keys())
+    tools = {
+        name
+        for lock in ("security", "mutation")
+        for name in dict(PIN.findall((REQUIREMENTS / f"{lock}.in").read_text()))
+    }
+    assert tools == {"cyclonedx-bom", "pip-audit", "mutmut"}
+    assert not tools & (pins("base").keys() | pins("dev").keys())
 
 
 def test_the_bill_of_materials_is_of_the_lock_that_the_image_installs(checkout: Path) -> None:
