@@ -1,0 +1,53 @@
+"""Sums of usage equal a naive recount: every event, one after the other, for the account that paid at its time."""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from soak.evidence import Evidence
+
+Key = tuple[str, int, int | None, int, date]
+"""Granularity, project, account, meter, first day."""
+
+
+def sums(evidence: Evidence) -> Iterator[str]:
+    """Compare quantity and number of events of each stored sum with the recount."""
+    recounted = _recount(evidence)
+    statement = (
+        "SELECT granularity, project_id, account_id, meter_id, starts_on, quantity, events FROM billing_usagerollup"
+    )
+    stored: dict[Key, tuple[Decimal, int]] = {}
+    for row in evidence.query(statement):
+        key = row["granularity"], row["project_id"], row["account_id"], row["meter_id"], row["starts_on"]
+        before = stored.get(key, (Decimal(0), 0))
+        stored[key] = before[0] + row["quantity"], before[1] + row["events"]
+    stored = {key: value for key, value in stored.items() if value != (Decimal(0), 0)}
+    for key in sorted(recounted.keys() | stored.keys(), key=str):
+        if recounted.get(key) != stored.get(key):
+            yield f"the sum of {key} is {stored.get(key)}, and its events are {recounted.get(key)}"
+
+
+def _recount(evidence: Evidence) -> dict[Key, tuple[Decimal, int]]:
+    bindings: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in evidence.query("SELECT * FROM billing_billingaccountbinding ORDER BY project_id, established_at"):
+        bindings[row["project_id"]].append(row)
+    starts = {project: [row["established_at"] for row in rows] for project, rows in bindings.items()}
+    quantities: dict[Key, Decimal] = defaultdict(Decimal)
+    events: Counter[Key] = Counter()
+    statement = "SELECT project_id, meter_id, time AT TIME ZONE 'UTC' AS utc, time, quantity FROM billing_usageevent"
+    for event in evidence.query(statement):
+        project, account = event["project_id"], None
+        place = bisect_right(starts.get(project, []), event["time"]) - 1
+        if place >= 0:
+            binding = bindings[project][place]
+            if binding["ended_at"] is None or binding["ended_at"] > event["time"]:
+                account = binding["account_id"]
+        day = event["utc"].date()
+        for granularity, first in (("day", day), ("month", day.replace(day=1))):
+            key = granularity, project, account, event["meter_id"], first
+            quantities[key] += event["quantity"]
+            events[key] += 1
+    return {key: (quantity, events[key]) for key, quantity in quantities.items()}

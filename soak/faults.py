@@ -1,0 +1,126 @@
+"""The fault injector: kills processes, wipes the broker, stops the mail server, fills the disk."""
+
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from soak.milo import Milo
+from soak.processes import Process
+from soak.records import Records
+
+MARGIN_BYTES = 64 * 1024
+
+
+class Disk:
+    """A small file system in memory that can be filled; needs root."""
+
+    def __init__(self, folder: Path, mebibytes: int) -> None:
+        self.folder = folder
+        self._filling = folder / "filling"
+        self._size = mebibytes
+        self.is_mounted = False
+
+    def mount(self) -> bool:
+        """Mount it; return False where that is not allowed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={self._size}m,mode=0755", "tmpfs", str(self.folder)]
+        self.is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+        return self.is_mounted
+
+    def unmount(self) -> None:
+        if self.is_mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+            self.is_mounted = False
+
+    def fill(self) -> None:
+        """Write until nothing more fits."""
+        with self._filling.open("wb", buffering=0) as file:
+            try:
+                while file.write(b"\0" * MARGIN_BYTES):
+                    continue
+            except OSError:
+                return
+
+    def clear(self) -> None:
+        self._filling.unlink(missing_ok=True)
+
+
+class Faults:
+    """Faults of one deployment, one after the other. Each is logged with the instants of its beginning and end."""
+
+    def __init__(self, milo: Milo, disks: list[Disk], log: Records, seed: int) -> None:
+        self._milo, self._disks, self._log = milo, disks, log
+        self._random = random.Random(seed)
+        self.kinds: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
+            "postgresql": (5, self._kill_postgresql),
+            "web": (5, self._kill_web),
+            "worker": (3, lambda: self._kill(milo.worker)),
+            "beat": (1, lambda: self._kill(milo.beat)),
+            "redis": (3, self._kill_redis),
+            "mail": (2, self._stop_mail),
+        }
+        if disks:
+            self.kinds["disk"] = (1, self._fill_disk)
+
+    def inject(self) -> str:
+        """Inject one fault, chosen by chance, until what it stopped was started again; return its kind."""
+        (kind,) = self._random.choices(list(self.kinds), [weight for weight, _fault in self.kinds.values()])
+        self.inject_kind(kind)
+        return kind
+
+    def inject_kind(self, kind: str) -> None:
+        begun = time.time()
+        said = self.kinds[kind][1]()
+        self._log.append({"fault": kind, "at": begun, "until": time.time(), **said})
+
+    def _pause(self, longest: float) -> None:
+        time.sleep(self._random.uniform(0, longest))
+
+    def _kill_postgresql(self) -> dict[str, Any]:
+        self._milo.postgresql.kill()
+        self._pause(4)
+        return {"accepts": self._milo.postgresql.start()}
+
+    def _kill_web(self) -> dict[str, Any]:
+        number = self._random.randrange(len(self._milo.webs))
+        return {"web": number, **self._kill(self._milo.webs[number])}
+
+    def _kill(self, process: Process) -> dict[str, Any]:
+        process.kill()
+        self._pause(1)
+        process.start()
+        return {}
+
+    def _kill_redis(self) -> dict[str, Any]:
+        """Kill it, and every other time lose all that it held."""
+        self._milo.redis.kill()
+        wiped = self._random.random() < 0.5
+        if wiped:
+            shutil.rmtree(self._milo.redis_folder)
+            self._milo.redis_folder.mkdir()
+        self._pause(3)
+        self._milo.redis.start()
+        return {"wiped": wiped}
+
+    def _stop_mail(self) -> dict[str, Any]:
+        self._milo.mails.stop()
+        self._pause(8)
+        self._milo.mails.start()
+        return {}
+
+    def _fill_disk(self) -> dict[str, Any]:
+        disk = self._random.choice(self._disks)
+        disk.fill()
+        try:
+            self._pause(4)
+        finally:
+            disk.clear()
+        said: dict[str, Any] = {"disk": disk.folder.name}
+        if disk.folder.name == self._milo.postgresql.folder.parent.name:
+            # without room for its log the server ends itself, and waits for somebody to start it
+            said["accepts"] = self._milo.postgresql.revive()
+        return said

@@ -1,0 +1,170 @@
+"""One soak from the first process to the last check."""
+
+import random
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak import people
+from soak.checks import CHECKS
+from soak.checks.answers import recoveries
+from soak.clients import Actions, Worker, prepare
+from soak.evidence import Evidence
+from soak.faults import Disk, Faults
+from soak.http_client import Client
+from soak.milo import Milo
+from soak.options import Options
+from soak.records import Records
+from soak.watchers import KINDS, Watcher
+from soak.world import World
+
+DATABASE_MEBIBYTES, DATA_MEBIBYTES = 8192, 32
+"""Sizes of the two file systems that are filled. The first is memory that is used as the database grows."""
+FINISH_SECONDS = 60.0
+"""How long a client asks for the outcome of its last request, once nothing is away any more."""
+SETTLE_SECONDS = 120.0
+"""How long notices and watches have to catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done, in lines for people, and what the checks found, by their names."""
+
+    lines: list[str]
+    found: dict[str, list[str]]
+
+
+def soak(options: Options, settings: dict[str, str] | None = None, before: str = "") -> Report:
+    """Run one soak in an empty folder, with `settings` of PostgreSQL, and SQL that the superuser runs `before`."""
+    with deployment(options) as (milo, disks):
+        milo.make(settings or {})
+        if before:
+            milo.postgresql.execute(before)
+        milo.start()
+        evidence = Evidence(options.folder, milo)
+        begun = time.time()
+        load(options, milo, disks)
+        lines = [f"{time.time() - begun:.0f} s with settling"]
+        found = {name: list(check(evidence)) for name, check in CHECKS.items()}
+        return Report([*lines, *summary(evidence)], {name: faults for name, faults in found.items() if faults})
+
+
+@contextmanager
+def deployment(options: Options) -> Iterator[tuple[Milo, list[Disk]]]:
+    """Make the folders of a soak, and stop and remove everything at the end."""
+    shutil.rmtree(options.folder, ignore_errors=True)
+    options.folder.mkdir(parents=True, mode=0o755)
+    disks = [Disk(options.folder / "database", DATABASE_MEBIBYTES), Disk(options.folder / "data", DATA_MEBIBYTES)]
+    mounted = [disk for disk in disks if disk.mount()]
+    milo = Milo(options.folder, webs=options.webs, plant=options.plant)
+    try:
+        yield milo, mounted
+    finally:
+        milo.stop()
+        for disk in mounted:
+            disk.unmount()
+
+
+def load(options: Options, milo: Milo, disks: list[Disk]) -> None:
+    """Have clients write and watchers watch while faults are injected, then wait until all is settled."""
+    stopping, finished, ending = threading.Event(), threading.Event(), threading.Event()
+    world, log = World(people.organizations()), Records(options.folder / "actions.jsonl")
+    tokens = milo.tokens
+    first = Actions(Client(milo.ports, finished.is_set, options.seed), world, tokens, log, "client-first")
+    prepare(first, world)
+    watched = Records(options.folder / "watched.jsonl")
+    watchers = [
+        Watcher(resource, tokens[people.AUDITOR], milo.ports, watched, ending.is_set, options.seed + number)
+        for number, resource in enumerate(KINDS)
+    ]
+    workers = []
+    for number in range(options.clients):
+        seed = options.seed * 1000 + number
+        actions, rival = (
+            Actions(Client(milo.ports, finished.is_set, seed + own), world, tokens, log, f"client-{number}")
+            for own in (0, 500)
+        )
+        workers.append(Worker(actions, rival, world, stopping.is_set, seed))
+    for thread in (*watchers, *workers):
+        thread.start()
+    inject(options, Faults(milo, disks, Records(options.folder / "faults.jsonl"), options.seed))
+    stopping.set()
+    milo.wait_until_ready()
+    end = time.monotonic() + FINISH_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, end - time.monotonic()))
+    finished.set()
+    settle(Evidence(options.folder, milo), watchers)
+    ending.set()
+
+
+def inject(options: Options, faults: Faults) -> None:
+    """Inject the faults over the time of the soak, with at most as long between two as there is of it for each."""
+    chooser = random.Random(options.seed)
+    end = time.monotonic() + options.seconds
+    for number in range(options.kills):
+        left = end - time.monotonic()
+        time.sleep(max(0.0, chooser.uniform(0.5, 1.0) * left / (options.kills - number + 1)))
+        if options.faults:
+            faults.inject_kind(options.faults[number % len(options.faults)])
+        else:
+            faults.inject()
+    time.sleep(max(0.0, end - time.monotonic()))
+
+
+def settle(evidence: Evidence, watchers: list[Watcher]) -> None:
+    """Wait until the outbox is empty and every watcher has the newest revision of its kind, at most a while."""
+    statement = """SELECT (SELECT count(*) FROM billing_notice WHERE phase = 'Pending')
+        + (SELECT count(*) FROM billing_announcement WHERE done_at IS NULL) AS owed"""
+    end = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < end:
+        newest = {
+            row["resource"]: row["newest"]
+            for row in evidence.query("SELECT resource, max(resource_version) AS newest FROM kube_change GROUP BY 1")
+        }
+        behind = [each for each in watchers if each.version < newest.get(each.resource, 0)]
+        if not behind and not evidence.query(statement)[0]["owed"]:
+            return
+        time.sleep(0.5)
+
+
+def summary(evidence: Evidence) -> list[str]:
+    """Return what was done, for people."""
+    acknowledged = [record for record in evidence.actions if 200 <= record["status"] < 300]
+    actions = Counter(record["action"] for record in acknowledged)
+    attempts = [attempt for record in evidence.actions for attempt in record["attempts"]]
+    statuses = Counter(attempt[1] for attempt in attempts)
+    faults = Counter(fault["fault"] for fault in evidence.faults)
+    seconds = [seconds for _web, _accepts, seconds in recoveries(evidence)]
+    lost = sum(record["replayed"] for record in evidence.actions)
+    return [
+        f"{len(acknowledged)} acknowledged writes: {_counted(actions)}",
+        f"{len(evidence.faults)} faults: {_counted(faults)}",
+        f"{len(attempts)} attempts by status: {_counted(statuses)}",
+        f"{lost} answers were lost and asked for again",
+        f"{len(evidence.mails)} mails, {len(evidence.watched)} watched events",
+        f"first write after PostgreSQL's return: {len(seconds)} measured, at most {max(seconds, default=0):.1f} s",
+    ]
+
+
+def _counted(numbers: "Counter[str] | Counter[int]") -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.most_common())
+
+
+def tracebacks(logs: Path) -> Counter[str]:
+    """Return how many lines of the logs name each exception that left a traceback."""
+    found: Counter[str] = Counter()
+    for path in logs.glob("*.log"):
+        inside = False
+        for line in path.read_text(errors="replace").splitlines():
+            if line.startswith("Traceback"):
+                inside = True
+            elif inside and line and not line[0].isspace():
+                found[f"{path.stem}: {line[:150]}"] += 1
+                inside = False
+    return found

@@ -1,0 +1,78 @@
+"""What the clients believe to be there: names that they choose from, and how far each account is."""
+
+import random
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Account:
+    """An account as far as the clients know; others may have changed it since."""
+
+    name: str
+    phase: str = "Ready"
+    request: str = ""
+    """The pending approval request, if one is known."""
+    projects: int = 0
+
+
+@dataclass(slots=True)
+class Organization:
+    name: str
+    accounts: dict[str, Account] = field(default_factory=dict)
+    projects: dict[str, str] = field(default_factory=dict)
+    """The payer of each project that is not archived; empty without one."""
+
+
+class World:
+    """All organizations. Guesses are enough: a wrong one is refused by Milo, and read again."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.organizations = {name: Organization(name) for name in names}
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def number(self) -> int:
+        """Return a number that was not used before."""
+        with self._lock:
+            self._last += 1
+            return self._last
+
+    def add_account(self, organization: str, name: str) -> None:
+        with self._lock:
+            self.organizations[organization].accounts[name] = Account(name)
+
+    def add_project(self, organization: str, name: str) -> None:
+        with self._lock:
+            self.organizations[organization].projects[name] = ""
+
+    def forget_project(self, organization: str, name: str) -> None:
+        with self._lock:
+            self.organizations[organization].projects.pop(name, None)
+
+    def bound(self, organization: str, project: str, account: str) -> None:
+        with self._lock:
+            known = self.organizations[organization]
+            if project in known.projects:
+                known.projects[project] = account
+
+    def account(self, chooser: random.Random, organization: str) -> Account | None:
+        with self._lock:
+            accounts = list(self.organizations[organization].accounts.values())
+        return chooser.choice(accounts) if accounts else None
+
+    def ready_account(self, chooser: random.Random, organization: str, besides: str) -> Account | None:
+        with self._lock:
+            known = self.organizations[organization].accounts.values()
+            accounts = [each for each in known if each.phase == "Ready" and each.name != besides]
+        return chooser.choice(accounts) if accounts else None
+
+    def project(self, chooser: random.Random, organization: str) -> tuple[str, str] | None:
+        """Return a project and its payer."""
+        with self._lock:
+            projects = list(self.organizations[organization].projects.items())
+        return chooser.choice(projects) if projects else None
+
+    def is_paying(self, organization: str, account: str) -> bool:
+        with self._lock:
+            return account in self.organizations[organization].projects.values()
