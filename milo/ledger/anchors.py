@@ -7,6 +7,7 @@ MILO_LEDGER_ANCHOR names the class, MILO_LEDGER_ANCHOR_OPTIONS its arguments. A 
 import json
 import os
 import urllib.request
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from milo.ledger.models import Seal
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 500
+LONGEST_LINE = 4096
+"""Bytes; the line of a head has about 350."""
 
 
 class Anchor(Protocol):
@@ -29,17 +32,42 @@ class Anchor(Protocol):
 
 
 class FileAnchor:
-    """Appends heads to a file, one JSON object a line. Put it where the database's owner cannot write."""
+    """Appends heads to a file, one JSON object a line. Put it where the database's owner cannot write.
+
+    A line that was written in part, because the disk was full or the power was cut, is removed: its head was not
+    delivered, and is delivered again.
+    """
 
     def __init__(self, path: str = "") -> None:
         self._path = Path(path or settings.MILO_LEDGER_HEADS)
 
     def keep(self, heads: list[dict[str, Any]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as file:
-            file.write(_lines(heads))
-            file.flush()
-            os.fsync(file.fileno())
+        # unbuffered, or closing the file would write again what did not fit
+        with self._path.open("a+b", buffering=0) as file:
+            _drop_partial_line(file)
+            try:
+                _write_whole(file, _lines(heads).encode())
+                os.fsync(file.fileno())
+            except OSError:
+                _drop_partial_line(file)
+                raise
+
+
+def _write_whole(file: RawIOBase, content: bytes) -> None:
+    while content:
+        content = content[file.write(content) or 0 :]
+
+
+def _drop_partial_line(file: RawIOBase) -> None:
+    """Truncate `file` after its last line feed."""
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return
+    file.seek(max(0, end - LONGEST_LINE))
+    tail = file.read(LONGEST_LINE) or b""
+    if partial := len(tail) - (tail.rfind(b"\n") + 1):
+        file.truncate(end - partial)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
