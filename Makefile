@@ -2,11 +2,11 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help up test test-fast bench lock sbom audit mutation
+.PHONY: help up test test-fast bench soak soak-selftest lock sbom audit mutation
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## make everything and serve it until Ctrl-C
 	@PYTHON=$(PYTHON) requirements/install base
@@ -23,6 +23,14 @@ test-fast: ## the tests on SQLite alone, in parallel, without the long ones
 bench: ## measure against a plain Django REST framework API and raw SQL
 	@PYTHON=$(PYTHON) requirements/install dev
 	@exec $(RUN) -m benchmarks
+
+soak: ## a night of clients and kills, then a check of everything; python -m soak --help has shorter ones
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) -m soak
+
+soak-selftest: ## plant faults that the soak must find
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) -m soak.selftest
 
 lock: ## write requirements/*.txt anew from requirements/*.in
 	@PYTHON=$(PYTHON) requirements/install dev

@@ -1,6 +1,7 @@
 """`python -m soak`: see docs/soak.md."""
 
 import shutil
+import signal
 import sys
 
 from soak import options
@@ -12,6 +13,8 @@ SHOWN = 20
 def main() -> int:
     """Run one soak, print what was done and found, and return the exit status."""
     chosen = options.read()
+    # so that everything is stopped at the end, too, where somebody ends the soak
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     print(f"seed {chosen.seed}: {chosen.seconds:.0f} s, {chosen.kills} faults, {chosen.clients} clients", flush=True)
     report = soak(chosen)
     print("\n".join(report.lines))

@@ -252,7 +252,7 @@ class Worker(threading.Thread):
             self._actions.suspend(organization, account)
 
 
-def prepare(actions: Actions, world: World) -> None:
+def open_everything(actions: Actions, world: World) -> None:
     """Open what every organization has at first."""
     for organization in world.organizations:
         actions.open_organization(organization)

@@ -1,5 +1,6 @@
 """The fault injector: kills processes, wipes the broker, stops the mail server, fills the disk."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -12,41 +13,42 @@ from soak.milo import Milo
 from soak.processes import Process
 from soak.records import Records
 
-MARGIN_BYTES = 64 * 1024
+TRIES = 20
 
 
 class Disk:
-    """A small file system in memory that can be filled; needs root."""
+    """A file system in memory that can be full; needs root."""
 
     def __init__(self, folder: Path, mebibytes: int) -> None:
         self.folder = folder
-        self._filling = folder / "filling"
-        self._size = mebibytes
-        self.is_mounted = False
+        self._size = mebibytes * 2**20
+
+    @property
+    def is_mounted(self) -> bool:
+        return self.folder.is_mount()
 
     def mount(self) -> bool:
         """Mount it; return False where that is not allowed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={self._size}m,mode=0755", "tmpfs", str(self.folder)]
-        self.is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
-        return self.is_mounted
+        return self._mount(f"mode=0755,size={self._size}")
+
+    def _mount(self, options: str) -> bool:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def unmount(self) -> None:
         if self.is_mounted:
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
-            self.is_mounted = False
 
     def fill(self) -> None:
-        """Write until nothing more fits."""
-        with self._filling.open("wb", buffering=0) as file:
-            try:
-                while file.write(b"\0" * MARGIN_BYTES):
-                    continue
-            except OSError:
+        """Make it as small as what it holds, which takes no memory; again where somebody wrote meanwhile."""
+        for _ in range(TRIES):
+            room = os.statvfs(self.folder)
+            if self._mount(f"remount,size={(room.f_blocks - room.f_bfree) * room.f_frsize}"):
                 return
 
     def clear(self) -> None:
-        self._filling.unlink(missing_ok=True)
+        self._mount(f"remount,size={self._size}")
 
 
 class Faults:

@@ -4,9 +4,9 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from soak import people
@@ -15,6 +15,7 @@ from soak.postgresql import PostgreSQL
 from soak.processes import ROOT, NotStarted, Process, free_port, run
 
 READY_SECONDS = 90.0
+SECRET_KEY, SIGNING_KEY, TOKENS = KEPT = "secret-key", "signing-key", "tokens.json"
 ROLES = """
     CREATE ROLE milo_owner LOGIN;
     CREATE ROLE milo_application NOLOGIN;
@@ -34,12 +35,12 @@ class Milo:
         self._redis_port = free_port()
         self.mails = MailServer(free_port(), folder / "mails.jsonl")
         self._plant = plant
-        self._secrets()
+        self.data.mkdir(exist_ok=True)
         self.ports = [free_port() for _ in range(webs)]
         self.redis = self._redis()
         self.webs = [self._web(number, port) for number, port in enumerate(self.ports)]
         self.worker = self._celery("worker", "worker", "--pool", "solo", "--hostname", "worker@soak")
-        self.beat = self._celery("beat", "beat", "--schedule", str(self.data / "beat.json"))
+        self.beat = self._celery("beat", "beat")
 
     @property
     def heads(self) -> Path:
@@ -50,9 +51,10 @@ class Milo:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def make(self, settings: Mapping[str, str]) -> None:
+    def make(self) -> None:
         """Make the database as docs/deploying.md says, and the people. The server is running afterwards."""
-        self.postgresql.create(settings)
+        self._make_keys()
+        self.postgresql.create()
         self.postgresql.start()
         self.postgresql.execute(ROLES, database="postgres")
         self.postgresql.execute("CREATE DATABASE milo OWNER milo_owner", database="postgres")
@@ -60,12 +62,19 @@ class Milo:
         roles = (ROOT / "deploy" / "postgresql-roles.sql").read_text()
         self.postgresql.execute(f"BEGIN; {roles}; COMMIT", user="milo_owner")
         printed = self.manage("shell", "--verbosity", "0", "-c", people.script())
-        (self.folder / "tokens.json").write_text(printed.partition("TOKENS ")[2])
+        (self.folder / TOKENS).write_text(printed.partition("TOKENS ")[2])
+
+    def copy(self, made: Path) -> None:
+        """Take over what was made below another folder, and stopped. The server is running afterwards."""
+        for name in KEPT:
+            shutil.copy2(made / name, self.folder / name)
+        self.postgresql.copy(made / "database" / "postgresql")
+        self.postgresql.start()
 
     @property
     def tokens(self) -> dict[str, str]:
         """Bearer tokens by person."""
-        found: dict[str, str] = json.loads((self.folder / "tokens.json").read_text())
+        found: dict[str, str] = json.loads((self.folder / TOKENS).read_text())
         return found
 
     def start(self) -> None:
@@ -103,8 +112,8 @@ class Milo:
             "DATABASE_URL": self.postgresql.url(user),
             "CELERY_BROKER_URL": f"redis://127.0.0.1:{self._redis_port}/0",
             "MILO_DATA_DIR": str(self.data),
-            "MILO_SECRET_KEY_FILE": str(self.folder / "secret-key"),
-            "MILO_LEDGER_SIGNING_KEY_FILE": str(self.folder / "signing-key"),
+            "MILO_SECRET_KEY_FILE": str(self.folder / SECRET_KEY),
+            "MILO_LEDGER_SIGNING_KEY_FILE": str(self.folder / SIGNING_KEY),
             "MILO_LEDGER_HEADS": str(self.heads),
             "MILO_EMAIL_HOST": "127.0.0.1",
             "MILO_EMAIL_PORT": str(self.mails.port),
@@ -116,14 +125,10 @@ class Milo:
             environment |= {"DJANGO_SETTINGS_MODULE": "soak.plants.settings", "SOAK_PLANT": self._plant}
         return environment
 
-    def _secrets(self) -> None:
-        """Write the two keys, once for a folder."""
-        self.data.mkdir(exist_ok=True)
-        key = self.folder / "secret-key"
-        if not key.exists():
-            key.write_text(secrets.token_hex(32))
-            signing = run(["openssl", "genpkey", "-algorithm", "ed25519"], {"PATH": os.environ["PATH"]})
-            (self.folder / "signing-key").write_text(signing)
+    def _make_keys(self) -> None:
+        (self.folder / SECRET_KEY).write_text(secrets.token_hex(32))
+        signing = run(["openssl", "genpkey", "-algorithm", "ed25519"], {"PATH": os.environ["PATH"]})
+        (self.folder / SIGNING_KEY).write_text(signing)
 
     def _redis(self) -> Process:
         command = ["redis-server", "--port", str(self._redis_port), "--bind", "127.0.0.1"]

@@ -36,11 +36,11 @@ def read(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, help="of the choices of clients and faults (default: by chance, printed)")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm/milo-soak"), help="default: %(default)s")
     parser.add_argument("--keep", action="store_true", help="keep the folder where nothing was found, too")
-    parser.add_argument("--short", action="store_true", help="20 seconds, 6 faults and 12 clients, as in CI")
+    parser.add_argument("--short", action="store_true", help="15 seconds, 5 faults and 12 clients, as in CI")
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     if chosen.short:
-        return Options(20, 6, 12, 2, seed, chosen.folder, chosen.keep)
+        return Options(15, 5, 12, 2, seed, chosen.folder, chosen.keep)
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
     return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep)

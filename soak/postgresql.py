@@ -51,8 +51,8 @@ class PostgreSQL:
     def url(self, user: str = "postgres", database: str = "milo") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def create(self, settings: Mapping[str, str]) -> None:
-        """Make the cluster, with settings of postgresql.conf."""
+    def create(self) -> None:
+        """Make the cluster."""
         self.folder.mkdir(parents=True)
         if self._user:
             shutil.chown(self.folder, self._user)
@@ -60,9 +60,21 @@ class PostgreSQL:
         if self._user:
             initdb = ["setpriv", f"--reuid={self._user}", "--clear-groups", *initdb]
         run([*initdb, "--no-sync"], self._environment)
-        lines = [f"{name} = '{value}'\n" for name, value in {**SETTINGS, **settings}.items()]
+        self.configure(SETTINGS)
+
+    def copy(self, cluster: Path) -> None:
+        """Take over a cluster that is stopped, with its owner."""
+        run(["cp", "--archive", str(cluster), str(self.folder)], self._environment)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Append settings to postgresql.conf, which the next start reads."""
         with (self.folder / "postgresql.conf").open("a") as file:
-            file.writelines(lines)
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def dump(self, path: Path) -> None:
+        """Write a dump of the database, for people to look into."""
+        command = [str(programs() / "pg_dump"), "--format", "custom", "--file", str(path), self.url()]
+        run(command, self._environment)
 
     def start(self) -> float:
         """Start the server, and return the instant (Unix time) from which it accepts connections."""

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from soak import people
 from soak.checks import CHECKS
 from soak.checks.answers import recoveries
-from soak.clients import Actions, Worker, prepare
+from soak.clients import Actions, Worker, open_everything
 from soak.evidence import Evidence
 from soak.faults import Disk, Faults
 from soak.http_client import Client
@@ -39,27 +39,30 @@ class Report:
     found: dict[str, list[str]]
 
 
-def soak(options: Options, settings: dict[str, str] | None = None, before: str = "") -> Report:
-    """Run one soak in an empty folder, with `settings` of PostgreSQL, and SQL that the superuser runs `before`."""
+def soak(options: Options, prepare: Callable[[Milo], None] = Milo.make) -> Report:
+    """Run one soak. `prepare` makes the database, with its server running afterwards."""
     with deployment(options) as (milo, disks):
-        milo.make(settings or {})
-        if before:
-            milo.postgresql.execute(before)
+        prepare(milo)
         milo.start()
         evidence = Evidence(options.folder, milo)
         begun = time.time()
         load(options, milo, disks)
         lines = [f"{time.time() - begun:.0f} s with settling"]
-        found = {name: list(check(evidence)) for name, check in CHECKS.items()}
-        return Report([*lines, *summary(evidence)], {name: faults for name, faults in found.items() if faults})
+        found = {name: faults for name, check in CHECKS.items() if (faults := list(check(evidence)))}
+        if found:
+            milo.postgresql.dump(options.folder / "database.dump")
+        return Report([*lines, *summary(evidence)], found)
 
 
 @contextmanager
 def deployment(options: Options) -> Iterator[tuple[Milo, list[Disk]]]:
     """Make the folders of a soak, and stop and remove everything at the end."""
+    disks = [Disk(options.folder / "database", DATABASE_MEBIBYTES), Disk(options.folder / "data", DATA_MEBIBYTES)]
+    for disk in disks:
+        # left by a soak that was killed
+        disk.unmount()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True, mode=0o755)
-    disks = [Disk(options.folder / "database", DATABASE_MEBIBYTES), Disk(options.folder / "data", DATA_MEBIBYTES)]
     mounted = [disk for disk in disks if disk.mount()]
     milo = Milo(options.folder, webs=options.webs, plant=options.plant)
     try:
@@ -76,7 +79,7 @@ def load(options: Options, milo: Milo, disks: list[Disk]) -> None:
     world, log = World(people.organizations()), Records(options.folder / "actions.jsonl")
     tokens = milo.tokens
     first = Actions(Client(milo.ports, finished.is_set, options.seed), world, tokens, log, "client-first")
-    prepare(first, world)
+    open_everything(first, world)
     watched = Records(options.folder / "watched.jsonl")
     watchers = [
         Watcher(resource, tokens[people.AUDITOR], milo.ports, watched, ending.is_set, options.seed + number)

@@ -12,7 +12,10 @@ import milo
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-FOLDERS = ("milo", "projects", "billing", "tests", "benchmarks", "deploy", "docs", "requirements", "samples", ".ci")
+FOLDERS = (
+    *("milo", "projects", "billing", "soak", "tests", "benchmarks", "deploy", "docs", "requirements", "samples"),
+    ".ci",
+)
 # code, documents and configuration; the sources of data are the web's documents
 SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".sql", ".html", ".txt", ".css", ".js", ".po", ".in", ""}
 REFERENCE = re.compile(r'(?<![\w./-])((?:[\w.-]+/)*[\w-][\w.-]*\.md)\b(?:#([\w-]+)|,\s"([^"]+)")?')

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("milo", "projects", "billing")
+PACKAGES = ("milo", "projects", "billing", "soak")
 MAX_LINES = 60
 
 
