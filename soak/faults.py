@@ -79,6 +79,13 @@ class Faults:
         said = self.kinds[kind][1]()
         self._log.append({"fault": kind, "at": begun, "until": time.time(), **said})
 
+    def look_after(self) -> None:
+        """Log each process that has ended by itself, which none should, and start it again."""
+        for process in self._milo.processes:
+            if not process.is_running:
+                self._log.append({"ended": process.name, "at": time.time()})
+                process.start()
+
     def _pause(self, longest: float) -> None:
         time.sleep(self._random.uniform(0, longest))
 

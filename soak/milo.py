@@ -80,9 +80,14 @@ class Milo:
     def start(self) -> None:
         """Start everything but PostgreSQL, and wait until every web process is ready."""
         self.mails.start()
-        for process in (self.redis, *self.webs, self.worker, self.beat):
+        for process in self.processes:
             process.start()
         self.wait_until_ready()
+
+    @property
+    def processes(self) -> list[Process]:
+        """All processes but PostgreSQL."""
+        return [self.redis, *self.webs, self.worker, self.beat]
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
@@ -94,7 +99,7 @@ class Milo:
 
     def stop(self) -> None:
         """Stop everything."""
-        for process in (self.beat, self.worker, *self.webs, self.redis):
+        for process in reversed(self.processes):
             process.kill()
         self.mails.stop()
         self.postgresql.stop()

@@ -5,6 +5,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+ONE_OF_EACH = ("postgresql", "web", "worker", "redis", "mail")
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -40,7 +42,7 @@ def read(arguments: list[str] | None = None) -> Options:
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     if chosen.short:
-        return Options(15, 5, 12, 2, seed, chosen.folder, chosen.keep)
+        return Options(15, len(ONE_OF_EACH), 12, 2, seed, chosen.folder, chosen.keep, faults=ONE_OF_EACH)
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
     return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep)

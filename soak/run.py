@@ -113,11 +113,13 @@ def inject(options: Options, faults: Faults) -> None:
     for number in range(options.kills):
         left = end - time.monotonic()
         time.sleep(max(0.0, chooser.uniform(0.5, 1.0) * left / (options.kills - number + 1)))
+        faults.look_after()
         if options.faults:
             faults.inject_kind(options.faults[number % len(options.faults)])
         else:
             faults.inject()
     time.sleep(max(0.0, end - time.monotonic()))
+    faults.look_after()
 
 
 def settle(evidence: Evidence, watchers: list[Watcher]) -> None:
@@ -142,12 +144,12 @@ def summary(evidence: Evidence) -> list[str]:
     actions = Counter(record["action"] for record in acknowledged)
     attempts = [attempt for record in evidence.actions for attempt in record["attempts"]]
     statuses = Counter(attempt[1] for attempt in attempts)
-    faults = Counter(fault["fault"] for fault in evidence.faults)
+    faults = Counter(fault["fault"] for fault in evidence.faults if "fault" in fault)
     seconds = [seconds for _web, _accepts, seconds in recoveries(evidence)]
     lost = sum(record["replayed"] for record in evidence.actions)
     return [
         f"{len(acknowledged)} acknowledged writes: {_counted(actions)}",
-        f"{len(evidence.faults)} faults: {_counted(faults)}",
+        f"{faults.total()} faults: {_counted(faults)}",
         f"{len(attempts)} attempts by status: {_counted(statuses)}",
         f"{lost} answers were lost and asked for again",
         f"{len(evidence.mails)} mails, {len(evidence.watched)} watched events",

@@ -24,4 +24,5 @@ CHECKS: dict[str, Check] = {
     "chain": chain.verifies,
     "answers": answers.expected,
     "recovery": answers.recovery,
+    "survival": answers.survival,
 }

@@ -56,3 +56,10 @@ def recovery(evidence: Evidence) -> Iterator[str]:
     for web, accepts, seconds in recoveries(evidence):
         if seconds > RECOVERY_SECONDS:
             yield f"web-{web} acknowledged its first write {seconds:.1f} s after PostgreSQL's return at {accepts:.0f}"
+
+
+def survival(evidence: Evidence) -> Iterator[str]:
+    """Look for processes that ended by themselves: whatever is away, they wait for it."""
+    for record in evidence.faults:
+        if "ended" in record:
+            yield f"{record['ended']} had ended by itself at {record['at']:.0f}"
