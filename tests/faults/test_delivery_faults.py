@@ -25,6 +25,7 @@ from aiosmtpd.handlers import Message as MessageHandler
 
 from milo.ledger import keys
 from tests.acts.test_notices import free_port
+from tests.support import database
 
 # each has a database of its own, whatever the engine of the run; one installation serves all
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("faults")]
@@ -178,13 +179,12 @@ def wait_until(ready: Callable[[], bool], seconds: float, why: Callable[[], str]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def made(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Installation]:
     if not shutil.which("redis-server"):
         pytest.fail("redis-server is missing: install it with `apt-get install redis-server`, as .ci/run does", False)
     made = Installation(tmp_path_factory.mktemp("installation"))
     try:
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=made.environment, check=True)
+        database.copy_to(made.folder / "milo.sqlite3")
         made.start_mail()
         made.start_redis()
         made.start_worker()

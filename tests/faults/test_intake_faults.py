@@ -27,7 +27,7 @@ from tests.support.usage import an_event
 
 EVENTS = "/apis/usage.milo.io/v1alpha1/events"
 SIZE = 10_000
-MOMENTS = (0.0, 0.2, 0.4, 0.6, 1.2)
+MOMENTS = (0.0, 0.2, 0.5, 1.2)
 """When the server is killed, as parts of the time that the transaction of such a batch takes."""
 WITHIN_SECONDS = 30.0
 # of this database alone: the locks of `billing.services.usage.locks`, which an intake has until its transaction ends

@@ -47,13 +47,15 @@ def test_the_database_refuses_by_name_and_keeps_all_rows(build: Callable[[], Any
     """To the application, and to the owner of the tables, who may do more and whom the guard itself refuses."""
     world, guards = build(), {guard.name: guard for guard in append_only.all_guards()}
     before = everything()
-    for name, attack in (
+    attacks = [
         (name, attack)
         for name, (whose, attacks) in ATTACKS.items()
         if whose is build
         for attack in attacks
         if attack.only in ("", connection.vendor)
-    ):
+    ]
+    # once a guard was lifted, SQLite reads its whole schema again after each rollback
+    for name, attack in sorted(attacks, key=lambda named: bool(named[1].lifting)):
         named = re.compile(attack.says.get(connection.vendor, rf"\b{name}\b"))
         with subtests.test(name):
             with pytest.raises(DatabaseError), transaction.atomic():

@@ -5,8 +5,9 @@ On PostgreSQL the owner creates it, and tests connect as the role of the applica
 """
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from django.apps import apps
@@ -104,6 +105,12 @@ def as_owner() -> Iterator[None]:
         if raw and raw.info.transaction_status != TransactionStatus.INERROR:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET ROLE {role}")
+
+
+def copy_to(path: Path) -> None:
+    """Write the migrated, empty database of this run to `path`, for processes of their own. SQLite only."""
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as ours, closing(sqlite3.connect(path)) as copy:
+        ours.backup(copy)
 
 
 def empty(test_case: TransactionTestCase) -> None:
