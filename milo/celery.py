@@ -10,7 +10,11 @@ from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from milo import clock, logs, provenance
+from milo import (
+    clock,
+    logs,
+    task_runs,  # noqa: F401  connects receivers for each run of a task
+)
 from milo.broker import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "milo.settings")
@@ -78,19 +82,6 @@ def refuse_wrong_clock(**kwargs: Any) -> None:
     clock.refuse_start(connection)
     connection.close()
     connections.close_all()
-
-
-@signals.task_prerun.connect  # type: ignore[untyped-decorator]
-def name_request(task: Any, task_id: str, **kwargs: Any) -> None:
-    """Set the task's id as the request id of everything that the task writes."""
-    task.request.milo_asked = asked = provenance.asked_by(f"task:{task_id}"[:64])
-    asked.__enter__()
-
-
-@signals.task_postrun.connect  # type: ignore[untyped-decorator]
-def forget_request(task: Any, **kwargs: Any) -> None:
-    """Reset the request id after the task."""
-    task.request.milo_asked.__exit__(None, None, None)
 
 
 @signals.task_postrun.connect  # type: ignore[untyped-decorator]

@@ -53,6 +53,6 @@ def _close(path: str) -> bool:
     except FileNotFoundError:
         return False  # another process has consumed the message meanwhile
     except OSError as error:
-        log.warning("data_file_stays_open", path=path, error=str(error))
+        log.warning("data_file_stays_open", path=path, error=error)
         return False
     return True

@@ -5,11 +5,10 @@ from typing import Any
 
 import structlog
 
-from milo import outages
+from milo import outages, traces
 from milo.errors import Refused
 from milo.kube.wire.status import failure, headers_of, internal_error, of_refusal, send_status
-from milo.provenance import asked_by
-from milo.requests import HEADER, SCOPE_KEY, request_id_for
+from milo.requests import HEADER, PROBES, SCOPE_KEY, RequestLine, request_line
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,12 +32,12 @@ class Faults:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == _NAME), "")
-        request_id = request_id_for(sent)
-        answer = _Answer(send, request_id)
-        with asked_by(request_id):
+        header, parent = _header(scope, _NAME), _header(scope, traces.HEADER.encode())
+        with request_line(scope["method"], header, parent) as line:
+            line.written = scope["path"] in PROBES
+            answer = _Answer(send, line)
             try:
-                await self.application({**scope, SCOPE_KEY: request_id}, receive, answer.send)
+                await self.application({**scope, SCOPE_KEY: line}, receive, answer.send)
             except Exception as error:
                 outage = outages.refusal(error)
                 if not outage:
@@ -57,16 +56,22 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
+def _header(scope: dict[str, Any], sought: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == sought), "")
+
+
 class _Answer:
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self._request_id = send, request_id
+    def __init__(self, send: Send, line: RequestLine) -> None:
+        self._send, self._line = send, line
         self.begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
             headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
-            message = {**message, "headers": [*headers, (_NAME, self._request_id.encode())]}
+            message = {**message, "headers": [*headers, (_NAME, self._line.request_id.encode())]}
+            # of an answer that Django has not given
+            self._line.write(message["status"])
         await self._send(message)
 
     async def refuse(self, outage: Refused | None) -> None:

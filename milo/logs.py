@@ -1,28 +1,36 @@
-"""Log lines of structlog and of the standard library in one format: with the request id, without local variables.
+"""Log lines of structlog and of the standard library in one format: JSON, or text for a terminal.
 
-If `rich` is installed, structlog prints every local variable of a traceback by default: tokens, password hashes.
+`configure` is where to start. Each line has the ids of its request and trace. No line has values of rows, statements,
+requests or mails: exceptions are described by milo/error_texts.py, also as a value of an event (`error=error`) and as
+an argument of the standard library's. Card numbers, e-mail addresses and what follows `?` and `user:` in URLs are
+masked in every text.
 """
 
+import json
 import logging.config
 import re
 import sys
 from collections.abc import MutableMapping
-from traceback import format_exception
 from typing import Any, TextIO
 
+import orjson
 import structlog
+from django.conf import settings
 
-from milo import card_numbers
+from milo import card_numbers, data_folder, error_texts
 
-# PostgreSQL repeats the whole row that broke a constraint
-_ROW = re.compile(r"^DETAIL:.*?(?=^(?:HINT|CONTEXT|QUERY|LINE [0-9]+):|^$|\Z)", re.MULTILINE | re.DOTALL)
+_LOCAL, _DOMAIN = r"(?:\"[^\"\n]*\"|[^\s@<>\"()\[\],;:/]+)", r"[^\s@<>\"'(){}\[\],;:=/.]+"
+# with a dot in the domain, which the name of a worker (`celery@host`) need not have
+_PERSONAL = re.compile(rf"(?P<credentials>(?<=://)[^\s/@]+@)|{_LOCAL}@(?:{_DOMAIN}(?:\.{_DOMAIN})+|\[[^\]\s]*\])")
+_QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\"<>)]+")
+MASK = "***"
 Event = MutableMapping[str, Any]
 
 
 def configure(standard_library: dict[str, Any]) -> None:
     """Configure both libraries. Django calls it as LOGGING_CONFIG with LOGGING."""
     structlog.configure(
-        processors=[*_COMMON, _RENDERER],
+        processors=[*_COMMON, _renderer()],
         # the current standard error; standard output is for the results of commands
         logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
     )
@@ -32,7 +40,8 @@ def configure(standard_library: dict[str, Any]) -> None:
 def formatter() -> logging.Formatter:
     """Return a formatter that writes lines of the standard library like structlog's, for the setting LOGGING."""
     cleaned = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_COMMON, processors=[cleaned, _RENDERER])
+    chain = [structlog.stdlib.add_logger_name, *_COMMON]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=[cleaned, _renderer()])
 
 
 class StandardError(logging.StreamHandler[TextIO]):
@@ -45,29 +54,86 @@ class StandardError(logging.StreamHandler[TextIO]):
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a line whose arguments are errors with their descriptions."""
+        described = logging.makeLogRecord(record.__dict__)
+        described.msg = _described(record.msg)
+        if isinstance(record.args, tuple):
+            described.args = tuple(map(_described, record.args))
+        elif record.args:
+            described.args = {name: _described(it) for name, it in record.args.items()}
+        return super().format(described)
+
 
 def only_tracebacks() -> Any:
     """Return a filter for Django's lines about answers. Those without an exception only repeat the request line."""
-    return lambda record: bool(record.exc_info)
+
+    def admit(record: logging.LogRecord) -> bool:
+        # the path, which Django puts into the message, may be a link that logs in
+        record.msg, record.args = "unhandled_error", ()
+        return bool(record.exc_info)
+
+    return admit
 
 
-def without_card_numbers(_logger: Any, _method: str, event: Event) -> Event:
-    """Mask the card numbers of each text."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = card_numbers.masked(value)
+def masked(text: str) -> str:
+    """Return a text without card numbers, e-mail addresses, queries and credentials of URLs, and rows."""
+    if "\n" in text:
+        text = error_texts.without_details(text)
+    if "@" in text:
+        text = _PERSONAL.sub(lambda found: f"{MASK}@" if found["credentials"] else MASK, text)
+    if "?" in text:
+        text = _QUERY.sub(f"?{MASK}", text)
+    return card_numbers.masked(text)
+
+
+def _described(value: Any) -> Any:
+    return error_texts.describe(value) if isinstance(value, BaseException) else value
+
+
+def _describe_traceback(_logger: Any, _method: str, event: Event) -> Event:
+    """Replace `exc_info` by the traceback as text."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple):
+        error = error[1]
+    elif error and not isinstance(error, BaseException):
+        error = sys.exc_info()[1]
+    if error:
+        event["exception"] = error_texts.describe_traceback(error)
     return event
 
 
-def _plain_traceback(out: TextIO, error: Any) -> None:
-    text = _ROW.sub("DETAIL: (left out)\n", "".join(format_exception(*error)))
-    out.write("\n" + "\n".join(map(card_numbers.masked, text.splitlines())))
+def _mask(_logger: Any, _method: str, event: Event) -> Event:
+    """Describe errors, and mask each text."""
+    for key, value in event.items():
+        if key == "exception":
+            # its lines are of the source, and of errors that are described
+            event[key] = "\n".join(map(masked, value.splitlines()))
+        elif not isinstance(value, bool | int | float | None):
+            event[key] = masked(str(_described(value)))
+    return event
+
+
+def _renderer() -> Any:
+    log_format = settings.MILO_LOG_FORMAT or ("console" if data_folder.is_development() else "json")
+    if log_format == "console":
+        plain = structlog.dev.plain_traceback
+        return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
+    return structlog.processors.JSONRenderer(serializer=_json)
+
+
+def _json(event: Event, **_options: Any) -> str:
+    try:
+        return orjson.dumps(event).decode()
+    except TypeError:
+        # a lone surrogate, or a number of more than 64 bits
+        return json.dumps(event)
 
 
 _COMMON: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper("iso", utc=True),
-    without_card_numbers,
+    _describe_traceback,
+    _mask,
 ]
-_RENDERER = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=_plain_traceback)

@@ -34,7 +34,7 @@ def refusal(error: BaseException | None) -> Refused | None:
     """
     for each in _chain(error):
         if refused := _of_postgresql(each) or _of_sqlite(each):
-            log.warning("database_outage", error=str(each).partition("\n")[0], answer=refused.reason)
+            log.warning("database_outage", error=each, answer=refused.reason)
             counted.outages.labels(refused.reason).inc()
             return refused
     return None

@@ -109,7 +109,7 @@ def _reason(each: Check, connection: BaseDatabaseWrapper) -> str:
     except Unready as error:
         return str(error)
     except DatabaseError as error:
-        log.warning("readiness_check_failed", check=each.name, error=str(error).partition("\n")[0])
+        log.warning("readiness_check_failed", check=each.name, error=error)
         with suppress(Exception):
             connection.close()
         return DATABASE_AWAY

@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from billing.models import BillingAccount
+from milo import logs
 from projects.models import Organization, Project
 from tests.support import database, make
 from tests.support.live import certificates, live
@@ -43,6 +45,16 @@ def django_db_setup(
         mock.patch.object(TransactionTestCase, "_fixture_teardown", database.empty),
     ):
         yield
+
+
+@pytest.fixture
+def json_lines(settings: Any) -> Iterator[None]:
+    """Log lines as JSON, as outside development."""
+    settings.MILO_LOG_FORMAT = "json"
+    logs.configure(settings.LOGGING)
+    yield
+    settings.MILO_LOG_FORMAT = "console"
+    logs.configure(settings.LOGGING)
 
 
 @pytest.fixture

@@ -1,25 +1,33 @@
 """What the log keeps of an error: one traceback with the id of the request, and no local variable."""
 
+import ast
 import asyncio
+import json
+import logging
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 import pytest
 import rich
+import structlog
 from django.conf import settings
 from django.db import IntegrityError
 from django.test import Client
 
 from billing import tasks
+from milo import logs
 from milo.admin.site import StaffSite
 from milo.asgi import application
 from milo.celery import app
+from milo.data_folder import MARKER
 from milo.handler import OneHopHandler
 from milo.kube.views import KubeView
-from milo.logs import without_card_numbers
+from milo.logs import masked
 from tests.api.client import Api
 from tests.support import make
 
@@ -119,7 +127,7 @@ def test_the_row_that_broke_a_constraint_is_not_repeated(
     monkeypatch.setattr(StaffSite, "attention", row)
     assert client.get("/admin/").status_code == 500
     logged = capsys.readouterr().err
-    assert "DETAIL: (left out)" in logged
+    assert "IntegrityError: violates a constraint\n" in logged
     assert HASH not in logged
     assert TOKEN not in logged
 
@@ -128,18 +136,21 @@ def test_the_row_that_broke_a_constraint_is_not_repeated(
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("/version?token=secret", "GET /version 200"),
-        ("/nowhere/4111111111111111?x=1", "GET - 404"),
-        ("/apis/billing.milo.io/v1alpha1/billingaccounts/4111111111111111", "GET -"),
-        (ACCOUNT.replace("us", "4111111111111111"), "GET apis/billing.milo.io"),
+        ("/version?token=secret", {"route": "/version", "status": 200, "outcome": "success"}),
+        ("/nowhere/4111111111111111?x=1", {"route": "-", "status": 404, "outcome": "refused"}),
+        ("/apis/billing.milo.io/v1alpha1/billingaccounts/4111111111111111", {"route": "-", "status": 404}),
+        (ACCOUNT.replace("us", "4111111111111111"), {"resource": "billingaccounts", "action": "get", "status": 401}),
     ],
 )
-def test_the_line_of_a_request_has_the_path_where_it_is_ours_and_never_the_query(
-    path: str, line: str, capsys: pytest.CaptureFixture[str]
+def test_the_line_of_a_request_has_the_route_and_neither_path_nor_query(
+    path: str, line: dict[str, Any], capsys: pytest.CaptureFixture[str], json_lines: None
 ) -> None:
     Client().get(path)
     logged = capsys.readouterr().err
-    assert line in logged
+    [written] = map(json.loads, logged.splitlines())
+    assert written | line == written
+    assert written["method"] == "GET"
+    assert written["duration_seconds"] > 0
     assert "4111" not in logged
     assert "secret" not in logged
     assert "?" not in logged
@@ -147,8 +158,95 @@ def test_the_line_of_a_request_has_the_path_where_it_is_ours_and_never_the_query
 
 def test_a_card_number_in_a_line_is_masked_and_the_rest_of_the_line_stays() -> None:
     line = "Task pay[5ba77aa7-34ba-45f3-b600-13797e784e99] at 10:30: 4111 1111 1111 1111"
-    assert without_card_numbers(None, "", {"event": line})["event"] == f"{line[:-19]}**** **** **** ****"
+    assert masked(line) == f"{line[:-19]}**** **** **** ****"
     # a duration may look like one, and so may the digits of an id, by which a task is found in the log
     done = "Task 00000000-0000-4000-8000-00000000000a succeeded in "
-    logged = without_card_numbers(None, "", {"event": f"{done}0.081571761535672378s: 3"})["event"]
-    assert logged == f"{done}*.******************s: 3"
+    assert masked(f"{done}0.081571761535672378s: 3") == f"{done}*.******************s: 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "logged"),
+    [
+        ("mail to jane.o'neill+invoices@acme-corp.example failed", "mail to *** failed"),
+        ('"Jane O" <jane@acme-corp.example>', '"Jane O" <***>'),
+        ('"jane o"@acme-corp.example was refused', "*** was refused"),
+        ("jane@[192.0.2.1]", "***"),
+        ("jané@bücher.example", "***"),
+        ("celery@worker-1 ready", "celery@worker-1 ready"),
+        ("postgresql://milo:secret@db.example/milo is away", "postgresql://***@db.example/milo is away"),
+        ("GET https://id.example/authorize?code=secret failed", "GET https://id.example/authorize?*** failed"),
+    ],
+)
+def test_addresses_queries_and_credentials_are_masked_in_any_text(text: str, logged: str) -> None:
+    assert masked(text) == logged
+
+
+@pytest.mark.parametrize("value", ["lone \ud800 surrogate", 2**70, object(), {"a": [1]}, b"\xff", None, float("nan")])
+def test_a_line_of_any_value_is_one_json_object(
+    value: Any, capsys: pytest.CaptureFixture[str], json_lines: None
+) -> None:
+    structlog.get_logger("any").warning("event\nof two lines", value=value)
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "event\nof two lines"
+
+
+def test_an_argument_of_the_standard_library_that_is_an_error_is_described(
+    capsys: pytest.CaptureFixture[str], json_lines: None
+) -> None:
+    log = logging.getLogger("foreign")
+    log.error("failed: %s", ValueError("no date: 'of Jane'"))
+    log.error("failed: %(error)s", {"error": ValueError("no date: 'of Jane'")})
+    log.error(ValueError("no date: 'of Jane'"))
+    lines = list(map(json.loads, capsys.readouterr().err.splitlines()))
+    assert [line["event"] for line in lines] == [
+        "failed: ValueError: no date (left out)",
+        "failed: ValueError: no date (left out)",
+        "ValueError: no date (left out)",
+    ]
+    assert {line["logger"] for line in lines} == {"foreign"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "made_by_up", "debug", "form"),
+    [
+        (None, False, False, "json"),
+        (None, True, False, "console"),
+        (None, False, True, "console"),
+        ("json", True, True, "json"),
+        ("console", False, False, "console"),
+    ],
+)
+def test_lines_are_json_outside_development_unless_the_setting_says_so(
+    setting: str | None,
+    made_by_up: bool,
+    debug: bool,
+    form: str,
+    tmp_path: Path,
+    settings: Any,
+    json_lines: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if made_by_up:
+        (tmp_path / MARKER).touch()
+    settings.DATA_DIR, settings.DEBUG, settings.MILO_LOG_FORMAT = tmp_path, debug, setting
+    logs.configure(settings.LOGGING)
+    structlog.get_logger().warning("one", n=1)
+    line = capsys.readouterr().err.strip()
+    if form == "json":
+        assert json.loads(line)["n"] == 1
+    else:
+        assert line.endswith("one n=1")
+
+
+def test_no_event_is_given_the_text_of_an_error() -> None:
+    """An error as it is, is described by milo/error_texts.py; its text may repeat a row."""
+    wrong = [
+        f"{path}: {ast.unparse(call)}"
+        for package in ("milo", "billing", "projects")
+        for path in (settings.BASE_DIR / package).rglob("*.py")
+        if "structlog" in (source := path.read_text())
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("log.")
+        if re.search(r"(str|repr)\((error|refusal|exc|why)\b|\{(error|refusal|exc)\b", ast.unparse(call))
+    ]
+    assert wrong == []

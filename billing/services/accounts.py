@@ -202,7 +202,7 @@ def validate_waiting() -> int:
         try:
             validate(account_id, actor=SWEEP)
         except Refused as refusal:
-            log.warning("validation_refused", account=account_id, why=str(refusal))
+            log.warning("validation_refused", account=account_id, error=refusal)
         except Exception:
             # a verifier is third-party code and may raise anything
             log.exception("validation_failed", account=account_id)

@@ -42,7 +42,7 @@ def finish_log_in(request: HttpRequest) -> HttpResponseRedirect:
         if not user.is_staff:
             raise AuthenticationFailed("the person is not staff here")
     except (AuthenticationFailed, Unavailable) as refusal:
-        log.warning("oidc_log_in_refused", error=str(refusal))
+        log.warning("oidc_log_in_refused", error=refusal, cause=refusal.__cause__)
         messages.error(request, _("The log-in by your organization failed: %(why)s") % {"why": refusal})
         return HttpResponseRedirect(reverse("admin:login"))
     login(request, user, backend=BACKEND)

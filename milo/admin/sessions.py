@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
-from milo.admin.actors import request_actor
 from milo.identity import sessions
 
 
@@ -33,7 +32,7 @@ class SessionsView(TemplateView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         others = [session.id for session in sessions.sessions_of(self.person) if session.id != self.present]
         ids = [request.POST["id"]] if "id" in request.POST else others
-        count = sessions.end(self.person, *ids, by=request_actor(request).name) if ids else 0
+        count = sessions.end(self.person, *ids) if ids else 0
         messages.success(request, _("Sessions ended: %(count)d") % {"count": count})
         return HttpResponseRedirect(request.path)
 

@@ -26,9 +26,9 @@ class DeadLetters:
             # a new name, because the old one may already have the maximum length
             path.rename(kept)
         except OSError as error:
-            log.error("dead_letter_stays", message=str(path), why=str(why), error=str(error))
+            log.error("dead_letter_stays", message=str(path), why=why, error=error)
             return False
-        log.warning("dead_letter", message=path.name, why=str(why), kept=str(kept))
+        log.warning("dead_letter", message=path.name, why=why, kept=str(kept))
         for old in sorted(self.folder.iterdir())[:-KEPT]:
             remove(old)
         return True

@@ -47,7 +47,7 @@ class Exchanges:
             return []
         except Exception as error:
             # consumers bind their queues again
-            self._dead_letters.add(file, repr(error))
+            self._dead_letters.add(file, error)
             return []
         return bindings
 

@@ -70,7 +70,7 @@ class Spool:
                     raise
                 # retried a minute later
                 self._immovable.add(name)
-                log.error("message_cannot_be_taken", message=name, error=str(error))
+                log.error("message_cannot_be_taken", message=name, error=error)
                 continue
             return name
         return None

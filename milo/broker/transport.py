@@ -97,7 +97,7 @@ class Channel(filesystem.Channel):
                 # raises here the error that would crash the consumer
                 self.Message(payload, channel=self)
             except Exception as error:
-                self.spool.set_aside(tag, repr(error))
+                self.spool.set_aside(tag, error)
                 continue
             if queue in self._without_acknowledgement:
                 self.spool.acknowledge(tag)
@@ -111,7 +111,7 @@ class Channel(filesystem.Channel):
             # for example a full disk: consumers treat it as an unavailable broker, and wait
             if time.monotonic() > self._next_complaint:
                 self._next_complaint = time.monotonic() + COMPLAINT_SECONDS
-                log.error("broker_unavailable", folder=str(self.spool.folder), error=str(error))
+                log.error("broker_unavailable", folder=str(self.spool.folder), error=error)
             return None
 
     def _get_and_deliver(self, queue: str, callback: Any) -> None:
@@ -121,7 +121,7 @@ class Channel(filesystem.Channel):
         except Exception as error:
             # for example readable, but no task: the next consumer would crash at it too
             tag = message["properties"]["delivery_tag"]
-            self.spool.set_aside(tag, repr(error))
+            self.spool.set_aside(tag, error)
             self.qos.ack(tag)
 
     def _restore(self, message: Any) -> None:

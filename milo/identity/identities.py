@@ -77,7 +77,7 @@ def unlink(identity_id: int, *, why: str, actor: Actor) -> None:
         _refuse_more_rights(identity.user, actor)
         audit.delete_as(actor, identity, reason="IdentityUnlinked", why=why)
         # any of them may have begun with a log-in by this subject
-        sessions.end(identity.user, by=actor.name)
+        sessions.end(identity.user)
 
 
 def linker_of(identity: Identity) -> str:

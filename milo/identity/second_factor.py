@@ -82,8 +82,8 @@ def set_up(request: HttpRequest, password: str) -> bool:
     others = [session.id for session in sessions.sessions_of(user)]
     present = sessions.digest(request.session.session_key)
     if ended := [session for session in others if session != present]:
-        sessions.end(user, *ended, by=f"user:{user.get_username()}")
-    log.info("second_factor_set_up", user=user.get_username())
+        sessions.end(user, *ended)
+    log.info("second_factor_set_up", user=user.pk)
     return True
 
 
@@ -100,7 +100,7 @@ def verify(request: HttpRequest, password: str) -> int | None:
     if django_otp.verify_token(user, device.persistent_id, password):
         _admit(request, device)
         return None
-    log.warning("second_factor_refused", user=user.get_username())
+    log.warning("second_factor_refused", user=user.pk)
     device.refresh_from_db()
     _allowed, why = device.verify_is_allowed()
     until = (why or {}).get("locked_until")
@@ -130,8 +130,8 @@ def reset(user: User, *, why: str, by: User | None) -> None:
         if by is not None:
             person = User.objects.filter(pk=user.pk)
             LogEntry.objects.log_actions(by.pk, person, CHANGE, f"SecondFactorReset: {why}", single_object=True)
-    sessions.end(user, by=author)
-    log.warning("second_factor_reset", user=user.get_username(), by=author)
+    sessions.end(user)
+    log.warning("second_factor_reset", user=user.pk)
     _tell(user)
 
 
@@ -145,7 +145,7 @@ def _tell(user: User) -> None:
             [user.email] * bool(user.email),
         )
     except (OSError, smtplib.SMTPException) as error:
-        log.warning("second_factor_mail_failed", user=user.get_username(), error=str(error))
+        log.warning("second_factor_mail_failed", user=user.pk, error=error)
 
 
 user_logged_in.connect(note_device, dispatch_uid="milo.identity.second_factor")

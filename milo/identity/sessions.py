@@ -81,14 +81,14 @@ def sessions_of(user: User) -> list[StaffSession]:
     return sorted(sessions, key=lambda session: session.used_at, reverse=True)
 
 
-def end(user: User, *ids: str, by: str) -> int:
+def end(user: User, *ids: str) -> int:
     """End the sessions `ids` of a person, or all without `ids`. Return the number of ended sessions.
 
-    `by` is the name of the actor, for the log. The next request of an ended session gets the log-in page.
+    The next request of an ended session gets the log-in page.
     """
     keys = [key for key, _data in _open(user) if not ids or digest(key) in ids]
     count, _tables = Session.objects.filter(session_key__in=keys).delete()
-    log.info("sessions_ended", user=user.get_username(), by=by, count=count)
+    log.info("sessions_ended", user=user.pk, count=count)
     return count
 
 

@@ -44,7 +44,7 @@ class SigningKeys:
         try:
             keys = self._client.get_signing_keys(refresh=True)
         except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.warning("signing_keys_unavailable", url=self._client.uri, error=str(error))
+            log.warning("signing_keys_unavailable", url=self._client.uri, error=error)
             return
         self._known = {key.key_id: key for key in keys if key.key_id}
         self._fetched_at = now

@@ -44,7 +44,7 @@ class Collectors(Collector):
                 yield from list(collector.collect())
                 success[name,] = 1
             except DatabaseError as error:
-                log.warning("metrics_not_read", collector=name, error=str(error).partition("\n")[0])
+                log.warning("metrics_not_read", collector=name, error=error)
                 away = _away(error)
             except Exception:
                 log.exception("metrics_not_read", collector=name)

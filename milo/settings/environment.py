@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from milo.settings.groups.access import Access
 from milo.settings.groups.ledger import Ledger
 from milo.settings.groups.mail import Mail
+from milo.settings.groups.operations import Operations
 from milo.settings.groups.policies import Policies
 from milo.settings.groups.server import BASE_DIR, Server
 from milo.settings.groups.stores import Stores
@@ -34,6 +35,7 @@ class Environment:
     access: Access
     ledger: Ledger
     policies: Policies
+    operations: Operations
 
 
 GROUPS: dict[str, type[Any]] = {each.name: each.type for each in fields(Environment)}  # type: ignore[misc]

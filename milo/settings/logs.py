@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from milo.settings.environment import environment
+
+MILO_LOG_FORMAT = environment.operations.log_format
 LOGGING_CONFIG = "milo.logs.configure"
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -11,14 +14,15 @@ LOGGING: dict[str, Any] = {
     "handlers": {"console": {"class": "milo.logs.StandardError", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        # one line for each request
-        "milo.requests": {"level": "INFO"},
         # Django's default handler mails the settings and local variables of each error
         "django": {"handlers": [], "level": "INFO"},
         "django.request": {"filters": ["only_tracebacks"], "level": "ERROR"},
         # these repeat addresses and headers of strangers; the line of the request has the status
         "django.security": {"level": "CRITICAL"},
         "celery": {"level": "INFO"},
+        # these repeat results and errors of tasks; milo/task_runs.py writes the line of each run
+        "celery.app.trace": {"level": "CRITICAL"},
+        "celery.worker.strategy": {"level": "WARNING"},
         "uvicorn": {"handlers": [], "level": "INFO"},
         # it has paths and queries, which may be any text
         "uvicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},

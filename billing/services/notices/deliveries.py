@@ -94,7 +94,7 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
                 sent += 1
         return sent, False
     except OUTAGES as error:
-        log.warning("mail_server_away", error=str(error))
+        log.warning("mail_server_away", error=error)
         # only those still due: a message refused in this round keeps its later time
         waiting = Notice.objects.filter(pk__in=[notice.pk for notice in notices], due_at__lte=timezone.now())
         waiting.filter(phase=Notice.Phase.PENDING).update(

@@ -157,7 +157,7 @@ class Broadcaster:
         try:
             revisions, answers = await in_thread(_read_and_ask, self.position, questions)
         except DatabaseError as error:
-            log.warning("watch_poll_failed", error=str(error))
+            log.warning("watch_poll_failed", error=error)
             await asyncio.sleep(RETRY_SECONDS)
             return
         now = timezone.now()

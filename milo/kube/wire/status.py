@@ -176,6 +176,8 @@ def respond(status: dict[str, Any], headers: Mapping[str, str] | None = None) ->
         status=status["code"],
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+    # for the line of the request in the log
+    response.status_reason = status["reason"]  # type: ignore[attr-defined]
     if status["code"] == CODES["Unauthorized"]:
         response["WWW-Authenticate"] = "Bearer"
     return response
@@ -242,8 +244,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return respond(failure("BadRequest", _("the request is not acceptable: %(why)s") % {"why": error}))
     if isinstance(error, DatabaseError) and is_race(error):
         # when repeated, the request succeeds or meets the service's own refusal
-        # only the first line is logged: PostgreSQL repeats the row's values below it
-        log.warning("race_lost", error=str(error).partition("\n")[0])
+        log.warning("race_lost", error=error)
         message = _("another change was made at the same time; please try again")
         return respond(failure("Conflict", message, details=details, rule=refused_by(error)))
     if outage := outages.refusal(error):

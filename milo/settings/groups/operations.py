@@ -1,0 +1,19 @@
+"""How the processes are watched and operated."""
+
+from dataclasses import dataclass
+
+from milo.settings import values
+from milo.settings.variables import variable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Log lines."""
+
+    log_format: str | None = variable(
+        "MILO_LOG_FORMAT",
+        values.choice("json", "console"),
+        None,
+        "The form of log lines: a JSON object each, or text for a terminal.",
+        shown="json; console in development",
+    )

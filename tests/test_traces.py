@@ -1,0 +1,107 @@
+"""A trace goes from the header of a client through the log of the request to the tasks that it publishes."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from billing.tasks import expire_requests
+from milo import traces
+from milo.asgi import application
+from milo.celery import app
+from milo.task_runs import begin, end, send_trace
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+PARENT = f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        (PARENT, True),
+        (f"00-{TRACE}-{SPAN}-00", True),
+        # a later version may have more, and keeps the first four parts
+        (f"cc-{TRACE}-{SPAN}-01", True),
+        (f"cc-{TRACE}-{SPAN}-01-what-comes", True),
+        (f"cc-{TRACE}-{SPAN}-01.what", False),
+        (f"00-{TRACE}-{SPAN}-01-what", False),
+        (f"ff-{TRACE}-{SPAN}-01", False),
+        (f"00-{'0' * 32}-{SPAN}-01", False),
+        (f"00-{TRACE}-{'0' * 16}-01", False),
+        (f"00-{TRACE.upper()}-{SPAN}-01", False),
+        (f"00-{TRACE}-{SPAN}-1", False),
+        (f"00-{TRACE}-{SPAN}", False),
+        (f" {PARENT}", False),
+        (f"{PARENT}\n", False),
+        (PARENT.replace("4", "\u0664"), False),
+        ("", False),
+    ],
+)
+def test_a_traceparent_of_the_recommendation_is_accepted_and_any_other_begins_a_trace(
+    header: str, accepted: bool
+) -> None:
+    with traces.span("step", header) as step:
+        assert (step.trace_id == TRACE) is accepted
+        assert step.span_id != SPAN
+        assert traces.parse(traces.traceparent()) == traces.Span(step.trace_id, step.span_id, step.sampled)
+        assert len(traces.traceparent()) == traces.LENGTH
+    assert traces.traceparent() == ""
+
+
+def test_the_sampled_flag_is_kept_and_others_are_not() -> None:
+    with traces.span("step", f"00-{TRACE}-{SPAN}-03"):
+        assert traces.traceparent().endswith("-01")
+    with traces.span("step", f"00-{TRACE}-{SPAN}-02"):
+        assert traces.traceparent().endswith("-00")
+
+
+def test_the_line_of_a_request_has_the_trace_of_its_client(
+    capsys: pytest.CaptureFixture[str], json_lines: None
+) -> None:
+    Client().get("/version", headers={"traceparent": PARENT})
+
+    async def ask() -> httpx.Response:
+        served: Any = application
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://127.0.0.1") as client:
+            return await client.get("/version", headers={"traceparent": PARENT})
+
+    assert asyncio.run(ask()).status_code == 200
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["trace_id"] for line in lines if line["event"] == "request"] == [TRACE] * 2
+    assert len({line["span_id"] for line in lines} | {SPAN}) == 3
+
+
+def test_a_task_continues_the_trace_of_the_request_that_published_it() -> None:
+    with app.connection_for_write() as connection:
+        with traces.span("request", PARENT) as request:
+            expire_requests.apply_async(connection=connection, queue="traced")
+        expire_requests.apply_async(connection=connection, queue="traced")
+        with connection.SimpleQueue("traced") as queue:
+            inside, outside = (queue.get(timeout=5) for _message in range(2))
+    assert inside.headers["traceparent"] == request.traceparent
+    assert "traceparent" not in outside.headers
+    expire_requests.push_request(**inside.headers)
+    try:
+        begin(task=expire_requests, task_id="t-1")
+        assert traces.traceparent()[3:35] == TRACE
+        end(task=expire_requests, state="SUCCESS")
+    finally:
+        expire_requests.pop_request()
+    assert traces.traceparent() == ""
+
+
+def test_headers_of_a_task_outside_of_a_trace_stay_as_they_are() -> None:
+    headers: dict[str, Any] = {}
+    send_trace(headers=headers)
+    assert headers == {}
+
+
+@pytest.mark.django_db
+def test_a_task_without_a_trace_begins_one(capsys: pytest.CaptureFixture[str], json_lines: None) -> None:
+    expire_requests.apply()
+    expire_requests.apply()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert len({line["trace_id"] for line in lines if line["event"] == "task"}) == 2
