@@ -22,7 +22,7 @@ from milo.errors import Refused
 _NAMES_ONLY = ("08", "23", "25", "28", "3D", "40", "42501", "42P01", "42703", "53", "55", "57", "58", "P0001")
 # messages of the interpreter about a value repeat it
 _OF_VALUES = (ValueError, LookupError, ArithmeticError, ValidationError)
-_BEFORE_VALUE = re.compile(r"""["'`«»„“”(\[{]|: """)
+_BEFORE_VALUE = re.compile(r"""["'`«»„“”\[{]|\((?!\))|: """)
 _BELOW_FIRST_LINE = re.compile(r"\n(?:DETAIL|CONTEXT|HINT|QUERY|LINE [0-9]+):.*", re.DOTALL)
 LEFT_OUT = "(left out)"
 

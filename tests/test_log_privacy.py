@@ -137,11 +137,11 @@ def test_requests_of_the_api(operator: User, log: Log, monkeypatch: pytest.Monke
         ("suspended wrongly", 422, lambda: api.post(f"{US}/suspend", {"spec": {"reasonCode": WORD, "message": NAME}})),
         (
             "request",
-            422,
+            400,
             lambda: api.post(f"{BILLING}/namespaces/acme-corp/approvalrequests", {"spec": {"justification": NAME}}),
         ),
         ("usage", 422, lambda: api.post("/apis/usage.milo.io/v1alpha1/events", {**EVENT, "id": MARK})),
-        ("review", 201, lambda: api.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": SECRET}})),
+        ("review", 403, lambda: api.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": SECRET}})),
     ]
     answered = {}
     for what, _status, call in calls:
