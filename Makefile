@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help up test test-fast bench soak soak-selftest lock sbom audit mutation
+.PHONY: help up up-production test test-fast bench soak soak-selftest lock sbom audit mutation
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -11,6 +11,10 @@ help: ## list the targets
 up: ## make everything and serve it until Ctrl-C
 	@PYTHON=$(PYTHON) requirements/install base
 	@exec $(RUN) manage.py up
+
+up-production: ## the same as it is deployed, until Ctrl-C: nginx with TLS, PostgreSQL, Redis, two of each process
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec $(RUN) -m soak.production
 
 test: ## lint, types, import contracts, migrations, then all tests on SQLite and on PostgreSQL
 	@PYTHON=$(PYTHON) requirements/install dev

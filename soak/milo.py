@@ -59,10 +59,14 @@ class Milo:
         self.postgresql.execute(ROLES, database="postgres")
         self.postgresql.execute("CREATE DATABASE milo OWNER milo_owner", database="postgres")
         self.manage("migrate", "--verbosity", "0")
-        roles = (ROOT / "deploy" / "postgresql-roles.sql").read_text()
-        self.postgresql.execute(f"BEGIN; {roles}; COMMIT", user="milo_owner")
+        self.grant()
         printed = self.manage("shell", "--verbosity", "0", "-c", people.script())
         (self.folder / TOKENS).write_text(printed.partition("TOKENS ")[2])
+
+    def grant(self) -> None:
+        """Give the application its rights to the tables that there are."""
+        roles = (ROOT / "deploy" / "postgresql-roles.sql").read_text()
+        self.postgresql.execute(f"BEGIN; {roles}; COMMIT", user="milo_owner")
 
     def copy(self, made: Path) -> None:
         """Take over what was made below another folder, and stopped. The server is running afterwards."""

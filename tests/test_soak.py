@@ -34,15 +34,20 @@ def may_run(program: Path) -> bool:
     return subprocess.run([program, "--version"], check=False, user=system_user(), capture_output=True).returncode == 0
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("faults")
-def test_a_short_soak_finds_nothing_lost() -> None:
-    """It takes a minute or two, because it makes a database and starts, kills and starts again all processes."""
+def requires_postgresql() -> None:
+    """Skip the test where there is no PostgreSQL that may run; .ci/run installs one."""
     try:
         if not may_run(programs() / "postgres"):
             pytest.skip("PostgreSQL's programs are closed to the user that it runs as")
     except (NotStarted, PermissionError) as error:
         pytest.skip(str(error))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("faults")
+def test_a_short_soak_finds_nothing_lost() -> None:
+    """It takes a minute or two, because it makes a database and starts, kills and starts again all processes."""
+    requires_postgresql()
     with tempfile.TemporaryDirectory(prefix="milo-soak-") as folder:
         Path(folder).chmod(0o755)
         command = [sys.executable, "-m", "soak", "--short", "--folder", f"{folder}/soak"]
