@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.terms.payment_amounts import discount, is_payable, late_interest, minor_unit
+from billing.terms.payment_amounts import amount_text, discount, is_payable, late_interest, minor_unit, money_text
 from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
 
 INVOICED = date(2026, 3, 1)
@@ -112,3 +112,21 @@ def test_interest_is_rounded_once(amount: Decimal, rate: Decimal, late: int) -> 
     owed = late_interest(LatePaymentPenalty(rate), amount, "EUR", DUE, DUE + timedelta(days=late))
     exact = amount * rate * late / 36500
     assert abs(owed.amount - exact) <= Decimal("0.005")
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "text"),
+    [
+        ("100", "JPY", "100"),
+        ("100", "EUR", "100.00"),
+        ("100", "BHD", "100.000"),
+        ("1E+2", "EUR", "100.00"),
+        ("0.1", "EUR", "0.10"),
+        ("0.125", "EUR", "0.125"),
+        ("0.5", "JPY", "0.5"),
+        ("1.50", "JPY", "1.5"),
+    ],
+)
+def test_an_amount_is_written_with_the_places_of_its_currency_and_loses_none(amount: str, code: str, text: str) -> None:
+    assert amount_text(Decimal(amount), code) == text
+    assert money_text(Decimal(amount), code) == f"{text} {code}"
