@@ -9,11 +9,12 @@ class BillingConfig(AppConfig):
     verbose_name = gettext_lazy("Billing")
 
     def ready(self) -> None:
-        from billing import access, checks, guards  # noqa: F401  the checks register themselves
+        from billing import access, checks, features, guards  # noqa: F401  the checks register themselves
         from billing.services import continuity, sealed
         from milo.ledger import inspections
 
         access.declare_rules()
+        features.register_gates()
         guards.declare_guards()
         sealed.seal_tables()
         from billing.api import approvals, charges, event_types, kinds, projects, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too

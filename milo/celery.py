@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import (
     clock,
+    feature_gates,
     logs,
     task_runs,  # noqa: F401  connects receivers for each run of a task
 )
@@ -101,3 +102,10 @@ def record_run(task: Any, state: str | None, retval: Any, **kwargs: Any) -> None
             runs.record_failure(name, retval)
     except Error as error:
         log.warning("run_not_recorded", schedule=name, error=type(error).__name__)
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.beat_init.connect  # type: ignore[untyped-decorator]
+def log_gates(**kwargs: Any) -> None:
+    """Log the feature gates of a worker or of beat."""
+    feature_gates.log_modes()

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 import milo
 from billing.metrics import BillingCollector, UsageCollector
-from milo import clock, readiness
+from milo import clock, feature_gates, readiness
 from milo.celery import app
 from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
@@ -32,6 +32,7 @@ NAMED = 5
 """Of more unapplied migrations than this, the number is told."""
 # read from rows, so that every process has the same values
 _metrics = Collectors()
+_metrics.register("features", feature_gates.FeatureCollector())
 _metrics.register("database", DatabaseCollector())
 _metrics.register("ledger", LedgerCollector())
 _metrics.register("schedules", ScheduleCollector())
@@ -89,7 +90,8 @@ def answer(name: str, results: Iterable[Result], *, verbose: bool) -> HttpRespon
     status = 503 if failed else 200
     headers = {"Cache-Control": "no-store"}
     if verbose:
-        lines = [*(each.line for each in listed), f"{name} check {'failed' if failed else 'passed'}", ""]
+        gates = feature_gates.lines() if name == "readyz" else ()
+        lines = [*(each.line for each in listed), *gates, f"{name} check {'failed' if failed else 'passed'}", ""]
         return HttpResponse("\n".join(lines), content_type="text/plain", status=status, headers=headers)
     said: dict[str, str] = {"status": "unavailable" if failed else "ok"}
     if failed:

@@ -129,6 +129,8 @@ class Milo:
             "MILO_MESSAGE_ID_DOMAIN": people.MAIL_DOMAIN,
             "MILO_REQUESTS_PER_MINUTE": "0",
             "MILO_WORKERS": "1",
+            # in which tracebacks begin lines
+            "MILO_LOG_FORMAT": "console",
         }
         if self._plant:
             environment |= {"DJANGO_SETTINGS_MODULE": "soak.plants.settings", "SOAK_PLANT": self._plant}

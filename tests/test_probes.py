@@ -9,7 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from milo import health, probes, readiness
+from milo import feature_gates, health, probes, readiness
 from milo.probes import Probes, Readiness
 from milo.readiness import Unready
 from tests.support.database import as_owner
@@ -39,6 +39,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, readiness.Check]:
     """The registry, to be changed within a test."""
     registered = dict(readiness._checks)
     monkeypatch.setattr(readiness, "_checks", registered)
+    monkeypatch.setattr(feature_gates, "_gates", {})
     return registered
 
 

@@ -102,6 +102,7 @@ def test_every_process_refuses_to_start_with_a_wrong_setting(
         ("MILO_PAYMENT_PROFILE_VERIFIER", "datetime.datetime", "without arguments"),
         ("MILO_PAYMENT_PROFILE_VERIFIER", "decimal.Decimal", "with a method verify"),
         ("MILO_DATA_REGIONS", "EU,MOON", "MOON"),
+        ("MILO_FEATURE_GATES", "UsageIntak=false", "did you mean UsageIntake?"),
         ("MILO_OIDC", f'{{{OIDC}, "groups": {{"finance": "wizard"}}}}', "wizard, which is no role"),
     ],
 )

@@ -8,10 +8,11 @@ from uuid import uuid4
 from django.utils.translation import gettext as _
 
 from billing.access import CHARGES
+from billing.features import CHARGE_REPORTING
 from billing.models import BillingAccount, Charge
 from billing.services.accounts import ACCOUNT_FIELD, lock_named
 from billing.terms.payment_amounts import minor_unit, money_text
-from milo import audit
+from milo import audit, feature_gates
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Conflict, Invalid
 from milo.kube.metadata import Metadata
@@ -65,9 +66,10 @@ def report_charge(
 
     `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, an
     amount that is not positive, or too many decimal places; `AlreadyExists` if a charge with other content has the
-    name; `Conflict` if the external id is known with other content.
+    name; `Conflict` if the external id is known with other content; `FeatureDisabled`.
     """
     actor.require("create", CHARGES, organization_id)
+    feature_gates.require(CHARGE_REPORTING)
     with audit.transaction():
         debtor = lock_named(organization_id, account)
         name = name or f"charge-{uuid4()}"

@@ -22,4 +22,5 @@ MILO_DATA_REGIONS = list(environment.policies.data_regions)
 # None: as long as the law requires
 MILO_RETENTION_YEARS = environment.policies.retention_years or None
 MILO_USAGE_LATE_DAYS = environment.policies.usage_late_days
+MILO_FEATURE_GATES = dict(environment.operations.feature_gates)
 MILO_FOCUS_PROVIDER_NAME = environment.policies.focus_provider_name

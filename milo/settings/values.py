@@ -22,6 +22,7 @@ T = TypeVar("T")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+_GATE = re.compile(r"([A-Za-z]\w*)\s*=\s*(\w+)", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -179,6 +180,17 @@ def _json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def _gates(text: str) -> tuple[tuple[str, str], ...]:
+    gates: dict[str, str] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        if not (gate := _GATE.fullmatch(part)):
+            raise ValueError(f"{part!r} is not one")
+        if gate[1] in gates:
+            raise ValueError(f"{gate[1]} stands in it twice")
+        gates[gate[1]] = gate[2].lower()
+    return tuple(gates.items())
+
+
 def _database(text: str) -> str:
     try:
         engine = dj_database_url.parse(text)["ENGINE"]
@@ -213,6 +225,7 @@ DOMAIN = Format("a domain", _domain)
 SENDER = Format("an e-mail address with ASCII letters only before the @, with a display name or without", _sender)
 DOTTED_PATH = pattern(_DOTTED.pattern, "the dotted path of a class")
 COUNTRY = pattern("[A-Z]{2}", "an ISO 3166-1 alpha-2 code such as DE")
+FEATURE_GATES = Format("feature gates with their values such as UsageIntake=false, separated by commas", _gates)
 REGIONS = list_of(pattern("[A-Z]{2,}", ""), "regions or ISO 3166-1 alpha-2 codes such as EU,US")
 JSON_OBJECT = Format("a JSON object", _json_object)
 DATABASE_URL = Format("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME", _database)

@@ -17,10 +17,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from billing.access import NOTICES
+from billing.features import NOTICE_DELIVERY
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
-from milo import audit, email_addresses
+from milo import audit, email_addresses, feature_gates
 from milo.access import Actor
 from milo.errors import NotFound
 
@@ -43,6 +44,8 @@ def deliver_due() -> int:
     is Dead (a dead letter), until an operator requeues it.
     """
     delivered = 0
+    if not feature_gates.enabled(NOTICE_DELIVERY):
+        return delivered
     while claimed := list(_claim()):
         sent, outage = _send(claimed)
         delivered += sent

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 
 from billing.compliance import retention
 from billing.compliance.dataset import data
+from billing.features import ARCHIVAL
 from billing.models import BillingAccount
 from billing.services.retention import bundles
-from milo import audit, clock
+from milo import audit, clock, feature_gates
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import inspections
@@ -52,8 +53,8 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
 
     The bundle is written outside the transaction, because it may take minutes. Until the transaction commits the
     account is Closed, and a repeat writes another bundle; files of earlier attempts are deleted last. Raises `Invalid`
-    before its day or in another phase; `ClockWrong`; `Conflict` if the account changed while the bundle was written;
-    `bundles.BundleDamaged`; and whatever the storage raises.
+    before its day or in another phase; `ClockWrong`; `FeatureDisabled`; `Conflict` if the account changed while the
+    bundle was written; `bundles.BundleDamaged`; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     _refuse_early(account)
@@ -73,6 +74,7 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
 
 def _refuse_early(account: BillingAccount) -> None:
     clock.refuse_wrong()
+    feature_gates.require(ARCHIVAL)
     due = archive_on(account)
     if due is None:
         raise Invalid(_("a %(phase)s account cannot be archived") % {"phase": account.phase})
@@ -87,6 +89,8 @@ def archive_due() -> int:
     """
     clock.refuse_wrong()
     done = 0
+    if not feature_gates.enabled(ARCHIVAL):
+        return done
     closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("pk")
     for account in list(closed.only("pk", "phase", "closed_at")):
         due = archive_on(account)

@@ -7,13 +7,15 @@ from datetime import date
 from django.utils import timezone
 
 from billing.compliance import retention as rules
+from billing.features import ARCHIVAL, PURGE
 from billing.models import BillingAccount, Notice
 from billing.services.notices import outbox
 from billing.services.retention.archival import archive_on, purge_on
-from milo import audit, clock
+from milo import audit, clock, feature_gates
 
 MILESTONES = (7, 30)
 CHUNK = 500
+_GATES = {Notice.About.ARCHIVE_COMING: ARCHIVAL, Notice.About.PURGE_COMING: PURGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ def announce() -> int:
     """
     clock.refuse_wrong()
     today = timezone.now().date()
+    announced = {about for about, gate in _GATES.items() if feature_gates.enabled(gate)}
     coming = [(each.account, *near) for each in plan(today) if (near := _near(each, today))]
     queued = 0
     for account, about, day, milestone in coming:
+        if about not in announced:
+            continue
         with audit.transaction():
             queued += outbox.queue_retention(about, account, day, milestone)
     return queued

@@ -10,10 +10,11 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.features import PURGE
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.services.retention import archival, bundles, plans
 from billing.services.retention.pseudonyms import PURGED, personal, pseudonym, redact
-from milo import audit, clock
+from milo import audit, clock, feature_gates
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import redactions
@@ -29,8 +30,8 @@ def purge(account_id: int, *, actor: Actor) -> BillingAccount:
     The order makes a crash harmless: verify the old bundle; write and verify one without personal data beside it;
     change the rows and the digest in one transaction; delete the old bundle. Before the commit nothing is lost, and
     after it a repeat deletes what is left. Raises `Invalid` before its day, while a hold is open, or in another phase;
-    `ClockWrong`; `Conflict` if the account changed meanwhile; `bundles.BundleDamaged` if the old bundle is not the one
-    that was archived; and whatever the storage raises.
+    `ClockWrong`; `FeatureDisabled`; `Conflict` if the account changed meanwhile; `bundles.BundleDamaged` if the old
+    bundle is not the one that was archived; and whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     today = timezone.now().date()
@@ -66,6 +67,7 @@ def _subjects(account: BillingAccount) -> list[UUID]:
 
 def _refuse_early(account: BillingAccount, on: date) -> None:
     clock.refuse_wrong()
+    feature_gates.require(PURGE)
     if account.phase != BillingAccount.Phase.ARCHIVED or account.pseudonymised_on:
         raise Invalid(_("only an archived account whose data were not purged yet is purged"))
     planned = plans.planned(account, on)
@@ -111,6 +113,8 @@ def purge_due() -> int:
     """
     clock.refuse_wrong()
     today, done = timezone.now().date(), 0
+    if not feature_gates.enabled(PURGE):
+        return done
     _date(today)
     for account_id in list(_due(today).values_list("pk", flat=True)):
         try:

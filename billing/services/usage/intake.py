@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import USAGE_EVENTS
+from billing.features import USAGE_INTAKE
 from billing.metrics import count_events
 from billing.models import UsageIntake, UsageMeter
 from billing.services.usage import locks, staging, sums, times
@@ -18,7 +19,7 @@ from billing.services.usage.staging import Staged
 from billing.usage import digests
 from billing.usage.cloudevents import Rejected, read
 from billing.usage.facts import Fact
-from milo import audit
+from milo import audit, feature_gates
 from milo.access import Actor
 from milo.errors import Cause
 from projects.models import Project
@@ -84,9 +85,10 @@ def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
     """Take a batch of CloudEvents, each a JSON value, in one transaction. Idempotent for each event.
 
     The receipt counts every event: accepted; a duplicate, if its (source, id) is known with the same content; or
-    rejected with its cause, which does not affect the others. Raises `Forbidden`.
+    rejected with its cause, which does not affect the others. Raises `Forbidden`; `FeatureDisabled`.
     """
     actor.require("create", USAGE_EVENTS, None)
+    feature_gates.require(USAGE_INTAKE)
     batch, latest = _Batch(), timezone.now() + AHEAD
     for index, event in enumerate(events):
         batch.take(index, event, latest)

@@ -8,7 +8,7 @@ from milo.settings.variables import variable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """Log lines."""
+    """Log lines and feature gates."""
 
     log_format: str | None = variable(
         "MILO_LOG_FORMAT",
@@ -16,4 +16,11 @@ class Operations:
         None,
         "The form of log lines: a JSON object each, or text for a terminal.",
         shown="json; console in development",
+    )
+    feature_gates: tuple[tuple[str, str], ...] = variable(
+        "MILO_FEATURE_GATES",
+        values.FEATURE_GATES,
+        (),
+        "Turns capabilities off and on: `UsageIntake=false,ComplianceEnforcement=audit` (docs/feature-gates.md).",
+        shown="none: each has its default",
     )
