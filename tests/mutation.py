@@ -1,6 +1,6 @@
 """Mutation tests: change the code a little at a time, and see which changes no test notices.
 
-mutmut works in a copy of the checkout, `var/mutation/AREA`. A run ends after some minutes, and the next one goes on
+mutmut works in a copy of the checkout, `.mutation/AREA`. A run ends after some minutes, and the next one goes on
 where it ended, unless code or tests have changed. `make mutation` installs what it needs.
 """
 
@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACE = ROOT / "var" / "mutation"
+# hidden, so that nothing that reads the checkout takes it for code
+PLACE = ROOT / ".mutation"
 # mutmut's own words for what became of a mutant
 CAUGHT, NOT_CAUGHT = ("killed", "timeout", "segfault"), ("survived", "no_tests", "suspicious")
-
-
 # those that use no database: a mutant takes a fraction of a second. With one it takes half a minute, to migrate its own
 WITHOUT_DATABASE = "once and not slow"
 
