@@ -137,11 +137,20 @@ class Actions:
         if answer.is_acknowledged:
             account.request = ""
             account.phase = {"Close": "Closed"}.get(said["effect"], "Ready")
-        elif answer.status not in (0, 403) and request.get("status", {}).get("phase") == "Pending":
-            # what it rests on has changed: its owner renews it, or nobody could ask for anything any more
-            owner = request["status"]["requester"].removeprefix("user:")
-            self.write("renew", owner, f"{path}/renew", {}, organization=organization, name=name)
+        elif answer.status in (409, 422) and request.get("status", {}).get("phase") == "Pending":
+            self._settle(path, request, organization, account, answer.status)
         elif request.get("status", {}).get("phase", "Pending") != "Pending":
+            account.request = ""
+
+    def _settle(self, path: str, request: dict[str, Any], organization: str, account: Account, status: int) -> None:
+        """Have the owner renew a request whose account has changed, and withdraw one that is no longer possible."""
+        owner = request["status"]["requester"].removeprefix("user:")
+        said = {"organization": organization, "name": request["metadata"]["name"]}
+        if status == 409:
+            self.write("renew", owner, f"{path}/renew", {}, **said)
+            return
+        body = {"spec": {"comment": "no longer possible"}}
+        if self.write("withdraw", owner, f"{path}/withdraw", body, **said).is_acknowledged:
             account.request = ""
 
     def archive(self, organization: str, project: str) -> None:

@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+KINDS = ("postgresql", "web", "worker", "beat", "redis", "mail", "disk")
 ONE_OF_EACH = ("postgresql", "web", "worker", "redis", "mail")
 
 
@@ -37,6 +38,14 @@ def read(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--webs", type=int, default=3, help="web processes (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the choices of clients and faults (default: by chance, printed)")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm/milo-soak"), help="default: %(default)s")
+    parser.add_argument(
+        "--faults",
+        nargs="+",
+        default=[],
+        choices=KINDS,
+        metavar="KIND",
+        help=f"only these, in turn: {', '.join(KINDS)}",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder where nothing was found, too")
     parser.add_argument("--short", action="store_true", help="15 seconds, 5 faults and 12 clients, as in CI")
     chosen = parser.parse_args(arguments)
@@ -45,4 +54,5 @@ def read(arguments: list[str] | None = None) -> Options:
         return Options(15, len(ONE_OF_EACH), 12, 2, seed, chosen.folder, chosen.keep, faults=ONE_OF_EACH)
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
-    return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep)
+    faults = tuple(chosen.faults)
+    return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep, faults=faults)

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -107,18 +108,22 @@ def load(options: Options, milo: Milo, disks: list[Disk]) -> None:
 
 
 def inject(options: Options, faults: Faults) -> None:
-    """Inject the faults over the time of the soak, with at most as long between two as there is of it for each."""
+    """Inject the faults over the time of the soak, at intervals chosen by chance; Ctrl-C ends it early."""
     chooser = random.Random(options.seed)
     end = time.monotonic() + options.seconds
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, lambda number, frame: ended.set())
     for number in range(options.kills):
         left = end - time.monotonic()
-        time.sleep(max(0.0, chooser.uniform(0.5, 1.0) * left / (options.kills - number + 1)))
+        if ended.wait(max(0.0, chooser.uniform(0.5, 1.0) * left / (options.kills - number + 1))):
+            break
         faults.look_after()
         if options.faults:
             faults.inject_kind(options.faults[number % len(options.faults)])
         else:
             faults.inject()
-    time.sleep(max(0.0, end - time.monotonic()))
+    ended.wait(max(0.0, end - time.monotonic()))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faults.look_after()
 
 

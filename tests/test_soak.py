@@ -4,13 +4,18 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from soak.checks import answers
+from soak.evidence import Evidence
 from soak.milo import Milo
 from soak.postgresql import programs, system_user
 from soak.processes import NotStarted
+from soak.records import Records
 
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,3 +69,40 @@ def test_processes_of_the_soak_get_nothing_of_its_environment(tmp_path: Path, mo
     environment = Milo(tmp_path, webs=1).environment()
     assert "MILO_DEBUG" not in environment
     assert "DJANGO_SETTINGS_MODULE" not in environment
+
+
+def evidence(folder: Path, attempts: Sequence[tuple[int, int, float]], faults: list[dict[str, Any]]) -> Evidence:
+    """Write what a soak leaves: one bind for each attempt (web process, status, instant of its answer)."""
+    actions = Records(folder / "actions.jsonl")
+    for web, status, at in attempts:
+        actions.append({"action": "bind", "status": status, "attempts": [[web, status, at - 0.1, at]]})
+    for fault in faults:
+        Records(folder / "faults.jsonl").append(fault)
+    return Evidence(folder, Milo(folder, webs=0))
+
+
+def test_an_answer_of_500_and_an_outcome_that_stays_unknown_are_found(tmp_path: Path) -> None:
+    found = list(answers.expected(evidence(tmp_path, [(0, 201, 1), (0, 503, 2), (1, 500, 3), (1, 0, 4)], [])))
+    assert found == [
+        "bind was answered 500, 1 times",
+        "of 1 requests the outcome stayed unknown, with everything up again",
+    ]
+
+
+def test_a_web_process_that_writes_late_after_the_return_of_postgresql_is_found(tmp_path: Path) -> None:
+    attempts = [(0, 201, 99), (1, 201, 99), (0, 201, 102), (1, 503, 103), (1, 201, 111.5)]
+    returned = {"fault": "postgresql", "at": 100, "accepts": 101.0}
+    assert list(answers.recovery(evidence(tmp_path, attempts, [returned]))) == [
+        "web-1 acknowledged its first write 10.5 s after PostgreSQL's return at 101"
+    ]
+
+
+def test_a_web_process_that_was_killed_meanwhile_is_not_measured(tmp_path: Path) -> None:
+    attempts = [(0, 201, 99), (1, 201, 99), (0, 201, 102), (1, 201, 120)]
+    faults = [{"fault": "postgresql", "at": 100, "accepts": 101.0}, {"fault": "web", "web": 1, "at": 104}]
+    assert list(answers.recovery(evidence(tmp_path, attempts, faults))) == []
+
+
+def test_a_process_that_ended_by_itself_is_found(tmp_path: Path) -> None:
+    found = list(answers.survival(evidence(tmp_path, [], [{"ended": "worker", "at": 7}])))
+    assert found == ["worker had ended by itself at 7"]

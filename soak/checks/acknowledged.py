@@ -92,6 +92,10 @@ def decisions(evidence: Evidence) -> Iterator[str]:
     for record, acknowledged in evidence.of("approve"):
         if acknowledged:
             yield from _decided(record, requests.get((record["organization"], record["name"])), effects)
+    for record, acknowledged in evidence.of("withdraw"):
+        request = requests.get((record["organization"], record["name"]))
+        if acknowledged and (request is None or request["phase"] != "Withdrawn"):
+            yield f"the withdrawal of {record['name']} was acknowledged, and it is {request}"
     yield from _archived(evidence)
 
 

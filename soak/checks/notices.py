@@ -49,7 +49,7 @@ def _of_requests(evidence: Evidence) -> Iterator[str]:
             delivered[row["about"], str(row["cause_uid"])].add(row["recipient"])
     for row in evidence.query(REQUESTS):
         expected = {"AwaitingDecision": approvers}
-        if row["phase"] == "Approved":
+        if row["phase"] in ("Approved", "Withdrawn"):
             admin = people.address(people.admin(row["organization"]))
             expected["Decided"] = {admin, people.address(row["requester"].removeprefix("user:"))}
         for about, addresses in expected.items():
