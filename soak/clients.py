@@ -18,8 +18,8 @@ RESOURCES = "/apis/resources.milo.io/v1alpha1"
 BILLING = "/apis/billing.milo.io/v1alpha1"
 USAGE = "/apis/usage.milo.io/v1alpha1/events"
 BATCH = "application/cloudevents-batch+json"
-ACCOUNTS, PROJECTS = 8, 24
-"""How many of each an organization has at first."""
+FEWEST_PROJECTS = 5
+"""An organization that has so few archives none."""
 EVENTS = 10
 """Usage events of a batch."""
 RIVALRY = 0.1
@@ -233,7 +233,7 @@ class Worker(threading.Thread):
             self._actions.report_usage(chosen[0])
 
     def _archive(self, organization: str) -> None:
-        if len(self._world.organizations[organization].projects) > PROJECTS // 2 and (
+        if len(self._world.organizations[organization].projects) > FEWEST_PROJECTS and (
             chosen := self._world.project(self._random, organization)
         ):
             self._actions.archive(organization, chosen[0])
@@ -261,13 +261,13 @@ class Worker(threading.Thread):
             self._actions.suspend(organization, account)
 
 
-def open_everything(actions: Actions, world: World) -> None:
-    """Open what every organization has at first."""
+def open_everything(actions: Actions, world: World, accounts: int, projects: int) -> None:
+    """Open the organizations, with so many accounts and projects each."""
     for organization in world.organizations:
         actions.open_organization(organization)
-        for _ in range(ACCOUNTS):
+        for _ in range(accounts):
             actions.open_account(organization)
-        for _ in range(PROJECTS):
+        for _ in range(projects):
             actions.open_project(organization)
 
 

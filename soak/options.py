@@ -21,6 +21,9 @@ class Options:
     folder: Path
     keep: bool = False
     plant: str = ""
+    accounts: int = 8
+    projects: int = 24
+    """How many of each an organization has at first."""
     faults: tuple[str, ...] = ()
     """The kinds to inject, in turn; by default they are chosen by chance."""
 
@@ -51,7 +54,8 @@ def read(arguments: list[str] | None = None) -> Options:
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     if chosen.short:
-        return Options(15, len(ONE_OF_EACH), 12, 2, seed, chosen.folder, chosen.keep, faults=ONE_OF_EACH)
+        kills = len(ONE_OF_EACH)
+        return Options(15, kills, 12, 2, seed, chosen.folder, chosen.keep, accounts=3, projects=6, faults=ONE_OF_EACH)
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
     faults = tuple(chosen.faults)

@@ -80,7 +80,7 @@ def load(options: Options, milo: Milo, disks: list[Disk]) -> None:
     world, log = World(people.organizations()), Records(options.folder / "actions.jsonl")
     tokens = milo.tokens
     first = Actions(Client(milo.ports, finished.is_set, options.seed), world, tokens, log, "client-first")
-    open_everything(first, world)
+    open_everything(first, world, options.accounts, options.projects)
     watched = Records(options.folder / "watched.jsonl")
     watchers = [
         Watcher(resource, tokens[people.AUDITOR], milo.ports, watched, ending.is_set, options.seed + number)
