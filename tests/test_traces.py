@@ -8,11 +8,15 @@ import httpx
 import pytest
 from django.test import Client
 
-from billing.tasks import expire_requests
+from billing.models import Announcement, BillingAccount, Notice
+from billing.tasks import announce_standing, deliver_notices, expire_requests
 from milo import traces
 from milo.asgi import application
 from milo.celery import app
 from milo.task_runs import begin, end, send_trace
+from projects.models import Organization
+from tests.api.client import ACCOUNTS, Api
+from tests.support import make
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -105,3 +109,27 @@ def test_a_task_without_a_trace_begins_one(capsys: pytest.CaptureFixture[str], j
     expire_requests.apply()
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert len({line["trace_id"] for line in lines if line["event"] == "task"}) == 2
+
+
+def test_what_a_request_queues_is_delivered_in_its_trace(
+    organization: Organization, mailoutbox: Any, capsys: pytest.CaptureFixture[str], json_lines: None
+) -> None:
+    account = make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@example.org"])
+    project = make.a_project(organization, "webapp", contact_email_addresses=["contact@example.org"])
+    make.a_binding(project, account)
+    operator = Api.of(make.a_person(groups=("finance-operator",)))
+    spec = {"spec": {"reasonCode": "ManualReview", "message": "under review"}}
+    operator.post(f"{ACCOUNTS}/us/suspend", spec, traceparent=PARENT).done()
+    traced = {*Notice.objects.values_list("traceparent", flat=True), Announcement.objects.get().traceparent}
+    assert {traceparent[3:35] for traceparent in traced} == {TRACE}
+    capsys.readouterr()
+    deliver_notices.apply()
+    announce_standing.apply()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["trace_id"] for line in lines if line["event"] == "notice"] == [TRACE] * len(mailoutbox) != []
+    assert TRACE not in {line["trace_id"] for line in lines if line["event"] == "task"}
+
+
+def test_what_nobody_asked_for_has_no_trace(account: BillingAccount) -> None:
+    make.in_phase(account, BillingAccount.Phase.SUSPENDED)
+    assert Announcement.objects.get().traceparent == ""

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from billing.models.account import BillingAccount
+from milo import traces
 from milo.columns import Columns, fixed
 from projects.models import Project
 
@@ -67,6 +68,10 @@ class Notice(models.Model):
     attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
     delivered_at = models.DateTimeField(gettext_lazy("delivered at"), null=True)
     last_error = models.TextField(gettext_lazy("last error"), blank=True)
+    # continues the trace of the request that queued it
+    traceparent = models.CharField(
+        max_length=traces.LENGTH, blank=True, default=traces.traceparent, db_default="", editable=False
+    )
 
     # proof that people were notified: who, of what, and when
     columns = Columns.of(
@@ -75,7 +80,7 @@ class Notice(models.Model):
             "id uid about channel account_id project_id cause_uid subject_uid recipient language context created_at",
         ),
         fixed("notice_delivered_fixed", "phase delivered_at", once="OLD.phase = 'Delivered'"),
-        free="due_at claimed_until attempts last_error",
+        free="due_at claimed_until attempts last_error traceparent",
         personal="recipient context last_error",
     )
     objects = NoticeQuerySet.as_manager()
@@ -131,6 +136,9 @@ class Announcement(models.Model):
     owed_at = models.DateTimeField(default=timezone.now)
     last_project_id = models.BigIntegerField(default=0, help_text="projects up to this one have been told")
     done_at = models.DateTimeField(null=True)
+    traceparent = models.CharField(
+        max_length=traces.LENGTH, blank=True, default=traces.traceparent, db_default="", editable=False
+    )
 
     class Meta:
         verbose_name = gettext_lazy("announcement")

@@ -21,7 +21,7 @@ from billing.features import NOTICE_DELIVERY
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
 from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
-from milo import audit, email_addresses, feature_gates
+from milo import audit, email_addresses, feature_gates, traces
 from milo.access import Actor
 from milo.errors import NotFound
 
@@ -78,23 +78,8 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
         for notice in notices:
             if notice.claimed_until and timezone.now() >= notice.claimed_until:
                 break  # another worker may have claimed it by now
-            try:
-                mailer.send_messages([message(notice)])
-            except smtplib.SMTPServerDisconnected:
-                raise
-            except smtplib.SMTPException as error:
-                if getattr(error, "smtp_code", None) == SERVICE_CLOSING:
-                    raise smtplib.SMTPServerDisconnected(str(error)) from error
-                _failed(notice, str(error))
-            except OSError:
-                raise
-            except Exception as error:
-                # a message that cannot be rendered must not block the others for ever
-                log.exception("notice_failed", notice=notice.pk)
-                _failed(notice, str(error))
-            else:
-                _succeeded(notice)
-                sent += 1
+            with traces.span("notice", notice.traceparent):
+                sent += _deliver(mailer, notice)
         return sent, False
     except OUTAGES as error:
         log.warning("mail_server_away", error=error)
@@ -106,6 +91,30 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
         return sent, True
     finally:
         mailer.close()
+
+
+def _deliver(mailer: Any, notice: Notice) -> bool:
+    """Send one claimed notice, and return whether the server accepted it. Raises what means that the server is away."""
+    delivered = False
+    try:
+        mailer.send_messages([message(notice)])
+    except smtplib.SMTPServerDisconnected:
+        raise
+    except smtplib.SMTPException as error:
+        if getattr(error, "smtp_code", None) == SERVICE_CLOSING:
+            raise smtplib.SMTPServerDisconnected(str(error)) from error
+        _failed(notice, str(error))
+    except OSError:
+        raise
+    except Exception as error:
+        # a message that cannot be rendered must not block the others for ever
+        log.exception("notice_failed", notice=notice.pk)
+        _failed(notice, str(error))
+    else:
+        _succeeded(notice)
+        delivered = True
+    log.info("notice", notice=notice.pk, about=notice.about, outcome="success" if delivered else "failed")
+    return delivered
 
 
 def text_of(notice: Notice) -> Text:
@@ -195,12 +204,14 @@ def announce_due() -> int:
     go on.
     """
     events = 0
-    for announcement_id in list(Announcement.objects.filter(done_at=None).order_by("pk").values_list("pk", flat=True)):
-        try:
-            while count := _announce(announcement_id):
-                events += count
-        except Exception:
-            log.exception("announcement_failed", announcement=announcement_id)
+    owed = Announcement.objects.filter(done_at=None).order_by("pk")
+    for announcement_id, traceparent in list(owed.values_list("pk", "traceparent")):
+        with traces.span("announcement", traceparent):
+            try:
+                while count := _announce(announcement_id):
+                    events += count
+            except Exception:
+                log.exception("announcement_failed", announcement=announcement_id)
     return events
 
 
