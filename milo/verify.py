@@ -11,7 +11,9 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,82 @@ def lines(bundle: zipfile.ZipFile, name: str) -> Iterator[Any]:
     with bundle.open(name) as file:
         for line in file:
             yield json.loads(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A recorded restore of a backup: the seals behind `number` were lost, `lost` has their numbers and digests."""
+
+    number: int
+    lost: frozenset[tuple[int, str]]
+    reason: str
+    by: str
+    at: str
+
+    @classmethod
+    def of(cls, line: dict[str, Any]) -> "Break":
+        said = line["break"]
+        lost = frozenset((int(number), str(digest)) for number, digest in said["lost"])
+        return cls(int(line["number"]), lost, said["reason"], said["by"], said["at"])
+
+    def __str__(self) -> str:
+        numbers = sorted(number for number, _digest in self.lost)
+        return (
+            f"{len(numbers)} seals after seal {self.number} ({numbers[0]} to {numbers[-1]}) were lost by a restore,"
+            f" recorded at {self.at} by {self.by}: {self.reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads that anchors have kept: digests by number, without those that `breaks` name as lost."""
+
+    digests: dict[int, str]
+    breaks: list[Break]
+
+
+def head_lines(paths: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield each line of files of heads, with its file."""
+    for path in paths:
+        for line in path.read_text().splitlines():
+            yield path, json.loads(line)
+
+
+def read_heads(paths: Iterable[Path], trusted: Mapping[str, Ed25519PublicKey], *, agreeing: bool = True) -> Heads:
+    """Return the heads of all files together.
+
+    Raises `ProofFailed` for a break that no trusted key has signed, and, if they must be `agreeing`, for two different
+    heads of one seal of which no break names one as lost.
+    """
+    kept, breaks = defaultdict[int, dict[str, Path]](dict), []
+    for path, head in head_lines(paths):
+        if "break" in head:
+            breaks.append(_signed_break(path, head, trusted))
+        else:
+            kept[int(head["number"])].setdefault(str(head["digest"]), path)
+    lost = frozenset[tuple[int, str]]().union(*(each.lost for each in breaks))
+    digests: dict[int, str] = {}
+    for number, paths_of in kept.items():
+        remaining = [digest for digest in paths_of if (number, digest) not in lost]
+        if len(remaining) > 1 and agreeing:
+            raise ProofFailed(
+                f"{paths_of[remaining[1]]} has another head of seal {number} than an earlier line or file; if a backup"
+                " was restored, record what was lost with `manage.py ledger break`"
+            )
+        if remaining:
+            digests[number] = remaining[0]
+    return Heads(digests, breaks)
+
+
+def _signed_break(path: Path, line: dict[str, Any], trusted: Mapping[str, Ed25519PublicKey]) -> Break:
+    statement = {name: line[name] for name in ("number", "digest", "break")}
+    digest = hashlib.sha256(canonical(statement)).digest()
+    try:
+        trusted[line["keyId"]].verify(base64.b64decode(line["signature"]), digest)
+    except (KeyError, InvalidSignature, ValueError) as error:
+        message = f"the break after seal {line['number']} in {path} has no signature of a trusted key"
+        raise ProofFailed(message) from error
+    return Break.of(line)
 
 
 class Seals:
@@ -122,11 +200,12 @@ def trusted_keys(bundle: zipfile.ZipFile, paths: list[Path]) -> dict[str, Ed2551
 
 
 def verify(path: Path, keys: list[Path], heads: Sequence[Path] = ()) -> str:
-    """Verify the bundle at `path`, and return the result as a line for people. Raises `ProofFailed`."""
-    known = [json.loads(line) for file in heads for line in file.read_text().splitlines()]
+    """Verify the bundle at `path`, and return the result as lines for people. Raises `ProofFailed`."""
     with zipfile.ZipFile(path) as bundle:
         manifest = json.loads(bundle.read("manifest.json"))
-        seals = Seals(bundle, trusted_keys(bundle, keys), {head["number"]: head["digest"] for head in known})
+        trusted = trusted_keys(bundle, keys)
+        known = read_heads(heads, trusted)
+        seals = Seals(bundle, trusted, known.digests)
         rows = 0
         for row in lines(bundle, "rows.jsonl"):
             seals.check_row(row)
@@ -136,7 +215,8 @@ def verify(path: Path, keys: list[Path], heads: Sequence[Path] = ()) -> str:
                 f"{rows} rows and {seals.count} seals, and not {manifest['rows']} and {manifest['seals']}"
             )
     by = "the keys you named" if keys else "its own keys, which anybody could have made: name yours with --key"
-    return f"{rows} rows of {manifest['organization']} in {seals.count} seals hold, by {by}"
+    held = f"{rows} rows of {manifest['organization']} in {seals.count} seals hold, by {by}"
+    return "\n".join([held, *(f"acknowledged: {each}" for each in known.breaks)])
 
 
 def main() -> int:

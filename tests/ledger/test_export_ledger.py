@@ -31,8 +31,9 @@ WITHOUT_DJANGO = (
 
 
 @pytest.fixture
-def sealed_organization(organization: Organization) -> Organization:
+def sealed_organization(organization: Organization, settings: Any, tmp_path: Path) -> Organization:
     """An organization whose past is in three seals, two of which hold rows of another too."""
+    settings.MILO_LEDGER_HEADS = str(tmp_path / "anchor.jsonl")
     other = make.an_organization("other")
     seals.seal()
     make.a_ready_account(organization, display_name="Ours", invoice_email_addresses=["a@acme-corp.example"])

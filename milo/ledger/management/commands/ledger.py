@@ -1,6 +1,5 @@
-"""`manage.py ledger key|seal|verify|export`."""
+"""`manage.py ledger key|seal|verify|break|export`."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable
@@ -11,9 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
-from milo.ledger import inspections, keys, seals, verification
+from milo.access import Actor
+from milo.ledger import breaks, inspections, keys, seals, verification
 from milo.ledger.export import NothingSealed, export
 from milo.ledger.shapes import ColumnGone
+from milo.verify import Heads, ProofFailed, read_heads
 
 
 class Command(BaseCommand):
@@ -22,8 +23,9 @@ class Command(BaseCommand):
         " stored. `ledger seal` seals the rows written since the last seal, like the background task every minute."
         " `ledger verify` reads every sealed row again, follows the chain, checks its signatures, and names the first"
         " row of each table that was altered, removed or inserted, and the first live row that differs from its"
-        " history; exit status 1 where anything differs. `ledger export` writes the rows of one organization with"
-        " the seals that prove them. No row of the ledger is changed."
+        " history; exit status 1 where anything differs. `ledger break` names the seals that a restored backup has"
+        " lost, and with --record signs that they are lost, so that `ledger verify --against` goes on. `ledger export`"
+        " writes the rows of one organization with the seals that prove them. No row of the ledger is changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,6 +46,12 @@ class Command(BaseCommand):
             metavar="HEADS",
             help="heads from the anchor, one JSON object a line; files of several hosts are one list",
         )
+        broken = subcommands.add_parser("break", help="name the seals that a restored backup has lost, or record them")
+        broken.add_argument(
+            "--against", type=Path, nargs="+", metavar="HEADS", required=True, help="heads from the anchor"
+        )
+        broken.add_argument("--reason", required=True, help="why they are lost; no personal data")
+        broken.add_argument("--record", action="store_true", help="sign it and deliver it to the anchor")
 
         export = subcommands.add_parser("export", help="write a bundle for python -m milo.verify on another machine")
         export.add_argument("bundle", type=Path, help="the ZIP file to write")
@@ -60,7 +68,7 @@ class Command(BaseCommand):
         else:
             try:
                 getattr(self, f"_{options['subcommand']}")(options)
-            except keys.KeyUnusable as error:
+            except (keys.KeyUnusable, ProofFailed, breaks.NoBreak) as error:
                 raise CommandError(str(error)) from error
 
     def _check(self, check: inspections.Check) -> None:
@@ -84,16 +92,29 @@ class Command(BaseCommand):
         self.stdout.write(f"{rows} rows sealed")
 
     def _verify(self, options: dict[str, Any]) -> None:
-        heads = read_heads(options["against"]) if options["against"] else None
+        heads = _heads(options["against"] or ())
         bar = self._bar if sys.stderr.isatty() else None
-        report = verification.inspect(options["since"], heads, bar)
+        report = verification.inspect(options["since"], heads.digests, bar)
         if bar:
             self.stderr.write("")
         for fault in report.faults:
             self.stderr.write(str(fault))
+        for each in heads.breaks:
+            self.stdout.write(f"acknowledged: {each}")
         self.stdout.write(f"{report.rows} rows of {report.seals} seals verified, {report.unsealed} rows await a seal")
         if report.faults:
             raise CommandError("the ledger is not what was sealed")
+
+    def _break(self, options: dict[str, Any]) -> None:
+        if not options["reason"].strip():
+            raise CommandError("--reason must say why the seals are lost")
+        lost = breaks.lost(options["against"], _heads(options["against"], agreeing=False))
+        self.stdout.write(str(lost))
+        if not options["record"]:
+            self.stdout.write("nothing was recorded: run it again with --record where that is right")
+            return
+        recorded = breaks.record(lost, reason=options["reason"].strip(), by=Actor.system("shell").name)
+        self.stdout.write(f"recorded: {recorded}")
 
     def _export(self, options: dict[str, Any]) -> None:
         try:
@@ -113,18 +134,9 @@ def instant(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def read_heads(paths: Iterable[Path]) -> verification.Heads:
-    """Return digests by number, of all files together.
-
-    Raises `CommandError` for an invalid file, or two different heads of one seal.
-    """
-    heads: verification.Heads = {}
-    for path in paths:
-        try:
-            for line in path.read_text().splitlines():
-                head = json.loads(line)
-                if heads.setdefault(int(head["number"]), str(head["digest"])) != head["digest"]:
-                    raise CommandError(f"{path} has another head of seal {head['number']} than an earlier line or file")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CommandError(f"{path} is not a list of heads: {error}") from error
-    return heads
+def _heads(paths: Iterable[Path], *, agreeing: bool = True) -> Heads:
+    """Return the heads of all files together. Raises `CommandError` for an invalid file, and `ProofFailed`."""
+    try:
+        return read_heads(paths, keys.public_keys(), agreeing=agreeing)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CommandError(f"{', '.join(map(str, paths))} is not a list of heads: {error}") from error
