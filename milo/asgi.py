@@ -17,8 +17,10 @@ from milo.handler import OneHopHandler  # noqa: E402
 from milo.kube.discovery.endpoints import all_endpoints  # noqa: E402
 from milo.kube.wire.body_limit import BodyLimit  # noqa: E402
 from milo.probes import Probes  # noqa: E402
+from milo.settings.secret_key import refuse_missing  # noqa: E402
 from milo.web.measuring import Measured  # noqa: E402
 
+refuse_missing()
 if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
     # for connections that are yet to be made: libpq takes the last of two values
     _options = connections[DEFAULT_DB_ALIAS].settings_dict["OPTIONS"]

@@ -57,10 +57,12 @@ def configure_logs(**kwargs: Any) -> None:
 
 @signals.celeryd_init.connect  # type: ignore[untyped-decorator]
 def require_key(**kwargs: Any) -> None:
-    """End a worker that cannot sign seals. Celery would log an exception and go on."""
+    """End a worker without a secret key, or one that cannot sign seals. Celery would log an exception and go on."""
     from milo.ledger import seals
     from milo.ledger.keys import KeyUnusable
+    from milo.settings.secret_key import refuse_missing
 
+    refuse_missing()
     try:
         seals.require_key()
     except KeyUnusable as error:

@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-MARKER = "made-by-up"
-"""The file with which `manage.py up` marks its data folder."""
+from milo.settings.environment import MARKER
+
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from milo import data_folder
+from milo.settings.environment import MARKER
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -37,6 +38,8 @@ def run(folder: Path, code: str) -> str:
 @pytest.mark.once
 def test_what_is_written_there_is_closed_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / MARKER).touch()
     run(
         folder,
         """

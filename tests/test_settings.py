@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,15 +50,51 @@ def refused(**environment: str) -> list[str]:
 
 def test_an_installation_behind_tls_passes_djangos_checklist_for_deployment(tmp_path: Path) -> None:
     command = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
-    done = run(tmp_path, *command, MILO_HTTPS_ONLY="1", MILO_LEDGER_SIGNING_KEY=keys.new_key())
+    given = {"MILO_HTTPS_ONLY": "1", "MILO_SECRET_KEY": secrets.token_hex(32)}
+    done = run(tmp_path, *command, **given, MILO_LEDGER_SIGNING_KEY=keys.new_key())
     assert (done.returncode, done.stderr) == (0, "")
-    done = run(tmp_path / "other", *command, MILO_HTTPS_ONLY="1")
+    done = run(tmp_path / "other", *command, **given)
     assert done.returncode == 1
     assert "there is no key to sign the ledger" in done.stderr
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("manage.py", "serve", "--port", "0"),
+        ("-c", "import milo.asgi"),
+        ("-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo"),
+    ],
+    ids=["serve", "asgi", "worker"],
+)
+def test_a_second_host_does_not_make_a_secret_key_of_its_own(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = run(tmp_path, *command)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"there is no secret key: MILO_SECRET_KEY is not set, and {tmp_path}/secret_key does not exist. Give this host"
+        " the key of the others; for the first one `openssl rand -hex 32` prints a new key (docs/deploying.md, Keys)"
+    )
+    assert not (tmp_path / "secret_key").exists()
+
+
+@pytest.mark.once
+def test_commands_need_no_secret_key_and_development_makes_one_once(tmp_path: Path) -> None:
+    done = run(tmp_path, "manage.py", "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "secret_key").exists()
+    show = ("-c", "import django; django.setup(); from django.conf import settings; print(settings.SECRET_KEY)")
+    assert "SECRET_KEY" in run(tmp_path, *show, DJANGO_SETTINGS_MODULE="milo.settings").stderr
+    made = run(tmp_path, *show, DJANGO_SETTINGS_MODULE="milo.settings", MILO_DEBUG="1").stdout
+    assert len(made.strip()) > 50
+    # one of a version that made it by itself goes on
+    assert run(tmp_path, *show, DJANGO_SETTINGS_MODULE="milo.settings").stdout == made
+
+
 def test_a_worker_refuses_to_start_without_a_key_that_signs(tmp_path: Path) -> None:
-    done = run(tmp_path, "-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo")
+    done = run(
+        tmp_path, "-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo", MILO_SECRET_KEY="of the hosts"
+    )
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert f"{tmp_path}/ledger-keys/signing.pem does not exist, and MILO_LEDGER_SIGNING_KEY is not set" in last

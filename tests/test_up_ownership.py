@@ -9,11 +9,11 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 
-from milo.data_folder import MARKER
 from milo.dev import ownership, people
 from milo.identity.actors import actor_of
 from milo.identity.models import ServiceToken
 from milo.identity.tokens import revoke_token
+from milo.settings.environment import MARKER
 
 pytestmark = pytest.mark.django_db
 

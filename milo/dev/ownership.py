@@ -7,9 +7,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
-from milo.data_folder import MARKER
 from milo.dev import database
 from milo.identity.models import ServiceToken, digest
+from milo.settings.environment import MARKER
 
 
 class NotOwn(Exception):
@@ -19,8 +19,8 @@ class NotOwn(Exception):
 def require_own_folder(folder: Path) -> None:
     """Raise `NotOwn` unless `folder` is new or was made by `manage.py up`.
 
-    Every process makes `secret_key` before anything else. Earlier versions left no marker, but only `up` writes
-    `passwords.json`.
+    Every process of earlier versions made `secret_key` before anything else, and `up` left no marker, but only `up`
+    writes `passwords.json`.
     """
     if any((folder / name).exists() for name in (MARKER, "passwords.json")):
         return

@@ -19,7 +19,10 @@ from milo.settings.groups.server import BASE_DIR, Server
 from milo.settings.groups.stores import Stores
 from milo.settings.variables import Variable, read, unknown, variables
 
-__all__ = ["BASE_DIR", "DATA_DIR", "Environment", "environment", "read_environment"]
+__all__ = ["BASE_DIR", "DATA_DIR", "MARKER", "Environment", "environment", "read_environment"]
+
+MARKER = "made-by-up"
+"""The file with which `manage.py up` marks its data folder."""
 
 # files of these processes are not readable for other users of the machine
 os.umask(0o077)

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from django.core.management import CommandError, call_command
 
-from milo import data_folder
 from milo.ledger import keys, seals
 from milo.ledger.models import Inspection, Seal
 from milo.ledger.verification import verify
+from milo.settings.environment import MARKER
 from tests.support import make
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_without_a_key_nothing_is_sealed_and_none_is_made(folder: Path) -> None:
 def test_development_makes_its_key_once(folder: Path, settings: Any, development: str) -> None:
     settings.DEBUG = development == "debug"
     if development == "marker":
-        (settings.DATA_DIR / data_folder.MARKER).touch()
+        (settings.DATA_DIR / MARKER).touch()
     made = keys.signing_key().private_bytes_raw()
     assert keys.signing_key().private_bytes_raw() == made
     assert (folder / keys.PRIVATE).stat().st_mode & 0o077 == 0

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from milo import clock
 from milo.probes import own_connection
+from milo.settings.secret_key import refuse_missing
 from milo.web.server import Work
 from milo.web.supervisor import Supervisor
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--key", help="a PEM file: the private key, where the certificate's file has none")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_missing()
         connection = own_connection()
         clock.refuse_start(connection)
         connection.close()

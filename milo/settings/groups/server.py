@@ -17,8 +17,9 @@ class Server:
         "MILO_SECRET_KEY",
         values.KEY,
         None,
-        "Signs sessions and links for passwords, and encrypts continue tokens. All processes need the same key.",
-        shown="generated once and kept as `secret_key` in the data folder",
+        "Signs sessions and links for passwords, and encrypts continue tokens. All processes need the same key; web and"
+        " workers do not start without one.",
+        shown="the file `secret_key` in the data folder; only `MILO_DEBUG` and `manage.py up` generate it",
         secret=True,
     )
     secret_key_fallbacks: tuple[str, ...] = variable(
