@@ -21,7 +21,8 @@ from milo.settings.staff_site import *
 DEBUG = environment.server.debug
 SECRET_KEY = secret_key()
 SECRET_KEY_FALLBACKS = list(environment.server.secret_key_fallbacks)
-ALLOWED_HOSTS = list(environment.server.allowed_hosts)
+MILO_STAFF_HOST = environment.server.staff_host
+ALLOWED_HOSTS = [*environment.server.allowed_hosts, *([MILO_STAFF_HOST] if MILO_STAFF_HOST else [])]
 # with it everything is served over TLS; without it `make up` serves the staff site over plain HTTP on this machine
 HTTPS_ONLY = environment.server.https_only
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
@@ -73,6 +74,7 @@ MIDDLEWARE = [
     "milo.requests.RequestIdMiddleware",
     "milo.kube.wire.plain_http.PlainHttpMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "milo.admin.hosts.StaffHostMiddleware",
     "milo.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -37,6 +37,14 @@ class Server:
         ("127.0.0.1", "localhost", "[::1]"),
         "The host names of Milo. `*` is refused unless `MILO_DEBUG` is true.",
     )
+    staff_host: str = variable(
+        "MILO_STAFF_HOST",
+        values.DOMAIN,
+        "",
+        "The host name of the staff site, such as `staff.example.org`. `/admin/` is then served only there, and the API"
+        " only at the other hosts. It need not be repeated in `MILO_ALLOWED_HOSTS`.",
+        shown="every host serves both",
+    )
     https_only: bool = variable(
         "MILO_HTTPS_ONLY",
         values.BOOLEAN,
