@@ -23,8 +23,8 @@ from milo.ledger.models import Seal
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 500
-LONGEST_LINE = 4096
-"""Bytes; the line of a head has about 350."""
+PIECE = 4096
+"""Bytes; the line of a head has about 350, that of a break 70 for each lost seal."""
 
 
 class Anchor(Protocol):
@@ -61,13 +61,15 @@ def _write_whole(file: RawIOBase, content: bytes) -> None:
 
 def _drop_partial_line(file: RawIOBase) -> None:
     """Truncate `file` after its last line feed."""
-    end = file.seek(0, os.SEEK_END)
-    if not end:
-        return
-    file.seek(max(0, end - LONGEST_LINE))
-    tail = file.read(LONGEST_LINE) or b""
-    if partial := len(tail) - (tail.rfind(b"\n") + 1):
-        file.truncate(end - partial)
+    end = whole = file.seek(0, os.SEEK_END)
+    while whole:
+        start = file.seek(max(0, whole - PIECE))
+        if feed := (file.read(whole - start) or b"").rfind(b"\n") + 1:
+            whole = start + feed
+            break
+        whole = start
+    if whole < end:
+        file.truncate(whole)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from milo.ledger.anchors import FileAnchor
-from milo.ledger.management.commands.ledger import read_heads
+from milo.verify import read_heads
 
 HEADS = [{"number": number, "digest": f"{number:064}"} for number in range(1, 4)]
 
@@ -45,14 +45,15 @@ def test_a_full_disk_leaves_whole_heads_only_and_takes_the_rest_when_there_is_ro
     assert left == lines[: len(left)]
     assert left
     anchor.keep(HEADS[1:])
-    assert read_heads([path]) == {head["number"]: head["digest"] for head in HEADS}
+    assert read_heads([path], {}).digests == {head["number"]: head["digest"] for head in HEADS}
 
 
-def test_half_a_head_that_a_power_cut_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [1, 14, 4096, 4097, 20_000])
+def test_half_a_line_that_a_power_cut_left_is_removed_by_the_next_one(tmp_path: Path, length: int) -> None:
     path = tmp_path / "heads.jsonl"
     anchor = FileAnchor(str(path))
     anchor.keep(HEADS[:1])
     with path.open("ab") as file:
-        file.write(b'{"digest": "00')
+        file.write(b'{"digest": "00'[:length].ljust(length, b"0"))
     anchor.keep(HEADS[1:])
-    assert read_heads([path]) == {head["number"]: head["digest"] for head in HEADS}
+    assert read_heads([path], {}).digests == {head["number"]: head["digest"] for head in HEADS}
