@@ -8,6 +8,7 @@ in benchmarks.json of the data folder.
 import argparse
 import os
 import platform
+import secrets
 from datetime import UTC, datetime
 
 import django
@@ -42,6 +43,7 @@ def main() -> None:
         os.environ |= {
             "DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "milo.settings",
+            "MILO_SECRET_KEY": secrets.token_hex(32),
             "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
         }
         django.setup()

@@ -26,6 +26,8 @@ def secret_key() -> str:
         return environment.server.secret_key
     try:
         if not _PATH.exists():
+            # SQLite and the archive may be there; neither makes it
+            DATA_DIR.mkdir(parents=True, exist_ok=True)
             if not environment.server.debug and not (DATA_DIR / MARKER).exists():
                 return ""
             _generate(_PATH)
@@ -47,7 +49,6 @@ def refuse_missing() -> None:
 
 
 def _generate(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # written completely before it gets its name, and never over the key of another process
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.touch(0o600)
