@@ -43,6 +43,15 @@ def ledger_time(previous: datetime | None = None) -> datetime:
     return previous + timedelta(microseconds=1)
 
 
+def valid_time(instant: datetime, previous: datetime | None = None) -> datetime:
+    """Return `instant`, the ledger time of a change, as the instant from which the change is in force.
+
+    History that a wrong clock has left in the future moves the ledger time there. What begins now must not: then it is
+    the clock's, at least 1 microsecond after `previous`, the newest instant in force before. Call it under the lock.
+    """
+    return instant if instant - timezone.now() <= TOLERANCE else ledger_time(previous)
+
+
 def register_newest(function: Callable[[], datetime | None]) -> None:
     """Register a function that returns the instant (UTC) of the newest write, or None. SQLite is compared with it."""
     _newest.append(function)

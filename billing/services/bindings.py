@@ -10,7 +10,7 @@ from billing.metrics import count_bind
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from billing.services.usage import moves
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import AlreadyExists, Cause, Invalid
@@ -76,7 +76,8 @@ def bind(
             raise Invalid.because(causes, _("the project cannot be bound"))
         assert payee
         assert payer
-        at = audit.ledger_time(active or payee, after=active.established_at if active else _last_instant(payee))
+        before = active.established_at if active else _last_instant(payee)
+        at = clock.valid_time(audit.ledger_time(active or payee, after=before), before)
         binding = BillingAccountBinding(
             name=name,
             organization_id=organization_id,
@@ -145,7 +146,7 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     if active is None:
         return
     account = BillingAccount.objects.locked().get(pk=active.account_id)
-    at = audit.ledger_time(active, after=active.established_at)
+    at = clock.valid_time(audit.ledger_time(active, after=active.established_at), active.established_at)
     active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
     with moves.reattribute_usage(project, at):
         audit.save_as(actor, active, reason="Ended", why=f"project {project.name} was archived")
