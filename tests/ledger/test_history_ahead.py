@@ -49,7 +49,8 @@ def test_a_new_payer_pays_from_now_on_though_history_is_ahead(bound: BillingAcco
     other = make.a_ready_account(bound.organization)
     successor = make.a_binding(bound.project, other)
     bound.refresh_from_db()
-    assert bound.established_at < successor.established_at == bound.ended_at <= timezone.now()
+    assert bound.established_at < successor.established_at <= timezone.now()
+    assert bound.ended_at == successor.established_at
     assert payer_at(bound.project, timezone.now()) == successor
     assert list(breaks()) == []
     # what was known goes on where history stands
