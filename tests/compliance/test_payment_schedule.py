@@ -72,6 +72,13 @@ def test_a_schedule_tells_all_that_an_invoicing_system_needs() -> None:
     )
 
 
+def test_a_schedule_moves_what_is_payable_from_the_weekend_of_the_country() -> None:
+    terms = PaymentTerms(0, "Monthly", 1, business_day_convention="FOLLOWING")
+    # a Friday, and the Sunday after it where the weekend is Friday and Saturday
+    (invoice,) = schedule(terms, date(2026, 4, 30), 1, is_weekend=lambda day: day.weekday() in (4, 5))
+    assert (invoice.due_date, invoice.payable_by) == tuple(on("2026-05-01", "2026-05-03"))
+
+
 @pytest.mark.parametrize(
     "terms",
     [

@@ -57,6 +57,11 @@ def test_the_cap_of_a_country_acts_on_the_day_over_it_as_its_kind_says(row: Any)
     }[row.term_cap]
     assert found("terms.", facts(row.country, terms=at_cap)) == []
     assert severities("terms.", facts(row.country, terms=over)) == expected[0]
+    (finding,) = found("terms.", facts(row.country, terms=over))
+    assert finding.message.startswith(f"{row.max_net_days + 1} net days are over the {row.max_net_days} ")
+    assert row.name in finding.message
+    assert finding.message.endswith(f" ({row.max_net_note})" if row.max_net_note else "")
+    assert (finding.rule, finding.field) == (f"terms.cap.{row.country}", "spec.paymentTerms.netDays")
     assert severities("terms.", facts(row.country, terms=agreed)) == expected[1]
     assert found("terms.", facts(row.country, terms=over, customer_kind="individual")) == []
 
@@ -75,6 +80,7 @@ def test_terms_of_public_bodies_warn_because_nobody_says_how_they_bind() -> None
     office = facts("DE", customer_kind="government", terms=terms(31))
     (finding,) = found("terms.", office)
     assert (finding.severity, finding.rule) == (WARNING, "terms.public.DE")
+    assert finding.message.startswith("31 net days are over the 30 in which public bodies of Germany pay")
     assert found("terms.", facts("DE", customer_kind="government", terms=terms(30))) == []
 
 
