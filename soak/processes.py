@@ -43,7 +43,8 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                self._command,
+                # it ends with the soak, however that ends
+                ["setpriv", "--pdeathsig", "KILL", *self._command],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,

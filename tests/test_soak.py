@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from soak.checks import answers
@@ -107,3 +108,20 @@ def test_a_web_process_that_was_killed_meanwhile_is_not_measured(tmp_path: Path)
 def test_a_process_that_ended_by_itself_is_found(tmp_path: Path) -> None:
     found = list(answers.survival(evidence(tmp_path, [], [{"ended": "worker", "at": 7}])))
     assert found == ["worker had ended by itself at 7"]
+
+
+def test_processes_end_with_the_soak_that_is_killed(tmp_path: Path) -> None:
+    script = """
+import os, pathlib, sys, time
+from soak.processes import Process
+process = Process("sleeper", ["sleep", "300"], {"PATH": os.environ["PATH"]}, pathlib.Path(sys.argv[1]))
+process.start()
+print(process._running.pid, flush=True)
+time.sleep(300)
+"""
+    soak = subprocess.Popen([sys.executable, "-c", script, tmp_path / "log"], cwd=ROOT, stdout=subprocess.PIPE)
+    assert soak.stdout
+    sleeper = psutil.Process(int(soak.stdout.readline()))
+    soak.kill()
+    soak.wait()
+    assert sleeper.wait(timeout=10) is None
