@@ -22,8 +22,8 @@ FEWEST_PROJECTS = 5
 """An organization that has so few archives none."""
 EVENTS = 10
 """Usage events of a batch."""
-RIVALRY = 0.1
-"""How many binds have a rival."""
+RIVALRY, RIVALRY_OF_CLOSURES = 0.1, 0.5
+"""How many binds, and how many closures, have a rival."""
 API_VERSION = "billing.milo.io/v1alpha1"
 
 
@@ -213,7 +213,7 @@ class Worker(threading.Thread):
     def _approve(self, organization: str, account: Account, decider: str) -> None:
         """Approve the pending request of an account; some have a rival, who binds a project to it at once."""
         chosen = self._world.project(self._random, organization)
-        if chosen and account.phase == "Ready" and self._random.random() < RIVALRY * 4:
+        if chosen and account.phase == "Ready" and self._random.random() < RIVALRY_OF_CLOSURES:
             with self._at_once(self._rival.bind, organization, chosen[0], account.name):
                 self._actions.approve(organization, account, decider)
         else:

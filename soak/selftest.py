@@ -6,6 +6,7 @@ A soak that finds nothing proves something only if it would have found what it l
 import argparse
 import random
 import shutil
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -84,11 +85,13 @@ def make(folder: Path) -> None:
 def main() -> int:
     """Plant each fault, print which check found it, and return 1 where one was not found."""
     parser = argparse.ArgumentParser(prog="python -m soak.selftest", description=main.__doc__)
-    parser.add_argument("--seconds", type=float, default=25, help="of each soak (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=40, help="of each soak (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="default: by chance")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm/milo-soak"), help="default: %(default)s")
     parser.add_argument("--only", help="a word in the name of the faults to plant")
     chosen = parser.parse_args()
+    # so that everything is stopped at the end, too, where somebody ends the soak
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     made = chosen.folder.with_name(f"{chosen.folder.name}-made")
     make(made)
     missed = 0
@@ -97,7 +100,19 @@ def main() -> int:
             continue
         begun = time.monotonic()
         faults, kills = plant.faults, KILLS if plant.faults else 0
-        options = Options(chosen.seconds, kills, 24, 2, chosen.seed, chosen.folder, plant=plant.module, faults=faults)
+        options = Options(
+            chosen.seconds,
+            kills,
+            24,
+            2,
+            chosen.seed,
+            chosen.folder,
+            plant=plant.module,
+            # more accounts than projects, so that many can be closed, and projects have rivals
+            accounts=12,
+            projects=6,
+            faults=faults,
+        )
         found = soak(options, partial(prepare, plant, made)).found
         named = [name for name in plant.found_by if name in found]
         missed += not named
