@@ -22,6 +22,9 @@ once in 10 seconds, in a thread and by a connection of their own. A scrape waits
 values before for a minute; a statement ends after 2 seconds. Where one cannot be read, the metrics of its collector
 are missing and `milo_scrape_collector_success` of it is 0.
 
+`deploy/prometheus/alerts.yml` has the alerts, which docs/runbooks/index.md explains, and `deploy/grafana/` two
+dashboards: one for operators, one for the ledger. Name the job of Prometheus `milo`.
+
 | Metric | Type | Labels | Source | Meaning |
 |---|---|---|---|---|
 """
