@@ -1,7 +1,7 @@
 """What a scrape reads, by collectors that fail apart from each other."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import structlog
 from django.db import DatabaseError, connection
@@ -60,36 +60,43 @@ def _away(error: DatabaseError) -> bool:
 
 LOCK_WAITS = row_gauge("milo_database_lock_waits", "Sessions of PostgreSQL that wait for a lock")
 LOCK_WAIT_SECONDS = row_gauge(
-    "milo_database_longest_lock_wait_seconds", "For how long the oldest statement that waits for a lock has run"
+    "milo_database_longest_lock_wait_seconds", "For how long the session that waits longest has waited for its lock"
 )
 TRANSACTION_SECONDS = row_gauge(
-    "milo_database_longest_transaction_seconds", "Age of the oldest open transaction of PostgreSQL"
+    "milo_database_longest_transaction_seconds",
+    "Age of the oldest open transaction of the application's role; of all roles if it may read their statistics"
+    " (`GRANT pg_read_all_stats`)",
 )
 CONNECTIONS = row_gauge(
-    "milo_database_connections", "Connections to the database of PostgreSQL by their state", ("state",)
+    "milo_database_connections",
+    "Connections to the database of PostgreSQL by their state; `unknown` for those of roles whose state is hidden",
+    ("state",),
 )
 CONNECTIONS_LIMIT = row_gauge("milo_database_connections_limit", "max_connections of PostgreSQL")
 _SESSIONS = """
-    SELECT coalesce(state, 'unknown'), count(*), count(*) FILTER (WHERE wait_event_type = 'Lock'),
-        coalesce(max(extract(epoch FROM clock_timestamp() - query_start)) FILTER (WHERE wait_event_type = 'Lock'), 0),
-        coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0),
-        current_setting('max_connections')::int
+    SELECT coalesce(state, 'unknown'), count(*),
+        coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0), current_setting('max_connections')::int
     FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1"""
+# locks of every role are visible, as opposed to what their sessions do
+_LOCK_WAITS = """
+    SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - l.waitstart)), 0)
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"""
 
 
 class DatabaseCollector(Collector):
-    """The sessions of PostgreSQL. Of those of other roles it has the number only; of SQLite it has nothing."""
+    """The sessions of PostgreSQL and their locks. Of SQLite it has nothing."""
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
         if connection.vendor != "postgresql":
-            return []
+            return
         with connection.cursor() as cursor:
             cursor.execute(_SESSIONS)
-            rows = cursor.fetchall()
-        metrics = [
-            CONNECTIONS.of({(state,): count for state, count, *_rest in rows}),
-            LOCK_WAITS.of(sum(row[2] for row in rows)),
-            LOCK_WAIT_SECONDS.of(float(max((row[3] for row in rows), default=0))),
-            TRANSACTION_SECONDS.of(float(max((row[4] for row in rows), default=0))),
-        ]
-        return [*metrics, CONNECTIONS_LIMIT.of(rows[0][5])] if rows else metrics
+            sessions = cursor.fetchall()
+            cursor.execute(_LOCK_WAITS)
+            waits, longest = cursor.fetchone()
+        yield CONNECTIONS.of({(state,): count for state, count, _age, _limit in sessions})
+        yield TRANSACTION_SECONDS.of(float(max((age for _state, _count, age, _limit in sessions), default=0)))
+        if sessions:
+            yield CONNECTIONS_LIMIT.of(sessions[0][3])
+        yield LOCK_WAITS.of(waits)
+        yield LOCK_WAIT_SECONDS.of(float(longest))
