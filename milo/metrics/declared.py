@@ -81,7 +81,7 @@ class RowHistogram:
 
     def of(self, values: Sequence[float]) -> Metric:
         """Return the metric of these values."""
-        buckets = [(f"{bound:g}", float(sum(value <= bound for value in values))) for bound in self.bounds]
+        buckets = [(f"{bound:.15g}", float(sum(value <= bound for value in values))) for bound in self.bounds]
         buckets.append(("+Inf", float(len(values))))
         return GaugeHistogramMetricFamily(self.name, self.meaning, buckets=buckets, gsum_value=sum(values))
 
