@@ -72,5 +72,11 @@ def make_usage_partitions() -> int:
 
 @shared_task
 def inspect_ledger() -> int:
-    """Look for gaps and overlaps of responsibility, and for rows that differ from their history."""
+    """Look for gaps and overlaps of responsibility, and for rows that differ from their history, in what changed."""
     return continuity.inspect()
+
+
+@shared_task
+def inspect_whole_ledger() -> int:
+    """Look for gaps and overlaps of responsibility, and for rows that differ from their history, in everything."""
+    return continuity.inspect(whole=True)

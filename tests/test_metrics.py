@@ -22,7 +22,7 @@ from billing.models import BillingAccount, Notice
 from billing.services.notices.deliveries import deliver_due
 from billing.services.suspensions import suspend
 from billing.services.usage.intake import report
-from billing.tasks import inspect_ledger
+from billing.tasks import inspect_ledger, inspect_whole_ledger
 from milo import audit, health, outages
 from milo.dev import metrics_page
 from milo.errors import Busy, Invalid
@@ -105,7 +105,7 @@ def test_each_check_tells_what_it_found_and_when_it_last_found_nothing() -> None
     assert (shown["milo_ledger_seals"], shown["milo_ledger_heads_owed"]) == (1, 0)
     with tamper.guards_off():
         tamper.alter(BillingAccount.objects.get(pk=account.pk), net_days=90)
-    inspect_ledger()
+    inspect_whole_ledger()
     assert metrics()['milo_ledger_violations{check="history"}'] == 1
 
 

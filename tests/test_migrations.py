@@ -12,7 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
-from django.db.models import Field
+from django.db.models import Field, Index
 from django_migration_linter import MigrationLinter
 
 # operations that several applications share, and that stay as they are
@@ -37,18 +37,18 @@ def migrations() -> Iterator[Path]:
 
 @pytest.mark.once
 @pytest.mark.parametrize("path", [*migrations()], ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
-def test_a_migration_uses_nothing_of_ours_but_fields_and_their_defaults(path: Path) -> None:
+def test_a_migration_uses_nothing_of_ours_but_fields_indexes_and_defaults(path: Path) -> None:
     tree = ast.parse(path.read_text())
     nodes = list(ast.walk(tree))
     taken = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     assert ours(taken) <= SHARED
-    # makemigrations imports the module of a field's class or default: nothing else of it may be used
+    # makemigrations imports the module of a field's or index's class or default: nothing else of it may be used
     text = path.read_text()
     for module in ours(named):
         for before, name in re.findall(rf"(default=)?\b{re.escape(module)}\.(\w+)", text):
             value = getattr(importlib.import_module(module), name)
-            assert before or (isinstance(value, type) and issubclass(value, Field)), f"{module}.{name}"
+            assert before or (isinstance(value, type) and issubclass(value, (Field, Index))), f"{module}.{name}"
 
 
 def ours(modules: Iterable[str | None]) -> set[str]:

@@ -19,7 +19,7 @@ from milo import audit
 from milo.clock import ledger_time
 from milo.columns import Columns, fixed
 from milo.errors import Cause
-from milo.kube.models import Resource, ResourceQuerySet
+from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Organization
 
@@ -194,6 +194,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             models.Index(fields=["name"], name="account_by_name"),
             # the periodic task looks for the few waiting accounts among many Ready ones
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
+            LabelIndex(name="account_labels"),
         ]
 
     def anchored(self, terms: PaymentTerms) -> PaymentTerms:

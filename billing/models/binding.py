@@ -8,7 +8,7 @@ from django_fsm import transition
 from billing.models.account import BillingAccount
 from milo import audit
 from milo.columns import Columns, fixed
-from milo.kube.models import Resource, ResourceQuerySet
+from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
@@ -123,6 +123,9 @@ class BillingAccountBinding(PhaseLoading, Resource):
             models.Index(fields=["account"], name="binding_active_of_account", condition=Q(ended_at=None)),
             # what an account paid for at an instant, without reading what had ended by then
             models.Index(fields=["account", "ended_at"], name="binding_ended_of_account"),
+            # the list of the staff site, newest first
+            models.Index(fields=["-established_at", "-id"], name="binding_newest_first"),
+            LabelIndex(name="binding_labels"),
         ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)

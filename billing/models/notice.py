@@ -100,6 +100,8 @@ class Notice(models.Model):
         indexes = [
             # the periodic task looks for the few pending ones among all delivered ones
             models.Index(fields=["due_at"], name="notice_owed", condition=Q(phase="Pending")),
+            # the list of the staff site, newest first
+            models.Index(fields=["-created_at", "-id"], name="notice_newest_first"),
         ]
 
     def __str__(self) -> str:

@@ -37,6 +37,8 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
 
     actions = None
     list_per_page = 50
+    # it would count the whole table beside each search
+    show_full_result_count = False
     list_filter_submit = True
     # no submit row: nothing is submitted, and unfold labels its link to the list "Close", which is also an action
     change_form_template = "milo/read_only_form.html"

@@ -48,6 +48,25 @@ class ResourceQuerySet(models.QuerySet[M]):
         return self.annotate(manifest=Subquery(text, output_field=models.TextField()))
 
 
+class LabelIndex(models.Index):
+    """An index of label keys and values for label selectors, on PostgreSQL. On SQLite it is of no row."""
+
+    suffix = "gin"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(fields=["labels"], name=name)
+
+    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
+        if schema_editor.connection.vendor == "postgresql":
+            return super().create_sql(model, schema_editor, using=" USING gin", **kwargs)
+        # SQLite has no such index, and no object is without a name
+        return models.Index(fields=self.fields, name=self.name, condition=Q(name="")).create_sql(model, schema_editor)
+
+    def deconstruct(self) -> Any:
+        path, _arguments, _options = super().deconstruct()
+        return path, (), {"name": self.name}
+
+
 class Resource(models.Model):
     """Columns of ObjectMeta: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/"""
 

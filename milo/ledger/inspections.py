@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
@@ -29,13 +30,23 @@ def checks() -> dict[str, Check]:
     return dict(_checks)
 
 
-def record(name: str, violations: int, message: str = "") -> None:
-    """Record a run of the check `name` with its number of violations; `message` describes the first."""
+def record(name: str, violations: int, message: str = "", place: dict[str, Any] | None = None) -> None:
+    """Record a run of the check `name` with its number of violations; `message` describes the first.
+
+    `place` is where the next run goes on; None leaves it.
+    """
     now = timezone.now()
-    result = {"at": now, "violations": violations, "message": message}
+    result: dict[str, Any] = {"at": now, "violations": violations, "message": message}
+    if place is not None:
+        result["place"] = place
     Inspection.objects.update_or_create(name=name, defaults=result if violations else result | {"succeeded_at": now})
 
 
 def message_of(name: str) -> str:
     """Return the message of the last run of the check `name`; empty without violations or without a run."""
     return Inspection.objects.filter(name=name).values_list("message", flat=True).first() or ""
+
+
+def place_of(name: str) -> dict[str, Any]:
+    """Return where the last run of the check `name` came to; empty without one."""
+    return Inspection.objects.filter(name=name).values_list("place", flat=True).first() or {}

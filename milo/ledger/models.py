@@ -78,13 +78,17 @@ class Redaction(models.Model):
 
 
 class Inspection(models.Model):
-    """The last run of a check of the ledger: instant, instant of the last run without findings, and findings."""
+    """The last run of a check of the ledger: instant, instant of the last run without findings, and findings.
+
+    `place` says how far it came, in the form of the check, for one that reads only what is new.
+    """
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
     succeeded_at = models.DateTimeField(null=True)
     violations = models.PositiveIntegerField()
     message = models.TextField(blank=True)
+    place = models.JSONField(null=True)
 
     def __str__(self) -> str:
         return self.name

@@ -1,22 +1,19 @@
 """Seals: once a minute, digests of all rows written since the last seal, chained to it, signed, and anchored.
 
-A writer takes its key before it commits, so rows below the newest visible key may still be missing. Sealing reads the
-newest keys first, then waits for the transactions that write at that moment, which PostgreSQL lists by their locks on
-the tables. After that the rows up to these keys are final. Writers never wait for sealing.
+A seal covers rows up to the frontier (`frontier.py`): they are final. Writers never wait for sealing.
 """
 
 import hashlib
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Max
+from django.db import DatabaseError, IntegrityError, transaction
 
 from milo.clock import ledger_time
 from milo.ledger import anchors, inspections, keys
 from milo.ledger.canonical import canonical
+from milo.ledger.frontier import WritersBusy, final_keys
 from milo.ledger.models import Seal
 from milo.ledger.rows import Reader, salts
 from milo.ledger.shapes import statement
@@ -24,13 +21,7 @@ from milo.ledger.tables import Table, all_tables
 
 LIMIT = 20_000
 """Maximum rows of one table in one seal, to bound memory."""
-PATIENCE = 10.0
-"""Seconds to wait for current writers before the next round tries again."""
 log = structlog.get_logger(__name__)
-
-
-class WritersBusy(Exception):
-    """A transaction that writes to sealed tables stays open, so its rows are not final yet."""
 
 
 def header(number: int, at: datetime, previous: str, tables: dict[str, Any]) -> bytes:
@@ -45,13 +36,12 @@ def instant(at: datetime) -> str:
 def seal() -> int:
     """Seal all committed rows, in as many seals as necessary. Return how many rows.
 
-    Raises `WritersBusy` if a writer stays for longer than `PATIENCE` seconds, and `KeyUnusable` without a key. Of two
+    Raises `WritersBusy` if a writer stays for too long, and `KeyUnusable` without a key. Of two
     concurrent calls, one seals.
     """
-    frontier = _frontier()
     try:
         keys.signing_key()
-        _await_writers(PATIENCE)
+        frontier = final_keys()
     except (WritersBusy, keys.KeyUnusable) as error:
         inspections.record("seal", 1, str(error))
         raise
@@ -79,34 +69,6 @@ def require_key() -> None:
             f"seal {newest[0]} was signed with the key {newest[1]}, which this host does not trust: give it that key,"
             f" or put its public key into MILO_LEDGER_KEYS as {newest[1]}.pub (docs/ledger.md, Keys)"
         )
-
-
-def _frontier() -> dict[str, int]:
-    return {table.name: table.model._base_manager.aggregate(newest=Max("pk"))["newest"] or 0 for table in all_tables()}
-
-
-def _writers() -> set[str]:
-    """Return the other transactions that currently write to sealed tables. On SQLite keys are in commit order."""
-    if connection.vendor != "postgresql":
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT virtualtransaction FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
-            " WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relname = ANY(%s)"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND pid IS DISTINCT FROM pg_backend_pid()",
-            [[table.name for table in all_tables()]],
-        )
-        return {name for (name,) in cursor.fetchall()}
-
-
-def _await_writers(patience: float) -> None:
-    until, writing = time.monotonic() + patience, _writers()
-    while writing:
-        if time.monotonic() > until:
-            raise WritersBusy(f"{len(writing)} transactions have been writing for more than {patience:.0f} s")
-        time.sleep(0.02)
-        writing &= _writers()
 
 
 def _seal_some(frontier: dict[str, int]) -> int:

@@ -40,6 +40,7 @@ CELERY_BEAT_SCHEDULE = {
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
     "assess-accounts": {"task": "billing.tasks.assess_accounts", "schedule": 3600.0, "options": {"expires": 3600}},
+    "inspect-whole-ledger": {"task": "billing.tasks.inspect_whole_ledger", "schedule": _at(0), "options": _DAILY},
     "verify-ledger": {"task": "milo.ledger.tasks.verify_ledger", "schedule": _at(1), "options": _DAILY},
     "archive-accounts": {"task": "billing.tasks.archive_accounts", "schedule": _at(2), "options": _DAILY},
     "purge-accounts": {"task": "billing.tasks.purge_accounts", "schedule": _at(3), "options": _DAILY},

@@ -6,7 +6,7 @@ from django_fsm import transition
 from milo import audit
 from milo.clock import ledger_time
 from milo.columns import Columns, fixed
-from milo.kube.models import Resource, ResourceQuerySet
+from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models.organization import Organization
 
@@ -66,6 +66,7 @@ class Project(PhaseLoading, Resource):
             # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(condition=Q(phase__in=["Active", "Archived"]), name="project_known_phase"),
         ]
+        indexes = [LabelIndex(name="project_labels")]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.ARCHIVED)
     def archive(self) -> None:

@@ -1,12 +1,14 @@
 """Search on the staff site finds names regardless of case, in any script, on both engines."""
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Model
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.models import BillingAccount
+from billing.models import BillingAccount, BillingAccountBinding, Notice
+from milo.admin import searches
 from milo.letter_case import like
 from tests.admin.browser import list_of, staff
 from tests.support import make
@@ -60,3 +62,53 @@ def test_letters_of_ascii_match_as_they_always_did(text: str, pattern: str) -> N
 
 def test_null_is_like_nothing() -> None:
     assert (like(None, "x", "\\"), like("x", None, "\\")) == (None, None)
+
+
+def found(model: type[Model], search: str) -> list[str]:
+    page = staff("auditor").get(list_of(model), {"q": search})
+    return [str(row) for row in page.context["cl"].result_list]
+
+
+def test_a_binding_is_found_by_its_names_in_any_case_and_by_the_beginning_of_its_uid() -> None:
+    organization = make.an_organization("acme-corp")
+    project, account = make.a_project(organization, "webapp-frontend"), make.a_ready_account(organization, "us-east")
+    binding = make.a_binding(project, account)
+    make.a_binding(make.a_project(organization, "pipeline"), make.a_ready_account(organization, "eu"))
+    uid = str(binding.uid)
+    for search in (
+        "FRONT",
+        "us-EAST",
+        binding.name[2:],
+        '"webapp-front"',
+        "webapp us-e",
+        uid,
+        uid[:13],
+        uid[:8].upper(),
+    ):
+        assert found(BillingAccountBinding, search) == [binding.name], search
+    for search in ("webapp eu", "nowhere", uid[:7] + ("0" if uid[7] != "0" else "1"), "-" * 8, "0" * 40, "%"):
+        assert found(BillingAccountBinding, search) == [], search
+
+
+def test_a_search_joins_no_table_and_folds_no_name_of_a_resource() -> None:
+    binding = BillingAccountBinding.objects.filter(
+        searches.condition(BillingAccountBinding, ("name", "project__name", "account__name", "uid"), "Front")
+    )
+    query = str(binding.query)
+    assert "JOIN" not in query
+    assert "UPPER" not in query
+
+
+@pytest.mark.parametrize("name", ["binding_newest_first", "notice_newest_first"])
+def test_a_list_of_many_rows_has_an_index_in_its_order(name: str) -> None:
+    model, order = {
+        "binding_newest_first": (BillingAccountBinding, ("-established_at", "-id")),
+        "notice_newest_first": (Notice, ("-created_at", "-id")),
+    }[name]
+    shown = model.objects.order_by(*site.get_model_admin(model).get_ordering(None), "-pk")[:50]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert name in shown.explain()
+    (index,) = (index for index in model._meta.indexes if index.name == name)
+    assert tuple(index.fields) == order

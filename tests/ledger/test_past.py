@@ -15,7 +15,6 @@ from billing.services.projects import archive_project
 from billing.services.timeline import timeline
 from billing.tasks import inspect_ledger
 from milo.audit import save_as, transaction
-from milo.celery import app
 from milo.kube.models import Change
 from milo.ledger.models import Inspection
 from milo.provenance import asked_by
@@ -151,13 +150,3 @@ def test_an_archived_project_that_is_still_paid_for_is_a_break(bound_project: Pr
         save_as(make.PLATFORM, bound_project, reason="ProjectArchived")
     assert inspect_ledger() == 1
     assert "still in force, and the project is archived" in Inspection.objects.get(name="continuity").message
-
-
-def test_a_live_row_that_its_history_does_not_explain_is_found_within_a_minute(bound_project: Project) -> None:
-    (entry,) = [entry for entry in app.conf.beat_schedule.values() if entry["task"] == inspect_ledger.name]
-    assert entry["schedule"] == 60
-    account = BillingAccount.objects.get(name="us")
-    with tamper.guards_off():
-        tamper.alter(account, net_days=90)
-    assert inspect_ledger() == 1
-    assert f"billing_billingaccount row {account.pk}" in Inspection.objects.get(name="history").message

@@ -19,7 +19,7 @@ from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
 from milo.celery import app
 from milo.kube.metadata import Metadata
-from milo.ledger import anchors, keys, seals
+from milo.ledger import anchors, frontier, keys, seals
 from milo.ledger.canonical import canonical, parse
 from milo.ledger.models import Seal
 from milo.ledger.tables import all_tables
@@ -101,8 +101,8 @@ def test_who_commits_late_is_waited_for_and_who_comes_meanwhile_waits_for_nobody
         assert written.wait(10)
         revise(early.pk, AccountSpec.of(early), Metadata(labels={"early": "yes"}), actor=make.PLATFORM)
         if connection.vendor != SQLITE:
-            with pytest.raises(seals.WritersBusy):
-                seals._await_writers(0.1)
+            with pytest.raises(frontier.WritersBusy):
+                frontier._await_writers(0.1)
         overtaken.set()
 
     def meanwhile() -> None:

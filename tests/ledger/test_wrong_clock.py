@@ -45,6 +45,7 @@ REVERSIBLE = {
     "billing.tasks.announce_standing": "writes what was decided before",
     "billing.tasks.deliver_notices": "sends what was decided before; what it gives up can be queued again",
     "billing.tasks.inspect_ledger": "compares rows with rows",
+    "billing.tasks.inspect_whole_ledger": "compares rows with rows",
     "billing.tasks.make_usage_partitions": "goes by the clock of the database",
     "billing.tasks.verify_archive": "reads what is stored",
     "billing.tasks.validate_waiting_accounts": "is tried again until it succeeds",

@@ -4,12 +4,15 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Protocol, TypeVar
 
-from django.db.models import F, Func, Model, Q, QuerySet, TextField, Value
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact, GreaterThan, In, IsNull, LessThan, Regex
 from django.utils.translation import gettext as _
@@ -56,6 +59,25 @@ class LabelValue(Func):
         return super().as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner=" ->> ", **context)
 
 
+class HasLabel(Func):
+    """Whether an object has a label, with the value `value` unless that is None. PostgreSQL answers by `LabelIndex`."""
+
+    output_field = BooleanField()
+
+    def __init__(self, key: str, value: str | None = None) -> None:
+        super().__init__(F("labels"), Value(key if value is None else json.dumps({key: value})), key=key, value=value)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        label, value = LabelValue(self.extra["key"]), self.extra["value"]
+        same: Any = IsNull(label, False) if value is None else Exact(label, value)
+        return compiler.compile(same.resolve_expression(compiler.query))
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "(%(expressions)s)" if self.extra["value"] is None else "(%(expressions)s::jsonb)"
+        operator = " ? " if self.extra["value"] is None else " @> "
+        return super().as_sql(compiler, connection, template=template, arg_joiner=operator, **context)
+
+
 class Requirement(Protocol):
     """One requirement of a selector, as a condition in SQL and as a test of a manifest. Both must agree."""
 
@@ -72,7 +94,7 @@ class LabelExists:
     positive: bool
 
     def condition(self) -> Q:
-        return Q(IsNull(LabelValue(self.key), not self.positive))
+        return Q(HasLabel(self.key)) if self.positive else Q(IsNull(LabelValue(self.key), True))
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
         return (self.key in _labels(manifest)) is self.positive
@@ -87,8 +109,9 @@ class LabelIn:
     positive: bool
 
     def condition(self) -> Q:
-        among = Q(In(LabelValue(self.key), sorted(self.values)))
-        return among if self.positive else ~among | Q(IsNull(LabelValue(self.key), True))
+        if self.positive:
+            return reduce(or_, (Q(HasLabel(self.key, value)) for value in sorted(self.values)))
+        return ~Q(In(LabelValue(self.key), sorted(self.values))) | Q(IsNull(LabelValue(self.key), True))
 
     def matches(self, manifest: Mapping[str, Any]) -> bool:
         return (_labels(manifest).get(self.key) in self.values) is self.positive
@@ -112,7 +135,7 @@ class LabelCompares:
     above: bool
 
     def condition(self) -> Q:
-        digits = Q(Regex(LabelValue(self.key), _DIGITS))
+        digits = Q(HasLabel(self.key)) & Q(Regex(LabelValue(self.key), _DIGITS))
         if self.above:
             return digits & self._beyond(GreaterThan, self.value) & self._beyond(LessThan, _INT64)
         return digits & self._beyond(LessThan, self.value)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
 from milo.access import Actor
-from milo.ledger import breaks, inspections, keys, seals, verification
+from milo.ledger import breaks, frontier, inspections, keys, seals, verification
 from milo.ledger.export import NothingSealed, export
 from milo.ledger.shapes import ColumnGone
 from milo.verify import Heads, ProofFailed, read_heads
@@ -87,7 +87,7 @@ class Command(BaseCommand):
     def _seal(self, options: dict[str, Any]) -> None:
         try:
             rows = seals.seal()
-        except seals.WritersBusy as error:
+        except frontier.WritersBusy as error:
             raise CommandError(f"nothing was sealed: {error}") from error
         self.stdout.write(f"{rows} rows sealed")
 

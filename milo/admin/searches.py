@@ -1,0 +1,54 @@
+"""Search of admin lists, in conditions that large tables answer quickly.
+
+Django joins every table that is searched, and folds the case of every text of every row: 4.7 s for 990,500 bindings.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model, Q, UUIDField
+from django.utils.text import smart_split, unescape_string_literal
+
+from milo.kube.models import Resource
+
+_BEGINNING = re.compile("[0-9a-f-]{4,36}", re.ASCII)
+
+
+def words_of(text: str) -> Iterator[str]:
+    """Yield the words of a search. Words in quotes are one."""
+    for word in smart_split(text):
+        yield unescape_string_literal(word) if word[:1] in ("'", '"') and word[:1] == word[-1:] else word
+
+
+def condition(model: type[Model], paths: Iterable[str], word: str) -> Q:
+    """Return the condition that one of the fields `paths` of a row of `model` contains `word`, in any case.
+
+    A UID must begin with the word. A field of another table is searched there, by a subquery.
+    """
+    matching = Q(pk__in=[])
+    for path in paths:
+        matching |= _condition_of_path(model, path, word)
+    return matching
+
+
+def _condition_of_path(model: type[Model], path: str, word: str) -> Q:
+    name, _separator, rest = path.partition("__")
+    field: Any = model._meta.get_field(name)
+    if rest:
+        related = field.related_model
+        return Q(**{f"{name}__in": related._base_manager.filter(_condition_of_path(related, rest, word)).values("pk")})
+    if isinstance(field, UUIDField):
+        return _begins_with(name, word.lower())
+    # names of resources are in lower case, which needs no folding
+    if issubclass(model, Resource) and name == "name":
+        return Q(name__contains=word.lower())
+    return Q(**{f"{name}__icontains": word})
+
+
+def _begins_with(name: str, word: str) -> Q:
+    digits = word.replace("-", "")
+    if not _BEGINNING.fullmatch(word) or not 4 <= len(digits) <= 32:
+        return Q(pk__in=[])
+    return Q(**{f"{name}__range": (UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))})
