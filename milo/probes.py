@@ -18,6 +18,8 @@ from milo.web.measuring import note_route
 
 WITHIN_SECONDS = 0.9
 """A check that takes longer has failed; the probe is answered within a second."""
+KEPT_WITHIN_SECONDS = 15.0
+"""The bound of a check whose result is kept. It goes on behind the probe that asked, and a later one has its result."""
 CONNECT_SECONDS = 2
 """The least that libpq knows. A thread that connects longer holds up later probes of the database, and nothing else."""
 Message = Mapping[str, Any]
@@ -65,23 +67,27 @@ class Probes:
 
 
 class Readiness:
-    """Runs the checks in threads of their own: those of the database in one, each other check in another."""
+    """Runs the checks in threads of their own: the quick ones of the database in one, each other check in another."""
 
     def __init__(self) -> None:
-        of_database = [each for each in readiness.all_checks() if each.asks_database]
-        others = [[each] for each in readiness.all_checks() if not each.asks_database]
-        self._groups = [_Group(checks) for checks in (of_database, *others)]
+        self._order = [each.name for each in readiness.all_checks()]
+        quick = [each for each in readiness.all_checks() if each.asks_database and not each.kept_seconds]
+        others = [each for each in readiness.all_checks() if each not in quick]
+        self._groups = [_Group(quick, WITHIN_SECONDS)] + [
+            _Group([each], KEPT_WITHIN_SECONDS if each.kept_seconds else WITHIN_SECONDS) for each in others
+        ]
 
     async def results(self) -> list[Result]:
         """Return the result of each check within a second. Probes that come meanwhile share one run."""
         running = [asyncio.wrap_future(group.run()) for group in self._groups]
         await asyncio.wait(running, timeout=WITHIN_SECONDS)
-        return [result for group in self._groups for result in group.results()]
+        found = [result for group in self._groups for result in group.results()]
+        return sorted(found, key=lambda result: self._order.index(result.name))
 
 
 class _Group:
-    def __init__(self, checks: Sequence[Check]) -> None:
-        self._checks = checks
+    def __init__(self, checks: Sequence[Check], seconds: float) -> None:
+        self._checks, self._seconds = checks, seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe")
         self._running: Future[None] | None = None
         self._found: list[Result] = []
@@ -102,7 +108,7 @@ class _Group:
         return Result(check.name, "" if known else f"no answer within {WITHIN_SECONDS} s", check.degrades)
 
     def _run(self, found: list[Result]) -> None:
-        connection = own_connection()
+        connection = own_connection(self._seconds)
         try:
             for result in readiness.results(self._checks, connection, self._passed):
                 found.append(result)

@@ -15,6 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 log = structlog.get_logger(__name__)
 DATABASE_AWAY = "the database does not answer"
+NOT_IN_TIME = "the database did not answer it in time"
+QUERY_CANCELED = "57014"
 OfDatabase = TypeVar("OfDatabase", bound=Callable[[BaseDatabaseWrapper], None])
 Other = TypeVar("Other", bound=Callable[[], None])
 
@@ -87,17 +89,18 @@ def results(
 ) -> Iterator[Result]:
     """Yield the result of each check. Once the database fails, none asks it again.
 
-    `passed` keeps, from one call to the next, until when (time.monotonic) a check counts as passed; one that failed the
-    last time is not in it.
+    `passed` keeps, from one call to the next, until when (time.monotonic) a check counts as passed. One that found
+    something wrong the last time is not in it. A database that is away says nothing about what was found in it.
     """
     away = ""
     for each in checks:
         reason = ""
         if monotonic() >= passed.get(each.name, 0):
             reason = away if each.asks_database and away else _reason(each, connection)
-            if reason:
+            if reason == DATABASE_AWAY:
+                away = reason
+            elif reason:
                 passed.pop(each.name, None)
-                away = reason if reason == DATABASE_AWAY else away
             else:
                 passed[each.name] = monotonic() + each.kept_seconds
         yield Result(each.name, reason, each.degrades)
@@ -112,7 +115,8 @@ def _reason(each: Check, connection: BaseDatabaseWrapper) -> str:
         log.warning("readiness_check_failed", check=each.name, error=error)
         with suppress(Exception):
             connection.close()
-        return DATABASE_AWAY
+        # a statement that took too long was refused by a database that is there
+        return NOT_IN_TIME if getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED else DATABASE_AWAY
     except Exception:
         log.exception("readiness_check_failed", check=each.name)
         return "it could not be checked; the log tells why"

@@ -74,6 +74,9 @@ class Production(Milo):
         self.manage("check", "--deploy", "--database", "default", "--fail-level", "WARNING", user="milo")
 
     def stop(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # a second one would leave what was not stopped yet
+            signal.signal(number, signal.SIG_IGN)
         ending = [*self.webs, self.worker, self.second_worker, self.beat, self.second_beat]
         with ThreadPoolExecutor(len(ending)) as pool:
             # each takes some seconds to end what it is at

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from milo import feature_gates, health, probes, readiness
@@ -113,6 +115,81 @@ def test_a_check_that_is_kept_counts_as_passed_while_it_runs_again(checks: dict[
         return [result.line for result in await probe.results()]
 
     assert asyncio.run(twice()) == ["[+]slow ok"]
+
+
+def rows(seconds: float) -> Callable[[BaseDatabaseWrapper], None]:
+    """A check that takes the database so long; SQLite has no sleep."""
+
+    def run(connection: BaseDatabaseWrapper) -> None:
+        if connection.vendor == "sqlite":
+            time.sleep(seconds)
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
+
+    return run
+
+
+async def until_ready(probe: Readiness, within: float) -> list[list[str]]:
+    """Probe until every check has passed; return the lines of each probe."""
+    seen: list[list[str]] = []
+    end = time.monotonic() + within
+    while not seen or any(not line.startswith("[+]") for line in seen[-1]):
+        assert time.monotonic() < end, seen
+        seen.append([result.line for result in await probe.results()])
+    return seen
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_check_that_takes_longer_than_a_probe_passes_at_a_later_one(checks: dict[str, readiness.Check]) -> None:
+    checks.clear()
+    readiness.check_of_database("quick")(rows(0))
+    readiness.check_of_database("slow", kept_seconds=30)(rows(1.5))
+    first, *_others = asyncio.run(until_ready(Readiness(), 10))
+    assert first == ["[+]quick ok", f"[-]slow failed: no answer within {probes.WITHIN_SECONDS} s"]
+
+
+def test_what_was_found_before_the_database_was_away_counts_as_soon_as_it_is_back(
+    checks: dict[str, readiness.Check],
+) -> None:
+    checks.clear()
+    turns = iter(["passes", "fails", "lasts"])
+
+    @readiness.check_of_database("slow", kept_seconds=0.01)
+    def _slow(_connection: BaseDatabaseWrapper) -> None:
+        turn = next(turns)
+        if turn == "fails":
+            raise DatabaseError("connection refused")
+        time.sleep(2 if turn == "lasts" else 0)
+
+    async def thrice() -> list[str]:
+        probe, lines = Readiness(), []
+        for _time in range(3):
+            lines += [result.line for result in await probe.results()]
+            await asyncio.sleep(0.02)
+        return lines
+
+    assert asyncio.run(thrice()) == ["[+]slow ok", "[-]slow failed: the database does not answer", "[+]slow ok"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_that_the_database_did_not_answer_in_time_leaves_the_others_to_ask_it(
+    checks: dict[str, readiness.Check],
+) -> None:
+    if connection.vendor == "sqlite":  # bounds the wait for its one writer, and no query
+        return
+    checks.clear()
+    readiness.check_of_database("slow")(rows(0.95))
+    readiness.check_of_database("quick")(rows(0))
+
+    async def later() -> list[str]:
+        probe = Readiness()
+        await probe.results()
+        # of the same run, which had ended just after
+        await asyncio.wrap_future(probe._groups[0].run())
+        return [result.line for result in probe._groups[0].results()]
+
+    assert asyncio.run(later()) == ["[-]slow failed: the database did not answer it in time", "[+]quick ok"]
 
 
 def test_once_the_database_is_away_no_check_asks_it_again(checks: dict[str, readiness.Check]) -> None:
