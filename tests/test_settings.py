@@ -15,9 +15,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.pq import PGconn
 
 from milo.dev import settings_page
 from milo.ledger import keys
+from milo.settings import database_url
 from milo.settings.environment import all_variables, read_environment
 from milo.settings.values import BOOLEAN, KEY
 from milo.settings.variables import Variable
@@ -179,6 +181,14 @@ def test_what_the_applications_do_not_know_is_refused_at_the_start(
         ("MILO_ALLOWED_HOSTS", "milo.example.org,*.example.org", "'*.example.org' is not one"),
         ("MILO_ALLOWED_HOSTS", ".", "'.' is not one"),
         ("MILO_ALLOWED_HOSTS", " , ", "the list is empty"),
+        ("MILO_ALLOWED_HOSTS", ".com", "'.com' is not one"),
+        ("MILO_ALLOWED_HOSTS", "milo.example.org,.org", "'.org' is not one"),
+        ("MILO_TRUSTED_ORIGINS", "https://*.com", "'https://*.com' is not one"),
+        ("MILO_TRUSTED_PROXIES", "0.0.0.0/0", "it holds every address"),
+        ("MILO_TRUSTED_PROXIES", "10.0.0.0/8,::/0", "it holds every address"),
+        ("MILO_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/2,192.0.0.0/2", "it holds every address"),
+        ("MILO_TRUSTED_PROXIES", "::ffff:0:0/96", "it holds every address"),
+        ("MILO_TRUSTED_PROXIES", "*", "'*' is not one"),
         ("MILO_TRUSTED_ORIGINS", "milo.example.org", "https://milo.example.org"),
         ("MILO_TRUSTED_ORIGINS", "https://milo.example.org/", "without path"),
         ("MILO_TRUSTED_ORIGINS", "https://*", "'https://*' is not one"),
@@ -208,6 +218,24 @@ def test_a_value_that_is_not_accepted_is_named_with_what_is(variable: str, value
         ("DATABASE_URL", "mysql://milo:hush@localhost/milo", "postgresql://USER:PASSWORD@HOST:PORT/NAME"),
         ("DATABASE_URL", "postgresql://milo:hush@localhost:port/milo", "postgresql://USER:PASSWORD@HOST:PORT/NAME"),
         ("DATABASE_URL", "postgresql://milo:hush/1@localhost/milo", "postgresql://USER:PASSWORD@HOST:PORT/NAME"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?foo=hush", "the option 'foo' is none of PostgreSQL"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?ssl_mode=hush", "did you mean sslmode?"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?prepare_threshold=1", "is none of PostgreSQL"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?sslmode=hush", "sslmode must be disable or allow or"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?sslmode=", "sslmode must be disable or allow or"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?sslmode=allow&sslmode=require", "stands in it twice"),
+        ("DATABASE_URL", "postgresql://milo:hush@db/milo?connect_timeout=-5", "connect_timeout must be a whole number"),
+        (
+            "DATABASE_URL",
+            "postgresql://milo:hush@db/milo?keepalives_idle=hush",
+            "keepalives_idle must be a whole number",
+        ),
+        ("DATABASE_URL", "postgresql:///milo?host=a,b&port=5432,0", "port must be a whole number from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://milo:12?hush=1@db/milo", "are written %3F, %23 and %40"),
+        ("DATABASE_URL", "postgresql://milo:12#hush@db/milo", "are written %3F, %23 and %40"),
+        ("DATABASE_URL", "sqlite:///milo.sqlite3?foo=hush", "the option 'foo' is none of SQLite"),
+        ("CELERY_BROKER_URL", "memory://", "no worker would get a message"),
+        ("CELERY_BROKER_URL", "redis://:hush@localhost;memory://", "no worker would get a message"),
         ("CELERY_BROKER_URL", "rediss//:hush@localhost", "the URL of a broker"),
         ("CELERY_BROKER_URL", "reddis://:hush@localhost", "the URL of a broker"),
         ("MILO_LEDGER_ANCHOR_OPTIONS", '{"token": "hush"', "a JSON object"),
@@ -271,6 +299,8 @@ def test_all_faults_are_told_at_once() -> None:
     ("environment", "told"),
     [
         ({"MILO_ALLOWED_HOSTS": "milo.example.org,*"}, "MILO_ALLOWED_HOSTS must name the hosts"),
+        ({"MILO_DRAIN_SECONDS": "30"}, "MILO_DRAIN_SECONDS (30) must be less than MILO_STOP_SECONDS (30)"),
+        ({"MILO_STOP_SECONDS": "4"}, "MILO_DRAIN_SECONDS (5) must be less than MILO_STOP_SECONDS (4)"),
         ({"MILO_EMAIL_HOST": "mail.example.org", "MILO_EMAIL_USER": "milo"}, "MILO_EMAIL_PASSWORD go together"),
         ({"MILO_EMAIL_HOST": "mail.example.org", "MILO_EMAIL_PASSWORD": "hush"}, "MILO_EMAIL_PASSWORD go together"),
         ({"MILO_EMAIL_TLS": "true"}, "MILO_EMAIL_HOST must be given"),
@@ -281,6 +311,37 @@ def test_settings_that_contradict_each_other_are_refused(environment: dict[str, 
     (line,) = refused(**environment)
     assert told in line
     assert "hush" not in line
+
+
+@pytest.mark.parametrize("name", database_url.CHOICES)
+def test_libpq_itself_takes_every_word_of_an_option_and_no_other(tmp_path: Path, name: str) -> None:
+    def refusal(word: str) -> bytes:
+        # libpq checks options before it looks for the socket, which does not exist; sslnegotiation=direct needs TLS
+        started = PGconn.connect_start(f"host={tmp_path} dbname=milo sslmode=require {name}={word}".encode())
+        try:
+            return started.error_message
+        finally:
+            started.finish()
+
+    for word in database_url.CHOICES[name]:
+        assert b"invalid" not in refusal(word), word
+        read_environment({"DATABASE_URL": f"postgresql://db/milo?{name}={word}"})
+    assert f"invalid {name} value".encode() in refusal("bogus")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://milo:p%3F%23%40@db:5432/milo?sslmode=verify-full&sslrootcert=/etc/milo/ca.pem",
+        "postgresql:///milo?host=one,two&port=5432,5433&target_session_attrs=read-write",
+        "postgresql://milo@db/milo?connect_timeout=0&application_name=milo&options=-c%20search_path%3Dmilo",
+        "postgresql://milo@db/milo?currentSchema=milo",
+        "sqlite:////data/milo.sqlite3?timeout=5",
+        "sqlite://",
+    ],
+)
+def test_options_of_libpq_are_accepted_in_the_url_of_the_database(url: str) -> None:
+    assert read_environment({"DATABASE_URL": url}).stores.database_url == url
 
 
 def test_any_host_is_admitted_in_development() -> None:

@@ -62,6 +62,11 @@ def read_environment(given: Mapping[str, str]) -> Environment:
 def _contradictions(made: Environment) -> Iterator[str]:
     if "*" in made.server.allowed_hosts and not made.server.debug:
         yield "MILO_ALLOWED_HOSTS must name the hosts: * admits any, and is for development (MILO_DEBUG=true) only"
+    if made.server.drain_seconds >= made.server.stop_seconds:
+        yield (
+            f"MILO_DRAIN_SECONDS ({made.server.drain_seconds}) must be less than MILO_STOP_SECONDS"
+            f" ({made.server.stop_seconds}): no time would be left for requests to end"
+        )
     if bool(made.mail.user) != bool(made.mail.password):
         yield "MILO_EMAIL_USER and MILO_EMAIL_PASSWORD go together: set both, or neither"
     if not made.mail.host and (made.mail.user or made.mail.tls):

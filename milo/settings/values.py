@@ -5,24 +5,26 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-import dj_database_url
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kombu.transport import TRANSPORT_ALIASES
 
 from milo import idn
+from milo.settings import database_url
 
 T = TypeVar("T")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _GATE = re.compile(r"([A-Za-z]\w*)\s*=\s*(\w+)", re.ASCII)
+# IPv4 addresses, as a socket of both versions has them
+_MAPPED = IPv6Network("::ffff:0:0/96")
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -130,13 +132,23 @@ def _allowed_host(text: str) -> str:
         IPv6Address(text[1:-1])
     elif text != "*" and (":" in text or not _HOST.fullmatch(text.removeprefix("."))):
         raise ValueError
+    if text.startswith("."):
+        _refuse_top_level(text[1:])
     return text
+
+
+def _refuse_top_level(domain: str) -> None:
+    """Raise ValueError for a top-level domain, whose subdomains are of anybody; those of localhost are this machine."""
+    if "." not in domain and domain != "localhost":
+        raise ValueError
 
 
 def _origin(text: str) -> str:
     address = urlsplit(text)
     host = (address.hostname or "").removeprefix("*.")
     _host(host)
+    if host != address.hostname:
+        _refuse_top_level(host)
     if address.scheme not in ("http", "https") or text != f"{address.scheme}://{address.netloc}" or "@" in text:
         raise ValueError
     _ = address.port
@@ -145,6 +157,16 @@ def _origin(text: str) -> str:
 
 def _network(text: str) -> str:
     return str(ip_network(text))
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    items = _NETWORKS.parse(text)
+    listed = [ip_network(each) for each in items]
+    ipv4 = collapse_addresses(each for each in listed if isinstance(each, IPv4Network))
+    ipv6 = collapse_addresses(each for each in listed if isinstance(each, IPv6Network))
+    if any(each.prefixlen == 0 for each in ipv4) or any(each.supernet_of(_MAPPED) for each in ipv6):
+        raise ValueError("it holds every address, so every client would be believed")
+    return items
 
 
 def _domain(text: str) -> str:
@@ -191,23 +213,14 @@ def _gates(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(gates.items())
 
 
-def _database(text: str) -> str:
-    try:
-        engine = dj_database_url.parse(text)["ENGINE"]
-    except ValueError:
-        # the text of the error may contain a part of the password
-        raise ValueError from None
-    if not engine.endswith((".sqlite3", ".postgresql")):
-        raise ValueError
-    return text
-
-
 def _broker(text: str) -> str:
     # several URLs, separated by semicolons, are alternatives for Celery
     for url in text.split(";"):
         scheme, separator, _rest = url.partition("://")
         if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES:
             raise ValueError
+        if scheme.partition("+")[0] == "memory":
+            raise ValueError("memory:// reaches no other process, so no worker would get a message")
     return text
 
 
@@ -218,9 +231,13 @@ KEYS = Format("secret texts, one a line", _keys)
 SIGNING_KEY = Format("an Ed25519 private key in PEM without a password", _signing_key)
 PATH = Format("a path", _path)
 HOST = Format("a host name or an IP address, without scheme and port", _host)
-HOSTS = list_of(Format("", _allowed_host), "host names without scheme and port (.example.org takes in its subdomains)")
+HOSTS = list_of(
+    Format("", _allowed_host),
+    "host names without scheme and port (.example.org takes in its subdomains; .org is too wide)",
+)
 ORIGINS = list_of(Format("", _origin), "origins such as https://milo.example.org, without path")
-NETWORKS = list_of(Format("", _network), "IP addresses or networks such as 10.0.0.0/8")
+_NETWORKS = list_of(Format("", _network), "IP addresses or networks such as 10.0.0.0/8")
+NETWORKS = Format(_NETWORKS.accepted, _networks)
 DOMAIN = Format("a domain", _domain)
 SENDER = Format("an e-mail address with ASCII letters only before the @, with a display name or without", _sender)
 DOTTED_PATH = pattern(_DOTTED.pattern, "the dotted path of a class")
@@ -228,5 +245,5 @@ COUNTRY = pattern("[A-Z]{2}", "an ISO 3166-1 alpha-2 code such as DE")
 FEATURE_GATES = Format("feature gates with their values such as UsageIntake=false, separated by commas", _gates)
 REGIONS = list_of(pattern("[A-Z]{2,}", ""), "regions or ISO 3166-1 alpha-2 codes such as EU,US")
 JSON_OBJECT = Format("a JSON object", _json_object)
-DATABASE_URL = Format("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME", _database)
+DATABASE_URL = Format("sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME", database_url.check)
 BROKER_URL = Format("the URL of a broker, such as redis://127.0.0.1:6379/0 or filesystem://", _broker)

@@ -103,7 +103,8 @@ class Server:
         "MILO_DRAIN_SECONDS",
         values.number(0, 3600),
         5,
-        "After SIGTERM readiness fails for so long before connections are refused, so that balancers notice.",
+        "After SIGTERM readiness fails for so long before connections are refused, so that balancers notice. It is less"
+        " than `MILO_STOP_SECONDS`.",
     )
     stop_seconds: int = variable(
         "MILO_STOP_SECONDS",
