@@ -114,6 +114,8 @@ class CountField(serializers.IntegerField):
     """
 
     def to_internal_value(self, data: Any) -> int:
-        if not re.fullmatch("-?[0-9]{1,9}", data):
+        if not re.fullmatch("-?[0-9]+", data):
             self.fail("invalid")
+        if len(data.removeprefix("-")) > 9:
+            self.fail("max_string_length")
         return super().to_internal_value(data)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from milo.kube.fields import BooleanField, IntegerField
 from milo.kube.names import DNS_LABEL, PART
+from milo.kube.wire.parameters import MAX_DIGITS
 
 NAME = {"type": "string", "pattern": f"^{DNS_LABEL.pattern}$", "maxLength": 63}
 
@@ -41,12 +42,17 @@ class LabelValueField(TextField):
 class VersionField(TextField):
     """A resourceVersion. "" means none."""
 
-    default_error_messages = {"number": gettext_lazy("must be a number in a string")}
+    default_error_messages = {
+        "number": gettext_lazy("must be a number in a string"),
+        "large": gettext_lazy("is too large: at most {digits} digits"),
+    }
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        if text and not (text.isascii() and text.isdigit()):
             self.fail("number")
+        if len(text) > MAX_DIGITS:
+            self.fail("large", digits=MAX_DIGITS)
         return text
 
 

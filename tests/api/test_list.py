@@ -125,9 +125,24 @@ def test_a_continue_token_of_a_key_that_is_gone_has_expired_and_of_a_fallback_go
     assert "start the list again" in status["message"]
 
 
-@pytest.mark.parametrize("limit", ["abc", "-1", "1.5", "1e3", "٣", "0x1", "9" * 19, "%00", "+1"])
+@pytest.mark.parametrize("limit", ["abc", "-1", "1.5", "1e3", "٣", "0x1", "%00", "+1"])
 def test_a_limit_that_is_no_number_is_refused(admin: Api, organization: Organization, limit: str) -> None:
-    assert "limit" in admin.get(f"{ACCOUNTS}?limit={limit}").refused(400, "BadRequest")["message"]
+    message = admin.get(f"{ACCOUNTS}?limit={limit}").refused(400, "BadRequest")["message"]
+    assert message == "limit must be a whole number, not negative"
+
+
+@pytest.mark.parametrize("name", ["limit", "timeoutSeconds", "resourceVersion"])
+def test_a_number_of_too_many_digits_is_said_to_be_too_large(admin: Api, organization: Organization, name: str) -> None:
+    for digits in (19, 5000):
+        message = admin.get(f"{ACCOUNTS}?{name}={'9' * digits}").refused(400, "BadRequest")["message"]
+        assert message == f"{name} is too large: at most 18 digits"
+
+
+def test_a_resource_version_of_too_many_digits_in_a_body_is_too_large(admin: Api, accounts: list[str]) -> None:
+    with nothing_changes():
+        refusal = admin.patch(f"{ACCOUNTS}/{accounts[0]}", {"metadata": {"resourceVersion": "9" * 19}})
+    refusal.refused(400, "BadRequest")
+    assert refusal.causes() == {"metadata.resourceVersion": "is too large: at most 18 digits"}
 
 
 @pytest.mark.parametrize("limit", ["0", "999999999999999999"])

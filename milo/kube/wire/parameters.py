@@ -14,7 +14,8 @@ INCLUDES = ("None", "Metadata", "Object")
 FLAGS = ("watch", "allowWatchBookmarks", "sendInitialEvents", "force")
 CHOICES = {"fieldValidation": VALIDATIONS, "includeObject": INCLUDES, "dryRun": ("All",)}
 NUMBERS = ("limit", "timeoutSeconds", "resourceVersion")
-MAX_VERSION = 10**18
+MAX_DIGITS = 18
+MAX_VERSION = 10**MAX_DIGITS
 EXACT, NOT_OLDER_THAN = MATCHES = ("Exact", "NotOlderThan")
 TEXTS = ("continue", "fieldManager", "fieldSelector", "labelSelector")
 SINGLE = (*FLAGS, *NUMBERS, *TEXTS, "fieldValidation", "includeObject", "resourceVersionMatch")
@@ -73,8 +74,10 @@ class Parameters:
         value = self.query.get(name)
         if value is None or (not value and name == "resourceVersion"):
             return 0
-        if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        if not (value.isascii() and value.isdigit()):
             raise Refused(_("%(name)s must be a whole number, not negative") % {"name": name})
+        if len(value) > MAX_DIGITS:
+            raise Refused(_("%(name)s is too large: at most %(digits)s digits") % {"name": name, "digits": MAX_DIGITS})
         return min(int(value), most)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
