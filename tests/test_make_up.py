@@ -272,8 +272,8 @@ def test_files_in_the_broker_folder_that_are_no_messages_end_nothing(running: Up
     (broker / "0_folder.celery.msg").mkdir()
     eventually(lambda: log.read_text().count("dead_letter ") == len(contents) + 1, log)
     assert len(list(broker.glob("dead-letters/*"))) == len(contents) + 1
-    done = log.read_text().count("succeeded")
-    eventually(lambda: log.read_text().count("succeeded") > done, log)
+    done = log.read_text().count(" outcome=success")
+    eventually(lambda: log.read_text().count(" outcome=success") > done, log)
     assert running.child("worker") == worker
 
 
@@ -330,7 +330,7 @@ def test_tasks_with_a_field_that_is_missing_or_of_another_type_end_nothing(runni
         (broker / f"{number}.new").rename(broker / f"{number:03}_damaged.celery.msg")
     (broker / "last.new").write_text(json.dumps(a_task("last")))
     (broker / "last.new").rename(broker / "last.celery.msg")
-    eventually(lambda: "Task celery.accumulate[last] succeeded" in log.read_text(), log)
+    eventually(lambda: "request_id=task:last " in log.read_text(), log)
     assert list(broker.glob("*_damaged.celery.msg")) == []
     assert running.child("worker") == worker
 
@@ -347,8 +347,8 @@ def test_what_is_killed_is_started_again_and_all_works(running: Up, child: str) 
     with running.client("operator") as operator:
         assert operator.get(ACCOUNTS).status_code == 200
     worked = running.folder / "logs" / "worker.log"
-    done = worked.read_text().count("succeeded")
-    eventually(lambda: worked.read_text().count("succeeded") > done, worked)
+    done = worked.read_text().count(" outcome=success")
+    eventually(lambda: worked.read_text().count(" outcome=success") > done, worked)
     assert running.process.poll() is None
 
 

@@ -66,7 +66,7 @@ class Log:
         """Return how many tasks of ours were done until now."""
         *lines, self._rest = (self._rest + self._file.read()).split("\n")
         for line in lines:
-            if done := re.search(r"Task celery\.accumulate\[([0-9a-f-]+)\] succeeded", line):
+            if done := re.search(r" action=celery\.accumulate .* outcome=success request_id=task:([0-9a-f-]+) ", line):
                 self.done[done[1]] += 1
         return self.done.total()
 
