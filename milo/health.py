@@ -3,7 +3,7 @@
 milo/probes.py answers them before Django; the views here are for other servers than `manage.py serve`, and for tests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from django.db import connection
@@ -23,6 +23,7 @@ from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
 from milo.ledger.serving import unguarded
 from milo.metrics.collectors import Collectors, DatabaseCollector
+from milo.metrics.counted import readiness_check
 from milo.metrics.declared import row_gauge
 from milo.metrics.shared import counted
 from milo.readiness import Result, Unready
@@ -50,7 +51,8 @@ def livez(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 if every check passes or only degrades, otherwise 503 with the findings."""
-    return answer("readyz", readiness.results(readiness.all_checks(), connection, {}), verbose="verbose" in request.GET)
+    results = list(readiness.results(readiness.all_checks(), connection, {}))
+    return ready(results, verbose="verbose" in request.GET)
 
 
 @require_safe
@@ -62,6 +64,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def alive(*, verbose: bool) -> HttpResponse:
     """Return the answer of /livez, which asks nothing of anybody."""
     return answer("livez", [Result("ping", "", False)], verbose=verbose)
+
+
+def ready(results: Sequence[Result], *, verbose: bool) -> HttpResponse:
+    """Return the answer of /readyz, and show the results in the metrics too. A scrape runs no check."""
+    for each in results:
+        readiness_check.labels(each.name, "degraded" if each.degrades else "unready").set(not each.reason)
+    return answer("readyz", results, verbose=verbose)
 
 
 def metrics_of_database() -> list[Metric]:

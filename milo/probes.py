@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseNotAllowed
 
 from milo import health, readiness
 from milo.readiness import Check, Result
@@ -22,6 +22,7 @@ KEPT_WITHIN_SECONDS = 15.0
 """The bound of a check whose result is kept. It goes on behind the probe that asked, and a later one has its result."""
 CONNECT_SECONDS = 2
 """The least that libpq knows. A thread that connects longer holds up later probes of the database, and nothing else."""
+METHODS = ("GET", "HEAD")
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -29,27 +30,38 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class Probes:
-    """ASGI middleware for /livez, /readyz, its old name /healthz, and /metrics."""
+    """ASGI middleware for /livez, /readyz, its old name /healthz, and /metrics.
+
+    Other methods than GET and HEAD are answered with 405, and paths below these with 404.
+    """
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self._readiness = Readiness()
         self._scraper = Scraper(own_connection)
         self._answers: dict[str, Callable[[bool], Awaitable[HttpResponse]]] = {
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/healthz": self._readyz,
-            "/metrics": self._metrics,
+            "livez": self._livez,
+            "readyz": self._readyz,
+            "healthz": self._readyz,
+            "metrics": self._metrics,
         }
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        answer = self._answers.get(scope["path"]) if scope["type"] == "http" else None
-        if answer is None or scope["method"] not in ("GET", "HEAD"):
+        probe, below, _rest = scope.get("path", "").removeprefix("/").partition("/")
+        answer = self._answers.get(probe) if scope["type"] == "http" else None
+        if answer is None:
             await self.application(scope, receive, send)
             return
-        note_route(scope, scope["path"].removeprefix("/"))
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        response = await answer("verbose" in query)
+        if below:
+            # as Django would answer, which does not know every Host
+            response = HttpResponse("not found\n", content_type="text/plain", status=404)
+        else:
+            note_route(scope, probe)
+            if scope["method"] in METHODS:
+                query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+                response = await answer("verbose" in query)
+            else:
+                response = HttpResponseNotAllowed(METHODS, "method not allowed\n", content_type="text/plain")
         body = response.content
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
         headers += [(b"content-length", str(len(body)).encode()), (b"x-content-type-options", b"nosniff")]
@@ -60,7 +72,7 @@ class Probes:
         return health.alive(verbose=verbose)
 
     async def _readyz(self, verbose: bool) -> HttpResponse:
-        return health.answer("readyz", await self._readiness.results(), verbose=verbose)
+        return health.ready(await self._readiness.results(), verbose=verbose)
 
     async def _metrics(self, verbose: bool) -> HttpResponse:
         return await self._scraper.response()

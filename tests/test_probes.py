@@ -1,8 +1,11 @@
 """Probes: what they name, and that they are answered whatever the threads, the database or the broker do."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from milo import feature_gates, health, probes, readiness
+from milo.metrics import counted, shared
 from milo.probes import Probes, Readiness
 from milo.readiness import Unready
 from tests.support.database import as_owner
@@ -23,15 +27,19 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def ask(path: str, application: Any = nothing, method: str = "GET") -> tuple[int, str]:
     """The status and the body of a probe that comes without any header."""
+    status, _headers, body = sent(path, application, method)
+    return status, body
 
-    async def request() -> tuple[int, str]:
+
+def sent(path: str, application: Any = nothing, method: str = "GET") -> tuple[int, dict[bytes, bytes], str]:
+    async def request() -> tuple[int, dict[bytes, bytes], str]:
         place, _mark, query = path.partition("?")
         scope = {"type": "http", "method": method, "path": place, "query_string": query.encode(), "headers": []}
         communicator: Any = ApplicationCommunicator
         client = communicator(Probes(application), scope)
         await client.send_input({"type": "http.request", "body": b""})
         start, body = [await client.receive_output(timeout=30) for _ in range(2)]
-        return start["status"], body["body"].decode()
+        return start["status"], dict(start["headers"]), body["body"].decode()
 
     return asyncio.run(request())
 
@@ -49,6 +57,91 @@ def test_livez_asks_nobody() -> None:
     assert ask("/livez") == (200, '{"status": "ok"}')
     assert ask("/livez?verbose") == (200, "[+]ping ok\nlivez check passed\n")
     assert ask("/livez", method="HEAD") == (200, "")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics"])
+def test_other_methods_are_named_wrong_and_paths_below_are_not_found_at_any_host(path: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        status, headers, body = sent(path, method=method)
+        assert (status, headers[b"allow"], body) == (405, b"GET, HEAD", "method not allowed\n")
+        assert headers[b"content-type"] == b"text/plain"
+    for below in ("/", "/database", "/a/b"):
+        for method in ("GET", "POST"):
+            assert ask(path + below, method=method) == (404, "not found\n")
+    assert ask(f"{path}/database", method="HEAD") == (404, "")
+
+
+def test_what_only_begins_like_a_probe_is_left_to_the_application() -> None:
+    seen = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    for path in ("/livezz", "/apis/livez", "//livez", "/"):
+        assert ask(path, application)[0] == 204
+    assert seen == ["/livezz", "/apis/livez", "//livez", "/"]
+
+
+def shown() -> dict[tuple[str, str], float]:
+    """The readiness checks of the metrics, by name and effect."""
+    return {
+        (sample.labels["name"], sample.labels["effect"]): sample.value
+        for metric in shared.counted()
+        if metric.name == "milo_readiness_check"
+        for sample in metric.samples
+    }
+
+
+def test_metrics_have_the_results_of_the_newest_probe_and_a_scrape_runs_no_check(
+    checks: dict[str, readiness.Check],
+) -> None:
+    checks.clear()
+    counted.readiness_check.clear()
+    reasons, runs = {"floor": "it is gone", "lamp": "it is dark"}, []
+
+    def look(name: str) -> None:
+        runs.append(name)
+        if reason := reasons.get(name):
+            raise Unready(reason)
+
+    readiness.check("floor")(lambda: look("floor"))
+    readiness.check("lamp", degrades=True)(lambda: look("lamp"))
+    readiness.check("roof")(lambda: look("roof"))
+    assert (shown(), runs) == ({}, [])
+    assert ask("/readyz")[0] == 503
+    assert shown() == {("floor", "unready"): 0, ("lamp", "degraded"): 0, ("roof", "unready"): 1}
+    assert len(runs) == 3
+    reasons.clear()
+    assert ask("/healthz")[0] == 200
+    assert shown() == {("floor", "unready"): 1, ("lamp", "degraded"): 1, ("roof", "unready"): 1}
+    assert len(runs) == 6
+
+
+PROCESS = """
+import sys
+from milo.metrics.counted import readiness_check
+for value in sys.argv[1:]:
+    readiness_check.labels("clock", "unready").set(float(value))
+"""
+
+
+@pytest.mark.once
+def test_of_several_processes_the_newest_result_counts_until_its_process_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(shared.VARIABLE, str(tmp_path))
+    pids = []
+    for value in ("0", "1"):
+        process = subprocess.Popen([sys.executable, "-c", PROCESS, value])
+        assert process.wait(30) == 0
+        pids.append(process.pid)
+    assert shown() == {("clock", "unready"): 1}
+    shared.forget_process(pids[1])
+    assert shown() == {("clock", "unready"): 0}
+    shared.forget_process(pids[0])
+    assert shown() == {}
 
 
 def test_a_check_that_fails_is_named_and_one_that_degrades_leaves_the_process_ready(

@@ -17,6 +17,7 @@ object. Keep it inside, as `deploy/nginx/milo.conf` and `deploy/kubernetes/netwo
 is read from rows.
 
 Metrics of the source `web` are counted by web processes: sum them over instances. They begin at 0 with the command.
+`milo_readiness_check` is the exception: it has the result of the newest probe, whichever process answered it.
 Metrics of the source `database` are the same at every instance: take one, by `max`. Each process reads them at most
 once in 10 seconds, in a thread and by a connection of their own. A scrape waits 2 seconds for them, else it shows the
 values before for a minute; a statement ends after 2 seconds. Where one cannot be read, the metrics of its collector

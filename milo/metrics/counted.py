@@ -52,6 +52,15 @@ pool_waiting = gauge("milo_database_pool_requests_waiting", "Requests that wait 
 pool_seconds = counter("milo_database_pool_wait_seconds_total", "Time that requests waited for connections of the pool")
 pool_errors = counter("milo_database_pool_errors_total", "Requests that got no connection of the pool in time")
 
+# the newest result, not the least: a process that gets no more probes would show its last failure for ever
+readiness_check = gauge(
+    "milo_readiness_check",
+    "1 if a check of `/readyz` passed at the last probe, else 0; missing before the first probe. Its failure is one of"
+    " the effects `unready` (503) and `degraded`. Do not sum it: take the least",
+    ("name", "effect"),
+    newest=True,
+)
+
 
 def count_refusal(reason: str, causes: Iterable[Cause], rule: str = "") -> None:
     """Count a refusal once for each rule of its causes. `rule` is the rule of a refusal without causes."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
@@ -43,10 +44,11 @@ def counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
     return Counter(name, meaning, labels, registry=COUNTED)
 
 
-def gauge(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
-    """Declare a gauge of web processes. A scrape shows the sum over those that run."""
+def gauge(name: str, meaning: str, labels: Sequence[str] = (), *, newest: bool = False) -> Gauge:
+    """Declare a gauge of web processes. A scrape shows the sum over those that run, or the value that was set last."""
     _declare(name, "gauge", meaning, labels, "web")
-    return Gauge(name, meaning, labels, registry=COUNTED, multiprocess_mode="livesum")
+    mode: Literal["livesum", "livemostrecent"] = "livemostrecent" if newest else "livesum"
+    return Gauge(name, meaning, labels, registry=COUNTED, multiprocess_mode=mode)
 
 
 def histogram(name: str, meaning: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:

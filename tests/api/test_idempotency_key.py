@@ -115,6 +115,16 @@ def test_a_refusal_is_not_kept_and_the_same_request_can_succeed_later(
     assert "Idempotency-Replayed" not in suspend(operator, "early").headers
 
 
+def test_a_repeated_answer_has_the_form_of_the_first_and_says_so(operator: Api, account: BillingAccount) -> None:
+    forms = ["application/json", "application/yaml"]
+    for first, second in (forms, reversed(forms)):
+        shown = suspend(operator, first, accept=first)
+        again = suspend(operator, first, accept=second)
+        assert (again.raw, again.headers["Content-Type"]) == (shown.raw, first)
+        assert again.headers["Idempotency-Replayed"] == "true"
+    assert Suspension.objects.count() == 2
+
+
 def test_a_dry_run_uses_no_key_up(operator: Api, account: BillingAccount) -> None:
     with nothing_changes():
         suspend(operator, "dry", query="?dryRun=All").done()
