@@ -135,7 +135,7 @@ def test_of_several_processes_the_newest_result_counts_until_its_process_has_end
     pids = []
     for value in ("0", "1"):
         process = subprocess.Popen([sys.executable, "-c", PROCESS, value])
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         pids.append(process.pid)
     assert shown() == {("clock", "unready"): 1}
     shared.forget_process(pids[1])
