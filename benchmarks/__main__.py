@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 
 import django
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from benchmarks.database import postgresql
-from milo.ledger import keys
 
 NAMES = (
     "bind",
@@ -44,7 +45,10 @@ def main() -> None:
             "DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "milo.settings",
             "MILO_SECRET_KEY": secrets.token_hex(32),
-            "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
+            # not by milo.ledger.keys, which would read the settings too early
+            "MILO_LEDGER_SIGNING_KEY": Ed25519PrivateKey.generate()
+            .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            .decode(),
         }
         django.setup()
         run(database_url, options.only, quick=options.quick)

@@ -82,7 +82,8 @@ class Readiness:
     """Runs the checks in threads of their own: the quick ones of the database in one, each other check in another."""
 
     def __init__(self) -> None:
-        self._order = [each.name for each in readiness.all_checks()]
+        of_database_first = sorted(readiness.all_checks(), key=lambda each: not each.asks_database)
+        self._order = [each.name for each in of_database_first]
         quick = [each for each in readiness.all_checks() if each.asks_database and not each.kept_seconds]
         others = [each for each in readiness.all_checks() if each not in quick]
         self._groups = [_Group(quick, WITHIN_SECONDS)] + [

@@ -126,7 +126,7 @@ def test_every_process_refuses_to_start_with_a_wrong_setting(
     variable, value, told = wrong
     done = run(tmp_path, *command, **{variable: value})
     assert done.returncode != 0
-    assert done.stderr.splitlines()[-1].endswith(told)
+    assert done.stderr.strip().splitlines()[-1].endswith(told)
     assert not (tmp_path / "milo.sqlite3").exists()
 
 

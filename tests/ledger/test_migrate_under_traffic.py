@@ -209,7 +209,8 @@ def test_a_second_migrate_waits_for_the_first_and_says_so() -> None:
         f"{second} begins",
         f"{second} ends",
     ]
-    assert order.count(said) == 1
+    # SQLite locks the folder, which files of tests beside this one share: the first may have waited too
+    assert order.count(said) in ((1,) if connection.vendor == "postgresql" else (1, 2))
 
 
 def test_the_role_of_the_application_is_told_who_migrates() -> None:
