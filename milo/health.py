@@ -3,9 +3,11 @@
 milo/probes.py answers them before Django; the views here are for other servers than `manage.py serve`, and for tests.
 """
 
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from django.conf import settings
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -29,6 +31,8 @@ from milo.metrics.shared import counted
 from milo.readiness import Result, Unready
 from milo.schedules.metrics import ScheduleCollector
 
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""With less free space than this on the disk of the data folder it counts as full."""
 NAMED = 5
 """Of more unapplied migrations than this, the number is told."""
 # read from rows, so that every process has the same values
@@ -159,6 +163,14 @@ def _keys() -> None:
         keys.public_keys()
     except (OSError, ValueError) as error:
         raise Unready("a key in MILO_LEDGER_KEYS cannot be read") from error
+
+
+@readiness.check("disk", degrades=True)
+def _disk() -> None:
+    """Reads go on with a full disk, so it leaves the process ready."""
+    free = shutil.disk_usage(settings.DATA_DIR).free if settings.DATA_DIR.exists() else LEAST_FREE_BYTES
+    if free < LEAST_FREE_BYTES:
+        raise Unready(f"the disk of MILO_DATA_DIR is full: {free // 1024} KiB are free")
 
 
 @readiness.check("broker", degrades=True)

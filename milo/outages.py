@@ -6,10 +6,11 @@ those of https://www.sqlite.org/rescode.html.
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import structlog
-from django.db import InterfaceError
+from django.db import InterfaceError, connection
 from django.utils.translation import gettext as _
 
 from milo.errors import Busy, Refused, TooSlow, Unavailable
@@ -23,7 +24,8 @@ _TOO_SLOW = {"57014", "25P03", "25P04"}
 # connections, resources, the operator's intervention, the system; and a server that has become a standby
 _AWAY = ("08", "53", "57P", "58", "25006")
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_SQLITE_AWAY = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_DISK_FULL = "53100"
+_SQLITE_AWAY = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _PRIMARY_CODE = 0xFF
 
 
@@ -61,6 +63,8 @@ def _of_postgresql(error: BaseException) -> Refused | None:
         return _away() if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else None
     if code in _BUSY:
         return Busy(_("too many others work on the same object; please try again"))
+    if code == _DISK_FULL:
+        return _full()
     if code in _TOO_SLOW:
         return TooSlow(_("the database took longer than it may; nothing has changed"))
     return _away() if code.startswith(_AWAY) else None
@@ -72,7 +76,14 @@ def _of_sqlite(error: BaseException) -> Refused | None:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
     if code in _SQLITE_BUSY:
         return Busy(_("too many others work on the same object; please try again"))
+    if code == sqlite3.SQLITE_FULL:
+        log.error("disk_full", folder=str(Path(str(connection.settings_dict["NAME"])).parent))
+        return _full()
     return _away() if code in _SQLITE_AWAY else None
+
+
+def _full() -> Refused:
+    return Unavailable(_("the disk of the database is full: nothing has changed, and reading goes on"))
 
 
 def _away() -> Refused:

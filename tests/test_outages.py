@@ -66,6 +66,7 @@ def of_postgresql(code: str) -> Exception:
         (of_sqlite(sqlite3.SQLITE_BUSY), "TooManyRequests"),
         (of_sqlite(sqlite3.SQLITE_BUSY_SNAPSHOT), "TooManyRequests"),
         (of_sqlite(sqlite3.SQLITE_FULL), "ServiceUnavailable"),
+        (of_postgresql("53200"), "ServiceUnavailable"),
         (of_sqlite(sqlite3.SQLITE_IOERR_WRITE), "ServiceUnavailable"),
         (of_sqlite(sqlite3.SQLITE_ERROR), ""),
         (of_driver(psycopg.errors.UndefinedTable("no such table"), DatabaseError), ""),
@@ -77,6 +78,13 @@ def test_what_time_alone_mends_is_told_from_what_is_a_fault(error: Exception, re
     refused = outages.refusal(error)
     assert (refused.reason if refused else "") == reason
     assert refused is None or refused.retry_after_seconds > 0
+
+
+@pytest.mark.parametrize("error", [of_sqlite(sqlite3.SQLITE_FULL), of_postgresql("53100")])
+def test_a_full_disk_is_named(error: Exception) -> None:
+    refused = outages.refusal(error)
+    assert refused
+    assert "the disk of the database is full" in str(refused)
 
 
 def test_an_error_that_came_from_an_outage_is_one_too() -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DRAIN_SECONDS, STOP_SECONDS = 2, 20
 START_WITHIN = 60.0
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
-CHECKS = ("database", "migrations", "guards", "clock", "shutdown", "newest_revision", "keys", "broker")
+CHECKS = ("database", "migrations", "guards", "clock", "shutdown", "newest_revision", "keys", "disk", "broker")
 
 
 @dataclass(slots=True)
