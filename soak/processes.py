@@ -12,6 +12,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 40.0
+# a process ends with the soak, however that ends; asked for too late, no signal comes: hence the look at the parent
+_END_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"']
 
 
 class NotStarted(Exception):
@@ -43,8 +45,7 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                # it ends with the soak, however that ends
-                ["setpriv", "--pdeathsig", "KILL", *self._command],
+                [*_END_WITH_PARENT, str(os.getpid()), *self._command],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
