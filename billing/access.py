@@ -6,6 +6,7 @@ from projects.access import (
     FINANCE_APPROVER,
     FINANCE_OPERATOR,
     ORGANIZATIONS,
+    PROJECTS,
     STAFF_ROLES,
     USAGE_REPORTER,
     WRITE,
@@ -17,6 +18,8 @@ APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
 USAGE_EVENTS = "usageevents"
 KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES)
 REQUESTER_ACTIONS = ("withdraw", "renew", "takeover")
+LOCK_PAYER, UNLOCK_PAYER = "lockpayer", "unlockpayer"
+PAYER_LOCKS = (LOCK_PAYER, UNLOCK_PAYER)
 
 
 def declare_rules() -> None:
@@ -36,6 +39,8 @@ def declare_rules() -> None:
             Rule(CHARGE_REPORTER, ORGANIZATIONS, ("get",)),
             Rule(USAGE_REPORTER, USAGE_EVENTS, ("create",)),
             Rule(FINANCE_OPERATOR, BINDINGS, WRITE),
+            Rule(FINANCE_OPERATOR, PROJECTS, actions=PAYER_LOCKS),
+            Rule(Membership.Role.BILLING_ADMIN, PROJECTS, actions=PAYER_LOCKS, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, BINDINGS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_USER, BINDINGS, WRITE, organization=True),

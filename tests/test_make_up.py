@@ -239,6 +239,7 @@ def test_secrets_are_for_their_owner_alone(running: Up) -> None:
 def lasting(text: str) -> list[str]:
     """The lines less what each run has its own: instants, uids, ages, and the widths that follow from them."""
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "INSTANT", text)
+    text = re.sub(r"(?<= since )\d{4}-\d\d-\d\d", "DAY", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", text)
     text = re.sub(r"(?<= )\d+[smh](\d+s)?(?=\s)", "AGE", text)
     return [re.sub(" +", " ", line.rstrip()) for line in text.splitlines()]

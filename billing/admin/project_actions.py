@@ -10,6 +10,7 @@ from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.bindings import bind
+from billing.services.payer_locks import why_locked
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
@@ -30,6 +31,11 @@ def payer_of(binding: BillingAccountBinding | None) -> Any:
     if binding is None:
         return _("nobody")
     return lines([f"{binding.account}", _("since %(at)s") % {"at": instant(binding.established_at)}])
+
+
+def lock_fact(project: Project) -> Facts:
+    """Return why the payer of a project is locked, as a fact above a form; nothing if it is not."""
+    return [(_("Payer lock"), why) for why in why_locked([project.pk]).values()]
 
 
 class BindForm(SeenForm):
@@ -68,7 +74,8 @@ class BindProject(SeenAction):
         return {**super().get_initial(), "name": f"{self.row.name[:50].rstrip('-')}-payer-{number}"}
 
     def facts(self) -> Facts:
-        return [(_("Project"), link(self.row)), (_("Who pays now"), payer_of(active_binding(self.row)))]
+        pays = payer_of(active_binding(self.row))
+        return [(_("Project"), link(self.row)), (_("Who pays now"), pays), *lock_fact(self.row)]
 
     def preview(self, values: dict[str, Any]) -> Facts:
         active, account = active_binding(self.row), values["account"]
@@ -110,6 +117,7 @@ class ArchiveProject(ServiceAction):
         return [
             (_("Project"), link(self.row)),
             (_("Who pays now"), payer_of(active)),
+            *lock_fact(self.row),
             (_("Binding that ends"), link(active) if active else _("none")),
             (_("What will happen"), _("The project is archived for ever; nobody pays for it any more.")),
         ]

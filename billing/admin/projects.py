@@ -7,23 +7,26 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.admin import usage
 from billing.admin.account_panels import notices_panel
+from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.usage import UnassignedUsage, UsagePages
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding, PayerLock
 from billing.models.binding import unbound_projects
 from billing.services.past import payer_at
+from billing.services.payer_locks import why_locked
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
 
 admin.site.unregister(Project)
-PAYER, NOBODY, SOMEBODY = "payer", "nobody", "somebody"
+PAYER, NOBODY, SOMEBODY, LOCKED = "payer", "nobody", "somebody", "locked"
 PAID_ON = "paidOn"
 
 
@@ -41,13 +44,15 @@ class PayerFilter(DropdownFilter):
     parameter_name = PAYER
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(NOBODY, _("Unbound: active, and nobody pays")), (SOMEBODY, _("Paid for"))]
+        return [(NOBODY, _("Unbound: active, and nobody pays")), (SOMEBODY, _("Paid for")), (LOCKED, _("Locked"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Project]) -> QuerySet[Project]:
         if self.value() == NOBODY:
             return queryset.filter(pk__in=unbound_projects().values("pk"))
         if self.value() == SOMEBODY:
             return queryset.filter(pk__in=BillingAccountBinding.objects.paying().values("project"))
+        if self.value() == LOCKED:
+            return queryset.filter(pk__in=PayerLock.objects.open().values("project"))
         return queryset
 
 
@@ -56,20 +61,26 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     list_display = ("name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
     list_filter = (*ProjectAdmin.list_filter, PayerFilter)
     fieldsets = (
-        (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing"]}),
+        (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing", "lock"]}),
         *ProjectAdmin.fieldsets[1:],
     )
     list_reports = (*ProjectAdmin.list_reports, UnassignedUsage)
-    object_actions = (BindProject, *ProjectAdmin.object_actions, ArchiveProject)
+    object_actions = (BindProject, *ProjectAdmin.object_actions, LockPayer, UnlockPayer, ArchiveProject)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         paying = BillingAccountBinding.objects.paying().select_related("account")
         projects: QuerySet[Project] = super().get_queryset(request)
-        return projects.prefetch_related(Prefetch("bindings", paying, to_attr="paying_bindings"))
+        return projects.prefetch_related(
+            Prefetch("bindings", paying, to_attr="paying_bindings"),
+            Prefetch("payer_locks", PayerLock.objects.open(), to_attr="open_locks"),
+        )
 
     @admin.display(description=gettext_lazy("who pays"))
     def payer(self, row: Any) -> str:
-        return link(row.paying_bindings[0].account) if row.paying_bindings else "-"
+        if not row.paying_bindings:
+            return "-"
+        payer = link(row.paying_bindings[0].account)
+        return format_html("{} {}", payer, badge(_("Locked"), "info")) if row.open_locks else payer
 
     @admin.display(description=gettext_lazy("payer's standing"))
     def standing(self, row: Any) -> str:
@@ -81,9 +92,14 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         why = f"{account.get_phase_display()}: {account.phase_reason}"
         return badge(why, "danger")
 
+    @admin.display(description=gettext_lazy("payer lock"))
+    def lock(self, row: Any) -> str:
+        return next(iter(why_locked([row.pk]).values()), "-") if row.open_locks else "-"
+
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [
             self._timeline(request, row),
+            *locks_panels(row),
             *usage.panels(row, "account"),
             notices_panel(row.notices.all(), project__id__exact=row.pk),
             *super().panels(request, row),

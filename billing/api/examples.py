@@ -230,6 +230,8 @@ BILLED_PROJECT: dict[str, Any] = PROJECT | {
     "status": PROJECT["status"]
     | {"billingResponsibility": {"account": "acme-corp-us", "establishedAt": "2024-01-15T14:22:05.000001Z"}}
 }
+LOCK_PAYER = {"reason": "regulated workload"}
+UNLOCK_PAYER = {"reason": "moves to EMEA, as agreed with the auditors"}
 BILLING_HISTORY: dict[str, Any] = {
     "apiVersion": "resources.milo.io/v1alpha1",
     "kind": "BillingHistory",

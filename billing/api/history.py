@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api import examples
-from billing.models import BillingAccountBinding
+from billing.api.payer_locks import PastPayerLockSerializer, past_locks
+from billing.models import BillingAccountBinding, PayerLock
 from billing.services.past import payer_at
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField
@@ -58,6 +59,11 @@ class HistorySerializer(serializers.Serializer[Any]):
     items = HistoryItemSerializer(
         many=True, help_text=gettext_lazy("Oldest first; with `at`, the one in force then, if any.")
     )
+    locks = PastPayerLockSerializer(
+        many=True,
+        required=False,
+        help_text=gettext_lazy("The locks of the payer, oldest first; absent with `at`."),
+    )
 
 
 def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -67,15 +73,18 @@ def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) ->
     that later instant.
     """
     bindings: Iterable[BillingAccountBinding] = BillingAccountBinding.objects.timeline(project)
+    locks: Iterable[PayerLock] = PayerLock.objects.filter(project=project).order_by("pk")
     if at := query.get("at"):
         binding = payer_at(project, at, query.get("asKnownAt"))
         bindings = [binding] if binding else []
-    return {
+        locks = []
+    answer = {
         "kind": "BillingHistory",
         "apiVersion": "resources.milo.io/v1alpha1",
         "project": project.name,
         "items": [_item(binding) for binding in bindings],
     }
+    return answer | without_empty({"locks": past_locks(locks)})
 
 
 def _item(binding: BillingAccountBinding) -> dict[str, Any]:

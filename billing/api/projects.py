@@ -1,4 +1,4 @@
-"""Extensions of the kinds Organization and Project: payer, billing history, usage, and archiving with the binding."""
+"""Extensions of the kinds Organization and Project: payer and its lock, billing history, usage, and archiving."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from billing.api.examples import BILLED_PROJECT
 from billing.api.history import BILLING_HISTORY
+from billing.api.payer_locks import PAYER_LOCK_ACTIONS, PayerLockSerializer, shown_lock, with_lock
 from billing.api.usage import UNASSIGNED, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
@@ -18,7 +19,7 @@ from milo.compiled_queries import CompiledQuery, Param
 from milo.kube.kinds import Action, Column, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import NothingSerializer
-from milo.kube.store.manifests import condition, precise_instant
+from milo.kube.store.manifests import condition, precise_instant, without_empty
 from projects.api.kinds import OrganizationKind, ProjectKind
 from projects.api.serializers import ProjectStatusSerializer
 from projects.models import Project
@@ -30,7 +31,7 @@ _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fi
 _PROJECT = CompiledQuery(lambda: Project.objects.select_related("organization").filter(pk=Param("project")))
 _PAYING = CompiledQuery(
     lambda: (
-        BillingAccountBinding.objects.paying()
+        with_lock(BillingAccountBinding.objects.paying())
         .select_related("account", "project__organization")
         .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
         .filter(project=Param("project"))
@@ -41,6 +42,9 @@ _PAYING = CompiledQuery(
 class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
     account = serializers.CharField(help_text=gettext_lazy("Name of the billing account that pays for the project."))
     establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which it pays."))
+    locked = PayerLockSerializer(
+        required=False, help_text=gettext_lazy("Who locked the payer, which stays until unlockpayer; absent if nobody.")
+    )
 
 
 @extend_schema_serializer(component_name="ProjectStatus")
@@ -77,10 +81,11 @@ class BilledProjectKind(ProjectKind):
             NothingSerializer,
             gettext_lazy("Archive the project for ever; its active binding ends at the same instant."),
         ),
+        *PAYER_LOCK_ACTIONS,
     )
 
     def queryset(self) -> ResourceQuerySet[Project]:
-        paying = BillingAccountBinding.objects.paying().select_related("account").only(*_OF_PAYER)
+        paying = with_lock(BillingAccountBinding.objects.paying()).select_related("account").only(*_OF_PAYER)
         return super().queryset().prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
 
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
@@ -98,9 +103,13 @@ class BilledProjectKind(ProjectKind):
         paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
         return status | {
             "conditions": [*status["conditions"], *_standing(row, paying)],
-            "billingResponsibility": paying
-            and {"account": paying.account.name, "establishedAt": precise_instant(paying.established_at)},
+            "billingResponsibility": paying and _shown_payer(paying),
         }
+
+
+def _shown_payer(paying: BillingAccountBinding) -> dict[str, Any]:
+    since = precise_instant(paying.established_at)
+    return without_empty({"account": paying.account.name, "establishedAt": since, "locked": shown_lock(paying)})
 
 
 def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[str, Any]]:

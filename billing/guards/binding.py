@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from billing.guards.sql import payer_locked
 from billing.models import BillingAccountBinding
 from milo import clock
 from milo.append_only import (
@@ -54,8 +55,19 @@ def guards() -> Iterator[Guard]:
         f"NOT {_READY}",
         "the project is not Active or the account not Ready",
     )
+    yield from _while_locked()
     yield from _without_gap_or_overlap()
     yield from _not_ahead()
+
+
+def _while_locked() -> Iterator[Guard]:
+    # a bind that has not asked for the lock, or raw SQL: the payer of a locked project stays
+    message = "the payer of the project is locked"
+    yield refuse("binding_not_locked", TABLE, "INSERT", payer_locked("NEW.project_id"), message)
+    ends = "(NEW.phase <> OLD.phase OR NEW.ended_at IS DISTINCT FROM OLD.ended_at)"
+    yield refuse(
+        "binding_not_ended_while_locked", TABLE, "UPDATE", f"{ends} AND {payer_locked('OLD.project_id')}", message
+    )
 
 
 def _without_gap_or_overlap() -> Iterator[Guard]:

@@ -12,6 +12,7 @@ from billing.models.binding import BillingAccountBinding
 from billing.models.charge import Charge
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice, NoticeOutcome
+from billing.models.payer_lock import PayerLock
 from billing.models.suspension import Suspension
 from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
 from billing.models.usage_period import UsageAssignment, UsageClosing
@@ -26,6 +27,7 @@ __all__ = [
     "Hold",
     "Notice",
     "NoticeOutcome",
+    "PayerLock",
     "Suspension",
     "UsageAssignment",
     "UsageClosing",

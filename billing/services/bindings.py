@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.metrics import count_bind
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding, PayerLock
 from billing.services.accounts import ACCOUNT_FIELD, missing_account
+from billing.services.payer_locks import why_locked
 from billing.services.usage import moves
 from milo import audit, clock
 from milo.access import Actor
@@ -28,12 +29,12 @@ _PAYEE = CompiledQuery(
         .locked()
     )
 )
-# the active binding of the project, and the binding that has the name already
+# the active binding of the project, with whether the payer is locked, and the binding that has the name already
 _PRESENT = CompiledQuery(
     lambda: (
         BillingAccountBinding.objects.paying().filter(project=Param("project"))
         | BillingAccountBinding.objects.filter(organization=Param("organization"), name=Param("name"))
-    )
+    ).annotate(payer_is_locked=Exists(PayerLock.objects.open().filter(project=OuterRef("project"))))
 )
 # locks the new payer and the present payer
 _PAYERS = CompiledQuery(
@@ -54,8 +55,8 @@ def bind(
 
     The active binding is superseded in the same transaction and ends at the instant at which the new one begins, so
     that there is neither a gap nor an overlap. Lock order: project, accounts by primary key, usage of the project.
-    Raises `Forbidden`; `AlreadyExists`; `Invalid` with every broken rule at once: the project is missing, archived or
-    of another organization; the account is missing, not Ready, or the payer already.
+    Raises `Forbidden`; `AlreadyExists`; `Invalid` with every broken rule at once: the project is missing, archived, of
+    another organization, or its payer is locked; the account is missing, not Ready, or the payer already.
     """
     actor.require("create", BINDINGS, organization_id)
     if causes := name_causes(name) + metadata.causes():
@@ -118,6 +119,9 @@ def _causes(
         causes.append(Cause.not_found(PROJECT_FIELD, message))
     elif payee.phase != Project.Phase.ACTIVE:
         causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": project}))
+    elif active and active.payer_is_locked:  # type: ignore[attr-defined]
+        # a locked project has a payer, so that its active binding tells
+        causes.append(Cause(PROJECT_FIELD, why_locked([payee.pk])[payee.pk]))
     if payer is None:
         causes.append(missing_account(account))
         return causes

@@ -205,6 +205,9 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{PROJECT}/billinghistory": _read(),
     f"{PROJECT}/usage": _read(),
     f"{PROJECT}/archive": _act(WRITERS, _spec()),
+    f"{PROJECT}/lockpayer": _act(WRITERS, _spec(reason="regulated workload")),
+    # nobody has locked it, which who may unlock is told
+    f"{PROJECT}/unlockpayer": {"POST": Case(422, WRITERS, body=_spec(reason="agreed"))},
     f"{INSIDE}/billingaccounts": _collection(NEW_ACCOUNT, WRITERS),
     f"{BILLING}/billingaccounts": _everywhere(),
     ACCOUNT: _object(WRITERS),

@@ -9,6 +9,8 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from billing.models import PayerLock
+from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.projects import archive_project
 from milo.kube.models import Counter
 from projects.models import Membership
@@ -24,6 +26,7 @@ from tests.attacks.machinery import (
     deletions,
     empty,
     insert,
+    replace,
     replacements,
     unique,
     update,
@@ -44,6 +47,13 @@ class World:
         self.incomplete = make.an_incomplete_account(self.organization)
         self.superseded = make.a_binding(self.project, self.before)
         self.active = make.a_binding(self.project, self.payer)
+        self.locked = make.a_project(self.organization)
+        self.kept = make.a_binding(self.locked, self.payer)
+        for reason in ("audited", "regulated"):
+            lock_payer(self.locked.pk, reason=reason, actor=make.PLATFORM)
+            if reason == "audited":
+                unlock_payer(self.locked.pk, reason="audit is over", actor=make.PLATFORM)
+        self.unlocked, self.lock = PayerLock.objects.order_by("pk")
         person = make.a_person(roles={self.organization: "billing-viewer"})
         self.membership, self.stranger = Membership.objects.get(user=person), make.a_person()
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
@@ -96,6 +106,52 @@ ATTACKS: dict[str, list[Attack]] = {
     "binding_never_replaced": [
         *replacements("superseded", ("id",), ("uid",), ("name",), lifting=_TIME_LINE),
         *replacements("active", ("supersedes_id",), lifting=_TIME_LINE),
+    ],
+    "binding_not_locked": [
+        Attack(lambda w: _binding_of_unbound(w, project_id=w.locked.pk), ("binding_follows_previous",)),
+        Attack(
+            lambda w: _binding_of_unbound(w, "Superseded", project_id=w.locked.pk, account_id=w.before.pk),
+            ("binding_follows_previous",),
+        ),
+    ],
+    "binding_not_ended_while_locked": [
+        Attack(lambda w: update(w.kept, phase="Ended", ended_at=timezone.now(), end_reason="ProjectArchived")),
+        *changes("kept", phase="Superseded", ended_at=LATER),
+    ],
+    "payer_lock_identity_fixed": changes(
+        "lock",
+        id=1_000_000,
+        uid=uuid.uuid4(),
+        project=lambda w: w.project,
+        reason="none",
+        locked_at=F("locked_at") - HOUR,
+        locked_by="user:nobody",
+    ),
+    "payer_lock_end_fixed": [
+        Attack(lambda w: update(w.unlocked, unlocked_at=None, unlocked_by="", unlock_reason="")),
+        *changes("unlocked", unlocked_at=F("unlocked_at") - HOUR, unlocked_by="user:nobody", unlock_reason="none"),
+    ],
+    "payer_lock_never_deleted": deletions("lock"),
+    "payer_lock_never_replaced": replacements("unlocked", ("id",), ("uid",), lifting=("payer_lock_not_repeated",)),
+    "payer_lock_not_repeated": [Attack(lambda w: insert(w.lock)), Attack(lambda w: replace(w.lock))],
+    "payer_lock_of_paid": [
+        Attack(lambda w: insert(w.lock, project_id=w.unbound.pk)),
+        Attack(lambda w: insert(w.lock, project_id=w.archived.pk)),
+    ],
+    "payer_lock_one_open": [
+        Attack(
+            lambda w: insert(w.lock),
+            lifting=("payer_lock_not_repeated",),
+            says=unique("billing_payerlock.project_id"),
+        ),
+    ],
+    "payer_lock_by_someone_for_a_reason": [
+        Attack(lambda w: insert(w.lock, project_id=w.project.pk, reason="")),
+        Attack(lambda w: insert(w.lock, project_id=w.project.pk, locked_by="")),
+    ],
+    "payer_lock_unlocked_by_someone_for_a_reason": [
+        *changes("lock", unlocked_at=lambda w: timezone.now(), unlocked_by="user:nobody", unlock_reason="none"),
+        Attack(lambda w: update(w.lock, unlocked_at=timezone.now(), unlocked_by="user:nobody")),
     ],
     "binding_one_organization": [
         Attack(lambda w: _binding_of_unbound(w, project_id=w.theirs.pk)),

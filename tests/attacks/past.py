@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.models import BillingAccount
+from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.usage.periods import close_month
 from milo.identity.identities import link
 from milo.identity.models import LogIn
@@ -35,7 +36,10 @@ class World(life.World):
 
     def __init__(self) -> None:
         super().__init__()
-        make.a_binding(make.a_project(self.organization), self.ready)
+        bound = make.a_project(self.organization)
+        make.a_binding(bound, self.ready)
+        for act in (lock_payer, unlock_payer, lock_payer):
+            act(bound.pk, reason="regulated workload", actor=make.PLATFORM)
         make.a_token(make.a_person(roles={self.organization: "billing-viewer"}))
         link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
         create_service_user("robot", actor=make.PLATFORM)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.notices import outbox
+from billing.services.payer_locks import why_locked
 from billing.terms.payment_amounts import money_text
 from milo import audit
 from milo.access import Actor
@@ -17,6 +18,7 @@ from milo.errors import Cause, Invalid
 
 LISTED = 100
 """Blockers listed of each type at most."""
+MOVERS = "billing-admin, billing-user, finance-operator"
 CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingAccount.Phase.INCOMPLETE)
 
 
@@ -41,15 +43,18 @@ def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None)
 
 def _bindings(account: BillingAccount) -> list[Blocker]:
     bindings = BillingAccountBinding.objects.paying().filter(account=account).select_related("project")
+    listed = list(bindings.order_by("pk")[:LISTED])
+    locked = why_locked(binding.project_id for binding in listed)
+    bind_or_archive = _("bind the project to another account, or archive it")
     return [
         Blocker(
             "BillingAccountBinding",
             binding.name,
             _("project %(name)s is bound to the account") % {"name": binding.project.name},
-            _("bind the project to another account, or archive it"),
-            "billing-admin, billing-user, finance-operator",
+            "; ".join(filter(None, [locked.get(binding.project_id), bind_or_archive])),
+            "billing-admin, finance-operator" if binding.project_id in locked else MOVERS,
         )
-        for binding in bindings.order_by("pk")[:LISTED]
+        for binding in listed
     ]
 
 
