@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from inspect import getattr_static
 from typing import Any
 
 from django.db import IntegrityError, connection, models
@@ -43,7 +44,8 @@ class History(HistoricalRecords):  # type: ignore[misc]
 
     def model_of(self, tracked: type[models.Model]) -> type[models.Model]:
         """Return the model of the history rows of `tracked`."""
-        model: type[models.Model] = getattr(tracked, self.manager_name).model
+        # not by attribute: at each access, simple-history makes a class of managers
+        model: type[models.Model] = getattr_static(tracked, self.manager_name).model
         return model
 
     def record(self, instance: models.Model, history_type: str, *, author: str, reason: str, message: str = "") -> None:

@@ -9,12 +9,24 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from django.db.models import Model
+
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.edits import REVIEWED, edits, standings
+from milo.compiled_queries import CompiledQuery, Param
 from milo.identity.makers import Acted, behind
 from milo.identity.service_users import programs_of
 
 _ACTED = ("history_user_id", "history_credential_maker")
+
+
+def _edits_of(model: type[Model]) -> CompiledQuery[tuple[str, str]]:
+    return CompiledQuery(
+        lambda: edits(model, Param("account"), ApprovalRequest.objects.approved()).values_list(*_ACTED)
+    )
+
+
+_EDITS = [_edits_of(model) for model in REVIEWED]
 
 
 def reviewed(account: BillingAccount) -> dict[str, Any]:
@@ -86,9 +98,7 @@ def _names(acted: Iterable[Acted]) -> frozenset[str]:
 
 
 def _edits(account: BillingAccount) -> set[tuple[str, str]]:
-    approved = ApprovalRequest.objects.approved()
-    querysets = (edits(model, account.pk, approved) for model in REVIEWED)
-    return {pair for rows in querysets for pair in rows.values_list(*_ACTED)}
+    return {pair for query in _EDITS for pair in query.fetch(account=account.pk)}
 
 
 def _standings(request: ApprovalRequest) -> set[tuple[str, str]]:

@@ -30,6 +30,7 @@ from billing.models import (
     Suspension,
     UsageRollup,
 )
+from milo import audit
 
 IN_MEMORY = 1024 * 1024
 LEDGER: dict[str, type[Model]] = {
@@ -66,7 +67,7 @@ def _of(model: type[Model], account: BillingAccount) -> dict[str, Any]:
 
 
 def _history(model: type[Model], account: BillingAccount) -> QuerySet[Any]:
-    past: Any = model.history.model.objects  # type: ignore[attr-defined]
+    past: Any = audit.histories()[model].model_of(model)._default_manager
     rows: QuerySet[Any] = past.filter(**_of(model, account))
     return rows
 
