@@ -31,6 +31,7 @@ NAMES = (
     "usage-intake",
     "usage-rollup",
     "usage-export",
+    "sqlite-turns",
 )
 
 
@@ -58,7 +59,20 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     """Run the named benchmarks one after another on one stage; print each report, and write all of them as JSON."""
     from django.conf import settings
 
-    from benchmarks import bind, compliance, exports, ledger, listing, paging, read, rollup, suspend, usage, watch
+    from benchmarks import (
+        bind,
+        compliance,
+        exports,
+        ledger,
+        listing,
+        paging,
+        read,
+        rollup,
+        suspend,
+        turns,
+        usage,
+        watch,
+    )
     from benchmarks.stage import stage
 
     benchmarks = dict(
@@ -77,6 +91,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 usage.intake,
                 rollup.run,
                 exports.run,
+                turns.run,
             ),
             strict=True,
         )

@@ -22,6 +22,7 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
+from django.db.backends.sqlite3 import base as base_of_sqlite
 from django.db.models.signals import class_prepared
 from django.template.loader import get_template
 from django_fsm import FSMField, FSMFieldDescriptor
@@ -40,6 +41,7 @@ from milo.migrating.bursts import _BurstEditor
 from milo.phases import PhaseDescriptor, PhaseField
 from milo.postgresql.base import DatabaseWrapper, Pool
 from milo.schedules.beat import Scheduler
+from milo.sqlite import base as turns
 from milo.web.protocol import Protocol
 from milo.web.server import Server
 
@@ -63,6 +65,10 @@ OVERRIDDEN: dict[tuple[type[Any], type[Any]], str] = {
     (_BurstEditor, DatabaseSchemaEditor): "__enter__ __exit__ execute",
     (DatabaseWrapper, base.DatabaseWrapper): "pool",
     (Pool, ConnectionPool): "__init__ reconnect_failed",
+    (turns.DatabaseWrapper, base_of_sqlite.DatabaseWrapper): (
+        "__init__ get_new_connection create_cursor _commit _rollback _close"
+    ),
+    (turns.Cursor, base_of_sqlite.SQLiteCursorWrapper): "execute executemany",
     (Scheduler, celery.beat.Scheduler): "__init__ setup_schedule is_due info",
     (Server, uvicorn.Server): "__init__ capture_signals handle_exit on_tick shutdown",
     (Protocol, HttpToolsProtocol): (

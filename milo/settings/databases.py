@@ -25,6 +25,7 @@ def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = {**dj_database_url.parse(url)}
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
+        config["ENGINE"] = "milo.sqlite"
         # with SQLite's defaults 16 threads get "database is locked" (docs/traps.md)
         options |= {
             "transaction_mode": "IMMEDIATE",
