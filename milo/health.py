@@ -3,11 +3,13 @@
 milo/probes.py answers them before Django; the views here are for other servers than `manage.py serve`, and for tests.
 """
 
-import shutil
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
+from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -19,7 +21,7 @@ from prometheus_client.registry import Collector
 
 import milo
 from billing.metrics import BillingCollector, UsageCollector
-from milo import clock, feature_gates, readiness
+from milo import clock, disks, feature_gates, readiness
 from milo.celery import app
 from milo.ledger import keys
 from milo.ledger.metrics import LedgerCollector
@@ -31,8 +33,6 @@ from milo.metrics.shared import counted
 from milo.readiness import Result, Unready
 from milo.schedules.metrics import ScheduleCollector
 
-LEAST_FREE_BYTES = 16 * 1024 * 1024
-"""With less free space than this on the disk of the data folder it counts as full."""
 NAMED = 5
 """Of more unapplied migrations than this, the number is told."""
 # read from rows, so that every process has the same values
@@ -168,9 +168,34 @@ def _keys() -> None:
 @readiness.check("disk", degrades=True)
 def _disk() -> None:
     """Reads go on with a full disk, so it leaves the process ready."""
-    free = shutil.disk_usage(settings.DATA_DIR).free if settings.DATA_DIR.exists() else LEAST_FREE_BYTES
-    if free < LEAST_FREE_BYTES:
-        raise Unready(f"the disk of MILO_DATA_DIR is full: {free // 1024} KiB are free")
+    full = [f"the disk of {name} is full: {lack}" for name, folder in _disks() if (lack := disks.lacks(folder))]
+    if full:
+        raise Unready("; ".join(full))
+
+
+def _disks() -> Iterator[tuple[str, Path]]:
+    """Yield a folder of each disk that this process or its worker writes to, and what to call it."""
+    seen = set()
+    for name, folder in _folders():
+        if (disk := _disk_of(folder)) not in seen:
+            seen.add(disk)
+            yield name, folder
+
+
+def _folders() -> Iterator[tuple[str, Path]]:
+    yield "MILO_DATA_DIR", settings.DATA_DIR
+    if connection.vendor == "sqlite":
+        yield "the database", Path(str(connection.settings_dict["NAME"])).parent
+    archive = storages["archive"]
+    if isinstance(archive, FileSystemStorage):
+        yield "the archive", Path(archive.location)
+    if settings.CELERY_BROKER_TRANSPORT:
+        yield "the broker", Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["folder"])
+    yield "MILO_LEDGER_HEADS", Path(settings.MILO_LEDGER_HEADS).parent
+
+
+def _disk_of(folder: Path) -> int:
+    return os.stat(disks.nearest(folder)).st_dev
 
 
 @readiness.check("broker", degrades=True)

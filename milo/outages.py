@@ -6,6 +6,7 @@ those of https://www.sqlite.org/rescode.html.
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ import structlog
 from django.db import InterfaceError, connection
 from django.utils.translation import gettext as _
 
+from milo import disks
 from milo.errors import Busy, Refused, TooSlow, Unavailable
 from milo.metrics import counted
 
@@ -29,12 +31,34 @@ _SQLITE_AWAY = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_RE
 _PRIMARY_CODE = 0xFF
 
 
+class DiskFull(Unavailable):
+    """A write met a full disk. The log has the folder."""
+
+    def __init__(self) -> None:
+        super().__init__(_("a disk of the server is full: nothing has changed, and reading goes on"))
+
+
+@contextmanager
+def on_disk(disk: str, folder: object) -> Iterator[None]:
+    """Raise `DiskFull` for the error of a full disk inside, and leave a line that names the disk and the folder."""
+    try:
+        yield
+    except OSError as error:
+        if not disks.is_full(error):
+            raise
+        disks.log_full(disk, folder)
+        raise DiskFull from error
+
+
 def refusal(error: BaseException | None) -> Refused | None:
-    """Return the refusal of a request that met an outage of the database, and leave a line in the log.
+    """Return the refusal of a request that met an outage of the database or a full disk, and leave a line in the log.
 
     None where neither the error nor one that it came from is an outage.
     """
     for each in _chain(error):
+        if disks.is_full(each):
+            log.warning("disk_outage", error=each, answer=DiskFull.reason)
+            return DiskFull()
         if refused := _of_postgresql(each) or _of_sqlite(each):
             log.warning("database_outage", error=each, answer=refused.reason)
             counted.outages.labels(refused.reason).inc()
@@ -77,7 +101,7 @@ def _of_sqlite(error: BaseException) -> Refused | None:
     if code in _SQLITE_BUSY:
         return Busy(_("too many others work on the same object; please try again"))
     if code == sqlite3.SQLITE_FULL:
-        log.error("disk_full", folder=str(Path(str(connection.settings_dict["NAME"])).parent))
+        disks.log_full("database", Path(str(connection.settings_dict["NAME"])).parent)
         return _full()
     return _away() if code in _SQLITE_AWAY else None
 

@@ -17,6 +17,7 @@ from kombu.transport import filesystem, virtual
 from kombu.transport.filesystem import exchange_queue_t
 from kombu.utils.json import dumps, loads
 
+from milo import disks
 from milo.broker.exchanges import Exchanges
 from milo.broker.names import TIME_TO_LIVE_SECONDS
 from milo.broker.spool import Spool
@@ -32,6 +33,8 @@ def usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if disks.is_full(error):
+            disks.log_full("broker", folder)
         raise ChannelError(f"The broker's folder {folder} cannot be used: {error}") from error
 
 
@@ -112,6 +115,8 @@ class Channel(filesystem.Channel):
             if time.monotonic() > self._next_complaint:
                 self._next_complaint = time.monotonic() + COMPLAINT_SECONDS
                 log.error("broker_unavailable", folder=str(self.spool.folder), error=error)
+                if disks.is_full(error):
+                    disks.log_full("broker", self.spool.folder)
             return None
 
     def _get_and_deliver(self, queue: str, callback: Any) -> None:

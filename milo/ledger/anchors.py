@@ -19,6 +19,7 @@ from django.core.files.storage import Storage
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from milo import disks
 from milo.ledger.models import Seal
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,9 @@ class FileAnchor:
             try:
                 _write_whole(file, _lines(heads).encode())
                 os.fsync(file.fileno())
-            except OSError:
+            except OSError as error:
+                if disks.is_full(error):
+                    disks.log_full("heads", self._path.parent)
                 _drop_partial_line(file)
                 raise
 

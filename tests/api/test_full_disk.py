@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from milo import health
+from milo import disks
 from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 from tests.api.examples import an_organization
 from tests.attacks.machinery import SQLITE, execute
@@ -55,7 +55,7 @@ def test_with_a_full_disk_sqlite_goes_on_reading_and_refuses_to_write(
 @pytest.mark.django_db
 def test_readiness_says_which_disk_is_full_and_stays_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.DATA_DIR
-    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**62)
+    monkeypatch.setattr(disks, "LEAST_FREE_BYTES", 2**62)
     monkeypatch.setattr(settings, "DATA_DIR", settings.BASE_DIR)
     answer = Client().get("/readyz")
     assert answer.status_code == 200

@@ -17,6 +17,7 @@ from milo import audit, clock, feature_gates
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import inspections
+from milo.outages import DiskFull
 
 log = structlog.get_logger(__name__)
 ARCHIVIST = Actor.system("archivist")
@@ -85,7 +86,7 @@ def _refuse_early(account: BillingAccount) -> None:
 def archive_due() -> int:
     """Archive every account whose day has come, and return how many. A failure of one is logged; the others go on.
 
-    Raises `ClockWrong`.
+    Raises `ClockWrong`, and `DiskFull`, which the others would meet too.
     """
     clock.refuse_wrong()
     done = 0
@@ -98,6 +99,9 @@ def archive_due() -> int:
             try:
                 archive(account.pk, actor=ARCHIVIST)
                 done += 1
+            except DiskFull:
+                log.error("archive_failed", account=account.pk)
+                raise
             except Exception:
                 # a storage may raise anything; the account stays Closed, and the next run tries again
                 log.exception("archive_failed", account=account.pk)

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import IO, Any
 from uuid import uuid4
 
+import structlog
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.core.serializers.json import DjangoJSONEncoder
@@ -31,7 +32,9 @@ from billing.models import (
     UsageRollup,
 )
 from milo import audit
+from milo.outages import on_disk
 
+log = structlog.get_logger(__name__)
 IN_MEMORY = 1024 * 1024
 LEDGER: dict[str, type[Model]] = {
     "account": BillingAccount,
@@ -93,9 +96,18 @@ def write(account: BillingAccount, redact: Redact | None = None) -> str:
     """Write a bundle of `account`, read it back and verify it; return the SHA-256 of its manifest.
 
     `redact` replaces each row before it is written. Memory is constant. Raises `BundleDamaged` if the files read back
-    differ from what was written, and whatever the storage raises.
+    differ from what was written, `DiskFull`, and whatever the storage raises; what it has written is then deleted.
     """
     folder = uuid4().hex
+    try:
+        return _write(account, folder, redact)
+    except Exception:
+        # on a full disk the next attempt needs the room
+        _delete_attempt(f"{place(account)}/{folder}")
+        raise
+
+
+def _write(account: BillingAccount, folder: str, redact: Redact | None) -> str:
     manifest = {
         "account": str(account.uid),
         "name": account.name,
@@ -115,14 +127,27 @@ def write(account: BillingAccount, redact: Redact | None = None) -> str:
     return digest
 
 
+def _delete_attempt(folder: str) -> None:
+    try:
+        for name in storage().listdir(folder)[1]:
+            storage().delete(f"{folder}/{name}")
+    except FileNotFoundError:
+        # nothing was written
+        return
+    except Exception as error:
+        # a storage may raise anything; the next attempt that succeeds deletes the files
+        log.warning("archive_attempt_stays", folder=folder, error=error)
+
+
 def _write_part(name: str, rows: QuerySet[Any], model: type[Model], redact: Redact | None) -> dict[str, Any]:
     digest, count = hashlib.sha256(), 0
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-        for row in rows.values().iterator():
-            line = json.dumps(redact(model, row) if redact else row, cls=DjangoJSONEncoder, sort_keys=True) + "\n"
-            file.write(line.encode())
-            digest.update(line.encode())
-            count += 1
+        with on_disk("temporary files", tempfile.gettempdir()):
+            for row in rows.values().iterator():
+                line = json.dumps(redact(model, row) if redact else row, cls=DjangoJSONEncoder, sort_keys=True) + "\n"
+                file.write(line.encode())
+                digest.update(line.encode())
+                count += 1
         _save(name, file)
     return {"sha256": digest.hexdigest(), "rows": count}
 
@@ -130,7 +155,8 @@ def _write_part(name: str, rows: QuerySet[Any], model: type[Model], redact: Reda
 def _save(name: str, content: IO[bytes]) -> None:
     content.seek(0)
     # a storage may choose another name for one that is taken
-    stored = storage().save(name, File(content))
+    with on_disk("archive", getattr(storage(), "location", "")):
+        stored = storage().save(name, File(content))
     if stored != name:
         raise BundleDamaged(_("%(name)s was stored as %(kept)s") % {"name": name, "kept": stored})
 

@@ -19,6 +19,7 @@ from milo.access import Actor
 from milo.errors import Conflict, Invalid
 from milo.ledger import redactions
 from milo.ledger.rows import purged_address
+from milo.outages import DiskFull
 
 log = structlog.get_logger(__name__)
 PURGER = Actor.system("retention")
@@ -109,7 +110,7 @@ def purge_due() -> int:
     """Purge every account whose day has come, and return how many.
 
     A refusal is written to the account's history, once for as long as it is the same. Any other failure is logged; the
-    other accounts go on. Raises `ClockWrong`.
+    other accounts go on. Raises `ClockWrong`, and `DiskFull`, which the others would meet too.
     """
     clock.refuse_wrong()
     today, done = timezone.now().date(), 0
@@ -120,6 +121,11 @@ def purge_due() -> int:
         try:
             purge(account_id, actor=PURGER)
             done += 1
+        except DiskFull:
+            log.error("purge_failed", account=account_id)
+            # makes room
+            _finish_interrupted()
+            raise
         except (Invalid, Conflict, bundles.BundleDamaged) as refusal:
             _note(account_id, str(refusal))
         except Exception:
