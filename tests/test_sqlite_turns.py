@@ -50,6 +50,10 @@ def write(name: str, alias: str = "patient") -> None:
         cursor.execute(INSERT, [name])
 
 
+def write_impatiently() -> None:
+    write("refused", "impatient")
+
+
 def begin_impatiently() -> None:
     with transaction.atomic("impatient"):
         pytest.fail("the turn of another one has not ended")
@@ -219,7 +223,7 @@ def test_a_writer_whose_turn_does_not_come_in_time_is_refused_as_by_sqlite_and_t
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic("patient"):
             before = in_line(pool, file, lambda: write("before"))
-            for act in (lambda: write("refused", "impatient"), begin_impatiently):
+            for act in (write_impatiently, begin_impatiently):
                 with pytest.raises(OperationalError, match="database is locked") as refused:
                     act()
                 outage = outages.refusal(refused.value)
