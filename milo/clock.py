@@ -21,6 +21,7 @@ TOLERANCE = timedelta(minutes=1)
 """The difference of two clocks that is tolerated."""
 DATABASE_CLOCK = "clock_timestamp()"
 """The current instant in the SQL of PostgreSQL; unlike now(), it goes on within a transaction."""
+_SQLITE_CLOCK = "strftime('%Y-%m-%d %H:%M:%f', 'now', '{:+d} seconds')"
 GUARD = "_not_ahead"
 """The end of the name of each guard that refuses an instant ahead of the clock of the database."""
 log = structlog.get_logger(__name__)
@@ -118,6 +119,13 @@ def refuse_ahead(theirs: datetime) -> None:
 def is_ahead(instant: str) -> str:
     """Return the condition, in the SQL of PostgreSQL, that the expression `instant` is ahead of its clock."""
     return f"{instant} > {DATABASE_CLOCK} + interval '{TOLERANCE.total_seconds():.0f} seconds'"
+
+
+def in_sql(vendor: str, seconds: int = 0) -> str:
+    """Return the present instant of the database, `seconds` later, in the SQL of `vendor`; SQLite has milliseconds."""
+    if vendor == "postgresql":
+        return f"({DATABASE_CLOCK} + interval '{seconds} seconds')"
+    return _SQLITE_CLOCK.format(seconds)
 
 
 def explain_refusal(guard: str) -> None:

@@ -26,6 +26,8 @@ def proposed(request: ApprovalRequest) -> list[Field]:
     if request.act == ApprovalRequest.Action.RELEASE_HOLD:
         review = request.reviewed if "hold" in request.reviewed else holds.shows(request.account, request)
         return _release(review, holds.note_of(request.account, request))
+    if request.act == ApprovalRequest.Action.REDATE_BINDINGS:
+        return _redating(request.reviewed)
     terms = request.proposal.get("paymentTerms")
     if not isinstance(terms, dict):
         return [(name, request.reviewed.get(name), value) for name, value in request.proposal.items()]
@@ -39,6 +41,11 @@ def _release(review: dict[str, Any], note: str = "") -> list[Field]:
         return []
     words = (str(Hold.Type(hold["type"]).label), hold.get("message"), note)
     return [("hold", ": ".join(filter(None, words)), _("released"))]
+
+
+def _redating(review: dict[str, Any]) -> list[Field]:
+    bindings = [f"{it['name']} ({it['establishedAt']} - {it['endedAt'] or ''})" for it in review.get("bindings", [])]
+    return [("bindings", bindings, _("from and until the instant of the approval, where in the future"))]
 
 
 def change(request: ApprovalRequest) -> list[str]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from billing.access import APPROVALS
 from billing.admin.terms_form import TermsFields, initial_terms, terms_of, terms_paths
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
+from billing.services import redating
 from billing.services.approvals.closures import CLOSABLE, blockers
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
@@ -146,4 +147,37 @@ class RequestRelease(RequestAction):
         return {"hold": values["hold"]}
 
 
-REQUESTS = (RequestReactivation, RequestClosure, RequestReopening, RequestTerms, RequestRelease)
+class RedateForm(RequestForm):
+    project = Select(label=gettext_lazy("Project"))
+
+    field_order = ("project", "justification")
+    paths = {**RequestForm.paths, redating.FIELD: "project"}
+    row: BillingAccount
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = redating.redatable(self.row).values_list("name", flat=True)
+        self.fields["project"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+
+class RequestRedating(RequestAction):
+    """Offered where a wrong clock has dated the newest binding of a project in the future."""
+
+    name = "request-redating"
+    title = gettext_lazy("Request redating of bindings")
+    asks_for = Action.REDATE_BINDINGS
+    form_class = RedateForm
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return row.phase not in BillingAccount.READ_ONLY and redating.redatable(row).exists()
+
+    def facts(self) -> Facts:
+        will = _("Starts and ends in the future move to the instant of the approval. Usage from then on follows.")
+        return [*super().facts(), (_("What an approval does"), will)]
+
+    def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"project": values["project"]}
+
+
+REQUESTS = (RequestReactivation, RequestClosure, RequestReopening, RequestTerms, RequestRelease, RequestRedating)

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
-from billing.models import ApprovalRequest, BillingAccount
+from billing.models import ApprovalRequest
 from billing.models.approval import public_review
 from billing.services.approvals import decisions, requests
 from milo.access import Actor
@@ -29,7 +29,9 @@ class ProposalSerializer(serializers.Serializer[Any]):
         help_text=gettext_lazy("With ReviseTerms: the requested terms, complete."),
     )
     hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
-    project = StringField(max_length=63, required=False, help_text=gettext_lazy("With AssignUsage: the project."))
+    project = StringField(
+        max_length=63, required=False, help_text=gettext_lazy("With AssignUsage and RedateBindings: the project.")
+    )
     since = InstantField(required=False, help_text=gettext_lazy("With AssignUsage: the first instant of the span."))
     until = InstantField(
         required=False, help_text=gettext_lazy("With AssignUsage: the end of the span, not included, in the past.")
@@ -42,7 +44,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     )
     action = ChoiceField(
         ApprovalRequest.Action.choices,
-        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold or AssignUsage."),
+        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage or RedateBindings."),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
     proposal = ProposalSerializer(
@@ -72,7 +74,7 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
     comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
     reviewed = serializers.DictField(
-        help_text=gettext_lazy("The account as it was reviewed, with type and message of the hold, or the usage.")
+        help_text=gettext_lazy("The account as it was reviewed, with the hold, the usage or the bindings in question.")
     )
     reviewedHash = serializers.CharField(
         help_text=gettext_lazy("SHA-256 of `reviewed` as JSON with sorted keys; send it with the action approve.")
@@ -165,7 +167,7 @@ class ApprovalRequestKind(Kind):
         return ApprovalRequest.objects.select_related("organization", "account").with_deactivated()
 
     def lock(self, row: ApprovalRequest) -> None:
-        BillingAccount.objects.locked().get(pk=row.account_id)
+        requests.lock_request(row.pk)
 
     def spec(self, row: ApprovalRequest) -> dict[str, Any]:
         return {
@@ -236,7 +238,7 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
 
 
 def _subject(manifest: dict[str, Any]) -> str:
-    """Return what the action is about besides the account: the hold to release, or the project of the usage."""
+    """Return what the action is about besides the account: the hold to release, or the project."""
     if hold := manifest["status"].get("reviewed", {}).get("hold"):
         return ": ".join(filter(None, (hold["type"], hold.get("message"))))
     project: str = manifest["spec"].get("proposal", {}).get("project", "")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from billing.guards.sql import payer_locked
-from billing.models import BillingAccountBinding
+from billing.models import ApprovalRequest, BillingAccountBinding
 from milo import clock
 from milo.append_only import (
     Guard,
@@ -17,6 +17,7 @@ from milo.append_only import (
 from projects.models import Project
 
 TABLE = BillingAccountBinding._meta.db_table
+_MINUTE = round(clock.TOLERANCE.total_seconds())
 _HISTORY, _PROJECTS = BillingAccountBinding.history.model._meta.db_table, Project.history.model._meta.db_table
 _PAIR = (
     "SELECT 1 FROM projects_project p CROSS JOIN billing_billingaccount a"
@@ -34,11 +35,32 @@ _LEAVES_A_GAP = (
     f"NEW.supersedes_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {TABLE} was WHERE was.id = NEW.supersedes_id"
     " AND was.project_id = NEW.project_id AND was.phase = 'Superseded' AND was.ended_at = NEW.established_at)"
 )
+_OVERLAPS = (
+    f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.project_id = NEW.project_id AND was.id <> NEW.id"
+    " AND was.established_at < OLD.established_at AND (was.ended_at IS NULL OR was.ended_at > NEW.established_at))"
+)
+# the review of an approved request names the binding by its uid, which SQLite stores without hyphens
+_DECIDED = (
+    f"EXISTS (SELECT 1 FROM {ApprovalRequest._meta.db_table} r WHERE r.organization_id = NEW.organization_id"
+    f" AND r.act = '{ApprovalRequest.Action.REDATE_BINDINGS.value}' AND r.phase = 'Approved'"
+    """ AND REPLACE(CAST(r.reviewed AS TEXT), '-', '') LIKE '%"' || REPLACE(CAST(NEW.uid AS TEXT), '-', '') || '"%')"""
+)
+# a present start cannot move again, so the decision that names the binding is the one of this transaction
+_REDATED = {
+    vendor: f"OLD.{{0}} > {clock.in_sql(vendor)} AND {_DECIDED}"
+    f" AND NEW.{{0}} BETWEEN {clock.in_sql(vendor, -2 * _MINUTE)} AND {clock.in_sql(vendor, _MINUTE)}"
+    for vendor in ("sqlite", "postgresql")
+}
 
 
 def guards() -> Iterator[Guard]:
     """Yield the guards of bindings."""
-    yield from fixed_as_said(BillingAccountBinding)
+    redated = {vendor: condition.format("established_at") for vendor, condition in _REDATED.items()}
+    ended = {
+        vendor: f"NEW.phase = OLD.phase AND NEW.end_reason = OLD.end_reason AND {condition.format('ended_at')}"
+        for vendor, condition in _REDATED.items()
+    }
+    yield from fixed_as_said(BillingAccountBinding, unless={"binding_start_fixed": redated, "binding_end_fixed": ended})
     yield no_delete("binding_never_deleted", TABLE)
     yield no_replace("binding_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"], ["supersedes_id"])
     yield refuse(
@@ -86,6 +108,16 @@ def _without_gap_or_overlap() -> Iterator[Guard]:
         "INSERT",
         _LEAVES_A_GAP,
         "does not start where the binding that it supersedes ended",
+    )
+    # a redated binding begins where the one before it ends, which is redated first
+    in_line = f"NOT ({_LEAVES_A_GAP}) AND NOT {_OVERLAPS}"
+    yield refuse(
+        "binding_start_in_line",
+        TABLE,
+        "UPDATE",
+        "NEW.established_at IS DISTINCT FROM OLD.established_at",
+        "does not start where the previous binding of the project ended",
+        unless={"sqlite": in_line, "postgresql": in_line},
     )
     # int8range in place of =, which would need the extension btree_gist
     yield postgresql_constraint(

@@ -82,6 +82,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         REVISE_TERMS = "ReviseTerms", gettext_lazy("Revise terms")
         RELEASE_HOLD = "ReleaseHold", gettext_lazy("Release a hold")
         ASSIGN_USAGE = "AssignUsage", gettext_lazy("Assign usage")
+        REDATE_BINDINGS = "RedateBindings", gettext_lazy("Redate bindings")
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(

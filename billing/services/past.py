@@ -27,6 +27,11 @@ def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -
     begun = BillingAccountBinding.objects.filter(project=project, established_at__lte=at)
     last = begun.filter(Exists(known.filter(id=OuterRef("pk")))).order_by("-established_at").values("pk")[:1]
     row = known.filter(id=Subquery(last)).order_by("-history_id").first()
+    if row and row.established_at > at:
+        # redated since, out of the future: it was not known then that it would be in force at this instant
+        newer = known.filter(id=OuterRef("id"), history_id__gt=OuterRef("history_id"))
+        begun = known.filter(project=project, established_at__lte=at).exclude(Exists(newer))
+        row = begun.order_by("-established_at", "-history_id").first()
     return _binding(row) if row and (row.ended_at is None or row.ended_at > at) else None
 
 

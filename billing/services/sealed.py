@@ -1,10 +1,11 @@
 """Register the tables of billing that the ledger seals besides the histories, and the proofs that rest on them."""
 
-from billing.models import Notice, NoticeOutcome, UsageIntake, UsageMeter
+from billing.models import BillingAccountBinding, Notice, NoticeOutcome, UsageIntake, UsageMeter
+from billing.services import redating
 from billing.services.notices.proofs import differences as differences_of_notices
 from billing.services.retention.proofs import differences as differences_of_redactions
 from billing.services.usage.proofs import differences as differences_of_usage
-from milo.ledger import proofs
+from milo.ledger import late, proofs
 from milo.ledger.tables import Table, register
 
 _DELIVERY = ("phase", "due_at", "claimed_until", "attempts", "delivered_at", "last_error")
@@ -26,3 +27,4 @@ def seal_tables() -> None:
     proofs.register(proofs.Proof("notices", differences_of_notices))
     proofs.register(proofs.Proof("redactions", differences_of_redactions))
     proofs.register(proofs.Proof("usage", differences_of_usage))
+    late.explain(BillingAccountBinding.history.model._meta.db_table, redating.explains)

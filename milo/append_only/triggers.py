@@ -11,17 +11,24 @@ NOTHING = "'[purged]', '{}', '[]'"
 """What a purge leaves of a personal value, in SQL."""
 
 
-def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
+def refuse(
+    name: str, table: str, event: str, when: str, message: str, *, unless: Mapping[str, str] | None = None
+) -> Guard:
     """A trigger that refuses `event` (`INSERT`, `UPDATE`, `DELETE`) on rows for which the SQL condition `when` holds.
 
-    `when` reads NEW and OLD and is written once, in the SQL both engines share. The refusal is an `IntegrityError`
-    that begins with the guard's name.
+    `when` reads NEW and OLD and is written once, in the SQL both engines share. `unless` is a condition by engine under
+    which the row is accepted all the same; PostgreSQL plans and evaluates it only where `when` holds, so it may be
+    long. The refusal is an `IntegrityError` that begins with the guard's name.
     """
     text = f"{name}: {message}".replace("'", "''")
-    trigger = f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    on_sqlite = f"({when}) AND NOT ({unless['sqlite']})" if unless else when
+    trigger = (
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {on_sqlite} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    )
+    begin, end = (f"IF NOT ({qualified(unless['postgresql'])}) THEN ", " END IF;") if unless else ("", "")
     body = (
-        f" BEGIN IF {qualified(when)} THEN RAISE EXCEPTION '%', '{text}'"
-        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF;"
+        f" BEGIN IF {qualified(when)} THEN {begin}RAISE EXCEPTION '%', '{text}'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}';{end} END IF;"
         f" RETURN {'OLD' if event == 'DELETE' else 'NEW'}; END "
     )
     return Guard(
@@ -42,13 +49,19 @@ def refuse(name: str, table: str, event: str, when: str, message: str) -> Guard:
 
 
 def fixed_as_said(
-    model: Any, *, purge: str = "FALSE", left: Mapping[str, str] | None = None, revoked: bool = False
+    model: Any,
+    *,
+    purge: str = "FALSE",
+    left: Mapping[str, str] | None = None,
+    revoked: bool = False,
+    unless: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Guard]:
     """Yield the guards of what the `columns` of `model` say is fixed (milo/columns.py).
 
     A personal column may become nothing, and that in a purge alone: an UPDATE for which the SQL condition `purge`
     holds. `left` has, by column, the SQL of what stands in its place then, where that is not the ordinary nothing.
     Where they are `revoked`, the application's role holds no privilege on the columns that are fixed from the first on.
+    `unless` has, by name of a guard, the conditions under which it accepts a change (see `refuse`).
     """
     for part in model.columns.fixed:
         personal = [column for column in part.columns if column in model.columns.personal]
@@ -59,7 +72,14 @@ def fixed_as_said(
             changed.append(f"{_changed(column)} AND NOT ({emptied})")
         when = " OR ".join(f"({condition})" for condition in changed)
         message = f"{', '.join(part.columns)} cannot be changed"
-        made = refuse(part.name, model._meta.db_table, "UPDATE", f"({part.once or 'TRUE'}) AND ({when})", message)
+        made = refuse(
+            part.name,
+            model._meta.db_table,
+            "UPDATE",
+            f"({part.once or 'TRUE'}) AND ({when})",
+            message,
+            unless=(unless or {}).get(part.name),
+        )
         if revoked and not part.once:
             made = replace(made, forbids=frozenset({"UPDATE"}), forbids_columns=frozenset(part.columns))
         yield made

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
+from milo.ledger.late import is_explained
 from milo.ledger.live import SKEW, difference
 from milo.ledger.models import Seal
 from milo.ledger.proofs import proof_of
@@ -59,7 +60,7 @@ class Seals:
             for name, part in seal.tables.items():
                 if name in streams:
                     streams[name].compare(seal, part, shapes.get(name))
-        return [stream.fault for stream in streams.values() if stream.fault]
+        return [fault for stream in streams.values() if (fault := stream.fault or stream.late)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class _Stream:
         self._rows: Iterator[Row] | None = None
         self._next: Row | None = None
         self.fault: Fault | None = None
+        # kept apart: it must not hide a row that was altered
+        self.late: Fault | None = None
 
     def _begin(self, after: int, shape: Shape | None) -> None:
         # start below the first valid key, so that rows inserted there are detected too
@@ -121,20 +124,22 @@ class _Stream:
         assert self._rows is not None
         leaves = bytearray()
         lacking, ahead = set(), instant(seal.at + SKEW)
-        late: int | None = None
         while self._next and self._next.key <= part["through"]:
             row, self._next = self._next, next(self._rows, None)
             leaves += row.key.to_bytes(8, "big", signed=True) + row.leaf
             if row.lacks_salt:
                 lacking.add(row.key)
-            if late is None and self._table.history and str(row.columns.get("history_date", "")) > ahead:
-                late = row.key
+            if self._is_late(row, ahead):
+                self.late = Fault(seal.number, self._table.name, row.key, "is dated after its seal")
         if hashlib.sha256(leaves).hexdigest() == part["sha256"]:
-            if late is not None:
-                self.fault = Fault(seal.number, self._table.name, late, "is dated after its seal")
             return
         if different := self._difference(seal, part, bytes(leaves), lacking):
             self.fault = Fault(seal.number, self._table.name, *different)
+
+    def _is_late(self, row: Row, ahead: str) -> bool:
+        """Return whether this is the first row dated after the instant `ahead` without an explanation."""
+        dated = str(row.columns.get("history_date", "")) if self._table.history and self.late is None else ""
+        return dated > ahead and not is_explained(self._table.name, row.columns)
 
     def _difference(
         self, seal: Seal, part: dict[str, Any], leaves: bytes, lacking: set[int]

@@ -1,5 +1,7 @@
 """Asking for what a second person must approve: a button for each act that the phase allows."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -7,7 +9,10 @@ from billing.models import ApprovalRequest
 from tests.admin.browser import buttons, errors, page_of, submit
 from tests.admin.conftest import Life, World
 from tests.support import make
+from tests.support.clock import Travel, travelling
 from tests.support.ledger import authors, nothing_changes
+
+__all__ = ["travelling"]
 
 JUSTIFIED = {"justification": "agreed with the customer"}
 
@@ -87,3 +92,20 @@ def test_who_decides_does_not_ask(world: World, approver: Client) -> None:
     assert buttons(approver.get(page_of(world.us))) == set()
     with nothing_changes():
         assert approver.post(page_of(world.us, "request-closure"), JUSTIFIED).status_code == 403
+
+
+def test_redating_is_offered_on_the_account_that_a_wrong_clock_has_bound(
+    world: World, operator: Client, travelling: Travel
+) -> None:
+    address = page_of(world.us, "request-redating")
+    assert address not in buttons(operator.get(page_of(world.us)))
+    with travelling(timedelta(days=15)):
+        make.a_binding(world.project, world.us, "ahead")
+    assert address in buttons(operator.get(page_of(world.us)))
+    assert page_of(world.eu, "request-redating") not in buttons(operator.get(page_of(world.eu)))
+    with nothing_changes():
+        assert "project" in errors(submit(operator, address, project="another", **JUSTIFIED))
+    submit(operator, address, project=world.project.name, **JUSTIFIED)
+    request = ApprovalRequest.objects.get()
+    assert (request.act, request.proposal) == ("RedateBindings", {"project": world.project.name})
+    assert [it["name"] for it in request.reviewed["bindings"]] == ["second", "ahead"]

@@ -65,6 +65,19 @@ def to_assign(account: BillingAccount) -> ApprovalRequest:
     return make.a_request(account, "AssignUsage", proposal=span)
 
 
+def to_redate(account: BillingAccount) -> ApprovalRequest:
+    """The project of the world was bound once more, by a clock that was 15 days ahead."""
+    project, now = Project.objects.get(name="webapp-frontend"), timezone.now
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(timezone, "now", lambda: now() + timedelta(days=15))
+        make.a_binding(project, account, "ahead")
+    return make.a_request(account, "RedateBindings", proposal={"project": project.name})
+
+
+def bound_again(account: BillingAccount) -> None:
+    make.a_binding(Project.objects.get(name="webapp-frontend"), make.a_ready_account(account.organization))
+
+
 Asks = Callable[[BillingAccount], ApprovalRequest]
 Changes = Callable[[BillingAccount], None]
 CASES: dict[str, tuple[Asks, Changes]] = {
@@ -74,6 +87,7 @@ CASES: dict[str, tuple[Asks, Changes]] = {
     Action.REVISE_TERMS: (make.a_request, suspended),
     Action.RELEASE_HOLD: (to_release, revised),
     Action.ASSIGN_USAGE: (to_assign, usage_arrived),
+    Action.REDATE_BINDINGS: (to_redate, bound_again),
 }
 
 
@@ -151,6 +165,15 @@ def test_the_notice_of_an_assignment_names_project_and_span(world: World, approv
     notice = Notice.objects.get(about="AwaitingDecision")
     text = render(notice.about, notice.context, account=world.us)
     assert f"Usage of project unpaid from {MARCH} until {APRIL}" in text.plain
+
+
+def test_who_decides_on_redating_reads_the_bindings_with_their_instants(world: World, approver: Client) -> None:
+    request = to_redate(world.us)
+    approve = str(dict(approver.get(page_of(request, "approve")).context["facts"])["What is proposed"])
+    for it in request.reviewed["bindings"]:
+        assert f"{it['name']} ({it['establishedAt']} - {it['endedAt'] or ''})" in approve
+    assert [it["name"] for it in request.reviewed["bindings"]] == ["second", "ahead"]
+    assert "second (" in approver.get(list_of(ApprovalRequest)).content.decode()
 
 
 def test_the_list_says_what_is_proposed_without_a_query(

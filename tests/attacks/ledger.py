@@ -93,10 +93,17 @@ ATTACKS: dict[str, list[Attack]] = {
             organization=lambda w: w.other,
             project=lambda w: w.unbound,
             account=lambda w: w.before,
-            established_at=EARLIER,
             supersedes=None,
         ),
         *changes("superseded", account=lambda w: w.payer),
+    ],
+    "binding_start_fixed": [
+        Attack(lambda w: update(w.active, established_at=EARLIER), lifting=("binding_start_in_line",)),
+        *changes("superseded", established_at=EARLIER),
+    ],
+    "binding_start_in_line": [
+        Attack(lambda w: update(w.active, established_at=EARLIER), lifting=("binding_start_fixed",)),
+        Attack(lambda w: update(w.active, established_at=LATER), lifting=("binding_start_fixed",)),
     ],
     "binding_end_fixed": [
         Attack(lambda w: update(w.superseded, phase="Active", ended_at=None, end_reason="")),

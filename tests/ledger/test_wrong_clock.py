@@ -9,7 +9,6 @@ import pytest
 from django.conf import settings as configured
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals.requests import expire_overdue
@@ -23,6 +22,7 @@ from milo.identity.service_users import create_service_user
 from milo.kube.store import changes
 from tests.attacks.machinery import SQLITE
 from tests.support import make, world_clock
+from tests.support.clock import Travel, travelling
 from tests.support.ledger import nothing_changes
 from tests.support.retention import store, stored
 
@@ -54,25 +54,12 @@ REVERSIBLE = {
     "milo.ledger.tasks.verify_ledger": "compares rows with seals",
     "milo.schedules.tasks.answer_canary": "does nothing",
 }
-Wrong = Callable[[timedelta], AbstractContextManager[None]]
+Wrong = Travel
+__all__ = ["travelling"]
 
 
 @pytest.fixture
-def travelling(monkeypatch: pytest.MonkeyPatch) -> Wrong:
-    """Return a context in which every clock is that much later."""
-    now = timezone.now
-
-    @contextmanager
-    def travel(by: timedelta) -> Iterator[None]:
-        with monkeypatch.context() as patched:
-            patched.setattr(timezone, "now", lambda: now() + by)
-            yield
-
-    return travel
-
-
-@pytest.fixture
-def wrong(travelling: Wrong) -> Wrong:
+def wrong(travelling: Travel) -> Wrong:
     """Return a context in which the clock of this process alone is that much later. SQLite knows no second clock."""
 
     @contextmanager
@@ -84,7 +71,7 @@ def wrong(travelling: Wrong) -> Wrong:
 
 
 @pytest.fixture
-def work(settings: Any, travelling: Wrong) -> BillingAccount:
+def work(settings: Any, travelling: Travel) -> BillingAccount:
     """A request, a closed account, an archived one and old revisions. Return the archived account."""
     settings.MILO_PLATFORM_COUNTRY = "DE"
     settings.STORAGES = {**settings.STORAGES, "archive": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
@@ -132,7 +119,7 @@ def test_a_clock_that_differs_by_less_than_a_minute_is_tolerated(work: BillingAc
                 app.tasks[task]()
 
 
-def test_with_all_clocks_at_the_day_everything_is_done(work: BillingAccount, travelling: Wrong) -> None:
+def test_with_all_clocks_at_the_day_everything_is_done(work: BillingAccount, travelling: Travel) -> None:
     tasks()
     with travelling(14 * 366 * DAYS):
         for task in sorted(IRREVERSIBLE):
@@ -166,7 +153,7 @@ def test_the_services_refuse_by_themselves(
 
 
 def test_a_clock_that_goes_wrong_while_a_bundle_is_written_archives_nothing(
-    work: BillingAccount, wrong: Wrong, travelling: Wrong, monkeypatch: pytest.MonkeyPatch
+    work: BillingAccount, wrong: Wrong, travelling: Travel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = BillingAccount.objects.get(phase=BillingAccount.Phase.CLOSED)
     entered: list[AbstractContextManager[None]] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.models import ApprovalRequest, BillingAccount
-from billing.services import holds, terms
+from billing.services import holds, redating, terms
 from billing.services.approvals import closures, reactivations, reviews
 from billing.services.usage import assignments
 from milo.errors import Cause
@@ -15,12 +15,14 @@ from milo.errors import Cause
 class Effect:
     """The effect of an approved request: `apply` it, unless `causes` says why it cannot happen now.
 
-    Both get the account, locked. `shows` is what the approver reviews besides the account.
+    Both get the account, locked. `shows` is what the approver reviews besides the account. `lock` gets organization,
+    name of the account and proposal, and locks what comes before the account in the order of locks.
     """
 
     causes: Callable[[BillingAccount, ApprovalRequest], list[Cause]]
     apply: Callable[..., None]
     shows: Callable[[BillingAccount, ApprovalRequest], dict[str, Any]] = lambda _account, _request: {}
+    lock: Callable[[int, str, dict[str, Any]], None] = lambda _organization_id, _account, _proposal: None
 
 
 EFFECTS: dict[str, Effect] = {
@@ -32,6 +34,7 @@ EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Action.REVISE_TERMS: Effect(terms.causes, terms.apply),
     ApprovalRequest.Action.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
     ApprovalRequest.Action.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),
+    ApprovalRequest.Action.REDATE_BINDINGS: Effect(redating.causes, redating.apply, redating.shows, redating.lock),
 }
 
 

@@ -43,9 +43,9 @@ def request_approval(
     """Request an action on the account named `account`; it takes effect when a second person approves.
 
     `act` is a key of `EFFECTS`. `proposal` is the proposed change (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`;
-    AssignUsage: `project`, `since`, `until`). The approvers get a notice. Raises `Forbidden`; `AlreadyExists` if the
-    name is taken; `Invalid` without a justification, for an unknown action, a missing account, a pending request of the
-    same kind, or an action that could not take effect now.
+    AssignUsage: `project`, `since`, `until`; RedateBindings: `project`). The approvers get a notice. Raises
+    `Forbidden`; `AlreadyExists` if the name is taken; `Invalid` without a justification, for an unknown action, a
+    missing account, a pending request of the same kind, or an action that could not take effect now.
     """
     actor.require("create", APPROVALS, organization_id)
     name = name or generated_name(f"{account[:40]}-{act.lower()}-")
@@ -57,6 +57,7 @@ def request_approval(
     if causes:
         raise Invalid.because(causes)
     with audit.transaction():
+        EFFECTS[act].lock(organization_id, account, proposal or {})
         subject = accounts.lock_named(organization_id, account)
         if ApprovalRequest.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("approval request %(name)s already exists") % {"name": name})
@@ -185,11 +186,12 @@ def _expire(request_id: int) -> bool:
 
 
 def lock_request(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:
-    """Lock the account of a request, and return both. Raises `NotFound`."""
-    account_id = ApprovalRequest.objects.filter(pk=request_id).values_list("account_id", flat=True).first()
-    if account_id is None:
+    """Lock the account of a request, after what its effect locks before it, and return both. Raises `NotFound`."""
+    asked = ApprovalRequest.objects.select_related("account").filter(pk=request_id).first()
+    if asked is None:
         raise NotFound(_("there is no such approval request"))
-    account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
+    EFFECTS[asked.act].lock(asked.organization_id, asked.account.name, asked.proposal)
+    account = BillingAccount.objects.locked().select_related("organization").get(pk=asked.account_id)
     # read after the lock: every writer of a request holds the lock of its account
     request = ApprovalRequest.objects.get(pk=request_id)
     request.account = account

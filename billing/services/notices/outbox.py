@@ -87,12 +87,14 @@ def queue_decision(request: ApprovalRequest) -> None:
 
 
 def _action(request: ApprovalRequest) -> dict[str, Any]:
-    """Return the action, and its object in words: the hold of a release, the project and span of an assignment."""
+    """Return the action, and its object in words: hold of a release, span of an assignment, project of bindings."""
     action: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
         action["hold"] = public_review(request.reviewed)["hold"]
     if request.act == ApprovalRequest.Action.ASSIGN_USAGE:
         action["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
+    if request.act == ApprovalRequest.Action.REDATE_BINDINGS:
+        action["redated"] = request.proposal["project"]
     return action
 
 
