@@ -17,7 +17,7 @@ class BillingConfig(AppConfig):
         features.register_gates()
         guards.declare_guards()
         sealed.seal_tables()
-        from billing.api import approvals, charges, event_types, kinds, projects, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
+        from billing.api import approvals, charges, event_types, kinds, payer_changes, projects, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
 
         inspections.register(
             inspections.Check(

@@ -6,6 +6,7 @@ from billing.services import accounts, continuity
 from billing.services.approvals import requests
 from billing.services.compliance import assessments
 from billing.services.notices import deliveries
+from billing.services.payer_changes import conditions, facts
 from billing.services.retention import archival, plans, purges
 from billing.services.usage import upkeep
 
@@ -80,3 +81,21 @@ def inspect_ledger() -> int:
 def inspect_whole_ledger() -> int:
     """Look for gaps and overlaps of responsibility, and for rows that differ from their history, in everything."""
     return continuity.inspect(whole=True)
+
+
+@shared_task
+def move_due_projects() -> int:
+    """Make bindings of what is due of payer changes."""
+    return facts.move_due()
+
+
+@shared_task
+def foresee_payer_changes() -> int:
+    """Write which planned payer changes will not take effect, or will again."""
+    return conditions.foresee()
+
+
+@shared_task
+def remind_of_payer_changes() -> int:
+    """Queue notices of planned payer changes near their instant that will not take effect."""
+    return conditions.remind()

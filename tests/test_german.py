@@ -29,6 +29,8 @@ CONTEXT = {
     "ArchiveComing": {"day": "2026-04-11"},
     "PurgeComing": {"day": "2036-01-11"},
     "ProfileExpiring": {"method": "creditCard", "end": "2026-12-31"},
+    "MoveAtRisk": {"change": "eu-to-emea", "at": "2027-02-01 00:00 UTC"},
+    "MoveFailed": {"change": "eu-to-emea", "failed": 2, "total": 12},
 }
 
 

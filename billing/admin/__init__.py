@@ -14,6 +14,7 @@ from billing.admin import (  # noqa: F401  registers the pages
     holds,
     notices,
     organizations,
+    payer_changes,
     projects,
     suspensions,
 )

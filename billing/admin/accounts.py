@@ -16,6 +16,7 @@ from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
+from billing.admin.payer_change_actions import MoveFromAccount
 from billing.admin.request_actions import REQUESTS
 from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
@@ -111,7 +112,15 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
     )
     list_actions = (OpenAccount,)
     list_reports = (ComplianceDrift,)
-    object_actions = (ReviseAccount, *REQUESTS, RequestAssignment, SetHold, ResolveSuspension, SuspendAccount)
+    object_actions = (
+        ReviseAccount,
+        MoveFromAccount,
+        *REQUESTS,
+        RequestAssignment,
+        SetHold,
+        ResolveSuspension,
+        SuspendAccount,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingAccount]:
         accounts: QuerySet[BillingAccount] = super().get_queryset(request).with_linked_projects_count()

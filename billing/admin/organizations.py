@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from billing.admin.account_actions import OpenAccount
+from billing.admin.payer_change_actions import MoveOfOrganization
 from billing.models import BillingAccount
 from milo.admin.panels import Panel, first, link, list_address
 from projects.admin.organizations import OrganizationAdmin
@@ -17,7 +18,7 @@ admin.site.unregister(Organization)
 
 @admin.register(Organization)
 class BilledOrganizationAdmin(OrganizationAdmin):
-    object_actions = (OpenAccount, *OrganizationAdmin.object_actions)
+    object_actions = (OpenAccount, MoveOfOrganization, *OrganizationAdmin.object_actions)
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         return [self._accounts(row), *super().panels(request, row)]

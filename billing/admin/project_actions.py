@@ -10,7 +10,7 @@ from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.bindings import bind
-from billing.services.payer_locks import why_locked
+from billing.services.locked_payers import why_locked
 from billing.services.projects import archive_project
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction

@@ -14,13 +14,15 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.admin import usage
 from billing.admin.account_panels import notices_panel
+from billing.admin.payer_change_actions import MoveListed
 from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding, PayerLock
 from billing.models.binding import unbound_projects
+from billing.services.locked_payers import why_locked
 from billing.services.past import payer_at
-from billing.services.payer_locks import why_locked
+from billing.services.payer_changes import plans
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
@@ -65,6 +67,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         *ProjectAdmin.fieldsets[1:],
     )
     list_reports = (*ProjectAdmin.list_reports, UnassignedUsage)
+    list_actions = (*ProjectAdmin.list_actions, MoveListed)
     object_actions = (BindProject, *ProjectAdmin.object_actions, LockPayer, UnlockPayer, ArchiveProject)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
@@ -98,11 +101,25 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
 
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [
+            *self._planned(row),
             self._timeline(request, row),
             *locks_panels(row),
             *usage.panels(row, "account"),
             notices_panel(row.notices.all(), project__id__exact=row.pk),
             *super().panels(request, row),
+        ]
+
+    def _planned(self, row: Project) -> list[Panel]:
+        """Return who will pay, where a payer change plans that."""
+        item = plans.open_item(row.pk)
+        if item is None:
+            return []
+        return [
+            Panel(
+                _("Who will pay"),
+                [_("Billing account"), _("From"), _("Payer change")],
+                [[link(item.change.account), instant(item.effective_at), link(item.change)]],
+            )
         ]
 
     def _timeline(self, request: HttpRequest, row: Project) -> Panel:

@@ -13,6 +13,7 @@ from billing.api.examples import ACCOUNT, BINDING
 from billing.api.history import responsibility
 from billing.api.lifecycle import ACCOUNT_ACTIONS, ACCOUNT_READ_SUBRESOURCES
 from billing.api.past import PAST_READ_SUBRESOURCES
+from billing.api.payer_change_readings import preview_document
 from billing.api.serializers import (
     BillingAccountSpecSerializer,
     BillingAccountStatusSerializer,
@@ -23,6 +24,8 @@ from billing.api.usage_reports import CLOSE_USAGE, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import AccountSpec, open_account, revise
 from billing.services.bindings import bind, relabel_binding
+from billing.services.payer_changes.previews import preview_of_bind
+from milo import audit
 from milo.access import Actor
 from milo.kube.kinds import Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
@@ -154,11 +157,12 @@ class BillingAccountBindingKind(Kind):
         reason = "SuccessfulBinding" if active else row.end_reason
         message = "Project successfully bound to billing account" if active else "The account no longer pays"
         since = row.ended_at or row.established_at
-        return {
+        status: dict[str, Any] = {
             "phase": row.phase,
             "conditions": [condition("Bound", active, since, reason, message, row.generation)],
             "billingResponsibility": without_empty(responsibility(row)),
         }
+        return status | {"preview": preview_document(preview_of_bind(row))} if active and audit.is_dry_run() else status
 
     def normalized(self, spec: dict[str, Any], row: BillingAccountBinding | None) -> dict[str, Any]:
         project, account = spec["project_ref"]["name"], spec["billing_account_ref"]["name"]

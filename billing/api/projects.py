@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import F, FilteredRelation, Prefetch, Q
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from billing.api.examples import BILLED_PROJECT
 from billing.api.history import BILLING_HISTORY
+from billing.api.payer_change_readings import PLANNED_PAYER
 from billing.api.payer_locks import PAYER_LOCK_ACTIONS, PayerLockSerializer, shown_lock, with_lock
 from billing.api.usage import UNASSIGNED, USAGE
 from billing.models import BillingAccount, BillingAccountBinding
@@ -27,30 +28,57 @@ from projects.models import Project
 _PAYER_STATE = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 # load only the shown columns of the payer: the many others of an account would dominate the query
 _OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _PAYER_STATE))
+_PLANNED = ("planned_at", "planned_change", "planned_account")
 _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
-_PROJECT = CompiledQuery(lambda: Project.objects.select_related("organization").filter(pk=Param("project")))
+_PROJECT = CompiledQuery(lambda: _with_plan(Project.objects.select_related("organization").filter(pk=Param("project"))))
 _PAYING = CompiledQuery(
-    lambda: (
+    lambda: _with_plan(
         with_lock(BillingAccountBinding.objects.paying())
         .select_related("account", "project__organization")
         .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
-        .filter(project=Param("project"))
+        .filter(project=Param("project")),
+        "project__",
     )
 )
 
 
+def _with_plan(rows: Any, project: str = "") -> Any:
+    """Annotate rows with what is planned for the project at the ORM path `project`: one item at most is open."""
+    item = f"{project}payer_change_items"
+    rows = rows.annotate(open_item=FilteredRelation(item, condition=Q(**{f"{item}__phase": "Pending"})))
+    return rows.annotate(
+        planned_at=F("open_item__effective_at"),
+        planned_change=F("open_item__change__name"),
+        planned_account=F("open_item__change__account__name"),
+    )
+
+
+class PlannedSerializer(serializers.Serializer[Any]):
+    account = serializers.CharField(help_text=gettext_lazy("Name of the billing account that will pay."))
+    at = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which it will."))
+    payerChange = serializers.CharField(help_text=gettext_lazy("Name of the payer change that plans it."))
+
+
 class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
-    account = serializers.CharField(help_text=gettext_lazy("Name of the billing account that pays for the project."))
-    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) since which it pays."))
+    account = serializers.CharField(
+        required=False, help_text=gettext_lazy("Name of the billing account that pays for the project.")
+    )
+    establishedAt = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("Instant (UTC) since which it pays.")
+    )
     locked = PayerLockSerializer(
         required=False, help_text=gettext_lazy("Who locked the payer, which stays until unlockpayer; absent if nobody.")
+    )
+    planned = PlannedSerializer(
+        required=False, help_text=gettext_lazy("Who will pay, where a payer change plans that.")
     )
 
 
 @extend_schema_serializer(component_name="ProjectStatus")
 class BilledProjectStatusSerializer(ProjectStatusSerializer):
     billingResponsibility = ProjectResponsibilitySerializer(
-        required=False, help_text=gettext_lazy("Who pays for the project now; absent where nobody does.")
+        required=False,
+        help_text=gettext_lazy("Who pays for the project now, and who will; absent where neither is known."),
     )
 
 
@@ -73,7 +101,7 @@ class BilledProjectKind(ProjectKind):
     )
     field_selectors = {**ProjectKind.field_selectors, "status.billingResponsibility.account": paid_by}
     example = BILLED_PROJECT
-    read_subresources = (BILLING_HISTORY, USAGE)
+    read_subresources = (BILLING_HISTORY, USAGE, PLANNED_PAYER)
     actions = (
         Action(
             "archive",
@@ -86,7 +114,8 @@ class BilledProjectKind(ProjectKind):
 
     def queryset(self) -> ResourceQuerySet[Project]:
         paying = with_lock(BillingAccountBinding.objects.paying()).select_related("account").only(*_OF_PAYER)
-        return super().queryset().prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
+        rows: ResourceQuerySet[Project] = _with_plan(super().queryset())
+        return rows.prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
 
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
         """Load projects with their payers: the queryset for many, one compiled query for one."""
@@ -95,7 +124,9 @@ class BilledProjectKind(ProjectKind):
         # one object is the common case (GET, watch): SQL compiled once, payer and project in one query
         paying = _PAYING.fetch(project=keys[0])
         project = paying[0].project if paying else _PROJECT.fetch(project=keys[0])[0]
-        project.paying = paying  # type: ignore[attr-defined]
+        for name in _PLANNED if paying else ():
+            setattr(project, name, getattr(paying[0], name))
+        project.paying = paying
         return {project.pk: project}
 
     def status(self, row: Project) -> dict[str, Any]:
@@ -103,13 +134,20 @@ class BilledProjectKind(ProjectKind):
         paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
         return status | {
             "conditions": [*status["conditions"], *_standing(row, paying)],
-            "billingResponsibility": paying and _shown_payer(paying),
+            "billingResponsibility": (_shown_payer(paying) if paying else {}) | _planned(row),
         }
 
 
 def _shown_payer(paying: BillingAccountBinding) -> dict[str, Any]:
     since = precise_instant(paying.established_at)
     return without_empty({"account": paying.account.name, "establishedAt": since, "locked": shown_lock(paying)})
+
+
+def _planned(row: Any) -> dict[str, Any]:
+    if row.planned_at is None:
+        return {}
+    planned = {"account": row.planned_account, "at": precise_instant(row.planned_at), "payerChange": row.planned_change}
+    return {"planned": planned}
 
 
 def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[str, Any]]:

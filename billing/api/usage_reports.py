@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, table, usage_document
 from billing.models import BillingAccount
-from billing.services.usage.periods import close_month
+from billing.services.closed_months import close_month
 from billing.services.usage.reports import of_account
 from billing.usage.times import EARLIEST, LATEST
 from milo.access import Actor

@@ -9,13 +9,14 @@ from billing.models import (
     Charge,
     Hold,
     Notice,
+    PayerChange,
     Suspension,
 )
 from milo.append_only import Guard, refuse
 
 ACCOUNT, NOTICE = BillingAccount._meta.db_table, Notice._meta.db_table
 _OF_ACCOUNTS = tuple(
-    model._meta.db_table for model in (BillingAccountBinding, Suspension, ApprovalRequest, Charge, Hold)
+    model._meta.db_table for model in (BillingAccountBinding, Suspension, ApprovalRequest, Charge, Hold, PayerChange)
 )
 
 

@@ -12,6 +12,7 @@ from billing.models.binding import BillingAccountBinding
 from billing.models.charge import Charge
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice, NoticeOutcome
+from billing.models.payer_change import PayerChange, PayerChangeItem
 from billing.models.payer_lock import PayerLock
 from billing.models.suspension import Suspension
 from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
@@ -27,6 +28,8 @@ __all__ = [
     "Hold",
     "Notice",
     "NoticeOutcome",
+    "PayerChange",
+    "PayerChangeItem",
     "PayerLock",
     "Suspension",
     "UsageAssignment",

@@ -40,6 +40,8 @@ class Notice(models.Model):
         ARCHIVE_COMING = "ArchiveComing", gettext_lazy("Archival coming")
         PURGE_COMING = "PurgeComing", gettext_lazy("Purge coming")
         PROFILE_EXPIRING = "ProfileExpiring", gettext_lazy("Payment profile expiring")
+        MOVE_AT_RISK = "MoveAtRisk", gettext_lazy("Planned payer change at risk")
+        MOVE_FAILED = "MoveFailed", gettext_lazy("Payer change failed")
 
     BACKOFF = (
         timedelta(minutes=1),

@@ -1,15 +1,25 @@
 """Actions on bindings: who pays for a project from now on."""
 
-from datetime import datetime
-
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
-from billing.metrics import count_bind
-from billing.models import BillingAccount, BillingAccountBinding, PayerLock
-from billing.services.accounts import ACCOUNT_FIELD, missing_account
-from billing.services.payer_locks import why_locked
+from billing.models import BillingAccount, BillingAccountBinding, PayerChangeItem, PayerLock
+from billing.services.handovers import (
+    PROJECT_FIELD as PROJECT_FIELD,
+)
+from billing.services.handovers import (
+    account_causes,
+    hand_over,
+    last_instant,
+    missing_project,
+    project_causes,
+)
+from billing.services.locked_payers import why_locked
+from billing.services.payer_changes import plans
+from billing.services.payer_changes.cancellations import cancel_archived
+from billing.services.payer_changes.facts import make_due_facts
 from billing.services.usage import moves
 from milo import audit, clock
 from milo.access import Actor
@@ -20,7 +30,6 @@ from milo.kube.names import name_causes
 from milo.kube.store import managers
 from projects.models import Project
 
-PROJECT_FIELD = "spec.projectRef.name"
 # locks the project; reads only the columns that the rules need
 _PAYEE = CompiledQuery(
     lambda: (
@@ -54,15 +63,19 @@ def bind(
     """Make `account` the payer of `project` from now on; both are names, `name` is the name of the new binding.
 
     The active binding is superseded in the same transaction and ends at the instant at which the new one begins, so
-    that there is neither a gap nor an overlap. Lock order: project, accounts by primary key, usage of the project.
-    Raises `Forbidden`; `AlreadyExists`; `Invalid` with every broken rule at once: the project is missing, archived, of
-    another organization, or its payer is locked; the account is missing, not Ready, or the payer already.
+    that there is neither a gap nor an overlap. A payer change of the project that is due comes first. Lock order:
+    project, accounts by primary key, usage of the project. Raises `Forbidden`; `AlreadyExists`; `Invalid` with every
+    broken rule at once: the project is missing, archived, planned to move, of another organization, or its payer is
+    locked; the account is missing, not Ready, or the payer already; `Unavailable` while a payer change takes effect.
     """
     actor.require("create", BINDINGS, organization_id)
     if causes := name_causes(name) + metadata.causes():
         raise Invalid.because(causes)
     with audit.transaction():
         payee = _PAYEE.first(organization=organization_id, name=project)
+        planned = plans.open_item(payee.pk) if payee else None
+        if planned and _make_due_fact(planned, account):
+            planned = None
         payee_id = payee.pk if payee else None
         present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
         # before the rules, which a repeat of what was done breaks: the project has this payer already
@@ -73,11 +86,11 @@ def bind(
             organization=organization_id, name=account, present=active.account_id if active else None
         )
         payer = next((each for each in accounts if each.name == account), None)
-        if causes := _causes(project, payee, account, payer, active):
+        if causes := _causes(project, payee, account, payer, active, planned):
             raise Invalid.because(causes, _("the project cannot be bound"))
         assert payee
         assert payer
-        before = active.established_at if active else _last_instant(payee)
+        before = last_instant(payee, active)
         at = clock.valid_time(audit.ledger_time(active or payee, after=before), before)
         binding = BillingAccountBinding(
             name=name,
@@ -89,21 +102,16 @@ def bind(
             created_at=at,
         )
         metadata.put_on(binding)
-        with moves.reattribute_usage(payee, at):
-            if active:
-                active.supersede(at)
-                audit.save_as(actor, active, reason="Superseded", why=f"{account} pays from now on")
-            audit.save_as(actor, binding, reason="SuccessfulBinding", why=f"{account} pays for {project}")
-        audit.mark_changed(actor, payee, reason="PayerChanged", why=f"now paid for by {account}")
-        for each in accounts:
-            if each is payer:
-                audit.mark_changed(actor, each, reason="ProjectLinked", why=f"pays for {project} from now on")
-            else:
-                audit.mark_changed(
-                    actor, each, reason="ProjectUnlinked", why=f"{account} pays for {project} from now on"
-                )
-        count_bind(rebound=active is not None)
+        hand_over(binding, next((each for each in accounts if each is not payer), None), actor=actor)
         return binding
+
+
+def _make_due_fact(planned: PayerChangeItem, account: str) -> bool:
+    """Make `planned` a fact if it is due, with the lock of `account` (a name) in order; return whether it was."""
+    accounts = BillingAccount.objects.filter(organization=planned.project.organization_id, name=account)
+    return planned.effective_at <= timezone.now() and make_due_facts(
+        [planned.project_id], accounts=accounts.values_list("pk", flat=True)
+    )
 
 
 def _causes(
@@ -112,40 +120,24 @@ def _causes(
     account: str,
     payer: BillingAccount | None,
     active: BillingAccountBinding | None,
+    planned: PayerChangeItem | None,
 ) -> list[Cause]:
-    causes = []
-    if payee is None:
-        message = _("there is no project %(name)s in this organization") % {"name": project}
-        causes.append(Cause.not_found(PROJECT_FIELD, message))
-    elif payee.phase != Project.Phase.ACTIVE:
-        causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": project}))
-    elif active and active.payer_is_locked:  # type: ignore[attr-defined]
-        # a locked project has a payer, so that its active binding tells
-        causes.append(Cause(PROJECT_FIELD, why_locked([payee.pk])[payee.pk]))
-    if payer is None:
-        causes.append(missing_account(account))
-        return causes
-    if active and active.account_id == payer.pk:
-        message = _("%(name)s pays for this project already, by binding %(binding)s")
-        causes.append(Cause(ACCOUNT_FIELD, message % {"name": account, "binding": active.name}))
-    if payer.phase != BillingAccount.Phase.READY:
-        message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
-        causes.append(
-            Cause(ACCOUNT_FIELD, message % {"name": account, "phase": payer.phase, "why": payer.phase_message})
-        )
-    return causes
-
-
-def _last_instant(project: Project) -> datetime | None:
-    """Return when the last payer left the project, locked by the caller; None if it never had one."""
-    ended: datetime | None = BillingAccountBinding.objects.filter(project=project).aggregate(last=Max("ended_at"))[
-        "last"
-    ]
-    return ended
+    # a locked project has a payer, so that its active binding tells
+    is_locked = payee is not None and active is not None and active.payer_is_locked  # type: ignore[attr-defined]
+    locked = why_locked([payee.pk])[payee.pk] if payee and is_locked else ""
+    causes = project_causes(payee, payer, active, locked=locked) if payee else [missing_project(project)]
+    if planned:
+        causes.append(Cause(PROJECT_FIELD, plans.refusal(planned)))
+    return causes + account_causes(account, payer)
 
 
 def end_with_project(project: Project, *, actor: Actor) -> None:
-    """End the active binding of `project`, locked by the caller, which is archived in the same transaction."""
+    """End the active binding of `project`, locked by the caller, which is archived in the same transaction.
+
+    A payer change of the project that is due comes first, one that is not is cancelled for it.
+    """
+    make_due_facts([project.pk])
+    cancel_archived(project, actor=actor)
     active = BillingAccountBinding.objects.paying().filter(project=project).first()
     if active is None:
         return

@@ -3,12 +3,13 @@
 Two steps on purpose: no action takes a flag that goes over a lock. `why_locked` is the refusal of them all.
 """
 
-from collections.abc import Iterable
-
 from django.utils.translation import gettext as _
 
 from billing.access import LOCK_PAYER, UNLOCK_PAYER
 from billing.models import BillingAccountBinding, PayerLock
+from billing.services.locked_payers import refuse_locked as refuse_locked
+from billing.services.locked_payers import why_locked as why_locked
+from billing.services.payer_changes.facts import make_due_facts
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause, Invalid
@@ -16,39 +17,16 @@ from projects.access import PROJECTS
 from projects.models import Project
 
 
-def why_locked(projects: Iterable[int]) -> dict[int, str]:
-    """Return why the payers of `projects` (primary keys) cannot change: a sentence for each that is locked.
-
-    One query, for one project or many. The caller holds the locks of the projects where it relies on the answer.
-    """
-    locks = PayerLock.objects.open().filter(project__in=projects).select_related("project")
-    return {lock.project_id: _refusal(lock) for lock in locks}
-
-
-def _refusal(lock: PayerLock) -> str:
-    message = _("the payer of %(project)s is locked since %(day)s by %(by)s (%(reason)s): unlock it first")
-    return message % {
-        "project": lock.project.name,
-        "day": lock.locked_at.date(),
-        "by": lock.locked_by.removeprefix("user:"),
-        "reason": lock.reason,
-    }
-
-
-def refuse_locked(project: Project) -> None:
-    """Raise `Invalid` if the payer of `project`, locked by the caller, is locked."""
-    if why := why_locked([project.pk]).get(project.pk):
-        raise Invalid(why)
-
-
 def lock_payer(project_id: int, *, reason: str, actor: Actor) -> Project:
     """Lock the payer of a project: until it is unlocked, no other account can pay, and it cannot be archived.
 
-    Suspending the payer, and what follows from that, goes on. Raises `Forbidden`; `Invalid` without a reason, for an
-    archived project, for one that nobody pays for, and for one that is locked already.
+    Suspending the payer, and what follows from that, goes on. A payer change of the project that is due comes first.
+    Raises `Forbidden`; `Invalid` without a reason, for an archived project, for one that nobody pays for, and for one
+    that is locked already; `Unavailable` while a payer change takes effect.
     """
     with audit.transaction():
         project = _locked_project(project_id, LOCK_PAYER, reason, actor)
+        make_due_facts([project.pk])
         if project.phase != Project.Phase.ACTIVE:
             raise Invalid(_("project %(name)s is archived") % {"name": project.name})
         refuse_locked(project)

@@ -1,7 +1,7 @@
 """Actions on projects that change who pays."""
 
 from billing.services import bindings
-from billing.services.payer_locks import refuse_locked
+from billing.services.locked_payers import refuse_locked
 from milo import audit
 from milo.access import Actor
 from projects.access import PROJECTS

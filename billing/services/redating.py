@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
-from billing.services.payer_locks import why_locked
+from billing.services.locked_payers import why_locked
 from billing.services.usage import locks, moves
 from milo import audit, clock
 from milo.access import Actor

@@ -6,7 +6,7 @@ relies on django-simple-history for the models of history rows only; the databas
 
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time
-from milo.audit.transactions import Anonymous, Entry, dry_run, journal, mark_changed, settle, transaction
+from milo.audit.transactions import Anonymous, Entry, dry_run, is_dry_run, journal, mark_changed, settle, transaction
 from milo.audit.writes import before_save, delete_as, refuse_texts, save_as
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "dry_run",
     "histories",
     "history",
+    "is_dry_run",
     "journal",
     "ledger_time",
     "mark_changed",

@@ -119,6 +119,11 @@ def dry_run() -> Iterator[None]:
         _dry_run.reset(token)
 
 
+def is_dry_run() -> bool:
+    """Return whether transactions are rolled back at their end."""
+    return _dry_run.get()
+
+
 @contextmanager
 def writing(row: models.Model) -> Iterator[None]:
     """Mark `row` as written by `save_as` or `delete_as` inside. Raises `Anonymous` outside `transaction()`."""

@@ -38,6 +38,18 @@ CELERY_BEAT_SCHEDULE = {
     "canary": {"task": "milo.schedules.tasks.answer_canary", "schedule": 30.0, "options": {"expires": 30}},
     "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},
+    # seconds, because who moves projects now waits for it
+    "move-due-projects": {"task": "billing.tasks.move_due_projects", "schedule": 5.0, "options": {"expires": 5}},
+    "foresee-payer-changes": {
+        "task": "billing.tasks.foresee_payer_changes",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "remind-of-payer-changes": {
+        "task": "billing.tasks.remind_of_payer_changes",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
     "assess-accounts": {"task": "billing.tasks.assess_accounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "inspect-whole-ledger": {"task": "billing.tasks.inspect_whole_ledger", "schedule": _at(0), "options": _DAILY},

@@ -115,7 +115,7 @@ class ProjectAdmin(LedgerAdmin):
         ),
         METADATA,
     )
-    list_actions = (CreateProject,)
+    list_actions: ClassVar[Sequence[type[ServiceAction]]] = (CreateProject,)
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = (ReviseProject,)
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")

@@ -14,6 +14,7 @@ from billing.models import (
     Charge,
     Hold,
     Notice,
+    PayerChange,
     Suspension,
 )
 from billing.services.charges import ChargeSpec, report_charge
@@ -23,6 +24,7 @@ from milo.identity.models import Identity, LogIn, ServiceToken
 from projects.models import Membership, Organization, Project
 from tests.admin.browser import staff
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,14 @@ def world(db: None) -> World:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What has happened to `us`: suspended (one notice owed), held, charged, and other terms asked for."""
+    """What has happened to `us`: suspended (a notice owed), held, charged, planned as payer, other terms asked for."""
 
     suspension: Suspension
     hold: Hold
     charge: Charge
     request: ApprovalRequest
     notice: Notice
+    change: PayerChange
 
 
 @pytest.fixture
@@ -74,7 +77,10 @@ def life(world: World) -> Life:
     hold = set_hold(account.pk, type="Dispute", message="invoice 12 is disputed", actor=make.PLATFORM)
     spec = ChargeSpec("inv-12", Decimal("12.50"), "USD", date(2026, 1, 31))
     charge = report_charge(account.organization_id, account.name, spec, actor=make.PLATFORM)
-    return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get())
+    planned = make.a_project(world.organization, "data-mart")
+    make.a_binding(planned, world.eu)
+    change = a_payer_change(world.us, planned)
+    return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get(), change)
 
 
 @pytest.fixture

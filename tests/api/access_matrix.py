@@ -78,6 +78,16 @@ NEW_REQUEST = _manifest(
     "new",
     lambda prefix: {"billingAccountRef": _reference(prefix, "spare"), "action": "Close", "justification": "unused"},
 )
+NEW_PAYER_CHANGE = _manifest(
+    "billing",
+    "PayerChange",
+    "new",
+    lambda prefix: {
+        "projects": [f"{prefix}-project"],
+        "toAccountRef": _reference(prefix, "spare"),
+        "reason": "the department moves",
+    },
+)
 NEW_CHARGE = _manifest(
     "billing",
     "Charge",
@@ -142,6 +152,7 @@ RESOURCES, BILLING = "apis/resources.milo.io/v1alpha1", "apis/billing.milo.io/v1
 INSIDE = f"{BILLING}/namespaces/<str:namespace>"
 ACCOUNT, BINDING = f"{INSIDE}/billingaccounts/<str:name>", f"{INSIDE}/billingaccountbindings/<str:name>"
 REQUEST, CHARGE = f"{INSIDE}/approvalrequests/<str:name>", f"{INSIDE}/charges/<str:name>"
+PAYER_CHANGE = f"{INSIDE}/payerchanges/<str:name>"
 ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/projects/<str:name>"
 
 # told to strangers too: that the server is there, and of which kind it is, but of no object
@@ -204,6 +215,7 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{PROJECT}/status": _read(),
     f"{PROJECT}/billinghistory": _read(),
     f"{PROJECT}/usage": _read(),
+    f"{PROJECT}/plannedpayer": _read(),
     f"{PROJECT}/archive": _act(WRITERS, _spec()),
     f"{PROJECT}/lockpayer": _act(WRITERS, _spec(reason="regulated workload")),
     # nobody has locked it, which who may unlock is told
@@ -235,6 +247,15 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{BILLING}/billingaccountbindings": _everywhere(),
     BINDING: _object(BINDERS),
     f"{BINDING}/status": _read(),
+    f"{INSIDE}/payerchanges": _collection(NEW_PAYER_CHANGE, BINDERS),
+    f"{BILLING}/payerchanges": _everywhere(),
+    PAYER_CHANGE: _object(BINDERS),
+    f"{PAYER_CHANGE}/status": _read(),
+    f"{PAYER_CHANGE}/items": _read(),
+    f"{PAYER_CHANGE}/preview": _read(),
+    f"{PAYER_CHANGE}/cancel": _act(BINDERS, _spec(reason="put off")),
+    # nothing of it has failed
+    f"{PAYER_CHANGE}/retry": {"POST": Case(422, BINDERS, body=_spec(reason="try again"))},
     f"{INSIDE}/approvalrequests": _collection(NEW_REQUEST, WRITERS),
     f"{BILLING}/approvalrequests": _everywhere(),
     REQUEST: _object(WRITERS),

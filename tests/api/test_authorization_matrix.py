@@ -21,6 +21,7 @@ from projects.models import Organization
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, PLATFORM_ROLES, PUBLIC, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OWN, FOREIGN, MISSING = "ours", "them", "gone"
@@ -29,6 +30,7 @@ STEMS = {"organizations": "corp", "namespaces": "corp", "projects": "project", "
     "billingaccountbindings": "binding",
     "approvalrequests": "request",
     "charges": "charge",
+    "payerchanges": "change",
 }
 
 
@@ -57,6 +59,7 @@ def populate(prefix: str, operator: User) -> Organization:
         organization.pk, asked.name, "Close", justification="x", name=f"{prefix}-request", actor=actor_of(operator)
     )
     charge = ChargeSpec("x-1", Decimal("1.00"), "USD", date(2026, 12, 31))
+    a_payer_change(account, make.a_project(organization, f"{prefix}-planned"), name=f"{prefix}-change")
     report_charge(organization.pk, account.name, charge, name=f"{prefix}-charge", actor=make.PLATFORM)
     return organization
 

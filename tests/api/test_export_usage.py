@@ -14,8 +14,8 @@ from django.utils import timezone
 from pyarrow import decimal128, string, timestamp
 from pyarrow.parquet import ParquetFile
 
+from billing.services.closed_months import close_month
 from billing.services.usage import exports
-from billing.services.usage.periods import close_month
 from billing.usage.focus import COLUMNS, Type
 from billing.usage.focus_units import focus_unit
 from projects.models import Organization

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.models import BillingAccount
+from billing.services.closed_months import close_month
 from billing.services.payer_locks import lock_payer, unlock_payer
-from billing.services.usage.periods import close_month
 from milo.identity.identities import link
 from milo.identity.models import LogIn
 from milo.identity.passwords import request_link
@@ -26,6 +26,7 @@ from milo.ledger.tables import MESSAGE, all_tables, table_of
 from tests.attacks import life
 from tests.attacks.machinery import SQLITE, Attack, execute, unique
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 
 HOUR = timedelta(hours=1)
 HISTORIES = {table.stem: table.model for table in all_tables() if table.history}
@@ -58,6 +59,7 @@ class World(life.World):
             starts_at=timezone.now() - 2 * HOUR,
             ends_at=timezone.now() - HOUR,
         )
+        self.change = a_payer_change(self.ready, make.a_project(self.organization))
         redactions.redact([self.archived.uid], actor=make.PLATFORM, why="retention")
         BillingAccount.objects.filter(pk=self.archived.pk).update(
             invoice_email_addresses=[], purge_on=date(2026, 1, 1), pseudonymised_on=date(2026, 1, 1)

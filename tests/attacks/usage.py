@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
-from billing.services.usage.periods import close_month
+from billing.services.closed_months import close_month
 from tests.attacks.machinery import SQLITE, Attack, changes, execute, unique
 from tests.support import make
 from tests.support.usage import an_event, taken

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
 from billing.models import Notice, Suspension
+from billing.services.payer_changes.facts import move_due
 from milo import append_only, audit
 from milo.columns import Columns, Fixed
 from milo.identity.models import PasswordLink, ServiceToken
@@ -14,6 +15,7 @@ from tests.attacks import past
 from tests.attacks.machinery import update
 from tests.support import make
 from tests.support.database import as_owner
+from tests.support.payer_changes import a_payer_change
 
 OURS = [model for model in apps.get_models() if model.__module__.partition(".")[0] in {"milo", "billing", "projects"}]
 GUARDED = {guard.table for guard in append_only.all_guards()}
@@ -77,6 +79,8 @@ def a_row_in_each_state() -> None:
     world = past.World()
     binding = make.a_binding(make.a_project(world.organization), world.ready)
     make.a_binding(binding.project, make.a_ready_account(world.organization))
+    a_payer_change(world.ready, make.a_project(world.organization), effective_at=None)
+    move_due()
     project = make.a_project(world.organization)
     with audit.transaction():
         project.archive()

@@ -35,7 +35,9 @@ IRREVERSIBLE = {
     "billing.tasks.archive_accounts",
     "billing.tasks.assess_accounts",
     "billing.tasks.expire_requests",
+    "billing.tasks.move_due_projects",
     "billing.tasks.purge_accounts",
+    "billing.tasks.remind_of_payer_changes",
     "milo.identity.tasks.clear_sessions",
     "milo.kube.tasks.compact_change_log",
     "milo.kube.tasks.forget_responses",
@@ -44,6 +46,7 @@ IRREVERSIBLE = {
 REVERSIBLE = {
     "billing.tasks.announce_standing": "writes what was decided before",
     "billing.tasks.deliver_notices": "sends what was decided before; what it gives up can be queued again",
+    "billing.tasks.foresee_payer_changes": "goes by the phases of accounts",
     "billing.tasks.inspect_ledger": "compares rows with rows",
     "billing.tasks.inspect_whole_ledger": "compares rows with rows",
     "billing.tasks.make_usage_partitions": "goes by the clock of the database",

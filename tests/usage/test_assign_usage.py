@@ -10,8 +10,8 @@ from django.utils import timezone
 from billing.models import UsageAssignment
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
+from billing.services.closed_months import close_month
 from billing.services.usage.assignments import unassigned
-from billing.services.usage.periods import close_month
 from milo.errors import Forbidden, Invalid
 from tests.support import make
 from tests.support.ledger import causes_of, refused, revisions

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing.models import UsageRollup
-from billing.services.usage.periods import close_month
+from billing.services.closed_months import close_month
 from tests.support import make
 from tests.support.usage import a_correction, an_event, assert_rollup_is_a_recount, rollup, taken
 

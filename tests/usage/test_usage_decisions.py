@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from billing.models import UsageAssignment, UsageClosing
+from billing.services.closed_months import close_month
 from billing.services.timeline import timeline
-from billing.services.usage.periods import close_month
 from milo.ledger import seals
 from milo.ledger.verification import verify
 from tests.support import make, tamper

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import UsageEvent, UsageIntake, UsageKey
+from billing.services.closed_months import close_month
 from billing.services.projects import archive_project
 from billing.services.usage.intake import report
-from billing.services.usage.periods import close_month
 from milo.errors import Invalid
 from projects.models import Project
 from tests.support import make

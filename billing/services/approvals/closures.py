@@ -7,10 +7,20 @@ from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Charge, Hold, Suspension
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Charge,
+    Hold,
+    PayerChange,
+    PayerChangeItem,
+    Suspension,
+)
 from billing.services.accounts import ACCOUNT_FIELD
+from billing.services.locked_payers import why_locked
 from billing.services.notices import outbox
-from billing.services.payer_locks import why_locked
+from billing.services.payer_changes.plans import day_or_instant, open_items
 from billing.terms.payment_amounts import money_text
 from milo import audit
 from milo.access import Actor
@@ -38,23 +48,52 @@ def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None)
 
     `besides` is the request for this closure, which is no blocker of itself.
     """
-    return [*_bindings(account), *_charges(account), *_holds(account), *_requests(account, besides)]
+    return [
+        *_bindings(account),
+        *_plans(account),
+        *_charges(account),
+        *_holds(account),
+        *_requests(account, besides),
+    ]
 
 
 def _bindings(account: BillingAccount) -> list[Blocker]:
     bindings = BillingAccountBinding.objects.paying().filter(account=account).select_related("project")
     listed = list(bindings.order_by("pk")[:LISTED])
-    locked = why_locked(binding.project_id for binding in listed)
-    bind_or_archive = _("bind the project to another account, or archive it")
+    projects = [binding.project_id for binding in listed]
+    planned, locked = open_items(projects), why_locked(projects)
     return [
         Blocker(
             "BillingAccountBinding",
             binding.name,
             _("project %(name)s is bound to the account") % {"name": binding.project.name},
-            "; ".join(filter(None, [locked.get(binding.project_id), bind_or_archive])),
+            "; ".join(filter(None, [locked.get(binding.project_id), _way_out(planned.get(binding.project_id))])),
             "billing-admin, finance-operator" if binding.project_id in locked else MOVERS,
         )
         for binding in listed
+    ]
+
+
+def _way_out(planned: PayerChangeItem | None) -> str:
+    if planned is None:
+        return _("bind the project to another account, or archive it")
+    message = _("wait until it moves to %(account)s on %(at)s by payer change %(change)s")
+    names = {"account": planned.change.account.name, "change": planned.change.name}
+    return message % {**names, "at": day_or_instant(planned.effective_at)}
+
+
+def _plans(account: BillingAccount) -> list[Blocker]:
+    """Return payer changes towards the account. One away from it is the way out, which its bindings name."""
+    changes = PayerChange.objects.open().filter(account=account)
+    return [
+        Blocker(
+            "PayerChange",
+            change.name,
+            _("projects move to the account on %(at)s") % {"at": day_or_instant(change.effective_at)},
+            _("cancel it"),
+            MOVERS,
+        )
+        for change in changes.order_by("pk")[:LISTED]
     ]
 
 

@@ -104,9 +104,16 @@ def queue_retention(about: Notice.About, account: BillingAccount, day: date, mil
     Each is sent once for a day and a milestone (days in advance); a day that moved is announced again.
     """
     cause = uuid5(account.uid, f"{about}:{day}:{milestone}")
+    return queue_once(about, account, cause, contacts_of(account), {"day": day.isoformat()})
+
+
+def queue_once(
+    about: Notice.About, account: BillingAccount, cause: UUID, addresses: Iterable[str], context: dict[str, Any]
+) -> int:
+    """Queue a notice to each address that has none for this cause, and return how many are new."""
     notices = Notice.objects.filter(cause_uid=cause)
     before = notices.count()
-    _queue(about, account, cause, contacts_of(account), {"day": day.isoformat()})
+    _queue(about, account, cause, addresses, context)
     return notices.count() - before
 
 

@@ -28,6 +28,7 @@ from billing.models import (
     Charge,
     Hold,
     Notice,
+    PayerChange,
     Suspension,
     UsageRollup,
 )
@@ -43,6 +44,7 @@ LEDGER: dict[str, type[Model]] = {
     "approvals": ApprovalRequest,
     "charges": Charge,
     "holds": Hold,
+    "payer-changes": PayerChange,
 }
 Redact = Callable[[type[Model], dict[str, Any]], dict[str, Any]]
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.features import PURGE
-from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
+from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome, PayerChangeItem
 from billing.services.retention import archival, bundles, plans
 from billing.services.retention.pseudonyms import PURGED, personal, pseudonym, redact
 from milo import audit, clock, feature_gates
@@ -104,6 +104,7 @@ def _pseudonymise_notices(account: BillingAccount, actor: Actor) -> None:
     notices.update(recipient=address, context={})
     notices.exclude(last_error="").update(last_error=PURGED)
     Announcement.objects.filter(account=account).exclude(message="").update(message="")
+    PayerChangeItem.objects.filter(change__account=account).exclude(message="").update(message=PURGED)
 
 
 def purge_due() -> int:

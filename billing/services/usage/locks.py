@@ -20,9 +20,13 @@ def lock_shared(project_ids: Iterable[int]) -> None:
     _lock("pg_advisory_xact_lock_shared", {project_id % _BUCKETS for project_id in project_ids})
 
 
-def lock_exclusive(project_id: int) -> None:
-    """Wait for the running intakes of a project, and block new ones until the transaction ends."""
-    _lock("pg_advisory_xact_lock", {project_id % _BUCKETS})
+def lock_exclusive(*project_ids: int) -> None:
+    """Wait for the running intakes of the projects, and block new ones until the transaction ends.
+
+    A transaction that changes the payers of several projects names them all at once: one after the other it could
+    deadlock with an intake.
+    """
+    _lock("pg_advisory_xact_lock", {project_id % _BUCKETS for project_id in project_ids})
 
 
 def lock_all_exclusive() -> None:

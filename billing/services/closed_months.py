@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount, UsageClosing
 from billing.models.usage_partitions import next_month
+from billing.services.payer_changes import facts
 from billing.services.usage import locks, times
 from milo import audit
 from milo.access import Actor
@@ -18,12 +19,15 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     """Close the figures of an account up to and including `month` (any day of it, in UTC).
 
     Usage of that time that arrives, or is assigned to the account, later is billed in the first month that is open
-    then, as a correction. Raises `Forbidden`; `Invalid` without a reason, for a month that has not ended, or for one
-    that is closed already.
+    then, as a correction. Payer changes of the account that are due come first. Raises `Forbidden`; `Invalid` without
+    a reason, for a month that has not ended, or for one that is closed already; `Unavailable` while a payer change
+    takes effect.
     """
+    facts.make_due_facts_of(account_id)
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, action="closeusage")
+        facts.refuse_due_of(account_id)
         locks.lock_all_exclusive()
         at = times.decision()
         causes = [] if reason.strip() else [Cause.required("spec.reason")]

@@ -1,0 +1,268 @@
+"""Actions on payer changes: move projects, with a preview, cancel, and retry."""
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from billing.access import CANCEL, PAYER_CHANGES, RETRY
+from billing.models import BillingAccount, PayerChange, PayerChangeItem
+from billing.services.payer_changes import outcomes
+from billing.services.payer_changes.cancellations import cancel
+from billing.services.payer_changes.creation import create_payer_change
+from billing.services.payer_changes.previews import Preview, preview_of_change
+from billing.services.payer_changes.retries import retry
+from billing.services.payer_changes.sets import PayerChangeSpec
+from milo import audit
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
+from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
+from milo.admin.panels import instant, lines, link
+from milo.admin.resources import SeenAction, SeenForm
+from projects.models import Organization
+
+
+class MoveForm(ActForm):
+    """Who pays, from when on, and why. Subclasses say which projects."""
+
+    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
+    effective_at = Instant(
+        required=False,
+        label=gettext_lazy("From when on (UTC)"),
+        help_text=gettext_lazy("At most 1 year ahead. Empty: now."),
+    )
+    atomic = Tick(required=False, label=gettext_lazy("All or none, at most 200 projects"))
+    reason = Paragraph(label=gettext_lazy("Reason"))
+    name = Text(max_length=63, label=gettext_lazy("Name of the payer change"))
+
+    paths = {
+        "metadata.name": "name",
+        "spec.toAccountRef.name": "account",
+        "spec.effectiveAt": "effective_at",
+        "spec.atomic": "atomic",
+        "spec.reason": "reason",
+    }
+
+    def offer(self, organization_id: int, *names: str) -> None:
+        """Offer the accounts of an organization that are not closed in the fields `names`."""
+        accounts = BillingAccount.objects.filter(organization_id=organization_id)
+        for name in names:
+            self.fields[name].queryset = accounts.exclude(  # type: ignore[attr-defined]
+                phase__in=BillingAccount.READ_ONLY
+            ).order_by("name")
+
+
+class MoveFromAccountForm(MoveForm):
+    """All projects of the account."""
+
+    paths = {**MoveForm.paths, "spec.fromAccountRef": "account"}
+    row: BillingAccount
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer(self.row.organization_id, "account")
+
+
+class MoveNamedForm(MoveForm):
+    """The projects by their names."""
+
+    projects = Lines(
+        label=gettext_lazy("Projects"), help_text=gettext_lazy("Their names, one per line."), required=False
+    )
+    field_order = ("organization", "projects", "source", "account")
+
+    paths = {**MoveForm.paths, "spec.projects": "projects"}
+
+
+class MoveOfOrganizationForm(MoveNamedForm):
+    """Projects of an organization by their names, or all that one account pays for."""
+
+    source = Row(
+        BillingAccount.objects.none(), required=False, label=gettext_lazy("Or all projects of this billing account")
+    )
+
+    paths = {**MoveNamedForm.paths, "spec.fromAccountRef": "source"}
+    row: Organization
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer(self.row.pk, "account", "source")
+
+
+class MoveListedForm(MoveNamedForm):
+    """Projects of an organization that is still to be chosen."""
+
+    organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY)
+        self.fields["account"].queryset = accounts.order_by("name")  # type: ignore[attr-defined]
+
+
+class MoveProjects(ServiceAction):
+    """Create a payer change, after a look at what would move."""
+
+    name = "move-projects"
+    title = gettext_lazy("Move projects")
+    icon = "move_up"
+    variant = ActionVariant.DEFAULT
+    verb, resource = "create", PAYER_CHANGES
+    previews = True
+    shown: Preview | None = None
+
+    def organization(self, values: dict[str, Any]) -> int:
+        """Return the primary key of the organization of the projects."""
+        raise NotImplementedError
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"name": f"move-{timezone.now():%Y%m%d-%H%M%S}"}
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
+        source = self.source(values)
+        spec = PayerChangeSpec(
+            account=values["account"].name,
+            reason=values["reason"],
+            projects=None if source else values.get("projects", ()),
+            source=source,
+            effective_at=values["effective_at"],
+            atomic=values["atomic"],
+        )
+        with audit.transaction():
+            change = create_payer_change(self.organization(values), values["name"], spec, actor=actor)
+            if audit.is_dry_run():
+                self.shown = preview_of_change(change)
+        return change
+
+    def source(self, values: dict[str, Any]) -> str:
+        """Return the name of the account whose projects move; empty if they are named."""
+        return values["source"].name if values.get("source") else ""
+
+    def preview(self, values: dict[str, Any]) -> Facts:
+        assert self.shown
+        return preview_facts(self.shown)
+
+    def message(self, row: PayerChange) -> str:
+        if row.at_once:
+            return _("The projects move to %(account)s now, in the background.") % {"account": row.account}
+        names = {"account": row.account, "at": instant(row.effective_at)}
+        return _("The projects move to %(account)s on %(at)s.") % names
+
+
+class MoveFromAccount(MoveProjects):
+    form_class = MoveFromAccountForm
+
+    @classmethod
+    def offered(cls, row: BillingAccount) -> bool:
+        return row.phase not in BillingAccount.READ_ONLY
+
+    def facts(self) -> Facts:
+        return [(_("Projects"), _("all that %(account)s pays for") % {"account": self.row})]
+
+    def organization(self, values: dict[str, Any]) -> int:
+        organization_id: int = self.row.organization_id
+        return organization_id
+
+    def source(self, values: dict[str, Any]) -> str:
+        return str(self.row.name)
+
+
+class MoveOfOrganization(MoveProjects):
+    form_class = MoveOfOrganizationForm
+
+    def organization(self, values: dict[str, Any]) -> int:
+        organization_id: int = self.row.pk
+        return organization_id
+
+
+class MoveListed(MoveProjects):
+    form_class = MoveListedForm
+
+    def organization(self, values: dict[str, Any]) -> int:
+        organization_id: int = values["organization"].pk
+        return organization_id
+
+
+def preview_facts(preview: Preview) -> Facts:
+    """Return a preview as labelled facts."""
+    usage = [f"{each.service} {each.meter}: {each.last_30_days} {each.unit}" for each in preview.usage]
+    month = [f"{each.service} {each.meter}: {each.present_month} {each.unit}" for each in preview.usage]
+    refused = [f"{each.project}: {each.message}" for each in (*preview.locked, *preview.refused)]
+    return [
+        (_("Projects that move"), preview.projects),
+        (_("Who pays now"), lines(f"{name}: {number}" for name, number in preview.payers)),
+        (_("Unbound"), lines(preview.unbound)),
+        (_("Cannot move"), lines(refused)),
+        (_("Usage of the last 30 days"), lines(usage)),
+        (_("Usage of this month"), lines(month)),
+        (_("Currency before and after"), f"{', '.join(preview.currencies) or '-'} → {preview.currency_after}"),
+        (_("Regional rules"), lines(each["message"] for each in preview.findings)),
+        (_("Will take effect"), preview.obstacle or _("yes")),
+        (_("Not included"), lines(preview.not_included)),
+    ]
+
+
+class CancelForm(SeenForm):
+    projects = Lines(
+        required=False,
+        label=gettext_lazy("Only these projects"),
+        help_text=gettext_lazy("Their names, one per line. Empty: all that have not moved."),
+    )
+    reason = Paragraph(label=gettext_lazy("Reason"))
+
+    paths = {"spec.reason": "reason", "spec.projects": "projects"}
+
+
+class CancelPayerChange(SeenAction):
+    name = "cancel"
+    title = gettext_lazy("Cancel the payer change")
+    icon = "event_busy"
+    variant = ActionVariant.DANGER
+    verb, resource, action = "create", PAYER_CHANGES, CANCEL
+    form_class = CancelForm
+
+    @classmethod
+    def offered(cls, row: PayerChange) -> bool:
+        return row.phase in PayerChange.OPEN
+
+    def facts(self) -> Facts:
+        counts = outcomes.counts_of(self.row)
+        return [
+            (_("Payer change"), link(self.row)),
+            (_("Moved already, and stay moved"), counts[PayerChangeItem.Phase.DONE]),
+            (_("Have not moved"), counts[PayerChangeItem.Phase.PENDING]),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
+        return cancel(self.row.pk, reason=values["reason"], projects=values["projects"], actor=actor)
+
+
+class RetryForm(ActForm):
+    reason = Paragraph(label=gettext_lazy("Reason"))
+
+    paths = {"spec.reason": "reason"}
+
+
+class RetryPayerChange(ServiceAction):
+    name = "retry"
+    title = gettext_lazy("Retry failed projects")
+    icon = "replay"
+    variant = ActionVariant.PRIMARY
+    verb, resource, action = "create", PAYER_CHANGES, RETRY
+    form_class = RetryForm
+
+    @classmethod
+    def offered(cls, row: PayerChange) -> bool:
+        return row.phase in PayerChange.RETRIABLE
+
+    def facts(self) -> Facts:
+        return [
+            (_("Payer change"), link(self.row)),
+            (_("Failed projects"), self.row.failed),
+            (_("Effective"), _("from now on; nothing is backdated")),
+        ]
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
+        return retry(self.row.pk, reason=values["reason"], actor=actor)

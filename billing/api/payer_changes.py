@@ -1,0 +1,187 @@
+"""Payer changes as a Kubernetes kind: plans by which an account becomes the payer of many projects."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, Count, IntegerField, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.access import PAYER_CHANGES
+from billing.api.examples_of_payer_changes import CANCEL, PAYER_CHANGE, RETRY
+from billing.api.payer_change_readings import ITEMS, PREVIEW, preview_document
+from billing.api.payer_change_serializers import (
+    CancelSpecSerializer,
+    PayerChangeSpecSerializer,
+    PayerChangeStatusSerializer,
+    RetrySpecSerializer,
+)
+from billing.models import BillingAccount, PayerChange, PayerChangeItem
+from billing.services.payer_changes import conditions
+from billing.services.payer_changes.cancellations import cancel
+from billing.services.payer_changes.creation import create_payer_change, relabel_payer_change
+from billing.services.payer_changes.outcomes import summary
+from billing.services.payer_changes.previews import preview_of_change
+from billing.services.payer_changes.retries import retry
+from billing.services.payer_changes.sets import PayerChangeSpec
+from milo import audit
+from milo.access import Actor
+from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
+from milo.kube.models import ResourceQuerySet
+from milo.kube.store.manifests import condition, instant, precise_instant, without_empty
+from milo.kube.store.objects import refuse_other_spec
+from projects.models import Project
+
+_COUNTED = {phase: f"{phase.lower()}_now" for phase in PayerChangeItem.Phase.values}
+
+
+def _counts(phase: str) -> Any:
+    """Return the number of items in `phase`; 0 for a change that has ended, whose own columns say it."""
+    items = PayerChangeItem.objects.filter(change=OuterRef("pk"), phase=phase).order_by()
+    number = Subquery(items.values("change").annotate(number=Count("pk")).values("number"))
+    return Case(
+        When(phase__in=PayerChange.OPEN, then=Coalesce(number, 0)), default=Value(0), output_field=IntegerField()
+    )
+
+
+@register
+class PayerChangeKind(Kind):
+    group, kind, plural, singular = "billing.milo.io", "PayerChange", PAYER_CHANGES, "payerchange"
+    short_names = ("pch",)
+    contended = "toAccountRef"
+    # progress, and whether the new payer is Ready, are those of other rows
+    live = True
+    fixed_spec = True
+    description = gettext_lazy(
+        "A plan that an account becomes the payer of projects at an instant, or now; its bindings are the facts."
+    )
+    model = PayerChange
+    spec_serializer, status_serializer = PayerChangeSpecSerializer, PayerChangeStatusSerializer
+    columns = (
+        Column("To", lambda m: m["spec"]["toAccountRef"]["name"]),
+        Column("Effective", lambda m: m["status"]["effectiveAt"]),
+        Column("Phase", lambda m: m["status"]["phase"]),
+        Column("Projects", lambda m: m["status"]["counts"]["total"], type="integer"),
+        Column("Done", lambda m: m["status"]["counts"]["done"], type="integer"),
+        Column("Failed", lambda m: m["status"]["counts"]["failed"], type="integer"),
+        Column("Reason", lambda m: m["spec"]["reason"], wide=True),
+    )
+    field_selectors = {"spec.toAccountRef.name": "account__name", "status.phase": "phase"}
+    example = PAYER_CHANGE
+    undeletable = gettext_lazy("a payer change is never deleted: cancel it")
+    read_subresources = (ITEMS, PREVIEW)
+    actions = (
+        Action(
+            "cancel",
+            lambda row, spec, *, actor: cancel(row.pk, **spec, actor=actor),
+            CancelSpecSerializer,
+            gettext_lazy("Cancel what is pending, all of it or some projects; what is done stays done."),
+            CANCEL,
+        ),
+        Action(
+            "retry",
+            lambda row, spec, *, actor: retry(row.pk, **spec, actor=actor),
+            RetrySpecSerializer,
+            gettext_lazy("Take failed projects up again, effective from now on; nothing is backdated."),
+            RETRY,
+        ),
+    )
+
+    def queryset(self) -> ResourceQuerySet[PayerChange]:
+        rows = PayerChange.objects.select_related("organization", "account", "source")
+        return rows.annotate(**{name: _counts(phase) for phase, name in _COUNTED.items()})
+
+    def lock(self, row: PayerChange) -> None:
+        # a retry locks the projects that failed, and projects come first
+        failed = row.items.filter(phase=PayerChangeItem.Phase.FAILED).values_list("project", flat=True)
+        list(Project.objects.locked().filter(pk__in=list(failed)).values_list("pk"))
+        PayerChange.objects.locked().get(pk=row.pk)
+
+    def spec(self, row: PayerChange) -> dict[str, Any]:
+        return without_empty(
+            {
+                "projects": row.projects,
+                "fromAccountRef": row.source and {"name": row.source.name},
+                "projectSelector": row.project_selector,
+                "toAccountRef": {"name": row.account.name},
+                "effectiveAt": "" if row.at_once else _instant(row.effective_at),
+                "atomic": row.atomic,
+                "reason": row.reason,
+            }
+        )
+
+    def status(self, row: PayerChange) -> dict[str, Any]:
+        counts = _counts_of(row)
+        status = {
+            "phase": row.phase,
+            "effectiveAt": precise_instant(row.effective_at),
+            "createdBy": row.created_by,
+            "finishedAt": row.finished_at and precise_instant(row.finished_at),
+            "counts": counts,
+            "conditions": _conditions(row, counts),
+        }
+        if audit.is_dry_run():
+            status["preview"] = preview_document(preview_of_change(row))
+        return without_empty(status)
+
+    def normalized(self, spec: dict[str, Any], row: PayerChange | None) -> dict[str, Any]:
+        at = spec.get("effective_at")
+        return without_empty(
+            {
+                "projects": spec.get("projects"),
+                "fromAccountRef": spec.get("source") and {"name": spec["source"]["name"]},
+                "projectSelector": spec.get("selector") and {"matchLabels": spec["selector"]["labels"]},
+                "toAccountRef": {"name": spec["account"]["name"]},
+                "effectiveAt": at and _instant(at),
+                "atomic": spec.get("atomic", False),
+                "reason": spec["reason"],
+            }
+        )
+
+    def create(self, body: ObjectInput, *, actor: Actor) -> PayerChange:
+        assert body.organization_id
+        sent = body.spec
+        spec = PayerChangeSpec(
+            account=sent["account"]["name"],
+            reason=sent["reason"],
+            projects=sent.get("projects"),
+            source=sent["source"]["name"] if "source" in sent else "",
+            labels=sent["selector"]["labels"] if "selector" in sent else None,
+            effective_at=sent.get("effective_at"),
+            atomic=sent.get("atomic", False),
+        )
+        return create_payer_change(body.organization_id, body.name, spec, body.metadata, actor=actor)
+
+    def update(self, row: PayerChange, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> PayerChange:
+        refuse_other_spec(self, row, body.spec, _("is fixed; cancel this payer change and create another one"))
+        return relabel_payer_change(row.pk, body.metadata, actor=actor, resource_version=resource_version)
+
+
+def _instant(at: datetime) -> str:
+    """Return an instant as it was sent: with its fraction of a second, if it has one."""
+    return precise_instant(at) if at.microsecond else instant(at)
+
+
+def _counts_of(row: PayerChange) -> dict[str, int]:
+    if row.phase in PayerChange.OPEN:
+        counts = {phase.lower(): getattr(row, name) for phase, name in _COUNTED.items()}
+    else:
+        counts = {"pending": 0, "done": row.done, "failed": row.failed, "cancelled": row.cancelled}
+    return {"total": sum(counts.values()), **counts}
+
+
+def _conditions(row: PayerChange, counts: dict[str, int]) -> list[dict[str, Any]]:
+    phase = row.phase
+    ended = phase not in PayerChange.OPEN
+    since = row.finished_at or row.created_at
+    message = summary({name.capitalize(): number for name, number in counts.items() if name != "total"})
+    complete = condition(
+        "Complete", phase == PayerChange.Phase.COMPLETED, since, phase, message if ended else "", row.generation
+    )
+    if ended:
+        return [complete]
+    ready = row.account.phase == BillingAccount.Phase.READY
+    reason, obstacle = ("AccountReady", "") if ready else ("AccountNotReady", conditions.obstacle(row.account))
+    since = max(row.created_at, row.account.phase_since)
+    return [condition("WillTakeEffect", ready, since, reason, obstacle, row.generation), complete]

@@ -1,0 +1,84 @@
+"""The handover of a project to a payer: the rules of it, and the only code that makes a binding.
+
+Callers hold the locks: the project, then its present payer and the new one by primary key.
+"""
+
+from datetime import datetime
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from billing.metrics import count_bind
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.services.accounts import ACCOUNT_FIELD, missing_account
+from billing.services.usage import moves
+from milo import audit
+from milo.access import Actor
+from milo.errors import Cause
+from projects.models import Project
+
+PROJECT_FIELD = "spec.projectRef.name"
+FROM_NOW_ON = "from now on"
+
+
+def missing_project(name: str, field: str = PROJECT_FIELD) -> Cause:
+    """Return the cause for a name that no project of the organization has."""
+    message = _("there is no project %(name)s in this organization") % {"name": name}
+    return Cause.not_found(field, message)
+
+
+def project_causes(
+    payee: Project, payer: BillingAccount | None, active: BillingAccountBinding | None, *, locked: str = ""
+) -> list[Cause]:
+    """Return why the project `payee` cannot get the payer `payer`; `locked` is why its payer is locked, if it is."""
+    causes = []
+    if payee.phase != Project.Phase.ACTIVE:
+        causes.append(Cause(PROJECT_FIELD, _("project %(name)s is archived") % {"name": payee.name}))
+    if locked:
+        causes.append(Cause(PROJECT_FIELD, locked))
+    if payer and active and active.account_id == payer.pk:
+        message = _("%(name)s pays for this project already, by binding %(binding)s")
+        causes.append(Cause(ACCOUNT_FIELD, message % {"name": payer.name, "binding": active.name}))
+    return causes
+
+
+def account_causes(account: str, payer: BillingAccount | None) -> list[Cause]:
+    """Return why no project can be handed over to the account named `account` now."""
+    if payer is None:
+        return [missing_account(account)]
+    if payer.phase == BillingAccount.Phase.READY:
+        return []
+    message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
+    return [Cause(ACCOUNT_FIELD, message % {"name": account, "phase": payer.phase, "why": payer.phase_message})]
+
+
+def last_instant(payee: Project, active: BillingAccountBinding | None) -> datetime | None:
+    """Return the instant behind which a new binding of `payee` must begin; None if it never had a payer."""
+    if active:
+        return active.established_at
+    ended: datetime | None = BillingAccountBinding.objects.filter(project=payee).aggregate(last=Max("ended_at"))["last"]
+    return ended
+
+
+def hand_over(
+    binding: BillingAccountBinding, previous: BillingAccount | None, *, since: str = FROM_NOW_ON, actor: Actor
+) -> None:
+    """Write `binding`, which is unsaved, and end the one that it supersedes at the instant at which it begins.
+
+    So there is neither a gap nor an overlap. Usage from that instant on, which may lie in the past, follows.
+    `previous` is the payer that the project leaves; `since` says in words from when on, or by what.
+    """
+    project, account, active = binding.project, binding.account, binding.supersedes
+    with moves.reattribute_usage(project, binding.established_at):
+        if active:
+            active.supersede(binding.established_at)
+            audit.save_as(actor, active, reason="Superseded", why=f"{account} pays {since}")
+        says = f"{account} pays for {project}"
+        audit.save_as(
+            actor, binding, reason="SuccessfulBinding", why=says if since == FROM_NOW_ON else f"{says} {since}"
+        )
+    audit.mark_changed(actor, project, reason="PayerChanged", why=f"now paid for by {account}")
+    audit.mark_changed(actor, account, reason="ProjectLinked", why=f"pays for {project} {since}")
+    if previous:
+        audit.mark_changed(actor, previous, reason="ProjectUnlinked", why=f"{account} pays for {project} {since}")
+    count_bind(rebound=active is not None)

@@ -1,0 +1,112 @@
+"""Make due items facts: bindings that begin exactly at the planned instant, however late they are written.
+
+Whatever changes the payer of a project, or closes a month, calls this first, under the lock of the project. Then
+nothing that is decided later stands in the ledger before what was due earlier.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.models.payer_change import PayerChangeItemQuerySet
+from billing.services.payer_changes import moves
+from milo import audit, clock
+from milo.errors import Unavailable
+from projects.models import Project
+
+log = structlog.get_logger(__name__)
+BATCH = 100
+"""Projects moved in one transaction at most, unless the change is atomic."""
+
+
+def make_due_facts(projects: Iterable[int], *, accounts: Iterable[int] = ()) -> bool:
+    """Make the due items of `projects` facts, in the caller's transaction; return whether there were any.
+
+    `projects` and `accounts` are primary keys. The caller holds the locks of the projects and of no account yet;
+    `accounts` are those that it locks next, so that all are locked here, in one order. An item that breaks a rule of
+    binding fails, and its project keeps its payer. Raises `Unavailable` if another transaction holds a project of an
+    atomic change, which moves as a whole.
+    """
+    at, projects = timezone.now(), set(projects)
+    due = PayerChangeItem.objects.due(at)
+    found = set(due.filter(project__in=projects).values_list("project", "change", "change__atomic"))
+    if not found:
+        return False
+    together = {change for _project, change, atomic in found if atomic}
+    moving = {project for project, _change, _atomic in found}
+    moving |= set(due.filter(change__in=together).values_list("project", flat=True)) if together else set()
+    # never waits: out of the order of primary keys, two that wait for one another would deadlock
+    free = Project.objects.filter(pk__in=moving).select_for_update(no_key=True, of=("self",), skip_locked=True)
+    payees = {project.pk: project for project in free}
+    if len(payees) < len(moving):
+        raise _takes_effect()
+    moves.move(payees, at, besides=accounts)
+    return True
+
+
+def make_due_facts_of(account_id: int) -> None:
+    """Make due items facts by which a project gets the account `account_id` (primary key) as payer, or leaves it.
+
+    Call it before the locks of the caller: it uses transactions of its own, unless one is open already. A dry run,
+    which could not keep them, does nothing here.
+    """
+    if audit.is_dry_run():
+        return
+    for change_id in sorted(set(_due_of(account_id).values_list("change", flat=True))):
+        while move_batch(change_id):
+            pass
+
+
+def refuse_due_of(account_id: int) -> None:
+    """Raise `Unavailable` if something of the account, locked by the caller, became due since `make_due_facts_of`."""
+    if not audit.is_dry_run() and _due_of(account_id).exists():
+        raise _takes_effect()
+
+
+def _due_of(account_id: int) -> PayerChangeItemQuerySet:
+    paying = BillingAccountBinding.objects.paying().filter(account=account_id).values("project")
+    concerned = Q(change__account=account_id) | Q(project__in=paying)
+    return PayerChangeItem.objects.due(timezone.now()).filter(concerned)
+
+
+def _takes_effect() -> Unavailable:
+    return Unavailable(_("a payer change takes effect at this moment; try again"))
+
+
+def move_due() -> int:
+    """Make everything facts that is due, in batches, and return how many projects moved or failed.
+
+    A change that cannot go on is logged and left for the next run; the others go on. Raises `ClockWrong`.
+    """
+    clock.refuse_wrong()
+    settled, stuck = 0, set[int]()
+    while True:
+        due = PayerChangeItem.objects.due(timezone.now()).exclude(change__in=stuck).order_by("effective_at", "id")
+        change_id = due.values_list("change", flat=True).first()
+        if change_id is None:
+            return settled
+        try:
+            settled += move_batch(change_id)
+        except Exception:
+            # what a guard refuses that no rule foresaw must not hold up the other changes
+            log.exception("payer_change_stuck", change=change_id)
+            stuck.add(change_id)
+
+
+def move_batch(change_id: int) -> int:
+    """Move the first `BATCH` due projects of a change, all of an atomic one, and return how many there were.
+
+    One transaction: interrupted anywhere, nothing of the batch is done, and the next run begins with the same projects.
+    """
+    with audit.transaction():
+        at = timezone.now()
+        due = PayerChangeItem.objects.due(at).filter(change=change_id).order_by("project")
+        atomic = PayerChange.objects.filter(pk=change_id, atomic=True).exists()
+        keys = list(due.values_list("project", flat=True)[: None if atomic else BATCH])
+        payees = {project.pk: project for project in Project.objects.locked().filter(pk__in=keys)}
+        moves.move(payees, at)
+        return len(keys)

@@ -1,0 +1,159 @@
+"""Move projects as planned: each item becomes a binding by the rules and the code of a bind, or fails."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.services.handovers import account_causes, hand_over, last_instant, project_causes
+from billing.services.locked_payers import why_locked
+from billing.services.payer_changes import outcomes
+from billing.services.usage import locks
+from milo import audit
+from milo.access import Actor
+from projects.models import Project
+
+WORKER = Actor.system("payer-changes")
+LABEL = "billing.milo.io/payer-change"
+"""The label of a binding that a payer change made: the name of the change."""
+ARCHIVED = "ProjectArchived"
+_LONGEST, _DIGITS = 63, 8
+_OUTCOME = ("phase", "reason", "message", "binding", "settled_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a project does not move: a word for programs and a sentence for people."""
+
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class _Move:
+    """An item with the rows that it concerns, all of them locked."""
+
+    item: PayerChangeItem
+    payee: Project
+    payer: BillingAccount
+    active: BillingAccountBinding | None
+    previous: BillingAccount | None
+    names: list[str]
+    locked: str
+
+
+def move(payees: Mapping[int, Project], at: datetime, *, besides: Iterable[int] = ()) -> None:
+    """Settle the items of `payees`, locked by the caller, that are due at the instant `at` (UTC).
+
+    `besides` are primary keys of accounts to lock in the same order.
+    """
+    # the ledger is written in one language, not in the actor's
+    with translation.override(settings.LANGUAGE_CODE):
+        by_change = _locked(payees, at, besides)
+        for change, planned in by_change.items():
+            _settle(change, planned)
+            outcomes.conclude(change, actor=WORKER)
+
+
+def _locked(payees: Mapping[int, Project], at: datetime, besides: Iterable[int]) -> dict[PayerChange, list[_Move]]:
+    """Lock accounts, changes and usage, in this order, and return what is due then; another may have settled it."""
+    due = PayerChangeItem.objects.due(at).filter(project__in=payees)
+    found = set(due.values_list("change", "change__account"))
+    actives = {each.project_id: each for each in BillingAccountBinding.objects.paying().filter(project__in=payees)}
+    keys = {account for _change, account in found} | {each.account_id for each in actives.values()} | set(besides)
+    rows = BillingAccount.objects.locked().filter(pk__in=keys)
+    accounts = {row.pk: row for row in rows.only("name", "phase", "phase_message", "organization_id")}
+    changes = {row.pk: row for row in PayerChange.objects.locked().filter(pk__in={change for change, _ in found})}
+    items = list(due.filter(change__in=changes).order_by("change", "project"))
+    locks.lock_exclusive(*(item.project_id for item in items))
+    locked = why_locked(item.project_id for item in items)
+    by_change: dict[PayerChange, list[_Move]] = defaultdict(list)
+    for item in items:
+        change, active, payee = changes[item.change_id], actives.get(item.project_id), payees[item.project_id]
+        item.change, item.project = change, payee
+        previous = accounts[active.account_id] if active else None
+        names = [*binding_names(change, payee.name)]
+        by_change[change].append(
+            _Move(item, payee, accounts[change.account_id], active, previous, names, locked.get(payee.pk, ""))
+        )
+    return by_change
+
+
+def _settle(change: PayerChange, planned: list[_Move]) -> None:
+    """Make each of `planned` a binding, or record why not; of an atomic change all or none."""
+    names = [name for each in planned for name in each.names]
+    bindings = BillingAccountBinding.objects.filter(organization=change.organization_id, name__in=names)
+    taken = set(bindings.values_list("name", flat=True))
+    refusals = {each.item.pk: refusal for each in planned if (refusal := _refusal(each, taken))}
+    failed = {key: each for key, each in refusals.items() if each.reason != ARCHIVED}
+    if change.atomic and failed:
+        first = next(each for each in planned if each.item.pk in failed)
+        message = _("no project moved, because %(project)s cannot: %(why)s")
+        why = message % {"project": first.payee.name, "why": failed[first.item.pk].message}
+        refusals = {each.item.pk: refusals.get(each.item.pk, Refusal("OthersFailed", why)) for each in planned}
+    for each in planned:
+        if refusal := refusals.get(each.item.pk):
+            archived = refusal.reason == ARCHIVED
+            phase = PayerChangeItem.Phase.CANCELLED if archived else PayerChangeItem.Phase.FAILED
+            at = audit.ledger_time(change)
+            each.item.settle(phase, at, reason=refusal.reason, message=refusal.message)
+        else:
+            _bind(change, each, next(name for name in each.names if name not in taken))
+    PayerChangeItem.objects.bulk_update([each.item for each in planned], _OUTCOME)
+
+
+def _bind(change: PayerChange, planned: _Move, name: str) -> None:
+    begins, active = planned.item.effective_at, planned.active
+    recorded = audit.ledger_time(active or planned.payee, after=begins)
+    binding = BillingAccountBinding(
+        name=name,
+        labels={LABEL: change.name},
+        organization_id=change.organization_id,
+        project=planned.payee,
+        account=planned.payer,
+        supersedes=active,
+        established_at=begins,
+        created_at=recorded,
+    )
+    hand_over(binding, planned.previous, since=f"by payer change {change.name}", actor=WORKER)
+    planned.item.settle(PayerChangeItem.Phase.DONE, recorded, binding=binding)
+
+
+def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
+    payee, payer, active = planned.payee, planned.payer, planned.active
+    causes = account_causes(payer.name, payer) + project_causes(payee, payer, active, locked=planned.locked)
+    if causes:
+        return Refusal(
+            refusal_reason(payee, payer, locked=planned.locked), "; ".join(cause.message for cause in causes)
+        )
+    last = last_instant(payee, active)
+    if last and last >= planned.item.effective_at:
+        return Refusal("PayerChangedSince", _("the payer of the project has changed since"))
+    if taken.issuperset(planned.names):
+        return Refusal("NameTaken", _("binding %(name)s already exists") % {"name": planned.names[0]})
+    return None
+
+
+def refusal_reason(project: Project, payer: BillingAccount | None, *, locked: str = "", planned: bool = False) -> str:
+    """Return the first reason, as a word for programs, why `project` cannot move to `payer`."""
+    if project.phase != Project.Phase.ACTIVE:
+        return ARCHIVED
+    if payer and payer.phase != BillingAccount.Phase.READY:
+        return "AccountNotReady"
+    if locked:
+        return "PayerLocked"
+    return "PlannedAlready" if planned else "PaysAlready"
+
+
+def binding_names(change: PayerChange, project: str) -> tuple[str, str]:
+    """Return the name of the binding of a project, and another with a hash for where that is too long or taken."""
+    name = f"{change.name}-{project}"
+    digest = sha256(f"{change.uid}/{project}".encode()).hexdigest()[:_DIGITS]
+    hashed = f"{name[: _LONGEST - _DIGITS - 1].rstrip('-')}-{digest}"
+    return (name if len(name) <= _LONGEST else hashed), hashed

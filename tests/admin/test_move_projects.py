@@ -1,0 +1,119 @@
+"""Moving projects on the staff site: choose, look at what would move, say why, follow, cancel and retry."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.services.payer_changes.facts import move_due
+from projects.models import Project
+from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
+from tests.admin.conftest import World
+from tests.support import make
+from tests.support.ledger import authors, nothing_changes
+from tests.support.payer_changes import Travel, a_payer_change, travel
+
+__all__ = ["travel"]
+MOVE = "move-projects"
+
+
+def test_a_preview_says_what_would_move_and_writes_nothing(world: World, operator: Client) -> None:
+    address = page_of(world.eu, MOVE)
+    with nothing_changes():
+        page = operator.post(
+            address, filled_in(operator.get(address), account=world.us.pk, reason="the department moves")
+        )
+    preview = dict(page.context["preview"])
+    assert preview["Projects that move"] == 1
+    assert preview["Who pays now"] == "acme-eu: 1"
+    assert preview["Currency before and after"] == "EUR → USD"
+
+
+def test_all_projects_of_an_account_move(world: World, operator: Client) -> None:
+    answer = submit(operator, page_of(world.eu, MOVE), account=world.us.pk, reason="it closes", name="eu-to-us")
+    change = PayerChange.objects.get()
+    assert answer.headers["Location"] == page_of(change)
+    assert authors(change) == {"user:operator"}
+    assert (change.source, change.account, change.at_once) == (world.eu, world.us, True)
+    move_due()
+    assert BillingAccountBinding.objects.paying().get(project=world.project).account == world.us
+    page = operator.get(page_of(change)).content.decode()
+    assert "1 of 1 projects moved" in page
+    assert "eu-to-us-webapp-frontend" in page
+
+
+def test_named_projects_move_from_the_organization_and_from_the_list(world: World, operator: Client) -> None:
+    other = make.a_project(world.organization, "data-lake")
+    tomorrow = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    asked = {"account": world.us.pk, "reason": "it closes", "effective_at": tomorrow}
+    submit(operator, page_of(world.organization, MOVE), projects="webapp-frontend", name="first", **asked)
+    submit(
+        operator,
+        list_of(Project, MOVE),
+        organization=world.organization.pk,
+        projects="data-lake",
+        name="second",
+        **asked,
+    )
+    items = PayerChangeItem.objects.order_by("pk").values_list("change__name", "project__name", "phase")
+    assert list(items) == [("first", "webapp-frontend", "Pending"), ("second", other.name, "Pending")]
+    planned = operator.get(page_of(world.project)).content.decode()
+    assert "Who will pay" in planned
+    assert "first" in planned
+
+
+def test_faults_are_shown_at_their_fields(world: World, operator: Client) -> None:
+    with nothing_changes():
+        page = submit(
+            operator,
+            page_of(world.organization, MOVE),
+            account=world.eu.pk,
+            reason="x",
+            projects="webapp-frontend\nnone",
+        )
+    assert errors(page)["projects"] == [
+        "2: there is no project none in this organization",
+        "1: acme-eu pays for this project already, by binding second",
+    ]
+
+
+def test_what_is_planned_is_cancelled(world: World, operator: Client) -> None:
+    change = a_payer_change(world.us, world.project)
+    page = operator.get(page_of(change))
+    assert page_of(change, "cancel") in buttons(page)
+    assert page_of(change, "retry") not in buttons(page)
+    submit(operator, page_of(change, "cancel"), reason="put off")
+    change.refresh_from_db()
+    assert (change.phase, change.cancelled) == ("Cancelled", 1)
+
+
+def test_failed_projects_are_listed_from_home_and_retried(world: World, operator: Client, travel: Travel) -> None:
+    incomplete = make.an_incomplete_account(world.organization, "acme-lab")
+    change = a_payer_change(incomplete, world.project)
+    home = operator.get("/admin/").content.decode()
+    assert "Payer changes that will not take effect" in home
+    at_risk = operator.get(list_of(PayerChange) + "?view=at-risk").content.decode()
+    assert change.name in at_risk
+    travel(timedelta(days=1))
+    move_due()
+    page = operator.get(page_of(change))
+    assert "acme-lab is Incomplete, not Ready" in page.content.decode()
+    assert change.name in operator.get(list_of(PayerChange) + "?view=failed").content.decode()
+    assert change.name not in operator.get(list_of(PayerChange) + "?view=planned").content.decode()
+    BillingAccount.objects.filter(pk=incomplete.pk).update(phase="Ready")
+    submit(operator, page_of(change, "retry"), reason="it is complete")
+    move_due()
+    assert BillingAccountBinding.objects.paying().get(project=world.project).account == incomplete
+
+
+@pytest.mark.parametrize("who", ["approver", "auditor"])
+def test_others_look_and_move_nothing(who: str, world: World, request: pytest.FixtureRequest) -> None:
+    client: Client = request.getfixturevalue(who)
+    change = a_payer_change(world.us, world.project)
+    assert client.get(page_of(change)).status_code == 200
+    assert client.get(list_of(PayerChangeItem)).status_code == 200
+    with nothing_changes():
+        for address in (page_of(world.eu, MOVE), page_of(change, "cancel"), list_of(Project, MOVE)):
+            assert client.get(address).status_code == client.post(address).status_code == 403
