@@ -43,15 +43,11 @@ def config(*, certificate: str | None = None, key: str | None = None) -> uvicorn
         proxy_headers=bool(settings.MILO_TRUSTED_PROXIES),
         forwarded_allow_ips=list(settings.MILO_TRUSTED_PROXIES),
         timeout_keep_alive=settings.MILO_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(0, settings.MILO_STOP_SECONDS - _drain_seconds() - MARGIN_SECONDS),
+        # not negative: a start with less time to stop than to drain is refused
+        timeout_graceful_shutdown=settings.MILO_STOP_SECONDS - settings.MILO_DRAIN_SECONDS - MARGIN_SECONDS,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-
-
-def _drain_seconds() -> int:
-    seconds: int = settings.MILO_DRAIN_SECONDS
-    return min(seconds, settings.MILO_STOP_SECONDS)
 
 
 class Server(uvicorn.Server):
@@ -74,7 +70,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop; at Ctrl-C, or when asked again, without waiting for balancers."""
-        self.stop(0 if sig == signal.SIGINT or self._leave_at is not None else _drain_seconds())
+        self.stop(0 if sig == signal.SIGINT or self._leave_at is not None else settings.MILO_DRAIN_SECONDS)
 
     def stop(self, drain_seconds: float) -> None:
         """Say that the process is not ready, and take no more connections after so many seconds."""
