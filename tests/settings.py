@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
-os.environ.setdefault("MILO_SECRET_KEY", "of the tests")
+os.environ.setdefault("MILO_SECRET_KEY", "the tests sign outside of development too, so it is long")
 os.environ.setdefault("MILO_LOG_FORMAT", "console")
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

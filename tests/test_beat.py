@@ -147,6 +147,39 @@ def test_beat_waits_for_a_database_that_is_away_and_goes_on(capsys: pytest.Captu
     assert "Erika" not in said
 
 
+def test_a_broker_that_is_away_is_one_line_for_each_task_until_it_is_back(
+    messages: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    beat = begun()
+    entries = [beat.schedule[name] for name in (DAILY, EVERY_MINUTE)]
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        raise ConnectionRefusedError("redis://:hush@redis/0 refused")
+
+    capfd.readouterr()
+    with monkeypatch.context() as patched:
+        for entry in entries:
+            patched.setattr(app.tasks[entry.task], "apply_async", away)
+        for entry in entries * 3:
+            beat.apply_entry(entry, producer=beat.producer)
+    said = capfd.readouterr().err
+    assert messages() == []
+    assert "Traceback" not in said
+    assert "hush" not in said
+    lines = [line for line in said.splitlines() if "task_not_sent" in line]
+    assert len(lines) == len(said.splitlines()) == 2
+    for entry, line in zip(entries, lines, strict=True):
+        assert f"schedule={entry.name} " in line
+        assert f"task={entry.task}" in line
+        assert "ConnectionRefusedError" in line
+    for entry in entries:
+        beat.apply_entry(entry, producer=beat.producer)
+    assert len(messages()) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "tasks_sent_again" in line
+    assert "unsent=2" in line
+
+
 def test_a_beat_that_started_before_migrate_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LastRun._meta, "db_table", "a_table_that_migrate_makes")
     beat = begun()

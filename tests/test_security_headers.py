@@ -53,7 +53,12 @@ def test_probes_and_metrics_are_not_sniffed() -> None:
 def test_over_tls_cookies_are_bound_to_the_host_and_closed_to_scripts(tls: str, prefix: str) -> None:
     names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SESSION_COOKIE_HTTPONLY", "CSRF_COOKIE_HTTPONLY")
     program = f"from milo import settings; print([getattr(settings, name, None) for name in {names[:2]}])"
-    environment = {**os.environ, "MILO_HTTPS_ONLY": tls, "MILO_SECRET_KEY": "of the tests", "DATABASE_URL": "sqlite://"}
+    environment = {
+        **os.environ,
+        "MILO_HTTPS_ONLY": tls,
+        "MILO_SECRET_KEY": "the tests sign outside of development too, so it is long",
+        "DATABASE_URL": "sqlite://",
+    }
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,

@@ -20,7 +20,7 @@ from psycopg.pq import PGconn
 from milo.dev import settings_page
 from milo.ledger import keys
 from milo.settings import database_url
-from milo.settings.environment import all_variables, read_environment
+from milo.settings.environment import MARKER, all_variables, read_environment
 from milo.settings.values import BOOLEAN, KEY
 from milo.settings.variables import Variable
 
@@ -95,7 +95,7 @@ def test_commands_need_no_secret_key_and_development_makes_one_once(tmp_path: Pa
 
 def test_a_worker_refuses_to_start_without_a_key_that_signs(tmp_path: Path) -> None:
     done = run(
-        tmp_path, "-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo", MILO_SECRET_KEY="of the hosts"
+        tmp_path, "-m", "celery", "-A", "milo.celery", "worker", "--pool", "solo", MILO_SECRET_KEY=secrets.token_hex(32)
     )
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
@@ -406,7 +406,7 @@ def test_every_secret_can_be_read_from_a_file(tmp_path: Path, name: str) -> None
         "MILO_LEDGER_ANCHOR_OPTIONS": '{"token": "hush"}',
         "MILO_LEDGER_SIGNING_KEY": keys.new_key().strip(),
     }
-    value, path = values.get(name, "hush hush"), tmp_path / "secret"
+    value, path = values.get(name, f"hush hush {secrets.token_hex(32)}"), tmp_path / "secret"
     path.write_text(f"{value}\n")
     others = {
         "MILO_EMAIL_HOST": "mail.example.org",
@@ -432,6 +432,45 @@ def test_a_file_of_a_secret_that_tells_none_is_refused(tmp_path: Path) -> None:
     )
     (line,) = refused(MILO_SECRET_KEY_FILE=key, MILO_SECRET_KEY="hush")
     assert line == "MILO_SECRET_KEY and MILO_SECRET_KEY_FILE are both set: set one of them"
+
+
+WEAK = {
+    "short": secrets.token_hex(24),
+    "of few characters": "hush" * 20,
+    "Django's own": f"django-insecure-{secrets.token_hex(32)}",
+}
+STRONG = "50 characters or more, 5 of them different, and not begin with django-insecure-"
+
+
+@pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
+def test_a_weak_secret_key_is_refused_outside_development_wherever_it_stands(tmp_path: Path, key: str) -> None:
+    (tmp_path / "file").write_text(f"{key}\n")
+    here = {"MILO_DATA_DIR": str(tmp_path)}
+    for source in ({"MILO_SECRET_KEY": key}, {"MILO_SECRET_KEY_FILE": str(tmp_path / "file")}):
+        (line,) = refused(**here, **source)
+        assert line.startswith(f"MILO_SECRET_KEY must have {STRONG}")
+        assert key not in line
+    strong = secrets.token_hex(32)
+    (line,) = refused(**here, MILO_SECRET_KEY=strong, MILO_SECRET_KEY_FALLBACKS=f"{strong}\n{key}")
+    assert line.startswith(f"MILO_SECRET_KEY_FALLBACKS must have keys of {STRONG}")
+    assert line.endswith("key 2 is too weak")
+    assert not {key, strong} & set(line.split())
+    assert faults(**here, MILO_SECRET_KEY=strong, MILO_SECRET_KEY_FALLBACKS=secrets.token_hex(25)) == []
+    # development takes any
+    assert faults(**here, MILO_SECRET_KEY=key, MILO_SECRET_KEY_FALLBACKS=key, MILO_DEBUG="true") == []
+    (tmp_path / MARKER).touch()
+    assert faults(**here, MILO_SECRET_KEY=key, MILO_SECRET_KEY_FALLBACKS=key) == []
+
+
+def test_a_weak_key_ends_a_command_and_one_beside_the_database_too(tmp_path: Path) -> None:
+    done = run(tmp_path, "manage.py", "check", MILO_SECRET_KEY="of the hosts")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"MILO_SECRET_KEY must have {STRONG}")
+    (tmp_path / "secret_key").write_text("of the hosts")
+    done = run(tmp_path, "manage.py", "check")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}/secret_key must have {STRONG}")
+    assert "of the hosts" not in done.stderr
 
 
 def test_a_key_beside_the_database_that_is_empty_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from celery.beat import ScheduleEntry
+from celery.beat import ScheduleEntry, SchedulingError
 from celery.beat import Scheduler as Base
 from celery.schedules import schedstate
 from django.db import Error, connection
@@ -28,6 +28,7 @@ class Scheduler(Base):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.database_is_away = False
+        self.unsent = set[str]()
         super().__init__(*arguments, **options)
 
     def setup_schedule(self) -> None:
@@ -67,6 +68,19 @@ class Scheduler(Base):
         due, seconds = entry.is_due()
         due = (due or _is_unanswered(run)) and runs.claim(run, now)
         return schedstate(due, min(seconds, UNANSWERED.total_seconds()))
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Send a task that is due. While the broker is away, say so once for each schedule; Celery logs a traceback."""
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as error:
+            if entry.name not in self.unsent:
+                log.warning("task_not_sent", schedule=entry.name, task=entry.task, error=error.__context__ or error)
+            self.unsent.add(entry.name)
+            return
+        if self.unsent:
+            log.info("tasks_sent_again", schedule=entry.name, task=entry.task, unsent=len(self.unsent))
+            self.unsent.clear()
 
     @property
     def info(self) -> str:

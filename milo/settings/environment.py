@@ -17,9 +17,10 @@ from milo.settings.groups.operations import Operations
 from milo.settings.groups.policies import Policies
 from milo.settings.groups.server import BASE_DIR, Server
 from milo.settings.groups.stores import Stores
+from milo.settings.values import STRONG_KEY, is_weak
 from milo.settings.variables import Variable, read, unknown, variables
 
-__all__ = ["BASE_DIR", "DATA_DIR", "MARKER", "Environment", "environment", "read_environment"]
+__all__ = ["BASE_DIR", "DATA_DIR", "MARKER", "Environment", "environment", "is_development", "read_environment"]
 
 MARKER = "made-by-up"
 """The file with which `manage.py up` marks its data folder."""
@@ -59,7 +60,23 @@ def read_environment(given: Mapping[str, str]) -> Environment:
     return made
 
 
+def is_development(server: Server) -> bool:
+    """Return whether this is development: MILO_DEBUG, or a data folder of `manage.py up`."""
+    return server.debug or os.path.exists(server.data_dir / MARKER)
+
+
+def _weak_keys(server: Server) -> Iterator[str]:
+    """Yield a fault for each setting with a secret key that could be guessed. Whoever knows it is anybody."""
+    if is_development(server):
+        return
+    if server.secret_key and is_weak(server.secret_key):
+        yield f"MILO_SECRET_KEY must have {STRONG_KEY}"
+    if numbers := [number for number, key in enumerate(server.secret_key_fallbacks, 1) if is_weak(key)]:
+        yield f"MILO_SECRET_KEY_FALLBACKS must have keys of {STRONG_KEY}: key {numbers[0]} is too weak"
+
+
 def _contradictions(made: Environment) -> Iterator[str]:
+    yield from _weak_keys(made.server)
     if "*" in made.server.allowed_hosts and not made.server.debug:
         yield "MILO_ALLOWED_HOSTS must name the hosts: * admits any, and is for development (MILO_DEBUG=true) only"
     if made.server.drain_seconds >= made.server.stop_seconds:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from milo.settings.environment import DATA_DIR, MARKER, environment
+from milo.settings.environment import DATA_DIR, environment, is_development
+from milo.settings.values import STRONG_KEY, is_weak
 
 _PATH = DATA_DIR / "secret_key"
 
@@ -20,7 +21,8 @@ def secret_key() -> str:
     """Return the key of the environment, or else the one in the data folder; in development it is generated there.
 
     Return "" outside development without a key: most commands need none, and Django refuses to sign with it. Raises
-    `ImproperlyConfigured` if the data folder cannot be read or written, or the file is empty.
+    `ImproperlyConfigured` if the data folder cannot be read or written, or the file is empty; outside development also
+    if the key is weak.
     """
     if environment.server.secret_key is not None:
         return environment.server.secret_key
@@ -28,7 +30,7 @@ def secret_key() -> str:
         if not _PATH.exists():
             # SQLite and the archive may be there; neither makes it
             DATA_DIR.mkdir(parents=True, exist_ok=True)
-            if not environment.server.debug and not (DATA_DIR / MARKER).exists():
+            if not is_development(environment.server):
                 return ""
             _generate(_PATH)
         key = _PATH.read_text()
@@ -36,6 +38,8 @@ def secret_key() -> str:
         raise ImproperlyConfigured(f"MILO_DATA_DIR must name a folder that can be written: {error}") from error
     if not key.strip():
         raise ImproperlyConfigured(f"{_PATH} is empty: remove it, or set MILO_SECRET_KEY")
+    if is_weak(key) and not is_development(environment.server):
+        raise ImproperlyConfigured(f"{_PATH} must have {STRONG_KEY}")
     return key
 
 

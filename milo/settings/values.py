@@ -13,6 +13,11 @@ from urllib.parse import urlsplit
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.core.checks.security.base import (
+    SECRET_KEY_INSECURE_PREFIX,
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
+)
 from kombu.transport import TRANSPORT_ALIASES
 
 from milo import idn
@@ -25,7 +30,18 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _GATE = re.compile(r"([A-Za-z]\w*)\s*=\s*(\w+)", re.ASCII)
 # IPv4 addresses, as a socket of both versions has them
 _MAPPED = IPv6Network("::ffff:0:0/96")
+STRONG_KEY = (
+    f"{SECRET_KEY_MIN_LENGTH} characters or more, {SECRET_KEY_MIN_UNIQUE_CHARACTERS} of them different, and not begin"
+    f" with {SECRET_KEY_INSECURE_PREFIX} (`openssl rand -hex 32` prints a key)"
+)
+"""What a secret key must have outside development."""
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def is_weak(key: str) -> bool:
+    """Return whether Django's check for deployment (security.W009) would warn of this secret key."""
+    short = len(key) < SECRET_KEY_MIN_LENGTH or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS
+    return short or key.startswith(SECRET_KEY_INSECURE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +242,8 @@ def _broker(text: str) -> str:
 
 BOOLEAN = Format("true or false (also 1, 0, yes or no)", _boolean)
 TEXT = Format("printable text of one line", _text)
-KEY = Format("a secret text, best of 50 characters or more", _key)
-KEYS = Format("secret texts, one a line", _keys)
+KEY = Format("a secret text; outside development of 50 characters or more", _key)
+KEYS = Format("secret texts like `MILO_SECRET_KEY`, one a line", _keys)
 SIGNING_KEY = Format("an Ed25519 private key in PEM without a password", _signing_key)
 PATH = Format("a path", _path)
 HOST = Format("a host name or an IP address, without scheme and port", _host)

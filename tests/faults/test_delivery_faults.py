@@ -94,7 +94,7 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "milo.settings",
             "PYTHONPATH": str(ROOT),
             "MILO_DATA_DIR": str(folder),
-            "MILO_SECRET_KEY": "of the tests",
+            "MILO_SECRET_KEY": "the tests sign outside of development too, so it is long",
             "MILO_LEDGER_SIGNING_KEY": keys.new_key(),
             "CELERY_BROKER_URL": f"redis://127.0.0.1:{self.redis_port}/0",
             "MILO_EMAIL_HOST": "127.0.0.1",

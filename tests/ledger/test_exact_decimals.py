@@ -149,7 +149,7 @@ def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) ->
     environment = {
         "DATABASE_URL": f"sqlite:///{file}",
         "MILO_DATA_DIR": str(tmp_path),
-        "MILO_SECRET_KEY": "of the tests",
+        "MILO_SECRET_KEY": "the tests sign outside of development too, so it is long",
     }
 
     def migrate(*target: str) -> None:

@@ -62,7 +62,7 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
     environment = {
         "PATH": os.environ["PATH"],
         "MILO_DATA_DIR": str(folder / "var"),
-        "MILO_SECRET_KEY": "of the tests",
+        "MILO_SECRET_KEY": "the tests sign outside of development too, so it is long",
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
         "MILO_DRAIN_SECONDS": str(DRAIN_SECONDS),
         "MILO_STOP_SECONDS": str(STOP_SECONDS),
