@@ -1,6 +1,5 @@
 """`python -m soak`: see docs/soak.md."""
 
-import os
 import shutil
 import signal
 import sys
@@ -14,8 +13,6 @@ SHOWN = 20
 def main() -> int:
     """Run one soak, print what was done and found, and return the exit status."""
     chosen = options.read()
-    # the user of PostgreSQL must come through to its folder
-    os.umask(0o066)
     # so that everything is stopped at the end, too, where somebody ends the soak
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     print(f"seed {chosen.seed}: {chosen.seconds:.0f} s, {chosen.kills} faults, {chosen.clients} clients", flush=True)

@@ -37,6 +37,16 @@ def system_user() -> str | None:
     return "nobody" if os.getuid() == 0 else None
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of a deployment, through which the user of PostgreSQL comes to its own.
+
+    From now on files that this process makes are for their owner alone, and folders let others through, whatever the
+    umask was.
+    """
+    os.umask(0o066)
+    folder.mkdir(parents=True, mode=0o755, exist_ok=True)
+
+
 class PostgreSQL:
     """The server, its folder and its port. Everybody on this machine may log in as anybody (`trust`)."""
 

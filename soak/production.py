@@ -5,7 +5,6 @@ nginx with TLS before two web processes, two workers and two beats, on a Postgre
 """
 
 import argparse
-import os
 import re
 import shlex
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 import trustme
 
 from soak.milo import TOKENS, Milo
+from soak.postgresql import make_folder
 from soak.processes import ROOT, NotStarted, Process, free_port
 
 HOST = "localhost"
@@ -141,7 +141,7 @@ def _nginx() -> str:
 @contextmanager
 def running(folder: Path, https_port: int) -> Iterator[Production]:
     """Start a deployment in `folder` and stop it at the end. Raises `NotStarted`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     production = Production(folder, https_port=https_port)
     try:
         production.prepare()
@@ -157,8 +157,6 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="keeps everything (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8443, help="of HTTPS, on this machine only (default: %(default)s)")
     chosen = parser.parse_args()
-    # keys are for their owner alone, and the user of PostgreSQL must come through to its folder
-    os.umask(0o066)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     print(f"Making Milo in {chosen.folder}", flush=True)
     try:

@@ -20,6 +20,7 @@ from soak.faults import Disk, Faults
 from soak.http_client import Client
 from soak.milo import Milo
 from soak.options import Options
+from soak.postgresql import make_folder
 from soak.records import Records
 from soak.watchers import KINDS, Watcher
 from soak.world import World
@@ -63,7 +64,7 @@ def deployment(options: Options) -> Iterator[tuple[Milo, list[Disk]]]:
         # left by a soak that was killed
         disk.unmount()
     shutil.rmtree(options.folder, ignore_errors=True)
-    options.folder.mkdir(parents=True, mode=0o755)
+    make_folder(options.folder)
     mounted = [disk for disk in disks if disk.mount()]
     milo = Milo(options.folder, webs=options.webs, plant=options.plant)
     try:

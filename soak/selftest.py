@@ -15,6 +15,7 @@ from pathlib import Path
 
 from soak.milo import Milo
 from soak.options import Options
+from soak.postgresql import make_folder
 from soak.run import soak
 
 
@@ -76,7 +77,7 @@ def prepare(plant: Plant, made: Path, milo: Milo) -> None:
 def make(folder: Path) -> None:
     """Make the database of all soaks in an empty folder: migrations take most of the time of a short one."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o755)
+    make_folder(folder)
     milo = Milo(folder, webs=0)
     milo.make()
     milo.postgresql.stop()

@@ -1,5 +1,7 @@
 """The soak itself: a short one finds nothing, and it shares no code with what it checks."""
 
+import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ import pytest
 from soak.checks import answers
 from soak.evidence import Evidence
 from soak.milo import Milo
-from soak.postgresql import programs, system_user
+from soak.postgresql import make_folder, programs, system_user
 from soak.processes import NotStarted
 from soak.records import Records
 
@@ -48,6 +50,19 @@ def requires_postgresql() -> None:
             pytest.skip("PostgreSQL's programs are closed to the user that it runs as")
     except (NotStarted, PermissionError) as error:
         pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_user_of_postgresql_comes_through_to_its_folder_and_keys_stay_closed(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        make_folder(tmp_path / "soak" / "made")
+        (tmp_path / "soak" / "made" / "key").write_text("secret")
+        (tmp_path / "soak" / "made" / "database").mkdir()
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "soak").rglob("*")}
+    assert modes == {"made": 0o711, "key": 0o600, "database": 0o711}
 
 
 @pytest.mark.slow
