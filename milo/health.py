@@ -189,8 +189,9 @@ def _folders() -> Iterator[tuple[str, Path]]:
     archive = storages["archive"]
     if isinstance(archive, FileSystemStorage):
         yield "the archive", Path(archive.location)
-    if settings.CELERY_BROKER_TRANSPORT:
-        yield "the broker", Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["folder"])
+    # there is none with Redis
+    if folder := getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get("folder"):
+        yield "the broker", Path(folder)
     yield "MILO_LEDGER_HEADS", Path(settings.MILO_LEDGER_HEADS).parent
 
 

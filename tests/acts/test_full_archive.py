@@ -89,3 +89,13 @@ def test_readiness_names_the_disk_of_the_archive_beside_that_of_the_data_folder(
         answer = Client().get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["degraded"] == "disk: the disk of the archive is full: 0 KiB are free"
+
+
+def test_readiness_looks_at_the_disks_of_a_deployment_with_redis_and_a_foreign_archive(settings: Any) -> None:
+    # a broker by URL has no settings of a transport
+    del settings.CELERY_BROKER_TRANSPORT
+    del settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    archive = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = {**settings.STORAGES, "archive": archive}
+    answer = Client().get("/readyz?verbose")
+    assert "[+]disk ok" in answer.content.decode()
