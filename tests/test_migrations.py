@@ -25,7 +25,10 @@ NAMES_ALONE = (
     "RUNPYTHON_MODEL_VARIABLE_NAME",
 )
 """Rules of django-migration-linter that are about names in Python."""
-ACCEPTED: dict[str, str] = {}
+ACCEPTED: dict[str, str] = {
+    "billing.0030_payer_change": "all its indexes are on new tables; the linter reads the condition of one,"
+    " `phase IN (...)`, as part of the name of its table",
+}
 """Migrations that the linter finds fault with, each with why it does no harm beside the version before."""
 
 
