@@ -8,6 +8,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 from milo import (
     data_folder,
     letter_case,  # noqa: F401  connects a receiver for connections to SQLite
+    telemetry,  # noqa: F401  registers a check of the settings
 )
 from milo.append_only import install_after_migrate, lift_before_migrate
 

@@ -11,7 +11,7 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402  settings are read once Django is set up
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
-from milo import feature_gates  # noqa: E402
+from milo import feature_gates, telemetry  # noqa: E402
 from milo.faults import Faults  # noqa: E402
 from milo.handler import OneHopHandler  # noqa: E402
 from milo.kube.discovery.endpoints import all_endpoints  # noqa: E402
@@ -39,6 +39,7 @@ application = Measured(
 )
 
 feature_gates.log_modes()
+telemetry.begin()
 
 # loaded objects live as long as the process: exclude them from the collections that large lists trigger
 gc.collect()

@@ -15,6 +15,7 @@ from milo import (
     feature_gates,
     logs,
     task_runs,  # noqa: F401  connects receivers for each run of a task
+    telemetry,
 )
 from milo.broker import redis
 
@@ -85,6 +86,19 @@ def refuse_wrong_clock(**kwargs: Any) -> None:
     clock.refuse_start(connection)
     connection.close()
     connections.close_all()
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def export_traces(**kwargs: Any) -> None:
+    """Export spans, also those of the processes that the worker forks."""
+    telemetry.begin()
+
+
+@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def send_last_traces(**kwargs: Any) -> None:
+    """Send the last spans. A forked process ends without Python's own handlers of its end."""
+    telemetry.end()
 
 
 @signals.task_postrun.connect  # type: ignore[untyped-decorator]

@@ -32,8 +32,9 @@ class Faults:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        header, parent = _header(scope, _NAME), _header(scope, traces.HEADER.encode())
-        with request_line(scope["method"], header, parent) as line:
+        headers = {name: _header(scope, name.lower().encode()) for name in (HEADER, traces.HEADER)}
+        headers[traces.STATE_HEADER] = ",".join(_headers(scope, traces.STATE_HEADER.encode()))
+        with request_line(scope["method"], scope["path"], headers) as line:
             line.written = scope["path"] in PROBES
             answer = _Answer(send, line)
             try:
@@ -57,7 +58,11 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 def _header(scope: dict[str, Any], sought: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == sought), "")
+    return next(iter(_headers(scope, sought)), "")
+
+
+def _headers(scope: dict[str, Any], sought: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == sought]
 
 
 class _Answer:

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -51,7 +51,7 @@ class RequestLine:
     def __init__(self, method: str, request_id: str) -> None:
         self.request_id = request_id
         self.written = False
-        self._method = method if method in _METHODS else "_OTHER"
+        self.method = method if method in _METHODS else "_OTHER"
         self._began = time.monotonic()
 
     def write(self, status: int, facts: MutableMapping[str, Any] | None = None) -> None:
@@ -59,7 +59,7 @@ class RequestLine:
         if self.written:
             return
         self.written = True
-        facts = {"method": self._method, **(facts or {}), "status": status, "outcome": outcome(status)}
+        facts = {"method": self.method, **(facts or {}), "status": status, "outcome": outcome(status)}
         if step := traces.current():
             step.attributes.update(_attributes(facts))
         log.info("request", **facts, duration_seconds=round(time.monotonic() - self._began, 6))
@@ -71,10 +71,15 @@ def outcome(status: int) -> str:
 
 
 @contextmanager
-def request_line(method: str, header: str, traceparent: str) -> Iterator[RequestLine]:
+def request_line(method: str, path: str, headers: Mapping[str, str]) -> Iterator[RequestLine]:
     """Give log lines and history rows inside the id of a request and its place in the trace of its client."""
-    line = RequestLine(method, request_id_for(header))
-    with traces.span(method, traceparent, kind="server"), asked_by(line.request_id):
+    line = RequestLine(method, request_id_for(headers.get(HEADER, "")))
+    kind = "probe" if path in PROBES else "server"
+    state = headers.get(traces.STATE_HEADER, "")
+    # rows keep it, and none has a card number
+    state = "" if card_numbers.found_in(state) else state
+    # the method may be any text
+    with traces.span(line.method, headers.get(traces.HEADER, ""), state, kind=kind), asked_by(line.request_id):
         yield line
 
 
@@ -91,8 +96,7 @@ class RequestIdMiddleware:
         # under ASGI, `milo.faults` has begun it already
         if line := getattr(request, "scope", {}).get(SCOPE_KEY):
             return self._respond(request, line)
-        headers = request.headers
-        with request_line(request.method or "", headers.get(HEADER, ""), headers.get(traces.HEADER, "")) as line:
+        with request_line(request.method or "", request.path, request.headers) as line:
             return self._respond(request, line)
 
     def _respond(self, request: HttpRequest, line: RequestLine) -> HttpResponseBase:

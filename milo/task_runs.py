@@ -1,7 +1,7 @@
 """The id of each run of a task, its place in a trace, and its line in the log.
 
-Messages carry `traceparent` as a header. A message that is published inside a request continues the trace of the
-request, and so do the lines of the task.
+Messages carry `traceparent` and `tracestate` as headers. A message that is published inside a request continues the
+trace of the request, and so do the lines of the task.
 """
 
 import sys
@@ -24,15 +24,20 @@ def send_trace(headers: dict[str, Any], **kwargs: Any) -> None:
     """Put the current trace into the headers of the message."""
     if current := traces.traceparent():
         headers[traces.HEADER] = current
+    if state := traces.tracestate():
+        headers[traces.STATE_HEADER] = state
 
 
 @signals.task_prerun.connect  # type: ignore[untyped-decorator]
 def begin(task: Any, task_id: str, **kwargs: Any) -> None:
     """Set the task's id as the request id of everything that the task writes, and continue its trace."""
-    parent = task.request.get(traces.HEADER) or (task.request.headers or {}).get(traces.HEADER) or ""
+    headers = task.request.headers or {}
+    parent, state = (
+        str(task.request.get(name) or headers.get(name) or "") for name in (traces.HEADER, traces.STATE_HEADER)
+    )
     task.request.milo_run = run = ExitStack()
     run.enter_context(provenance.asked_by(f"task:{task_id}"[:64]))
-    run.enter_context(traces.span(task.name, str(parent), kind="consumer"))
+    run.enter_context(traces.span(task.name, parent, state, kind="consumer"))
     task.request.milo_began = time.monotonic()
 
 

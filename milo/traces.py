@@ -1,7 +1,7 @@
 """The trace of a request: https://www.w3.org/TR/trace-context/
 
-Start with `span`. The header `traceparent` of a client is accepted; rows of the outbox keep it (`traceparent` as the
-default of a column) and messages to workers carry it, so that lines of the log join by `trace_id` across processes.
+Start with `span`. The headers `traceparent` and `tracestate` of a client are accepted; rows of the outbox keep them (as
+defaults of columns) and messages to workers carry them, so that lines of the log join by `trace_id` across processes.
 """
 
 import os
@@ -14,13 +14,17 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
-HEADER = "traceparent"
-LENGTH = 55
+HEADER, STATE_HEADER = "traceparent", "tracestate"
+LENGTH, STATE_LENGTH = 55, 512
+MEMBERS = 32
+"""The most members of a tracestate."""
 _FORM = re.compile(
     r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})"
     r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?",
     re.ASCII,
 )
+_KEY = r"[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13}"
+_MEMBER = re.compile(rf"(?P<key>{_KEY})=[ -+\--<>-~]{{0,255}}[!-+\--<>-~]", re.ASCII)
 _SAMPLED = 1
 
 
@@ -31,6 +35,7 @@ class Span:
     trace_id: str
     span_id: str
     sampled: bool
+    tracestate: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -44,12 +49,28 @@ Tracer = Callable[[str, Span | None, dict[str, Any]], AbstractContextManager[Spa
 _current: ContextVar[Span | None] = ContextVar("milo_span", default=None)
 
 
-def parse(header: str) -> Span | None:
-    """Return the step that a `traceparent` names; None for an invalid header, as the recommendation asks."""
+def parse(header: str, state: str = "") -> Span | None:
+    """Return the step that a `traceparent` names; None for an invalid header, as the recommendation asks.
+
+    `state` is the `tracestate` beside it, which is left out if it is invalid.
+    """
     form = _FORM.fullmatch(header)
     if form is None or (form["version"] == "00" and form["more"]):
         return None
-    return Span(form["trace"], form["span"], bool(int(form["flags"], 16) & _SAMPLED))
+    return Span(form["trace"], form["span"], bool(int(form["flags"], 16) & _SAMPLED), parse_state(state))
+
+
+def parse_state(header: str) -> str:
+    """Return the members of a `tracestate` that fit into 512 characters, from the left; empty for an invalid header."""
+    members = [member.strip(" \t") for member in header.split(",")]
+    members = [member for member in members if member]
+    forms = [_MEMBER.fullmatch(member) for member in members]
+    keys = {form["key"] for form in forms if form}
+    if len(members) > MEMBERS or len(keys) < len(members):
+        return ""
+    while len(",".join(members)) > STATE_LENGTH:
+        members.pop()
+    return ",".join(members)
 
 
 def current() -> Span | None:
@@ -63,10 +84,19 @@ def traceparent() -> str:
     return step.traceparent if step else ""
 
 
+def tracestate() -> str:
+    """Return the `tracestate` that goes with the `traceparent`; empty where there is none."""
+    step = _current.get()
+    return step.tracestate if step else ""
+
+
 @contextmanager
-def span(name: str, parent: str = "", **attributes: Any) -> Iterator[Span]:
-    """Begin a step of the trace in `parent` (a `traceparent`), or of a new trace. Log lines inside have its ids."""
-    with _tracer(name, parse(parent), attributes) as step:
+def span(name: str, parent: str = "", state: str = "", **attributes: Any) -> Iterator[Span]:
+    """Begin a step of the trace in `parent` and `state`, or of a new trace. Log lines inside have its ids.
+
+    The attribute `kind` is `server`, `consumer`, or `probe`, which is never exported.
+    """
+    with _tracer(name, parse(parent, state), attributes) as step:
         token = _current.set(step)
         try:
             with bound_contextvars(trace_id=step.trace_id, span_id=step.span_id):
@@ -82,9 +112,11 @@ def export_by(tracer: Tracer) -> None:
 
 
 @contextmanager
-def _unexported(name: str, parent: Span | None, attributes: dict[str, Any]) -> Iterator[Span]:
+def unexported(name: str, parent: Span | None, attributes: dict[str, Any]) -> Iterator[Span]:
+    """Begin a step that nobody is told of: it only has its ids."""
     trace_id = parent.trace_id if parent else os.urandom(16).hex()
-    yield Span(trace_id, os.urandom(8).hex(), bool(parent and parent.sampled), attributes)
+    state = parent.tracestate if parent else ""
+    yield Span(trace_id, os.urandom(8).hex(), bool(parent and parent.sampled), state, attributes)
 
 
-_tracer: Tracer = _unexported
+_tracer: Tracer = unexported

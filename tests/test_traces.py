@@ -133,3 +133,76 @@ def test_what_a_request_queues_is_delivered_in_its_trace(
 def test_what_nobody_asked_for_has_no_trace(account: BillingAccount) -> None:
     make.in_phase(account, BillingAccount.Phase.SUSPENDED)
     assert Announcement.objects.get().traceparent == ""
+
+
+STATE = "rojo=00f067aa0ba902b7,tenant@vendor=t61rcWkgMzE"
+
+
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        (STATE, STATE),
+        (" a=1 ,, b=2\t", "a=1,b=2"),
+        ("a=x y", "a=x y"),
+        (f"a={'x' * 256}", f"a={'x' * 256}"),
+        (",".join(f"k{number}=v" for number in range(32)), ",".join(f"k{number}=v" for number in range(32))),
+        # the recommendation has at most 32 members, and each once
+        (",".join(f"k{number}=v" for number in range(33)), ""),
+        ("a=1,a=2", ""),
+        ("A=1", ""),
+        ("a=", ""),
+        ("a=1=2", ""),
+        ("a", ""),
+        (f"a={'x' * 257}", ""),
+        ("a=\u0664", ""),
+        ("a=1\n", ""),
+        # what does not fit is left out whole, from the right
+        (f"a={'x' * 250},b={'y' * 250},c=3,d={'z' * 9}", f"a={'x' * 250},b={'y' * 250},c=3"),
+        ("", ""),
+    ],
+)
+def test_the_tracestate_of_a_client_is_kept_where_it_is_valid(header: str, kept: str) -> None:
+    with traces.span("step", PARENT, header):
+        assert traces.tracestate() == kept
+        assert traces.traceparent()[3:35] == TRACE
+    assert traces.tracestate() == ""
+
+
+def test_without_a_valid_traceparent_there_is_no_tracestate() -> None:
+    with traces.span("step", "", STATE):
+        assert traces.tracestate() == ""
+
+
+def test_what_a_request_queues_is_told_on_with_its_tracestate(organization: Organization) -> None:
+    account = make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@example.org"])
+    project = make.a_project(organization, "webapp", contact_email_addresses=["contact@example.org"])
+    make.a_binding(project, account)
+    operator = Api.of(make.a_person(groups=("finance-operator",)))
+    spec = {"spec": {"reasonCode": "ManualReview", "message": "under review"}}
+    operator.post(f"{ACCOUNTS}/us/suspend", spec, traceparent=PARENT, tracestate=STATE).done()
+    assert Notice.objects.count() > 1
+    assert set(Notice.objects.values_list("tracestate", flat=True)) == {STATE}
+    assert set(Announcement.objects.values_list("tracestate", flat=True)) == {STATE}
+
+
+def test_no_row_keeps_a_tracestate_with_a_card_number(organization: Organization) -> None:
+    make.a_ready_account(organization, "us", invoice_email_addresses=["invoices@example.org"])
+    operator = Api.of(make.a_person(groups=("finance-operator",)))
+    spec = {"spec": {"reasonCode": "ManualReview", "message": "under review"}}
+    state = "vendor=4111111111111111"
+    operator.post(f"{ACCOUNTS}/us/suspend", spec, traceparent=PARENT, tracestate=state).done()
+    assert set(Notice.objects.values_list("traceparent", "tracestate")).pop()[1] == ""
+
+
+def test_a_task_continues_the_tracestate_of_the_request_that_published_it() -> None:
+    headers: dict[str, Any] = {}
+    with traces.span("request", PARENT, STATE):
+        send_trace(headers=headers)
+    assert headers["tracestate"] == STATE
+    expire_requests.push_request(**headers)
+    try:
+        begin(task=expire_requests, task_id="t-2")
+        assert traces.tracestate() == STATE
+        end(task=expire_requests, state="SUCCESS")
+    finally:
+        expire_requests.pop_request()

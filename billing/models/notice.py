@@ -74,6 +74,9 @@ class Notice(models.Model):
     traceparent = models.CharField(
         max_length=traces.LENGTH, blank=True, default=traces.traceparent, db_default="", editable=False
     )
+    tracestate = models.CharField(
+        max_length=traces.STATE_LENGTH, blank=True, default=traces.tracestate, db_default="", editable=False
+    )
 
     # proof that people were notified: who, of what, and when
     columns = Columns.of(
@@ -82,7 +85,7 @@ class Notice(models.Model):
             "id uid about channel account_id project_id cause_uid subject_uid recipient language context created_at",
         ),
         fixed("notice_delivered_fixed", "phase delivered_at", once="OLD.phase = 'Delivered'"),
-        free="due_at claimed_until attempts last_error traceparent",
+        free="due_at claimed_until attempts last_error traceparent tracestate",
         personal="recipient context last_error",
     )
     objects = NoticeQuerySet.as_manager()
@@ -142,6 +145,9 @@ class Announcement(models.Model):
     done_at = models.DateTimeField(null=True)
     traceparent = models.CharField(
         max_length=traces.LENGTH, blank=True, default=traces.traceparent, db_default="", editable=False
+    )
+    tracestate = models.CharField(
+        max_length=traces.STATE_LENGTH, blank=True, default=traces.tracestate, db_default="", editable=False
     )
 
     class Meta:

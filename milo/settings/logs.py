@@ -5,6 +5,7 @@ from typing import Any
 from milo.settings.environment import environment
 
 MILO_LOG_FORMAT = environment.operations.log_format
+MILO_TRACE_EXPORT = environment.operations.trace_export
 LOGGING_CONFIG = "milo.logs.configure"
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -78,7 +78,7 @@ def _send(notices: Sequence[Notice]) -> tuple[int, bool]:
         for notice in notices:
             if notice.claimed_until and timezone.now() >= notice.claimed_until:
                 break  # another worker may have claimed it by now
-            with traces.span("notice", notice.traceparent):
+            with traces.span("notice", notice.traceparent, notice.tracestate):
                 sent += _deliver(mailer, notice)
         return sent, False
     except OUTAGES as error:
@@ -205,8 +205,8 @@ def announce_due() -> int:
     """
     events = 0
     owed = Announcement.objects.filter(done_at=None).order_by("pk")
-    for announcement_id, traceparent in list(owed.values_list("pk", "traceparent")):
-        with traces.span("announcement", traceparent):
+    for announcement_id, parent, state in list(owed.values_list("pk", "traceparent", "tracestate")):
+        with traces.span("announcement", parent, state):
             try:
                 while count := _announce(announcement_id):
                     events += count

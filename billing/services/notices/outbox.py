@@ -28,21 +28,23 @@ from projects.models import Membership
 _TO_PROJECTS = {
     "postgresql": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
-            language, context, phase, created_at, due_at, attempts, last_error, traceparent)
+            language, context, phase, created_at, due_at, attempts, last_error, traceparent,
+            tracestate)
         SELECT (%(uids)s || lpad(to_hex(row_number() OVER ()), 12, '0'))::uuid, %(about)s, 'email', %(account)s, p.id,
             %(cause)s::uuid, p.uid, contact.address, %(language)s, %(context)s::jsonb, 'Pending', now(), now(), 0, '',
-            %(traceparent)s
+            %(traceparent)s, %(tracestate)s
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id
             CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS contact(address)
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
         GROUP BY p.id, contact.address""",
     "sqlite": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
-            language, context, phase, created_at, due_at, attempts, last_error, traceparent)
+            language, context, phase, created_at, due_at, attempts, last_error, traceparent,
+            tracestate)
         SELECT printf('%%s%%012x', %(uids)s, row_number() OVER ()), %(about)s, 'email', %(account)s, p.id,
             replace(%(cause)s, '-', ''), p.uid, contact.value, %(language)s, %(context)s, 'Pending',
             strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'), 0, '',
-            %(traceparent)s
+            %(traceparent)s, %(tracestate)s
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id,
             json_each(p.contact_email_addresses) AS contact
         WHERE b.account_id = %(account)s AND b.phase = 'Active'
@@ -158,6 +160,7 @@ def _queue_everyone(about: Notice.About, account: BillingAccount, cause: UUID, c
                 "account": account.pk,
                 "language": language_of(account),
                 "traceparent": traces.traceparent(),
+                "tracestate": traces.tracestate(),
             },
         )
     _queue(about, account, cause, contacts_of(account), context)
