@@ -10,14 +10,25 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import access, checks, features, guards  # noqa: F401  the checks register themselves
-        from billing.services import continuity, sealed
+        from billing.services import continuity, default_accounts, sealed
         from milo.ledger import inspections
+        from projects.services.projects import after_creation
 
         access.declare_rules()
         features.register_gates()
         guards.declare_guards()
         sealed.seal_tables()
-        from billing.api import approvals, charges, event_types, kinds, payer_changes, projects, usage_documents  # noqa: F401  registers the kinds, whose revisions background work writes too
+        after_creation(default_accounts.bind_new_project)
+        from billing.api import (  # noqa: F401  registers the kinds, whose revisions background work writes too
+            approvals,
+            charges,
+            event_types,
+            kinds,
+            organizations,
+            payer_changes,
+            projects,
+            usage_documents,
+        )
 
         inspections.register(
             inspections.Check(

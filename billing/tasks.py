@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.services import accounts, continuity
+from billing.services import accounts, continuity, default_accounts
 from billing.services.approvals import requests
 from billing.services.compliance import assessments
 from billing.services.notices import deliveries
@@ -15,6 +15,12 @@ from billing.services.usage import upkeep
 def validate_waiting_accounts() -> int:
     """Validate again the accounts whose validation has not finished."""
     return accounts.validate_waiting()
+
+
+@shared_task
+def bind_to_default_accounts() -> int:
+    """Bind the projects that waited for their default account to become Ready."""
+    return default_accounts.bind_waiting()
 
 
 @shared_task

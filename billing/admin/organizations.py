@@ -5,8 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.admin.account_actions import OpenAccount
+from billing.admin.default_account_form import SetDefaultAccount, default_of
 from billing.admin.payer_change_actions import MoveOfOrganization
 from billing.models import BillingAccount
 from milo.admin.panels import Panel, first, link, list_address
@@ -18,7 +20,15 @@ admin.site.unregister(Organization)
 
 @admin.register(Organization)
 class BilledOrganizationAdmin(OrganizationAdmin):
-    object_actions = (OpenAccount, MoveOfOrganization, *OrganizationAdmin.object_actions)
+    fieldsets = (
+        (None, {"fields": (*OrganizationAdmin.fieldsets[0][1]["fields"], "default_account_link")}),
+        *OrganizationAdmin.fieldsets[1:],
+    )
+    object_actions = (OpenAccount, SetDefaultAccount, MoveOfOrganization, *OrganizationAdmin.object_actions)
+
+    @admin.display(description=gettext_lazy("default account"))
+    def default_account_link(self, row: Organization) -> str:
+        return link(default_of(row))
 
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         return [self._accounts(row), *super().panels(request, row)]

@@ -47,6 +47,8 @@ NORMAL = (
     "ChargeRelabelled",
     "ChargeReported",
     "ChargeSettled",
+    "DefaultAccount",
+    "DefaultAccountSet",
     "Ended",
     "HoldReleased",
     "HoldSet",

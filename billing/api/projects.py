@@ -1,4 +1,4 @@
-"""Extensions of the kinds Organization and Project: payer and its lock, billing history, usage, and archiving."""
+"""Extension of the kind Project: payer and its lock, billing history, usage, and archiving with the binding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,18 +10,19 @@ from rest_framework import serializers
 
 from billing.api.examples import BILLED_PROJECT
 from billing.api.history import BILLING_HISTORY
+from billing.api.payer_assigned import assigned, with_default
 from billing.api.payer_change_readings import PLANNED_PAYER
 from billing.api.payer_locks import PAYER_LOCK_ACTIONS, PayerLockSerializer, shown_lock, with_lock
-from billing.api.usage import UNASSIGNED, USAGE
+from billing.api.usage import USAGE
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.models.binding import paid_by
 from billing.services.projects import archive_project
 from milo.compiled_queries import CompiledQuery, Param
 from milo.kube.kinds import Action, Column, register
 from milo.kube.models import ResourceQuerySet
-from milo.kube.schemas import NothingSerializer
+from milo.kube.schemas import ConditionSerializer, NothingSerializer
 from milo.kube.store.manifests import condition, precise_instant, without_empty
-from projects.api.kinds import OrganizationKind, ProjectKind
+from projects.api.kinds import ProjectKind
 from projects.api.serializers import ProjectStatusSerializer
 from projects.models import Project
 
@@ -30,7 +31,9 @@ _PAYER_STATE = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 _OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _PAYER_STATE))
 _PLANNED = ("planned_at", "planned_change", "planned_account")
 _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
-_PROJECT = CompiledQuery(lambda: _with_plan(Project.objects.select_related("organization").filter(pk=Param("project"))))
+_PROJECT = CompiledQuery(
+    lambda: with_default(_with_plan(Project.objects.select_related("organization").filter(pk=Param("project"))))
+)
 _PAYING = CompiledQuery(
     lambda: _with_plan(
         with_lock(BillingAccountBinding.objects.paying())
@@ -80,12 +83,12 @@ class BilledProjectStatusSerializer(ProjectStatusSerializer):
         required=False,
         help_text=gettext_lazy("Who pays for the project now, and who will; absent where neither is known."),
     )
-
-
-@register
-class BilledOrganizationKind(OrganizationKind):
-    namespace_description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
-    read_subresources = (UNASSIGNED, *OrganizationKind.read_subresources)
+    conditions = ConditionSerializer(
+        many=True,
+        help_text=gettext_lazy(
+            "Ready: the project is active. PayerAssigned: an account pays for it. PayerInGoodStanding: that is Ready."
+        ),
+    )
 
 
 @register
@@ -114,7 +117,7 @@ class BilledProjectKind(ProjectKind):
 
     def queryset(self) -> ResourceQuerySet[Project]:
         paying = with_lock(BillingAccountBinding.objects.paying()).select_related("account").only(*_OF_PAYER)
-        rows: ResourceQuerySet[Project] = _with_plan(super().queryset())
+        rows: ResourceQuerySet[Project] = with_default(_with_plan(super().queryset()))
         return rows.prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
 
     def rows(self, keys: Sequence[int]) -> dict[int, Project]:
@@ -133,7 +136,7 @@ class BilledProjectKind(ProjectKind):
         status = super().status(row)
         paying = row.paying[0] if row.paying else None  # type: ignore[attr-defined]
         return status | {
-            "conditions": [*status["conditions"], *_standing(row, paying)],
+            "conditions": [*status["conditions"], *_standing(row, paying), assigned(row, paying)],
             "billingResponsibility": (_shown_payer(paying) if paying else {}) | _planned(row),
         }
 

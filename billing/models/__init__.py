@@ -10,6 +10,7 @@ from billing.models.account import BillingAccount
 from billing.models.approval import ApprovalRequest
 from billing.models.binding import BillingAccountBinding
 from billing.models.charge import Charge
+from billing.models.default_account import DefaultAccount
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice, NoticeOutcome
 from billing.models.payer_change import PayerChange, PayerChangeItem
@@ -25,6 +26,7 @@ __all__ = [
     "BillingAccount",
     "BillingAccountBinding",
     "Charge",
+    "DefaultAccount",
     "Hold",
     "Notice",
     "NoticeOutcome",

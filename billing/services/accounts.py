@@ -29,10 +29,18 @@ ACCOUNT_FIELD = "spec.billingAccountRef.name"
 """Where a manifest names an account."""
 
 
-def missing_account(name: str) -> Cause:
+def missing_account(name: str, field: str = ACCOUNT_FIELD) -> Cause:
     """Return the cause for a name that no account of the organization has."""
     message = _("there is no billing account %(name)s in this organization") % {"name": name}
-    return Cause.not_found(ACCOUNT_FIELD, message)
+    return Cause.not_found(field, message)
+
+
+def not_ready(account: BillingAccount, field: str = ACCOUNT_FIELD) -> Cause | None:
+    """Return why `account` cannot become a payer; None if it is Ready."""
+    if account.phase == BillingAccount.Phase.READY:
+        return None
+    message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
+    return Cause(field, message % {"name": account.name, "phase": account.phase, "why": account.phase_message})
 
 
 def lock_named(organization_id: int, name: str) -> BillingAccount:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.metrics import count_bind
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.services.accounts import ACCOUNT_FIELD, missing_account
+from billing.services.accounts import ACCOUNT_FIELD, missing_account, not_ready
 from billing.services.usage import moves
 from milo import audit
 from milo.access import Actor
@@ -44,12 +44,8 @@ def project_causes(
 
 def account_causes(account: str, payer: BillingAccount | None) -> list[Cause]:
     """Return why no project can be handed over to the account named `account` now."""
-    if payer is None:
-        return [missing_account(account)]
-    if payer.phase == BillingAccount.Phase.READY:
-        return []
-    message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
-    return [Cause(ACCOUNT_FIELD, message % {"name": account, "phase": payer.phase, "why": payer.phase_message})]
+    cause = not_ready(payer) if payer else missing_account(account)
+    return [cause] if cause else []
 
 
 def last_instant(payee: Project, active: BillingAccountBinding | None) -> datetime | None:

@@ -230,6 +230,10 @@ class Kind:
         """
         self.model._default_manager.locked().get(pk=row.pk)  # type: ignore[attr-defined]
 
+    def warnings(self, row: Any) -> tuple[str, ...]:
+        """Return what the client should be warned of, about a row that `create` or `update` has returned."""
+        return ()
+
     def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Any:
         """Update the object through its service and return the row.
 

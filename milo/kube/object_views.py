@@ -50,7 +50,7 @@ class ObjectView(KubeView):
         expected = sent.resource_version or matched
         if not expected:
             raise objects.missing_version()
-        return self.one(self.manifest_of(self._write(row, sent, expected)), 200, sent.warnings)
+        return self._written(self._write(row, sent, expected), sent)
 
     def patch(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Patch, by Content-Type: merge patch, JSON patch, strategic merge patch or server-side apply.
@@ -76,7 +76,7 @@ class ObjectView(KubeView):
                 sent = self._read(row, patched)
                 written = self._patched(row, sent)
             if written:
-                return self.one(self.manifest_of(written), 200, sent.warnings)
+                return self._written(written, sent)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _apply(self) -> HttpResponse:
@@ -100,7 +100,7 @@ class ObjectView(KubeView):
                 sent = self._read(row, merged, merged["metadata"]["managedFields"])
                 written = self._patched(row, sent)
             if written:
-                return self.one(self.manifest_of(written), 200, sent.warnings)
+                return self._written(written, sent)
         raise Conflict(_("the object is changing too quickly; please try again"))
 
     def _applied(self, row: Any | None, applied: Any, manager: str, force: bool) -> dict[str, Any]:
@@ -163,6 +163,9 @@ class ObjectView(KubeView):
         if managed_fields is None:
             managed_fields = self.managed(self.live(row), objects.normalized(self.shape, manifest, row))
         return sent.managed_by(managed_fields)
+
+    def _written(self, row: Any, sent: objects.DecodedManifest) -> HttpResponse:
+        return self.one(self.manifest_of(row), 200, (*sent.warnings, *self.kind.warnings(row)))
 
     def _write(self, row: Any, sent: objects.DecodedManifest, resource_version: int | None) -> Any:
         with self.acting():

@@ -253,7 +253,7 @@ class KubeView(SafeRetry, APIView):
         sent = sent.managed_by(managed_fields)
         with self.acting():
             row = self.shape.create(sent.body, actor=self.actor)
-        return self.one(self.manifest_of(row), 201, sent.warnings)
+        return self.one(self.manifest_of(row), 201, (*sent.warnings, *kind.warnings(row)))
 
     def managed(self, live: dict[str, Any] | None, new: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the managedFields after this request has written `new` over `live` (None on create)."""

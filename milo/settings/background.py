@@ -35,6 +35,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "bind-to-default-accounts": {
+        "task": "billing.tasks.bind_to_default_accounts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "canary": {"task": "milo.schedules.tasks.answer_canary", "schedule": 30.0, "options": {"expires": 30}},
     "deliver-notices": {"task": "billing.tasks.deliver_notices", "schedule": 5.0, "options": {"expires": 5}},
     "announce-standing": {"task": "billing.tasks.announce_standing", "schedule": 5.0, "options": {"expires": 5}},

@@ -80,7 +80,10 @@ class OrganizationAdmin(LedgerAdmin):
     list_filter = (("phase", ChoicesDropdownFilter),)
     search_fields = ("name", "display_name", "uid")
     ordering = ("name",)
-    fieldsets = ((None, {"fields": ("name", "display_name", "phase_badge")}), METADATA)
+    fieldsets: Sequence[tuple[Any, dict[str, Any]]] = (
+        (None, {"fields": ("name", "display_name", "phase_badge")}),
+        METADATA,
+    )
     list_actions = (CreateOrganization,)
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = (CreateProject, ReviseOrganization, GrantRole)
 

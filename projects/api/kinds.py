@@ -122,6 +122,7 @@ class ProjectKind(Kind):
 
     def update(self, row: Project, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Project:
         if body.spec.pop("organization_ref")["name"] != row.organization.name:
-            raise Invalid.because([Cause("spec.organizationRef.name", _("is fixed"))])
+            message = _("a project stays in its organization: archive it and create another there")
+            raise Invalid.because([Cause("spec.organizationRef.name", message)])
         spec = ProjectSpec(**body.spec)
         return revise_project(row.pk, spec, body.metadata, actor=actor, resource_version=resource_version)

@@ -46,10 +46,13 @@ def revise_organization(
     spec: OrganizationSpec,
     metadata: Metadata | None = None,
     *,
+    respecified: bool = False,
     actor: Actor,
     resource_version: int | None = None,
 ) -> Organization:
     """Replace the spec, and the metadata if given. Writes no revision if nothing changes.
+
+    `respecified` says that a part of the spec which another application keeps has changed, in the same transaction.
 
     Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
     """
@@ -59,7 +62,7 @@ def revise_organization(
         changes.expect(organization, resource_version)
         if metadata and (causes := metadata.causes()):
             raise Invalid.because(causes)
-        respecified = spec.display_name != organization.display_name
+        respecified = respecified or spec.display_name != organization.display_name
         relabelled = metadata is not None and metadata.put_on(organization)
         if not respecified and not relabelled:
             return managers.record(organization, actor=actor)

@@ -1,6 +1,8 @@
 """Create and revise projects. `billing.services.projects` archives them, because that ends a binding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -12,6 +14,17 @@ from milo.kube.names import name_causes
 from milo.kube.store import changes, managers
 from projects.access import PROJECTS
 from projects.models import Organization, Project
+
+_after_creation: list[Callable[..., Any]] = []
+
+
+def after_creation(function: Callable[..., Any]) -> None:
+    """Register a function that `create_project` calls with the new project and `actor`, in its transaction.
+
+    It may refuse the project by raising `Refused`.
+    """
+    if function not in _after_creation:
+        _after_creation.append(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +40,7 @@ class ProjectSpec:
 def create_project(
     name: str, organization_id: int, spec: ProjectSpec, metadata: Metadata = Metadata(), *, actor: Actor
 ) -> Project:
-    """Create an Active project without a payer.
+    """Create an Active project. Functions registered by `after_creation` complete it, and may refuse it.
 
     Raises `Forbidden` without permission in the organization, `Invalid` with every fault, and `AlreadyExists` (names
     are unique across the platform).
@@ -45,7 +58,10 @@ def create_project(
             contact_email_addresses=spec.contact_email_addresses,
         )
         metadata.put_on(project)
-        return audit.save_as(actor, project, reason="ProjectCreated")
+        audit.save_as(actor, project, reason="ProjectCreated")
+        for complete in _after_creation:
+            complete(project, actor=actor)
+        return project
 
 
 def revise_project(

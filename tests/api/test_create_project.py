@@ -15,8 +15,9 @@ def test_the_project_of_the_specification_is_created_as_written(admin: Api, cont
         "kubernetes.io/description": "Frontend services for the main web application"
     }
     assert made["status"]["phase"] == "Active"
-    [ready] = made["status"]["conditions"]
+    ready, assigned = made["status"]["conditions"]
     assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "True", "ProjectActive")
+    assert (assigned["type"], assigned["status"], assigned["reason"]) == ("PayerAssigned", "False", "Unbound")
     assert "billingResponsibility" not in made["status"]
     assert revisions("webapp-frontend") == [("ADDED", "ProjectCreated")]
     assert Project.history.get().history_user_id == "user:acme-admin"

@@ -46,7 +46,9 @@ def test_a_project_stays_with_its_organization(operator: Api, titled_project: Pr
     with nothing_changes():
         answer = operator.patch(WEBAPP, {"spec": {"organizationRef": {"name": "other-corp"}}})
     answer.refused(422, "Invalid")
-    assert answer.causes() == {"spec.organizationRef.name": "is fixed"}
+    assert answer.causes() == {
+        "spec.organizationRef.name": "a project stays in its organization: archive it and create another there"
+    }
 
 
 def test_status_is_not_the_clients_to_write(admin: Api, titled_project: Project) -> None:

@@ -9,11 +9,13 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from billing.models import PayerLock
+from billing.models import DefaultAccount, PayerLock
+from billing.services.default_accounts import set_default
 from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.projects import archive_project
 from milo.kube.models import Counter
 from projects.models import Membership
+from projects.services.organizations import OrganizationSpec
 from tests.attacks.machinery import (
     EARLIER,
     HOUR,
@@ -54,6 +56,11 @@ class World:
             if reason == "audited":
                 unlock_payer(self.locked.pk, reason="audit is over", actor=make.PLATFORM)
         self.unlocked, self.lock = PayerLock.objects.order_by("pk")
+        self.default_payer = make.a_ready_account(self.organization)
+        set_default(self.organization.pk, OrganizationSpec(), self.default_payer.name, actor=make.PLATFORM)
+        self.default = DefaultAccount.objects.get()
+        self.closed_payer = make.in_phase(make.a_ready_account(self.organization), "Closed")
+        self.their_closed = make.in_phase(make.a_ready_account(self.other), "Closed")
         person = make.a_person(roles={self.organization: "billing-viewer"})
         self.membership, self.stranger = Membership.objects.get(user=person), make.a_person()
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
@@ -67,6 +74,11 @@ def _binding_of_unbound(w: World, phase: str = "Active", **columns: Any) -> Any:
     if phase != "Active":
         given |= {"ended_at": start + MOMENT, "end_reason": phase}
     return insert(w.active, **given | {"phase": phase} | columns)
+
+
+def _default_of_other(w: World, **columns: Any) -> Any:
+    """A default account of the organization that has none."""
+    return insert(w.default, **{"organization_id": w.other.pk, "account_id": w.their_account.pk} | columns)
 
 
 def _in_the_future(on: Callable[[World], object]) -> Attack:
@@ -114,6 +126,22 @@ ATTACKS: dict[str, list[Attack]] = {
         *replacements("superseded", ("id",), ("uid",), ("name",), lifting=_TIME_LINE),
         *replacements("active", ("supersedes_id",), lifting=_TIME_LINE),
     ],
+    "default_account_identity_fixed": changes("default", id=1_000_000, organization=lambda w: w.other),
+    "default_account_open": [
+        Attack(lambda w: _default_of_other(w, account_id=w.payer.pk)),
+        Attack(lambda w: _default_of_other(w, account_id=w.their_closed.pk)),
+    ],
+    "default_account_stays_open": [
+        *changes("default", account=lambda w: w.their_account),
+        *changes("default", account=lambda w: w.closed_payer),
+    ],
+    "default_account_never_deleted": deletions("default"),
+    "default_account_never_replaced": replacements("default", ("id",), ("organization_id",)),
+    "default_account_since_an_instant": [
+        *changes("default", account=None, since=None),
+        Attack(lambda w: _default_of_other(w, since=None)),
+    ],
+    "account_closed_while_default": changes("default_payer", phase="Archived"),
     "binding_not_locked": [
         Attack(lambda w: _binding_of_unbound(w, project_id=w.locked.pk), ("binding_follows_previous",)),
         Attack(

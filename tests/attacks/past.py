@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.models import BillingAccount
 from billing.services.closed_months import close_month
+from billing.services.default_accounts import set_default
 from billing.services.payer_locks import lock_payer, unlock_payer
 from milo.identity.identities import link
 from milo.identity.models import LogIn
@@ -23,6 +24,7 @@ from milo.kube.models import Change, Counter
 from milo.ledger import redactions, seals
 from milo.ledger.models import Redaction, Salt, Seal
 from milo.ledger.tables import MESSAGE, all_tables, table_of
+from projects.services.organizations import OrganizationSpec
 from tests.attacks import life
 from tests.attacks.machinery import SQLITE, Attack, execute, unique
 from tests.support import make
@@ -45,6 +47,8 @@ class World(life.World):
         link(make.a_person(), "https://id.example", "1234", why="first log-in", actor=make.PLATFORM)
         create_service_user("robot", actor=make.PLATFORM)
         request_link(make.a_person(email="person@example.org"), actor=make.PLATFORM)
+        payer = make.a_ready_account(make.an_organization())
+        set_default(payer.organization_id, OrganizationSpec(), payer.name, actor=make.PLATFORM)
         self.person = make.a_person(groups=("auditor",))
         TOTPDevice.objects.create(user=self.person, name="authenticator")
         permission = Permission.objects.earliest("pk")

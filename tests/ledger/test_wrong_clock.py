@@ -45,6 +45,7 @@ IRREVERSIBLE = {
 # why a wrong clock destroys nothing in the others
 REVERSIBLE = {
     "billing.tasks.announce_standing": "writes what was decided before",
+    "billing.tasks.bind_to_default_accounts": "binds what waits, from now on; a process that is ahead writes nothing",
     "billing.tasks.deliver_notices": "sends what was decided before; what it gives up can be queued again",
     "billing.tasks.foresee_payer_changes": "goes by the phases of accounts",
     "billing.tasks.inspect_ledger": "compares rows with rows",

@@ -12,6 +12,7 @@ from billing.models import (
     BillingAccount,
     BillingAccountBinding,
     Charge,
+    DefaultAccount,
     Hold,
     PayerChange,
     PayerChangeItem,
@@ -51,6 +52,7 @@ def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None)
     return [
         *_bindings(account),
         *_plans(account),
+        *_default_of(account),
         *_charges(account),
         *_holds(account),
         *_requests(account, besides),
@@ -94,6 +96,19 @@ def _plans(account: BillingAccount) -> list[Blocker]:
             MOVERS,
         )
         for change in changes.order_by("pk")[:LISTED]
+    ]
+
+
+def _default_of(account: BillingAccount) -> list[Blocker]:
+    return [
+        Blocker(
+            "Organization",
+            default.organization.name,
+            _("the account pays for new projects of the organization"),
+            _("name another default"),
+            "billing-admin, finance-operator",
+        )
+        for default in DefaultAccount.objects.filter(account=account).select_related("organization")
     ]
 
 
