@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0030_payer_change'),
+        ('billing', "0031_tracestate"),
         ('projects', '0007_project_labels'),
     ]
 
