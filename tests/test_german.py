@@ -22,7 +22,7 @@ from tests.support import make
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 NOTICES = "billing/templates/billing/notices/"
-CONTEXT = {
+CONTEXT: dict[str, dict[str, Any]] = {
     "Suspended": {"reasonCode": "PaymentPastDue", "message": "Rechnung 17"},
     "AwaitingDecision": {"act": "Close", "justification": "vereinbart", "requester": "user:operator"},
     "Decided": {"act": "Close", "phase": "Approved", "comment": "gut"},

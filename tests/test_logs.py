@@ -24,10 +24,10 @@ from milo import logs
 from milo.admin.site import StaffSite
 from milo.asgi import application
 from milo.celery import app
-from milo.data_folder import MARKER
 from milo.handler import OneHopHandler
 from milo.kube.views import KubeView
 from milo.logs import masked
+from milo.settings.environment import MARKER
 from tests.api.client import Api
 from tests.support import make
 

@@ -129,7 +129,7 @@ class BilledProjectKind(ProjectKind):
         project = paying[0].project if paying else _PROJECT.fetch(project=keys[0])[0]
         for name in _PLANNED if paying else ():
             setattr(project, name, getattr(paying[0], name))
-        project.paying = paying
+        project.paying = paying  # type: ignore[union-attr]
         return {project.pk: project}
 
     def status(self, row: Project) -> dict[str, Any]:
