@@ -10,7 +10,15 @@ from django.utils import timezone
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, UsageRollup
+from billing.models import (
+    Announcement,
+    ApprovalRequest,
+    BillingAccount,
+    Notice,
+    PayerChange,
+    PayerChangeItem,
+    UsageRollup,
+)
 from billing.models.binding import unbound_projects
 from billing.models.usage_rollup import DAY
 from milo.metrics.declared import counter, row_gauge, row_histogram
@@ -21,6 +29,7 @@ binds = counter(
 )
 usage_events = counter("milo_usage_events_total", "Usage events reported: accepted, duplicate or rejected", ("result",))
 ACCOUNTS = row_gauge("milo_billing_accounts", "Billing accounts by phase", ("phase",))
+PAYER_CHANGES = row_gauge("milo_payer_changes", "Payer changes by phase", ("phase",))
 UNBOUND = row_gauge("milo_unbound_projects", "Active projects that nobody pays for")
 APPROVALS = row_gauge(
     "milo_approval_requests_pending", "Approval requests that wait for a decision, by action", ("action",)
@@ -33,7 +42,9 @@ APPROVAL_AGES = row_histogram(
 NOTICES = row_gauge("milo_notices", "Notices by phase: Pending, Delivered or Dead (a dead letter)", ("phase",))
 REFUSED = row_gauge("milo_notices_refused", "Pending notices that the mail server has refused at least once")
 OUTBOX = row_gauge(
-    "milo_outbox_depth", "Rows of an outbox that wait: notices, or announcements to projects", ("outbox",)
+    "milo_outbox_depth",
+    "Rows of an outbox that wait: notices, announcements to projects, or projects whose payer change is due",
+    ("outbox",),
 )
 OUTBOX_AGE = row_gauge(
     "milo_outbox_oldest_age_seconds",
@@ -55,12 +66,14 @@ def count_events(**results: int) -> None:
 
 
 class BillingCollector(Collector):
-    """Reads accounts, projects, approvals and the outbox."""
+    """Reads accounts, payer changes, projects, approvals and the outboxes."""
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
         phases = dict(BillingAccount.objects.order_by().values_list("phase").annotate(Count("pk")))
         yield ACCOUNTS.of({(phase,): phases.get(phase, 0) for phase in BillingAccount.Phase.values})
+        changes = dict(PayerChange.objects.order_by().values_list("phase").annotate(Count("pk")))
+        yield PAYER_CHANGES.of({(phase,): changes.get(phase, 0) for phase in PayerChange.Phase.values})
         yield UNBOUND.of(unbound_projects().count())
         requests = list(ApprovalRequest.objects.pending().values_list("act", "requested_at"))
         actions = [action for action, _at in requests]
@@ -75,8 +88,11 @@ class BillingCollector(Collector):
         yield REFUSED.of(pending.filter(attempts__gt=0).count())
         new = pending.filter(attempts=0).aggregate(Min("created_at"))["created_at__min"]
         owed = Announcement.objects.filter(done_at=None).aggregate(number=Count("pk"), oldest=Min("owed_at"))
-        yield OUTBOX.of({("notices",): phases.get(Notice.Phase.PENDING, 0), ("announcements",): owed["number"]})
-        yield OUTBOX_AGE.of({("notices",): _age(now, new), ("announcements",): _age(now, owed["oldest"])})
+        due = PayerChangeItem.objects.due(now).aggregate(number=Count("pk"), oldest=Min("effective_at"))
+        waiting = {"notices": phases.get(Notice.Phase.PENDING, 0), "announcements": owed["number"]}
+        oldest = {"notices": new, "announcements": owed["oldest"], "payerchanges": due["oldest"]}
+        yield OUTBOX.of({(name,): number for name, number in {**waiting, "payerchanges": due["number"]}.items()})
+        yield OUTBOX_AGE.of({(name,): _age(now, at) for name, at in oldest.items()})
 
 
 class UsageCollector(Collector):

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from billing.models import BillingAccount, Notice
 from billing.services.notices.deliveries import deliver_due
+from billing.services.payer_changes.facts import move_due
 from billing.services.suspensions import suspend
 from billing.services.usage.intake import report
 from billing.tasks import inspect_ledger, inspect_whole_ledger
@@ -33,6 +34,7 @@ from milo.schedules import runs
 from projects.models import Organization, Project
 from tests.support import make, tamper
 from tests.support.live import Live
+from tests.support.payer_changes import a_payer_change
 from tests.support.threads import attempt
 from tests.support.usage import REPORTER, an_event
 
@@ -193,6 +195,21 @@ def test_the_outbox_is_counted_until_it_is_delivered(invoiced_account: BillingAc
     shown = metrics()
     assert (shown['milo_outbox_depth{outbox="notices"}'], shown['milo_notices{phase="Delivered"}']) == (0, 1)
     assert shown['milo_outbox_oldest_age_seconds{outbox="notices"}'] == 0
+
+
+def test_projects_whose_payer_change_is_due_are_counted_until_they_have_moved(invoiced_account: BillingAccount) -> None:
+    projects = [make.a_project(invoiced_account.organization) for _ in range(2)]
+    a_payer_change(invoiced_account, *projects, effective_at=None)
+    a_payer_change(invoiced_account, make.a_project(invoiced_account.organization))
+    shown = metrics()
+    assert shown['milo_payer_changes{phase="Scheduled"}'] == 2
+    assert shown['milo_outbox_depth{outbox="payerchanges"}'] == 2
+    assert shown['milo_outbox_oldest_age_seconds{outbox="payerchanges"}'] > 0
+    move_due()
+    shown = metrics()
+    assert shown['milo_payer_changes{phase="Completed"}'] == 1
+    assert shown['milo_outbox_depth{outbox="payerchanges"}'] == 0
+    assert shown['milo_outbox_oldest_age_seconds{outbox="payerchanges"}'] == 0
 
 
 def test_notices_that_are_refused_and_dead_letters_are_counted(

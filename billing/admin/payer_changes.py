@@ -186,6 +186,10 @@ class PayerChangeItemAdmin(ReadOnlyAdmin):
         ),
     )
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        # the page of the payer change leads here, not the side bar
+        return False
+
     def organization_id(self, row: Any) -> int | None:
         organization_id: int = row.change.organization_id
         return organization_id

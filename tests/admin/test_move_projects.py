@@ -9,7 +9,7 @@ from django.utils import timezone
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.services.payer_changes.facts import move_due
 from projects.models import Project
-from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, submit
+from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
@@ -97,6 +97,8 @@ def test_failed_projects_are_listed_from_home_and_retried(world: World, operator
     at_risk = operator.get(list_of(PayerChange) + "?view=at-risk").content.decode()
     assert change.name in at_risk
     travel(timedelta(days=1))
+    # the session of the day before has expired
+    operator = staff("finance-operator", name="operator-of-the-day")
     move_due()
     page = operator.get(page_of(change))
     assert "acme-lab is Incomplete, not Ready" in page.content.decode()

@@ -23,6 +23,8 @@ def test_incomplete_accounts_and_unbound_projects_are_counted(world: World, oper
         "Accounts still being validated": 0,
         "Unbound projects": 0,
         "Undeliverable notices": 0,
+        "Payer changes that will not take effect": 0,
+        "Payer changes with failed projects": 0,
     }
     make.an_incomplete_account(world.organization)
     for _each in range(2):
@@ -47,6 +49,7 @@ def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
         "/admin/billing/charge/",
         "/admin/billing/hold/",
         "/admin/billing/notice/",
+        "/admin/billing/payerchange/",
         "/admin/billing/suspension/",
         "/admin/projects/membership/",
         "/admin/projects/organization/",

@@ -11,11 +11,13 @@ from billing.models import UsageAssignment
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
 from billing.services.closed_months import close_month
+from billing.services.payer_changes.facts import move_due
 from billing.services.usage.assignments import unassigned
 from milo.errors import Forbidden, Invalid
 from tests.support import make
 from tests.support.ledger import causes_of, refused, revisions
 from tests.support.make import approve
+from tests.support.payer_changes import a_payer_change
 from tests.support.threads import at_once
 from tests.support.usage import a_correction, an_event, assert_rollup_is_a_recount, paid, rollup, taken
 
@@ -132,4 +134,17 @@ def test_of_two_approvals_of_one_span_at_once_one_is_refused(metered_project: An
     outcomes = at_once([partial(approve, request.pk, actor=make.APPROVER) for request in requests])
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ApprovalRequest", "Invalid"]
     assert UsageAssignment.objects.count() == 1
+    assert_rollup_is_a_recount()
+
+
+def test_a_span_in_which_a_payer_change_is_due_waits_for_it(metered_project: Any, account: Any) -> None:
+    a_payer_change(account, metered_project, effective_at=None)
+    now = timezone.now()
+    with refused(Invalid) as caught:
+        asked(account, metered_project, SINCE, now)
+    assert causes_of(caught) == {"spec.proposal.until": "FieldValueInvalid"}
+    move_due()
+    with refused(Invalid, "by a binding"):
+        asked(account, metered_project, SINCE, now)
+    approve(asked(account, metered_project).pk, actor=make.APPROVER)
     assert_rollup_is_a_recount()

@@ -13,6 +13,7 @@ from billing.models import (
     ApprovalRequest,
     BillingAccount,
     BillingAccountBinding,
+    PayerChangeItem,
     UsageAssignment,
     UsageMeter,
     UsageRollup,
@@ -97,6 +98,9 @@ def _conflicts(span: Span) -> list[Cause]:
     assigned = UsageAssignment.objects.filter(project=span.project, starts_at__lt=span.until, ends_at__gt=span.since)
     if bound.filter(Q(ended_at=None) | Q(ended_at__gt=span.since)).exists():
         return [Cause(f"{FIELD}.since", _("an account pays for the project in this span, by a binding"))]
+    # what is due becomes a binding that begins in the span, however late it is written
+    if PayerChangeItem.objects.pending().filter(project=span.project, effective_at__lt=span.until).exists():
+        return [Cause(f"{FIELD}.until", _("a payer change of the project is due in this span; try again"))]
     if assigned.exists():
         return [Cause(f"{FIELD}.since", _("usage of this span is assigned already"), "FieldValueDuplicate")]
     return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]
