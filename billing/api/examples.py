@@ -256,6 +256,9 @@ BILLING_HISTORY: dict[str, Any] = {
             "establishedAt": "2024-01-15T14:22:05.000001Z",
         },
     ],
+    "locks": [
+        {"by": "user:operator", "at": "2024-01-16T08:00:00.000001Z", "reason": "regulated workload"},
+    ],
 }
 register(
     Illustrations(

@@ -94,7 +94,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text=gettext_lazy("What the rules of its country say of it."))
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class MovePreviewSerializer(serializers.Serializer[Any]):
     projects = serializers.IntegerField(help_text=gettext_lazy("Projects that would move."))
     payers = PayerCountSerializer(many=True, required=False, help_text=gettext_lazy("Who pays for them now."))
     unboundCount = serializers.IntegerField(help_text=gettext_lazy("How many of them nobody pays for."))
@@ -244,7 +244,7 @@ PREVIEW = ReadSubresource(
     "preview",
     _preview,
     NothingSerializer,
-    PreviewSerializer,
+    MovePreviewSerializer,
     gettext_lazy("What would move as things are now: payers, usage, currencies, findings, and what stands in the way."),
     examples.PREVIEW,
     table=_preview_table,

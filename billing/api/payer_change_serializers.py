@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from billing.api.payer_change_readings import PreviewSerializer
+from billing.api.payer_change_readings import MovePreviewSerializer
 from billing.models import PayerChange
 from billing.services.payer_changes.sets import AT_MOST
 from milo.kube.fields import BooleanField, ChoiceField, InstantField, ReferenceSerializer, StringField, StringListField
@@ -76,7 +76,7 @@ class PayerChangeStatusSerializer(serializers.Serializer[Any]):
             " Complete: every project moved that was not cancelled."
         ),
     )
-    preview = PreviewSerializer(
+    preview = MovePreviewSerializer(
         required=False, help_text=gettext_lazy("With dryRun=All: what would move. The subresource preview has it too.")
     )
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.amounts import PercentField
-from billing.api.payer_change_readings import PreviewSerializer
+from billing.api.payer_change_readings import MovePreviewSerializer
 from billing.api.payment_profiles import PaymentProfileSerializer
 from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
 from billing.models import BillingAccount, BillingAccountBinding
@@ -224,4 +224,6 @@ class BindingStatusSerializer(serializers.Serializer[Any]):
     phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=gettext_lazy("Active, Superseded or Ended."))
     conditions = ConditionSerializer(many=True, help_text=gettext_lazy("Bound: the account pays for the project."))
     billingResponsibility = BindingResponsibilitySerializer(help_text=gettext_lazy("Since when, and until when."))
-    preview = PreviewSerializer(required=False, help_text=gettext_lazy("With dryRun=All: what the bind would move."))
+    preview = MovePreviewSerializer(
+        required=False, help_text=gettext_lazy("With dryRun=All: what the bind would move.")
+    )

@@ -14,6 +14,7 @@ from milo.kube.kinds import Kind, all_kinds
 from milo.kube.openapi.documents import documents
 from milo.kube.store import objects
 from milo.urls import urlpatterns
+from projects.models import Organization
 from tests.api.client import Api
 from tests.support import make
 
@@ -177,11 +178,14 @@ def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
     person = make.a_person(groups=("finance-operator", "charge-reporter"))
     api = Api.of(person)
     order = ["Organization", "BillingAccount", "Project", "BillingAccountBinding", "ApprovalRequest", "Charge"]
+    order.append("PayerChange")
     for kind in sorted(all_kinds(), key=lambda kind: order.index(kind.kind)):
         one = object_path(kind)
         create = document["paths"][one.removesuffix("/{name}")]["post"]
         sent, shown = example_of(create["requestBody"]), example_of(create["responses"]["201"])
         path = one.format(name=sent["metadata"]["name"], namespace=sent["metadata"].get("namespace"))
+        if kind.kind == "PayerChange":
+            make.a_ready_account(Organization.objects.get(), sent["spec"]["toAccountRef"]["name"])
         answer = api.post(path.rpartition("/")[0], sent).done(201)
         assert answer["spec"] == shown["spec"]
         # the example omits managedFields, as kubectl does
