@@ -90,7 +90,7 @@ def test_what_is_planned_is_cancelled(world: World, operator: Client) -> None:
 
 
 def test_failed_projects_are_listed_from_home_and_retried(world: World, operator: Client, travel: Travel) -> None:
-    incomplete = make.an_incomplete_account(world.organization, "acme-lab")
+    incomplete = make.in_phase(make.a_ready_account(world.organization, "acme-lab"), "Incomplete")
     change = a_payer_change(incomplete, world.project)
     home = operator.get("/admin/").content.decode()
     assert "Payer changes that will not take effect" in home
