@@ -158,17 +158,19 @@ def test_every_fault_of_a_plan_is_named_at_once_by_index(world: World) -> None:
     bound = make.a_binding(make.a_project(world.organization), world.emea)
     first = a_payer_change(world.emea, world.projects[1], name="first")
     with refused(Invalid) as caught:
-        names = [world.shop, archived, foreign, bound.project, world.projects[1]]
-        a_payer_change(world.emea, *names, effective_at=timezone.now() - HOUR)
+        names = [world.shop, archived, foreign, bound.project, world.projects[1], archived]
+        a_payer_change(world.emea, *names, effective_at=timezone.now() - HOUR, reason=" ")
     told = causes(caught)
     planned = told.pop("spec.projects[4]")
     assert planned.startswith(f"project {world.projects[1].name} moves to {world.emea.name} on ")
     assert planned.endswith(f"{first.effective_at:%M:%SZ} by payer change first: cancel that first")
     assert told == {
+        "spec.reason": "is required",
         "spec.effectiveAt": "must be in the future",
         "spec.projects[1]": f"project {archived.name} is archived",
         "spec.projects[2]": f"there is no project {foreign.name} in this organization",
         "spec.projects[3]": f"{world.emea.name} pays for this project already, by binding {bound.name}",
+        "spec.projects[5]": f"names project {archived.name} a second time",
     }
 
 

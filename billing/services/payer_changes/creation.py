@@ -42,8 +42,9 @@ def create_payer_change(
     takes effect.
     """
     actor.require("create", PAYER_CHANGES, organization_id)
-    if causes := name_causes(name) + metadata.causes() + spec.causes():
-        raise Invalid.because(causes)
+    faults = name_causes(name) + metadata.causes() + spec.causes()
+    if spec.set_causes():
+        raise Invalid.because(faults)
     accounts = _accounts(organization_id, spec)
     if spec.source in accounts and not audit.is_dry_run():
         # what is due is a fact before it is asked for which projects the account pays
@@ -59,7 +60,7 @@ def create_payer_change(
         payers = {row.name: row for row in rows}
         change = _new(organization_id, name, spec, payers, actor)
         metadata.put_on(change)
-        causes += _account_causes(spec, payers) + _causes_of_size(spec, named)
+        causes = faults + causes + _account_causes(spec, payers) + _causes_of_size(spec, named)
         actives = _actives(projects)
         causes += _instant_causes(change, spec, actives)
         # as outcomes they are written, which the ledger does in one language, not in the actor's

@@ -42,8 +42,12 @@ class PayerChangeSpec:
 
     def causes(self) -> list[Cause]:
         """Return every fault of the spec that needs no look at the rows."""
+        return reason_causes(self.reason) + self.set_causes() + list(self._repeated(self.projects or ()))
+
+    def set_causes(self) -> list[Cause]:
+        """Return the faults for which it cannot be told which projects move."""
         ways = [way for way in (self.projects, self.source or None, self.labels) if way is not None]
-        causes = reason_causes(self.reason)
+        causes = []
         if len(ways) != 1:
             message = _("exactly one of projects, fromAccountRef and projectSelector is required")
             causes.append(Cause(PROJECTS, message, "FieldValueInvalid" if ways else "FieldValueRequired"))
@@ -53,14 +57,13 @@ class PayerChangeSpec:
             causes += [] if self.labels else [Cause.required(field)]
         if self.source and self.source == self.account:
             causes.append(Cause(SOURCE, _("must be another account than the new payer")))
-        return causes + list(self._of_names(self.projects or ()))
+        if self.projects is not None and not self.projects:
+            causes.append(Cause.required(PROJECTS))
+        if len(self.projects or ()) > AT_MOST:
+            causes.append(Cause(PROJECTS, _("at most %(limit)s projects") % {"limit": AT_MOST}))
+        return causes
 
-    def _of_names(self, names: Sequence[str]) -> Iterator[Cause]:
-        if self.projects is not None and not names:
-            yield Cause.required(PROJECTS)
-        if len(names) > AT_MOST:
-            yield Cause(PROJECTS, _("at most %(limit)s projects") % {"limit": AT_MOST})
-            return
+    def _repeated(self, names: Sequence[str]) -> Iterator[Cause]:
         seen: dict[str, int] = {}
         for index, name in enumerate(names):
             if seen.setdefault(name, index) != index:
@@ -91,7 +94,9 @@ def resolve(
     for start in range(0, len(spec.projects), 1000):
         part = Project.objects.filter(organization=organization_id, name__in=spec.projects[start : start + 1000])
         known |= dict(part.values_list("name", "pk"))
-    fields = {name: f"{PROJECTS}[{index}]" for index, name in enumerate(spec.projects)}
+    fields: dict[str, str] = {}
+    for index, name in enumerate(spec.projects):
+        fields.setdefault(name, f"{PROJECTS}[{index}]")
     missing = [missing_project(name, field) for name, field in fields.items() if name not in known]
     return [Named(known[name], name, field) for name, field in fields.items() if name in known], missing
 
