@@ -4,7 +4,7 @@ from typing import Any
 
 from milo.errors import Cause
 from milo.kube.illustrations import Illustrations, register
-from projects.api.examples import ORGANIZATION, PROJECT
+from projects.api.examples import PROJECT
 
 ACCOUNT: dict[str, Any] = {
     "metadata": {"name": "acme-corp-us", "namespace": "acme-corp", "labels": {"region": "us"}},
@@ -225,9 +225,6 @@ HISTORY = {
             "changes": [{"field": "net_days", "before": 30, "after": 45}],
         }
     ],
-}
-BILLED_ORGANIZATION: dict[str, Any] = ORGANIZATION | {
-    "spec": ORGANIZATION["spec"] | {"defaultBillingAccountRef": {"name": "acme-corp-us"}}
 }
 BILLED_PROJECT: dict[str, Any] = PROJECT | {
     "status": PROJECT["status"]

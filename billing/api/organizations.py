@@ -5,7 +5,6 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_serializer
 
-from billing.api.examples import BILLED_ORGANIZATION
 from billing.api.usage import UNASSIGNED
 from billing.services.accounts import missing_account
 from billing.services.default_accounts import DEFAULT_FIELD, set_default
@@ -36,7 +35,6 @@ class BilledOrganizationSpecSerializer(OrganizationSpecSerializer):
 class BilledOrganizationKind(OrganizationKind):
     namespace_description = gettext_lazy("An organization, as the namespace of its accounts and bindings.")
     spec_serializer = BilledOrganizationSpecSerializer
-    example = BILLED_ORGANIZATION
     read_subresources = (UNASSIGNED, *OrganizationKind.read_subresources)
 
     def queryset(self) -> ResourceQuerySet[Organization]:
