@@ -66,7 +66,8 @@ DO $$ DECLARE past text; writer regprocedure; BEGIN
 END $$;
 
 -- what is written once
-REVOKE UPDATE ON billing_noticeoutcome, billing_usageassignment, billing_usageclosing, billing_usageevent, billing_usageintake, billing_usagekey,
+REVOKE UPDATE ON billing_noticeoutcome, billing_payercorrection, billing_usageassignment, billing_usageclosing, billing_usageevent,
+    billing_usageintake, billing_usagekey,
     billing_usagemeter, django_admin_log, identity_login, kube_change, ledger_redaction, ledger_salt FROM milo_application;
 -- a seal is changed once, when its head has been handed over
 REVOKE UPDATE ON ledger_seal FROM milo_application;

@@ -15,13 +15,14 @@ from unfold.contrib.filters.admin import DropdownFilter
 from billing.admin import usage
 from billing.admin.account_panels import notices_panel
 from billing.admin.payer_change_actions import MoveListed
+from billing.admin.payer_correction_actions import CorrectPayer
 from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.usage import UnassignedUsage, UsagePages
-from billing.models import BillingAccount, BillingAccountBinding, PayerLock
+from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, PayerLock
 from billing.models.binding import unbound_projects
 from billing.services.locked_payers import why_locked
-from billing.services.past import payer_at
+from billing.services.past import Payer, payer_at
 from billing.services.payer_changes import plans
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
@@ -68,7 +69,14 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     )
     list_reports = (*ProjectAdmin.list_reports, UnassignedUsage)
     list_actions = (*ProjectAdmin.list_actions, MoveListed)
-    object_actions = (BindProject, *ProjectAdmin.object_actions, LockPayer, UnlockPayer, ArchiveProject)
+    object_actions = (
+        BindProject,
+        CorrectPayer,
+        *ProjectAdmin.object_actions,
+        LockPayer,
+        UnlockPayer,
+        ArchiveProject,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         paying = BillingAccountBinding.objects.paying().select_related("account")
@@ -103,6 +111,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         return [
             *self._planned(row),
             self._timeline(request, row),
+            *_corrections(row),
             *locks_panels(row),
             *usage.panels(row, "account"),
             notices_panel(row.notices.all(), project__id__exact=row.pk),
@@ -125,10 +134,11 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     def _timeline(self, request: HttpRequest, row: Project) -> Panel:
         text = request.GET.get(PAID_ON, "")
         if at := _instant(text):
-            paying, more = payer_at(row, at), False
-            bindings = [paying] if paying else []
+            payer, more = payer_at(row, at), False
+            stretches = [_at(payer)] if payer else []
         else:
             bindings, more = first(BillingAccountBinding.objects.timeline(row).reverse())
+            stretches = [_bound(binding) for binding in bindings]
         return Panel(
             question=Question(PAID_ON, _("Who paid on (UTC)"), text if at else ""),
             title=_("Who pays, and who paid"),
@@ -140,19 +150,55 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
                 _("End reason"),
                 _("Binding"),
             ],
-            rows=[
-                [
-                    link(binding.account),
-                    instant(binding.established_at),
-                    instant(binding.ended_at),
-                    binding.get_phase_display(),
-                    binding.end_reason or "-",
-                    link(binding),
-                ]
-                for binding in bindings
-            ],
+            rows=stretches,
             more=list_address(BillingAccountBinding, project__id__exact=row.pk) if more else "",
         )
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         return [Attention(_("Unbound projects"), unbound_projects().count(), self.list_address(**{PAYER: NOBODY}))]
+
+
+def _bound(binding: BillingAccountBinding) -> list[Any]:
+    return [
+        link(binding.account),
+        instant(binding.established_at),
+        instant(binding.ended_at),
+        binding.get_phase_display(),
+        binding.end_reason or "-",
+        link(binding),
+    ]
+
+
+def _at(payer: Payer) -> list[Any]:
+    """Return the row of who paid at an instant; a correction is named instead of the end of the binding."""
+    if payer.corrected_by is None:
+        assert payer.binding
+        return _bound(payer.binding)
+    correction = payer.corrected_by
+    note = _("corrected by %(request)s") % {"request": correction.request.name}
+    bound = link(payer.binding) if payer.binding else "-"
+    return [link(payer.account), instant(correction.starts_at), instant(correction.ends_at), "-", note, bound]
+
+
+def _corrections(row: Project) -> list[Panel]:
+    corrections, _more = first(
+        PayerCorrection.objects.filter(project=row).select_related("account", "request").order_by("-recorded_at")
+    )
+    if not corrections:
+        return []
+    return [
+        Panel(
+            _("Corrections of the payer, the latest first"),
+            [_("Should have paid"), _("From"), _("Until"), _("Recorded"), _("Approval request")],
+            [
+                [
+                    link(correction.account),
+                    instant(correction.starts_at),
+                    instant(correction.ends_at),
+                    instant(correction.recorded_at),
+                    link(correction.request),
+                ]
+                for correction in corrections
+            ],
+        )
+    ]

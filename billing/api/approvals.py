@@ -30,11 +30,29 @@ class ProposalSerializer(serializers.Serializer[Any]):
     )
     hold = serializers.UUIDField(required=False, help_text=gettext_lazy("With ReleaseHold: the uid of the hold."))
     project = StringField(
-        max_length=63, required=False, help_text=gettext_lazy("With AssignUsage and RedateBindings: the project.")
+        max_length=63,
+        required=False,
+        help_text=gettext_lazy("With AssignUsage, CorrectPayer and RedateBindings: the project."),
     )
-    since = InstantField(required=False, help_text=gettext_lazy("With AssignUsage: the first instant of the span."))
+    since = InstantField(
+        required=False, help_text=gettext_lazy("With AssignUsage and CorrectPayer: the first instant of the span.")
+    )
     until = InstantField(
-        required=False, help_text=gettext_lazy("With AssignUsage: the end of the span, not included, in the past.")
+        required=False,
+        help_text=gettext_lazy(
+            "With AssignUsage and CorrectPayer: the end of the span, not included, in the past. CorrectPayer without it"
+            " also binds the account from the approval on."
+        ),
+    )
+    evidence = StringField(
+        max_length=2000,
+        required=False,
+        help_text=gettext_lazy("With CorrectPayer: where to find what shows the mistake, such as a ticket."),
+    )
+    currencyDiffers = serializers.BooleanField(
+        source="currency_differs",
+        required=False,
+        help_text=gettext_lazy("With CorrectPayer: true acknowledges that an account that paid has another currency."),
     )
 
 
@@ -44,7 +62,9 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     )
     action = ChoiceField(
         ApprovalRequest.Action.choices,
-        help_text=gettext_lazy("Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage or RedateBindings."),
+        help_text=gettext_lazy(
+            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer or RedateBindings."
+        ),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
     proposal = ProposalSerializer(
@@ -74,7 +94,7 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
     comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
     reviewed = serializers.DictField(
-        help_text=gettext_lazy("The account as it was reviewed, with the hold, the usage or the bindings in question.")
+        help_text=gettext_lazy("The account as it was reviewed, with the hold, usage, payers or bindings in question.")
     )
     reviewedHash = serializers.CharField(
         help_text=gettext_lazy("SHA-256 of `reviewed` as JSON with sorted keys; send it with the action approve.")
@@ -255,4 +275,8 @@ def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
     if "project" in spec:
         proposal["project"] = spec["project"]
     proposal |= {key: precise_instant(spec[key]) for key in ("since", "until") if key in spec}
+    if "evidence" in spec:
+        proposal["evidence"] = spec["evidence"]
+    if spec.get("currency_differs"):
+        proposal["currencyDiffers"] = True
     return proposal

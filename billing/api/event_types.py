@@ -63,6 +63,7 @@ NORMAL = (
     "PayerChangeRelabelled",
     "PayerChangeRetried",
     "PayerChanged",
+    "PayerCorrected",
     "PayerLocked",
     "PayerReactivated",
     "PayerUnlocked",

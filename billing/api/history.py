@@ -1,6 +1,7 @@
 """The read subresource `billinghistory` of a project: its payers over time."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,13 +10,15 @@ from rest_framework import serializers
 
 from billing.api import examples
 from billing.api.payer_locks import PastPayerLockSerializer, past_locks
-from billing.models import BillingAccountBinding, PayerLock
-from billing.services.past import payer_at
+from billing.models import BillingAccountBinding, PayerCorrection, PayerLock
+from billing.services.past import Payer, payer_at
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField
 from milo.kube.kinds import ReadSubresource
 from milo.kube.store.manifests import precise_instant, without_empty
 from projects.models import Project
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class HistoryQuerySerializer(serializers.Serializer[Any]):
@@ -34,11 +37,39 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
         return attrs
 
 
+PastCorrectionSerializer: type[serializers.Serializer[Any]] = type(
+    "PastCorrectionSerializer",
+    (serializers.Serializer,),
+    {
+        # a Python keyword, so the class statement cannot name the field
+        "from": serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account should pay.")),
+        "until": serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which it no longer should.")),
+        "account": serializers.CharField(help_text=gettext_lazy("Name of the billing account.")),
+        "recordedAt": serializers.DateTimeField(
+            help_text=gettext_lazy("Instant (UTC) since which the ledger knows; the latest correction counts.")
+        ),
+        "request": serializers.CharField(help_text=gettext_lazy("Name of the approval request that allowed it.")),
+    },
+)
+
+
 class HistoryItemSerializer(serializers.Serializer[Any]):
-    binding = serializers.CharField(help_text=gettext_lazy("Name of the binding."))
-    account = serializers.CharField(help_text=gettext_lazy("Name of the billing account."))
-    phase = ChoiceField(BillingAccountBinding.Phase.choices, help_text=gettext_lazy("Active, Superseded or Ended."))
-    establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account pays."))
+    binding = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("Name of the binding; absent for a time without one that a correction covers."),
+    )
+    account = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("Name of the billing account of the binding; with `at`, of the one that pays."),
+    )
+    phase = ChoiceField(
+        BillingAccountBinding.Phase.choices,
+        required=False,
+        help_text=gettext_lazy("Active, Superseded or Ended."),
+    )
+    establishedAt = serializers.DateTimeField(
+        required=False, help_text=gettext_lazy("Instant (UTC) from which the account pays.")
+    )
     endedAt = serializers.DateTimeField(
         required=False, help_text=gettext_lazy("Instant (UTC) from which it no longer does.")
     )
@@ -48,6 +79,15 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
         help_text=gettext_lazy("Superseded or ProjectArchived."),
     )
     supersededBy = serializers.CharField(required=False, help_text=gettext_lazy("Name of the binding that took over."))
+    correctedBy = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("With `at`: name of the approval request of the correction that names the account."),
+    )
+    corrections = PastCorrectionSerializer(
+        many=True,
+        required=False,
+        help_text=gettext_lazy("The corrections that cover a part of this time, in the order of their recording."),
+    )
 
 
 class HistorySerializer(serializers.Serializer[Any]):
@@ -67,31 +107,87 @@ class HistorySerializer(serializers.Serializer[Any]):
 
 
 def billing_history(project: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    """Return the timeline of a project: all its bindings, oldest first.
+    """Return the timeline of a project: all its bindings with the corrections that lie over them, oldest first.
 
-    With `at` (UTC), return only the binding in force at that instant; with `asKnownAt` too, as the ledger knew it at
-    that later instant.
+    With `at` (UTC), return only who paid at that instant; with `asKnownAt` too, as the ledger knew it at that later
+    instant.
     """
-    bindings: Iterable[BillingAccountBinding] = BillingAccountBinding.objects.timeline(project)
-    locks: Iterable[PayerLock] = PayerLock.objects.filter(project=project).order_by("pk")
+    locks: Iterable[PayerLock] = []
     if at := query.get("at"):
-        binding = payer_at(project, at, query.get("asKnownAt"))
-        bindings = [binding] if binding else []
-        locks = []
+        known_at = query.get("asKnownAt")
+        payer = payer_at(project, at, known_at)
+        items = [_at(payer, at, known_at)] if payer else []
+    else:
+        items = [*_timeline(project)]
+        locks = PayerLock.objects.filter(project=project).order_by("pk")
     answer = {
         "kind": "BillingHistory",
         "apiVersion": "resources.milo.io/v1alpha1",
         "project": project.name,
-        "items": [_item(binding) for binding in bindings],
+        "items": items,
     }
     return answer | without_empty({"locks": past_locks(locks)})
 
 
-def _item(binding: BillingAccountBinding) -> dict[str, Any]:
+def _timeline(project: Project) -> Iterable[dict[str, Any]]:
+    """Yield the bindings of a project; between them, as items without a binding, what corrections alone cover."""
+    of_project = PayerCorrection.objects.filter(project=project).select_related("account", "request")
+    corrections = list(of_project.order_by("recorded_at"))
+    bindings, end = list(BillingAccountBinding.objects.timeline(project)), FIRST
+    for binding in bindings:
+        yield from _unbound(corrections, end, binding.established_at)
+        until = end = binding.ended_at or LAST
+        yield _item(binding, _overlapping(corrections, binding.established_at, until))
+    yield from _unbound(corrections, end, LAST)
+
+
+def _overlapping(corrections: Iterable[PayerCorrection], start: datetime, end: datetime) -> list[PayerCorrection]:
+    return [each for each in corrections if each.starts_at < end and each.ends_at > start]
+
+
+def _unbound(corrections: Iterable[PayerCorrection], start: datetime, end: datetime) -> Iterable[dict[str, Any]]:
+    if covering := _overlapping(corrections, start, end):
+        since, until = max(start, min(each.starts_at for each in covering)), max(each.ends_at for each in covering)
+        yield {
+            "establishedAt": precise_instant(since),
+            "endedAt": precise_instant(min(end, until)),
+            "corrections": [_correction(each) for each in covering],
+        }
+
+
+def _at(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:
+    """Return who paid at an instant, with the corrections that cover it and were known."""
+    correction = payer.corrected_by
+    if correction is None:
+        assert payer.binding
+        return _item(payer.binding)
+    covering = PayerCorrection.objects.filter(project=correction.project_id, recorded_at__lte=known_at or LAST)
+    known = covering.covering(at).select_related("account", "request").order_by("recorded_at")
+    item = _item(payer.binding, known) if payer.binding else _unbound_at(correction, known)
+    return item | {"account": correction.account.name, "correctedBy": correction.request.name}
+
+
+def _unbound_at(correction: PayerCorrection, known: Iterable[PayerCorrection]) -> dict[str, Any]:
+    interval = {"establishedAt": correction.starts_at, "endedAt": correction.ends_at}
+    shown = {name: precise_instant(at) for name, at in interval.items()}
+    return shown | {"corrections": [_correction(each) for each in known]}
+
+
+def _item(binding: BillingAccountBinding, corrections: Iterable[PayerCorrection] = ()) -> dict[str, Any]:
     interval = responsibility(binding)
     interval.pop("currentAccount")
     item = {"binding": binding.name, "account": binding.account.name, "phase": binding.phase}
-    return without_empty(item | interval)
+    return without_empty(item | interval | {"corrections": [_correction(each) for each in corrections]})
+
+
+def _correction(correction: PayerCorrection) -> dict[str, Any]:
+    return {
+        "from": precise_instant(correction.starts_at),
+        "until": precise_instant(correction.ends_at),
+        "account": correction.account.name,
+        "recordedAt": precise_instant(correction.recorded_at),
+        "request": correction.request.name,
+    }
 
 
 def responsibility(row: BillingAccountBinding) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from billing.guards.sql import PURGED
 from billing.models import ApprovalRequest
-from milo.append_only import Guard, fixed_as_said, no_delete, no_replace
+from milo.append_only import Guard, fixed_as_said, no_delete, no_replace, refuse
 
 TABLE = ApprovalRequest._meta.db_table
 
@@ -15,4 +15,13 @@ def guards() -> Iterator[Guard]:
     yield no_delete("approval_never_deleted", TABLE)
     yield no_replace(
         "approval_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"], ["account_id", "act", "phase"]
+    )
+    # the second to be approved would be about a timeline that the first has changed
+    yield refuse(
+        "approval_one_correction_of_project",
+        TABLE,
+        "INSERT",
+        f"NEW.act = 'CorrectPayer' AND EXISTS (SELECT 1 FROM {TABLE} r WHERE r.act = NEW.act AND r.phase = 'Pending'"
+        " AND r.organization_id = NEW.organization_id AND r.proposal ->> 'project' = NEW.proposal ->> 'project')",
+        "a correction of the payer of this project is pending",
     )

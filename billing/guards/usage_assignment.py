@@ -19,6 +19,15 @@ def guards() -> Iterator[Guard]:
         " AND was.starts_at < NEW.ends_at AND was.ends_at > NEW.starts_at)",
         "usage of this span is assigned already",
     )
+    # the correction says who pays already, and would hide the assignment
+    yield refuse(
+        "usage_assignment_not_corrected",
+        TABLE,
+        "INSERT",
+        "EXISTS (SELECT 1 FROM billing_payercorrection c WHERE c.project_id = NEW.project_id"
+        " AND c.starts_at < NEW.ends_at AND c.ends_at > NEW.starts_at)",
+        "a correction says who pays for this span",
+    )
     # two concurrent transactions do not see each other's rows, a constraint does
     yield postgresql_constraint(
         "usage_assignment_no_overlap",

@@ -14,6 +14,7 @@ from billing.models.default_account import DefaultAccount
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice, NoticeOutcome
 from billing.models.payer_change import PayerChange, PayerChangeItem
+from billing.models.payer_correction import PayerCorrection
 from billing.models.payer_lock import PayerLock
 from billing.models.suspension import Suspension
 from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
@@ -32,6 +33,7 @@ __all__ = [
     "NoticeOutcome",
     "PayerChange",
     "PayerChangeItem",
+    "PayerCorrection",
     "PayerLock",
     "Suspension",
     "UsageAssignment",

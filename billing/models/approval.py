@@ -83,6 +83,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         RELEASE_HOLD = "ReleaseHold", gettext_lazy("Release a hold")
         ASSIGN_USAGE = "AssignUsage", gettext_lazy("Assign usage")
         REDATE_BINDINGS = "RedateBindings", gettext_lazy("Redate bindings")
+        CORRECT_PAYER = "CorrectPayer", gettext_lazy("Correct the payer")
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(

@@ -42,6 +42,7 @@ class Notice(models.Model):
         PROFILE_EXPIRING = "ProfileExpiring", gettext_lazy("Payment profile expiring")
         MOVE_AT_RISK = "MoveAtRisk", gettext_lazy("Planned payer change at risk")
         MOVE_FAILED = "MoveFailed", gettext_lazy("Payer change failed")
+        PAYER_CORRECTED = "PayerCorrected", gettext_lazy("Payer corrected")
 
     BACKOFF = (
         timedelta(minutes=1),

@@ -50,9 +50,17 @@ def _add(one: str, other: str) -> str:
     return plain(EXACT.add(Decimal(one), Decimal(other)))
 
 
+def _negate(quantity: str) -> str:
+    return plain(EXACT.minus(Decimal(quantity)))
+
+
 @receiver(connection_created)
 def teach_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Define `exact_add` and `exact_sum` on a new SQLite connection; PostgreSQL computes `numeric` exactly."""
+    """Define `exact_add`, `exact_negate` and `exact_sum` on a new SQLite connection.
+
+    PostgreSQL computes `numeric` exactly.
+    """
     if connection.vendor == "sqlite":
         connection.connection.create_function("exact_add", 2, _add, deterministic=True)
+        connection.connection.create_function("exact_negate", 1, _negate, deterministic=True)
         connection.connection.create_aggregate("exact_sum", 1, _Sum)

@@ -39,7 +39,9 @@ class UsageRollup(models.Model):
     """The sum of events of one payer, project, meter and day or month, updated in the transaction of the intake.
 
     `account` is empty for unassigned usage. `billed_in` is the month of the bill that contains the sum: that of its
-    days, or the first open month if the events arrived after theirs was closed.
+    days, or the first open month if the events arrived after theirs was closed. `withdrawn` counts the events whose
+    quantity was taken away again: they were billed in a month that is closed, and a correction gave them to another
+    payer (`billing.models.payer_correction`). A sum may so have a quantity below zero.
     """
 
     account = models.ForeignKey(
@@ -61,9 +63,12 @@ class UsageRollup(models.Model):
     billed_in = models.DateField(gettext_lazy("billed in"), help_text=gettext_lazy("First day of the month."))
     quantity = QuantityField(gettext_lazy("quantity"))
     events = models.BigIntegerField(gettext_lazy("events"))
+    withdrawn = models.BigIntegerField(gettext_lazy("withdrawn events"), default=0, db_default=0)
 
     # free until the month is closed: a guard decides (billing/guards/usage.py)
-    columns = Columns.of(free="id account_id project_id meter_id granularity starts_on billed_in quantity events")
+    columns = Columns.of(
+        free="id account_id project_id meter_id granularity starts_on billed_in quantity events withdrawn"
+    )
     objects = UsageRollupQuerySet.as_manager()
 
     class Meta:

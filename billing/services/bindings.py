@@ -62,13 +62,23 @@ def bind(
 ) -> BillingAccountBinding:
     """Make `account` the payer of `project` from now on; both are names, `name` is the name of the new binding.
 
-    The active binding is superseded in the same transaction and ends at the instant at which the new one begins, so
-    that there is neither a gap nor an overlap. A payer change of the project that is due comes first. Lock order:
-    project, accounts by primary key, usage of the project. Raises `Forbidden`; `AlreadyExists`; `Invalid` with every
-    broken rule at once: the project is missing, archived, planned to move, of another organization, or its payer is
-    locked; the account is missing, not Ready, or the payer already; `Unavailable` while a payer change takes effect.
+    Raises `Forbidden`, and what `bind_authorized` raises.
     """
     actor.require("create", BINDINGS, organization_id)
+    return bind_authorized(organization_id, name, project, account, metadata, actor=actor)
+
+
+def bind_authorized(
+    organization_id: int, name: str, project: str, account: str, metadata: Metadata = Metadata(), *, actor: Actor
+) -> BillingAccountBinding:
+    """Bind as `bind` does, in the name of an actor whose right the caller has asked for.
+
+    The active binding is superseded in the same transaction and ends at the instant at which the new one begins, so
+    that there is neither a gap nor an overlap. A payer change of the project that is due comes first. Lock order:
+    project, accounts by primary key, usage of the project. Raises `AlreadyExists`; `Invalid` with every broken rule at
+    once: the project is missing, archived, planned to move, of another organization, or its payer is locked; the
+    account is missing, not Ready, or the payer already; `Unavailable` while a payer change takes effect.
+    """
     if causes := name_causes(name) + metadata.causes():
         raise Invalid.because(causes)
     with audit.transaction():
@@ -112,6 +122,18 @@ def _make_due_fact(planned: PayerChangeItem, account: str) -> bool:
     return planned.effective_at <= timezone.now() and make_due_facts(
         [planned.project_id], accounts=accounts.values_list("pk", flat=True)
     )
+
+
+def refusals(organization_id: int, project: str, account: str) -> list[Cause]:
+    """Return why `bind` would be refused now, whatever the name of the binding; it locks what `bind` locks."""
+    payee = _PAYEE.first(organization=organization_id, name=project)
+    planned = plans.open_item(payee.pk) if payee else None
+    present = _PRESENT.fetch(project=payee.pk if payee else None, organization=organization_id, name="")
+    active = next((each for each in present if each.ended_at is None), None)
+    present_payer = active.account_id if active else None
+    accounts = _PAYERS.fetch(organization=organization_id, name=account, present=present_payer)
+    payer = next((each for each in accounts if each.name == account), None)
+    return _causes(project, payee, account, payer, active, planned)
 
 
 def _causes(

@@ -1,27 +1,65 @@
 """Read the past, which is bitemporal: the payer at an instant (valid time), as known at another (knowledge time).
 
-Valid time is the interval of a binding; knowledge time is the time of its history rows.
+Valid time is the interval of a binding, or the span of a correction, which counts first; knowledge time is the time of
+the history rows of a binding, and the instant at which a correction was recorded.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, UsageAssignment
 from projects.models import Project
 
 
-def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -> BillingAccountBinding | None:
-    """Return the binding in force for `project` at the instant `at`, as the ledger knew it at `known_at` (both UTC).
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who paid for a project at an instant.
 
-    Return None if nobody paid, or nobody knew of it yet. What was known is read from the history: a binding that was
-    not superseded yet at `known_at` has no end there, so that it is in force at any later instant too.
+    `binding` is the one in force then, None where a correction covers a time without one. `corrected_by` is the
+    correction that names another account than the binding, or None.
     """
-    if known_at is None:
-        paying = BillingAccountBinding.objects.paying(at).filter(project=project)
+
+    binding: BillingAccountBinding | None
+    corrected_by: PayerCorrection | None = None
+
+    @property
+    def account(self) -> BillingAccount:
+        """Return the account that paid."""
+        if self.corrected_by:
+            return self.corrected_by.account
+        assert self.binding, "there is one or the other"
+        return self.binding.account
+
+
+def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -> Payer | None:
+    """Return who paid for `project` at the instant `at`, as the ledger knew it at `known_at` (both UTC).
+
+    It is the account of the latest correction that covers the instant, else that of the binding. Return None if nobody
+    paid, or nobody knew of it yet. What was known is read from the history: a binding that was not superseded yet at
+    `known_at` has no end there, so that it is in force at any later instant too.
+    """
+    covering = PayerCorrection.objects.covering(at)
+    if known_at is not None:
+        binding = _known_binding(project, at, known_at)
+        corrections = covering.filter(project=project, recorded_at__lte=known_at)
+    else:
+        newest = covering.filter(project=OuterRef("project")).values("pk")[:1]
+        paying = BillingAccountBinding.objects.paying(at).filter(project=project).annotate(correction=Subquery(newest))
         # newest first, so that the scan of the index of the timeline stops at the first row
-        return paying.select_related("account", "superseded_by").order_by("-established_at").first()
+        binding = paying.select_related("account", "superseded_by").order_by("-established_at").first()
+        corrections = covering.filter(project=project)
+        if binding and binding.correction is None:  # type: ignore[attr-defined]
+            # the usual case, in one query
+            return Payer(binding)
+    correction = corrections.select_related("account", "request").first()
+    return Payer(binding, correction) if binding or correction else None
+
+
+def _known_binding(project: Project, at: datetime, known_at: datetime) -> BillingAccountBinding | None:
     known = BillingAccountBinding.history.filter(history_date__lte=known_at)
     # the last one that was known: bindings of a project follow one another without overlap, and none is deleted
     begun = BillingAccountBinding.objects.filter(project=project, established_at__lte=at)
@@ -59,3 +97,43 @@ def projects_at(account: BillingAccount, at: datetime) -> QuerySet[BillingAccoun
     """Return the bindings by which `account` paid at the instant `at` (UTC), ordered by the names of the projects."""
     paying = BillingAccountBinding.objects.paying(at).filter(account=account)
     return paying.select_related("project").order_by("project__name")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Time of a project, from `start` up to, not including, `end` (UTC), in which one account paid: None for nobody."""
+
+    start: datetime
+    end: datetime
+    account_id: int | None
+
+
+def payers(project: Project, start: datetime, end: datetime) -> list[Stretch]:
+    """Return who pays for the usage of a project from `start` up to `end` (UTC), oldest first, without gaps.
+
+    Corrections count first, then bindings, then assignments of usage, as in `billing.services.usage.sums.counting`.
+    """
+    spans = [*_spans(project, start, end)]
+    cuts = sorted({start, end, *(at for began, ended, _account in spans for at in (began, ended) if start < at < end)})
+    stretches: list[Stretch] = []
+    for began, ended in pairwise(cuts):
+        account = next((each for from_, until, each in spans if from_ <= began < until), None)
+        if stretches and stretches[-1].account_id == account:
+            began = stretches.pop().start
+        stretches.append(Stretch(began, ended, account))
+    return stretches
+
+
+def _spans(project: Project, start: datetime, end: datetime) -> list[tuple[datetime, datetime, int]]:
+    """Return from, until and account of what overlaps a span: that which counts first comes first."""
+    columns = ("starts_at", "ends_at", "account_id")
+    corrections = PayerCorrection.objects.filter(project=project).overlapping(start, end).order_by("-recorded_at")
+    bindings = BillingAccountBinding.objects.filter(project=project, established_at__lt=end)
+    bindings = bindings.exclude(ended_at__lte=start)
+    assignments = UsageAssignment.objects.filter(project=project, starts_at__lt=end, ends_at__gt=start)
+    bound = bindings.values_list("established_at", "ended_at", "account_id")
+    return [
+        *corrections.values_list(*columns),
+        *((began, ended or end, account) for began, ended, account in bound),
+        *assignments.values_list(*columns),
+    ]

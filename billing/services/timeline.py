@@ -16,6 +16,7 @@ from billing.models import (
     Charge,
     Hold,
     Notice,
+    PayerCorrection,
     Suspension,
     UsageAssignment,
     UsageClosing,
@@ -35,6 +36,7 @@ HISTORIES: dict[type[Model], str] = {
     Charge: "account",
     UsageClosing: "account",
     UsageAssignment: "account",
+    PayerCorrection: "account",
 }
 _NOTICES = len(HISTORIES)
 # columns of the API machinery, left out for every reader
@@ -105,8 +107,9 @@ def timeline(
     """Return at most `limit` events of `account`, newest first, and the cursor of the next page, None on the last.
 
     Only events earlier than `before` (UTC) are returned, and those behind the cursor `after`. Events are changes of
-    phase, revisions, suspensions, holds, approvals, charges, bindings, closed months and assignments of usage, and
-    delivered notices without their recipients. With `staff`, changes of internal notes are included.
+    phase, revisions, suspensions, holds, approvals, charges, bindings, corrections of payers, closed months and
+    assignments of usage, and delivered notices without their recipients. With `staff`, changes of internal notes are
+    included.
     """
     # a page may come from one source alone: so limit + 1 rows of each, merged, whose last one tells whether more follow
     events = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))

@@ -12,6 +12,7 @@ MILO_LEDGER_HEADS = str(environment.ledger.heads or DATA_DIR / "ledger-heads.jso
 MILO_LEDGER_ANCHOR = environment.ledger.anchor
 MILO_LEDGER_ANCHOR_OPTIONS: dict[str, Any] = environment.ledger.anchor_options or {}
 MILO_APPROVAL_DAYS = environment.policies.approval_days
+MILO_PAYER_CORRECTION_MONTHS = environment.policies.payer_correction_months
 MILO_REOPEN_WINDOW_DAYS = environment.policies.reopen_window_days
 _archive_after = environment.policies.archive_after_days
 MILO_ARCHIVE_AFTER_DAYS = MILO_REOPEN_WINDOW_DAYS if _archive_after is None else _archive_after

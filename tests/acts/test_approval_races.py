@@ -4,11 +4,19 @@
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, Suspension
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Notice,
+    PayerCorrection,
+    Suspension,
+)
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.requests import request_approval
 from billing.services.suspensions import suspend
@@ -17,7 +25,7 @@ from milo.errors import Refused
 from projects.models import Organization
 from tests.support import make
 from tests.support.make import approve
-from tests.support.threads import Outcome, races
+from tests.support.threads import Outcome, at_once, races
 
 ROUNDS = int(os.environ.get("TEST_RACES", "20"))
 OPERATOR = Actor("user:operator", frozenset({"finance-operator"}))
@@ -97,3 +105,22 @@ def test_an_account_is_closed_as_reviewed_or_revised_and_not_both(organization: 
         assert refused(closed) != refused(revised)
         account.refresh_from_db()
         assert (account.phase, account.display_name) == (("Ready", "Renamed") if refused(closed) else ("Closed", ""))
+
+
+def test_a_correction_that_binds_too_and_a_binding_come_one_after_the_other(organization: Organization) -> None:
+    us, emea = make.a_ready_account(organization), make.a_ready_account(organization)
+    for _ in range(ROUNDS // 2):
+        project, account = make.a_project(organization), make.a_ready_account(organization)
+        since = make.a_binding(project, us).established_at.isoformat()
+        request = make.a_request(account, "CorrectPayer", proposal={"project": project.name, "since": since})
+        acts: list[Callable[[], object]] = [
+            partial(make.a_binding, project, emea),
+            partial(approve, request.pk, actor=make.APPROVER),
+        ]
+        bound, corrected = at_once(acts)
+        assert not refused(bound)
+        # a binding that came first makes the review stale; one that came second takes over
+        assert PayerCorrection.objects.filter(project=project).exists() != refused(corrected)
+        assert BillingAccountBinding.objects.paying().get(project=project).account == emea
+        count = BillingAccountBinding.objects.filter(project=project).count()
+        assert count == (2 if refused(corrected) else 3)

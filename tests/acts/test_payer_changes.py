@@ -103,10 +103,10 @@ def test_as_known_before_it_was_recorded_the_ledger_answers_with_the_payer_it_kn
         known, now = payer_at(world.shop, at, between), payer_at(world.shop, at, recorded)
         assert known
         assert now
-        assert (known.account_id, known.ended_at, now.account_id) == (world.eu.pk, None, world.emea.pk)
+        assert (known.account, known.binding and known.binding.ended_at, now.account) == (world.eu, None, world.emea)
     before = payer_at(world.shop, change.effective_at - timedelta(microseconds=1))
     assert before
-    assert before.account_id == world.eu.pk
+    assert before.account == world.eu
 
 
 def test_without_an_instant_projects_move_now_in_the_background(world: World) -> None:

@@ -15,7 +15,7 @@ from billing.notice_texts import render
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
 from billing.services.continuity import breaks
-from billing.services.past import payer_at
+from billing.services.past import Payer, payer_at
 from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.projects import archive_project
 from milo import clock
@@ -58,7 +58,7 @@ def assert_who_pays_now_is_bound(project: Project) -> None:
     """Nothing begins or ends in the future, without a gap, and history says how it came about."""
     now = timezone.now()
     bound = BillingAccountBinding.objects.paying().filter(project=project).first()
-    assert payer_at(project, now) == bound
+    assert payer_at(project, now) == (Payer(bound) if bound else None)
     assert not BillingAccountBinding.objects.ahead(now).filter(project=project).exists()
     assert all(before.ended_at == after.established_at for before, after in pairwise(line(project)))
     assert list(breaks()) == []
@@ -134,7 +134,7 @@ def test_a_first_binding_and_the_end_of_an_archived_project_are_redated(
     ended = make.a_binding(other, account)
     with travelling(15 * DAYS):
         archive_project(other.pk, actor=make.PLATFORM)
-    assert payer_at(other, timezone.now()) == ended
+    assert payer_at(other, timezone.now()) == Payer(ended)
     make.approve(asked(account, other).pk, actor=make.APPROVER)
     assert_who_pays_now_is_bound(other)
     [ended] = line(other)
@@ -157,10 +157,10 @@ def test_what_was_known_before_stays(handover: BillingAccountBinding) -> None:
     make.approve(asked(handover.account, project).pk, actor=make.APPROVER)
     now = timezone.now()
     # the wrong clock wrote at this instant, and who approved a microsecond later
-    assert payer_at(project, now, known_at=future) == before
-    assert payer_at(project, future, known_at=future) == handover
-    assert payer_at(project, now, known_at=future + MICROSECOND) == handover
-    assert payer_at(project, before.established_at, known_at=future + MICROSECOND) == before
+    assert payer_at(project, now, known_at=future) == Payer(before)
+    assert payer_at(project, future, known_at=future) == Payer(handover)
+    assert payer_at(project, now, known_at=future + MICROSECOND) == Payer(handover)
+    assert payer_at(project, before.established_at, known_at=future + MICROSECOND) == Payer(before)
 
 
 def test_who_asked_does_not_approve_and_a_second_request_waits(handover: BillingAccountBinding) -> None:

@@ -78,6 +78,19 @@ def bound_again(account: BillingAccount) -> None:
     make.a_binding(Project.objects.get(name="webapp-frontend"), make.a_ready_account(account.organization))
 
 
+def to_correct(account: BillingAccount) -> ApprovalRequest:
+    """Of a project that nobody pays for; usage of the span arrives afterwards."""
+    since, until = (timezone.now() - timedelta(days=days) for days in (20, 1))
+    with make.created_at(since):
+        project = make.a_project(account.organization, "unpaid")
+    span = {"project": project.name, "since": since.isoformat(), "until": until.isoformat()}
+    return make.a_request(account, "CorrectPayer", proposal=span)
+
+
+def usage_came(account: BillingAccount) -> None:
+    taken(an_event(Project.objects.get(name="unpaid"), time=timezone.now() - timedelta(days=10)))
+
+
 Asks = Callable[[BillingAccount], ApprovalRequest]
 Changes = Callable[[BillingAccount], None]
 CASES: dict[str, tuple[Asks, Changes]] = {
@@ -88,6 +101,7 @@ CASES: dict[str, tuple[Asks, Changes]] = {
     Action.RELEASE_HOLD: (to_release, revised),
     Action.ASSIGN_USAGE: (to_assign, usage_arrived),
     Action.REDATE_BINDINGS: (to_redate, bound_again),
+    Action.CORRECT_PAYER: (to_correct, usage_came),
 }
 
 

@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 
+from milo.kube.store.manifests import precise_instant
 from projects.models import Organization, Project
-from tests.api.client import PROJECTS, Api
+from tests.api.client import BILLING, PROJECTS, Api
 from tests.support import make
 
+REQUESTS = f"{BILLING}/namespaces/acme-corp/approvalrequests"
 HISTORY = f"{PROJECTS}/webapp/billinghistory"
 
 
@@ -54,6 +56,57 @@ def test_who_paid_at_an_instant_is_exact_to_the_microsecond(admin: Api, timeline
     assert payers(admin, handover) == ["eu"]
     assert payers(admin, shifted(end, -1)) == ["eu"]
     assert payers(admin, end) == []
+
+
+def test_a_correction_lies_over_the_bindings_which_are_told_as_they_were(
+    admin: Api, operator: Api, timeline: list[dict[str, Any]]
+) -> None:
+    approver = Api.of(make.a_person("approver", groups=("finance-approver",)))
+    first, second = timeline
+    start, handover = first["establishedAt"], second["establishedAt"]
+    spec = {
+        "billingAccountRef": {"name": "eu"},
+        "action": "CorrectPayer",
+        "justification": "bound by mistake",
+        "proposal": {"project": "webapp", "since": start, "until": handover},
+    }
+    meta = {"apiVersion": "billing.milo.io/v1alpha1", "kind": "ApprovalRequest", "metadata": {"name": "eu-instead"}}
+    body = meta | {"spec": spec}
+    request = operator.post(REQUESTS, body).done(201)
+    assert request["status"]["reviewed"]["payers"] == [{"from": start, "until": handover, "account": "us"}]
+    digest = request["status"]["reviewedHash"]
+    approver.post(f"{REQUESTS}/eu-instead/approve", {"spec": {"reviewedHash": digest}}).done()
+    corrected, unchanged = admin.get(HISTORY).done()["items"]
+    (correction,) = corrected.pop("corrections")
+    assert [corrected, unchanged] == timeline
+    assert correction == {
+        "from": start,
+        "until": handover,
+        "account": "eu",
+        "recordedAt": correction["recordedAt"],
+        "request": "eu-instead",
+    }
+    (item,) = admin.get(f"{HISTORY}?at={start}").done()["items"]
+    assert (item["binding"], item["account"], item["correctedBy"]) == ("first", "eu", "eu-instead")
+    assert item["corrections"] == [correction]
+    for known_at, payer in ((shifted(correction["recordedAt"], -1), "us"), (correction["recordedAt"], "eu")):
+        assert payers(admin, f"{start}&asKnownAt={known_at}") == [payer]
+    (told,) = admin.get(f"{HISTORY}?at={start}&asKnownAt={handover}").done()["items"]
+    assert "corrections" not in told
+
+
+def test_a_time_without_a_binding_that_a_correction_covers_is_told_too(organization: Organization, admin: Api) -> None:
+    project = make.a_project(organization, "webapp")
+    account = make.a_ready_account(organization, "us")
+    make.a_binding(project, make.a_ready_account(organization, "eu"), "first")
+    correction = make.a_payer_correction(project, account)
+    start, end = (precise_instant(at) for at in (correction.starts_at, correction.ends_at))
+    unbound, bound = admin.get(HISTORY).done()["items"]
+    assert (unbound["establishedAt"], unbound["endedAt"], bound["binding"]) == (start, end, "first")
+    assert [each["account"] for each in unbound["corrections"]] == ["us"]
+    assert "corrections" not in bound
+    (item,) = admin.get(f"{HISTORY}?at={start}").done()["items"]
+    assert item == {**unbound, "account": "us", "correctedBy": correction.request.name}
 
 
 def test_an_instant_may_be_told_in_any_time_zone(admin: Api, timeline: list[dict[str, Any]]) -> None:

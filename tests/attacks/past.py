@@ -64,6 +64,7 @@ class World(life.World):
             ends_at=timezone.now() - HOUR,
         )
         self.change = a_payer_change(self.ready, make.a_project(self.organization))
+        make.a_payer_correction(make.a_project(self.organization), self.ready)
         redactions.redact([self.archived.uid], actor=make.PLATFORM, why="retention")
         BillingAccount.objects.filter(pk=self.archived.pk).update(
             invoice_email_addresses=[], purge_on=date(2026, 1, 1), pseudonymised_on=date(2026, 1, 1)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from billing.models import UsageEvent, UsageIntake, UsageKey, UsageMeter, UsageRollup
 from billing.services.closed_months import close_month
-from tests.attacks.machinery import SQLITE, Attack, changes, execute, unique
+from tests.attacks.machinery import SQLITE, Attack, changes, execute, insert, unique
 from tests.support import make
 from tests.support.usage import an_event, taken
 
@@ -33,6 +33,14 @@ class World:
         self.assignment = make.an_assignment(
             self.other, request, starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1)
         )
+        self.payer, self.archived = (make.a_ready_account(organization) for _ in range(2))
+        make.in_phase(self.archived, "Archived")
+        self.foreign = make.a_project(make.an_organization())
+        self.correction = make.a_payer_correction(self.project, self.payer)
+        since = self.other.created_at
+        span = {"since": since.isoformat(), "until": (since + timedelta(microseconds=1)).isoformat()}
+        proposal = {"project": self.other.name, **span}
+        self.pending = make.a_request(self.payer, "CorrectPayer", proposal=proposal)
         # triggers that wait for the end of the transaction keep PostgreSQL from changing a table before it
         connection.check_constraints()
 
@@ -74,6 +82,11 @@ def _closed(w: World) -> Any:
 def _assigned_again(w: World, **span: Any) -> Any:
     """The span of the assignment, or one that overlaps it, given away a second time."""
     return _copy(w, w.assignment, request_id=w.request.pk, **span)
+
+
+def _corrected_again(w: World, **columns: Any) -> Any:
+    """A second correction beside the first, for a request of its own, now."""
+    return _copy(w, w.correction, **{"request_id": w.request.pk, "recorded_at": timezone.now()} | columns)
 
 
 def _overlapping(*lifting: str, says: dict[str, str] | None = None) -> list[Attack]:
@@ -140,6 +153,67 @@ ATTACKS: dict[str, list[Attack]] = {
             _ASSIGNED,
         )
     ],
+    "usage_assignment_not_corrected": [
+        Attack(
+            lambda w: _assigned_again(
+                w, project_id=w.project.pk, starts_at=w.correction.starts_at, ends_at=w.correction.ends_at
+            )
+        )
+    ],
+    "payer_correction_never_changed": changes(
+        "correction",
+        starts_at=timezone.now() - timedelta(hours=9),
+        recorded_at=timezone.now(),
+        account_id=lambda w: w.account.pk,
+        project_id=lambda w: w.other.pk,
+    ),
+    "payer_correction_never_deleted": [
+        _sql("DELETE FROM", "billing_payercorrection"),
+        _empty("billing_payercorrection"),
+    ],
+    "payer_correction_never_replaced": [_replaced("billing_payercorrection", "payer_correction_recorded_last")],
+    "payer_correction_approved": [
+        Attack(_corrected_again),
+        # of another account than the one that asked
+        Attack(
+            lambda w: _copy(w, w.correction, account_id=w.account.pk, recorded_at=timezone.now()),
+            ("payer_correction_never_replaced",),
+        ),
+    ],
+    "payer_correction_one_organization": [
+        Attack(lambda w: _corrected_again(w, project_id=w.foreign.pk), ("payer_correction_approved",))
+    ],
+    "payer_correction_not_archived": [
+        Attack(lambda w: _corrected_again(w, account_id=w.archived.pk), ("payer_correction_approved",))
+    ],
+    "payer_correction_recorded_last": [
+        Attack(
+            lambda w: _corrected_again(w, recorded_at=w.correction.ends_at),
+            ("payer_correction_approved",),
+        ),
+        # into the figures of a closed month
+        Attack(
+            lambda w: _corrected_again(w, project_id=w.other.pk, recorded_at=w.closing.closed_at),
+            ("payer_correction_approved",),
+        ),
+    ],
+    "payer_correction_ends_after_start": [
+        Attack(lambda w: _corrected_again(w, ends_at=w.correction.starts_at), ("payer_correction_approved",))
+    ],
+    "payer_correction_of_the_past": [
+        Attack(
+            lambda w: _corrected_again(w, ends_at=timezone.now() + timedelta(hours=1)),
+            ("payer_correction_approved",),
+        )
+    ],
+    "payer_correction_in_order": [
+        Attack(
+            lambda w: _corrected_again(w, recorded_at=w.correction.recorded_at),
+            ("payer_correction_approved", "payer_correction_recorded_last", "payer_correction_never_replaced"),
+            unique("billing_payercorrection.project_id", "billing_payercorrection.recorded_at"),
+        )
+    ],
+    "approval_one_correction_of_project": [Attack(lambda w: insert(w.pending, account_id=w.account.pk))],
     **{
         f"usage_{noun}_never_deleted": [_sql("DELETE FROM", f"billing_usage{noun}"), _empty(f"billing_usage{noun}")]
         for noun in ("meter", "intake", "key", "event", "closing", "assignment")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.bindings import relabel_binding
 from billing.services.continuity import breaks
-from billing.services.past import payer_at
+from billing.services.past import Payer, payer_at
 from billing.services.projects import archive_project
 from milo.kube.metadata import Metadata
 from milo.ledger import seals
@@ -51,7 +51,7 @@ def test_a_new_payer_pays_from_now_on_though_history_is_ahead(bound: BillingAcco
     bound.refresh_from_db()
     assert bound.established_at < successor.established_at <= timezone.now()
     assert bound.ended_at == successor.established_at
-    assert payer_at(bound.project, timezone.now()) == successor
+    assert payer_at(bound.project, timezone.now()) == Payer(successor)
     assert list(breaks()) == []
     # what was known goes on where history stands
     assert successor.history.latest().history_date > timezone.now() + timedelta(days=14)

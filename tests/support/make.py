@@ -1,8 +1,11 @@
 """Rows for tests, created through the services."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
+from unittest import mock
 
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
@@ -12,6 +15,7 @@ from billing.models import (
     BillingAccount,
     BillingAccountBinding,
     Notice,
+    PayerCorrection,
     Suspension,
     UsageAssignment,
 )
@@ -42,6 +46,14 @@ def a_name(stem: str) -> str:
 
 def an_organization(name: str | None = None) -> Organization:
     return create_organization(name or a_name("org"), OrganizationSpec("An organization"), actor=PLATFORM)
+
+
+@contextmanager
+def created_at(at: datetime) -> Iterator[None]:
+    """Create projects inside as of an instant; the default of their column is a clock that no test replaces."""
+    column = Project._meta.get_field("created_at")
+    with mock.patch.object(column, "_get_default", return_value=at):
+        yield
 
 
 def a_project(organization: Organization, name: str | None = None, **spec: Any) -> Project:
@@ -139,6 +151,15 @@ def an_assignment(
     )
     with audit.transaction():
         return audit.save_as(PLATFORM, assignment, reason="UsageAssigned")
+
+
+def a_payer_correction(project: Project, account: BillingAccount, **span: datetime) -> PayerCorrection:
+    """Correct the payer of `project` to `account` by an approved request; for its first microsecond without a span."""
+    since = span.get("since", project.created_at)
+    until = span.get("until", since + timedelta(microseconds=1))
+    proposal = {"project": project.name, "since": since.isoformat(), "until": until.isoformat()}
+    request = an_approved(account, "CorrectPayer", proposal=proposal)
+    return PayerCorrection.objects.get(request=request)
 
 
 def delivered_at_once(account: BillingAccount, count: int) -> None:

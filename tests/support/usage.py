@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from itertools import count
@@ -10,7 +10,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from billing.models import BillingAccountBinding, UsageAssignment, UsageClosing, UsageEvent, UsageIntake, UsageRollup
+from billing.models import (
+    BillingAccountBinding,
+    PayerCorrection,
+    UsageAssignment,
+    UsageClosing,
+    UsageEvent,
+    UsageIntake,
+    UsageRollup,
+)
 from billing.services.usage.intake import Receipt, report
 from billing.usage.quantities import EXACT
 from milo.access import Actor
@@ -47,39 +55,68 @@ def reasons(receipt: Receipt) -> dict[int, tuple[str, str]]:
     return {rejection.index: (rejection.cause.field, rejection.cause.reason) for rejection in receipt.rejections}
 
 
-def rollup(**only: Any) -> dict[tuple[Any, ...], tuple[Decimal, int]]:
-    """Return quantity and number of events of every rollup row by its key."""
+Row = tuple[Decimal, int, int]
+"""Quantity, events and withdrawn events of a sum."""
+
+
+def rollup(**only: Any) -> dict[tuple[Any, ...], Row]:
+    """Return quantity and numbers of events of every rollup row by its key."""
     rows = UsageRollup.objects.filter(**only)
     columns = ("account_id", "project_id", "meter_id", "granularity", "starts_on", "billed_in")
-    return {tuple(getattr(row, name) for name in columns): (row.quantity, row.events) for row in rows}
+    values = ((row, tuple(getattr(row, name) for name in columns)) for row in rows)
+    return {key: (row.quantity, row.events, row.withdrawn) for row, key in values}
 
 
-def recount() -> dict[tuple[Any, ...], tuple[Decimal, int]]:
-    """Compute what the rollup should hold, event by event in Python."""
-    bindings, assignments = list(BillingAccountBinding.objects.all()), list(UsageAssignment.objects.all())
-    closings, arrivals = list(UsageClosing.objects.all()), UsageIntake.objects.in_bulk()
-    sums: dict[tuple[Any, ...], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
+def recount() -> dict[tuple[Any, ...], Row]:
+    """Compute what the rollup should hold, event by event in Python, as a ledger that reverses and records."""
+    sums: dict[tuple[Any, ...], Row] = defaultdict(lambda: (Decimal(0), 0, 0))
+    closings = list(UsageClosing.objects.all())
+    arrivals = UsageIntake.objects.in_bulk()
+    corrections = list(PayerCorrection.objects.order_by("recorded_at"))
     for event in UsageEvent.objects.all():
-        arrived, payers = arrivals[event.intake_id].received_at, []
-        for binding in bindings:
-            until = binding.ended_at or datetime.max.replace(tzinfo=UTC)
-            if binding.project_id == event.project_id and binding.established_at <= event.time < until:
-                payers.append(binding.account_id)
-        for span in assignments:
-            if span.project_id == event.project_id and span.starts_at <= event.time < span.ends_at and not payers:
-                payers.append(span.account_id)
-                arrived = max(arrived, span.assigned_at)
-        assert len(payers) <= 1, "an event has one payer or none"
-        payer = payers[0] if payers else None
         day = event.time.astimezone(UTC).date()
         month = day.replace(day=1)
-        opened = [c.opens_on for c in closings if c.account_id == payer and c.closed_at < arrived]
-        billed = max([month, *opened])
-        for granularity, starts_on in (("day", day), ("month", month)):
-            key = (payer, event.project_id, event.meter_id, granularity, starts_on, billed)
-            quantity, events = sums[key]
-            sums[key] = EXACT.add(quantity, event.quantity), events + 1
+        net: dict[tuple[Any, date], int] = defaultdict(int)
+        for sign, payer, at in _entries(event, arrivals[event.intake_id].received_at, corrections):
+            opened = [c.opens_on for c in closings if c.account_id == payer and c.closed_at < at]
+            net[payer, max([month, *opened])] += sign
+        for (payer, billed), sign in net.items():
+            assert sign in (-1, 0, 1)
+            for granularity, starts_on in (("day", day), ("month", month)) if sign else ():
+                key = (payer, event.project_id, event.meter_id, granularity, starts_on, billed)
+                quantity, events, withdrawn = sums[key]
+                signed = event.quantity if sign > 0 else EXACT.minus(event.quantity)
+                sums[key] = EXACT.add(quantity, signed), events + (sign > 0), withdrawn + (sign < 0)
     return dict(sums)
+
+
+def _entries(
+    event: UsageEvent, arrived: datetime, corrections: Iterable[PayerCorrection]
+) -> list[tuple[int, int | None, datetime]]:
+    """Return what a ledger says of an event: sign, payer, and since when."""
+    payer, since = _payer(event, arrived)
+    entries = [(1, payer, since)]
+    for span in corrections:
+        if span.project_id == event.project_id and span.starts_at <= event.time < span.ends_at:
+            if span.recorded_at < since:
+                entries = [(1, span.account_id, since)]
+            else:
+                entries += [(-1, entries[-1][1], span.recorded_at), (1, span.account_id, span.recorded_at)]
+    return entries
+
+
+def _payer(event: UsageEvent, arrived: datetime) -> tuple[int | None, datetime]:
+    """Return the account that a binding or an assignment names for an event, and since when it is known to pay."""
+    payers = []
+    for binding in BillingAccountBinding.objects.filter(project=event.project_id):
+        if binding.established_at <= event.time < (binding.ended_at or datetime.max.replace(tzinfo=UTC)):
+            payers.append(binding.account_id)
+    for span in UsageAssignment.objects.filter(project=event.project_id):
+        if span.starts_at <= event.time < span.ends_at and not payers:
+            payers.append(span.account_id)
+            arrived = max(arrived, span.assigned_at)
+    assert len(payers) <= 1, "an event has one payer or none"
+    return (payers[0] if payers else None), arrived
 
 
 def assert_rollup_is_a_recount() -> None:

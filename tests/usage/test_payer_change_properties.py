@@ -211,8 +211,8 @@ class Model:
         """Yield who paid for each project at several instants, as the ledger knows it at `at`."""
         for number, project in enumerate(self.projects):
             for instant in (at, at - timedelta(days=1), at + timedelta(days=3)):
-                binding = payer_at(project, instant, at)
-                yield number, instant, binding.account_id if binding else None
+                payer = payer_at(project, instant, at)
+                yield number, instant, payer.account.pk if payer else None
 
 
 @given(st.lists(st.tuples(PAUSES, ACTS), min_size=1, max_size=14))

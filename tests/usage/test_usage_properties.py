@@ -1,4 +1,8 @@
-"""Any order of bindings, events, repeats, late events, corrections and closings gives sums equal to a naive recount."""
+"""Any order of bindings, events, repeats, late events, corrections and closings gives sums equal to a naive recount.
+
+Corrections are of events, and of payers. Of the latter the sum over accounts stays, closed figures stay, what was known
+stays the answer as known then, and one that is corrected back leaves nothing.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import UsageEvent, UsageIntake, UsageKey
+from billing.services import past
 from billing.services.closed_months import close_month
 from billing.services.projects import archive_project
 from billing.services.usage.intake import report
@@ -44,6 +49,15 @@ STEP = st.one_of(
     st.tuples(st.just("bind"), st.tuples(st.integers(0, PROJECTS - 1), st.integers(0, ACCOUNTS - 1))),
     st.tuples(st.just("close"), st.integers(0, ACCOUNTS - 1)),
     st.tuples(st.just("archive"), st.just(1)),
+    st.tuples(
+        st.just("correct_payer"),
+        st.tuples(
+            st.integers(0, PROJECTS - 1),
+            st.integers(0, ACCOUNTS - 1),
+            st.timedeltas(timedelta(seconds=1), timedelta(days=100)),
+            st.one_of(st.none(), st.timedeltas(timedelta(milliseconds=1), timedelta(days=60))),
+        ),
+    ),
 )
 
 
@@ -52,7 +66,10 @@ class Ledger:
 
     def __init__(self) -> None:
         organization = make.an_organization()
-        self.projects = [make.a_project(organization) for _ in range(PROJECTS)]
+        # usage and corrections reach back to before the first step
+        with make.created_at(timezone.now() - timedelta(days=365)):
+            self.projects = [make.a_project(organization) for _ in range(PROJECTS)]
+        self.known: dict[tuple[Any, datetime, datetime], str] = {}
         self.accounts = [make.a_ready_account(organization) for _ in range(ACCOUNTS)]
         self.accepted: dict[str, dict[str, Any]] = {}
 
@@ -87,6 +104,51 @@ class Ledger:
         if not self.accounts[account].usage_closings.filter(opens_on__gt=month).exists():
             close_month(self.accounts[account].pk, month, reason="invoiced", actor=make.PLATFORM)
 
+    def correct_payer(self, what: tuple[int, int, timedelta, timedelta | None]) -> None:
+        """Correct the payer, back and again: what was there before is what is left of it."""
+        number, account, age, length = what
+        project, now = Project.objects.get(pk=self.projects[number].pk), timezone.now()
+        since = now - age
+        until = min(since + length, now) if length else now
+        before, stretches, bound = rollup(), past.payers(project, since, until), project.bindings.count()
+        totals = _over_accounts(before)
+        try:
+            self._corrected(project, self.accounts[account], since, until if length else None)
+        except Invalid:
+            assert rollup() == before
+            return
+        assert _over_accounts(rollup()) == totals
+        assert all(each.account_id == self.accounts[account].pk for each in past.payers(project, since, until))
+        if length and all(stretch.account_id for stretch in stretches):
+            point, after = transaction.savepoint(), rollup()
+            for stretch in stretches:
+                payer = next(each for each in self.accounts if each.pk == stretch.account_id)
+                if payer != self.accounts[account]:
+                    self._corrected(project, payer, stretch.start, stretch.end)
+            assert rollup() == before
+            transaction.savepoint_rollback(point)
+            assert rollup() == after
+        assert project.bindings.count() == bound + (length is None)
+
+    def _corrected(self, project: Project, account: Any, since: datetime, until: datetime | None) -> None:
+        ends = {"until": until.isoformat()} if until else {}
+        proposal = {"project": project.name, "since": since.isoformat(), **ends}
+        make.approve(make.a_request(account, "CorrectPayer", proposal=proposal).pk, actor=make.APPROVER)
+
+    def remember(self) -> None:
+        """Ask who paid as known now."""
+        now = timezone.now()
+        # the ledger goes on by microseconds while the clock stands: what is known then is known to the end
+        known_at = now + timedelta(seconds=1)
+        for project in self.projects:
+            for age in (0, 20):
+                at = now - timedelta(days=age)
+                self.known[project, at, known_at] = self.payer(project, at, known_at)
+
+    def payer(self, project: Project, at: datetime, known_at: datetime) -> str:
+        payer = past.payer_at(project, at, known_at)
+        return payer.account.name if payer else ""
+
     def archive(self, project: int) -> None:
         archive_project(self.projects[project].pk, actor=make.PLATFORM)
 
@@ -107,13 +169,24 @@ def test_the_rollup_is_a_recount_whatever_happens_in_whichever_order(steps: list
         ledger = Ledger()
         closed: dict[Any, Any] = {}
         for pause, (name, given_to_it) in steps:
-            clock[0] += pause
+            clock[0] += pause + timedelta(seconds=2)
             getattr(ledger, name)(given_to_it)
             assert_rollup_is_a_recount()
             assert closed.items() <= rollup().items()
             closed = figures_of_closed_months(ledger)
+            ledger.remember()
+        assert all(ledger.payer(*key) == answer for key, answer in ledger.known.items())
         assert UsageEvent.objects.count() == UsageKey.objects.count() == len(ledger.accepted)
     transaction.savepoint_rollback(point)
+
+
+def _over_accounts(rows: dict[Any, Any]) -> dict[Any, tuple[Decimal, int]]:
+    """Sum quantities, and events less those withdrawn, over accounts and bills."""
+    totals: dict[Any, tuple[Decimal, int]] = {}
+    for (_account, project, meter, granularity, starts_on, _billed), (quantity, events, withdrawn) in rows.items():
+        total, count = totals.get((project, meter, granularity, starts_on), (Decimal(0), 0))
+        totals[project, meter, granularity, starts_on] = total + quantity, count + events - withdrawn
+    return totals
 
 
 def figures_of_closed_months(ledger: Ledger) -> dict[Any, Any]:
@@ -152,5 +225,5 @@ def test_what_arrives_after_a_month_was_closed_is_billed_in_the_first_open_one(c
     before, after = UsageIntake.objects.order_by("pk").values_list("received_at", flat=True)
     assert before < closing.closed_at < after
     billed = {(key[0], key[5].isoformat()): row for key, row in rollup(granularity="month").items()}
-    assert billed == {(account.pk, "2026-05-01"): (Decimal(1), 1), (account.pk, "2026-06-01"): (Decimal(2), 1)}
+    assert billed == {(account.pk, "2026-05-01"): (Decimal(1), 1, 0), (account.pk, "2026-06-01"): (Decimal(2), 1, 0)}
     assert_rollup_is_a_recount()

@@ -43,8 +43,9 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         _refuse_own(request, editors, actor)
         _refuse_abandoned(request)
         _refuse_unseen(request, reviewed_hash)
-        _refuse_stale(request, account)
         effect = EFFECTS[request.act]
+        effect.freeze(request)
+        _refuse_stale(request, account)
         if causes := effect.causes(account, request):
             raise Invalid.because(causes, _("this cannot take effect now"))
         request.approve(actor.name, audit.ledger_time(account), comment, editors)

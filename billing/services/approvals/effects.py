@@ -6,7 +6,13 @@ from typing import Any
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services import holds, redating, terms
-from billing.services.approvals import closures, reactivations, reviews
+from billing.services.approvals import (
+    closures,
+    payer_correction_rules,
+    payer_corrections,
+    reactivations,
+    reviews,
+)
 from billing.services.usage import assignments
 from milo.errors import Cause
 
@@ -16,13 +22,15 @@ class Effect:
     """The effect of an approved request: `apply` it, unless `causes` says why it cannot happen now.
 
     Both get the account, locked. `shows` is what the approver reviews besides the account. `lock` gets organization,
-    name of the account and proposal, and locks what comes before the account in the order of locks.
+    name of the account and proposal, and locks what comes before the account in the order of locks. `freeze` keeps what
+    `shows` reads from changing until the approval has taken effect; its locks come after that of the account.
     """
 
     causes: Callable[[BillingAccount, ApprovalRequest], list[Cause]]
     apply: Callable[..., None]
     shows: Callable[[BillingAccount, ApprovalRequest], dict[str, Any]] = lambda _account, _request: {}
     lock: Callable[[int, str, dict[str, Any]], None] = lambda _organization_id, _account, _proposal: None
+    freeze: Callable[[ApprovalRequest], None] = lambda _request: None
 
 
 EFFECTS: dict[str, Effect] = {
@@ -35,6 +43,13 @@ EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Action.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
     ApprovalRequest.Action.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),
     ApprovalRequest.Action.REDATE_BINDINGS: Effect(redating.causes, redating.apply, redating.shows, redating.lock),
+    ApprovalRequest.Action.CORRECT_PAYER: Effect(
+        payer_correction_rules.causes,
+        payer_corrections.apply,
+        payer_corrections.shows,
+        payer_corrections.lock,
+        payer_corrections.freeze,
+    ),
 }
 
 

@@ -43,9 +43,10 @@ def request_approval(
     """Request an action on the account named `account`; it takes effect when a second person approves.
 
     `act` is a key of `EFFECTS`. `proposal` is the proposed change (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`;
-    AssignUsage: `project`, `since`, `until`; RedateBindings: `project`). The approvers get a notice. Raises
-    `Forbidden`; `AlreadyExists` if the name is taken; `Invalid` without a justification, for an unknown action, a
-    missing account, a pending request of the same kind, or an action that could not take effect now.
+    AssignUsage: `project`, `since`, `until`; CorrectPayer: the same, `until` and `evidence` optional; RedateBindings:
+    `project`). The approvers get a notice. Raises `Forbidden`; `AlreadyExists` if the name is taken; `Invalid` without
+    a justification, for an unknown action, a missing account, a pending request of the same kind, or an action that
+    could not take effect now.
     """
     actor.require("create", APPROVALS, organization_id)
     name = name or generated_name(f"{account[:40]}-{act.lower()}-")

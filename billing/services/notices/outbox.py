@@ -15,14 +15,17 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils.translation import get_supported_language_variant
 
-from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, Suspension
+from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, PayerCorrection, Suspension
 from billing.models.approval import public_review
 from billing.payment_profile.profiles import method_of
 from milo import traces
 from milo.access import Actor
+from milo.kube.store.manifests import precise_instant
 from projects.access import FINANCE_APPROVER
-from projects.models import Membership
+from projects.models import Membership, Project
 
+LINES = 100
+"""Amounts that one notice lists at most."""
 # one statement, however many projects an account pays for: 10,000 of them within 300 ms. GROUP BY, because an address
 # that a project names twice would break the unique constraint, and the suspension with it
 _TO_PROJECTS = {
@@ -88,6 +91,30 @@ def queue_decision(request: ApprovalRequest) -> None:
     _queue(Notice.About.DECIDED, request.account, request.uid, addresses, context)
 
 
+def queue_correction(
+    correction: PayerCorrection, accounts: Iterable[BillingAccount], moved: list[dict[str, str]]
+) -> None:
+    """Queue a notice of a correction to the contacts of the accounts that paid or should have, and of the project.
+
+    `moved` has the amounts: `account` that paid, empty for nobody, `meter`, `quantity`, `unit`. An account that paid
+    reads its own.
+    """
+    payer, project = correction.account, correction.project
+    context = {
+        "projectName": project.name,
+        "payer": payer.name,
+        "since": precise_instant(correction.starts_at),
+        "until": precise_instant(correction.ends_at),
+    }
+    cause = correction.request.uid
+    for account in accounts:
+        own = [line for line in moved if account == payer or line["account"] == account.name]
+        _queue(Notice.About.PAYER_CORRECTED, account, cause, contacts_of(account), context | {"moved": own[:LINES]})
+    contacts = [str(address) for address in project.contact_email_addresses]
+    whole = context | {"moved": moved[:LINES]}
+    _queue(Notice.About.PAYER_CORRECTED, payer, cause, contacts, whole, project=project)
+
+
 def _action(request: ApprovalRequest) -> dict[str, Any]:
     """Return the action, and its object in words: hold of a release, span of an assignment, project of bindings."""
     action: dict[str, Any] = {"act": request.act}
@@ -97,6 +124,8 @@ def _action(request: ApprovalRequest) -> dict[str, Any]:
         action["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
     if request.act == ApprovalRequest.Action.REDATE_BINDINGS:
         action["redated"] = request.proposal["project"]
+    if request.act == ApprovalRequest.Action.CORRECT_PAYER:
+        action["correction"] = {name: request.proposal.get(name, "") for name in ("project", "since", "until")}
     return action
 
 
@@ -182,13 +211,16 @@ def _queue(
     addresses: Iterable[str],
     context: dict[str, Any],
     language: str = "",
+    project: Project | None = None,
 ) -> None:
+    subject = project or account
     notices = [
         Notice(
             about=about,
             account=account,
+            project=project,
             cause_uid=cause,
-            subject_uid=account.uid,
+            subject_uid=subject.uid,
             recipient=address,
             language=language or language_of(account),
             context=context,

@@ -14,6 +14,7 @@ from billing.models import (
     BillingAccount,
     BillingAccountBinding,
     PayerChangeItem,
+    PayerCorrection,
     UsageAssignment,
     UsageMeter,
     UsageRollup,
@@ -101,6 +102,8 @@ def _conflicts(span: Span) -> list[Cause]:
     # what is due becomes a binding that begins in the span, however late it is written
     if PayerChangeItem.objects.pending().filter(project=span.project, effective_at__lt=span.until).exists():
         return [Cause(f"{FIELD}.until", _("a payer change of the project is due in this span; try again"))]
+    if PayerCorrection.objects.filter(project=span.project).overlapping(span.since, span.until).exists():
+        return [Cause(f"{FIELD}.since", _("an account pays for the project in this span, by a correction"))]
     if assigned.exists():
         return [Cause(f"{FIELD}.since", _("usage of this span is assigned already"), "FieldValueDuplicate")]
     return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]

@@ -105,7 +105,7 @@ def _missing(chunk: Chunk) -> dict[SumKey, Amount]:
     rows = UsageRollup.objects.filter(project=chunk.project, starts_on__gte=chunk.month, starts_on__lt=end)
     recorded = {
         SumKey(row.account_id, row.project_id, row.meter_id, row.granularity, row.starts_on, row.billed_in): Amount(
-            row.quantity, row.events
+            row.quantity, row.events, row.withdrawn
         )
         for row in rows
     }

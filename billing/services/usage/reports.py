@@ -16,7 +16,14 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.models import BillingAccount, BillingAccountBinding, UsageAssignment, UsageMeter, UsageRollup
+from billing.models import (
+    BillingAccount,
+    BillingAccountBinding,
+    PayerCorrection,
+    UsageAssignment,
+    UsageMeter,
+    UsageRollup,
+)
 from billing.models.quantity import ExactSum
 from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
@@ -71,7 +78,10 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sum in one unit: `start` and `end` (not included) are days, `of` maps the groups to their names."""
+    """A sum in one unit: `start` and `end` (not included) are days, `of` maps the groups to their names.
+
+    `events` counts events less those that a correction of the payer withdrew; both may be below zero.
+    """
 
     start: date
     end: date
@@ -87,7 +97,9 @@ def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
     if query.zone != "UTC":
         bound = BillingAccountBinding.objects.filter(account=account).values("project")
         assigned = UsageAssignment.objects.filter(account=account).values("project")
-        projects = Project.objects.filter(Q(pk__in=bound) | Q(pk__in=assigned)).values_list("pk", flat=True)
+        corrected = PayerCorrection.objects.filter(account=account).values("project")
+        owed = Q(pk__in=bound) | Q(pk__in=assigned) | Q(pk__in=corrected)
+        projects = Project.objects.filter(owed).values_list("pk", flat=True)
         return _of_zone(query, list(projects), account)
     return _of_days(query, "account", account.pk)
 
@@ -137,7 +149,7 @@ def _sums(
         for number, of in enumerate(granularities)
     )
     rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Param("owner")})
-    counted: Any = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum("events"))
+    counted: Any = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum(F("events") - F("withdrawn")))
     return CompiledQuery(lambda: counted[: MAX_LINES + 1])
 
 
@@ -213,4 +225,4 @@ def _lines(query: UsageQuery, counted: sums.Sums) -> Iterator[Line]:
         on = {DAY: of.starts_on, MONTH: of.starts_on.replace(day=1)}.get(query.granularity)
         totals[on, tuple((name, names[name]) for name in GROUPS if name in query.by), meter.unit] += amount
     for (on, groups, unit), amount in totals.items():
-        yield Line(*_bounds(query, on), dict(groups), unit, amount.quantity, amount.events)
+        yield Line(*_bounds(query, on), dict(groups), unit, amount.quantity, amount.events - amount.withdrawn)

@@ -1,8 +1,8 @@
 """Sum up usage: one SQL statement attributes each event to its payer and adds up, on both engines.
 
 The statement of `counting` is the definition of who is billed for what, and when. The intake adds its result for the
-new events, a change of the payer adds the difference between its results before and after, and `manage.py usage verify`
-compares its result for all events with the rollup.
+new events, a change or a correction of the payer adds the difference between its results before and after, and
+`manage.py usage verify` compares its result for all events with the rollup.
 """
 
 import sys
@@ -16,13 +16,14 @@ from typing import Any
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from billing.models import BillingAccountBinding, UsageRollup
+from billing.models import BillingAccountBinding, PayerCorrection, UsageRollup
 from billing.models.usage_rollup import DAY, MONTH
 from billing.usage.quantities import EXACT
 
 TABLE = UsageRollup._meta.db_table
+CORRECTION = PayerCorrection._meta.db_table
 ASSIGNMENT, CLOSING, EVENT, INTAKE = (f"billing_usage{noun}" for noun in ("assignment", "closing", "event", "intake"))
-COLUMNS = "account_id, project_id, meter_id, granularity, starts_on, billed_in, quantity, events"
+COLUMNS = "account_id, project_id, meter_id, granularity, starts_on, billed_in, quantity, events, withdrawn"
 ORDER = "project_id, granularity, starts_on, meter_id, billed_in, account_id"
 
 
@@ -49,19 +50,22 @@ class SumKey:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A quantity, and the number of its events."""
+    """A quantity, the number of its events, and of those that were withdrawn from it."""
 
     quantity: Decimal = Decimal(0)
     events: int = 0
+    withdrawn: int = 0
 
     def __add__(self, other: "Amount") -> "Amount":
-        return Amount(EXACT.add(self.quantity, other.quantity), self.events + other.events)
+        quantity = EXACT.add(self.quantity, other.quantity)
+        return Amount(quantity, self.events + other.events, self.withdrawn + other.withdrawn)
 
     def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(EXACT.subtract(self.quantity, other.quantity), self.events - other.events)
+        quantity = EXACT.subtract(self.quantity, other.quantity)
+        return Amount(quantity, self.events - other.events, self.withdrawn - other.withdrawn)
 
     def __bool__(self) -> bool:
-        return bool(self.quantity or self.events)
+        return bool(self.quantity or self.events or self.withdrawn)
 
 
 Sums = Mapping[SumKey, Amount]
@@ -75,6 +79,7 @@ class _Dialect:
     month: str
     add_up: str
     add: str
+    negated: str
 
 
 _DIALECTS = {
@@ -84,6 +89,7 @@ _DIALECTS = {
         "date_trunc('month', e.time AT TIME ZONE 'UTC')::date",
         "SUM",
         f"{TABLE}.quantity + excluded.quantity",
+        "-quantity",
     ),
     "sqlite": _Dialect(
         "substr(e.time, 1, 10)",
@@ -91,6 +97,7 @@ _DIALECTS = {
         "substr(e.time, 1, 7) || '-01'",
         "exact_sum",
         f"exact_add({TABLE}.quantity, excluded.quantity)",
+        "exact_negate(quantity)",
     ),
 }
 
@@ -114,10 +121,17 @@ def counting(source: str, *, of_zone: bool = False) -> str:
     """Return the statement that sums `source`: SQL of a table with project_id, meter_id, time, quantity, arrived_at.
 
     1. `attributed`: the payer is the account of the binding in force at the time of the event, else that of an
-       assignment, else none. An assigned event arrives with its assignment, if that is later.
-    2. `arrived`: sums by day and arrival, so that step 3 looks up closings once for each of them, not for each event.
-    3. `billed`: usage that arrived after its month was closed is billed in the first month that was open then.
-    4. The result holds one row for each day, and one for each month.
+       assignment, else none. An assigned event arrives with its assignment, if that is later. Where the project has
+       corrections of its payer, `stretch` is the last instant until then at which one began or ended: the corrections
+       that cover the one cover the other, and so all events of a stretch.
+    2. `arrived`: sums by day, arrival and stretch, so that the steps after it are taken once for each of them, not for
+       each event.
+    3. `entered`: as in a ledger, usage counts for its payer by the corrections that were recorded when it arrived, and
+       each later correction takes it from the payer before (-1) and gives it to its own (1), at `since`.
+    4. `billed`: what was entered after its month was closed is billed in the first month that was open then.
+    5. `netted`: entries of one bill that cancel each other go, so that a correction that was corrected leaves nothing.
+       Of those that remain `net` is 1, or -1 for usage that was withdrawn from the bill after that of its month.
+    6. The result holds one row for each day, and one for each month.
 
     With `of_zone` the first parameter is the IANA time zone of the days; months stay those of UTC. MATERIALIZED makes
     PostgreSQL compute each step once, and its subquery once for each row.
@@ -128,32 +142,74 @@ def counting(source: str, *, of_zone: bool = False) -> str:
 WITH attributed AS MATERIALIZED (
     SELECT e.project_id, e.meter_id, e.quantity, {day} AS day, {dialect.month} AS month,
         COALESCE(({_payer()}), a.account_id) AS account_id,
-        CASE WHEN a.assigned_at > e.arrived_at THEN a.assigned_at ELSE e.arrived_at END AS arrived_at
+        CASE WHEN a.assigned_at > e.arrived_at THEN a.assigned_at ELSE e.arrived_at END AS arrived_at,
+        CASE WHEN e.project_id IN (SELECT project_id FROM {CORRECTION}) THEN ({_STRETCH}) END AS stretch
     FROM ({source}) e LEFT JOIN {ASSIGNMENT} a
         ON a.project_id = e.project_id AND a.starts_at <= e.time AND a.ends_at > e.time
 ), arrived AS MATERIALIZED (
-    SELECT account_id, project_id, meter_id, day, month, arrived_at,
-        {dialect.add_up}(quantity) AS quantity, COUNT(*) AS events
-    FROM attributed GROUP BY account_id, project_id, meter_id, day, month, arrived_at
-), billed AS MATERIALIZED (
-    SELECT x.account_id, x.project_id, x.meter_id, x.day, x.month, x.quantity, x.events,
-        COALESCE((SELECT MAX(c.opens_on) FROM {CLOSING} c WHERE c.account_id = x.account_id
-            AND c.closed_at < x.arrived_at AND c.opens_on > x.month), x.month) AS billed_in
+    SELECT account_id, project_id, meter_id, day, month, arrived_at, stretch,
+        {dialect.add_up}(quantity) AS quantity, COUNT(*) AS events, ROW_NUMBER() OVER () AS number
+    FROM attributed GROUP BY account_id, project_id, meter_id, day, month, arrived_at, stretch
+), entered AS MATERIALIZED (
+    SELECT {_SUMMED}, x.arrived_at AS since, 1 AS net, CASE WHEN x.stretch IS NULL THEN x.account_id
+            ELSE COALESCE(({_corrected("x.arrived_at")}), x.account_id) END AS account_id
     FROM arrived x
+    UNION ALL
+    SELECT {_SUMMED}, c.recorded_at, -1, COALESCE(({_corrected("c.recorded_at")}), x.account_id)
+    FROM arrived x JOIN {CORRECTION} c ON {_covers("c")} AND c.recorded_at > x.arrived_at
+    UNION ALL
+    SELECT {_SUMMED}, c.recorded_at, 1, c.account_id
+    FROM arrived x JOIN {CORRECTION} c ON {_covers("c")} AND c.recorded_at > x.arrived_at
+), billed AS MATERIALIZED (
+    SELECT {_SUMMED}, x.account_id, x.net,
+        COALESCE((SELECT MAX(c.opens_on) FROM {CLOSING} c WHERE c.account_id = x.account_id
+            AND c.closed_at < x.since AND c.opens_on > x.month), x.month) AS billed_in
+    FROM entered x
+), netted AS MATERIALIZED (
+    SELECT {_SUMMED}, x.account_id, x.billed_in, x.net FROM billed x WHERE x.stretch IS NULL
+    UNION ALL
+    SELECT {_SUMMED}, x.account_id, x.billed_in, SUM(x.net)
+    FROM billed x WHERE x.stretch IS NOT NULL GROUP BY {_SUMMED}, x.account_id, x.billed_in HAVING SUM(x.net) <> 0
 )
-SELECT account_id, project_id, meter_id, '{DAY}' AS granularity, day AS starts_on, billed_in,
-    {dialect.add_up}(quantity) AS quantity, SUM(events) AS events
-FROM billed GROUP BY account_id, project_id, meter_id, day, billed_in
+{_result(DAY, "day")}
 UNION ALL
-SELECT account_id, project_id, meter_id, '{MONTH}' AS granularity, month AS starts_on, billed_in,
-    {dialect.add_up}(quantity) AS quantity, SUM(events) AS events
-FROM billed GROUP BY account_id, project_id, meter_id, month, billed_in"""
+{_result(MONTH, "month")}"""
+
+
+# the columns of a sum of `arrived` that all later steps hand on
+_SUMMED = "x.number, x.project_id, x.meter_id, x.day, x.month, x.quantity, x.events, x.stretch"
+_STRETCH = (
+    f"SELECT MAX(CASE WHEN c.ends_at <= e.time THEN c.ends_at ELSE c.starts_at END) FROM {CORRECTION} c"
+    " WHERE c.project_id = e.project_id AND c.starts_at <= e.time"
+)
+
+
+def _covers(correction: str) -> str:
+    """Return the SQL condition that a correction covers the stretch of the sum `x`."""
+    begun = f"{correction}.project_id = x.project_id AND {correction}.starts_at <= x.stretch"
+    return f"{begun} AND {correction}.ends_at > x.stretch"
+
+
+def _corrected(instant: str) -> str:
+    """Return the SQL of the account that the corrections of the stretch of `x` named before an instant, if any did."""
+    was = f"SELECT k.account_id FROM {CORRECTION} k WHERE {_covers('k')} AND k.recorded_at < {instant}"
+    return f"{was} ORDER BY k.recorded_at DESC LIMIT 1"
+
+
+def _result(granularity: str, column: str) -> str:
+    dialect = _DIALECTS[connection.vendor]
+    return f"""
+SELECT account_id, project_id, meter_id, '{granularity}' AS granularity, {column} AS starts_on, billed_in,
+    {dialect.add_up}(CASE WHEN net > 0 THEN quantity ELSE {dialect.negated} END) AS quantity,
+    SUM(CASE WHEN net > 0 THEN events ELSE 0 END) AS events, SUM(CASE WHEN net < 0 THEN events ELSE 0 END) AS withdrawn
+FROM netted GROUP BY account_id, project_id, meter_id, {column}, billed_in"""
 
 
 def _on_conflict() -> str:
     return (
         "ON CONFLICT (project_id, granularity, starts_on, meter_id, billed_in, COALESCE(account_id, 0)) DO UPDATE"
-        f" SET quantity = {_DIALECTS[connection.vendor].add}, events = {TABLE}.events + excluded.events"
+        f" SET quantity = {_DIALECTS[connection.vendor].add}, events = {TABLE}.events + excluded.events,"
+        f" withdrawn = {TABLE}.withdrawn + excluded.withdrawn"
     )
 
 
@@ -180,7 +236,7 @@ def counted(where: str, parameters: Sequence[Any], *, zone: str = "") -> dict[Su
     values = [zone, *parameters] if zone else parameters
     with connection.cursor() as cursor:
         cursor.execute(counting(recorded(where), of_zone=bool(zone)), values)
-        return {_of(*row[:6]): Amount(Decimal(row[6]), int(row[7])) for row in cursor.fetchall()}
+        return {_of(*row[:6]): Amount(Decimal(row[6]), int(row[7]), int(row[8])) for row in cursor.fetchall()}
 
 
 def _of(
@@ -200,7 +256,7 @@ def difference(now: Sums, was: Sums) -> dict[SumKey, Amount]:
 
 
 def add(sums: Sums) -> None:
-    """Add `sums` to the rollup, and delete rows that are left without an event."""
+    """Add `sums` to the rollup, and delete rows that are left without an event, counted or withdrawn."""
     if not sums:
         return
     quantity = UsageRollup._meta.get_field("quantity")
@@ -209,14 +265,15 @@ def add(sums: Sums) -> None:
             *(of.account_id, of.project_id, of.meter_id, of.granularity, str(of.starts_on), str(of.billed_in)),
             quantity.get_db_prep_save(amount.quantity, connection),
             amount.events,
+            amount.withdrawn,
         )
         for of, amount in sorted(sums.items(), key=lambda item: item[0].order)
     ]
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) {_on_conflict()}", rows
+            f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) {_on_conflict()}", rows
         )
-    UsageRollup.objects.filter(project__in={of.project_id for of in sums}, events=0).delete()
+    UsageRollup.objects.filter(project__in={of.project_id for of in sums}, events=0, withdrawn=0).delete()
 
 
 def since(project_id: int, at: datetime) -> tuple[str, list[Any]]:

@@ -58,6 +58,12 @@ class Policies:
         35,
         "Older usage events are accepted, and counted as late in the receipt.",
     )
+    payer_correction_months: int = variable(
+        "MILO_PAYER_CORRECTION_MONTHS",
+        values.number(1, 120),
+        13,
+        "A CorrectPayer may begin at most this many months back.",
+    )
     payment_profile_verifier: str = variable(
         "MILO_PAYMENT_PROFILE_VERIFIER",
         values.DOTTED_PATH,
