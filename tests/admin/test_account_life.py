@@ -56,12 +56,13 @@ def test_the_checklist_names_each_blocker_what_removes_it_and_who_may(
     title = "What keeps it from being closed"
     shown = cells(operator, world.us, title)
     assert [(kind, who) for kind, _name, _message, _fix, who in shown] == [
+        ("Payer change", "billing-admin, billing-user, finance-operator"),
         ("Charge", "charge-reporter"),
         ("Hold", "finance-operator"),
         ("Approval request", "finance-approver, the requester"),
     ]
-    assert shown[2][1] == life.request.name
-    assert shown[0][3] == "have the settlement reported"
+    assert shown[3][1] == life.request.name
+    assert shown[1][3] == "have the settlement reported"
     assert ["Billing account binding", "second"] in [row[:2] for row in cells(operator, world.eu, title)]
 
 

@@ -26,10 +26,10 @@ def test_the_button_archives_the_project_and_ends_its_binding(world: World, oper
     assert not BillingAccountBinding.objects.paying().filter(project=world.project).exists()
 
 
-def test_an_archived_project_offers_no_act_and_archiving_it_again_changes_nothing(
+def test_an_archived_project_offers_to_correct_its_past_alone_and_archiving_it_again_changes_nothing(
     world: World, operator: Client
 ) -> None:
     submit(operator, page_of(world.project, "archive"))
-    assert buttons(operator.get(page_of(world.project))) == set()
+    assert buttons(operator.get(page_of(world.project))) == {page_of(world.project, "correct-payer")}
     with nothing_changes():
         assert operator.post(page_of(world.project, "archive")).status_code == 302

@@ -60,6 +60,9 @@ def test_every_post_is_done_once_and_answered_alike(route: str) -> None:
         User.objects.filter(pk=operator.pk).update(is_active=False)
     api, path, key = api_of(case, operator, organization), address(route, OWN), str(uuid4())
     body = body_of(path, case, OWN)
+    if route.endswith("/unlockpayer"):
+        case = replace(case, code=200)
+        api.post(path.replace("unlockpayer", "lockpayer"), body).done()
     for malformed in ("", "x" * 256, "schlüssel", "a,b"):
         with nothing_changes():
             api.post(path, body, idempotency_key=malformed).refused(400, "BadRequest")
@@ -68,7 +71,8 @@ def test_every_post_is_done_once_and_answered_alike(route: str) -> None:
     assert "Idempotency-Replayed" not in first.headers
     with nothing_changes():
         again = api.post(path, body, idempotency_key=f'"{key}"')
-        if route in REVIEWS:
+        if route in REVIEWS or case.code == 422:
+            # nothing was done, so that nothing could be done twice
             assert (again.code, RecordedResponse.objects.count()) == (first.code, 0)
             return
         assert (again.code, again.raw) == (first.code, first.raw)
