@@ -232,6 +232,12 @@ def _planned(row: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, 
     )
 
 
+def _planned_table(answer: dict[str, Any]) -> Any:
+    columns = tuple(PlannedPayerSerializer().fields)
+    yield columns
+    yield tuple(answer.get(column, "") for column in columns)
+
+
 ITEMS = ReadSubresource(
     "items",
     _items,
@@ -256,5 +262,5 @@ PLANNED_PAYER = ReadSubresource(
     PlannedPayerSerializer,
     gettext_lazy("Who will pay for the project, from when on, and by which payer change."),
     examples.PLANNED_PAYER,
-    table=lambda answer: [tuple(answer), tuple(answer.values())],
+    table=_planned_table,
 )

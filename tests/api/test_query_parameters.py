@@ -12,10 +12,11 @@ from milo.kube.kinds import Action, Kind, ReadSubresource, all_kinds
 from projects.models import Organization
 from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
 ACTS = [(kind, act) for kind in all_kinds() for act in kind.actions]
-NAMES = {"organizations": "acme-corp", "projects": "webapp", "billingaccounts": "us"}
+NAMES = {"organizations": "acme-corp", "projects": "webapp", "billingaccounts": "us", "payerchanges": "plan"}
 # of each form that Python reads as a day or an instant and that RFC 3339 does not know
 NO_DAYS = [
     "20260101",
@@ -39,7 +40,9 @@ def name(of: Any) -> str:
 
 @pytest.fixture
 def staff(organization: Organization) -> Api:
-    make.a_binding(make.a_project(organization, "webapp"), make.a_ready_account(organization, "us"))
+    project = make.a_project(organization, "webapp")
+    make.a_binding(project, make.a_ready_account(organization, "us"))
+    a_payer_change(make.a_ready_account(organization, "eu"), project, name="plan")
     return Api.of(make.a_person("operator", groups=("finance-operator",)))
 
 

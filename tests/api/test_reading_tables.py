@@ -8,8 +8,9 @@ import pytest
 from milo.kube import subresource_tables
 from milo.kube.kinds import Kind, ReadSubresource, all_kinds
 from projects.models import Organization
-from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api
+from tests.api.client import ACCOUNTS, BILLING, ORGANIZATIONS, PROJECTS, Api
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
@@ -17,9 +18,9 @@ READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_sub
 
 @pytest.fixture
 def ledger(organization: Organization) -> None:
-    make.a_binding(
-        make.a_project(organization, "web"), make.a_ready_account(organization, "us", display_name="US"), "web-to-us"
-    )
+    project = make.a_project(organization, "web")
+    make.a_binding(project, make.a_ready_account(organization, "us", display_name="US"), "web-to-us")
+    a_payer_change(make.a_ready_account(organization, "eu"), project, name="plan")
 
 
 def cells(api: Api, path: str) -> list[list[Any]]:
@@ -39,7 +40,8 @@ def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: R
     table = subresource_tables.table(reading, example, "v1")
     titles = [column["name"] for column in table["columnDefinitions"]]
     assert len(set(titles)) == len(titles) > 1
-    assert len(table["rows"]) == len(example.get("items", example.get("blockers", [1]))) > 0
+    hindered = [*example.get("locked", []), *example.get("refused", [])]
+    assert len(table["rows"]) == len(example.get("items", example.get("blockers", hindered or [1]))) > 0
     for row in table["rows"]:
         assert len(row["cells"]) == len(titles)
         for cell, column in zip(row["cells"], table["columnDefinitions"], strict=True):
@@ -48,7 +50,8 @@ def test_every_reading_has_rows_of_scalars_of_its_example(kind: Kind, reading: R
 
 ADDRESSES = {
     "paymentschedule": f"{ACCOUNTS}/us/paymentschedule?after=2026-01-31&count=2",
-    "billinghistory": f"{PROJECTS}/web/billinghistory",
+    **{name: f"{PROJECTS}/web/{name}" for name in ("billinghistory", "plannedpayer")},
+    **{name: f"{BILLING}/namespaces/acme-corp/payerchanges/plan/{name}" for name in ("items", "preview")},
     **{name: f"{ORGANIZATIONS}/acme-corp/{name}" for name in ("unassignedusage", "members", "rolehistory")},
     **{
         name: f"{ACCOUNTS}/us/{name}"
@@ -79,7 +82,7 @@ def test_the_columns_are_what_people_look_for(operator: Api, ledger: None) -> No
     titles, row = cells(operator, ADDRESSES["billinghistory"])
     assert dict(zip(titles, row, strict=True)) | {"Established At": ""} == {
         "Binding": "web-to-us", "Account": "us", "Phase": "Active", "Established At": "", "Ended At": "",
-        "End Reason": "", "Superseded By": "",
+        "End Reason": "", "Superseded By": "", "Corrections": "", "Corrected By": "",
     }  # fmt: skip
     titles, row = cells(operator, ADDRESSES["asof"])
     assert dict(zip(titles, row, strict=True)) | {"At": ""} == {
