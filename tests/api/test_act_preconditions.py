@@ -1,7 +1,6 @@
 """If-Match of the acts of every kind: compared under the lock, so that nothing is done to what nobody has seen."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.contrib.auth.models import User
 from milo.kube.kinds import all_kinds
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
-from tests.api.test_authorization_matrix import OWN, address, body_of, populate
+from tests.api.test_authorization_matrix import OWN, body_of, populate, possible
 from tests.support import make
 from tests.support.interleaving import then
 from tests.support.ledger import touch
@@ -52,12 +51,9 @@ def row_of(path: str) -> Any:
 
 @pytest.mark.parametrize("route", ROUTES_OF_ACTS)
 def test_an_act_is_done_to_the_revision_that_was_seen_and_to_no_other(route: str, operator: User) -> None:
-    case = ROUTES_OF_ACTS[route]
     organization = populate(OWN, operator)
-    if route.endswith("/takeover"):
-        case = replace(case, who=case.who - {OPERATOR})
-        User.objects.filter(pk=operator.pk).update(is_active=False)
-    api, path = api_of(case, operator, organization), address(route, OWN)
+    case, path = possible(route, operator, organization)
+    api = api_of(case, operator, organization)
     row, body = row_of(path), body_of(path, case, OWN)
 
     def act(query: str = "?dryRun=All", **headers: str) -> Answer:

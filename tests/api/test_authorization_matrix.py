@@ -1,6 +1,7 @@
 """Every route x method x role x {own, foreign, missing}, by the router's own list of routes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,14 +11,16 @@ from django.contrib.auth.models import User
 from django.test import TestCase
 from django.urls import URLResolver, get_resolver
 
-from billing.models import ApprovalRequest, Suspension
+from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.services.approvals.requests import request_approval
 from billing.services.charges import ChargeSpec, report_charge
+from billing.services.payer_changes.facts import move_due
+from billing.services.payer_locks import lock_payer
 from billing.services.suspensions import suspend
 from milo.identity.actors import actor_of
 from milo.identity.tokens import revoke_token
 from milo.kube.models import Change
-from projects.models import Organization
+from projects.models import Organization, Project
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, PLATFORM_ROLES, PUBLIC, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
 from tests.support import make
@@ -62,6 +65,25 @@ def populate(prefix: str, operator: User) -> Organization:
     a_payer_change(account, make.a_project(organization, f"{prefix}-planned"), name=f"{prefix}-change")
     report_charge(organization.pk, account.name, charge, name=f"{prefix}-charge", actor=make.PLATFORM)
     return organization
+
+
+def possible(route: str, operator: User, organization: Organization) -> tuple[Case, str]:
+    """The case and the address of a POST to `route` where it succeeds; for some that is another state than `populate`."""
+    case, path = ROUTES[route]["POST"], address(route, OWN)
+    if route.endswith("/takeover"):
+        User.objects.filter(pk=operator.pk).update(is_active=False)
+        return replace(case, code=200, who=case.who - {OPERATOR}), path
+    if route.endswith("/unlockpayer"):
+        lock_payer(Project.objects.get(name=f"{OWN}-project").pk, reason="regulated", actor=make.PLATFORM)
+        return replace(case, code=200), path
+    if route.endswith("/retry"):
+        kept, account = make.a_project(organization), BillingAccount.objects.get(name=f"{OWN}-account")
+        make.a_binding(kept, BillingAccount.objects.get(name=f"{OWN}-spare"))
+        lock_payer(kept.pk, reason="regulated", actor=make.PLATFORM)
+        a_payer_change(account, kept, make.a_project(organization), name=f"{OWN}-failed", effective_at=None)
+        move_due()
+        return replace(case, code=200), path.replace(f"{OWN}-change", f"{OWN}-failed")
+    return case, path
 
 
 class AuthorizationMatrix(TestCase):
