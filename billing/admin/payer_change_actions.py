@@ -20,7 +20,6 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
 from milo.admin.panels import instant, lines, link
-from milo.admin.resources import SeenAction, SeenForm
 from projects.models import Organization
 
 
@@ -204,7 +203,7 @@ def preview_facts(preview: Preview) -> Facts:
     ]
 
 
-class CancelForm(SeenForm):
+class CancelForm(ActForm):
     projects = Lines(
         required=False,
         label=gettext_lazy("Only these projects"),
@@ -215,7 +214,7 @@ class CancelForm(SeenForm):
     paths = {"spec.reason": "reason", "spec.projects": "projects"}
 
 
-class CancelPayerChange(SeenAction):
+class CancelPayerChange(ServiceAction):
     name = "cancel"
     title = gettext_lazy("Cancel the payer change")
     icon = "event_busy"

@@ -73,6 +73,12 @@ CASES: dict[tuple[type, str], Case] = {
         "Display name: An organization → Theirs",
         answers={"display_name": "Mine"},
     ),
+    (Organization, "default-account"): Case(
+        lambda world: world.organization,
+        lambda row: revise_organization(row.pk, OrganizationSpec("Theirs"), actor=OTHER),
+        "Display name: An organization → Theirs",
+        answers={"account": lambda world: world.eu.pk},
+    ),
     (Project, "revise"): Case(
         lambda world: world.project,
         lambda row: revise_project(row.pk, ProjectSpec("Theirs", ["ops@acme-corp.example"]), actor=OTHER),

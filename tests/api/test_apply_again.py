@@ -6,6 +6,7 @@ each value that is as good as none.
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
 
@@ -79,6 +80,17 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("BillingAccount", "certified-mail", CERTIFIED_MAIL),
     ("BillingAccount", "empty", {}),
     ("BillingAccountBinding", "payer", {"projectRef": {"name": "shop"}, **REFERENCE}),
+    (
+        "PayerChange",
+        "plan",
+        {
+            "projects": ["shop"],
+            "toAccountRef": {"name": "us"},
+            "effectiveAt": f"{datetime.now(UTC).year + 1}-01-01T00:00:00Z",
+            "atomic": True,
+            "reason": "The department moves.",
+        },
+    ),
     (
         "ApprovalRequest",
         "terms",

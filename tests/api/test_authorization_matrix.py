@@ -68,7 +68,7 @@ def populate(prefix: str, operator: User) -> Organization:
 
 
 def possible(route: str, operator: User, organization: Organization) -> tuple[Case, str]:
-    """The case and the address of a POST to `route` where it succeeds; for some that is another state than `populate`."""
+    """The case and the address of a POST to `route` where it succeeds; some need more than `populate` makes."""
     case, path = ROUTES[route]["POST"], address(route, OWN)
     if route.endswith("/takeover"):
         User.objects.filter(pk=operator.pk).update(is_active=False)
