@@ -22,7 +22,7 @@ class Operations:
         values.choice("none", "otlp"),
         "none",
         "Where spans of requests and tasks go: nowhere, or by OTLP over HTTP to where the `OTEL_` variables say"
-        ' (docs/operating.md, "Traces").',
+        ' (docs/operating.md, "Logs").',
     )
     feature_gates: tuple[tuple[str, str], ...] = variable(
         "MILO_FEATURE_GATES",
