@@ -37,9 +37,9 @@ class Client:
             line: dict[str, Any] = orjson.loads(await anext(self.lines))
             return line
 
-    async def take(self, count: int) -> list[Event]:
+    async def take(self, count: int, within: float = 3) -> list[Event]:
         """Return the next lines as (type, name of the object)."""
-        lines = [await self.next() for _ in range(count)]
+        lines = [await self.next(within) for _ in range(count)]
         return [(line["type"], line["object"]["metadata"].get("name", "")) for line in lines]
 
     async def next_after(self, service: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
