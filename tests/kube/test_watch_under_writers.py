@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from psycopg.errors import LockNotAvailable
 
 from billing.api.kinds import BillingAccountBindingKind, BillingAccountKind
 from billing.api.projects import BilledProjectKind
@@ -24,14 +26,26 @@ WRITERS = 8
 ROUNDS = 6
 
 
+def patiently(write: Callable[[], Any]) -> None:
+    """Write, and again where a lock was not had in time, as a client does which is told to retry."""
+    while True:
+        try:
+            write()
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+        else:
+            return
+
+
 def revise_and_bind(writer: int, accounts: list[BillingAccount], project: Project) -> None:
     """Run one writer: move its own project from account to account, and relabel the shared accounts."""
     for number in range(ROUNDS):
         payer = accounts[(writer + number) % len(accounts)]
-        make.a_binding(project, payer, f"binding-{writer}-{number}")
+        patiently(partial(make.a_binding, project, payer, f"binding-{writer}-{number}"))
         shared = accounts[number % len(accounts)]
         labels = Metadata(labels={"writer": str(writer), "round": str(number)})
-        revise(shared.pk, AccountSpec.of(shared), labels, actor=make.PLATFORM)
+        patiently(partial(revise, shared.pk, AccountSpec.of(shared), labels, actor=make.PLATFORM))
 
 
 @pytest.mark.django_db(transaction=True)
