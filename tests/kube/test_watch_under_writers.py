@@ -6,8 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import OperationalError
-from psycopg.errors import LockNotAvailable
 
 from billing.api.kinds import BillingAccountBindingKind, BillingAccountKind
 from billing.api.projects import BilledProjectKind
@@ -20,22 +18,10 @@ from milo.kube.store import changes
 from projects.models import Project
 from tests.kube.watching import a_watch, run, watching
 from tests.support import make
-from tests.support.threads import at_once
+from tests.support.threads import at_once, patiently
 
 WRITERS = 8
 ROUNDS = 6
-
-
-def patiently(write: Callable[[], Any]) -> None:
-    """Write, and again where a lock was not had in time, as a client does which is told to retry."""
-    while True:
-        try:
-            write()
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
-                raise
-        else:
-            return
 
 
 def revise_and_bind(writer: int, accounts: list[BillingAccount], project: Project) -> None:

@@ -19,7 +19,7 @@ from projects.services.projects import ProjectSpec, revise_project
 from tests.support import make
 from tests.support.interleaving import then
 from tests.support.ledger import assert_watchers_see, nothing_changes, refused, revisions, shown, tally
-from tests.support.threads import at_once
+from tests.support.threads import at_once, patiently
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +98,10 @@ def test_numbers_of_many_acts_at_once_have_no_gap_and_show_each_object_as_it_was
     accounts = [make.a_ready_account(organization) for _ in range(2)]
     projects = [make.a_project(organization) for _ in range(6)]
     for turn in range(4):
-        acts = [partial(make.a_binding, project, accounts[(turn + i) % 2]) for i, project in enumerate(projects)]
+        acts = [
+            partial(patiently, partial(make.a_binding, project, accounts[(turn + i) % 2]))
+            for i, project in enumerate(projects)
+        ]
         assert tally(at_once(acts)) == {"BillingAccountBinding": 6}
     assert numbers() == list(range(1, current_version() + 1))
     for row in (*projects, *accounts):

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
-from django.db import connections
+from django.db import OperationalError, connections
+from psycopg.errors import LockNotAvailable
 
 T = TypeVar("T")
 Outcome = Any
@@ -67,3 +68,13 @@ def races(pairs: Sequence[tuple[Callable[[], object], Callable[[], object]]]) ->
     lost = sum(isinstance(outcome, Exception) for outcome, _ in outcomes)
     assert len(pairs) / 10 <= lost <= len(pairs) * 9 / 10, f"one side lost {lost} of {len(pairs)} races"
     return outcomes
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Do what `act` does, a second time where a lock was not had in time, as a client is told by 429."""
+    try:
+        return act()
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        return act()
