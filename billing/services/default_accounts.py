@@ -5,7 +5,6 @@ Ready is created all the same; `bind_waiting` binds it once the account is Ready
 """
 
 import hashlib
-from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -13,17 +12,17 @@ from django.db.models import Exists
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
-from billing.metrics import count_bind
 from billing.models import BillingAccount, BillingAccountBinding, DefaultAccount
 from billing.models.default_account import PAYER_ANNOTATION
 from billing.services.accounts import missing_account, not_ready
+from billing.services.handovers import hand_over
 from billing.services.payer_changes import plans
-from billing.services.usage import moves
 from milo import audit, clock
 from milo.access import Actor
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Invalid
 from milo.kube.metadata import Metadata
+from milo.kube.names import LABEL_LENGTH, with_suffix
 from milo.kube.store import changes
 from projects.access import ORGANIZATIONS
 from projects.models import Organization, Project
@@ -35,7 +34,7 @@ DEFAULT_FIELD = "spec.defaultBillingAccountRef.name"
 ANNOTATION_FIELD = f"metadata.annotations.{PAYER_ANNOTATION}"
 NONE = "none"
 DEFAULT_REASON = "DefaultAccount"
-NAME_LENGTH, HASH_LENGTH = 63, 8
+HASH_LENGTH = 8
 AT_ONCE = 200
 
 
@@ -171,20 +170,15 @@ def _bind(
         established_at=at,
         created_at=at,
     )
-    with moves.reattribute_usage(project, at) if known else nullcontext():
-        audit.save_as(actor, binding, reason=reason, why=f"{account.name} pays for {project.name}")
-    if known:
-        audit.mark_changed(actor, project, reason="PayerChanged", why=f"now paid for by {account.name}")
-    audit.mark_changed(actor, account, reason="ProjectLinked", why=f"pays for {project.name} from now on")
-    count_bind(rebound=False)
+    hand_over(binding, None, reason=reason, known=known, actor=actor)
 
 
 def _binding_name(project: Project, *, unique: bool = False) -> str:
     """Return `{project}-default`, with a hash where that is too long or not `unique`."""
     suffix = "-default"
-    if unique or len(project.name) + len(suffix) > NAME_LENGTH:
+    if unique or len(project.name) + len(suffix) > LABEL_LENGTH:
         suffix = f"-{hashlib.sha256(project.name.encode()).hexdigest()[:HASH_LENGTH]}{suffix}"
-    return project.name[: NAME_LENGTH - len(suffix)].rstrip("-") + suffix
+    return with_suffix(project.name, suffix)
 
 
 def bind_waiting() -> int:

@@ -3,6 +3,7 @@
 Callers hold the locks: the project, then its present payer and the new one by primary key.
 """
 
+from contextlib import nullcontext
 from datetime import datetime
 
 from django.db.models import Max
@@ -57,23 +58,29 @@ def last_instant(payee: Project, active: BillingAccountBinding | None) -> dateti
 
 
 def hand_over(
-    binding: BillingAccountBinding, previous: BillingAccount | None, *, since: str = FROM_NOW_ON, actor: Actor
+    binding: BillingAccountBinding,
+    previous: BillingAccount | None,
+    *,
+    since: str = FROM_NOW_ON,
+    reason: str = "SuccessfulBinding",
+    known: bool = True,
+    actor: Actor,
 ) -> None:
     """Write `binding`, which is unsaved, and end the one that it supersedes at the instant at which it begins.
 
     So there is neither a gap nor an overlap. Usage from that instant on, which may lie in the past, follows.
-    `previous` is the payer that the project leaves; `since` says in words from when on, or by what.
+    `previous` is the payer that the project leaves; `since` says in words from when on, or by what. `known` says that
+    others know the project already: it may have usage, and its revision is of this change.
     """
     project, account, active = binding.project, binding.account, binding.supersedes
-    with moves.reattribute_usage(project, binding.established_at):
+    with moves.reattribute_usage(project, binding.established_at) if known else nullcontext():
         if active:
             active.supersede(binding.established_at)
             audit.save_as(actor, active, reason="Superseded", why=f"{account} pays {since}")
         says = f"{account} pays for {project}"
-        audit.save_as(
-            actor, binding, reason="SuccessfulBinding", why=says if since == FROM_NOW_ON else f"{says} {since}"
-        )
-    audit.mark_changed(actor, project, reason="PayerChanged", why=f"now paid for by {account}")
+        audit.save_as(actor, binding, reason=reason, why=says if since == FROM_NOW_ON else f"{says} {since}")
+    if known:
+        audit.mark_changed(actor, project, reason="PayerChanged", why=f"now paid for by {account}")
     audit.mark_changed(actor, account, reason="ProjectLinked", why=f"pays for {project} {since}")
     if previous:
         audit.mark_changed(actor, previous, reason="ProjectUnlinked", why=f"{account} pays for {project} {since}")

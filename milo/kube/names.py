@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from milo.card_numbers import excerpt
 from milo.errors import Cause
 
+LABEL_LENGTH = 63
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -22,6 +23,11 @@ FINALIZERS_LIMIT = OWNERS_LIMIT = 100
 def generated_name(stem: str) -> str:
     """Return `stem`, cut to 58 characters, with five random characters. Without vowels, so they form no words."""
     return stem[:58] + get_random_string(5, "bcdfghjklmnpqrstvwxz2456789")
+
+
+def with_suffix(stem: str, suffix: str) -> str:
+    """Return `stem` with `suffix`, which begins with `-`; the stem is cut to what a DNS-1123 label leaves it."""
+    return stem[: LABEL_LENGTH - len(suffix)].rstrip("-") + suffix
 
 
 def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:

@@ -24,6 +24,8 @@ from billing.models.usage_rollup import MONTH
 from billing.services import bindings, past
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.closures import reopen_causes
+from billing.services.handovers import missing_project
+from billing.services.usage.assignments import proposed_instant
 from milo.errors import Cause
 from milo.kube.store.manifests import precise_instant
 from projects.models import Project
@@ -56,24 +58,15 @@ def span_of(account: BillingAccount, proposal: dict[str, Any], now: datetime) ->
     project = Project.objects.filter(organization_id=account.organization_id, name=name).first()
     faults = []
     if project is None:
-        message = _("there is no project %(name)s in this organization") % {"name": name}
-        faults.append(Cause.not_found(f"{FIELD}.project", message))
-    since, ends = _instant(proposal.get("since")), proposal.get("until")
-    until = _instant(ends) if ends else now
+        faults.append(missing_project(name, f"{FIELD}.project"))
+    since, ends = proposed_instant(proposal.get("since")), proposal.get("until")
+    until = proposed_instant(ends) if ends else now
     if since is None or until is None or since >= until:
         faults.append(Cause(f"{FIELD}.since", _("must be an instant before until, and in the past")))
         return None, faults
     if ends and until > timezone.now():
         faults.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
     return (Span(project, since, until) if project else None), faults + _of_age(since)
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def _of_age(since: datetime) -> list[Cause]:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, PayerChange
+from billing.services.accounts import not_ready
 from billing.services.payer_changes import notices
 from milo import audit, clock
 from milo.access import Actor
@@ -19,12 +19,10 @@ _MILESTONES = (1, 7)
 
 def obstacle(account: BillingAccount) -> str:
     """Return why no project can move to `account` as it is now; empty if they can."""
-    if account.phase == BillingAccount.Phase.READY:
-        return ""
     # the ledger is written in one language, not in the actor's
     with translation.override(settings.LANGUAGE_CODE):
-        message = _("billing account %(name)s is %(phase)s, not Ready: %(why)s")
-        return message % {"name": account.name, "phase": account.phase, "why": account.phase_message}
+        cause = not_ready(account)
+        return cause.message if cause else ""
 
 
 def foresee() -> int:

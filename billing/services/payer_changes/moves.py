@@ -17,13 +17,14 @@ from billing.services.payer_changes import outcomes
 from billing.services.usage import locks
 from milo import audit
 from milo.access import Actor
+from milo.kube.names import LABEL_LENGTH, with_suffix
 from projects.models import Project
 
 WORKER = Actor.system("payer-changes")
 LABEL = "billing.milo.io/payer-change"
 """The label of a binding that a payer change made: the name of the change."""
 ARCHIVED = "ProjectArchived"
-_LONGEST, _DIGITS = 63, 8
+_DIGITS = 8
 _OUTCOME = ("phase", "reason", "message", "binding", "settled_at")
 
 
@@ -155,5 +156,5 @@ def binding_names(change: PayerChange, project: str) -> tuple[str, str]:
     """Return the name of the binding of a project, and another with a hash for where that is too long or taken."""
     name = f"{change.name}-{project}"
     digest = sha256(f"{change.uid}/{project}".encode()).hexdigest()[:_DIGITS]
-    hashed = f"{name[: _LONGEST - _DIGITS - 1].rstrip('-')}-{digest}"
-    return (name if len(name) <= _LONGEST else hashed), hashed
+    hashed = with_suffix(name, f"-{digest}")
+    return (name if len(name) <= LABEL_LENGTH else hashed), hashed

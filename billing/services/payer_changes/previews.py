@@ -93,11 +93,7 @@ def _preview(
     *,
     before: Sequence[BillingAccount] | None = None,
 ) -> Preview:
-    paying = BillingAccountBinding.objects.paying().filter(project__in=projects.values("pk"))
-    payers = paying.order_by("account__name").values_list("account__name", "account__currency_code")
-    counted = [(name, code, count) for name, code, count in payers.annotate(number=Count("pk"))]
-    if before is not None:
-        counted = [(each.name, each.currency_code, 1) for each in before]
+    counted = _payers(projects) if before is None else [(each.name, each.currency_code, 1) for each in before]
     unbound = projects.filter(pk__in=unbound_projects().values("pk"))
     why = why_locked(projects.values_list("pk", flat=True))
     names = dict(Project.objects.filter(pk__in=sorted(why)[:LISTED]).values_list("pk", "name"))
@@ -116,6 +112,13 @@ def _preview(
         not_included_count=not_included.count(),
         not_included=list(not_included.order_by("name").values_list("name", flat=True)[:LISTED]),
     )
+
+
+def _payers(projects: ProjectQuerySet) -> list[tuple[str, str, int]]:
+    """Return who pays now: name, currency, number of the projects."""
+    paying = BillingAccountBinding.objects.paying().filter(project__in=projects.values("pk"))
+    payers = paying.order_by("account__name").values_list("account__name", "account__currency_code")
+    return [(name, code, count) for name, code, count in payers.annotate(number=Count("pk"))]
 
 
 def _usage(projects: ProjectQuerySet, today: date) -> list[Metered]:

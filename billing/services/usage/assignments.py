@@ -75,7 +75,7 @@ def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | Non
     name = str(proposal.get("project", ""))
     project = Project.objects.filter(organization_id=account.organization_id, name=name).first()
     faults = [] if project else [Cause.not_found(f"{FIELD}.project", _("must be a project of the organization"))]
-    since, until = (_instant(proposal.get(key)) for key in ("since", "until"))
+    since, until = (proposed_instant(proposal.get(key)) for key in ("since", "until"))
     if since is None or until is None or since >= until:
         faults.append(Cause(f"{FIELD}.until", _("since and until must be instants, until the later one")))
     elif since < FIRST:
@@ -86,7 +86,8 @@ def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | Non
     return (Span(project, since, until) if project and since and until else None), faults
 
 
-def _instant(value: Any) -> datetime | None:
+def proposed_instant(value: Any) -> datetime | None:
+    """Return an instant of a proposal; None where it is none, or has no offset."""
     try:
         at = datetime.fromisoformat(str(value))
     except ValueError:
