@@ -82,6 +82,15 @@ def assignments(name: str, body: list[ast.stmt]) -> list[ast.expr]:
     return found
 
 
+def default(function: ast.FunctionDef, name: str) -> ast.expr | None:
+    """What a parameter is for a caller that passes nothing."""
+    of_all = function.args
+    by_position = (*of_all.posonlyargs, *of_all.args)
+    last = [it.arg for it in by_position[len(by_position) - len(of_all.defaults) :]]
+    pairs = (*zip(last, of_all.defaults, strict=True), *zip(of_all.kwonlyargs, of_all.kw_defaults, strict=True))
+    return next((value for key, value in pairs if (key if isinstance(key, str) else key.arg) == name), None)
+
+
 def passed(function: ast.FunctionDef, name: str) -> set[str]:
     """What the callers of a function pass for a parameter."""
     position, found = parameters(function).index(name), set[str]()
@@ -90,7 +99,7 @@ def passed(function: ast.FunctionDef, name: str) -> set[str]:
             # a private function of another module is another function
             own = called(node) == function.name and (not function.name.startswith("_") or function in scope[0].body)
             if own or (called(node).endswith(f"s.{function.name}") and not function.name.startswith("_")):
-                expression = argument(node, name, position)
+                expression = argument(node, name, position) or default(function, name)
                 assert expression is not None, f"{scope[1].name} calls {function.name} without {name}"
                 found |= values(expression, scope)
     assert found, f"nobody calls {function.name}"

@@ -16,6 +16,8 @@ from milo.kube.watch.streams import Watch
 
 T = TypeVar("T")
 Event = tuple[str, str]
+# what comes at once elsewhere takes seconds on a busy machine; seconds of a test that fails
+PATIENCE = 20
 
 
 def a_watch(kind: Kind | None = None, labels: str = "", fields: str = "", **options: Any) -> Watch:
@@ -31,13 +33,13 @@ class Client:
     def __init__(self, watch: Watch) -> None:
         self.lines = watch.lines()
 
-    async def next(self, within: float = 3) -> dict[str, Any]:
+    async def next(self, within: float = PATIENCE) -> dict[str, Any]:
         """Return the next line. Raises `TimeoutError` if none comes, `StopAsyncIteration` at the end."""
         async with asyncio.timeout(within):
             line: dict[str, Any] = orjson.loads(await anext(self.lines))
             return line
 
-    async def take(self, count: int, within: float = 3) -> list[Event]:
+    async def take(self, count: int, within: float = PATIENCE) -> list[Event]:
         """Return the next lines as (type, name of the object)."""
         lines = [await self.next(within) for _ in range(count)]
         return [(line["type"], line["object"]["metadata"].get("name", "")) for line in lines]
@@ -51,7 +53,7 @@ class Client:
 
     async def rest(self) -> list[dict[str, Any]]:
         """Return all lines up to the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return [orjson.loads(line) async for line in self.lines]
 
     async def nothing(self) -> None:
@@ -84,8 +86,8 @@ def run(scenario: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for `condition`, at most 3 seconds."""
-    async with asyncio.timeout(3):
+    """Wait for `condition`."""
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 
