@@ -14,7 +14,7 @@ from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Wit
 from billing.admin.proposals import proposed, summary
 from billing.admin.wording import label, on_lines
 from billing.models import ApprovalRequest
-from billing.services.approvals import effects, reviews
+from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, link
@@ -136,7 +136,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         """Return what has changed on the account since the review, while the request is pending: it blocks approval."""
         if row.phase != ApprovalRequest.Phase.PENDING:
             return []
-        changed = reviews.difference(row.reviewed, effects.review_of(row.account, row))
+        changed = effects.changes_since_review(row.account, row)
         if not changed:
             return []
         return [

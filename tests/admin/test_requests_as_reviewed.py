@@ -12,13 +12,16 @@ from billing.admin.proposals import proposed, summary
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.notice_texts import render
 from billing.services.accounts import AccountSpec, revise
+from billing.services.approvals import reviews
 from billing.services.approvals.effects import EFFECTS
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
+from milo import audit
 from projects.models import Project
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make
+from tests.support.ledger import nothing_changes
 from tests.support.usage import an_event, taken
 
 MARCH, APRIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
@@ -142,6 +145,20 @@ def test_a_request_about_what_has_changed_is_stale_on_the_page_and_for_the_servi
     assert len(shown.rows) == len(refusal) - 1
     request.refresh_from_db()
     assert request.phase == "Pending"
+
+
+def test_a_review_without_a_field_that_a_later_version_adds_is_stale_on_the_page_too(
+    world: World, approver: Client
+) -> None:
+    request = make.a_request(make.an_incomplete_account(world.organization), "Close")
+    assert request.reviewed.pop("netDays") is None
+    request.reviewed_hash = reviews.hash_of(request.reviewed)
+    with audit.transaction():
+        audit.save_as(make.PLATFORM, request, reason="ApprovalRenewed")
+    assert [row[0] for row in panels(approver, request)[STALE].rows] == ["Net days"]
+    with nothing_changes():
+        refusal = errors(submit(approver, page_of(request, "approve")))["__all__"]
+    assert len(refusal) == 2
 
 
 def test_whoever_decides_on_a_release_reads_type_and_reason_of_the_hold_and_no_uid(

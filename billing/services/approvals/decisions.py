@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals import reviews
-from billing.services.approvals.effects import EFFECTS, review_of
+from billing.services.approvals.effects import EFFECTS, changes_since_review
 from billing.services.approvals.requests import lock_request, record_decision, refuse_decided
 from billing.services.notices import outbox
 from milo import audit, provenance
@@ -108,10 +108,9 @@ def _refuse_unseen(request: ApprovalRequest, reviewed_hash: str) -> None:
 
 
 def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
-    review = review_of(account, request)
-    if reviews.hash_of(review) == request.reviewed_hash:
+    changed = changes_since_review(account, request)
+    if not changed:
         return
-    changed = reviews.difference(request.reviewed, review)
     causes = [
         Cause(f"reviewed.{name}", _("was %(before)s, is %(after)s") % {"before": before, "after": after})
         for name, before, after in changed

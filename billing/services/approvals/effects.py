@@ -54,8 +54,10 @@ EFFECTS: dict[str, Effect] = {
 
 
 def review_of(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
-    """Return what a decision rests on, as it is now: the account, and what the effect shows besides.
-
-    A request is stale if this differs from its column `reviewed`.
-    """
+    """Return what a decision rests on, as it is now: the account, and what the effect shows besides."""
     return reviews.reviewed(account) | EFFECTS[request.act].shows(account, request)
+
+
+def changes_since_review(account: BillingAccount, request: ApprovalRequest) -> list[reviews.Difference]:
+    """Return what has changed since the review of `request`; it is stale unless the list is empty."""
+    return reviews.changes_since(request, review_of(account, request))

@@ -17,6 +17,8 @@ from milo.compiled_queries import CompiledQuery, Param
 from milo.identity.makers import Acted, behind
 from milo.identity.service_users import programs_of
 
+Difference = tuple[str, Any, Any]
+"""The name of a field of the review, its value as reviewed and its value now."""
 _ACTED = ("history_user_id", "history_credential_maker")
 
 
@@ -52,16 +54,38 @@ def reviewed(account: BillingAccount) -> dict[str, Any]:
 
 def hash_of(review: dict[str, Any]) -> str:
     """Return the SHA-256 (hexadecimal) of the review as JSON with sorted keys and no blanks."""
-    return hashlib.sha256(json.dumps(review, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(review).encode()).hexdigest()
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return each field that differs: its name, its value in `before`, its value in `after`."""
+def changes_since(request: ApprovalRequest, review: dict[str, Any]) -> list[Difference]:
+    """Return what differs between the review that `request` stores and `review`, the present one.
+
+    The list is empty if and only if the request is not stale: the service refuses by it, and the staff site shows it.
+    """
+    if hash_of(review) == request.reviewed_hash:
+        return []
+    stored = ("reviewedHash", request.reviewed_hash, hash_of(review))
+    return difference(request.reviewed, review) or [stored]
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    """Return each field that differs: its name, its value in `before`, its value in `after`; None where it is absent.
+
+    Fields are compared as `hash_of` reads them, so a field that is absent differs from one without a value.
+    """
     return [
         (name, before.get(name), after.get(name))
         for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
+        if _field(before, name) != _field(after, name)
     ]
+
+
+def _field(review: dict[str, Any], name: str) -> str:
+    return _canonical(review[name]) if name in review else ""
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def editors(account: BillingAccount) -> frozenset[str]:
