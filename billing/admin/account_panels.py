@@ -23,9 +23,9 @@ SCHEDULED = 6
 def life(account: BillingAccount) -> list[Panel]:
     """Return the panels of an account, the most urgent ones first."""
     return [
-        _suspensions(account),
-        *_checklist(account),
-        _holds(account),
+        suspensions_panel(account),
+        *checklist(account),
+        holds_panel(account),
         _charges(account),
         _requests(account),
         notices_panel(account.notices.all(), account__id__exact=account.pk),
@@ -54,7 +54,8 @@ def schedule_panel(account: BillingAccount) -> Panel:
     return panel
 
 
-def _suspensions(account: BillingAccount) -> Panel:
+def suspensions_panel(account: BillingAccount) -> Panel:
+    """Return the latest suspensions with their evidence; an open one with a link that resolves it."""
     rows, more = first(Suspension.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Suspensions"),
@@ -81,10 +82,14 @@ def _resolve(suspension: Suspension) -> Any:
     )
 
 
-def _checklist(account: BillingAccount) -> list[Panel]:
+def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Panel]:
+    """Return what keeps the account from being closed, in one panel; none in a phase that cannot be closed.
+
+    `besides` is the request for this closure, which is no blocker of itself.
+    """
     if account.phase not in CLOSABLE:
         return []
-    obstacles = blockers(account)
+    obstacles = blockers(account, besides=besides)
     rows = [[label(it.type), it.name, it.message, it.fix, it.who] for it in obstacles[:SHOWN]]
     if len(obstacles) > SHOWN:
         rows.append([_("and %(count)d more") % {"count": len(obstacles) - SHOWN}, "", "", "", ""])
@@ -92,7 +97,8 @@ def _checklist(account: BillingAccount) -> list[Panel]:
     return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
 
 
-def _holds(account: BillingAccount) -> Panel:
+def holds_panel(account: BillingAccount) -> Panel:
+    """Return the latest holds."""
     rows, more = first(Hold.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Holds"),

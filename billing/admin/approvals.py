@@ -3,22 +3,26 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from billing.access import APPROVALS
-from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of
-from billing.admin.proposals import proposed, summary
-from billing.admin.wording import label, on_lines
+from billing.admin import request_page
+from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of, stale_text
+from billing.admin.decision_queue import OLDEST_FIRST, age_badge, neighbors, to_decide
+from billing.admin.proposals import summary
 from billing.models import ApprovalRequest
 from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, link
 from milo.admin.resources import METADATA
+from milo.kube.store import changes
 
 INBOX, TO_DECIDE, WAITING, DONE = "inbox", "to-decide", "waiting", "done"
 VIEWS = (
@@ -26,15 +30,7 @@ VIEWS = (
     (WAITING, gettext_lazy("Mine waiting")),
     (DONE, gettext_lazy("Done")),
 )
-
-
-def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
-    """Return the requests that the logged-in person may approve or reject now."""
-    actor = request_actor(request)
-    # on every page, and nothing waits on most days: putting the whole query together takes longer than asking
-    if not actor.may("create", APPROVALS, None, action="approve") or not ApprovalRequest.objects.pending().exists():
-        return ApprovalRequest.objects.none()
-    return ApprovalRequest.objects.awaiting(actor.name)
+JUSTIFICATION_LENGTH = 100
 
 
 class InboxFilter(DropdownFilter):
@@ -63,6 +59,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
     list_display = (
         "name",
         "act",
+        "organization",
         "account_link",
         "summary",
         "phase_badge",
@@ -71,6 +68,17 @@ class ApprovalRequestAdmin(LedgerAdmin):
         "expires_at",
         "decider",
         "decided_at",
+    )
+    pending_display = (
+        "name",
+        "age",
+        "organization",
+        "account_link",
+        "act",
+        "summary",
+        "short_justification",
+        "requester",
+        "expires_at",
     )
     list_filter = (
         InboxFilter,
@@ -82,33 +90,36 @@ class ApprovalRequestAdmin(LedgerAdmin):
     list_select_related = ("account",)
     search_fields = ("name", "account__name", "organization__name", "requester", "decider", "uid")
     ordering = ("-requested_at",)
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "name",
-                    "act",
-                    "account_link",
-                    "phase_badge",
-                    "justification",
-                    "asked_by",
-                    "requested_at",
-                    "expires_at",
-                    "decider",
-                    "decided_at",
-                    "comment",
-                    "reviewed_hash",
-                )
-            },
-        ),
-        METADATA,
+    change_form_outer_before_template = "billing/admin/request_top.html"
+    change_form_outer_after_template = "billing/admin/request.html"
+    asked = (
+        "act",
+        "account_link",
+        "organization",
+        "asked_by",
+        "justification",
+        "phase_badge",
+        "age",
+        "expires_at",
     )
+    decided = ("decider", "decided_at", "comment")
     object_actions = (Approve, Reject, Renew, Withdraw, TakeOver)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApprovalRequest]:
         requests: QuerySet[ApprovalRequest] = super().get_queryset(request)
         return requests.select_related("account", "organization")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        decided = self.decided if obj and obj.decider else ()
+        title, options = METADATA
+        fields = ("name", "requested_at", "reviewed_hash", *options["fields"])
+        return [(None, {"fields": (*self.asked, *decided)}), (title, {**options, "fields": fields})]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.pending_display if _of_pending(request) else super().get_list_display(request)
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return OLDEST_FIRST if _of_pending(request) else super().get_ordering(request)
 
     @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: ApprovalRequest) -> str:
@@ -116,11 +127,23 @@ class ApprovalRequestAdmin(LedgerAdmin):
 
     @admin.display(description=gettext_lazy("requester"))
     def asked_by(self, row: ApprovalRequest) -> str:
-        return requester_of(row)
+        # unfold's template asks for the contents of a field several times
+        if not hasattr(row, "requester_in_words"):
+            row.requester_in_words = requester_of(row)  # type: ignore[attr-defined]
+        text: str = row.requester_in_words  # type: ignore[attr-defined]
+        return text
 
     @admin.display(description=gettext_lazy("proposed change"))
     def summary(self, row: ApprovalRequest) -> str:
         return summary(row)
+
+    @admin.display(description=gettext_lazy("age"), ordering="requested_at")
+    def age(self, row: ApprovalRequest) -> str:
+        return age_badge(row)
+
+    @admin.display(description=gettext_lazy("justification"))
+    def short_justification(self, row: ApprovalRequest) -> str:
+        return Truncator(row.justification).chars(JUSTIFICATION_LENGTH)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         current = request.GET.get(INBOX, "")
@@ -130,41 +153,29 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: ApprovalRequest) -> list[Panel]:
-        return [*self._changed(row), *self._proposal(row), self._reviewed(row), *super().panels(request, row)]
+        return request_page.case(row)
 
-    def _changed(self, row: ApprovalRequest) -> list[Panel]:
-        """Return what has changed on the account since the review, while the request is pending: it blocks approval."""
-        if row.phase != ApprovalRequest.Phase.PENDING:
-            return []
-        changed = effects.changes_since_review(row.account, row)
-        if not changed:
-            return []
-        return [
-            Panel(
-                _("The account has changed since: the requester must renew the request"),
-                [_("Field"), _("As reviewed"), _("Now")],
-                [[label(name), on_lines(before), on_lines(after)] for name, before, after in changed],
-            )
-        ]
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        # before the row that the page shows: a change that comes in between is then refused, not decided unseen
+        row = self.get_object(request, unquote(object_id))
+        request.version_seen = changes.version_of(row) if row else 0  # type: ignore[attr-defined]
+        return super().change_view(request, object_id, *args, **kwargs)
 
-    def _proposal(self, row: ApprovalRequest) -> list[Panel]:
-        fields = proposed(row)
-        if not fields:
-            return []
-        return [
-            Panel(
-                _("What is proposed"),
-                [_("Field"), _("As reviewed"), _("Proposed")],
-                [[label(name), on_lines(before), on_lines(after)] for name, before, after in fields],
-            )
-        ]
-
-    def _reviewed(self, row: ApprovalRequest) -> Panel:
-        return Panel(
-            _("The account as reviewed"),
-            [_("Field"), _("Value")],
-            sorted([label(name), on_lines(value)] for name, value in row.reviewed.items()),
-        )
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row: ApprovalRequest = context["original"]
+        pending = row.phase == ApprovalRequest.Phase.PENDING
+        changed = effects.changes_since_review(row.account, row) if pending else []
+        version, actor = request.version_seen, request_actor(request)  # type: ignore[attr-defined]
+        context |= {
+            "around": request_page.around(neighbors(request, row)),
+            "stale": stale_text(row) if changed else "",
+            "changed": [request_page.stale_panel(changed)] if changed else [],
+            "decision": request_page.decision(row, version, stale=bool(changed), actor=actor) if pending else None,
+            "background": [*request_page.background(row, actor=actor), self.latest_changes(row)],
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def waiting(self, request: HttpRequest) -> int:
         return to_decide(request).count()
@@ -175,3 +186,8 @@ class ApprovalRequestAdmin(LedgerAdmin):
             return []
         waiting = to_decide(request).count()
         return [Attention(_("Requests for you to decide"), waiting, self.list_address(**{INBOX: TO_DECIDE}))]
+
+
+def _of_pending(request: HttpRequest) -> bool:
+    """Return whether the list shows a view of pending requests only."""
+    return request.GET.get(INBOX) in (TO_DECIDE, WAITING)

@@ -4,21 +4,26 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import APPROVALS
-from billing.admin.proposals import change
-from billing.admin.wording import label, readable
+from billing.admin.decision_queue import following
+from billing.admin.proposals import change, reviewed_on_lines
+from billing.admin.wording import label
 from billing.models import ApprovalRequest
-from billing.services.approvals import decisions, requests, reviews
+from billing.services.approvals import decisions, effects, requests
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
-from milo.admin.panels import instant, lines, link
+from milo.admin.panels import address, instant, lines, link
 from milo.admin.resources import SeenAction, SeenForm
+from milo.errors import Refused
 from milo.identity.actors import is_deactivated
 
 
@@ -34,13 +39,34 @@ def requester_of(request: ApprovalRequest) -> str:
     return lines(texts)
 
 
+def stale_text(request: ApprovalRequest) -> str:
+    """Return what to do about a stale request, and who does it."""
+    message = _("The account has changed since it was reviewed. Nobody can approve this until %(owner)s renews it.")
+    return message % {"owner": request.owner}
+
+
 class ApproveForm(SeenForm):
     """Send the hash of the review that the page shows, so that only what was read is approved."""
 
     reviewed_hash = forms.CharField(max_length=64, widget=forms.HiddenInput)
-    comment = Paragraph(max_length=2000, required=False, label=gettext_lazy("Comment"))
+    comment = Paragraph(
+        max_length=2000,
+        required=False,
+        label=gettext_lazy("Comment"),
+        help_text=gettext_lazy("A rejection needs one. It stays with the request for ever."),
+    )
 
     paths = {"spec.comment": "comment", "message": "comment"}
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a stale review in words: each field by its label, before and now."""
+        if not isinstance(refusal, decisions.StaleReview) or not refusal.changed:
+            super().refuse(refusal)
+            return
+        self.add_error(None, refusal.message)
+        for name, before, after in refusal.changed:
+            was, now = ("; ".join(reviewed_on_lines(name, value)) for value in (before, after))
+            self.add_error(None, f"{label(name)}: {was} \N{RIGHTWARDS ARROW} {now}")
 
 
 class CommentForm(SeenForm):
@@ -70,7 +96,7 @@ class Decision(SeenAction):
             (_("Billing account"), link(request.account)),
             (_("Requester"), requester_of(request)),
             (_("Justification"), request.justification),
-            *([(_("What is proposed"), lines(change(request)))] if request.proposal else []),
+            (_("What changes"), lines(change(request))),
             (_("Expires at"), instant(request.expires_at)),
         ]
 
@@ -81,7 +107,21 @@ class Decision(SeenAction):
         return type(self).decide(self.row.pk, comment=values["comment"], actor=actor)
 
 
-class Approve(Decision):
+class DecideAction(Decision):
+    """An approval or rejection, on the page of the request; the page of the next one follows."""
+
+    on_page = True
+
+    def obstacle(self) -> str:
+        return decisions.obstacles(self.row, actor=self.actor)[self.action]
+
+    def finish(self, row: ApprovalRequest) -> HttpResponse:
+        text = format_html("{}: {}", link(row), row.get_phase_display())
+        messages.success(self.request, text)
+        return HttpResponseRedirect(address(following(self.request, row) or row))
+
+
+class Approve(DecideAction):
     name = "approve"
     title = gettext_lazy("Approve")
     icon = "check"
@@ -93,19 +133,20 @@ class Approve(Decision):
         return {**super().seen(), "reviewed_hash": self.row.reviewed_hash}
 
     def facts(self) -> Facts:
-        reviewed = sorted(f"{label(name)}: {readable(value)}" for name, value in self.row.reviewed.items())
-        return [*super().facts(), (_("The account as reviewed"), lines(reviewed))]
+        texts = ((label(name), "; ".join(reviewed_on_lines(name, value))) for name, value in self.row.reviewed.items())
+        reviewed = lines(sorted(": ".join(pair) for pair in texts))
+        return [*super().facts(), (_("The account as reviewed"), reviewed)]
+
+    def obstacle(self) -> str:
+        stale = effects.changes_since_review(self.row.account, self.row)
+        return super().obstacle() or (stale_text(self.row) if stale else "")
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ApprovalRequest:
         hashed, comment = values["reviewed_hash"], values["comment"]
         return decisions.approve(self.row.pk, reviewed_hash=hashed, comment=comment, actor=actor)
 
-    @classmethod
-    def meant_for(cls, actor: Actor, row: ApprovalRequest) -> bool:
-        return actor.name not in reviews.requesters(row) | reviews.editors(row.account)
 
-
-class Reject(Decision):
+class Reject(DecideAction):
     name = "reject"
     title = gettext_lazy("Reject")
     icon = "close"

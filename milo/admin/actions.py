@@ -34,7 +34,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     GET shows `facts` and the form; POST calls the service. If it `previews`, the first POST calls the service in a dry
     run and asks for confirmation with `preview`, or shows the refusal; the second POST acts. The access table decides
     by `verb`, `resource` and `action` who sees the button and the page. The service authorizes again. `row` is the
-    object, None for an action of the list. Buttons with the same `menu` (a title) form a menu.
+    object, None for an action of the list. Buttons with the same `menu` (a title) form a menu. An action that is
+    `on_page` has no button: the page of the object shows its form.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     action: ClassVar[str] = ""
     previews: ClassVar[bool] = False
     menu: ClassVar[str | Promise] = ""
+    on_page: ClassVar[bool] = False
 
     template_name = "milo/service_action.html"
     http_method_names = ["get", "head", "post"]
@@ -72,6 +74,10 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     def preview(self, values: dict[str, Any]) -> Facts:
         """Return labelled facts about the effect of these values, for confirmation."""
         return []
+
+    def obstacle(self) -> str:
+        """Return why the action is impossible now, which is shown in place of its button; "" if nothing is known."""
+        return ""
 
     @classmethod
     def allowed(cls, actor: Actor, organization_id: int | None) -> bool:
@@ -171,6 +177,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 "original": self.row,
                 "action": self,
                 "facts": self.facts(),
+                "obstacle": self.obstacle(),
                 "back": address(self.row) if self.row else self.admin.list_address(),
                 **kwargs,
             },

@@ -131,7 +131,10 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
         offered = [
             action
             for action in actions
-            if action.allowed(actor, organization_id) and action.offered(row) and action.meant_for(actor, row)
+            if not action.on_page
+            and action.allowed(actor, organization_id)
+            and action.offered(row)
+            and action.meant_for(actor, row)
         ]
         menus = dict.fromkeys(action.menu for action in offered if action.menu)
         return [

@@ -71,10 +71,13 @@ def errors(page: Any) -> dict[str, list[str]]:
 
 
 def buttons(page: Any) -> set[str]:
-    """The addresses of the acts that a page offers."""
+    """The addresses of the acts that a page offers, by buttons in its header and by forms on it."""
     context = page.context
     shown = [*(context.get("actions_list") or []), *(context.get("actions_detail") or [])]
-    return {item["path"] for button in shown for item in button.get("items", [button])}
+    choices = (context.get("decision") or {}).get("choices", [])
+    return {item["path"] for button in shown for item in button.get("items", [button])} | {
+        choice.address for choice in choices if not choice.obstacle
+    }
 
 
 def every_page() -> list[str]:

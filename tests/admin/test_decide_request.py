@@ -102,12 +102,14 @@ def test_what_has_changed_since_stands_on_the_page_and_in_the_refusal(
     request_to_close: ApprovalRequest, world: World, approver: Client
 ) -> None:
     suspend(world.us.pk, reason_code="ManualReview", message="look", actor=make.PLATFORM)
-    panel = approver.get(page_of(request_to_close)).context["panels"][0]
-    assert panel.title == "The account has changed since: the requester must renew the request"
+    page = approver.get(page_of(request_to_close))
+    [panel] = page.context["changed"]
     assert ["Phase", "Ready", "Suspended"] in panel.rows
+    assert "until user:root renews it" in page.content.decode()
+    assert offered(approver, request_to_close) == {"reject"}
     with nothing_changes():
         page = submit(approver, page_of(request_to_close, "approve"))
-    assert "reviewed.phase: was Ready, is Suspended" in errors(page)["__all__"]
+    assert "Phase: Ready \N{RIGHTWARDS ARROW} Suspended" in errors(page)["__all__"]
 
 
 def test_a_renewed_request_can_be_approved_but_not_by_a_form_opened_before(
@@ -117,10 +119,7 @@ def test_a_renewed_request_can_be_approved_but_not_by_a_form_opened_before(
     opened_before = filled_in(approver.get(address))
     suspend(world.us.pk, reason_code="ManualReview", message="look", actor=make.PLATFORM)
     assert submit(browser(asker), page_of(request_to_close, "renew")).status_code == 302
-    assert [panel.title for panel in approver.get(page_of(request_to_close)).context["panels"]] == [
-        "The account as reviewed",
-        "Latest changes",
-    ]
+    assert approver.get(page_of(request_to_close)).context["changed"] == []
     with nothing_changes():
         assert "has been modified" in errors(approver.post(address, opened_before))["__all__"][0]
     assert submit(approver, address).status_code == 302

@@ -1,6 +1,6 @@
 """Decisions of approvers: approve a request, or reject it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.utils.translation import gettext as _
 
@@ -12,15 +12,21 @@ from billing.services.approvals.requests import lock_request, record_decision, r
 from billing.services.notices import outbox
 from milo import audit, provenance
 from milo.access import Actor
-from milo.errors import Cause, Conflict, Forbidden, Invalid
+from milo.errors import Cause, Conflict, Forbidden, Invalid, Refused
 from milo.identity.actors import is_deactivated
 from milo.identity.makers import behind
 from milo.identity.service_users import is_service
 from milo.kube.store import managers
+from projects.access import FINANCE_APPROVER
 
 
 class StaleReview(Conflict):
-    """The account has changed since the review, or the request was reviewed again; the causes say what differs."""
+    """The account has changed since the review, or the request was reviewed again; the causes say what differs.
+
+    `changed` lists each field with its value as reviewed and now.
+    """
+
+    changed: Sequence[reviews.Difference] = ()
 
 
 def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Actor) -> ApprovalRequest:
@@ -72,6 +78,27 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
         return record_decision(request, account, "Rejected", comment, actor)
 
 
+def obstacles(request: ApprovalRequest, *, actor: Actor) -> dict[str, str]:
+    """Return why `actor` can neither `approve` nor `reject` a request, each by its name; "" if nothing forbids it.
+
+    For the page of a request: it reads without locks, does not compare the review, and the decision checks again.
+    """
+    organization, why_no_role = request.organization_id, _("only a person with the role %(role)s decides requests")
+    if not all(actor.may("create", APPROVALS, organization, action=action) for action in ("approve", "reject")):
+        return dict.fromkeys(("approve", "reject"), why_no_role % {"role": FINANCE_APPROVER})
+    try:
+        refuse_decided(request)
+        _refuse_credential(request.account, request, actor)
+    except Refused as refusal:
+        return dict.fromkeys(("approve", "reject"), refusal.message)
+    try:
+        _refuse_own(request, reviews.editors(request.account), actor)
+        _refuse_abandoned(request)
+    except Refused as refusal:
+        return {"approve": refusal.message, "reject": ""}
+    return {"approve": "", "reject": ""}
+
+
 def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
     if actor.name in (request.requester, request.taken_over_by):
         raise Forbidden(_("you asked for this; a second person must approve it"))
@@ -116,4 +143,6 @@ def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
         for name, before, after in changed
     ]
     message = _("the account has changed since it was reviewed; the requester can renew the request")
-    raise StaleReview(message, causes)
+    stale = StaleReview(message, causes)
+    stale.changed = changed
+    raise stale

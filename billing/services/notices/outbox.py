@@ -85,10 +85,14 @@ def queue_request(request: ApprovalRequest) -> None:
 
 def queue_decision(request: ApprovalRequest) -> None:
     """Queue a notice of the decision to the requester and the billing-admins."""
-    requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
-    addresses = {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
     context = {"phase": request.phase, "comment": request.comment, **_action(request)}
-    _queue(Notice.About.DECIDED, request.account, request.uid, addresses, context)
+    _queue(Notice.About.DECIDED, request.account, request.uid, recipients_of_decision(request), context)
+
+
+def recipients_of_decision(request: ApprovalRequest) -> set[str]:
+    """Return the addresses of the requester and of the billing-admins of the organization."""
+    requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
+    return {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
 
 
 def queue_correction(

@@ -1,0 +1,61 @@
+"""The requests that wait for the decision of the logged-in person, oldest first, and their age."""
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _
+
+from billing.access import APPROVALS
+from billing.models import ApprovalRequest
+from milo.admin.actors import request_actor
+from milo.admin.panels import badge
+
+OLDEST_FIRST = ("requested_at", "pk")
+_NEW = timedelta(days=1)
+
+
+def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
+    """Return the requests that the logged-in person may approve or reject now."""
+    actor = request_actor(request)
+    # on every page, and nothing waits on most days: putting the whole query together takes longer than asking
+    if not actor.may("create", APPROVALS, None, action="approve") or not ApprovalRequest.objects.pending().exists():
+        return ApprovalRequest.objects.none()
+    return ApprovalRequest.objects.awaiting(actor.name)
+
+
+def neighbors(request: HttpRequest, row: ApprovalRequest) -> tuple[ApprovalRequest | None, ApprovalRequest | None]:
+    """Return the requests for the person to decide before and after `row`, oldest first; None at an end."""
+    waiting, at = to_decide(request), row.requested_at
+    earlier = waiting.filter(Q(requested_at__lt=at) | Q(requested_at=at, pk__lt=row.pk))
+    later = waiting.filter(Q(requested_at__gt=at) | Q(requested_at=at, pk__gt=row.pk))
+    return earlier.order_by("-requested_at", "-pk").first(), later.order_by(*OLDEST_FIRST).first()
+
+
+def following(request: HttpRequest, row: ApprovalRequest) -> ApprovalRequest | None:
+    """Return the next request for the person to decide after `row`, or else the oldest; None if nothing waits."""
+    _before, after = neighbors(request, row)
+    return after or to_decide(request).order_by(*OLDEST_FIRST).first()
+
+
+def age_badge(row: ApprovalRequest) -> str:
+    """Return how long a pending request has waited, in words, and in red where it expires soon; a dash otherwise."""
+    if row.phase != ApprovalRequest.Phase.PENDING:
+        return "-"
+    now = timezone.now()
+    waited, left, age = now - row.requested_at, row.expires_at - now, timesince(row.requested_at, now, depth=1)
+    if left <= timedelta(0):
+        return badge(_("%(age)s: expired") % {"age": age}, "danger")
+    if waited >= 3 * left:
+        return badge(
+            _("%(age)s: expires in %(left)s") % {"age": age, "left": timeuntil(row.expires_at, now, depth=1)}, "danger"
+        )
+    if waited >= left:
+        return badge(_("%(age)s: decide soon") % {"age": age}, "warning")
+    return (
+        badge(_("%(age)s: new") % {"age": age}, "success")
+        if waited < _NEW
+        else badge(_("%(age)s: waits") % {"age": age}, "info")
+    )

@@ -1,0 +1,219 @@
+"""The page of an approval request: what changes, whom it concerns, and the decision."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from billing.admin.account_panels import checklist, holds_panel, suspensions_panel
+from billing.admin.decision_actions import Approve, ApproveForm, Reject
+from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
+from billing.admin.suspension_actions import some
+from billing.admin.wording import label, on_lines
+from billing.models import ApprovalRequest, BillingAccount, Charge
+from billing.models.binding import projects_paid_by
+from billing.services.approvals import decisions
+from billing.services.approvals.reviews import Difference
+from billing.services.notices import outbox
+from billing.services.timeline import TimelineEvent
+from billing.services.timeline_table import readable_timeline
+from billing.terms.payment_amounts import money_text
+from milo.access import Actor
+from milo.admin.panels import SHOWN, Panel, address, instant, lines, link
+from projects.models import Project
+
+EVENTS = 10
+_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button of the decision: `obstacle` says why this person may not press it."""
+
+    title: Any
+    address: str
+    variant: str
+    obstacle: str
+
+    @property
+    def attrs(self) -> dict[str, bool]:
+        """Return the attributes of the button that unfold knows of."""
+        return {"disabled": bool(self.obstacle)}
+
+    @property
+    def target(self) -> str:
+        """Return the attribute that makes the button send the form to its action."""
+        return "" if self.obstacle else format_html('formaction="{}"', self.address)
+
+
+def decision(request: ApprovalRequest, version: int, *, stale: bool, actor: Actor) -> dict[str, Any]:
+    """Return form, buttons and obstacles of the decision on a pending request, read after its revision `version`.
+
+    A stale request has no button to approve it.
+    """
+    obstacles = decisions.obstacles(request, actor=actor)
+    choices = [
+        Choice(
+            action.title,
+            reverse(f"admin:billing_approvalrequest_{action.name}", args=[request.pk]),
+            "danger" if action is Reject else "primary",
+            obstacles[action.action],
+        )
+        for action in (Approve, Reject)
+        if not (stale and action is Approve)
+    ]
+    seen = {"resource_version": version, "reviewed_hash": request.reviewed_hash}
+    return {
+        "choices": choices,
+        "obstacles": list(dict.fromkeys(choice.obstacle for choice in choices if choice.obstacle)),
+        "form": None if all(choice.obstacle for choice in choices) else ApproveForm(initial=seen, row=request),
+    }
+
+
+def stale_panel(changed: list[Difference]) -> Panel:
+    """Return what has changed since the review."""
+    return Panel(
+        _("What has changed since the review"),
+        [_("Field"), _("As reviewed"), _("Now")],
+        [
+            [label(name), lines(reviewed_on_lines(name, before)), lines(reviewed_on_lines(name, after))]
+            for name, before, after in changed
+        ],
+    )
+
+
+def case(request: ApprovalRequest) -> list[Panel]:
+    """Return what the decision is about: changed values, whom they concern, and the evidence."""
+    changes = Panel(
+        _("What changes"),
+        [_("Field"), _("Before"), _("After")],
+        [[name, on_lines(before), on_lines(after)] for name, before, after in proposed(request)],
+    )
+    return [changes, _concerned(request), *_evidence(request)]
+
+
+def background(request: ApprovalRequest, *, actor: Actor) -> list[Panel]:
+    """Return the recent history of the account, and the account as it was reviewed."""
+    rows = ([label(name), lines(reviewed_on_lines(name, value))] for name, value in request.reviewed.items())
+    reviewed = Panel(_("The account as reviewed"), [_("Field"), _("Value")], sorted(rows))
+    return [_recent(request.account, actor), reviewed]
+
+
+def _concerned(request: ApprovalRequest) -> Panel:
+    """Return projects, recipients and outstanding charges that the effect concerns."""
+    account, told = request.account, outbox.recipients_of_decision(request)
+    if request.act in (Action.CLOSE, Action.REACTIVATE):
+        told |= set(outbox.contacts_of(account))
+    rows = [[_("Projects"), _projects(request)], [_("Outstanding charges"), _charges(account)]]
+    if request.act == Action.REACTIVATE:
+        rows.append([_("Contacts of these projects"), _("get a notice that the account is ready again")])
+    return Panel(_("Whom it concerns"), [_("What"), _("Which")], [*rows, [_("Who gets a notice"), some(sorted(told))]])
+
+
+def _projects(request: ApprovalRequest) -> Any:
+    if named := request.proposal.get("project"):
+        project = Project.objects.filter(organization_id=request.organization_id, name=named).first()
+        return link(project) if project else str(named)
+    projects = projects_paid_by(request.account).order_by("name")
+    listed, count = [link(project) for project in projects[:SHOWN]], projects.count()
+    more = [_("and %(count)d more") % {"count": count - SHOWN}] if count > SHOWN else []
+    return lines([*listed, *more])
+
+
+def _charges(account: BillingAccount) -> Any:
+    unsettled = Charge.objects.filter(account=account).unsettled().order_by("due_date", "pk")
+    texts = [
+        _("%(amount)s, due on %(day)s")
+        % {"amount": money_text(charge.amount, charge.currency_code), "day": charge.due_date}
+        for charge in unsettled[: SHOWN + 1]
+    ]
+    return lines([*texts[:SHOWN], *([_("and more")] if len(texts) > SHOWN else [])])
+
+
+def _evidence(request: ApprovalRequest) -> list[Panel]:
+    if request.act == Action.REACTIVATE:
+        return [suspensions_panel(request.account)]
+    if request.act == Action.CLOSE and request.phase == ApprovalRequest.Phase.PENDING:
+        return checklist(request.account, besides=request)
+    if request.act == Action.RELEASE_HOLD:
+        return [holds_panel(request.account)]
+    if request.act == Action.ASSIGN_USAGE:
+        return [_usage(request)]
+    if request.act == Action.CORRECT_PAYER:
+        return [_payers(request), _moving(request), _months(request)]
+    return []
+
+
+def _usage(request: ApprovalRequest) -> Panel:
+    return Panel(
+        _("Usage that is assigned"),
+        [_("Service"), _("Meter"), _("Quantity"), _("Events")],
+        [
+            [each["service"], each["meter"], f"{each['quantity']} {each['unit']}", each["events"]]
+            for each in request.reviewed.get("usage", [])
+        ],
+    )
+
+
+def _payers(request: ApprovalRequest) -> Panel:
+    return Panel(
+        _("Who paid"),
+        [_("From"), _("Until"), _("Billing account")],
+        [
+            [at_words(each["from"]), at_words(each["until"]), each["account"] or _("nobody")]
+            for each in request.reviewed.get("payers", [])
+        ],
+    )
+
+
+def _moving(request: ApprovalRequest) -> Panel:
+    return Panel(
+        _("Usage that moves"),
+        [_("Meter"), _("Billing account"), _("Before"), _("After")],
+        [
+            [
+                f"{each['service']} {each['meter']}",
+                each["account"] or _("nobody"),
+                f"{each['before']} {each['unit']}",
+                f"{each['after']} {each['unit']}",
+            ]
+            for each in request.reviewed.get("usage", [])
+            if each["before"] != each["after"]
+        ],
+    )
+
+
+def _months(request: ApprovalRequest) -> Panel:
+    charges = [
+        [each["account"], f"{each['name']}: {each['amount']}, {each['dueDate']}"]
+        for each in request.reviewed.get("charges", [])
+    ]
+    months = [
+        [name, _("months before %(month)s are closed, and reversed in it") % {"month": month}]
+        for name, month in request.reviewed.get("firstOpenMonths", {}).items()
+    ]
+    return Panel(_("Charges and closed months"), [_("Billing account"), _("What")], [*charges, *months])
+
+
+def _recent(account: BillingAccount, actor: Actor) -> Panel:
+    events, _following = readable_timeline(account, limit=EVENTS, actor=actor)
+    return Panel(
+        _("What happened to the account lately"),
+        [_("When"), _("What"), _("Reason"), _("Message"), _("Who")],
+        [[instant(event.at), _subject(event), event.reason, event.message or "-", event.actor] for event in events],
+        more=reverse("admin:billing_billingaccount_timeline", args=[account.pk]),
+    )
+
+
+def _subject(event: TimelineEvent) -> str:
+    """Return kind and name of the object of an event; the kind alone where the name is a uid."""
+    kind = label(event.kind)
+    return kind if _UID.fullmatch(event.name) else f"{kind} {event.name}"
+
+
+def around(neighbors: tuple[ApprovalRequest | None, ApprovalRequest | None]) -> dict[str, str]:
+    """Return the addresses of the requests to decide before and after this one, where there are any."""
+    return {name: address(row) for name, row in zip(("previous", "next"), neighbors, strict=True) if row is not None}
