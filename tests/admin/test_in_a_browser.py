@@ -87,7 +87,7 @@ def test_an_operator_suspends_and_asks_and_an_approver_decides(login: Login) -> 
     approver = login(make.a_person("approver", groups=("finance-approver",), is_staff=True))
     approver.get_by_role("link", name="Approval requests", exact=True).first.click()
     approver.get_by_role("link", name=request.name).click()
-    approver.get_by_role("link", name="Approve", exact=True).click()
+    approver.get_by_label("Comment").fill("as agreed")
     approver.get_by_role("button", name="Approve").click()
     expect(approver.get_by_text("Approved", exact=True).first).to_be_visible()
     assert BillingAccount.objects.get().net_days == 90

@@ -172,12 +172,12 @@ def test_a_closure_shows_phase_projects_charges_recipients_and_checklist(world: 
     make.a_person("boss", roles={world.organization: "billing-admin"}, email="boss@acme-corp.example")
     request = make.a_request(world.us, "Close")
     assert panel(approver, request, "What changes") == [["Phase", "Ready", "Closed"]]
-    concerned = dict(map(tuple, panel(approver, request, "Whom it concerns")))  # type: ignore[arg-type]
+    concerned = {what: which for what, which in panel(approver, request, "Whom it concerns")}
     assert concerned["Projects"] == "-"
     assert "boss@acme-corp.example" in concerned["Who gets a notice"]
     assert "invoices@acme-corp.example" in concerned["Who gets a notice"]
     make.a_binding(make.a_project(world.organization, "late"), world.us)
-    assert "late" in dict(map(tuple, panel(approver, request, "Whom it concerns")))["Projects"]  # type: ignore[arg-type]
+    assert "late" in panel(approver, request, "Whom it concerns")[0][1]
     [obstacle] = panel(approver, request, "What keeps it from being closed")
     assert "project late is bound to the account" in obstacle
     recent = panel(approver, request, "What happened to the account lately")
