@@ -172,7 +172,7 @@ def test_a_closure_shows_phase_projects_charges_recipients_and_checklist(world: 
     make.a_person("boss", roles={world.organization: "billing-admin"}, email="boss@acme-corp.example")
     request = make.a_request(world.us, "Close")
     assert panel(approver, request, "What changes") == [["Phase", "Ready", "Closed"]]
-    concerned = {what: which for what, which in panel(approver, request, "Whom it concerns")}
+    concerned = {row[0]: row[1] for row in panel(approver, request, "Whom it concerns")}
     assert concerned["Projects"] == "-"
     assert "boss@acme-corp.example" in concerned["Who gets a notice"]
     assert "invoices@acme-corp.example" in concerned["Who gets a notice"]
