@@ -1,10 +1,13 @@
 """The ground the other tests stand on: what they need of the database holds on both engines."""
 
+from datetime import timedelta
+
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from billing.models import BillingAccount
-from milo import append_only
+from milo import append_only, clock
 from projects.models import Organization
 from tests.support import make
 from tests.support.database import as_owner
@@ -28,3 +31,14 @@ def test_threads_see_one_database_and_leave_no_connection() -> None:
     made = at_once([lambda name=name: make.an_organization(name) for name in names])  # type: ignore[misc]
     assert [organization.name for organization in made if isinstance(organization, Organization)] == names
     assert Organization.objects.count() == 16
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_does_not_send_a_connection_back_to_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as travel:
+        travel.setattr(timezone, "now", lambda there=timezone.now() + timedelta(days=4380): there)
+        assert clock.fault(connection) == ""
+    with transaction.atomic():
+        assert clock.fault(connection) == ""
+        transaction.set_rollback(True)
+    assert clock.fault(connection) == ""

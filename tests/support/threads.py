@@ -71,10 +71,11 @@ def races(pairs: Sequence[tuple[Callable[[], object], Callable[[], object]]]) ->
 
 
 def patiently(act: Callable[[], T]) -> T:
-    """Do what `act` does, a second time where a lock was not had in time, as a client is told by 429."""
-    try:
-        return act()
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
-            raise
-        return act()
+    """Do what `act` does, up to five times where a lock was not had in time, as a client is told by 429."""
+    for _ in range(4):
+        try:
+            return act()
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+    return act()

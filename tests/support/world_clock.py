@@ -59,12 +59,14 @@ def _wrap(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def _tell(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    told: Any = context["connection"]
+    held: Any = context["connection"].connection
     seconds = 0.0 if _staying or timezone.now is _true_now else (timezone.now() - _true_now()).total_seconds()
     # an instant that a test has fixed stands still, so that it is told again before each statement
-    if (seconds or getattr(told, _travelled, 0.0)) and told.connection is not None:
-        held = told.connection
-        if held.info.transaction_status != TransactionStatus.INERROR:
+    if held is not None and (seconds or getattr(held, _travelled, False)):
+        status = held.info.transaction_status
+        if status != TransactionStatus.INERROR:
             held.execute("SELECT set_config('milo_test.travel', %s, false)", [str(seconds)])
-            setattr(told, _travelled, seconds)
+            # a rollback takes back what a transaction was told
+            kept = held.autocommit and status == TransactionStatus.IDLE
+            setattr(held, _travelled, bool(seconds) or not kept)
     return execute(sql, params, many, context)
