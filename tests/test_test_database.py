@@ -35,8 +35,9 @@ def test_threads_see_one_database_and_leave_no_connection() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_does_not_send_a_connection_back_to_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = timezone.now() + timedelta(days=4380)
     with monkeypatch.context() as travel:
-        travel.setattr(timezone, "now", lambda there=timezone.now() + timedelta(days=4380): there)
+        travel.setattr(timezone, "now", lambda: later)
         assert clock.fault(connection) == ""
     with transaction.atomic():
         assert clock.fault(connection) == ""
