@@ -1,5 +1,6 @@
 """Pages of service tokens: list, issue (the secret is shown once) and revoke."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -22,7 +24,10 @@ from milo.admin.panels import address
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken, ServiceUser
 from milo.identity.service_users import create_service_user
-from milo.identity.tokens import issue_token, revoke_token, scope_choices
+from milo.identity.tokens import issue_token, longest_days, revoke_token, scope_choices
+
+# a token that nobody needs any more should not outlive a quarter because nobody thought of its end
+PROPOSED_DAYS = 90
 
 
 class IssueForm(ActForm):
@@ -75,7 +80,8 @@ class IssueToken(ServiceAction):
         return users.filter(condition)
 
     def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), "user": self.request.user.pk}
+        end = timezone.now() + timedelta(days=min(PROPOSED_DAYS, longest_days() or PROPOSED_DAYS))
+        return {**super().get_initial(), "user": self.request.user.pk, "expires_at": end.strftime("%Y-%m-%dT%H:%M")}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> ServiceToken:
         token, self.secret = issue_token(**values, actor=actor)
@@ -169,8 +175,17 @@ class CreateServiceUser(ServiceAction):
 class ServiceTokenAdmin(LedgerAdmin):
     resource = TOKENS
     icon = "key"
-    list_display = ("__str__", "user", "description", "created_at", "expires_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_display = (
+        "__str__",
+        "user",
+        "description",
+        "allowed",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("hint", "description", "user__username")
     ordering = ("-created_at",)
     fieldsets = (

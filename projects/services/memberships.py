@@ -96,12 +96,21 @@ def without_billing_admin(user: User) -> QuerySet[Organization]:
 
 def members(organization: Organization) -> QuerySet[Any]:
     """Return the present roles in the organization, sorted by user, with `granted_at` (UTC) and `granted_by`."""
+    return _with_grants(organization.memberships.select_related("user")).order_by("user__username", "role")
+
+
+def memberships_of(user: User) -> QuerySet[Any]:
+    """Return the present roles of `user`, sorted by organization, with `granted_at` (UTC) and `granted_by`."""
+    held = Membership.objects.filter(user=user).select_related("user", "organization")
+    return _with_grants(held).order_by("organization__name", "role")
+
+
+def _with_grants(held: QuerySet[Membership]) -> QuerySet[Any]:
     granted = Membership.history.filter(id=OuterRef("pk"), history_type="+")
-    held: QuerySet[Any] = organization.memberships.select_related("user").annotate(
+    return held.annotate(
         granted_at=Subquery(granted.values("history_date")[:1]),
         granted_by=Subquery(granted.values("history_user_id")[:1]),
     )
-    return held.order_by("user__username", "role")
 
 
 def role_changes(organization: Organization) -> QuerySet[Any]:

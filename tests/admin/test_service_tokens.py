@@ -53,6 +53,15 @@ def test_a_token_ends_at_the_instant_in_utc_that_was_typed(world: World, root: C
     assert ServiceToken.objects.get(description="deploys").expires_at == end
 
 
+@pytest.mark.parametrize(("longest", "proposed"), [(365, 90), (0, 90), (30, 30)])
+def test_a_new_token_is_proposed_an_end(
+    world: World, root: Client, settings: Any, longest: int, proposed: int
+) -> None:
+    settings.MILO_TOKEN_LONGEST_DAYS = longest
+    end = datetime.fromisoformat(root.get(ISSUE).context["form"]["expires_at"].value()).replace(tzinfo=UTC)
+    assert end - timezone.now() == pytest.approx(timedelta(days=proposed), abs=timedelta(minutes=2))
+
+
 def test_an_end_in_the_past_is_refused_at_its_field(world: World, root: Client) -> None:
     yesterday = timezone.now() - timedelta(days=1)
     page = issued(world, root, expires_at=yesterday.strftime("%Y-%m-%dT%H:%M"))
@@ -69,7 +78,7 @@ def test_an_end_beyond_the_longest_lifetime_is_refused_at_its_field(world: World
 
 def test_a_token_without_an_end_has_the_longest_lifetime(world: World, root: Client, settings: Any) -> None:
     settings.MILO_TOKEN_LONGEST_DAYS = 30
-    issued(world, root)
+    issued(world, root, expires_at="")
     token = ServiceToken.objects.get(description="deploys")
     assert token.expires_at
     assert token.expires_at - token.created_at == pytest.approx(timedelta(days=30), abs=timedelta(seconds=5))

@@ -184,3 +184,38 @@ def test_a_new_person_looks_like_nobody_there_is(root: Client, name: str) -> Non
     assert page.status_code == 200
     assert page.context["adminform"].form.errors["username"]
     assert User.objects.count() == 2
+
+
+def test_the_page_of_a_person_shows_their_roles_and_who_changed_which(root: Client) -> None:
+    organization, approver = make.an_organization(), Group.objects.get(name="finance-approver")
+    person = make.a_person("approver", is_staff=True, roles={organization: "billing-viewer"})
+    root.post(page_of(person), sent(root.get(page_of(person)), groups=[approver.pk]))
+    page = sent(root.get(page_of(person)))
+    del page["groups"]
+    root.post(page_of(person), page)
+    held, changed = root.get(page_of(person)).context["panels"]
+    assert [str(cell) for cell in held.rows[0]][3] == "system:tests"
+    assert organization.name in held.rows[0][0]
+    author = f"user:{User.objects.get(is_superuser=True).username}"
+    assert [(row[1], row[2], row[3]) for row in changed.rows[:2]] == [
+        (author, "PlatformRoleRevoked: finance-approver", "finance-approver"),
+        (author, "PlatformRoleGranted: finance-approver", "finance-approver"),
+    ]
+
+
+@pytest.mark.parametrize(("groups", "answers"), [(("auditor",), {}), ((), {"is_superuser": "on"})])
+def test_a_role_without_access_to_the_site_says_so(root: Client, groups: Any, answers: dict[str, str]) -> None:
+    person = make.a_person("approver", groups=groups)
+    page = root.post(page_of(person), sent(root.get(page_of(person)), **answers), follow=True)
+    assert any("which this person may not enter" in str(message) for message in page.context["messages"])
+    assert "no access to the site" in page.content.decode()
+    assert "which this person may not enter" in root.get(page_of(person)).content.decode()
+    answered = sent(root.get(page_of(person)), is_staff="on")
+    page = root.post(page_of(person), answered, follow=True)
+    assert not any("may not enter" in str(message) for message in page.context["messages"])
+    assert "may not enter" not in root.get(page_of(person)).content.decode()
+
+
+def test_a_role_of_the_api_needs_no_access_to_the_site(root: Client) -> None:
+    person = make.a_person("reporter", groups=("usage-reporter",))
+    assert "may not enter" not in root.get(page_of(person)).content.decode()
