@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSe
 from billing.access import ACCOUNTS
 from billing.admin import usage
 from billing.admin.account_actions import OpenAccount, ReviseAccount
+from billing.admin.account_attention import WaitingFilter, account_attention, account_charts
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
@@ -52,6 +53,7 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
         ("organization", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
         ("currency_code", AllValuesCheckboxFilter),
+        WaitingFilter,
     )
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")
@@ -238,15 +240,7 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
         )
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        phases = BillingAccount.Phase
-        return [
-            Attention(
-                title,
-                BillingAccount.objects.filter(phase=phase).count(),
-                self.list_address(phase__exact=phase.value),
-            )
-            for phase, title in (
-                (phases.INCOMPLETE, _("Incomplete accounts")),
-                (phases.PROVISIONING, _("Accounts still being validated")),
-            )
-        ]
+        return account_attention(request)
+
+    def charts(self, request: HttpRequest) -> list[Panel]:
+        return account_charts()

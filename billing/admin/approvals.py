@@ -19,6 +19,7 @@ from billing.admin.proposals import summary
 from billing.models import ApprovalRequest
 from billing.services.approvals import effects
 from milo.admin.actors import request_actor
+from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, link
 from milo.admin.resources import METADATA
@@ -181,11 +182,16 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return to_decide(request).count()
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        actor = request_actor(request)
-        if not actor.may("create", APPROVALS, None, action="approve"):
-            return []
-        waiting = to_decide(request).count()
-        return [Attention(_("Requests for you to decide"), waiting, self.list_address(**{INBOX: TO_DECIDE}))]
+        actor, items = request_actor(request), []
+        if actor.may("create", APPROVALS, None, action="approve"):
+            page = self.list_address(**{INBOX: TO_DECIDE})
+            title = _("Requests for you to decide")
+            items.append(attention(title, to_decide(request), "requested_at", page, daily=True))
+        if actor.may("create", APPROVALS, None):
+            own = ApprovalRequest.objects.pending().filter(requester=actor.name)
+            page = self.list_address(**{INBOX: WAITING})
+            items.append(attention(_("Your requests that wait for a decision"), own, "requested_at", page))
+        return items
 
 
 def _of_pending(request: HttpRequest) -> bool:

@@ -1,15 +1,42 @@
 """The read-only list and page of charges; only the external billing system reports and settles them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
 from billing.access import CHARGES
 from billing.models import Charge
 from billing.terms.payment_amounts import money_text
+from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import link
+from milo.admin.panels import Attention, link
 from milo.admin.resources import METADATA
+
+DUE, OVERDUE, OUTSTANDING, SETTLED = "due", "overdue", "outstanding", "settled"
+
+
+class DueFilter(DropdownFilter):
+    """Whether a charge is settled, and if not, whether the day is past (UTC)."""
+
+    title = gettext_lazy("payment")
+    parameter_name = DUE
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(OVERDUE, _("Overdue")), (OUTSTANDING, _("Outstanding")), (SETTLED, _("Settled"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Charge]:
+        charges: QuerySet[Charge] = queryset
+        if self.value() == OVERDUE:
+            return queryset.overdue(timezone.now().date())  # type: ignore[no-any-return]
+        if self.value() == OUTSTANDING:
+            return queryset.unsettled()  # type: ignore[no-any-return]
+        return charges.exclude(settled_at=None) if self.value() == SETTLED else charges
 
 
 @admin.register(Charge)
@@ -20,7 +47,7 @@ class ChargeAdmin(LedgerAdmin):
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
-        ("settled_at", admin.EmptyFieldListFilter),
+        DueFilter,
     )
     list_select_related = ("account",)
     search_fields = ("external_id", "name", "account__name", "settlement_reference", "uid")
@@ -51,3 +78,7 @@ class ChargeAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def amount_due(self, row: Charge) -> str:
         return money_text(row.amount, row.currency_code)
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        overdue = Charge.objects.overdue(timezone.now().date())
+        return [attention(_("Overdue charges"), overdue, "due_date", self.list_address(**{DUE: OVERDUE}))]

@@ -16,6 +16,7 @@ from billing.services.notices.deliveries import message_id, requeue, text_of
 from milo import email_addresses
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
+from milo.admin.attention import attention
 from milo.admin.panels import Attention, lines, link
 from milo.admin.read_only import ReadOnlyAdmin
 
@@ -131,5 +132,6 @@ class NoticeAdmin(ReadOnlyAdmin):
         )
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        dead = Notice.objects.filter(phase=Notice.Phase.DEAD).count()
-        return [Attention(_("Undeliverable notices"), dead, self.list_address(phase__exact=Notice.Phase.DEAD.value))]
+        dead = Notice.objects.filter(phase=Notice.Phase.DEAD)
+        page = self.list_address(phase__exact=Notice.Phase.DEAD.value)
+        return [attention(_("Undeliverable notices"), dead, "created_at", page)]

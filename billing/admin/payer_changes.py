@@ -14,6 +14,7 @@ from billing.admin.payer_change_actions import CancelPayerChange, RetryPayerChan
 from billing.models import BillingAccount, PayerChange, PayerChangeItem
 from billing.services.payer_changes import outcomes
 from billing.services.payer_changes.previews import preview_of_change
+from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, badge, first, instant, link, list_address
 from milo.admin.read_only import ReadOnlyAdmin
@@ -150,10 +151,10 @@ class PayerChangeAdmin(LedgerAdmin):
     def attention(self, request: HttpRequest) -> list[Attention]:
         changes = PayerChange.objects.all()
         return [
-            Attention(title, selected(view, changes).count(), self.list_address(**{VIEW: view}))
-            for view, title in (
-                (AT_RISK, _("Payer changes that will not take effect")),
-                (FAILED, _("Payer changes with failed projects")),
+            attention(title, selected(view, changes), since, self.list_address(**{VIEW: view}))
+            for view, title, since in (
+                (AT_RISK, _("Payer changes that will not take effect"), "created_at"),
+                (FAILED, _("Payer changes with failed projects"), "finished_at"),
             )
         ]
 

@@ -24,6 +24,8 @@ from billing.models.binding import unbound_projects
 from billing.services.locked_payers import why_locked
 from billing.services.past import Payer, payer_at
 from billing.services.payer_changes import plans
+from billing.services.usage.assignments import unassigned
+from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
@@ -155,7 +157,11 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         )
 
     def attention(self, request: HttpRequest) -> list[Attention]:
-        return [Attention(_("Unbound projects"), unbound_projects().count(), self.list_address(**{PAYER: NOBODY}))]
+        unbound = self.list_address(**{PAYER: NOBODY})
+        return [
+            attention(_("Unbound projects"), unbound_projects(), "created_at", unbound),
+            attention(_("Usage for which nobody paid"), unassigned(), "first", UnassignedUsage.address(self)),
+        ]
 
 
 def _bound(binding: BillingAccountBinding) -> list[Any]:

@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
 from billing.models import Suspension
+from milo.admin.actors import request_actor
+from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import link, pairs
+from milo.admin.panels import Attention, link, pairs
 
 
 @admin.register(Suspension)
@@ -52,3 +56,9 @@ class SuspensionAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("evidence"))
     def evidence_given(self, row: Any) -> str:
         return pairs(row.evidence or {})
+
+    def attention(self, request: HttpRequest) -> list[Attention]:
+        resolves = request_actor(request).may("create", ACCOUNTS, None, action="resolvesuspension")
+        page = self.list_address(resolved_at__isempty=1)
+        title = _("Suspensions without resolution")
+        return [attention(title, Suspension.objects.open(), "suspended_at", page, daily=resolves)]

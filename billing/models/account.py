@@ -195,6 +195,14 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             # the periodic task looks for the few waiting accounts among many Ready ones
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
             LabelIndex(name="account_labels"),
+            # the home page: accounts by phase, and the first thousand of a phase, the oldest first
+            models.Index(fields=["phase", "phase_since"], name="account_phase_since"),
+            # the home page: the few that break a rule
+            models.Index(
+                fields=["compliance_since"],
+                name="account_breaks_rules",
+                condition=Q(compliance_reason="ComplianceErrors"),
+            ),
         ]
 
     def anchored(self, terms: PaymentTerms) -> PaymentTerms:

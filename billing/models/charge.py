@@ -75,4 +75,6 @@ class Charge(Resource):
         indexes = [
             # unsettled charges block a closure
             models.Index(fields=["account", "due_date"], name="charge_unsettled", condition=Q(settled_at=None)),
+            # the home page, and the list of overdue charges
+            models.Index(fields=["due_date"], name="charge_unsettled_by_day", condition=Q(settled_at=None)),
         ]

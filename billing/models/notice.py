@@ -108,6 +108,8 @@ class Notice(models.Model):
             models.Index(fields=["due_at"], name="notice_owed", condition=Q(phase="Pending")),
             # the list of the staff site, newest first
             models.Index(fields=["-created_at", "-id"], name="notice_newest_first"),
+            # the home page: the few that are undeliverable
+            models.Index(fields=["created_at"], name="notice_dead", condition=Q(phase="Dead")),
         ]
 
     def __str__(self) -> str:

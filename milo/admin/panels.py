@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,8 +14,11 @@ from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 SHOWN = 20
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,28 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """An item of the home page: the number of rows that wait for people, and the URL of their list."""
+    """An item of the home page: the number of rows that wait for people, and the URL of their list.
+
+    A `count` above 1,000 says no more than that. `oldest` is since when the first of them waits (UTC). A `daily` item
+    is shown even if nothing waits.
+    """
 
     title: str | Promise
     count: int
     address: str
+    oldest: date | None = None
+    daily: bool = False
+
+    @property
+    def number(self) -> str:
+        """Return the count for people: "1,000+" where more were not counted."""
+        least = formats.number_format(min(self.count, MOST_COUNTED), force_grouping=True)
+        return f"{least}+" if self.count > MOST_COUNTED else least
+
+    @property
+    def age(self) -> str:
+        """Return since when the first of them waits, in words; "" if nothing does."""
+        return _("the oldest for %(time)s") % {"time": timesince(self.oldest, depth=1)} if self.oldest else ""
 
 
 def first(rows: "models.QuerySet[Any]") -> tuple[list[Any], bool]:

@@ -60,6 +60,10 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
         """Return the items that the home page shows for this model."""
         return []
 
+    def charts(self, request: HttpRequest) -> list[Panel]:
+        """Return the charts that the home page shows for this model, each with its table as the alternative."""
+        return []
+
     def waiting(self, request: HttpRequest) -> int:
         """Return the number of rows that wait for this person, for the side bar."""
         return 0

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -85,9 +84,6 @@ class StaffSite(UnfoldAdminSite):
             wanted = urlencode({"next": request.GET.get("next", "")})
             context["oidc_address"] = f"{reverse('admin:oidc_login')}?{wanted}"
         return super().login(request, context)
-
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"attention": self.attention(request), **(extra_context or {})})
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         """Return the items of the home page from all models that the person may see."""

@@ -46,6 +46,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": False,
     "STYLES": [lambda request: static("milo/admin.css")],
     "SCRIPTS": [lambda request: static("milo/admin.js")],
+    "DASHBOARD_CALLBACK": "milo.admin.attention.dashboard",
     "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
     "ACCOUNT": {
         "navigation": [

@@ -54,9 +54,7 @@ def test_a_token_ends_at_the_instant_in_utc_that_was_typed(world: World, root: C
 
 
 @pytest.mark.parametrize(("longest", "proposed"), [(365, 90), (0, 90), (30, 30)])
-def test_a_new_token_is_proposed_an_end(
-    world: World, root: Client, settings: Any, longest: int, proposed: int
-) -> None:
+def test_a_new_token_is_proposed_an_end(world: World, root: Client, settings: Any, longest: int, proposed: int) -> None:
     settings.MILO_TOKEN_LONGEST_DAYS = longest
     end = datetime.fromisoformat(root.get(ISSUE).context["form"]["expires_at"].value()).replace(tzinfo=UTC)
     assert end - timezone.now() == pytest.approx(timedelta(days=proposed), abs=timedelta(minutes=2))

@@ -1,8 +1,10 @@
 """Reactivate a suspended account: the effect of an approved request, once every suspension is resolved."""
 
+from django.db.models import Exists, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
+from billing.models.account import BillingAccountQuerySet
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.notices import outbox
 from milo import audit
@@ -19,6 +21,18 @@ def causes(account: BillingAccount) -> list[Cause]:
         Cause(ACCOUNT_FIELD, message % {"uid": suspension.uid, "code": suspension.reason_code})
         for suspension in Suspension.objects.open().filter(account=account).order_by("pk")
     ]
+
+
+def resolved_accounts() -> BillingAccountQuerySet:
+    """Return the suspended accounts whose reactivation nobody has requested, though every suspension is resolved.
+
+    They are annotated with `last_resolved_at`, the instant (UTC) of the last resolution.
+    """
+    suspensions = Suspension.objects.filter(account=OuterRef("pk"))
+    requests = ApprovalRequest.objects.pending().filter(account=OuterRef("pk"), act=ApprovalRequest.Action.REACTIVATE)
+    suspended = BillingAccount.objects.filter(phase=BillingAccount.Phase.SUSPENDED)
+    last = suspensions.order_by("-resolved_at").values("resolved_at")[:1]
+    return suspended.filter(~Exists(suspensions.open()), ~Exists(requests)).annotate(last_resolved_at=Subquery(last))
 
 
 def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
