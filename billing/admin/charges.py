@@ -33,9 +33,9 @@ class DueFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Charge]:
         charges: QuerySet[Charge] = queryset
         if self.value() == OVERDUE:
-            return queryset.overdue(timezone.now().date())  # type: ignore[no-any-return]
+            return queryset.overdue(timezone.now().date())
         if self.value() == OUTSTANDING:
-            return queryset.unsettled()  # type: ignore[no-any-return]
+            return queryset.unsettled()
         return charges.exclude(settled_at=None) if self.value() == SETTLED else charges
 
 

@@ -1,6 +1,6 @@
 """Pages of users and their platform roles (groups), for superusers only."""
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django import forms
 from django.contrib import admin, messages
@@ -105,7 +105,7 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
         (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         (gettext_lazy("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
     )
-    readonly_fields = ("last_login", "date_joined", "sessions", "second_factor")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("last_login", "date_joined", "sessions", "second_factor")
     filter_horizontal = ()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -1,6 +1,6 @@
 """The page of a user: where they have roles, who changed which, and what a change leaves behind."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -39,7 +39,7 @@ class PersonAdmin(UserAdmin):
         (UserAdmin.fieldsets[1][0], {"fields": (*UserAdmin.fieldsets[1][1]["fields"], "site")}),
         *UserAdmin.fieldsets[2:],
     )
-    readonly_fields = (*UserAdmin.readonly_fields, "site")
+    readonly_fields: ClassVar[tuple[str, ...]] = (*UserAdmin.readonly_fields, "site")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
