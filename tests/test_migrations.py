@@ -1,11 +1,13 @@
 """Migrations say by themselves what they do: what they import would change under them."""
 
 import ast
+import gc
 import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -14,6 +16,9 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, Index
 from django_migration_linter import MigrationLinter
+
+from billing.models import BillingAccount
+from milo.migrating import old_models
 
 # operations that several applications share, and that stay as they are
 SHARED = {"milo.audit.operations", "milo.migrating.operations"}
@@ -78,3 +83,56 @@ def test_the_version_before_goes_on_during_and_after_each_migration() -> None:
         if linter.nb_erroneous or linter.nb_warnings:
             faulty.add(name)
     assert faulty == set(ACCEPTED)
+
+
+def declared(field: Any) -> dict[str, Any]:
+    """What a field holds, less what says which one it is."""
+    held = {name: value for name, value in vars(field).items() if name not in ("creation_counter", "remote_field")}
+    # a list that CharField extends, of which a property makes the first part when it is read
+    held["validators"] = field.validators
+    target = dict(vars(field.remote_field)) if field.remote_field else {}
+    target.pop("field", None)
+    if isinstance(model := target.get("model"), str):
+        target["model"] = model.lower()
+    return held | {f"remote {name}": value for name, value in target.items()}
+
+
+def test_a_copy_of_a_field_holds_what_djangos_does() -> None:
+    checked = set()
+    for (application, name), migration in MigrationLoader(None).graph.nodes.items():
+        for operation in migration.operations:
+            named = [("", operation.field)] if hasattr(operation, "field") else getattr(operation, "fields", ())
+            for field in [field for _name, field in named if isinstance(field, Field)]:
+                where = application, name, operation.describe(), field
+                # two properties that are computed once
+                assert field.validators is not None
+                assert not field.is_relation or field.related_model, where
+                django, copy, later = field.clone(), old_models.copy_of(field), field.clone()
+                assert declared(copy) == declared(django), where
+                step = later.creation_counter - copy.creation_counter
+                assert step == copy.creation_counter - django.creation_counter != 0, where
+                if copy.remote_field:
+                    assert copy.remote_field.field is copy, where
+                    assert copy.remote_field is not field.remote_field, where
+                checked.add(type(field).__name__)
+    assert checked >= {"AutoField", "CharField", "ForeignKey", "ManyToManyField", "PhaseField"}
+
+
+def test_a_field_of_a_model_is_declared_again() -> None:
+    field = BillingAccount._meta.get_field("organization")
+    copy = old_models.copy_of(field)
+    assert not hasattr(copy, "model")
+    assert copy.deconstruct()[1:] == field.deconstruct()[1:]
+
+
+def test_after_a_migration_that_fails_all_is_as_before() -> None:
+    before = Field.clone, gc.get_threshold()
+
+    def fail() -> None:
+        with old_models.made_cheaply():
+            assert Field.clone is old_models.copy_of
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert (Field.clone, gc.get_threshold()) == before

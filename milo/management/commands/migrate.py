@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from milo import append_only
 from milo.kube.store import resync
-from milo.migrating import bursts, locks, owners, turns
+from milo.migrating import bursts, locks, old_models, owners, turns
 
 
 class Command(migrate.Command):
@@ -34,6 +34,7 @@ class Command(migrate.Command):
             with (
                 locks.brief_waits(connection),
                 bursts.in_bursts(connection, say),
+                old_models.made_cheaply(),
                 append_only.put_back_on_failure(connection),
             ):
                 # what has been applied is known by its record, so each attempt goes on where the one before stopped
