@@ -57,14 +57,22 @@ class Rebinds:
         return f"b-{next(self._numbers)}", f"project-{project}", f"account-{2 * project + self._turns[project] % 2}"
 
 
+# one for all benchmarks of a run, since they bind the same projects
+_rebinds = Rebinds()
+
+
 def run(stage: Stage) -> Report:
-    rebinds = Rebinds()
     contestants = [
-        _over_http("milo", stage.milo, MILO, _manifest, rebinds),
-        _over_http("peer", stage.peer, PEER, _flat, rebinds),
-        Contestant("raw SQL", lambda worker: _raw(stage, worker, rebinds), queries=5),
+        over_http(stage),
+        _over_http("peer", stage.peer, PEER, _flat),
+        Contestant("raw SQL", lambda worker: _raw(stage, worker), queries=5),
     ]
     return Report("Bind a project to another account", hold(contestants, stage.rounds, stage.seconds))
+
+
+def over_http(stage: Stage) -> Contestant:
+    """Bind through Milo's API."""
+    return _over_http("milo", stage.milo, MILO, _manifest)
 
 
 def _manifest(name: str, project: str, account: str) -> dict[str, Any]:
@@ -80,25 +88,23 @@ def _flat(name: str, project: str, account: str) -> dict[str, Any]:
     return {"name": name, "project": project, "account": account}
 
 
-def _over_http(
-    name: str, server: Server, path: str, body: Callable[[str, str, str], dict[str, Any]], rebinds: Rebinds
-) -> Contestant:
+def _over_http(name: str, server: Server, path: str, body: Callable[[str, str, str], dict[str, Any]]) -> Contestant:
     @contextmanager
     def connect(worker: int) -> Iterator[Request]:
         with server.client() as client:
-            yield lambda: client.post(path, orjson.dumps(body(*rebinds.next(worker))))
+            yield lambda: client.post(path, orjson.dumps(body(*_rebinds.next(worker))))
 
     with server.client() as client:
-        queries = client.queries_of(path, orjson.dumps(body(*rebinds.next(0))))
+        queries = client.queries_of(path, orjson.dumps(body(*_rebinds.next(0))))
     return Contestant(name, connect, server.cpu_seconds, queries)
 
 
 @contextmanager
-def _raw(stage: Stage, worker: int, rebinds: Rebinds) -> Iterator[Request]:
+def _raw(stage: Stage, worker: int) -> Iterator[Request]:
     with stage.database() as connection:
 
         def rebind() -> None:
-            name, project, account = rebinds.next(worker)
+            name, project, account = _rebinds.next(worker)
             with connection.transaction():
                 project_id, organization_id, active_id, account_id = _one(connection.execute(FIND, [project, account]))
                 connection.execute(END, [active_id])

@@ -55,14 +55,14 @@ class Figures:
 def hold(contestants: Sequence[Contestant], rounds: int, seconds: float) -> list[Figures]:
     """Measure each contestant for `seconds` in each of `rounds`, after one shorter round that does not count."""
     for contestant in contestants:
-        _measure(contestant, min(seconds, 1.0))
+        measure(contestant, min(seconds, 1.0))
     figures = [Figures(contestant) for contestant in contestants]
     for number in range(rounds):
         # the one that goes first changes, in case that matters
         for index in range(len(figures)):
             found = figures[(index + number) % len(figures)]
             before = found.contestant.cpu_seconds() if found.contestant.cpu_seconds else 0.0
-            rate, latencies = _measure(found.contestant, seconds)
+            rate, latencies = measure(found.contestant, seconds)
             after = found.contestant.cpu_seconds() if found.contestant.cpu_seconds else 0.0
             found.rates.append(rate)
             found.latencies += latencies
@@ -70,7 +70,7 @@ def hold(contestants: Sequence[Contestant], rounds: int, seconds: float) -> list
     return figures
 
 
-def _measure(contestant: Contestant, seconds: float) -> tuple[float, list[float]]:
+def measure(contestant: Contestant, seconds: float) -> tuple[float, list[float]]:
     """Requests per second of a closed loop of `WORKERS` threads, and the seconds that each request took."""
     with ThreadPoolExecutor(WORKERS) as pool:
         begun = time.perf_counter()

@@ -79,19 +79,21 @@ def make(accounts: int) -> Data:
     return Data(issue_token(admin, actor=actor_of(admin))[1], issue_token(operator, actor=actor_of(operator))[1], made)
 
 
-def a_large_payer(projects: int) -> BillingAccount:
-    """An account of an organization of its own that pays for `projects` projects, each with a contact."""
-    organization = create_organization("acme-holding", OrganizationSpec("Acme Holding"), actor=PLATFORM)
-    terms, profile = PaymentTerms(30, "Monthly", 1), {"creditCard": {"cardReference": "cc-2"}}
-    account = open_account(organization.pk, "payer", AccountSpec("Payer", "USD", terms, profile), actor=PLATFORM)
+def a_large_payer(projects: int, name: str = "acme-holding", stem: str = "part") -> BillingAccount:
+    """An account of an organization `name` that pays for `projects` projects, each with a contact.
+
+    Projects are named by their stem and number.
+    """
+    organization = create_organization(name, OrganizationSpec("Acme Holding"), actor=PLATFORM)
+    account = a_ready_account(organization, "payer")
     spec = ProjectSpec("A project", ["owner@acme.example"])
-    project = create_project("part-0", organization.pk, spec, actor=PLATFORM)
-    binding = bind(organization.pk, "part-0", project.name, account.name, actor=PLATFORM)
-    _copy(project, f"SELECT 'part-' || n AS name FROM generate_series(1, {projects - 1}) AS n", name="made.name")
+    project = create_project(f"{stem}-0", organization.pk, spec, actor=PLATFORM)
+    binding = bind(organization.pk, project.name, project.name, account.name, actor=PLATFORM)
+    _copy(project, f"SELECT '{stem}-' || n AS name FROM generate_series(1, {projects - 1}) AS n", name="made.name")
     _copy(
         binding,
         "SELECT id AS project, name FROM projects_project"
-        f" WHERE organization_id = {organization.pk} AND name <> 'part-0'",
+        f" WHERE organization_id = {organization.pk} AND name <> '{stem}-0'",
         name="made.name",
         project_id="made.project",
     )
@@ -100,6 +102,11 @@ def a_large_payer(projects: int) -> BillingAccount:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return account
+
+
+def a_ready_account(organization: Organization, name: str) -> BillingAccount:
+    terms, profile = PaymentTerms(30, "Monthly", 1), {"creditCard": {"cardReference": "cc-2"}}
+    return open_account(organization.pk, name, AccountSpec("Payer", "USD", terms, profile), actor=PLATFORM)
 
 
 def _columns(model: type[Model], *, without: str = "") -> list[str]:

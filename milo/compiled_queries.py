@@ -109,3 +109,34 @@ def _adapted(value: Any) -> Any:
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
+
+
+class Update:
+    """Updates named columns of rows of a model by their primary keys, without signals.
+
+    It is one round trip, whatever the number of rows. `bulk_update` makes a CASE of all rows for each column, which
+    grows by the square.
+    """
+
+    def __init__(self, model: type[models.Model], *columns: str) -> None:
+        self._model, self._names = model, columns
+
+    def __call__(self, rows: Sequence[models.Model]) -> None:
+        if not rows:
+            return
+        columns = [*self._columns, self._model._meta.pk]
+        values = [[of.get_db_prep_save(getattr(row, of.attname), connection) for of in columns] for row in rows]
+        with connection.cursor() as cursor:
+            cursor.executemany(self._statement, values)
+
+    @cached_property
+    def _columns(self) -> "list[models.Field[Any, Any]]":
+        return [field for name in self._names if isinstance(field := self._model._meta.get_field(name), models.Field)]
+
+    @cached_property
+    def _statement(self) -> str:
+        table, key, *columns = map(
+            connection.ops.quote_name,
+            (self._model._meta.db_table, str(self._model._meta.pk.column), *(str(of.column) for of in self._columns)),
+        )
+        return f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s"

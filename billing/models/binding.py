@@ -103,6 +103,8 @@ class BillingAccountBinding(PhaseLoading, Resource):
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountBindingQuerySet.as_manager()
     name_constraint = "binding_name_in_organization"
+    ENDING = ("phase", "ended_at", "end_reason")
+    """The columns that its end changes."""
 
     class Meta:
         verbose_name = gettext_lazy("billing account binding")

@@ -1,8 +1,9 @@
-"""The handover of a project to a payer: the rules of it, and the only code that makes a binding.
+"""The handover of a project to a payer: the rules of it, and the only code that makes bindings.
 
 Callers hold the locks: the project, then its present payer and the new one by primary key.
 """
 
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -53,8 +54,13 @@ def last_instant(payee: Project, active: BillingAccountBinding | None) -> dateti
     """Return the instant behind which a new binding of `payee` must begin; None if it never had a payer."""
     if active:
         return active.established_at
-    ended: datetime | None = BillingAccountBinding.objects.filter(project=payee).aggregate(last=Max("ended_at"))["last"]
-    return ended
+    return last_ends([payee.pk]).get(payee.pk)
+
+
+def last_ends(projects: Iterable[int]) -> dict[int, datetime]:
+    """Return when the last bindings of `projects` (primary keys), for which nobody pays, ended; by project."""
+    ended = BillingAccountBinding.objects.filter(project__in=projects, ended_at__isnull=False).order_by()
+    return dict(ended.values_list("project").annotate(last=Max("ended_at")))
 
 
 def hand_over(
@@ -72,16 +78,54 @@ def hand_over(
     `previous` is the payer that the project leaves; `since` says in words from when on, or by what. `known` says that
     others know the project already: it may have usage, and its revision is of this change.
     """
-    project, account, active = binding.project, binding.account, binding.supersedes
-    with moves.reattribute_usage(project, binding.established_at) if known else nullcontext():
+    active = binding.supersedes
+    with moves.reattribute_usage(binding.project, binding.established_at) if known else nullcontext():
         if active:
             active.supersede(binding.established_at)
-            audit.save_as(actor, active, reason="Superseded", why=f"{account} pays {since}")
-        says = f"{account} pays for {project}"
-        audit.save_as(actor, binding, reason=reason, why=says if since == FROM_NOW_ON else f"{says} {since}")
+            audit.save_as(actor, active, reason="Superseded", why=_why_ended(binding, since))
+        audit.save_as(actor, binding, reason=reason, why=_why_begun(binding, since))
+    _announce(binding, previous, since, known, actor)
+
+
+def hand_over_all(
+    handovers: Sequence[tuple[BillingAccountBinding, BillingAccount | None]],
+    *,
+    since: str,
+    reason: str = "SuccessfulBinding",
+    actor: Actor,
+) -> None:
+    """Write many bindings of known projects as `hand_over` does one; the number of queries stays the same.
+
+    Each comes with the payer that its project leaves.
+    """
+    bindings = [binding for binding, _previous in handovers]
+    ended = [(binding.supersedes, _why_ended(binding, since)) for binding in bindings if binding.supersedes]
+    with moves.reattribute_usage_of_all({binding.project_id: binding.established_at for binding in bindings}):
+        for binding in bindings:
+            if binding.supersedes:
+                binding.supersedes.supersede(binding.established_at)
+        audit.save_all_as(actor, ended, reason="Superseded", columns=BillingAccountBinding.ENDING)
+        audit.save_all_as(actor, [(binding, _why_begun(binding, since)) for binding in bindings], reason=reason)
+    for binding, previous in handovers:
+        _announce(binding, previous, since, True, actor)
+
+
+def _why_ended(binding: BillingAccountBinding, since: str) -> str:
+    return f"{binding.account} pays {since}"
+
+
+def _why_begun(binding: BillingAccountBinding, since: str) -> str:
+    says = f"{binding.account} pays for {binding.project}"
+    return says if since == FROM_NOW_ON else f"{says} {since}"
+
+
+def _announce(
+    binding: BillingAccountBinding, previous: BillingAccount | None, since: str, known: bool, actor: Actor
+) -> None:
+    project, account = binding.project, binding.account
     if known:
         audit.mark_changed(actor, project, reason="PayerChanged", why=f"now paid for by {account}")
     audit.mark_changed(actor, account, reason="ProjectLinked", why=f"pays for {project} {since}")
     if previous:
         audit.mark_changed(actor, previous, reason="ProjectUnlinked", why=f"{account} pays for {project} {since}")
-    count_bind(rebound=active is not None)
+    count_bind(rebound=binding.supersedes_id is not None)

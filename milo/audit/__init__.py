@@ -1,13 +1,13 @@
 """The only write path: row, history and revision in one transaction.
 
-Start with `transactions.py`, then `writes.py` (`save_as`, `delete_as`) and `records.py` (history rows). The package
-relies on django-simple-history for the models of history rows only; the database copies the rows.
+Start with `transactions.py`, then `writes.py` (`save_as`, `save_all_as`, `delete_as`) and `records.py` (history rows).
+The package relies on django-simple-history for the models of history rows only; the database copies the rows.
 """
 
 from milo.audit.records import History, Provenance, histories, history
-from milo.audit.time_lines import ledger_time
+from milo.audit.time_lines import ledger_time, read_time_lines
 from milo.audit.transactions import Anonymous, Entry, dry_run, is_dry_run, journal, mark_changed, settle, transaction
-from milo.audit.writes import before_save, delete_as, refuse_texts, save_as
+from milo.audit.writes import before_save, delete_as, refuse_texts, save_all_as, save_as
 
 __all__ = [
     "Anonymous",
@@ -23,7 +23,9 @@ __all__ = [
     "journal",
     "ledger_time",
     "mark_changed",
+    "read_time_lines",
     "refuse_texts",
+    "save_all_as",
     "save_as",
     "settle",
     "transaction",

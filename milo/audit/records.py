@@ -1,6 +1,7 @@
 """History rows of django-simple-history, which the database copies from the row, with author, instant and reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from inspect import getattr_static
 from typing import Any
@@ -22,6 +23,15 @@ _histories: dict[type[models.Model], "History"] = {}
 def _refuse_anonymous(instance: models.Model) -> None:
     if not is_written(instance):
         raise Anonymous(f"{instance._meta.label} is written through milo.audit only")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        clock.explain_refusal(refused_by(error))
+        raise
 
 
 class History(HistoricalRecords):  # type: ignore[misc]
@@ -55,6 +65,23 @@ class History(HistoricalRecords):  # type: ignore[misc]
         defaults of their columns.
         Raises `ClockWrong` if PostgreSQL refuses the instant.
         """
+        values = self._values(instance, history_type, author, reason, message)
+        with _explained(), connection.cursor() as cursor:
+            cursor.execute(self._statement, values)
+
+    def record_all(
+        self, messages: Sequence[tuple[models.Model, str]], history_type: str, *, author: str, reason: str
+    ) -> None:
+        """Write the history rows of many rows, each with its message, as `record` writes one.
+
+        The number of round trips does not depend on that of the rows. Raises `ClockWrong`.
+        """
+        time_lines.read_time_lines([instance for instance, _message in messages])
+        values = [self._values(instance, history_type, author, reason, message) for instance, message in messages]
+        with _explained(), connection.cursor() as cursor:
+            cursor.executemany(self._statement, values)
+
+    def _values(self, instance: models.Model, history_type: str, author: str, reason: str, message: str) -> list[Any]:
         known = {
             "history_date": self.instant(instance),
             "history_type": history_type,
@@ -67,12 +94,7 @@ class History(HistoricalRecords):  # type: ignore[misc]
         prepared = [
             column.get_db_prep_save(value, connection) for column, value in zip(self.added, values, strict=True)
         ]
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(self._statement, [*prepared, instance.pk])
-        except IntegrityError as error:
-            clock.explain_refusal(refused_by(error))
-            raise
+        return [*prepared, instance.pk]
 
     def instant(self, instance: models.Model) -> datetime:
         """Return the instant (UTC) of a change. The transaction must hold the lock of the timeline."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from milo import card_numbers, clock, provenance, texts
 from milo.access import Actor
 from milo.audit.records import histories
 from milo.audit.transactions import Anonymous, Entry, note, writing
+from milo.compiled_queries import Update
 from milo.errors import AlreadyExists, Cause, Invalid
 from milo.races import is_race, refused_by
 
@@ -44,16 +45,51 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
         for prepare in _preparations:
             prepare(row)
         refuse_texts(row, "" if generated else why)
-        try:
+        with _refusals_explained(row):
             row.save()
-        except IntegrityError as error:
-            if _is_name_taken(row, error):
-                raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
-            clock.explain_refusal(refused_by(error))
-            raise
         _record(row, "+" if created else "~", actor, reason, why)
     note(row, Entry(row, actor, reason, why, created))
     return row
+
+
+def save_all_as(
+    actor: Actor, rows: Sequence[tuple[M, str]], *, reason: str, columns: Sequence[str] = (), generated: bool = False
+) -> None:
+    """Write many rows of one model, each with its `why`, as `save_as` writes one.
+
+    All are new, or of all of them no other columns have changed than `columns`. The number of round trips does not
+    depend on that of the rows. Refuses what `save_as` refuses; the name that `AlreadyExists` says is that of one row.
+    """
+    if not rows:
+        return
+    first, created = rows[0][0], not columns
+    model = type(first)
+    with _answered_for(actor, first, reason):
+        for row, why in rows:
+            for prepare in _preparations:
+                prepare(row)
+            refuse_texts(row, "" if generated else why)
+        with _refusals_explained(first):
+            if created:
+                model._base_manager.bulk_create([row for row, _why in rows])
+            else:
+                Update(model, *columns)([row for row, _why in rows])
+        if records := histories().get(model):
+            records.record_all(rows, "+" if created else "~", author=actor.name, reason=reason)
+    for row, why in rows:
+        note(row, Entry(row, actor, reason, why, created))
+
+
+@contextmanager
+def _refusals_explained(row: models.Model) -> Iterator[None]:
+    """Raise `AlreadyExists` or `ClockWrong` for what the database refuses for such a reason."""
+    try:
+        yield
+    except IntegrityError as error:
+        if _is_name_taken(row, error):
+            raise AlreadyExists(_("%(name)s already exists") % {"name": row}) from error
+        clock.explain_refusal(refused_by(error))
+        raise
 
 
 def delete_as(actor: Actor, row: models.Model, *, reason: str, why: str = "") -> None:

@@ -9,11 +9,12 @@ from billing.models import PayerChange, PayerChangeItem
 from billing.services.payer_changes import outcomes, plans
 from milo import audit
 from milo.access import Actor
+from milo.compiled_queries import Update
 from milo.errors import Cause, Invalid
 from projects.models import Project
 
 PROJECTS_FIELD = "spec.projects"
-_OUTCOME = ("phase", "reason", "message", "settled_at")
+_CANCELLED = Update(PayerChangeItem, "phase", "reason", "message", "settled_at")
 
 
 def cancel(change_id: int, *, reason: str, projects: Sequence[str] = (), actor: Actor) -> PayerChange:
@@ -60,7 +61,7 @@ def _cancel(items: Sequence[PayerChangeItem], change: PayerChange, reason: str, 
     at = audit.ledger_time(change)
     for item in items:
         item.settle(PayerChangeItem.Phase.CANCELLED, at, reason=reason, message=message)
-    PayerChangeItem.objects.bulk_update(items, _OUTCOME, batch_size=500)
+    _CANCELLED(items)
 
 
 def cancel_archived(project: Project, *, actor: Actor) -> None:

@@ -1,7 +1,7 @@
 """Move projects as planned: each item becomes a binding by the rules and the code of a bind, or fails."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -11,12 +11,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
-from billing.services.handovers import account_causes, hand_over, last_instant, project_causes
+from billing.services.handovers import account_causes, hand_over_all, last_ends, project_causes
 from billing.services.locked_payers import why_locked
 from billing.services.payer_changes import outcomes
 from billing.services.usage import locks
 from milo import audit
 from milo.access import Actor
+from milo.compiled_queries import Update
 from milo.kube.names import LABEL_LENGTH, with_suffix
 from projects.models import Project
 
@@ -25,7 +26,7 @@ LABEL = "billing.milo.io/payer-change"
 """The label of a binding that a payer change made: the name of the change."""
 ARCHIVED = "ProjectArchived"
 _DIGITS = 8
-_OUTCOME = ("phase", "reason", "message", "binding", "settled_at")
+_SETTLED = Update(PayerChangeItem, "phase", "reason", "message", "binding", "settled_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class _Move:
     previous: BillingAccount | None
     names: list[str]
     locked: str
+    last: datetime | None
+    """Behind it the new binding must begin; None if the project never had a payer."""
 
 
 def move(payees: Mapping[int, Project], at: datetime, *, besides: Iterable[int] = ()) -> None:
@@ -72,18 +75,26 @@ def _locked(payees: Mapping[int, Project], at: datetime, besides: Iterable[int])
     accounts = {row.pk: row for row in rows.only("name", "phase", "phase_message", "organization_id")}
     changes = {row.pk: row for row in PayerChange.objects.locked().filter(pk__in={change for change, _ in found})}
     items = list(due.filter(change__in=changes).order_by("change", "project"))
-    locks.lock_exclusive(*(item.project_id for item in items))
-    locked = why_locked(item.project_id for item in items)
+    projects = [item.project_id for item in items]
+    locked, ends = why_locked(projects), last_ends(set(projects) - actives.keys())
+    _read_time_lines([payees[key] for key in projects], actives)
     by_change: dict[PayerChange, list[_Move]] = defaultdict(list)
     for item in items:
         change, active, payee = changes[item.change_id], actives.get(item.project_id), payees[item.project_id]
         item.change, item.project = change, payee
         previous = accounts[active.account_id] if active else None
         names = [*binding_names(change, payee.name)]
-        by_change[change].append(
-            _Move(item, payee, accounts[change.account_id], active, previous, names, locked.get(payee.pk, ""))
-        )
+        payer, why, last = accounts[change.account_id], locked.get(payee.pk, ""), ends.get(payee.pk)
+        last = active.established_at if active else last
+        by_change[change].append(_Move(item, payee, payer, active, previous, names, why, last))
+    # last, since intakes wait; at once for all changes, since two that wait for one another would deadlock
+    locks.lock_exclusive(*projects)
     return by_change
+
+
+def _read_time_lines(payees: Sequence[Project], actives: Mapping[int, BillingAccountBinding]) -> None:
+    audit.read_time_lines([actives[each.pk] for each in payees if each.pk in actives])
+    audit.read_time_lines([each for each in payees if each.pk not in actives])
 
 
 def _settle(change: PayerChange, planned: list[_Move]) -> None:
@@ -98,21 +109,24 @@ def _settle(change: PayerChange, planned: list[_Move]) -> None:
         message = _("no project moved, because %(project)s cannot: %(why)s")
         why = message % {"project": first.payee.name, "why": failed[first.item.pk].message}
         refusals = {each.item.pk: refusals.get(each.item.pk, Refusal("OthersFailed", why)) for each in planned}
+    moving = [each for each in planned if each.item.pk not in refusals]
+    bindings = [_binding(change, each, next(name for name in each.names if name not in taken)) for each in moving]
+    handovers = [(binding, each.previous) for binding, each in zip(bindings, moving, strict=True)]
+    hand_over_all(handovers, since=f"by payer change {change.name}", actor=WORKER)
+    for binding, each in zip(bindings, moving, strict=True):
+        each.item.settle(PayerChangeItem.Phase.DONE, binding.created_at, binding=binding)
     for each in planned:
         if refusal := refusals.get(each.item.pk):
             archived = refusal.reason == ARCHIVED
             phase = PayerChangeItem.Phase.CANCELLED if archived else PayerChangeItem.Phase.FAILED
             at = audit.ledger_time(change)
             each.item.settle(phase, at, reason=refusal.reason, message=refusal.message)
-        else:
-            _bind(change, each, next(name for name in each.names if name not in taken))
-    PayerChangeItem.objects.bulk_update([each.item for each in planned], _OUTCOME)
+    _SETTLED([each.item for each in planned])
 
 
-def _bind(change: PayerChange, planned: _Move, name: str) -> None:
+def _binding(change: PayerChange, planned: _Move, name: str) -> BillingAccountBinding:
     begins, active = planned.item.effective_at, planned.active
-    recorded = audit.ledger_time(active or planned.payee, after=begins)
-    binding = BillingAccountBinding(
+    return BillingAccountBinding(
         name=name,
         labels={LABEL: change.name},
         organization_id=change.organization_id,
@@ -120,10 +134,8 @@ def _bind(change: PayerChange, planned: _Move, name: str) -> None:
         account=planned.payer,
         supersedes=active,
         established_at=begins,
-        created_at=recorded,
+        created_at=audit.ledger_time(active or planned.payee, after=begins),
     )
-    hand_over(binding, planned.previous, since=f"by payer change {change.name}", actor=WORKER)
-    planned.item.settle(PayerChangeItem.Phase.DONE, recorded, binding=binding)
 
 
 def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
@@ -133,8 +145,7 @@ def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
         return Refusal(
             refusal_reason(payee, payer, locked=planned.locked), "; ".join(cause.message for cause in causes)
         )
-    last = last_instant(payee, active)
-    if last and last >= planned.item.effective_at:
+    if planned.last and planned.last >= planned.item.effective_at:
         return Refusal("PayerChangedSince", _("the payer of the project has changed since"))
     if taken.issuperset(planned.names):
         return Refusal("NameTaken", _("binding %(name)s already exists") % {"name": planned.names[0]})

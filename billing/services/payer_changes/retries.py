@@ -8,10 +8,11 @@ from billing.services.payer_changes import conditions, facts, plans
 from billing.services.payer_changes.creation import OF_A_USER, may_move_many
 from milo import audit, clock
 from milo.access import Actor
+from milo.compiled_queries import Update
 from milo.errors import Cause, Forbidden, Invalid
 from projects.models import Project
 
-_TAKEN_UP = ("phase", "effective_at", "settled_at", "reason", "message")
+_TAKEN_UP = Update(PayerChangeItem, "phase", "effective_at", "settled_at", "reason", "message")
 
 
 def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
@@ -39,7 +40,7 @@ def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
         items = list(failed)
         for item in items:
             item.take_up_again(at)
-        PayerChangeItem.objects.bulk_update(items, _TAKEN_UP, batch_size=500)
+        _TAKEN_UP(items)
         change.retry()
         change.obstacle = conditions.obstacle(account)
         return audit.save_as(actor, change, reason="PayerChangeRetried", why=reason)

@@ -1,8 +1,11 @@
 """Move usage between accounts when the payer of a project changes."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+
+from django.db.models import Exists, OuterRef
 
 from billing.models import UsageEvent
 from billing.services.usage import locks, sums
@@ -30,3 +33,35 @@ def reattribute_usage(project: Project, at: datetime) -> Iterator[None]:
     was = sums.counted(*where)
     yield
     sums.add(sums.difference(sums.counted(*where), was))
+
+
+@contextmanager
+def reattribute_usage_of_all(since: Mapping[int, datetime]) -> Iterator[None]:
+    """Wrap changes of the payers of many projects (primary keys), each from its instant (UTC) on, as one is wrapped.
+
+    The number of queries grows with that of different instants, not with that of projects.
+    """
+    locks.lock_exclusive(*since)
+    used = _used_since(since)
+    if not used:
+        yield
+        return
+    where = sums.since_of_all(used)
+    was = sums.counted(*where)
+    yield
+    sums.add(sums.difference(sums.counted(*where), was))
+
+
+def _used_since(since: Mapping[int, datetime]) -> dict[datetime, list[int]]:
+    """Return the projects with events from their instants on, by instant."""
+    by_instant: dict[datetime, list[int]] = defaultdict(list)
+    for project_id, at in since.items():
+        by_instant[at].append(project_id)
+    used = {}
+    for at, projects in by_instant.items():
+        # one entry of the index for each project; grouped, all events would be read
+        events = UsageEvent.objects.filter(project=OuterRef("pk"), time__gte=at).values("pk")
+        with_events = Project.objects.filter(Exists(events), pk__in=projects)
+        if keys := list(with_events.order_by("pk").values_list("pk", flat=True)):
+            used[at] = keys
+    return used

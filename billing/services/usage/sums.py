@@ -279,3 +279,12 @@ def add(sums: Sums) -> None:
 def since(project_id: int, at: datetime) -> tuple[str, list[Any]]:
     """Return the SQL condition, and its parameters, for events of a project from the instant `at` (UTC) on."""
     return "v.project_id = %s AND v.time >= %s", [project_id, connection.ops.adapt_datetimefield_value(at)]
+
+
+def since_of_all(projects: Mapping[datetime, Sequence[int]]) -> tuple[str, list[Any]]:
+    """Return the SQL condition, and its parameters, for events of projects (primary keys) from their instants on."""
+    parts, parameters = [], list[Any]()
+    for at, keys in projects.items():
+        parts.append(f"(v.project_id IN ({', '.join(['%s'] * len(keys))}) AND v.time >= %s)")
+        parameters += [*keys, connection.ops.adapt_datetimefield_value(at)]
+    return f"({' OR '.join(parts)})", parameters

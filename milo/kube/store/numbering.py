@@ -4,6 +4,7 @@ The counter's row stays locked from then to the commit, so that numbers become v
 act waits for it. So what takes Python time is done before: a manifest is made with a mark where its number will stand.
 """
 
+from functools import cache
 from typing import Any
 
 from django.db import connection, models
@@ -18,6 +19,8 @@ _TAKE = (
     "INSERT INTO kube_counter (id, value) VALUES (1, %s)"
     " ON CONFLICT (id) DO UPDATE SET value = kube_counter.value + excluded.value RETURNING value"
 )
+_SEPARATOR = "\x1e"
+"""It is in no manifest: JSON escapes control characters."""
 _INSERT = Insert(Change)
 
 
@@ -50,16 +53,21 @@ def _take(count: int) -> int:
 
 def _write_numbered(revisions: list[Change]) -> int:
     """Take the numbers and write the revisions in one statement; returns the first number."""
-    values: list[Any] = [len(revisions)]
-    for position, revision in enumerate(revisions):
+    heads, tails = [], []
+    for revision in revisions:
         text = Change._meta.get_field("manifest").get_db_prep_save(revision.manifest, connection)
         # the first one: before it stand the type and the names of the object alone
         head, mark, tail = text.partition(_MARK)
         assert mark
-        values += [position, head, tail]
-        values += [column.get_db_prep_save(getattr(revision, column.attname), connection) for column in _columns()]
+        heads.append(head)
+        tails.append(tail)
+    others = [
+        [column.get_db_prep_save(getattr(revision, column.attname), connection) for revision in revisions]
+        for column in _columns()
+    ]
+    count = len(revisions)
     with connection.cursor() as cursor:
-        cursor.execute(_numbered_insert(len(revisions)), values)
+        cursor.execute(_numbered_insert(), [count, _SEPARATOR.join(heads), _SEPARATOR.join(tails), *others, count])
         return int(min(number for (number,) in cursor.fetchall()))
 
 
@@ -69,16 +77,21 @@ def _columns() -> "list[models.Field[Any, Any]]":
     return [column for column in Change._meta.concrete_fields if column.name not in later]
 
 
-def _numbered_insert(count: int) -> str:
+@cache
+def _numbered_insert() -> str:
+    """Return the statement, one for any number of revisions: thousands of placeholders would take long to parse."""
     names = [connection.ops.quote_name(str(column.column)) for column in _columns()]
-    row = ", ".join(["%s", "%s", "%s", *(f"%s::{column.db_type(connection)}" for column in _columns())])
-    number = f"(taken.value - {count - 1} + new.position)"
+    # manifests as one text each: in an array every quote of their JSON would be escaped
+    texts = ", ".join([f"string_to_array(%s, '{_SEPARATOR}')"] * 2)
+    others = ", ".join(f"%s::{column.db_type(connection)}[]" for column in _columns())
+    number = "(taken.before + new.position)"
     return (
         # a clock that was read before the counter was locked would run backwards
-        f"WITH taken AS ({_TAKE}, clock_timestamp() AS at)"
+        f"WITH taken AS ({_TAKE}, clock_timestamp() AS at),"
+        f" new AS (SELECT * FROM unnest({texts}, {others}) WITH ORDINALITY"
+        f" AS new (head, tail, {', '.join(names)}, position))"
         f" INSERT INTO kube_change (resource_version, at, manifest, {', '.join(names)})"
         f""" SELECT {number}, taken.at, new.head || '"resourceVersion":"' || {number} || '"' || new.tail,"""
         f" {', '.join(f'new.{name}' for name in names)}"
-        f" FROM taken CROSS JOIN (VALUES {', '.join([f'({row})'] * count)})"
-        f" AS new (position, head, tail, {', '.join(names)}) RETURNING resource_version"
+        " FROM (SELECT value - %s::bigint AS before, at FROM taken) AS taken CROSS JOIN new RETURNING resource_version"
     )

@@ -1,0 +1,162 @@
+"""Payer changes: ten thousand projects moved beside single binds, and what other tenants notice of it."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from benchmarks import bind
+from benchmarks.contest import WORKERS, measure
+from benchmarks.data import PLATFORM, a_large_payer, a_ready_account
+from benchmarks.report import Report
+from benchmarks.servers import ROOT
+from benchmarks.stage import Stage
+from billing.models import BillingAccount, BillingAccountBinding, PayerChange
+from billing.services.payer_changes.creation import create_payer_change
+from billing.services.payer_changes.facts import BATCH, move_batch, move_due
+from billing.services.payer_changes.sets import PayerChangeSpec
+
+PROJECTS = 10_000
+DUE_AT_ONCE = 1_000
+PAUSE_SECONDS = 0.1
+"""Of a client between two binds: it waits for locks, and does not keep both cores busy itself."""
+WORKER = """
+import sys, django
+django.setup()
+from billing.services.payer_changes.facts import move_due
+for line in sys.stdin:
+    print(move_due(), flush=True)
+"""
+_numbers = count()
+
+
+def run(stage: Stage) -> Report:
+    """The projects move to and fro in the organization of one tenant, while another one binds."""
+    projects = min(PROJECTS, stage.data.accounts // 10)
+    payer = a_large_payer(projects, "acme-group", "unit")
+    other = a_ready_account(payer.organization, "other")
+    found: dict[str, Any] = {"projects": projects}
+    found |= _rates(stage, payer, other)
+    found |= _beside(stage, other, payer)
+    found |= _at_one_instant(payer, other)
+    return Report("Move projects to another account by payer changes", facts=found)
+
+
+def _plan(target: BillingAccount, **spec: Any) -> PayerChange:
+    spec = PayerChangeSpec(target.name, "a benchmark", **spec)
+    return create_payer_change(target.organization_id, f"move-{next(_numbers)}", spec, actor=PLATFORM)
+
+
+def _rates(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
+    """Move everything in as many parts as there are rounds, each followed by a round of single binds over HTTP."""
+    begun = time.perf_counter()
+    change = _plan(other, source=payer.name)
+    planned, projects = time.perf_counter() - begun, change.items.count()
+    single = bind.over_http(stage)
+    measure(single, min(stage.seconds, 1.0))
+    rates: list[tuple[float, float]] = []
+    worked, served, binds, part = 0.0, 0.0, 0, -(-projects // BATCH // stage.rounds)
+    while BillingAccountBinding.objects.paying().filter(account=payer).exists():
+        begun, before = time.perf_counter(), time.process_time()
+        moved = sum(move_batch(change.pk) for _batch in range(part))
+        rate = moved / (time.perf_counter() - begun)
+        worked += time.process_time() - before
+        before = stage.milo.cpu_seconds()
+        single_rate, latencies = measure(single, stage.seconds)
+        served, binds = served + stage.milo.cpu_seconds() - before, binds + len(latencies)
+        rates.append((rate, single_rate))
+    return {
+        "planned, rows included, s": round(planned, 2),
+        "projects moved/s, single binds/s": tuple(
+            round(statistics.median(each), 1) for each in zip(*rates, strict=True)
+        ),
+        "median ratio of the rounds": round(statistics.median(mine / theirs for mine, theirs in rates), 1),
+        "processor time of a project moved, of a bind, ms": _ms(worked / projects, served / binds),
+    }
+
+
+def _beside(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
+    """Compare the binds of another tenant, alternately alone and while a worker moves a part of the projects."""
+    names = list(payer.bindings.paying().order_by("pk").values_list("project__name", flat=True))
+    part = -(-len(names) // stage.rounds)
+    alone, beside = list[float](), list[float]()
+    moving = 0.0
+    with _worker() as worker:
+        for number in range(stage.rounds):
+            alone += _binds(stage, lambda: time.sleep(stage.seconds * 2))
+            _plan(other, projects=names[number * part : (number + 1) * part])
+            begun = time.perf_counter()
+            beside += _binds(stage, worker)
+            moving += time.perf_counter() - begun
+    found = {f"of another tenant, {title}": taken for title, taken in (("alone", alone), ("meanwhile", beside))}
+    percentiles = {title: statistics.quantiles(taken, n=100) for title, taken in found.items()}
+    (quiet, busy) = percentiles.values()
+    return {
+        "projects moved/s beside another tenant": round(len(names) / moving, 1),
+        **{f"binds {title}": len(taken) for title, taken in found.items()},
+        **{f"binds {title}, p50 and p99 ms": _ms(found[49], found[98]) for title, found in percentiles.items()},
+        "p50 and p99, meanwhile over alone": [round(busy[each] / quiet[each], 2) for each in (49, 98)],
+    }
+
+
+@contextmanager
+def _worker() -> Iterator[Callable[[], None]]:
+    """Start a process as that of Celery is. Yield a function that lets it move what is due, and waits for it."""
+    command = [sys.executable, "-c", WORKER]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        asked, answers = process.stdin, process.stdout
+
+        def move() -> None:
+            asked.write("\n")
+            asked.flush()
+            assert answers.readline().strip()
+
+        # its start is not measured
+        move()
+        yield move
+        asked.close()
+
+
+def _binds(stage: Stage, during: Callable[[], object]) -> list[float]:
+    """Return how many seconds each bind took, by clients that pause between two, until `during` has returned."""
+    single, over = bind.over_http(stage), list[bool]()
+
+    def client(worker: int) -> list[float]:
+        taken = []
+        with single.connect(worker) as request:
+            while not over:
+                begun = time.perf_counter()
+                request()
+                taken.append(time.perf_counter() - begun)
+                time.sleep(PAUSE_SECONDS)
+        return taken
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        clients = [pool.submit(client, worker) for worker in range(WORKERS)]
+        during()
+        over.append(True)
+        return [seconds for each in clients for seconds in each.result()]
+
+
+def _at_one_instant(payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
+    """Tell when the last project is a fact of those that are due at one instant, after it."""
+    projects = list(payer.bindings.paying().order_by("pk").values_list("project__name", flat=True)[:DUE_AT_ONCE])
+    change = _plan(other, projects=projects, effective_at=timezone.now() + timedelta(seconds=2))
+    time.sleep(max(0.0, (change.effective_at - timezone.now()).total_seconds()))
+    moved = move_due()
+    late = (timezone.now() - change.effective_at).total_seconds()
+    return {"due at one instant": moved, "facts after it, s": round(late, 2)}
+
+
+def _ms(*seconds: float) -> list[float]:
+    return [round(each * 1000, 2) for each in seconds]
