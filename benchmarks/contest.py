@@ -70,11 +70,11 @@ def hold(contestants: Sequence[Contestant], rounds: int, seconds: float) -> list
     return figures
 
 
-def measure(contestant: Contestant, seconds: float) -> tuple[float, list[float]]:
-    """Requests per second of a closed loop of `WORKERS` threads, and the seconds that each request took."""
-    with ThreadPoolExecutor(WORKERS) as pool:
+def measure(contestant: Contestant, seconds: float, workers: int = WORKERS) -> tuple[float, list[float]]:
+    """Requests per second of a closed loop of `workers` threads, and the seconds that each request took."""
+    with ThreadPoolExecutor(workers) as pool:
         begun = time.perf_counter()
-        jobs = [pool.submit(_loop, contestant, worker, begun + seconds) for worker in range(WORKERS)]
+        jobs = [pool.submit(_loop, contestant, worker, begun + seconds) for worker in range(workers)]
         latencies = [latency for job in jobs for latency in job.result()]
         return len(latencies) / (time.perf_counter() - begun), latencies
 

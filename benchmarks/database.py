@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
+from django.db import connection
 
 
 @contextmanager
@@ -25,6 +27,20 @@ def postgresql() -> Iterator[str]:
             yield made
     finally:
         server.cleanup()
+
+
+def cpu_seconds() -> float:
+    """Return how much processor time the PostgreSQL of the benchmarks has used so far; 0 if it is on another host."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid() WHERE inet_server_addr() IS NULL")
+        local = cursor.fetchone()
+    if local is None:
+        return 0.0
+    postmaster = psutil.Process(local[0]).parent()
+    assert postmaster
+    of_ended = postmaster.cpu_times().children_user + postmaster.cpu_times().children_system
+    running = [process.cpu_times() for process in (postmaster, *postmaster.children())]
+    return float(of_ended + sum(used.user + used.system for used in running))
 
 
 @contextmanager

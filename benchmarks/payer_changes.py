@@ -4,10 +4,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 from benchmarks import bind
 from benchmarks.contest import WORKERS, measure
 from benchmarks.data import PLATFORM, a_large_payer, a_ready_account
+from benchmarks.database import cpu_seconds
 from benchmarks.report import Report
 from benchmarks.servers import ROOT
 from benchmarks.stage import Stage
@@ -51,51 +53,55 @@ def run(stage: Stage) -> Report:
 
 
 def _plan(target: BillingAccount, **spec: Any) -> PayerChange:
-    spec = PayerChangeSpec(target.name, "a benchmark", **spec)
-    return create_payer_change(target.organization_id, f"move-{next(_numbers)}", spec, actor=PLATFORM)
+    plan = PayerChangeSpec(target.name, "a benchmark", **spec)
+    return create_payer_change(target.organization_id, f"move-{next(_numbers)}", plan, actor=PLATFORM)
 
 
 def _rates(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
-    """Move everything in as many parts as there are rounds, each followed by a round of single binds over HTTP."""
+    """Move everything in as many parts as there are rounds, each followed by single binds over HTTP.
+
+    These come from one client, as from somebody who moves one project after another, then from several at once.
+    Processor time is that of the worker or the server, and that of PostgreSQL.
+    """
     begun = time.perf_counter()
     change = _plan(other, source=payer.name)
     planned, projects = time.perf_counter() - begun, change.items.count()
-    single = bind.over_http(stage)
+    single, rates, worked, bound = bind.over_http(stage), list[tuple[float, float, float]](), 0.0, 0.0
+    binds, part = 0, -(-projects // BATCH // stage.rounds)
     measure(single, min(stage.seconds, 1.0))
-    rates: list[tuple[float, float]] = []
-    worked, served, binds, part = 0.0, 0.0, 0, -(-projects // BATCH // stage.rounds)
     while BillingAccountBinding.objects.paying().filter(account=payer).exists():
-        begun, before = time.perf_counter(), time.process_time()
+        begun, before = time.perf_counter(), time.process_time() + cpu_seconds()
         moved = sum(move_batch(change.pk) for _batch in range(part))
         rate = moved / (time.perf_counter() - begun)
-        worked += time.process_time() - before
-        before = stage.milo.cpu_seconds()
-        single_rate, latencies = measure(single, stage.seconds)
-        served, binds = served + stage.milo.cpu_seconds() - before, binds + len(latencies)
-        rates.append((rate, single_rate))
+        worked += time.process_time() + cpu_seconds() - before
+        before = stage.milo.cpu_seconds() + cpu_seconds()
+        (alone, one), (together, many) = (measure(single, stage.seconds, workers) for workers in (1, WORKERS))
+        bound += stage.milo.cpu_seconds() + cpu_seconds() - before
+        binds += len(one) + len(many)
+        rates.append((rate, alone, together))
     return {
         "planned, rows included, s": round(planned, 2),
-        "projects moved/s, single binds/s": tuple(
-            round(statistics.median(each), 1) for each in zip(*rates, strict=True)
-        ),
-        "median ratio of the rounds": round(statistics.median(mine / theirs for mine, theirs in rates), 1),
-        "processor time of a project moved, of a bind, ms": _ms(worked / projects, served / binds),
+        f"projects moved/s, binds/s by 1 client, by {WORKERS}": _medians(*zip(*rates, strict=True)),
+        "ratio to binds by 1 client": _medians([moved / alone for moved, alone, _together in rates])[0],
+        f"ratio to binds by {WORKERS} clients": _medians([moved / together for moved, _alone, together in rates])[0],
+        "processor time of a project moved, of a bind, ms": _ms(worked / projects, bound / binds),
+        "ratio of their processor times": round((bound / binds) / (worked / projects), 1),
     }
 
 
 def _beside(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
     """Compare the binds of another tenant, alternately alone and while a worker moves a part of the projects."""
     names = list(payer.bindings.paying().order_by("pk").values_list("project__name", flat=True))
-    part = -(-len(names) // stage.rounds)
-    alone, beside = list[float](), list[float]()
-    moving = 0.0
+    part = -(-len(names) // (stage.rounds * 2))
+    alone, beside, moving = list[float](), list[float](), 0.0
     with _worker() as worker:
-        for number in range(stage.rounds):
-            alone += _binds(stage, lambda: time.sleep(stage.seconds * 2))
-            _plan(other, projects=names[number * part : (number + 1) * part])
+        for start in range(0, len(names), part):
+            _plan(other, projects=names[start : start + part])
             begun = time.perf_counter()
             beside += _binds(stage, worker)
-            moving += time.perf_counter() - begun
+            took = time.perf_counter() - begun
+            moving += took
+            alone += _binds(stage, partial(time.sleep, took))
     found = {f"of another tenant, {title}": taken for title, taken in (("alone", alone), ("meanwhile", beside))}
     percentiles = {title: statistics.quantiles(taken, n=100) for title, taken in found.items()}
     (quiet, busy) = percentiles.values()
@@ -156,6 +162,10 @@ def _at_one_instant(payer: BillingAccount, other: BillingAccount) -> dict[str, A
     moved = move_due()
     late = (timezone.now() - change.effective_at).total_seconds()
     return {"due at one instant": moved, "facts after it, s": round(late, 2)}
+
+
+def _medians(*columns: Sequence[float]) -> list[float]:
+    return [round(statistics.median(column), 1) for column in columns]
 
 
 def _ms(*seconds: float) -> list[float]:

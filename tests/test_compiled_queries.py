@@ -14,12 +14,13 @@ from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.models import BillingAccount, BillingAccountBinding
-from milo.compiled_queries import CompiledQuery, Insert, Param
+from billing.models import BillingAccount, BillingAccountBinding, PayerChangeItem
+from milo.compiled_queries import CompiledQuery, Insert, Param, Update
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.models import Change
 from projects.models import Project
 from tests.support import make
+from tests.support.payer_changes import a_payer_change
 from tests.support.threads import at_once
 
 CHECKED_WITH = (5, 2)
@@ -252,3 +253,26 @@ def test_rows_are_inserted_as_bulk_create_does(count: int) -> None:
     stored = inserted(Insert(Change), rows)
     assert len(stored) == count
     assert stored == inserted(Change.objects.bulk_create, rows)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_rows_are_updated_as_bulk_update_does(count: int) -> None:
+    names = ("phase", "reason", "effective_at", "settled_at", "message", "binding")
+    account = make.a_ready_account(make.an_organization())
+    projects = [make.a_project(account.organization) for _number in range(count + 1)]
+    items = list(PayerChangeItem.objects.filter(change=a_payer_change(account, *projects)).order_by("pk"))
+    for number, item in enumerate(items[:count]):
+        item.settle("Failed", timezone.now(), reason="NameTaken", message=f"Münze {number} '%s\" 100 %")
+
+    def updated(update: Callable[[list[PayerChangeItem]], object]) -> list[dict[str, Any]]:
+        with transaction.atomic():
+            update(items[:count])
+            stored = [dict(row) for row in PayerChangeItem.objects.order_by("pk").values()]
+            transaction.set_rollback(True)
+        return stored
+
+    assert updated(Update(PayerChangeItem, *names)) == updated(
+        lambda rows: PayerChangeItem.objects.bulk_update(rows, names)
+    )
+    assert [each["phase"] for each in updated(Update(PayerChangeItem, *names))].count("Pending") == 1

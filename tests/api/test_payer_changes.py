@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing.models import BillingAccount, PayerChange
 from billing.services.payer_changes import facts
 from billing.services.payer_changes.facts import move_due
+from billing.services.payer_locks import lock_payer
 from billing.services.suspensions import suspend
 from projects.models import Organization
 from tests.api.client import BILLING, BINDINGS, PROJECTS, Api, nothing_changes
@@ -247,6 +248,26 @@ def test_a_list_takes_the_same_number_of_queries_however_long(admin: Api, organi
     for _ in range(3):
         a_payer_change(emea, make.a_project(organization))
     assert queries() == before
+
+
+@pytest.mark.parametrize("reading", ["items", "preview"])
+def test_a_reading_takes_the_same_number_of_queries_for_any_number_of_projects(
+    reading: str, admin: Api, organization: Organization
+) -> None:
+    emea, eu = (organization.billing_accounts.get(name=name) for name in ("emea", "eu"))
+    counted = []
+    for name, count in (("few", 2), ("many", 7)):
+        projects = [make.a_project(organization) for _ in range(2 * count)]
+        for project in projects[:count]:
+            make.a_binding(project, eu)
+        a_payer_change(emea, *projects, name=name)
+        for project in projects[: count // 2]:
+            lock_payer(project.pk, reason="regulated workload", actor=make.PLATFORM)
+        admin.get(f"{CHANGES}/{name}/{reading}").done()
+        with CaptureQueriesContext(connection) as captured:
+            admin.get(f"{CHANGES}/{name}/{reading}").done()
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
 
 
 def test_a_manifest_says_the_phase_of_the_target_at_once(admin: Api, organization: Organization) -> None:

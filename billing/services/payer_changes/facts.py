@@ -8,19 +8,21 @@ from collections.abc import Iterable
 
 import structlog
 from django.db.models import Q
+from django.db.models.functions import Mod
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.models.payer_change import PayerChangeItemQuerySet
 from billing.services.payer_changes import moves
+from billing.services.usage import locks
 from milo import audit, clock
 from milo.errors import Unavailable
 from projects.models import Project
 
 log = structlog.get_logger(__name__)
-BATCH = 100
-"""Projects moved in one transaction at most, unless the change is atomic."""
+BATCH = 25
+"""Projects moved in one transaction at most, unless the change is atomic. Others wait for its locks meanwhile."""
 
 
 def make_due_facts(projects: Iterable[int], *, accounts: Iterable[int] = ()) -> bool:
@@ -101,10 +103,13 @@ def move_batch(change_id: int) -> int:
     """Move the first `BATCH` due projects of a change, all of an atomic one, and return how many there were.
 
     One transaction: interrupted anywhere, nothing of the batch is done, and the next run begins with the same projects.
+    Projects with the same usage lock come together. In the order of their keys a batch would hold many of the locks,
+    for which binds and intakes of all organizations would wait.
     """
     with audit.transaction():
         at = timezone.now()
-        due = PayerChangeItem.objects.due(at).filter(change=change_id).order_by("project")
+        due = PayerChangeItem.objects.due(at).filter(change=change_id)
+        due = due.order_by(Mod("project_id", locks.BUCKETS), "project")
         atomic = PayerChange.objects.filter(pk=change_id, atomic=True).exists()
         keys = list(due.values_list("project", flat=True)[: None if atomic else BATCH])
         payees = {project.pk: project for project in Project.objects.locked().filter(pk__in=keys)}

@@ -100,8 +100,8 @@ def _read_time_lines(payees: Sequence[Project], actives: Mapping[int, BillingAcc
 def _settle(change: PayerChange, planned: list[_Move]) -> None:
     """Make each of `planned` a binding, or record why not; of an atomic change all or none."""
     names = [name for each in planned for name in each.names]
-    bindings = BillingAccountBinding.objects.filter(organization=change.organization_id, name__in=names)
-    taken = set(bindings.values_list("name", flat=True))
+    named = BillingAccountBinding.objects.filter(organization=change.organization_id, name__in=names)
+    taken = set(named.values_list("name", flat=True))
     refusals = {each.item.pk: refusal for each in planned if (refusal := _refusal(each, taken))}
     failed = {key: each for key, each in refusals.items() if each.reason != ARCHIVED}
     if change.atomic and failed:

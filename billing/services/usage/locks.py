@@ -12,12 +12,13 @@ from django.db import connection
 
 # "usag" in ASCII: a number of its own, so that no other advisory lock of the database collides
 _SPACE = 0x75736167
-_BUCKETS = 64
+BUCKETS = 64
+"""The lock of a project is that of the remainder of its primary key."""
 
 
 def lock_shared(project_ids: Iterable[int]) -> None:
     """Keep the payers of these projects unchanged until the transaction ends."""
-    _lock("pg_advisory_xact_lock_shared", {project_id % _BUCKETS for project_id in project_ids})
+    _lock("pg_advisory_xact_lock_shared", {project_id % BUCKETS for project_id in project_ids})
 
 
 def lock_exclusive(*project_ids: int) -> None:
@@ -26,12 +27,12 @@ def lock_exclusive(*project_ids: int) -> None:
     A transaction that changes the payers of several projects names them all at once: one after the other it could
     deadlock with an intake.
     """
-    _lock("pg_advisory_xact_lock", {project_id % _BUCKETS for project_id in project_ids})
+    _lock("pg_advisory_xact_lock", {project_id % BUCKETS for project_id in project_ids})
 
 
 def lock_all_exclusive() -> None:
     """Wait for the running intakes of all projects, and block new ones until the transaction ends."""
-    _lock("pg_advisory_xact_lock", range(_BUCKETS))
+    _lock("pg_advisory_xact_lock", range(BUCKETS))
 
 
 def _lock(function: str, buckets: Iterable[int]) -> None:
