@@ -1,9 +1,10 @@
 """The clock of the ledger, and its comparison with the clock of the database.
 
 Instants of the ledger are those of the process, because they are drawn under locks. A process whose clock is wrong
-would expire, archive and purge before the time, and write bindings that begin in the future. So it is compared with a
-second clock: on PostgreSQL that of the server; on SQLite, where both clocks are one, with the newest instant that was
-written, which shows only a clock that is behind.
+would expire, archive and purge before the time, and write bindings that begin in the future, or in the past, where
+others have paid. So it is compared with a second clock, before whatever cannot be undone and by every write: on
+PostgreSQL that of the server; on SQLite, where both clocks are one, with the newest instant that was written, which
+shows only a clock that is behind, and refuses what cannot be undone alone.
 """
 
 from collections.abc import Callable
@@ -109,11 +110,14 @@ def refuse_wrong(using: str = "default") -> None:
         raise ClockWrong(_advice(reason))
 
 
-def refuse_ahead(theirs: datetime) -> None:
-    """Raise `ClockWrong` if the clock of this process is ahead of `theirs`, the present instant of the database."""
+def refuse_difference(theirs: datetime) -> None:
+    """Raise `ClockWrong` if the clock of this process differs from `theirs`, the database's instant just read.
+
+    Call it with an instant that a statement of the write has returned beside its result, so that it costs nothing.
+    """
     now = timezone.now()
-    if now - theirs > TOLERANCE:
-        raise ClockWrong(_advice(fault_between(now, now, theirs)))
+    if reason := fault_between(now, now, theirs):
+        raise ClockWrong(_advice(reason))
 
 
 def is_ahead(instant: str) -> str:

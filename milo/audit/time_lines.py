@@ -95,8 +95,9 @@ def _head_of(row: models.Model) -> tuple[type[models.Model], Any]:
 def _newest(head: type[models.Model], key: Any) -> datetime | None:
     """Return the newest instant of a timeline; None if its head is not written yet.
 
-    Raises `ClockWrong` where the clock of this process is ahead of PostgreSQL's, which the same query reads: the
-    instant would lie in the future, so that "now" and "at this instant" differed until then.
+    Raises `ClockWrong` where the clock of this process differs from PostgreSQL's, which the same query reads. An
+    instant ahead would lie in the future, so that "now" and "at this instant" differed until then. One behind would lie
+    in the past: an account would have paid before it was chosen, or before it was Ready.
     """
     parts = _parts(head, "%s")
     if key is None or not parts:
@@ -107,7 +108,7 @@ def _newest(head: type[models.Model], key: Any) -> datetime | None:
         )
         at, *database_clock = cursor.fetchone()
     if database_clock:
-        clock.refuse_ahead(*database_clock)
+        clock.refuse_difference(*database_clock)
     return _instant(at)
 
 
@@ -123,7 +124,7 @@ def _newest_of_all(head: type[models.Model], keys: Sequence[Any]) -> dict[Key, d
             rows = cursor.fetchall()
         newest |= {(head, row[0]): _instant(row[1]) for row in rows}
         if database_clock := rows[0][2:]:
-            clock.refuse_ahead(*database_clock)
+            clock.refuse_difference(*database_clock)
     return newest
 
 

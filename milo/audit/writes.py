@@ -37,7 +37,7 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
     numbers of 16 digits is a false positive.
 
     Raises `Invalid` if a text of the row or `why` holds a card number or cannot be stored, `AlreadyExists` if a
-    concurrent transaction takes the name, `ClockWrong` if PostgreSQL refuses its instant, and `Anonymous`
+    concurrent transaction takes the name, `ClockWrong` in a process whose clock is wrong, and `Anonymous`
     outside `transaction()` or without actor or reason.
     """
     created = row._state.adding

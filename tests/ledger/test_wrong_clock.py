@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals.requests import expire_overdue
+from billing.services.closed_months import close_month
 from billing.services.projects import archive_project
 from billing.services.retention import archival, purges
 from billing.services.retention.archival import ARCHIVIST
+from billing.services.usage.intake import report
 from milo import clock
 from milo.celery import app
 from milo.clock import ClockWrong
@@ -24,7 +27,9 @@ from tests.attacks.machinery import SQLITE
 from tests.support import make, world_clock
 from tests.support.clock import Travel, travelling
 from tests.support.ledger import nothing_changes
+from tests.support.payer_changes import a_payer_change
 from tests.support.retention import store, stored
+from tests.support.usage import REPORTER, an_event, paid, reasons, rollup, taken
 
 pytestmark = pytest.mark.django_db
 DAYS = timedelta(days=1)
@@ -45,7 +50,7 @@ IRREVERSIBLE = {
 # why a wrong clock destroys nothing in the others
 REVERSIBLE = {
     "billing.tasks.announce_standing": "writes what was decided before",
-    "billing.tasks.bind_to_default_accounts": "binds what waits, from now on; a process that is ahead writes nothing",
+    "billing.tasks.bind_to_default_accounts": "binds what waits, from now on, which a wrong clock is refused",
     "billing.tasks.deliver_notices": "sends what was decided before; what it gives up can be queued again",
     "billing.tasks.foresee_payer_changes": "goes by the phases of accounts",
     "billing.tasks.inspect_ledger": "compares rows with rows",
@@ -235,6 +240,11 @@ WRITES: dict[str, Callable[[Any, Any, Any], object]] = {
     "suspend": lambda organization, project, account: make.in_phase(account, "Suspended"),
     "archive a project": lambda organization, project, account: archive_project(project.pk, actor=make.PLATFORM),
     "request": lambda organization, project, account: make.a_request(account, "Close"),
+    "plan": lambda organization, project, account: a_payer_change(account, project),
+    "close a month": lambda organization, project, account: close_month(
+        account.pk, date(2020, 1, 1), reason="reported", actor=make.PLATFORM
+    ),
+    "report usage": lambda organization, project, account: taken(an_event(project)),
 }
 
 
@@ -249,6 +259,46 @@ def test_nothing_is_written_into_the_future(
             write(organization, project, account)
     with wrong(timedelta(seconds=50)):
         write(organization, project, account)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_nothing_is_written_into_the_past(
+    organization: Any, project: Any, account: Any, wrong: Wrong, write: Callable[[Any, Any, Any], object]
+) -> None:
+    if connection.vendor == SQLITE:
+        return
+    for by in BEHIND.values():
+        with wrong(by), nothing_changes(), pytest.raises(ClockWrong, match="behind the database's"):
+            write(organization, project, account)
+    with wrong(timedelta(seconds=-50)):
+        write(organization, project, account)
+
+
+def test_a_web_process_that_is_behind_changes_nobody_who_paid_in_the_past(wrong: Wrong, travelling: Travel) -> None:
+    if connection.vendor == SQLITE:
+        return
+    with travelling(-20 * DAYS):
+        organization = make.an_organization("acme-corp")
+        project, first = make.a_project(organization), make.a_ready_account(organization)
+        make.a_binding(project, first)
+        taken(an_event(project))
+    with travelling(-5 * DAYS):
+        taken(an_event(project))
+    second = make.a_ready_account(organization)
+    with wrong(-15 * DAYS), nothing_changes(), pytest.raises(ClockWrong, match="behind the database's"):
+        make.a_binding(project, second)
+    make.a_binding(project, second)
+    assert (paid(rollup(), first), paid(rollup(), second)) == (2, 0)
+
+
+def test_a_web_process_that_is_behind_rejects_no_usage_of_the_present(project: Any, wrong: Wrong) -> None:
+    event = an_event(project)
+    # on SQLite the newest entry, that of the project, is the second clock
+    with wrong(-15 * DAYS), nothing_changes(), pytest.raises(ClockWrong):
+        taken(event)
+    taken(event)
+    future = report([an_event(project, time=timezone.now() + DAYS)], actor=REPORTER)
+    assert reasons(future) == {0: ("time", "FieldValueInvalid")}
 
 
 def test_a_web_process_that_is_ahead_binds_nobody_and_says_so(project: Any, account: Any, wrong: Wrong) -> None:

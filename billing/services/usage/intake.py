@@ -19,7 +19,7 @@ from billing.services.usage.staging import Staged
 from billing.usage import digests
 from billing.usage.cloudevents import Rejected, read
 from billing.usage.facts import Fact
-from milo import audit, feature_gates
+from milo import audit, clock, feature_gates
 from milo.access import Actor
 from milo.errors import Cause
 from projects.models import Project
@@ -53,12 +53,14 @@ class _Batch:
         self.receipt = Receipt()
         self.facts: dict[str, Fact] = {}
         self.places: dict[str, int] = {}
+        self.has_future = False
 
     def take(self, index: int, event: Any, latest: datetime) -> None:
         """Read an event and add its fact; a fault is a rejection, a repeat within the batch a duplicate."""
         try:
             fact = read(event)
             if fact.time > latest:
+                self.has_future = True
                 raise Rejected("time", _("is in the future"))
             known = self.facts.setdefault(fact.key, fact)
             if known is fact:
@@ -85,13 +87,16 @@ def report(events: Iterable[Any], *, actor: Actor) -> Receipt:
     """Take a batch of CloudEvents, each a JSON value, in one transaction. Idempotent for each event.
 
     The receipt counts every event: accepted; a duplicate, if its (source, id) is known with the same content; or
-    rejected with its cause, which does not affect the others. Raises `Forbidden`; `FeatureDisabled`.
+    rejected with its cause, which does not affect the others. Raises `Forbidden`; `FeatureDisabled`; `ClockWrong`.
     """
     actor.require("create", USAGE_EVENTS, None)
     feature_gates.require(USAGE_INTAKE)
     batch, latest = _Batch(), timezone.now() + AHEAD
     for index, event in enumerate(events):
         batch.take(index, event, latest)
+    if batch.has_future:
+        # a rejection is for good: a process that is behind would lose what was measured at its time
+        clock.refuse_wrong()
     with audit.transaction():
         staged = _resolve(batch)
         if staged:

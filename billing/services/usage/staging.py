@@ -7,6 +7,7 @@ from django.db import connection
 
 from billing.models import UsageEvent, UsageIntake, UsageKey
 from billing.usage.facts import Fact
+from milo import clock
 
 STAGED = "usage_staged"
 COLUMNS = "key, content, time, project_id, meter_id, quantity, corrects, source, event_id, type, dimensions"
@@ -30,7 +31,7 @@ class Staged(NamedTuple):
 
 
 def reserve_intake() -> int:
-    """Return the primary key of a new intake, whose row is written once its digest is known.
+    """Return the primary key of a new intake, whose row is written once its digest is known. Raises `ClockWrong`.
 
     On PostgreSQL the table is locked before the key is drawn, as an INSERT does by itself. Sealing waits for whoever
     holds this lock; afterwards a key below the newest without a row is one that nobody will use any more.
@@ -38,10 +39,14 @@ def reserve_intake() -> int:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"LOCK TABLE {INTAKE} IN ROW EXCLUSIVE MODE")
-            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [INTAKE])
+            cursor.execute(f"SELECT nextval(pg_get_serial_sequence(%s, 'id')), {clock.DATABASE_CLOCK}", [INTAKE])
         else:
             cursor.execute("SELECT COALESCE(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = %s", [INTAKE])
-        return int(cursor.fetchone()[0])
+        key, *database_clock = cursor.fetchone()
+    if database_clock:
+        # an arrival in the future would put off every closing and correction, which come after it
+        clock.refuse_difference(*database_clock)
+    return int(key)
 
 
 def stage(rows: Sequence[Staged]) -> None:
