@@ -39,9 +39,14 @@ def lock_payer(project_id: int, *, reason: str, actor: Actor) -> Project:
 
 
 def unlock_payer(project_id: int, *, reason: str, actor: Actor) -> Project:
-    """Unlock the payer of a project. Raises `Forbidden`; `Invalid` without a reason, or if it is not locked."""
+    """Unlock the payer of a project. A payer change of the project that is due comes first, which the lock refuses.
+
+    Raises `Forbidden`; `Invalid` without a reason, or if it is not locked; `Unavailable` while a payer change takes
+    effect.
+    """
     with audit.transaction():
         project = _locked_project(project_id, UNLOCK_PAYER, reason, actor)
+        make_due_facts([project.pk])
         lock = PayerLock.objects.open().filter(project=project).first()
         if lock is None:
             raise Invalid(_("the payer of %(project)s is not locked") % {"project": project.name})

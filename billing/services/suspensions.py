@@ -14,6 +14,7 @@ from billing.models.binding import projects_paid_by
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services.notices import outbox
+from billing.services.payer_changes import facts
 from milo import audit, card_numbers, texts
 from milo.access import Actor
 from milo.errors import Cause, Invalid, NotFound
@@ -30,13 +31,16 @@ def suspend(
 ) -> BillingAccount:
     """Suspend an account, or add another suspension to a suspended one, and queue notices to every bound project.
 
-    Customers read `message`, never `internal_note`. Existing bindings stay, new ones are refused. Raises `Forbidden`;
-    `Invalid` for an unknown reason code, without a message, or for a card number or unprintable characters in either
-    text; `SuspensionNotAllowed` in any phase but Ready or Suspended.
+    Customers read `message`, never `internal_note`. Existing bindings stay, new ones are refused. Payer changes of the
+    account that are due come first. Raises `Forbidden`; `Invalid` for an unknown reason code, without a message, or for
+    a card number or unprintable characters in either text; `SuspensionNotAllowed` in any phase but Ready or Suspended;
+    `Unavailable` while a payer change takes effect.
     """
+    facts.make_due_facts_of(account_id)
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
+        facts.refuse_due_of(account_id)
         if causes := _suspension_causes(reason_code, message, internal_note):
             raise Invalid.because(causes)
         if account.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):

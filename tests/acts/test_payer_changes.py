@@ -18,9 +18,9 @@ from billing.services.payer_changes.creation import OF_A_USER
 from billing.services.payer_changes.facts import move_due
 from billing.services.payer_changes.moves import binding_names
 from billing.services.payer_changes.retries import retry
-from billing.services.payer_locks import lock_payer
+from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.projects import archive_project
-from billing.services.suspensions import suspend
+from billing.services.suspensions import resolve, suspend
 from milo.access import Actor
 from milo.errors import AlreadyExists, Forbidden, Invalid, Refused
 from projects.models import Project
@@ -540,3 +540,41 @@ def test_due_comes_before_a_month_is_closed(world: World, travel: Travel) -> Non
         travel(40 * DAY)
         close_month(account.pk, month, reason="invoiced", actor=make.PLATFORM)
         assert outcomes(change) == {project.name: ("Done", "")}
+
+
+def test_due_comes_before_a_suspension(world: World, travel: Travel) -> None:
+    # of the account that gets a project, and of the one that it leaves
+    for account, project in ((world.emea, world.shop), (world.eu, world.projects[1])):
+        world.emea = make.a_ready_account(world.organization) if account == world.eu else world.emea
+        change = a_payer_change(world.emea, project)
+        at = travel(DAY + HOUR) - HOUR
+        suspend(account.pk, reason_code="ManualReview", message="under review", actor=make.PLATFORM)
+        assert outcomes(change) == {project.name: ("Done", "")}
+        assert project.bindings.get(account=world.emea).established_at < at + HOUR
+    told = Notice.objects.filter(about=Notice.About.SUSPENDED, account=world.eu).values_list("project__name", flat=True)
+    assert world.projects[1].name not in told
+
+
+def test_who_was_suspended_at_the_instant_gets_no_project_by_a_reactivation_after_it(
+    world: World, travel: Travel
+) -> None:
+    change = a_payer_change(world.emea, world.shop)
+    make.in_phase(world.emea, "Suspended")
+    uid = world.emea.suspensions.get().uid
+    resolve(world.emea.pk, uid, evidence={"reviewer": "operator", "note": "all is well"}, actor=make.PLATFORM)
+    request = make.a_request(world.emea, "Reactivate")
+    travel(DAY + HOUR)
+    make.approve(request.pk, actor=make.APPROVER)
+    assert outcomes(change) == {world.shop.name: ("Failed", "AccountNotReady")}
+    move_due()
+    assert world.payers()[0] == world.eu.name
+
+
+def test_who_was_locked_at_the_instant_does_not_move_by_an_unlocking_after_it(world: World, travel: Travel) -> None:
+    change = a_payer_change(world.emea, world.shop)
+    lock_payer(world.shop.pk, reason="regulated workload", actor=make.PLATFORM)
+    travel(DAY + HOUR)
+    unlock_payer(world.shop.pk, reason="the audit is over", actor=make.PLATFORM)
+    assert outcomes(change) == {world.shop.name: ("Failed", "PayerLocked")}
+    move_due()
+    assert world.payers()[0] == world.eu.name

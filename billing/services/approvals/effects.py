@@ -35,7 +35,7 @@ class Effect:
 
 EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Action.REACTIVATE: Effect(
-        lambda account, _request: reactivations.causes(account), reactivations.apply
+        lambda account, _request: reactivations.causes(account), reactivations.apply, lock=reactivations.lock
     ),
     ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Action.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),

@@ -1,5 +1,7 @@
 """Reactivate a suspended account: the effect of an approved request, once every suspension is resolved."""
 
+from typing import Any
+
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
@@ -7,9 +9,17 @@ from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.account import BillingAccountQuerySet
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.notices import outbox
+from billing.services.payer_changes import facts
 from milo import audit
 from milo.access import Actor
 from milo.errors import Cause
+
+
+def lock(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
+    """Make due payer changes of the account facts: while it was suspended it was no payer of further projects."""
+    key = BillingAccount.objects.filter(organization=organization_id, name=account).values_list("pk", flat=True).first()
+    if key:
+        facts.make_due_facts_of(key)
 
 
 def causes(account: BillingAccount) -> list[Cause]:
@@ -36,7 +46,8 @@ def resolved_accounts() -> BillingAccountQuerySet:
 
 
 def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
-    """Make `account`, locked by the caller, Ready again, in the transaction of the approval."""
+    """Make `account`, locked by the caller, Ready again, in the transaction of the approval. Raises `Unavailable`."""
+    facts.refuse_due_of(account.pk)
     account.reactivate()
     audit.save_as(actor, account, reason="BillingAccountReactivated", why=f"approved by request {request.name}")
     outbox.queue_reactivation(account, request, actor=actor)

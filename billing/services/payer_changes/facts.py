@@ -1,7 +1,7 @@
 """Make due items facts: bindings that begin exactly at the planned instant, however late they are written.
 
-Whatever changes the payer of a project, or closes a month, calls this first, under the lock of the project. Then
-nothing that is decided later stands in the ledger before what was due earlier.
+Whatever changes the payer of a project, or whether it may move, or closes a month, calls this first, under the lock of
+the project. Then nothing that is decided later stands in the ledger before what was due earlier.
 """
 
 from collections.abc import Iterable
