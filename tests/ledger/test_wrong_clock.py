@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -288,7 +289,7 @@ def test_a_web_process_that_is_behind_changes_nobody_who_paid_in_the_past(wrong:
     with wrong(-15 * DAYS), nothing_changes(), pytest.raises(ClockWrong, match="behind the database's"):
         make.a_binding(project, second)
     make.a_binding(project, second)
-    assert (paid(rollup(), first), paid(rollup(), second)) == (2, 0)
+    assert (paid(rollup(), first), paid(rollup(), second)) == (Decimal(2), Decimal(0))
 
 
 def test_a_web_process_that_is_behind_rejects_no_usage_of_the_present(project: Any, wrong: Wrong) -> None:
