@@ -136,6 +136,8 @@ def _passing(digits: str, borders: list[int]) -> Iterator[str]:
     The time is linear in the length of `digits`, because an annotation may have 256 KiB of them: prefix sums make the
     check of one stretch constant. The parity of its end decides which digits are doubled, so there are two of them.
     """
+    if len(digits) < _SHORTEST:
+        return
     # Luhn sums up to each position, with the digits at even (odd) positions doubled
     sums: tuple[list[int], list[int]] = ([0], [0])
     for position, digit in enumerate(map(int, digits)):
@@ -155,7 +157,7 @@ def found_in(text: str) -> bool:
     issues such a number. UUIDs, hexadecimal digests that are no padded card number, and creditor references with valid
     check digits are skipped.
     """
-    if text.isascii() and sum(map(text.count, "0123456789")) < _SHORTEST:
+    if _has_few_digits(text):
         return False
     # URIs may escape blanks and every other character
     return _is_found(text) or ("%" in text and _is_found(unquote(text)))
@@ -163,7 +165,12 @@ def found_in(text: str) -> bool:
 
 def _is_found(text: str) -> bool:
     seen = _CREDITOR_REFERENCE.sub(_without_reference, _MACHINE_MADE.sub(_without_digest, _as_seen(text)))
-    return _FOUND in seen or any(_stretches(seen))
+    # most texts with many digits are an id, of which nothing is left
+    return _FOUND in seen or (not _has_few_digits(seen) and any(_stretches(seen)))
+
+
+def _has_few_digits(text: str) -> bool:
+    return text.isascii() and sum(map(text.count, "0123456789")) < _SHORTEST
 
 
 def _stretches(seen: str) -> Iterator[tuple[int, int]]:

@@ -142,6 +142,12 @@ def database() -> Iterator[str]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of this module: made by its first run, which takes longest, and used by those after it."""
+    return tmp_path_factory.mktemp("up") / "var"
+
+
 def names(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [item["metadata"]["name"] for item in answer.json()["items"]]
@@ -153,8 +159,7 @@ def payer(project: dict[str, Any]) -> str:
 
 
 @pytest.mark.xdist_group("up")
-def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_path: Path, database: str) -> None:
-    folder = tmp_path / "var"
+def test_everything_is_there_after_one_command_and_the_data_after_the_next(folder: Path, database: str) -> None:
     with up(folder, database) as first:
         first.wait_until_ready()
         assert first.said().splitlines()[-1].startswith("Milo is ready")
@@ -179,7 +184,8 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_p
                 "acme-corp-us": "Ready",
                 "other-org-main": "Ready",
             }
-            project = f"{PROJECTS}/data-pipeline"
+            # one that no guide shows
+            project = f"{PROJECTS}/other-website"
             merge = {"Content-Type": "application/merge-patch+json"}
             changed = operator.patch(project, content='{"spec": {"displayName": "Ours"}}', headers=merge)
             assert changed.status_code == 200, changed.text
@@ -201,8 +207,8 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(tmp_p
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Up]:
-    with up(tmp_path_factory.mktemp("up") / "var", database) as milo:
+def running(folder: Path, database: str) -> Iterator[Up]:
+    with up(folder, database) as milo:
         milo.wait_until_ready()
         yield milo
 

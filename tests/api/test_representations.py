@@ -27,6 +27,8 @@ FORMS = {
     "metadata in YAML": "application/yaml;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
 }
 STREAMED = "usage/focus"
+WAYS = ("{}", "W/{}", '"other", {}', "*")
+"""How a client names the ETag that it knows."""
 
 
 class EveryAddress(TestCase):
@@ -43,22 +45,23 @@ class EveryAddress(TestCase):
         self.enterContext(patch.object(timezone, "now", return_value=timezone.now()))
 
     def test_each_form_has_an_etag_of_its_own_by_which_it_is_not_sent_again(self) -> None:
-        for route, cases in ROUTES.items():
+        for number, (route, cases) in enumerate(ROUTES.items()):
             if "GET" not in cases or cases["GET"].code != 200 or route.endswith(STREAMED):
                 continue
             path = f"{address(route, OWN)}?{cases['GET'].query}"
             answers = {form: self.api.get(path, accept=accept) for form, accept in FORMS.items()}
-            for form, answer in answers.items():
+            for position, (form, answer) in enumerate(answers.items(), start=number):
                 assert answer.code == 200, (path, form, answer.raw)
                 tag = answer.headers["ETag"]
                 assert not tag.startswith("W/")
                 assert "Accept-Encoding" in answer.headers["Vary"]
                 assert "Accept" in answer.headers["Vary"].split(", ")
-                for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-                    again = self.api.get(path, accept=FORMS[form], if_none_match=known)
-                    assert (again.code, again.raw, again.headers["ETag"]) == (304, b"", tag), (path, form, known)
-                    assert "Content-Type" not in again.headers
-                    assert again.headers["Vary"] == answer.headers["Vary"]
+                # each way at every address, since there are more forms than ways, and in every form
+                known = WAYS[position % len(WAYS)].format(tag)
+                again = self.api.get(path, accept=FORMS[form], if_none_match=known)
+                assert (again.code, again.raw, again.headers["ETag"]) == (304, b"", tag), (path, form, known)
+                assert "Content-Type" not in again.headers
+                assert again.headers["Vary"] == answer.headers["Vary"]
             for one, other in combinations(answers.values(), 2):
                 same = one.raw == other.raw
                 assert (one.headers["ETag"] == other.headers["ETag"]) is same, path
