@@ -26,6 +26,8 @@ def lock_payer(project_id: int, *, reason: str, actor: Actor) -> Project:
     """
     with audit.transaction():
         project = _locked_project(project_id, LOCK_PAYER, reason, actor)
+        # draws the instant of the transaction: nothing can become due between what is due and the lock
+        audit.ledger_time(project)
         make_due_facts([project.pk])
         if project.phase != Project.Phase.ACTIVE:
             raise Invalid(_("project %(name)s is archived") % {"name": project.name})

@@ -40,6 +40,8 @@ def suspend(
     with audit.transaction():
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
+        # drawn before the question what is due: nothing can become due between it and the suspension
+        at = audit.ledger_time(account)
         facts.refuse_due_of(account_id)
         if causes := _suspension_causes(reason_code, message, internal_note):
             raise Invalid.because(causes)
@@ -53,7 +55,7 @@ def suspend(
             message=message,
             internal_note=internal_note,
             payment_profile=account.payment_profile,
-            suspended_at=audit.ledger_time(account),
+            suspended_at=at,
             suspended_by=actor.name,
         )
         audit.save_as(actor, suspension, reason="SuspensionOpened", why=reason_code)
