@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from billing.models import ApprovalRequest, BillingAccount, Hold
 from billing.reason_codes import ReasonCode
+from milo.identity.actors import PERSON
 from projects.models import Project
 
 
@@ -34,12 +37,30 @@ def render(
     """
     with translation.override(language):
         values = {**context, **_labels(context), "account": account, "project": project, "language": language}
+        values |= {"account_title": _title(account), "asker": _asker(context), "link": _link(context)}
         name = f"billing/notices/{about}"
         return Text(
             subject=" ".join(render_to_string(f"{name}.subject.txt", values).split()),
             plain=render_to_string(f"{name}.txt", values).strip() + "\n",
             html=render_to_string(f"{name}.html", values),
         )
+
+
+def _title(account: BillingAccount) -> str:
+    return f"{account.display_name} ({account.name})" if account.display_name else account.name
+
+
+def _asker(context: dict[str, Any]) -> str:
+    """Return who asked for approval, by name; a user without one, or a program, by that of the actor."""
+    requester, name = str(context.get("requester", "")).removeprefix(PERSON), context.get("requesterName")
+    return f"{name} ({requester})" if name else requester
+
+
+def _link(context: dict[str, Any]) -> str:
+    """Return the URL of the request that the notice is about; "" without one, or without MILO_STAFF_URL."""
+    if not settings.MILO_STAFF_URL or not context.get("request"):
+        return ""
+    return f"{settings.MILO_STAFF_URL}{reverse('admin:billing_approvalrequest_change', args=[context['request']])}"
 
 
 def _labels(context: dict[str, Any]) -> dict[str, str]:

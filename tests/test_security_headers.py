@@ -11,26 +11,28 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from milo import bare_pages
 from milo.admin.content_security import POLICY, POLICY_ELSEWHERE
 from milo.asgi import application
 
 PAGES = ["/admin/login/", "/admin/", "/admin/nothing/"]
+BARE = ["/nothing"]
 OTHERS = [
     "/version",
     "/apis",
     "/apis/nothing",
     "/openapi/v3",
-    "/nothing",
     "/apis/billing.milo.io/v1alpha1/billingaccounts",
 ]
 PROBES = ["/livez", "/readyz", "/metrics"]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", [*PAGES, *OTHERS])
+@pytest.mark.parametrize("path", [*PAGES, *BARE, *OTHERS])
 def test_every_answer_has_a_policy_and_is_neither_framed_nor_sniffed(path: str, client: Client) -> None:
     headers = client.get(path).headers
-    assert headers["Content-Security-Policy"] == (POLICY if path in PAGES else POLICY_ELSEWHERE)
+    policies = dict.fromkeys(PAGES, POLICY) | dict.fromkeys(BARE, bare_pages.POLICY)
+    assert headers["Content-Security-Policy"] == policies.get(path, POLICY_ELSEWHERE)
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"

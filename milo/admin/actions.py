@@ -54,6 +54,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     form_class = ActForm
     model_admin: PageAdmin | None = None
     row: Any = None
+    conflict = False
+    """Whether the object has changed since the form was opened: the form is now one of the new version."""
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
         """Call the service with the form's values and return the row to show afterwards."""

@@ -81,6 +81,7 @@ class SeenAction(ServiceAction):
         self.row = form.row = self.load(str(self.row.pk))
         if self.version == seen:
             return
+        self.conflict = True
         for sentence in changes_since(self.row, seen, form) if seen is not None else []:
             form.add_error(None, sentence)
         form.add_error(None, _("What you typed is kept. Look at the changes; sending it again goes over them."))

@@ -4,6 +4,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.urls import path, reverse
@@ -93,6 +94,19 @@ class StaffSite(UnfoldAdminSite):
             if hasattr(model_admin, "attention") and model_admin.has_view_permission(request)
             for item in model_admin.attention(request)
         ]
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """Return the name of the installation and the color of its banner, red for production. For the setting UNFOLD."""
+    name = settings.MILO_ENVIRONMENT
+    if not name:
+        return None
+    return [name, "danger" if name.lower().startswith("prod") else "warning"]
+
+
+def environment_prefix(request: HttpRequest) -> str:
+    """Return the name of the installation as it begins the title of each page. For the setting UNFOLD."""
+    return f"[{settings.MILO_ENVIRONMENT}]" if settings.MILO_ENVIRONMENT else ""
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from milo.settings.api import *
 from milo.settings.background import *
 from milo.settings.databases import *
-from milo.settings.environment import BASE_DIR, DATA_DIR, environment
+from milo.settings.environment import BASE_DIR, DATA_DIR, environment, is_development
 from milo.settings.logs import *
 from milo.settings.mail import *
 from milo.settings.policies import *
@@ -22,6 +22,9 @@ DEBUG = environment.server.debug
 SECRET_KEY = secret_key()
 SECRET_KEY_FALLBACKS = list(environment.server.secret_key_fallbacks)
 MILO_STAFF_HOST = environment.server.staff_host
+MILO_ENVIRONMENT = environment.server.environment or ("development" if is_development(environment.server) else "")
+_at_home = f"http://127.0.0.1:{environment.server.http_port}" if is_development(environment.server) else ""
+MILO_STAFF_URL = environment.server.staff_url or (f"https://{MILO_STAFF_HOST}" if MILO_STAFF_HOST else _at_home)
 ALLOWED_HOSTS = [*environment.server.allowed_hosts, *([MILO_STAFF_HOST] if MILO_STAFF_HOST else [])]
 # with it everything is served over TLS; without it `make up` serves the staff site over plain HTTP on this machine
 HTTPS_ONLY = environment.server.https_only
@@ -123,6 +126,9 @@ STORAGES: dict[str, Any] = {
     },
 }
 
+CSRF_FAILURE_VIEW = "milo.bare_pages.csrf_failure"
+# after a log-in that wanted no certain page
+LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", gettext_lazy("English")), ("de", gettext_lazy("German"))]
 TIME_ZONE = "UTC"

@@ -43,6 +43,8 @@ UNFOLD = {
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("milo/favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "milo.admin.site.environment",
+    "ENVIRONMENT_TITLE_PREFIX": "milo.admin.site.environment_prefix",
     "SHOW_BACK_BUTTON": False,
     "STYLES": [lambda request: static("milo/admin.css")],
     "SCRIPTS": [lambda request: static("milo/admin.js")],

@@ -171,6 +171,12 @@ def _origin(text: str) -> str:
     return text
 
 
+def _single_origin(text: str) -> str:
+    if "*" in text:
+        raise ValueError
+    return _origin(text)
+
+
 def _network(text: str) -> str:
     return str(ip_network(text))
 
@@ -252,6 +258,7 @@ HOSTS = list_of(
     "host names without scheme and port (.example.org takes in its subdomains; .org is too wide)",
 )
 ORIGINS = list_of(Format("", _origin), "origins such as https://milo.example.org, without path")
+ORIGIN = Format("an origin such as https://staff.example.org, without path", _single_origin)
 _NETWORKS = list_of(Format("", _network), "IP addresses or networks such as 10.0.0.0/8")
 NETWORKS = Format(_NETWORKS.accepted, _networks)
 DOMAIN = Format("a domain", _domain)

@@ -171,6 +171,30 @@ def test_it_says_who_changed_what_keeps_the_answers_and_can_be_sent_again(
     assert Change.objects.filter(uid=row.uid).latest("resource_version").resource_version > newest
 
 
+def test_after_a_conflict_the_form_offers_to_go_over_the_changes_or_to_start_again(
+    world: World, client: Client
+) -> None:
+    address = page_of(world.organization, "revise")
+    sent = filled_in(client.get(address), display_name="Mine")
+    assert "Discard mine" not in client.get(address).content.decode()
+    revise_organization(world.organization.pk, OrganizationSpec("Theirs"), actor=OTHER)
+    page = client.post(address, sent).content.decode()
+    assert "Revise, over these changes" in page
+    assert f'href="{address}"' in page.split("Discard mine")[0].rpartition("<a ")[2]
+    assert filled_in(client.get(address))["display_name"] == "Theirs"
+
+
+def test_a_preview_is_refused_once_and_then_shows_what_the_new_version_would_become(
+    world: World, client: Client
+) -> None:
+    _client, _row, address, _answers, sent = opened((Project, "bind"), world, client)
+    rebound(world.project)
+    page = client.post(address, sent)
+    assert "has been modified" in errors(page)["__all__"][0]
+    assert "Preview with the new version" in page.content.decode()
+    assert client.post(address, filled_in(page)).context["preview"] is not None
+
+
 def test_a_change_between_the_two_looks_is_refused_again(world: World, client: Client) -> None:
     address = page_of(world.organization, "revise")
     sent = filled_in(client.get(address), display_name="Mine")

@@ -12,11 +12,12 @@ from billing.admin.proposals import proposed, summary
 from billing.models import ApprovalRequest, BillingAccount, Notice, Suspension
 from billing.notice_texts import render
 from billing.services.accounts import AccountSpec, revise
-from billing.services.approvals import reviews
+from billing.services.approvals import decisions, reviews
 from billing.services.approvals.effects import EFFECTS
 from billing.services.holds import set_hold
 from billing.services.suspensions import resolve, suspend
 from milo import audit
+from milo.identity.actors import actor_of
 from projects.models import Project
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
@@ -190,6 +191,36 @@ def test_a_released_hold_is_still_named_by_the_request_that_released_it(world: W
     request.refresh_from_db()
     del request.reviewed["hold"]
     assert proposed(request)[0][1] == "Dispute: invoice 12 is disputed"
+
+
+def test_mails_name_account_and_person_as_people_do_and_link_to_the_request(world: World, settings: Any) -> None:
+    settings.MILO_STAFF_URL = "https://staff.example.org"
+    make.a_person("decider", groups=("finance-approver",), email="decider@milo.example")
+    make.a_person("boss", roles={world.organization: "billing-admin"}, email="boss@acme-corp.example")
+    person: dict[str, Any] = {"first_name": "Olga", "last_name": "Operator", "email": "olga@milo.example"}
+    asker = make.a_person("olga", groups=("finance-operator",), is_staff=True, **person)
+    account = make.a_ready_account(world.organization, "acme-de", display_name="Acme Germany")
+    request = make.a_request(account, actor=actor_of(asker))
+    link = f"https://staff.example.org{page_of(request)}"
+    [notice] = Notice.objects.filter(about="AwaitingDecision", recipient="decider@milo.example")
+    asks = render(notice.about, notice.context, account=account)
+    assert (
+        "Olga Operator (olga) asks for approval: Revise terms of billing account Acme Germany (acme-de)." in asks.plain
+    )
+    assert link in asks.plain
+    assert f'href="{link}"' in asks.html
+    assert asks.subject == "Revise terms of Acme Germany (acme-de) awaits your decision"
+    decisions.reject(request.pk, comment="no", actor=make.APPROVER)
+    decided = {
+        notice.recipient: render(notice.about, notice.context, account=account)
+        for notice in Notice.objects.filter(about="Decided")
+    }
+    assert "Requested by: Olga Operator (olga)" in decided["olga@milo.example"].plain
+    assert link in decided["olga@milo.example"].html
+    # a customer cannot open the staff site
+    assert link not in decided["boss@acme-corp.example"].plain
+    settings.MILO_STAFF_URL = ""
+    assert "inbox of the staff site" in render(notice.about, notice.context, account=account).plain
 
 
 def test_the_notice_of_an_assignment_names_project_and_span(world: World, approver: Client) -> None:

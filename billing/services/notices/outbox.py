@@ -20,6 +20,7 @@ from billing.models.approval import public_review
 from billing.payment_profile.profiles import method_of
 from milo import traces
 from milo.access import Actor
+from milo.identity.actors import PERSON
 from milo.kube.store.manifests import precise_instant
 from projects.access import FINANCE_APPROVER
 from projects.models import Membership, Project
@@ -76,7 +77,7 @@ def queue_closure(account: BillingAccount, request: ApprovalRequest) -> None:
 def queue_request(request: ApprovalRequest) -> None:
     """Queue a notice to the approvers that a request awaits their decision."""
     approvers = User.objects.filter(groups__name=FINANCE_APPROVER, is_active=True).exclude(email="")
-    context = {"justification": request.justification, "requester": request.requester, **_action(request)}
+    context = {"justification": request.justification, "request": request.pk, **_asker(request), **_action(request)}
     addresses = approvers.values_list("email", flat=True)
     # staff read the platform's language, not the customer's
     language = settings.MILO_NOTICE_LANGUAGE
@@ -85,8 +86,20 @@ def queue_request(request: ApprovalRequest) -> None:
 
 def queue_decision(request: ApprovalRequest) -> None:
     """Queue a notice of the decision to the requester and the billing-admins."""
-    context = {"phase": request.phase, "comment": request.comment, **_action(request)}
-    _queue(Notice.About.DECIDED, request.account, request.uid, recipients_of_decision(request), context)
+    context = {"phase": request.phase, "comment": request.comment, **_asker(request), **_action(request)}
+    recipients = recipients_of_decision(request)
+    staff = set(User.objects.filter(email__in=recipients, is_staff=True).values_list("email", flat=True))
+    about, account, cause = Notice.About.DECIDED, request.account, request.uid
+    # customers cannot open the staff site
+    _queue(about, account, cause, recipients & staff, context | {"request": request.pk})
+    _queue(about, account, cause, recipients - staff, context)
+
+
+def _asker(request: ApprovalRequest) -> dict[str, str]:
+    """Return the actor who asked, and the person's name where there is one."""
+    user = User.objects.filter(username=request.requester.removeprefix(PERSON)).first()
+    name = user.get_full_name() if user else ""
+    return {"requester": request.requester, **({"requesterName": name} if name else {})}
 
 
 def recipients_of_decision(request: ApprovalRequest) -> set[str]:

@@ -5,17 +5,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from milo import __version__
+from milo import __version__, bare_pages
 from milo.errors import NotFound
 from milo.kube.core import apiextensions
 from milo.kube.discovery.endpoints import all_endpoints
 from milo.kube.kinds import Kind, all_kinds
 from milo.kube.views import KubeView
+from milo.kube.wire.negotiation import wants
 
 KUBERNETES_VERSION = ("1", "34")
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -181,6 +183,17 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> dict[str, An
     return {key: value for key, value in fields.items() if value}
 
 
+def api_page() -> HttpResponse:
+    """Return a page that says what is at the address of the API, and leads to its documentation."""
+    site = [] if settings.MILO_STAFF_HOST else [(bare_pages.SITE, _("Overview of the staff site"))]
+    links = [(bare_pages.DOCS, _("Documentation of the API")), ("/openapi/v3", _("OpenAPI documents")), *site]
+    message = _("Programs read this address. It lists the groups of the API, as that of a Kubernetes cluster does.")
+    hint = _("Use kubectl, or send a token in the header Authorization.")
+    response = bare_pages.page(_("The API of Milo"), message, links, hint=hint)
+    response["Vary"] = "Accept, Authorization"
+    return response
+
+
 class DiscoveryView(KubeView):
     """Base of discovery views: they answer in JSON, YAML or, if the client accepts it, aggregated."""
 
@@ -200,6 +213,13 @@ class CoreVersionsView(DiscoveryView):
 
 
 class GroupsView(DiscoveryView):
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a browser without a token with a page for people, and everything else as the API does."""
+        browser = wants("text/html", request.headers.get("Accept", "")) and "Authorization" not in request.headers
+        if browser and request.method in ("GET", "HEAD"):
+            return api_page()
+        return super().dispatch(request, *args, **kwargs)
+
     def get(self, request: Request) -> HttpResponseBase:
         return self.negotiated(group_list(), _groups())
 

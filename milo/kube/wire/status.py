@@ -9,12 +9,10 @@ import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views import defaults
 from rest_framework import exceptions
 
-from milo import card_numbers, outages
+from milo import bare_pages, card_numbers, outages
 from milo.card_numbers import excerpt
 from milo.errors import Cause, Refused
 from milo.metrics import counted
@@ -265,14 +263,26 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: a Status on API paths, a page elsewhere."""
     if request.path.startswith(API_PREFIXES):
         return respond(failure("NotFound", _("the server could not find the requested resource")))
-    return defaults.page_not_found(request, exception)
+    message = _("There is nothing at this address, or nothing that you may see. It may have been misspelled or moved.")
+    return bare_pages.page(_("Not found"), message, bare_pages.ways_back(request), status=404)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403: a Status on API paths, a page elsewhere that says who is logged in."""
+    if request.path.startswith(API_PREFIXES):
+        return respond(failure("Forbidden", _("you may not do this")))
+    user = getattr(request, "user", None)
+    message = str(exception) or _("Your roles do not permit this. Nothing has changed.")
+    hint = _("You are logged in as %(name)s.") % {"name": user.get_username()} if user and user.is_active else ""
+    return bare_pages.page(_("Not permitted"), message, bare_pages.ways_back(request), status=403, hint=hint)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400, for example of a foreign Host: a Status on API paths, a page elsewhere."""
     if request.path.startswith(API_PREFIXES):
         return respond(failure("BadRequest", _("the request is not acceptable")))
-    return defaults.bad_request(request, exception)
+    message = _("The server does not understand the request, or does not serve this host. Nothing has changed.")
+    return bare_pages.page(_("The request is not acceptable"), message, bare_pages.ways_back(request), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -282,10 +292,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         status = of_refusal(outage, {}) if outage else failure("InternalError", internal_error())
         response = respond(status)
     else:
-        context = {"message": str(outage) if outage else internal_error(), "temporary": bool(outage)}
-        page = render_to_string("milo/server_error.html", context)
-        response = HttpResponse(page, status=CODES[outage.reason if outage else "InternalError"])
-        response["Cache-Control"] = "no-store"
+        title, message = (_("Please try again"), str(outage)) if outage else (_("Server error"), internal_error())
+        code = CODES[outage.reason if outage else "InternalError"]
+        response = bare_pages.page(title, message, bare_pages.ways_back(request), status=code)
     if outage:
         for name, value in headers_of(outage).items():
             response[name] = value

@@ -45,6 +45,20 @@ class Server:
         " only at the other hosts. It need not be repeated in `MILO_ALLOWED_HOSTS`.",
         shown="every host serves both",
     )
+    staff_url: str | None = variable(
+        "MILO_STAFF_URL",
+        values.ORIGIN,
+        None,
+        "The address of the staff site in mails, such as `https://staff.example.org`.",
+        shown="`https://` and `MILO_STAFF_HOST`, in development that of `make up`; else mails have no links",
+    )
+    environment: str = variable(
+        "MILO_ENVIRONMENT",
+        values.TEXT,
+        "",
+        "The name of the installation, such as `production` or `staging`, at the top of each page of the staff site.",
+        shown="none; `development` in development",
+    )
     https_only: bool = variable(
         "MILO_HTTPS_ONLY",
         values.BOOLEAN,
