@@ -87,8 +87,10 @@ def default(function: ast.FunctionDef, name: str) -> ast.expr | None:
     of_all = function.args
     by_position = (*of_all.posonlyargs, *of_all.args)
     last = [it.arg for it in by_position[len(by_position) - len(of_all.defaults) :]]
-    pairs = (*zip(last, of_all.defaults, strict=True), *zip(of_all.kwonlyargs, of_all.kw_defaults, strict=True))
-    return next((value for key, value in pairs if (key if isinstance(key, str) else key.arg) == name), None)
+    by_name = [it.arg for it in of_all.kwonlyargs]
+    pairs: list[tuple[str, ast.expr | None]] = [*zip(last, of_all.defaults, strict=True)]
+    pairs += zip(by_name, of_all.kw_defaults, strict=True)
+    return next((value for key, value in pairs if key == name), None)
 
 
 def passed(function: ast.FunctionDef, name: str) -> set[str]:
