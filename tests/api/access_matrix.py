@@ -157,7 +157,7 @@ ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/p
 
 # told to strangers too: that the server is there, and of which kind it is, but of no object
 PUBLIC = (
-    "livez", "readyz", "healthz", "metrics", "version", "version/", "openapi/v2", "openapi/v3",
+    "", "livez", "readyz", "healthz", "metrics", "version", "version/", "openapi/v2", "openapi/v3",
     "openapi/v3/<path:place>", "apis/docs", "apis/docs/",
 )  # fmt: skip
 ROUTES: Mapping[str, dict[str, Case]] = {
