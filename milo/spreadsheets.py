@@ -39,13 +39,20 @@ def respond_csv(rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
     return HttpResponse(csv_text(rows), content_type=f"{CSV}; charset=utf-8", headers=headers)
 
 
+def harmless(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: with an apostrophe in front of what would begin one."""
+    if _NUMBER.fullmatch(text):
+        return text
+    if _LED_BY_CONTROL.match(text) and not _FORMULA.match(text):
+        text = f"'{text}"
+    return _FORMULA.sub(r"\1'", text)
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = str(value)
     if not isinstance(value, str) or _NUMBER.fullmatch(text):
         return text
-    if _LED_BY_CONTROL.match(text) and not _FORMULA.match(text):
-        text = f"'{text}"
-    text = _FORMULA.sub(r"\1'", text)
+    text = harmless(text)
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text

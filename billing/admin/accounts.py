@@ -28,13 +28,14 @@ from billing.models import BillingAccount, BillingAccountBinding
 from billing.payment_profile.profiles import method_of
 from billing.services.retention.archival import archive_on
 from billing.services.retention.plans import planned
+from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, first, instant, lines, link, list_address
 from milo.admin.resources import METADATA
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
+class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
     """Lists accounts; an account's page shows spec, status and all that refers to it, and offers its actions."""
 
     resource = ACCOUNTS
@@ -49,6 +50,19 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
         "linked_projects_count",
         "created_at",
     )
+    export_display = (
+        "name",
+        "display_name",
+        "organization_link",
+        "country",
+        "currency_code",
+        "phase",
+        "phase_reason",
+        "phase_since",
+        "linked_projects_count",
+        "created_at",
+        "uid",
+    )
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
@@ -57,6 +71,8 @@ class BillingAccountAdmin(UsagePages, TimelinePages, LedgerAdmin):
     )
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")
+    json_search_fields = ("invoice_email_addresses", "payment_profile", "e_invoicing")
+    number_search_fields = ("tax_registrations", "payment_profile")
     ordering = ("organization__name", "name")
     fieldsets = (
         (

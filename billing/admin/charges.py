@@ -44,12 +44,24 @@ class ChargeAdmin(LedgerAdmin):
     resource = CHARGES
     icon = "receipt_long"
     list_display = ("external_id", "account_link", "amount_due", "due_date", "settled_at", "settlement_reference")
+    export_display = (
+        "external_id",
+        "name",
+        "organization_link",
+        "account_link",
+        "amount",
+        "currency_code",
+        "due_date",
+        "description",
+        "settled_at",
+        "settlement_reference",
+    )
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
         DueFilter,
     )
-    list_select_related = ("account",)
+    list_select_related = ("account", "organization")
     search_fields = ("external_id", "name", "account__name", "settlement_reference", "uid")
     ordering = ("-due_date", "pk")
     fieldsets = (
@@ -74,6 +86,10 @@ class ChargeAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: Charge) -> str:
         return link(row.account)
+
+    @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
+    def organization_link(self, row: Charge) -> str:
+        return link(row.organization)
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def amount_due(self, row: Charge) -> str:

@@ -12,12 +12,13 @@ from billing.access import ACCOUNTS
 from billing.models import Suspension
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
+from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, link, pairs
 
 
 @admin.register(Suspension)
-class SuspensionAdmin(LedgerAdmin):
+class SuspensionAdmin(JsonSearches, LedgerAdmin):
     resource = ACCOUNTS
     icon = "block"
     list_display = ("reason_code", "account_link", "suspended_at", "suspended_by", "resolved_at", "resolved_by")
@@ -28,6 +29,7 @@ class SuspensionAdmin(LedgerAdmin):
     )
     list_select_related = ("account",)
     search_fields = ("account__name", "suspended_by", "resolved_by", "uid")
+    json_search_fields = ("evidence",)
     ordering = ("-suspended_at",)
     fieldsets = (
         (

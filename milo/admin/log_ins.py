@@ -4,10 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from milo.admin.exports import EXPORTED
 from milo.admin.forms import ActForm, Text
 from milo.admin.panels import Panel, badge, instant
 from milo.admin.read_only import ReadOnlyAdmin
@@ -55,6 +57,35 @@ class PeopleChanges(Report):
         )
 
 
+class ExportsForm(ActForm):
+    page = ChangesForm.base_fields["page"]
+
+
+class ListExports(Report):
+    """Exports of lists, newest first: who, which list, how much of it, and by which filter."""
+
+    name = "exports"
+    title = gettext_lazy("Exports of lists")
+    icon = "download"
+    form_class = ExportsForm
+
+    def table(self, values: dict[str, Any]) -> Panel:
+        page = values["page"] or 1
+        start = (page - 1) * ON_A_PAGE
+        entries = LogEntry.objects.filter(action_flag=EXPORTED).select_related("user").order_by("-pk")
+        newest = list(entries[start : start + ON_A_PAGE + 1])
+        more = len(newest) > ON_A_PAGE and page < _LAST_PAGE
+        return Panel(
+            _("Newest first"),
+            [_("When"), _("Who"), _("List"), _("What")],
+            [
+                [instant(entry.action_time), entry.user.get_username(), entry.object_repr, entry.change_message]
+                for entry in newest[:ON_A_PAGE]
+            ],
+            following=self.query(page=page + 1) if more else "",
+        )
+
+
 @admin.register(LogIn)
 class LogInAdmin(ReadOnlyAdmin):
     resource = LOG_INS
@@ -64,7 +95,7 @@ class LogInAdmin(ReadOnlyAdmin):
     search_fields = ("name", "request_id")
     ordering = ("-at", "-pk")
     fieldsets = ((None, {"fields": ("at", "user_name", "outcome_badge", "address", "request_id")}),)
-    list_reports = (PeopleChanges,)
+    list_reports = (PeopleChanges, ListExports)
 
     @admin.display(description=gettext_lazy("user"), ordering="name")
     def user_name(self, row: LogIn) -> str:

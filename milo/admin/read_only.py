@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 
 from milo.admin.actions import ServiceAction
 from milo.admin.actors import request_actor
+from milo.admin.exports import ListExport
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
@@ -24,7 +25,7 @@ from milo.admin.reports import Report
 @method_decorator(require_safe, name="changelist_view")
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
-class ReadOnlyAdmin(NamedLookups, ModelAdmin):
+class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
     """Read-only pages of one model. `resource` is its plural in the access table, which alone decides who sees it."""
 
     resource: ClassVar[str]
@@ -117,7 +118,8 @@ class ReadOnlyAdmin(NamedLookups, ModelAdmin):
         response = super().changelist_view(request, extra_context)
         if hasattr(response, "context_data"):
             buttons = [report.button(self) for report in self.list_reports]
-            response.context_data["actions_list"] = [*buttons, *self._buttons(request, self.list_actions, None)]
+            buttons += [self.export_button(request), *self._buttons(request, self.list_actions, None)]
+            response.context_data["actions_list"] = buttons
         return response
 
     def render_change_form(

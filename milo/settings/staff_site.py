@@ -49,7 +49,20 @@ UNFOLD = {
     "STYLES": [lambda request: static("milo/admin.css")],
     "SCRIPTS": [lambda request: static("milo/admin.js")],
     "DASHBOARD_CALLBACK": "milo.admin.attention.dashboard",
-    "SIDEBAR": {"navigation": "milo.admin.site.navigation"},
+    "SIDEBAR": {"navigation": "milo.admin.site.navigation", "show_search": True, "command_search": True},
+    "COMMAND": {
+        "search_models": [
+            "projects.Organization",
+            "billing.BillingAccount",
+            "projects.Project",
+            "billing.BillingAccountBinding",
+            "billing.ApprovalRequest",
+            "billing.Charge",
+            "billing.PayerChange",
+            "billing.Suspension",
+            "auth.User",
+        ]
+    },
     "ACCOUNT": {
         "navigation": [
             {"title": gettext_lazy("Issue a token for yourself"), "link": reverse_lazy("admin:own_token")},

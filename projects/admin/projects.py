@@ -11,6 +11,7 @@ from unfold.enums import ActionVariant
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
 from milo.admin.forms import ActForm, Lines, Row, Text
+from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import lines, link
 from milo.admin.resources import METADATA, SeenAction, SeenForm
@@ -99,7 +100,7 @@ class ReviseProject(SeenAction):
         return revise_project(self.row.pk, spec_of(values), actor=actor, resource_version=values["resource_version"])
 
 
-class ProjectAdmin(LedgerAdmin):
+class ProjectAdmin(JsonSearches, LedgerAdmin):
     resource = PROJECTS
     icon = "deployed_code"
     phase_colors = {"Active": "success"}
@@ -107,6 +108,7 @@ class ProjectAdmin(LedgerAdmin):
     list_filter: tuple[Any, ...] = (("organization", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")
+    json_search_fields = ("contact_email_addresses",)
     ordering = ("name",)
     fieldsets: Sequence[tuple[Any, dict[str, Any]]] = (
         (

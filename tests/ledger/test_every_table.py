@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 NEEDS_NONE = {
     "auth_permission": "names of Django's rights, which no page and no service asks for",
     "django_content_type": "names of models",
-    "django_admin_log": "nothing is written there: histories and log-ins say who did what",
+    "django_admin_log": "resets of second factors and exports of lists, fixed as written; histories say who did what",
     "django_session": "who is logged in at this moment; log-ins are sealed",
     "axes_accessattempt": "wrong passwords that count at this moment; failures are sealed log-ins",
     "axes_accessattemptexpiration": "when they count no more",
