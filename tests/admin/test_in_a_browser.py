@@ -1,5 +1,6 @@
 """The staff site in a real browser: what only scripts, styles and the keyboard can break."""
 
+import re
 from collections.abc import Callable, Iterator
 from shutil import which
 
@@ -92,6 +93,18 @@ def test_an_operator_suspends_and_asks_and_an_approver_decides(login: Login) -> 
     approver.get_by_role("button", name="Approve").click()
     expect(approver.get_by_text("Approved", exact=True).first).to_be_visible()
     assert BillingAccount.objects.get().net_days == 90
+
+
+def test_the_palette_opens_and_leads_on_by_keyboard_alone(login: Login) -> None:
+    make.an_organization("acme-corp")
+    auditor = login(make.a_person("auditor", groups=("auditor",), is_staff=True))
+    auditor.get_by_role("button", name="Search everything").focus()
+    auditor.keyboard.press("Enter")
+    auditor.get_by_placeholder("Type to search").last.press_sequentially("acme-c")
+    expect(auditor.get_by_role("link", name="acme-corp")).to_be_visible()
+    auditor.keyboard.press("ArrowDown")
+    auditor.keyboard.press("Enter")
+    expect(auditor).to_have_url(re.compile("/admin/projects/organization/"))
 
 
 def test_the_docs_of_the_api_work_under_their_content_security_policy(chromium: Browser, live: Live) -> None:
