@@ -37,6 +37,19 @@ def page(title: str, message: str, links: list[Link], *, status: int = 200, hint
     return response
 
 
+def error(request: HttpRequest, status: int, title: str, message: str, *, hint: str = "") -> HttpResponse:
+    """Return a page for a refused or failed request that leads back."""
+    return page(title, message, ways_back(request), status=status, hint=hint)
+
+
+def not_permitted(request: HttpRequest, why: str) -> HttpResponse:
+    """Return the page of a 403, which says `why`, if that is known, and who is logged in."""
+    user = getattr(request, "user", None)
+    hint = _("You are logged in as %(name)s.") % {"name": user.get_username()} if user and user.is_active else ""
+    message = why or _("Your roles do not permit this. Nothing has changed.")
+    return error(request, 403, _("Not permitted"), message, hint=hint)
+
+
 def ways_back(request: HttpRequest) -> list[Link]:
     """Return links that lead on from an error: to the staff site, and to the API where this host serves it."""
     site, docs = (SITE, _("Overview of the staff site")), (DOCS, _("Documentation of the API"))

@@ -264,17 +264,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(API_PREFIXES):
         return respond(failure("NotFound", _("the server could not find the requested resource")))
     message = _("There is nothing at this address, or nothing that you may see. It may have been misspelled or moved.")
-    return bare_pages.page(_("Not found"), message, bare_pages.ways_back(request), status=404)
+    return bare_pages.error(request, 404, _("Not found"), message)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403: a Status on API paths, a page elsewhere that says who is logged in."""
     if request.path.startswith(API_PREFIXES):
         return respond(failure("Forbidden", _("you may not do this")))
-    user = getattr(request, "user", None)
-    message = str(exception) or _("Your roles do not permit this. Nothing has changed.")
-    hint = _("You are logged in as %(name)s.") % {"name": user.get_username()} if user and user.is_active else ""
-    return bare_pages.page(_("Not permitted"), message, bare_pages.ways_back(request), status=403, hint=hint)
+    return bare_pages.not_permitted(request, str(exception))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -282,19 +279,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(API_PREFIXES):
         return respond(failure("BadRequest", _("the request is not acceptable")))
     message = _("The server does not understand the request, or does not serve this host. Nothing has changed.")
-    return bare_pages.page(_("The request is not acceptable"), message, bare_pages.ways_back(request), status=400)
+    return bare_pages.error(request, 400, _("The request is not acceptable"), message)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: a Status on API paths, a page elsewhere. Where the database is away it answers 503."""
     outage = outages.refusal(sys.exc_info()[1])
     if request.path.startswith(API_PREFIXES):
-        status = of_refusal(outage, {}) if outage else failure("InternalError", internal_error())
-        response = respond(status)
+        response = respond(of_refusal(outage, {}) if outage else failure("InternalError", internal_error()))
+    elif outage:
+        response = bare_pages.error(request, CODES[outage.reason], _("Please try again"), str(outage))
     else:
-        title, message = (_("Please try again"), str(outage)) if outage else (_("Server error"), internal_error())
-        code = CODES[outage.reason if outage else "InternalError"]
-        response = bare_pages.page(title, message, bare_pages.ways_back(request), status=code)
+        response = bare_pages.error(request, 500, _("Server error"), internal_error())
     if outage:
         for name, value in headers_of(outage).items():
             response[name] = value
