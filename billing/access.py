@@ -16,7 +16,8 @@ from projects.models import Membership
 ACCOUNTS, BINDINGS = "billingaccounts", "billingaccountbindings"
 APPROVALS, CHARGES, NOTICES = "approvalrequests", "charges", "notices"
 USAGE_EVENTS, PAYER_CHANGES = "usageevents", "payerchanges"
-KINDS = (ACCOUNTS, BINDINGS, APPROVALS, CHARGES, PAYER_CHANGES)
+AFFILIATIONS = "billingaccountaffiliations"
+KINDS = (ACCOUNTS, AFFILIATIONS, BINDINGS, APPROVALS, CHARGES, PAYER_CHANGES)
 REQUESTER_ACTIONS = ("withdraw", "renew", "takeover")
 LOCK_PAYER, UNLOCK_PAYER = "lockpayer", "unlockpayer"
 PAYER_LOCKS = (LOCK_PAYER, UNLOCK_PAYER)
@@ -44,7 +45,9 @@ def declare_rules() -> None:
             Rule(FINANCE_OPERATOR, PROJECTS, actions=PAYER_LOCKS),
             Rule(Membership.Role.BILLING_ADMIN, PROJECTS, actions=PAYER_LOCKS, organization=True),
             Rule(FINANCE_OPERATOR, PAYER_CHANGES, WRITE, actions=PLANNER_ACTIONS),
+            Rule(FINANCE_OPERATOR, AFFILIATIONS, WRITE, actions=(CANCEL,)),
             Rule(Membership.Role.BILLING_ADMIN, ACCOUNTS, WRITE, organization=True),
+            Rule(Membership.Role.BILLING_ADMIN, AFFILIATIONS, WRITE, actions=(CANCEL,), organization=True),
             Rule(Membership.Role.BILLING_ADMIN, BINDINGS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_USER, BINDINGS, WRITE, organization=True),
             Rule(Membership.Role.BILLING_ADMIN, PAYER_CHANGES, WRITE, actions=PLANNER_ACTIONS, organization=True),

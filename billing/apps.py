@@ -11,6 +11,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing import access, checks, features, guards  # noqa: F401  the checks register themselves
         from billing.services import continuity, default_accounts, sealed
+        from billing.services.affiliations import inspection
         from milo.ledger import inspections
         from projects.services.projects import after_creation
 
@@ -20,6 +21,7 @@ class BillingConfig(AppConfig):
         sealed.seal_tables()
         after_creation(default_accounts.bind_new_project)
         from billing.api import (  # noqa: F401  registers the kinds, whose revisions background work writes too
+            affiliations,
             approvals,
             charges,
             event_types,
@@ -35,5 +37,12 @@ class BillingConfig(AppConfig):
                 "continuity",
                 "name every project whose intervals of responsibility leave a gap or overlap, archived ones included",
                 continuity.breaks,
+            )
+        )
+        inspections.register(
+            inspections.Check(
+                "hierarchy",
+                "name every month of an account without a relation between two, and every payer of record that is not",
+                inspection.breaks,
             )
         )

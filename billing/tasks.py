@@ -3,6 +3,8 @@
 from celery import shared_task
 
 from billing.services import accounts, continuity, default_accounts
+from billing.services.affiliations import conditions as affiliation_conditions
+from billing.services.affiliations import facts as affiliation_facts
 from billing.services.approvals import requests
 from billing.services.compliance import assessments
 from billing.services.notices import deliveries
@@ -105,3 +107,15 @@ def foresee_payer_changes() -> int:
 def remind_of_payer_changes() -> int:
     """Queue notices of planned payer changes near their instant that will not take effect."""
     return conditions.remind()
+
+
+@shared_task
+def activate_affiliations() -> int:
+    """Make facts of planned affiliations whose month has come."""
+    return affiliation_facts.activate_due()
+
+
+@shared_task
+def foresee_affiliations() -> int:
+    """Write which planned affiliations will not take effect, or will again, and tell people of those near."""
+    return affiliation_conditions.foresee()

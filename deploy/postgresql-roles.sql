@@ -38,8 +38,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE DELETE ON TABLES FROM milo_appl
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE ON TABLES TO milo_application;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO milo_application;
 
--- sums that fell to nothing, revisions below the watermark of compaction, salts of purged values: guards say which
-GRANT DELETE ON billing_usagerollup, kube_change, ledger_salt TO milo_application;
+-- payers of record that a recount replaced, sums that fell to nothing, revisions below the watermark of compaction, salts of purged values: guards say which
+GRANT DELETE ON billing_accountpayer, billing_usagerollup, kube_change, ledger_salt TO milo_application;
 -- answers to requests with an Idempotency-Key, after 24 hours
 GRANT DELETE ON kube_recordedresponse TO milo_application;
 -- sessions that have ended, attempts to log in that no longer count, and roles and identities that a person no longer has

@@ -60,6 +60,8 @@ COMMANDS = (
     ("second_factor", "reset", "robot", "--reason", "has lost it"),
     ("token", "service-user", "program"),
     ("token", "issue", "program"),
+    ("hierarchy", "verify"),
+    ("hierarchy", "rebuild"),
     ("token", "list"),
     ("token", "revoke", "{token}"),
     ("usage", "verify"),

@@ -31,6 +31,18 @@ CONTEXT: dict[str, dict[str, Any]] = {
     "ProfileExpiring": {"method": "creditCard", "end": "2026-12-31"},
     "MoveAtRisk": {"change": "eu-to-emea", "at": "2027-02-01 00:00 UTC"},
     "MoveFailed": {"change": "eu-to-emea", "failed": 2, "total": 12},
+    "AffiliationAtRisk": {
+        "affiliation": "eu-under-group",
+        "month": "2027-02",
+        "parent": "group",
+        "message": "gesperrt",
+    },
+    "AffiliationFailed": {
+        "affiliation": "eu-under-group",
+        "month": "2027-02",
+        "parent": "group",
+        "message": "gesperrt",
+    },
 }
 
 

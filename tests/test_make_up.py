@@ -252,7 +252,7 @@ def lasting(text: str) -> list[str]:
 
 
 @pytest.mark.xdist_group("up")
-@pytest.mark.parametrize("guide", ["README.md", "docs/api.md"])
+@pytest.mark.parametrize("guide", ["README.md", "docs/api.md", "docs/hierarchy.md"])
 def test_the_commands_of_a_guide_print_what_is_written_below_them(running: Up, guide: str) -> None:
     blocks = re.findall(r"^```(sh|yaml|text)\n(.*?)^```$", (ROOT / guide).read_text(), re.MULTILINE | re.DOTALL)
     script = "".join(text for kind, text in blocks if kind == "sh")

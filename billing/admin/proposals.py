@@ -134,6 +134,20 @@ def _span(binding: dict[str, Any]) -> str:
     return f"{at_words(binding['establishedAt'])} - {at_words(binding['endedAt'])}".rstrip()
 
 
+def _affiliation(request: ApprovalRequest) -> list[Field]:
+    """Return who is invoiced for each account before and after, from its first month on."""
+    begins = request.reviewed.get("affiliation", {})
+    invoiced = _("Payer of record of %(name)s from %(month)s on")
+    return [
+        (
+            invoiced % {"name": each["name"], "month": begins.get("effectiveFrom", "")},
+            each["before"]["payerOfRecord"],
+            each["after"]["payerOfRecord"],
+        )
+        for each in request.reviewed.get("accounts", [])
+    ]
+
+
 _WORDED: Mapping[str, Callable[[ApprovalRequest], list[Field]]] = {
     Action.REACTIVATE: _to(lambda _request: Phase.READY),
     Action.CLOSE: _to(lambda _request: Phase.CLOSED),
@@ -142,6 +156,7 @@ _WORDED: Mapping[str, Callable[[ApprovalRequest], list[Field]]] = {
     Action.ASSIGN_USAGE: _assignment,
     Action.REDATE_BINDINGS: _redating,
     Action.CORRECT_PAYER: _correction,
+    Action.AFFILIATE: _affiliation,
 }
 
 

@@ -10,7 +10,8 @@ from rest_framework import serializers
 from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
 from billing.api.serializers import PaymentTermsSerializer
-from billing.models import ApprovalRequest
+from billing.api.usage_reports import MonthField
+from billing.models import ApprovalRequest, BillingAccountAffiliation
 from billing.models.approval import public_review
 from billing.services.approvals import decisions, requests
 from milo.access import Actor
@@ -54,6 +55,21 @@ class ProposalSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("With CorrectPayer: true acknowledges that an account that paid has another currency."),
     )
+    parentRef = ReferenceSerializer(
+        source="parent",
+        required=False,
+        help_text=gettext_lazy("With Affiliate: the account above; without it the account stands alone again."),
+    )
+    payer = ChoiceField(
+        BillingAccountAffiliation.Payer.choices,
+        required=False,
+        help_text=gettext_lazy("With Affiliate: Parent, the default with a parent, or Self."),
+    )
+    effectiveFrom = MonthField(
+        source="effective_from",
+        required=False,
+        help_text=gettext_lazy("With Affiliate: the first month; the next by default."),
+    )
 
 
 class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
@@ -63,7 +79,8 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     action = ChoiceField(
         ApprovalRequest.Action.choices,
         help_text=gettext_lazy(
-            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer or RedateBindings."
+            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer, RedateBindings or"
+            " Affiliate."
         ),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
@@ -279,4 +296,10 @@ def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
         proposal["evidence"] = spec["evidence"]
     if spec.get("currency_differs"):
         proposal["currencyDiffers"] = True
+    if "parent" in spec:
+        proposal["parentRef"] = {"name": spec["parent"]["name"]}
+    if "payer" in spec:
+        proposal["payer"] = spec["payer"]
+    if "effective_from" in spec:
+        proposal["effectiveFrom"] = f"{spec['effective_from']:%Y-%m}"
     return proposal

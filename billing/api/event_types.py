@@ -7,6 +7,8 @@ reason that is in neither list.
 from milo.kube.core.event_types import classify
 
 WARNING = (
+    "AffiliationAtRisk",
+    "AffiliationFailed",
     "ApprovalExpired",
     "ApprovalRejected",
     "BillingAccountIncomplete",
@@ -28,6 +30,13 @@ WARNING = (
     "ValidationPostponed",
 )
 NORMAL = (
+    "AffiliationActive",
+    "AffiliationCancelled",
+    "AffiliationEnded",
+    "AffiliationOnTrack",
+    "AffiliationPlanned",
+    "AffiliationRelabelled",
+    "AffiliationSuperseded",
     "ApprovalRelabelled",
     "ApprovalRenewed",
     "ApprovalRequested",
@@ -50,6 +59,7 @@ NORMAL = (
     "DefaultAccount",
     "DefaultAccountSet",
     "Ended",
+    "HierarchyChanged",
     "HoldReleased",
     "HoldSet",
     "OrganizationCreated",
@@ -65,6 +75,7 @@ NORMAL = (
     "PayerChanged",
     "PayerCorrected",
     "PayerLocked",
+    "PayerOfRecordChanged",
     "PayerReactivated",
     "PayerUnlocked",
     "PaymentTermsRevised",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from billing.access import ACCOUNTS, BINDINGS
 from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
+from billing.api.hierarchy import HIERARCHY, PAYER_OF_RECORD, hierarchy_status
 from billing.api.history import responsibility
 from billing.api.lifecycle import ACCOUNT_ACTIONS, ACCOUNT_READ_SUBRESOURCES
 from billing.api.past import PAST_READ_SUBRESOURCES
@@ -48,11 +49,12 @@ class BillingAccountKind(Kind):
         Column("Currency", lambda m: m["spec"].get("currencyCode", "")),
         Column("Projects", lambda m: m["status"]["linkedProjectsCount"], type="integer"),
         Column("Terms", lambda m: _terms(m["spec"].get("paymentTerms", {}))),
+        Column("Payer", lambda m: m["status"].get("hierarchy", {}).get("payerOfRecord", {}).get("name", ""), wide=True),
         Column("Message", lambda m: m["status"]["conditions"][0]["message"], wide=True),
     )
     field_selectors = {"status.phase": "phase", "spec.currencyCode": "currency_code"}
     actions = (*ACCOUNT_ACTIONS, CLOSE_USAGE)
-    read_subresources = (*ACCOUNT_READ_SUBRESOURCES, USAGE, *PAST_READ_SUBRESOURCES)
+    read_subresources = (*ACCOUNT_READ_SUBRESOURCES, USAGE, *PAST_READ_SUBRESOURCES, HIERARCHY, PAYER_OF_RECORD)
     example = ACCOUNT
     undeletable = gettext_lazy(
         "a billing account is never deleted:"
@@ -60,7 +62,7 @@ class BillingAccountKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[BillingAccount]:
-        return BillingAccount.objects.select_related("organization").with_linked_projects_count()
+        return BillingAccount.objects.select_related("organization").with_linked_projects_count().with_hierarchy()
 
     def spec(self, row: BillingAccount) -> dict[str, Any]:
         profile = row.payment_profile
@@ -80,6 +82,8 @@ class BillingAccountKind(Kind):
             "taxRegistrations": tax_registrations(row),
             "linkedProjectsCount": row.linked_projects_count,  # type: ignore[attr-defined]
         }
+        if hierarchy := hierarchy_status(row):
+            status["hierarchy"] = hierarchy
         return status | {"retention": _retention(row)} if row.closed_at else status
 
     def normalized(self, spec: dict[str, Any], row: BillingAccount | None) -> dict[str, Any]:

@@ -81,8 +81,19 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 class BlockerSerializer(serializers.Serializer[Any]):
     type = ChoiceField(
-        ["BillingAccountBinding", "Organization", "PayerChange", "Charge", "Hold", "ApprovalRequest"],
-        help_text=gettext_lazy("BillingAccountBinding, Organization, PayerChange, Charge, Hold or ApprovalRequest."),
+        [
+            "BillingAccountBinding",
+            "BillingAccountAffiliation",
+            "Organization",
+            "PayerChange",
+            "Charge",
+            "Hold",
+            "ApprovalRequest",
+        ],
+        help_text=gettext_lazy(
+            "BillingAccountBinding, BillingAccountAffiliation, Organization, PayerChange, Charge, Hold or"
+            " ApprovalRequest."
+        ),
     )
     name = serializers.CharField(help_text=gettext_lazy("Name of the object; the uid of a hold."))
     message = serializers.CharField(help_text=gettext_lazy("What stands in the way."))

@@ -28,7 +28,8 @@ from projects.models import Project
 
 _PAYER_STATE = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 # load only the shown columns of the payer: the many others of an account would dominate the query
-_OF_PAYER = ("project_id", "established_at", *(f"account__{column}" for column in _PAYER_STATE))
+_ACCOUNTS = ("account", "account__paid_by")
+_OF_PAYER = ("project_id", "established_at", *(f"{each}__{column}" for each in _ACCOUNTS for column in _PAYER_STATE))
 _PLANNED = ("planned_at", "planned_change", "planned_account")
 _OF_PROJECT = [f"project__{column.name}" for column in Project._meta.concrete_fields]
 _PROJECT = CompiledQuery(
@@ -37,7 +38,7 @@ _PROJECT = CompiledQuery(
 _PAYING = CompiledQuery(
     lambda: _with_plan(
         with_lock(BillingAccountBinding.objects.paying())
-        .select_related("account", "project__organization")
+        .select_related(*_ACCOUNTS, "project__organization")
         .only(*_OF_PAYER, *_OF_PROJECT, "project__organization__name")
         .filter(project=Param("project")),
         "project__",
@@ -66,6 +67,9 @@ class ProjectResponsibilitySerializer(serializers.Serializer[Any]):
     account = serializers.CharField(
         required=False, help_text=gettext_lazy("Name of the billing account that pays for the project.")
     )
+    payerOfRecord = serializers.CharField(
+        required=False, help_text=gettext_lazy("Who is invoiced for that account; absent where it is the account.")
+    )
     establishedAt = serializers.DateTimeField(
         required=False, help_text=gettext_lazy("Instant (UTC) since which it pays.")
     )
@@ -86,7 +90,8 @@ class BilledProjectStatusSerializer(ProjectStatusSerializer):
     conditions = ConditionSerializer(
         many=True,
         help_text=gettext_lazy(
-            "Ready: the project is active. PayerAssigned: an account pays for it. PayerInGoodStanding: that is Ready."
+            "Ready: the project is active. PayerAssigned: an account pays for it. PayerInGoodStanding: that is Ready,"
+            " and so is its payer of record."
         ),
     )
 
@@ -116,7 +121,7 @@ class BilledProjectKind(ProjectKind):
     )
 
     def queryset(self) -> ResourceQuerySet[Project]:
-        paying = with_lock(BillingAccountBinding.objects.paying()).select_related("account").only(*_OF_PAYER)
+        paying = with_lock(BillingAccountBinding.objects.paying()).select_related(*_ACCOUNTS).only(*_OF_PAYER)
         rows: ResourceQuerySet[Project] = with_default(_with_plan(super().queryset()))
         return rows.prefetch_related(Prefetch("bindings", queryset=paying, to_attr="paying"))
 
@@ -143,7 +148,9 @@ class BilledProjectKind(ProjectKind):
 
 def _shown_payer(paying: BillingAccountBinding) -> dict[str, Any]:
     since = precise_instant(paying.established_at)
-    return without_empty({"account": paying.account.name, "establishedAt": since, "locked": shown_lock(paying)})
+    payer = paying.account.paid_by
+    shown = {"account": paying.account.name, "payerOfRecord": payer and payer.name, "establishedAt": since}
+    return without_empty(shown | {"locked": shown_lock(paying)})
 
 
 def _planned(row: Any) -> dict[str, Any]:
@@ -157,11 +164,14 @@ def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[s
     """Return the condition `PayerInGoodStanding`, read from the account itself so that a suspension shows at once."""
     if paying is None:
         return []
-    account = paying.account
-    good = account.phase == BillingAccount.Phase.READY
-    since = max(account.phase_since, paying.established_at)
-    reason = "PayerReady" if good else account.phase_reason
-    message = "" if good else account.phase_message
+    account, payer = paying.account, paying.account.paid_by
+    # the account itself first: its own suspension is nearer than that of who is invoiced for it
+    bad = next((each for each in (account, payer) if each and each.phase != BillingAccount.Phase.READY), None)
+    since = max(each.phase_since for each in ([bad] if bad else filter(None, (account, payer))))
+    since = max(since, paying.established_at)
+    reason, message, good = "PayerReady", "", bad is None
+    if bad:
+        reason, message = bad.phase_reason, bad.phase_message
     return [condition("PayerInGoodStanding", good, since, reason, message, row.generation)]
 
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.amounts import PercentField
+from billing.api.hierarchy import HierarchyStatusSerializer
 from billing.api.payer_change_readings import MovePreviewSerializer
 from billing.api.payment_profiles import PaymentProfileSerializer
 from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
@@ -190,6 +191,10 @@ class BillingAccountStatusSerializer(serializers.Serializer[Any]):
     )
     linkedProjectsCount = serializers.IntegerField(
         help_text=gettext_lazy("Number of projects that the account pays for now.")
+    )
+    hierarchy = HierarchyStatusSerializer(
+        required=False,
+        help_text=gettext_lazy("Where it stands among other accounts; absent where none is above or below."),
     )
     retention = RetentionSerializer(
         required=False, help_text=gettext_lazy("Archive and purge of a closed account; absent before.")

@@ -7,6 +7,7 @@ here.
 
 from billing.guards import (
     account,
+    affiliation,
     approval,
     binding,
     charge,
@@ -24,13 +25,14 @@ from billing.guards import (
     usage_closing,
     usage_rollup,
 )
-from billing.models import UsageRollup
+from billing.models import AccountPayer, UsageRollup
 from milo import append_only
 
 __all__ = ["declare_guards"]
 
 _TABLES = (
     account,
+    affiliation,
     approval,
     binding,
     charge,
@@ -52,5 +54,5 @@ _TABLES = (
 
 def declare_guards() -> None:
     """Declare the guards of every table of billing, and the guard of billing on projects."""
-    append_only.deletable(UsageRollup._meta.db_table)
+    append_only.deletable(AccountPayer._meta.db_table, UsageRollup._meta.db_table)
     append_only.declare("billing", *(guard for table in _TABLES for guard in table.guards()))

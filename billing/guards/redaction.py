@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     BillingAccountBinding,
     Charge,
     Hold,
@@ -16,7 +17,16 @@ from milo.append_only import Guard, refuse
 
 ACCOUNT, NOTICE = BillingAccount._meta.db_table, Notice._meta.db_table
 _OF_ACCOUNTS = tuple(
-    model._meta.db_table for model in (BillingAccountBinding, Suspension, ApprovalRequest, Charge, Hold, PayerChange)
+    model._meta.db_table
+    for model in (
+        BillingAccountAffiliation,
+        BillingAccountBinding,
+        Suspension,
+        ApprovalRequest,
+        Charge,
+        Hold,
+        PayerChange,
+    )
 )
 
 

@@ -7,6 +7,7 @@ all kinds share from `milo.kube.models.Resource`.
 """
 
 from billing.models.account import BillingAccount
+from billing.models.affiliation import AccountPayer, BillingAccountAffiliation
 from billing.models.approval import ApprovalRequest
 from billing.models.binding import BillingAccountBinding
 from billing.models.charge import Charge
@@ -22,9 +23,11 @@ from billing.models.usage_period import UsageAssignment, UsageClosing
 from billing.models.usage_rollup import UsageRollup
 
 __all__ = [
+    "AccountPayer",
     "Announcement",
     "ApprovalRequest",
     "BillingAccount",
+    "BillingAccountAffiliation",
     "BillingAccountBinding",
     "Charge",
     "DefaultAccount",

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,6 +25,13 @@ from milo.phases import PhaseField, PhaseLoading
 from projects.models import Organization
 
 VERIFIER_UNAVAILABLE = "VerifierUnavailable"
+# deeper than any tree may be (MILO_HIERARCHY_DEPTH), and an end where guards were off
+_ABOVE = """(WITH RECURSIVE above(id, level) AS (
+    SELECT f.parent_id, 1 FROM billing_billingaccountaffiliation f
+    WHERE f.account_id = billing_billingaccount.id AND f.phase = 'Active' AND f.parent_id IS NOT NULL
+    UNION ALL SELECT f.parent_id, above.level + 1 FROM billing_billingaccountaffiliation f
+    JOIN above ON f.account_id = above.id
+    WHERE f.phase = 'Active' AND f.parent_id IS NOT NULL AND above.level < 20) SELECT max(level) FROM above)"""
 PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
 """SQL condition that an UPDATE purges the personal data of an account."""
 
@@ -35,6 +43,22 @@ class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
         bindings = apps.get_model("billing.BillingAccountBinding").objects
         linked = bindings.paying().filter(account=OuterRef("pk")).order_by().values("account")
         return self.annotate(linked_projects_count=Coalesce(Subquery(linked.annotate(n=Count("pk")).values("n")), 0))
+
+    def with_hierarchy(self) -> "BillingAccountQuerySet":
+        """Annotate accounts with where they stand among others now.
+
+        `parent_name` and `payer_name` are None where there is none but itself, `accounts_above` and
+        `sub_accounts_count` (directly below) are numbers or None.
+        """
+        affiliations = apps.get_model("billing.BillingAccountAffiliation").objects.active().order_by()
+        parent = affiliations.filter(account=OuterRef("pk")).values("parent__name")[:1]
+        below = affiliations.filter(parent=OuterRef("pk")).values("parent").annotate(n=Count("pk")).values("n")
+        return self.annotate(
+            parent_name=Subquery(parent),
+            payer_name=F("paid_by__name"),
+            accounts_above=RawSQL(_ABOVE, [], output_field=models.IntegerField()),  # noqa: S611  a constant
+            sub_accounts_count=Coalesce(Subquery(below), 0),
+        )
 
     def waiting_for_validation(self) -> "BillingAccountQuerySet":
         """Select accounts with unfinished validation: Provisioning, or Incomplete while a verifier was unavailable."""
@@ -67,6 +91,18 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
     )
     payment_profile = models.JSONField(gettext_lazy("payment profile"), null=True, blank=True)
     invoice_email_addresses = models.JSONField(gettext_lazy("invoice e-mail addresses"), default=list, blank=True)
+    # the present value of `AccountPayer`, for locks and constraints
+    paid_by = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        editable=False,
+        related_name="pays_for_accounts",
+        verbose_name=gettext_lazy("paid by"),
+        help_text=gettext_lazy("The payer of record; empty: the account itself."),
+    )
     phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
     phase_reason = models.CharField(gettext_lazy("reason"), max_length=60, default="ValidationPending", editable=False)
     phase_message = models.TextField(gettext_lazy("message"), blank=True, editable=False)
@@ -113,7 +149,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         ),
         free=(
             "managed_fields finalizers owner_references phase_message purge_on compliance_reason compliance_message"
-            " compliance_since expiry_reason expiry_since"
+            " compliance_since expiry_reason expiry_since paid_by_id"
         ),
         personal=(
             f"{Resource.PERSONAL} display_name invoice_email_addresses tax_registrations e_invoicing phase_message"
@@ -140,6 +176,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
         rf"|spec\.paymentProfile\.\w+\.({'|'.join(sorted(NUMBERS))})"
     )
+    # the seals of the first versions do not cover it
+    later_columns = Resource.later_columns | {"paid_by_id"}
     name_constraint = "account_name_in_organization"
 
     class Meta:
@@ -169,9 +207,14 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             # a revision racing the validation must not leave an account that accepts projects and cannot pay
             models.CheckConstraint(
                 condition=~Q(phase__in=["Ready", "Suspended"])
-                | (~Q(currency_code="") & Q(payment_profile__isnull=False) & Q(first_ready_at__isnull=False)),
+                | (
+                    ~Q(currency_code="")
+                    & (Q(payment_profile__isnull=False) | Q(paid_by__isnull=False))
+                    & Q(first_ready_at__isnull=False)
+                ),
                 name="account_ready_has_currency_and_profile",
             ),
+            models.CheckConstraint(condition=~Q(paid_by=F("pk")), name="account_not_paid_by_itself"),
             # an account that was closed without an instant could never be archived
             models.CheckConstraint(
                 condition=(Q(phase__in=["Closed", "Archived"]) & Q(closed_at__isnull=False) & ~Q(closed_from=""))
@@ -217,10 +260,15 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         return anchored.anchored(self.first_ready_at.date())
 
     def missing(self) -> list[Cause]:
-        """Return a cause for each value that the account lacks to become Ready."""
+        """Return a cause for each value that the account lacks to become Ready.
+
+        Profile and terms are those of the payer of record: an account that another pays for may do without its own.
+        """
         causes = [] if self.currency_code else [Cause.required("spec.currencyCode")]
-        causes += self.payment_terms.missing() + self.unapproved(self.payment_terms)
-        if not self.payment_profile:
+        if self.paid_by_id is None:
+            causes += self.payment_terms.missing()
+        causes += self.unapproved(self.payment_terms)
+        if self.paid_by_id is None and not self.payment_profile:
             causes.append(Cause.required("spec.paymentProfile"))
         return causes
 

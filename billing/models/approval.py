@@ -84,6 +84,7 @@ class ApprovalRequest(PhaseLoading, Resource):
         ASSIGN_USAGE = "AssignUsage", gettext_lazy("Assign usage")
         REDATE_BINDINGS = "RedateBindings", gettext_lazy("Redate bindings")
         CORRECT_PAYER = "CorrectPayer", gettext_lazy("Correct the payer")
+        AFFILIATE = "Affiliate", gettext_lazy("Affiliate")
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(

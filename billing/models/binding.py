@@ -1,8 +1,10 @@
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
+from django.apps import apps
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django_fsm import transition
@@ -30,6 +32,13 @@ class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
         """Select the bindings that begin or end after the instant `at` (UTC), by default now: a clock was wrong."""
         at = at or timezone.now()
         return self.filter(Q(established_at__gt=at) | Q(ended_at__gt=at))
+
+    def with_payer_of_record(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
+        """Annotate bindings with `payer_of_record`: the key of the account invoiced for usage at `at` (UTC, or now)."""
+        month = (at or timezone.now()).astimezone(UTC).date().replace(day=1)
+        rows = apps.get_model("billing.AccountPayer").objects.in_month(month).filter(account=OuterRef("account"))
+        payer = Coalesce(Subquery(rows.values("payer")[:1]), F("account"), output_field=models.BigIntegerField())
+        return self.annotate(payer_of_record=payer)
 
     def timeline(self, project: Project) -> "BillingAccountBindingQuerySet":
         """Return all bindings of `project`, oldest first, with accounts and successors: contiguous intervals."""

@@ -43,6 +43,8 @@ class Notice(models.Model):
         MOVE_AT_RISK = "MoveAtRisk", gettext_lazy("Planned payer change at risk")
         MOVE_FAILED = "MoveFailed", gettext_lazy("Payer change failed")
         PAYER_CORRECTED = "PayerCorrected", gettext_lazy("Payer corrected")
+        AFFILIATION_AT_RISK = "AffiliationAtRisk", gettext_lazy("Planned affiliation at risk")
+        AFFILIATION_FAILED = "AffiliationFailed", gettext_lazy("Affiliation failed")
 
     BACKOFF = (
         timedelta(minutes=1),

@@ -117,7 +117,7 @@ def revise(
         spec.put_on(account)
         assessments.assess(account, today)
         account.generation += spec != before
-        if account.first_ready_at and spec.payment_profile != before.payment_profile:
+        if account.first_ready_at and spec.payment_profile and spec.payment_profile != before.payment_profile:
             _verify_or_refuse(account)
         _save(account, actor)
         assessments.announce(account)
@@ -137,7 +137,7 @@ def _revision_causes(account: BillingAccount, before: AccountSpec, spec: Account
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
             causes.append(Cause("spec.currencyCode", message))
         # the present terms need no approval
-        complete = BillingAccount(approved_terms=before.payment_terms.as_json())
+        complete = BillingAccount(approved_terms=before.payment_terms.as_json(), paid_by_id=account.paid_by_id)
         replace(spec, currency_code=before.currency_code).put_on(complete)
         causes += complete.missing() + account.unapproved_waiver(spec.payment_terms)
     return causes

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding, PayerChangeItem, PayerLock
+from billing.services import payers_of_record
 from billing.services.handovers import (
     PROJECT_FIELD as PROJECT_FIELD,
 )
@@ -51,7 +52,7 @@ _PAYERS = CompiledQuery(
         BillingAccount.objects.filter(
             Q(organization=Param("organization"), name=Param("name")) | Q(pk=Param("present"))
         )
-        .only("name", "phase", "phase_message", "organization_id")
+        .only("name", "phase", "phase_message", "organization_id", "paid_by_id")
         .locked()
     )
 )
@@ -92,9 +93,7 @@ def bind_authorized(
         if any(each.name == name for each in present if each.organization_id == organization_id):
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
         active = next((each for each in present if each.project_id == payee_id and each.ended_at is None), None)
-        accounts = _PAYERS.fetch(
-            organization=organization_id, name=account, present=active.account_id if active else None
-        )
+        accounts = _lock_payers(organization_id, account, active)
         payer = next((each for each in accounts if each.name == account), None)
         if causes := _causes(project, payee, account, payer, active, planned):
             raise Invalid.because(causes, _("the project cannot be bound"))
@@ -116,6 +115,15 @@ def bind_authorized(
         return binding
 
 
+def _lock_payers(organization_id: int, account: str, active: BillingAccountBinding | None) -> list[BillingAccount]:
+    """Lock the account of that name and the present payer, and their payers of record shared; return the first two."""
+    present = active.account_id if active else None
+    shared = payers_of_record.lock_shared([present], organization_id, account)
+    accounts = _PAYERS.fetch(organization=organization_id, name=account, present=present)
+    payers_of_record.refuse_changed(accounts, shared)
+    return list(accounts)
+
+
 def _make_due_fact(planned: PayerChangeItem, account: str) -> bool:
     """Make `planned` a fact if it is due, with the lock of `account` (a name) in order; return whether it was."""
     accounts = BillingAccount.objects.filter(organization=planned.project.organization_id, name=account)
@@ -130,8 +138,7 @@ def refusals(organization_id: int, project: str, account: str) -> list[Cause]:
     planned = plans.open_item(payee.pk) if payee else None
     present = _PRESENT.fetch(project=payee.pk if payee else None, organization=organization_id, name="")
     active = next((each for each in present if each.ended_at is None), None)
-    present_payer = active.account_id if active else None
-    accounts = _PAYERS.fetch(organization=organization_id, name=account, present=present_payer)
+    accounts = _lock_payers(organization_id, account, active)
     payer = next((each for each in accounts if each.name == account), None)
     return _causes(project, payee, account, payer, active, planned)
 

@@ -64,9 +64,9 @@ def report_charge(
 ) -> Charge:
     """Report an outstanding charge of the account named `account`. Idempotent: the same content again changes nothing.
 
-    `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only account, another currency, an
-    amount that is not positive, or too many decimal places; `AlreadyExists` if a charge with other content has the
-    name; `Conflict` if the external id is known with other content; `FeatureDisabled`.
+    `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only account, or one that another
+    pays for, another currency, an amount that is not positive, or too many decimal places; `AlreadyExists` if a charge
+    with other content has the name; `Conflict` if the external id is known with other content; `FeatureDisabled`.
     """
     actor.require("create", CHARGES, organization_id)
     feature_gates.require(CHARGE_REPORTING)
@@ -86,6 +86,9 @@ def report_charge(
         causes += spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
+        if debtor.paid_by:
+            message = _("%(name)s is paid by %(payer)s: report the charge there")
+            causes.append(Cause(ACCOUNT_FIELD, message % {"name": debtor.name, "payer": debtor.paid_by.name}))
         if causes:
             raise Invalid.because(causes)
         charge = Charge(

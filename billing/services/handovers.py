@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.metrics import count_bind
 from billing.models import BillingAccount, BillingAccountBinding
+from billing.services import payers_of_record
 from billing.services.accounts import ACCOUNT_FIELD, missing_account, not_ready
 from billing.services.usage import moves
 from milo import audit
@@ -46,7 +47,7 @@ def project_causes(
 
 def account_causes(account: str, payer: BillingAccount | None) -> list[Cause]:
     """Return why no project can be handed over to the account named `account` now."""
-    cause = not_ready(payer) if payer else missing_account(account)
+    cause = not_ready(payer) or payers_of_record.not_ready(payer) if payer else missing_account(account)
     return [cause] if cause else []
 
 

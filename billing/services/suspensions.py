@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.access import ACCOUNTS
 from billing.compliance.tax_registrations import Form, TaxRegistration, checked
 from billing.models import BillingAccount, Charge, Notice, Suspension
-from billing.models.binding import projects_paid_by
+from billing.models.affiliation import projects_invoiced_to
 from billing.notice_texts import Text, render
 from billing.reason_codes import EVIDENCE, ReasonCode
 from billing.services.notices import outbox
@@ -31,10 +31,11 @@ def suspend(
 ) -> BillingAccount:
     """Suspend an account, or add another suspension to a suspended one, and queue notices to every bound project.
 
-    Customers read `message`, never `internal_note`. Existing bindings stay, new ones are refused. Payer changes of the
-    account that are due come first. Raises `Forbidden`; `Invalid` for an unknown reason code, without a message, or for
-    a card number or unprintable characters in either text; `SuspensionNotAllowed` in any phase but Ready or Suspended;
-    `Unavailable` while a payer change takes effect.
+    The projects of all accounts that it is payer of record of get them too. Customers read `message`, never
+    `internal_note`. Existing bindings stay, new ones are refused. Payer changes of the account that are due come first.
+    Raises `Forbidden`; `Invalid` for an unknown reason code, without a message, or for a card number or unprintable
+    characters in either text; `SuspensionNotAllowed` in any phase but Ready or Suspended; `Unavailable` while a payer
+    change takes effect.
     """
     facts.make_due_facts_of(account_id)
     with audit.transaction():
@@ -85,7 +86,7 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
     actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
     if causes := _suspension_causes(reason_code, message):
         raise Invalid.because(causes)
-    projects = list(projects_paid_by(account).order_by("name"))
+    projects = list(projects_invoiced_to(account).order_by("name"))
     recipients = {address for project in projects for address in project.contact_email_addresses}
     context = {"reasonCode": reason_code, "message": message}
     text: Text = render(

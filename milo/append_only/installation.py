@@ -21,8 +21,8 @@ def missing(connection: BaseDatabaseWrapper, guards: Iterable[Guard] | None = No
     found: list[int] = []
     with connection.cursor() as cursor:
         # probes ask every few seconds, so not a query for each; SQLite knows unions of 500 at most
-        for start in range(0, len(wanted), 100):
-            part = wanted[start : start + 100]
+        for start in range(0, len(wanted), 200):
+            part = wanted[start : start + 200]
             queries = (guard.present[connection.vendor] for guard in part)
             absent = (f"SELECT {at} WHERE NOT EXISTS ({query})" for at, query in enumerate(queries, start))
             cursor.execute(" UNION ALL ".join(absent), [guard.name for guard in part])

@@ -55,6 +55,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "activate-affiliations": {
+        "task": "billing.tasks.activate_affiliations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "foresee-affiliations": {
+        "task": "billing.tasks.foresee_affiliations",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "expire-requests": {"task": "billing.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 60}},
     "assess-accounts": {"task": "billing.tasks.assess_accounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "inspect-whole-ledger": {"task": "billing.tasks.inspect_whole_ledger", "schedule": _at(0), "options": _DAILY},

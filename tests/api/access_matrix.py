@@ -88,6 +88,17 @@ NEW_PAYER_CHANGE = _manifest(
         "reason": "the department moves",
     },
 )
+NEW_AFFILIATION = _manifest(
+    "billing",
+    "BillingAccountAffiliation",
+    "new",
+    lambda prefix: {
+        "billingAccountRef": _reference(prefix, "spare"),
+        "parentRef": _reference(prefix, "account"),
+        "payer": "Self",
+        "reason": "one report",
+    },
+)
 NEW_CHARGE = _manifest(
     "billing",
     "Charge",
@@ -153,6 +164,7 @@ INSIDE = f"{BILLING}/namespaces/<str:namespace>"
 ACCOUNT, BINDING = f"{INSIDE}/billingaccounts/<str:name>", f"{INSIDE}/billingaccountbindings/<str:name>"
 REQUEST, CHARGE = f"{INSIDE}/approvalrequests/<str:name>", f"{INSIDE}/charges/<str:name>"
 PAYER_CHANGE = f"{INSIDE}/payerchanges/<str:name>"
+AFFILIATION = f"{INSIDE}/billingaccountaffiliations/<str:name>"
 ORGANIZATION, PROJECT = f"{RESOURCES}/organizations/<str:name>", f"{RESOURCES}/projects/<str:name>"
 
 # told to strangers too: that the server is there, and of which kind it is, but of no object
@@ -235,6 +247,8 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{ACCOUNT}/holds": _read(),
     f"{ACCOUNT}/usage": _read(),
     f"{ACCOUNT}/asof": _read(),
+    f"{ACCOUNT}/hierarchy": _read(),
+    f"{ACCOUNT}/payerofrecord": _read(),
     f"{ACCOUNT}/projects": _read(),
     f"{ACCOUNT}/history": _read(),
     f"{ACCOUNT}/usage/focus": {"GET": Case(200, READERS, query="period=2026-10")},
@@ -247,6 +261,11 @@ ROUTES: Mapping[str, dict[str, Case]] = {
     f"{BILLING}/billingaccountbindings": _everywhere(),
     BINDING: _object(BINDERS),
     f"{BINDING}/status": _read(),
+    f"{INSIDE}/billingaccountaffiliations": _collection(NEW_AFFILIATION, WRITERS),
+    f"{BILLING}/billingaccountaffiliations": _everywhere(),
+    AFFILIATION: _object(WRITERS),
+    f"{AFFILIATION}/status": _read(),
+    f"{AFFILIATION}/cancel": _act(WRITERS, _spec(reason="put off")),
     f"{INSIDE}/payerchanges": _collection(NEW_PAYER_CHANGE, BINDERS),
     f"{BILLING}/payerchanges": _everywhere(),
     PAYER_CHANGE: _object(BINDERS),

@@ -92,6 +92,17 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (
+        "BillingAccountAffiliation",
+        "eu-under-us",
+        {
+            "billingAccountRef": {"name": "eu"},
+            "parentRef": {"name": "us"},
+            "payer": "Self",
+            "effectiveFrom": f"{datetime.now(UTC).year + 1}-01",
+            "reason": "One report for the group.",
+        },
+    ),
+    (
         "ApprovalRequest",
         "terms",
         {
@@ -205,6 +216,7 @@ def manifest(kind: Kind, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 def person(organization: Organization, db: None) -> Api:
     """Who may write objects of every kind."""
     make.a_ready_account(organization, "us")
+    make.a_ready_account(organization, "eu")
     make.a_project(organization, "shop")
     return Api.of(make.a_person("everything", groups=("finance-operator", "charge-reporter")))
 

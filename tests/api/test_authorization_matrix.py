@@ -24,6 +24,7 @@ from projects.models import Organization, Project
 from tests.api.access_matrix import NOBODY, OPERATOR, ORGANIZATION_ROLES, PLATFORM_ROLES, PUBLIC, ROUTES, Case
 from tests.api.client import Answer, Api, nothing_changes
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.payer_changes import a_payer_change
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -34,6 +35,7 @@ STEMS = {"organizations": "corp", "namespaces": "corp", "projects": "project", "
     "approvalrequests": "request",
     "charges": "charge",
     "payerchanges": "change",
+    "billingaccountaffiliations": "affiliation",
 }
 
 
@@ -64,6 +66,8 @@ def populate(prefix: str, operator: User) -> Organization:
     charge = ChargeSpec("x-1", Decimal("1.00"), "USD", date(2026, 12, 31))
     a_payer_change(account, make.a_project(organization, f"{prefix}-planned"), name=f"{prefix}-change")
     report_charge(organization.pk, account.name, charge, name=f"{prefix}-charge", actor=make.PLATFORM)
+    below = make.a_ready_account(organization, f"{prefix}-below")
+    an_affiliation(below, account, payer="Self", after=1, name=f"{prefix}-affiliation")
     return organization
 
 

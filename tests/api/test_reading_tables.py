@@ -55,7 +55,10 @@ ADDRESSES = {
     **{name: f"{ORGANIZATIONS}/acme-corp/{name}" for name in ("unassignedusage", "members", "rolehistory")},
     **{
         name: f"{ACCOUNTS}/us/{name}"
-        for name in ("closurechecklist", "suspensions", "holds", "usage", "asof", "projects", "history")
+        for name in (
+            *("closurechecklist", "suspensions", "holds", "usage", "asof", "projects", "history"),
+            *("hierarchy", "payerofrecord"),
+        )
     },
 }
 

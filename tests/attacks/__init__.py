@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.attacks import identity, ledger, life, past, payer_changes, usage
+from tests.attacks import affiliations, identity, ledger, life, past, payer_changes, usage
 from tests.attacks.machinery import Attack
 
 ATTACKS: dict[str, tuple[type[Any], list[Attack]]] = {
     name: (table.World, attacks)
-    for table in (identity, ledger, life, past, payer_changes, usage)
+    for table in (affiliations, identity, ledger, life, past, payer_changes, usage)
     for name, attacks in table.ATTACKS.items()
 }

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing.models import BillingAccount
+from billing.services.affiliations.cancellations import cancel
 from billing.services.closed_months import close_month
 from billing.services.default_accounts import set_default
 from billing.services.payer_locks import lock_payer, unlock_payer
@@ -28,6 +29,7 @@ from projects.services.organizations import OrganizationSpec
 from tests.attacks import life
 from tests.attacks.machinery import SQLITE, Attack, execute, unique
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.payer_changes import a_payer_change
 
 HOUR = timedelta(hours=1)
@@ -65,6 +67,9 @@ class World(life.World):
         )
         self.change = a_payer_change(self.ready, make.a_project(self.organization))
         make.a_payer_correction(make.a_project(self.organization), self.ready)
+        group, child, other = (make.a_ready_account(self.organization) for _ in range(3))
+        an_affiliation(child, group)
+        cancel(an_affiliation(other, group, after=1).pk, reason="put off", actor=make.PLATFORM)
         redactions.redact([self.archived.uid], actor=make.PLATFORM, why="retention")
         BillingAccount.objects.filter(pk=self.archived.pk).update(
             invoice_email_addresses=[], purge_on=date(2026, 1, 1), pseudonymised_on=date(2026, 1, 1)

@@ -179,7 +179,7 @@ def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
     person = make.a_person(groups=("finance-operator", "charge-reporter"))
     api = Api.of(person)
     order = ["Organization", "BillingAccount", "Project", "BillingAccountBinding", "ApprovalRequest", "Charge"]
-    order.append("PayerChange")
+    order += ["PayerChange", "BillingAccountAffiliation"]
     for kind in sorted(all_kinds(), key=lambda kind: order.index(kind.kind)):
         one = object_path(kind)
         create = document["paths"][one.removesuffix("/{name}")]["post"]
@@ -187,6 +187,8 @@ def test_the_examples_are_as_really_run(document: dict[str, Any]) -> None:
         path = one.format(name=sent["metadata"]["name"], namespace=sent["metadata"].get("namespace"))
         if kind.kind == "PayerChange":
             make.a_ready_account(Organization.objects.get(), sent["spec"]["toAccountRef"]["name"])
+        if kind.kind == "BillingAccountAffiliation":
+            make.a_ready_account(Organization.objects.get(), sent["spec"]["billingAccountRef"]["name"])
         answer = api.post(path.rpartition("/")[0], sent).done(201)
         assert answer["spec"] == shown["spec"]
         # the example omits managedFields, as kubectl does

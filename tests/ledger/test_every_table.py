@@ -11,9 +11,10 @@ from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError, models, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from billing.models import Notice, UsageEvent, UsageKey, UsageRollup
+from billing.models import AccountPayer, Notice, UsageEvent, UsageKey, UsageRollup
 from milo import audit
 from milo.ledger import seals
 from milo.ledger.live import difference
@@ -48,8 +49,16 @@ def found_by_verify() -> bool:
 
 
 def found_by_usage_verify() -> bool:
+    return _fails("usage", "verify")
+
+
+def found_by_hierarchy_verify() -> bool:
+    return _fails("hierarchy", "verify")
+
+
+def _fails(*command: str) -> bool:
     try:
-        call_command("usage", "verify")
+        call_command(*command)
     except CommandError:
         return True
     return False
@@ -57,6 +66,10 @@ def found_by_usage_verify() -> bool:
 
 Tampering = tuple[Callable[[], object], Callable[[], bool]]
 OWN: dict[str, list[Tampering]] = {
+    "billing_accountpayer": [
+        (lambda: AccountPayer.objects.update(payer=F("account")), found_by_hierarchy_verify),
+        (lambda: AccountPayer.objects.all()._raw_delete("default"), found_by_hierarchy_verify),
+    ],
     "billing_usageevent": [
         (lambda: UsageEvent.objects.update(type="forged"), found_by_verify),
         (lambda: UsageEvent.objects.all()._raw_delete("default"), found_by_verify),
@@ -117,6 +130,7 @@ def test_every_table_has_a_detector_or_needs_none() -> None:
 def test_what_the_owner_does_to_any_table_is_found(world: past.World, subtests: pytest.Subtests) -> None:
     assert [str(fault) for fault in verify().faults] == []
     assert not found_by_usage_verify()
+    assert not found_by_hierarchy_verify()
     with tamper.guards_off():
         for name, model in TABLES.items():
             if name in NEEDS_NONE:

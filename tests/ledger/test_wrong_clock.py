@@ -44,6 +44,8 @@ IRREVERSIBLE = {
     "billing.tasks.move_due_projects",
     "billing.tasks.purge_accounts",
     "billing.tasks.remind_of_payer_changes",
+    "billing.tasks.activate_affiliations",
+    "billing.tasks.foresee_affiliations",
     "milo.identity.tasks.clear_sessions",
     "milo.kube.tasks.compact_change_log",
     "milo.kube.tasks.forget_responses",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     BillingAccountBinding,
     Charge,
     DefaultAccount,
@@ -52,6 +53,7 @@ def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None)
     return [
         *_bindings(account),
         *_plans(account),
+        *_below(account),
         *_default_of(account),
         *_charges(account),
         *_holds(account),
@@ -97,6 +99,24 @@ def _plans(account: BillingAccount) -> list[Blocker]:
         )
         for change in changes.order_by("pk")[:LISTED]
     ]
+
+
+def _below(account: BillingAccount) -> list[Blocker]:
+    """Return the accounts under the account that are not closed, and those planned to be."""
+    phases = (BillingAccountAffiliation.Phase.ACTIVE, BillingAccountAffiliation.Phase.SCHEDULED)
+    rows = BillingAccountAffiliation.objects.filter(parent=account, phase__in=phases).select_related("account")
+    below = _("account %(name)s is under the account")
+    planned = _("account %(name)s is to be under the account from %(month)s on")
+    listed = []
+    for each in rows.exclude(account__phase__in=BillingAccount.READ_ONLY).order_by("pk")[:LISTED]:
+        active = each.phase == BillingAccountAffiliation.Phase.ACTIVE
+        message = below if active else planned
+        names = {"name": each.account.name, "month": f"{each.effective_from:%Y-%m}"}
+        fix = _("move it or close it first") if active else _("cancel it")
+        listed.append(
+            Blocker("BillingAccountAffiliation", each.name, message % names, fix, "billing-admin, finance-operator")
+        )
+    return listed
 
 
 def _default_of(account: BillingAccount) -> list[Blocker]:
@@ -171,7 +191,7 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
 def reopen_causes(account: BillingAccount) -> list[Cause]:
     """Return why `account`, locked by the caller, cannot be reopened now.
 
-    It must be Closed, for at most MILO_REOPEN_WINDOW_DAYS.
+    It must be Closed, for at most MILO_REOPEN_WINDOW_DAYS, and its payer of record Ready or Suspended.
     """
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
         return [
@@ -183,6 +203,10 @@ def reopen_causes(account: BillingAccount) -> list[Cause]:
     ends = account.closed_at + timedelta(days=settings.MILO_REOPEN_WINDOW_DAYS)
     if timezone.now() > ends:
         return [Cause(ACCOUNT_FIELD, _("the time to reopen it ended on %(day)s") % {"day": ends.date()})]
+    payer = account.paid_by
+    if payer and payer.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):
+        message = _("its payer of record %(payer)s is %(phase)s")
+        return [Cause(ACCOUNT_FIELD, message % {"payer": payer.name, "phase": payer.phase})]
     return []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services import holds, redating, terms
 from billing.services.approvals import (
+    affiliations,
     closures,
     payer_correction_rules,
     payer_corrections,
@@ -49,6 +50,9 @@ EFFECTS: dict[str, Effect] = {
         payer_corrections.shows,
         payer_corrections.lock,
         payer_corrections.freeze,
+    ),
+    ApprovalRequest.Action.AFFILIATE: Effect(
+        affiliations.causes, affiliations.apply, affiliations.shows, affiliations.lock
     ),
 }
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from billing.access import NOTICES
 from billing.features import NOTICE_DELIVERY
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
-from billing.models.binding import projects_paid_by
+from billing.models.affiliation import projects_invoiced_to
 from billing.notice_texts import Text, render
 from milo import audit, email_addresses, feature_gates, traces
 from milo.access import Actor
@@ -223,7 +223,7 @@ def _announce(announcement_id: int) -> int:
         )
         if announcement.done_at:
             return 0
-        bound = projects_paid_by(announcement.account).filter(pk__gt=announcement.last_project_id)
+        bound = projects_invoiced_to(announcement.account).filter(pk__gt=announcement.last_project_id)
         projects = list(bound.locked()[:PROJECTS_PER_TRANSACTION])
         for project in projects:
             actor = Actor(announcement.actor)

@@ -39,7 +39,9 @@ _TO_PROJECTS = {
             %(traceparent)s, %(tracestate)s
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id
             CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS contact(address)
-        WHERE b.account_id = %(account)s AND b.phase = 'Active'
+        WHERE b.account_id IN (SELECT %(account)s UNION ALL SELECT o.account_id FROM billing_accountpayer o
+            WHERE o.payer_id = %(account)s AND o.until_month IS NULL AND o.account_id <> o.payer_id)
+            AND b.phase = 'Active'
         GROUP BY p.id, contact.address""",
     "sqlite": """
         INSERT INTO billing_notice (uid, about, channel, account_id, project_id, cause_uid, subject_uid, recipient,
@@ -51,7 +53,9 @@ _TO_PROJECTS = {
             %(traceparent)s, %(tracestate)s
         FROM billing_billingaccountbinding b JOIN projects_project p ON p.id = b.project_id,
             json_each(p.contact_email_addresses) AS contact
-        WHERE b.account_id = %(account)s AND b.phase = 'Active'
+        WHERE b.account_id IN (SELECT %(account)s UNION ALL SELECT o.account_id FROM billing_accountpayer o
+            WHERE o.payer_id = %(account)s AND o.until_month IS NULL AND o.account_id <> o.payer_id)
+            AND b.phase = 'Active'
         GROUP BY p.id, contact.value""",
 }
 

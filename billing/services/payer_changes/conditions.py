@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone, translation
 
 from billing.models import BillingAccount, PayerChange
+from billing.services import payers_of_record
 from billing.services.accounts import not_ready
 from billing.services.payer_changes import notices
 from milo import audit, clock
@@ -21,13 +22,14 @@ def obstacle(account: BillingAccount) -> str:
     """Return why no project can move to `account` as it is now; empty if they can."""
     # the ledger is written in one language, not in the actor's
     with translation.override(settings.LANGUAGE_CODE):
-        cause = not_ready(account)
+        cause = not_ready(account) or payers_of_record.not_ready(account)
         return cause.message if cause else ""
 
 
 def foresee() -> int:
     """Write to the change log which plans will take effect no more, or again, and return how many changed."""
-    ready = Q(account__phase=BillingAccount.Phase.READY)
+    by_itself = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
+    ready = Q(account__phase=BillingAccount.Phase.READY) & by_itself
     doubtful = PayerChange.objects.open().filter(~ready | ~Q(obstacle="")).select_related("account")
     changed = [each.pk for each in doubtful.order_by("pk") if each.obstacle != obstacle(each.account)]
     for change_id in changed:

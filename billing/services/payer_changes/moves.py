@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.services import payers_of_record
 from billing.services.handovers import account_causes, hand_over_all, last_ends, project_causes
 from billing.services.locked_payers import why_locked
 from billing.services.payer_changes import outcomes
@@ -26,6 +27,8 @@ LABEL = "billing.milo.io/payer-change"
 """The label of a binding that a payer change made: the name of the change."""
 ARCHIVED = "ProjectArchived"
 _DIGITS = 8
+_STANDING = ("name", "phase", "phase_message", "organization_id")
+_STANDING += ("paid_by__name", "paid_by__phase", "paid_by__phase_message")
 _SETTLED = Update(PayerChangeItem, "phase", "reason", "message", "binding", "settled_at")
 
 
@@ -71,8 +74,10 @@ def _locked(payees: Mapping[int, Project], at: datetime, besides: Iterable[int])
     found = set(due.values_list("change", "change__account"))
     actives = {each.project_id: each for each in BillingAccountBinding.objects.paying().filter(project__in=payees)}
     keys = {account for _change, account in found} | {each.account_id for each in actives.values()} | set(besides)
-    rows = BillingAccount.objects.locked().filter(pk__in=keys)
-    accounts = {row.pk: row for row in rows.only("name", "phase", "phase_message", "organization_id")}
+    shared = payers_of_record.lock_shared(keys)
+    rows = BillingAccount.objects.locked().filter(pk__in=keys).select_related("paid_by").only(*_STANDING)
+    accounts = {row.pk: row for row in rows}
+    payers_of_record.refuse_changed(accounts.values(), shared)
     changes = {row.pk: row for row in PayerChange.objects.locked().filter(pk__in={change for change, _ in found})}
     items = list(due.filter(change__in=changes).order_by("change", "project"))
     projects = [item.project_id for item in items]
@@ -156,7 +161,7 @@ def refusal_reason(project: Project, payer: BillingAccount | None, *, locked: st
     """Return the first reason, as a word for programs, why `project` cannot move to `payer`."""
     if project.phase != Project.Phase.ACTIVE:
         return ARCHIVED
-    if payer and payer.phase != BillingAccount.Phase.READY:
+    if payer and account_causes(payer.name, payer):
         return "AccountNotReady"
     if locked:
         return "PayerLocked"

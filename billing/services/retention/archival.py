@@ -12,6 +12,8 @@ from billing.compliance import retention
 from billing.compliance.dataset import data
 from billing.features import ARCHIVAL
 from billing.models import BillingAccount
+from billing.services.affiliations import facts as affiliations
+from billing.services.affiliations.locks import lock_hierarchy
 from billing.services.retention import bundles
 from milo import audit, clock, feature_gates
 from milo.access import Actor
@@ -62,13 +64,17 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
     seen = bundles.newest(account)
     digest = bundles.write(account)
     with audit.transaction():
-        account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
+        lock_hierarchy(account.organization_id)
+        concerned = affiliations.concerned_by(account.organization_id, account_id)
+        rows = BillingAccount.objects.locked().filter(pk__in=concerned).select_related("organization").in_bulk()
+        account = rows[account_id]
         _refuse_early(account)
         if bundles.newest(account) != seen:
             raise Conflict(_("billing account %(name)s changed while it was archived") % {"name": account.name})
         account.archive(digest, purge_on(account, timezone.now().date()))
         # generated: one digest in some 2,000 would pass for a card number
         audit.save_as(actor, account, reason="BillingAccountArchived", why=f"bundle sha256:{digest}", generated=True)
+        affiliations.end_with_account(account, actor=actor)
     bundles.delete_strays(account)
     return account
 

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     BillingAccountBinding,
     Charge,
     Hold,
@@ -45,6 +46,7 @@ LEDGER: dict[str, type[Model]] = {
     "charges": Charge,
     "holds": Hold,
     "payer-changes": PayerChange,
+    "affiliations": BillingAccountAffiliation,
 }
 Redact = Callable[[type[Model], dict[str, Any]], dict[str, Any]]
 

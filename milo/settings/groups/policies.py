@@ -64,6 +64,15 @@ class Policies:
         13,
         "A CorrectPayer may begin at most this many months back.",
     )
+    hierarchy_depth: int = variable(
+        "MILO_HIERARCHY_DEPTH",
+        values.number(2, 20),
+        5,
+        "Levels of accounts under accounts at most, the topmost included.",
+    )
+    hierarchy_size: int = variable(
+        "MILO_HIERARCHY_SIZE", values.number(2, 100_000), 10_000, "Accounts of one tree at most."
+    )
     payment_profile_verifier: str = variable(
         "MILO_PAYMENT_PROFILE_VERIFIER",
         values.DOTTED_PATH,

@@ -1,0 +1,185 @@
+"""Guards of accounts under accounts: facts without gap or cycle, one payer of record a month, who can answer for it."""
+
+from collections.abc import Iterator
+
+from billing.guards.sql import PURGED
+from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding
+from milo.append_only import Guard, fixed_as_said, no_delete, no_replace, postgresql_constraint, refuse
+
+TABLE, PAYERS = BillingAccountAffiliation._meta.db_table, AccountPayer._meta.db_table
+ACCOUNT, BINDING = BillingAccount._meta.db_table, BillingAccountBinding._meta.db_table
+_ACCOUNTS = f"SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.{{column}} AND a.organization_id = NEW.organization_id"
+_OF_ONE_ORGANIZATION = (
+    f"EXISTS ({_ACCOUNTS.format(column='account_id')})"
+    f" AND (NEW.parent_id IS NULL OR EXISTS ({_ACCOUNTS.format(column='parent_id')}))"
+)
+_BECOMES_ACTIVE = "NEW.phase = 'Active' AND OLD.phase <> 'Active'"
+_NOT_READY = (
+    f"NEW.parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.parent_id"
+    " AND a.phase = 'Ready')"
+)
+_OTHER_CURRENCY = (
+    f"NEW.payer = 'Parent' AND NOT EXISTS (SELECT 1 FROM {ACCOUNT} a CROSS JOIN {ACCOUNT} p"
+    " WHERE a.id = NEW.account_id AND p.id = NEW.parent_id AND a.currency_code = p.currency_code"
+    " AND a.currency_code <> '')"
+)
+# UNION, not UNION ALL: it ends even where a cycle is already there
+_CYCLE = (
+    "NEW.parent_id IS NOT NULL AND EXISTS (WITH RECURSIVE above(id) AS (SELECT NEW.parent_id UNION"
+    f' SELECT f.parent_id FROM {TABLE} f JOIN "above" ON f.account_id = above.id'
+    " WHERE f.phase = 'Active' AND f.parent_id IS NOT NULL)"
+    ' SELECT 1 FROM "above" WHERE above.id = NEW.account_id)'
+)
+_FACTS = "was.phase IN ('Active', 'Superseded', 'Ended')"
+_OVERLAPS = (
+    f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.account_id = NEW.account_id AND was.id <> NEW.id AND {_FACTS}"
+    " AND (was.ended_from IS NULL OR was.ended_from > NEW.effective_from))"
+)
+_LEAVES_A_GAP = (
+    f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.account_id = NEW.account_id AND was.id <> NEW.id AND {_FACTS})"
+    f" AND NOT EXISTS (SELECT 1 FROM {TABLE} was WHERE was.id = NEW.supersedes_id AND was.account_id = NEW.account_id"
+    " AND was.phase = 'Superseded' AND was.ended_from = NEW.effective_from)"
+)
+_WHOLE = "CAST(NEW.{0} AS TEXT) NOT LIKE '%-01'"
+
+
+def guards() -> Iterator[Guard]:
+    """Yield the guards of affiliations, of the payers of record, and those that they put on accounts and bindings."""
+    yield from fixed_as_said(BillingAccountAffiliation, purge=PURGED)
+    yield no_delete("affiliation_never_deleted", TABLE)
+    yield no_replace(
+        "affiliation_never_replaced", TABLE, ["id"], ["uid"], ["organization_id", "name"], ["supersedes_id"]
+    )
+    yield refuse(
+        "affiliation_one_organization",
+        TABLE,
+        "INSERT",
+        f"NOT ({_OF_ONE_ORGANIZATION})",
+        "an account belongs to another organization",
+    )
+    yield refuse(
+        "affiliation_begins_as_plan", TABLE, "INSERT", "NEW.phase <> 'Scheduled'", "a new affiliation is a plan"
+    )
+    # SQLite's INSERT OR REPLACE would remove the plan in its way, and no trigger of DELETE would see it
+    yield refuse(
+        "affiliation_not_doubled",
+        TABLE,
+        "INSERT",
+        f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.account_id = NEW.account_id AND was.phase = 'Scheduled')",
+        "another affiliation of the account is planned",
+    )
+    yield refuse(
+        "affiliation_goes_forward",
+        TABLE,
+        "UPDATE",
+        "(OLD.phase = 'Active' AND NEW.phase NOT IN ('Active', 'Superseded', 'Ended'))"
+        " OR (OLD.phase = 'Scheduled' AND NEW.phase IN ('Superseded', 'Ended'))",
+        "the phase goes forward only",
+    )
+    # invoices and sums are of months
+    whole = {
+        "INSERT": _WHOLE.format("effective_from"),
+        "UPDATE": f"OLD.phase = 'Active' AND NEW.ended_from IS NOT NULL AND {_WHOLE.format('ended_from')}",
+    }
+    for event, condition in whole.items():
+        name = f"affiliation_whole_months_{event.lower()}"
+        yield refuse(name, TABLE, event, condition, "a month is its first day")
+    yield from _of_activation()
+    yield from _of_payers()
+    yield from _of_accounts()
+
+
+def _of_activation() -> Iterator[Guard]:
+    refusals = {
+        # a suspension, or a closure, of the parent that races the activation
+        "needs_ready": (_NOT_READY, "the parent is not Ready"),
+        "one_currency": (_OTHER_CURRENCY, "the account and its payer bill in different currencies"),
+        # two activations at once, each of which saw no cycle
+        "no_cycle": (_CYCLE, "the parent is under the account already"),
+        "follows_previous": (_OVERLAPS, "begins before the previous affiliation of the account ended"),
+        "continues_superseded": (_LEAVES_A_GAP, "does not begin where the affiliation that it supersedes ended"),
+    }
+    for name, (condition, message) in refusals.items():
+        yield refuse(f"affiliation_{name}", TABLE, "UPDATE", f"{_BECOMES_ACTIVE} AND {condition}", message)
+    # int8range in place of =, which would need the extension btree_gist
+    yield postgresql_constraint(
+        "affiliation_no_overlap",
+        TABLE,
+        "EXCLUDE USING gist (int8range(account_id, account_id, '[]') WITH &&,"
+        " daterange(effective_from, ended_from) WITH &&) WHERE (phase IN ('Active', 'Superseded', 'Ended'))",
+    )
+
+
+def _of_payers() -> Iterator[Guard]:
+    pair = f"SELECT 1 FROM {ACCOUNT} a CROSS JOIN {ACCOUNT} p WHERE a.id = NEW.account_id AND p.id = NEW.payer_id"
+    overlaps = (
+        f"EXISTS (SELECT 1 FROM {PAYERS} o WHERE o.account_id = NEW.account_id AND o.id <> NEW.id"
+        " AND (o.until_month IS NULL OR o.until_month > NEW.from_month)"
+        " AND (NEW.until_month IS NULL OR NEW.until_month > o.from_month))"
+    )
+    whole = f"{_WHOLE.format('from_month')} OR (NEW.until_month IS NOT NULL AND {_WHOLE.format('until_month')})"
+    for event in ("INSERT", "UPDATE"):
+        suffix = event.lower()
+        yield refuse(
+            f"account_payer_one_organization_{suffix}",
+            PAYERS,
+            event,
+            f"NOT EXISTS ({pair} AND a.organization_id = p.organization_id)",
+            "account and payer of record belong to different organizations",
+        )
+        yield refuse(f"account_payer_whole_months_{suffix}", PAYERS, event, whole, "a month is its first day")
+        yield refuse(
+            f"account_payer_no_overlap_{suffix}", PAYERS, event, overlaps, "the account has a payer of record then"
+        )
+    yield no_replace("account_payer_never_replaced", PAYERS, ["id"], ["account_id", "from_month"])
+    yield postgresql_constraint(
+        "account_payer_one_a_month",
+        PAYERS,
+        "EXCLUDE USING gist (int8range(account_id, account_id, '[]') WITH &&,"
+        " daterange(from_month, until_month) WITH &&)",
+    )
+
+
+def _of_accounts() -> Iterator[Guard]:
+    open_row = (
+        f"EXISTS (SELECT 1 FROM {PAYERS} o WHERE o.account_id = NEW.id AND o.until_month IS NULL"
+        " AND o.payer_id <> o.account_id AND {0})"
+    )
+    differs = f"(NEW.paid_by_id IS NULL AND {open_row.format('TRUE')}) OR (NEW.paid_by_id IS NOT NULL AND NOT "
+    differs += f"{open_row.format('o.payer_id = NEW.paid_by_id')})"
+    message = "is not the payer of record"
+    yield refuse("account_paid_by_of_record", ACCOUNT, "INSERT", "NEW.paid_by_id IS NOT NULL", message)
+    yield refuse(
+        "account_paid_by_as_of_record",
+        ACCOUNT,
+        "UPDATE",
+        f"NEW.paid_by_id IS DISTINCT FROM OLD.paid_by_id AND ({differs})",
+        message,
+    )
+    yield refuse(
+        "account_currency_of_payer",
+        ACCOUNT,
+        "UPDATE",
+        "NEW.currency_code IS DISTINCT FROM OLD.currency_code AND"
+        f" (EXISTS (SELECT 1 FROM {ACCOUNT} p WHERE p.id = NEW.paid_by_id AND p.currency_code <> NEW.currency_code)"
+        f" OR EXISTS (SELECT 1 FROM {ACCOUNT} c WHERE c.paid_by_id = NEW.id))",
+        "its payer of record bills in another currency",
+    )
+    # a closure that races an affiliation: the accounts under it would have nobody above them that can pay
+    yield refuse(
+        "account_closed_while_above",
+        ACCOUNT,
+        "UPDATE",
+        "NEW.phase IN ('Closed', 'Archived') AND OLD.phase <> NEW.phase AND EXISTS"
+        f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} c ON c.id = f.account_id WHERE f.parent_id = NEW.id"
+        " AND f.phase IN ('Active', 'Scheduled') AND c.phase NOT IN ('Closed', 'Archived'))",
+        "accounts are under the account still",
+    )
+    yield refuse(
+        "binding_needs_ready_payer",
+        BINDING,
+        "INSERT",
+        f"EXISTS (SELECT 1 FROM {ACCOUNT} a JOIN {ACCOUNT} p ON p.id = a.paid_by_id WHERE a.id = NEW.account_id"
+        " AND p.phase <> 'Ready')",
+        "the payer of record of the account is not Ready",
+    )

@@ -1,0 +1,187 @@
+"""Create affiliations: a plan for a month to come, or a fact at once for an account that was never used."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from billing.access import AFFILIATIONS
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    PayerCorrection,
+    UsageAssignment,
+    UsageRollup,
+)
+from billing.models.usage_partitions import next_month
+from billing.services.affiliations import facts, rules
+from billing.services.affiliations.locks import lock_hierarchy
+from billing.services.affiliations.rules import Proposed, reference_causes
+from billing.services.affiliations.specs import EFFECTIVE_FROM, MONTHS_AHEAD, AffiliationSpec, months_after
+from milo import audit
+from milo.access import Actor
+from milo.errors import AlreadyExists, Cause, Invalid
+from milo.kube.metadata import Metadata
+from milo.kube.names import name_causes
+from milo.kube.store import managers
+
+_USING = (BillingAccountBinding, UsageAssignment, UsageRollup, PayerCorrection)
+"""What an account has that is used; its payer of record is a question of these."""
+
+
+def create_affiliation(
+    organization_id: int, name: str, spec: AffiliationSpec, metadata: Metadata = Metadata(), *, actor: Actor
+) -> BillingAccountAffiliation:
+    """Plan that an account is under another from a month on; a fact at once where that is the present month.
+
+    A newer plan of the account cancels the older. Raises `Forbidden`; `AlreadyExists`; `Invalid` with every broken rule
+    at once, also where the payer of record of an account changes that is used, which needs an approved `Affiliate`.
+    """
+    actor.require("create", AFFILIATIONS, organization_id)
+    with audit.transaction():
+        child, parent = lock_accounts(organization_id, spec)
+        return write_affiliation(organization_id, name, spec, metadata, child, parent, actor=actor)
+
+
+def lock_accounts(organization_id: int, spec: AffiliationSpec) -> tuple[BillingAccount | None, BillingAccount | None]:
+    """Lock the hierarchy, then the accounts that the spec names and all below the child; return child and parent."""
+    lock_hierarchy(organization_id)
+    named = BillingAccount.objects.filter(organization=organization_id, name__in=[spec.account, spec.parent])
+    keys = dict(named.values_list("name", "pk"))
+    concerned = set(keys.values())
+    if spec.account in keys:
+        concerned |= facts.concerned_by(organization_id, keys[spec.account])
+    rows = BillingAccount.objects.locked().filter(pk__in=concerned).in_bulk()
+    child, parent = (rows.get(keys.get(each, 0)) for each in (spec.account, spec.parent))
+    return child, parent
+
+
+def write_affiliation(
+    organization_id: int,
+    name: str,
+    spec: AffiliationSpec,
+    metadata: Metadata,
+    child: BillingAccount | None,
+    parent: BillingAccount | None,
+    *,
+    request: ApprovalRequest | None = None,
+    actor: Actor,
+) -> BillingAccountAffiliation:
+    """Create as `create_affiliation` does, under the locks of `lock_accounts`; `request` is what was approved."""
+    causes = name_causes(name) + metadata.causes() + spec.causes()
+    causes += reference_causes(spec.account, spec.parent, child, parent)
+    if BillingAccountAffiliation.objects.filter(organization=organization_id, name=name).exists():
+        raise AlreadyExists(_("affiliation %(name)s already exists") % {"name": name})
+    if child is None or (spec.parent and parent is None):
+        raise Invalid.because(causes)
+    proposed = rules.propose(child, parent, spec.paid_by_parent, month_of(spec))
+    causes += proposal_causes(proposed, spec, request=request)
+    if request is None and needs_approval(proposed):
+        message = _("changes who is payer of record of an account that is used: ask for act Affiliate")
+        causes.append(Cause("spec", message))
+    if causes:
+        raise Invalid.because(causes, _("the account cannot be affiliated"))
+    at = audit.ledger_time(child)
+    affiliation = BillingAccountAffiliation(
+        name=name,
+        organization_id=organization_id,
+        account=child,
+        parent=parent,
+        payer=spec.payer or spec.default_payer,
+        effective_from=proposed.month,
+        reason=spec.reason,
+        created_by=actor.name,
+        created_at=at,
+    )
+    metadata.put_on(affiliation)
+    _cancel_older(child, affiliation, actor)
+    audit.save_as(actor, affiliation, reason="AffiliationPlanned", why=spec.reason)
+    if proposed.month <= present_month():
+        facts.activate(affiliation, child, parent, actor=actor)
+    else:
+        for account in filter(None, (child, parent)):
+            audit.mark_changed(actor, account, reason="AffiliationPlanned", why=facts.sentence(affiliation))
+    return affiliation
+
+
+def _cancel_older(child: BillingAccount, newer: BillingAccountAffiliation, actor: Actor) -> None:
+    for older in BillingAccountAffiliation.objects.scheduled().filter(account=child):
+        # the ledger is written in one language, not in the actor's
+        with translation.override(settings.LANGUAGE_CODE):
+            why = _("%(newer)s was planned instead") % {"newer": newer.name}
+        older.cancel(audit.ledger_time(older), why)
+        audit.save_as(actor, older, reason="AffiliationCancelled", why=why)
+
+
+def present_month() -> date:
+    """Return the first day of the present month (UTC)."""
+    return timezone.now().date().replace(day=1)
+
+
+def month_of(spec: AffiliationSpec) -> date:
+    """Return the first month of an affiliation; without one in `spec` the next."""
+    return (spec.effective_from or next_month(present_month())).replace(day=1)
+
+
+def proposal_causes(
+    proposed: Proposed, spec: AffiliationSpec, *, request: ApprovalRequest | None = None
+) -> list[Cause]:
+    """Return every rule that keeps `proposed` from being planned now."""
+    return [
+        *_month_causes(proposed),
+        *rules.same_causes(proposed, spec.paid_by_parent),
+        *rules.causes(proposed, besides=request),
+    ]
+
+
+def _month_causes(proposed: Proposed) -> list[Cause]:
+    month, present = proposed.month, present_month()
+    if month < present:
+        return [Cause(EFFECTIVE_FROM, _("is in the past: correct the payer of a project instead"))]
+    if month > months_after(present, MONTHS_AHEAD):
+        return [Cause(EFFECTIVE_FROM, _("is more than %(months)d months ahead") % {"months": MONTHS_AHEAD})]
+    if month == present and (used := used_among(proposed.subtree)):
+        message = _("must be a month to come, because %(name)s is used already")
+        return [Cause(EFFECTIVE_FROM, message % {"name": used[min(used)]})]
+    active = BillingAccountAffiliation.objects.active().filter(account=proposed.child).first()
+    if active and active.effective_from >= month:
+        message = _("%(affiliation)s is in force from %(month)s on: begin later")
+        names = {"affiliation": active.name, "month": f"{active.effective_from:%Y-%m}"}
+        return [Cause(EFFECTIVE_FROM, message % names)]
+    return []
+
+
+def needs_approval(proposed: Proposed) -> bool:
+    """Return whether an account gets another payer of record that has bindings or usage."""
+    return bool(used_among(list(proposed.changed_payers())))
+
+
+def used_among(accounts: Sequence[int]) -> Mapping[int, str]:
+    """Return the names of those of `accounts` (primary keys) that ever paid for a project, by primary key."""
+    used: set[int] = set()
+    for start in range(0, len(accounts), 1000):
+        part = accounts[start : start + 1000]
+        for model in _USING:
+            rows = model._default_manager.filter(account__in=part).order_by()
+            used.update(key for key in rows.values_list("account", flat=True).distinct() if key)
+    return dict(BillingAccount.objects.filter(pk__in=used).values_list("pk", "name"))
+
+
+def relabel_affiliation(
+    affiliation_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None
+) -> BillingAccountAffiliation:
+    """Change the metadata of an affiliation; its spec is immutable.
+
+    An unchanged one is not written. Raises `Forbidden`; `Invalid` for a fault in the metadata; `Conflict` for a stale
+    `resource_version`.
+    """
+    with audit.transaction():
+        affiliation = BillingAccountAffiliation.objects.locked().get(pk=affiliation_id)
+        actor.require("update", AFFILIATIONS, affiliation.organization_id)
+        return managers.relabel(
+            affiliation, metadata, reason="AffiliationRelabelled", actor=actor, resource_version=resource_version
+        )

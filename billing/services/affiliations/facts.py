@@ -1,0 +1,174 @@
+"""Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
+
+from datetime import date
+
+import structlog
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccount, BillingAccountAffiliation
+from billing.models.affiliation import BillingAccountAffiliationQuerySet
+from billing.models.usage_partitions import next_month
+from billing.services import accounts
+from billing.services.affiliations import notices, payers, rules
+from billing.services.affiliations.locks import lock_hierarchy
+from billing.services.affiliations.trees import Relation, Tree
+from milo import audit, clock
+from milo.access import Actor
+from milo.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+WORKER = Actor.system("affiliations")
+
+
+def sentence(affiliation: BillingAccountAffiliation) -> str:
+    """Return what an affiliation says, for the ledger: in one language, not in the actor's."""
+    with translation.override(settings.LANGUAGE_CODE):
+        names = {"account": affiliation.account.name, "month": f"{affiliation.effective_from:%Y-%m}"}
+        if affiliation.parent is None:
+            return _("%(account)s stands alone from %(month)s on") % names
+        message = _("%(account)s is under %(parent)s from %(month)s on, payer %(payer)s")
+        return message % {**names, "parent": affiliation.parent.name, "payer": affiliation.payer}
+
+
+def concerned_by(organization_id: int, account_id: int) -> set[int]:
+    """Return the accounts whose manifests an act on the affiliation of one changes: its subtree, and its parent."""
+    tree = Tree(relations=_present(organization_id))
+    parent = tree.parent(account_id)
+    return {*tree.subtree(account_id), *([parent] if parent else [])}
+
+
+def _present(organization_id: int) -> dict[int, Relation]:
+    active = BillingAccountAffiliation.objects.active().filter(organization=organization_id)
+    columns = ("account", "parent", "payer", "effective_from")
+    return {
+        account: Relation(account, parent, payer == BillingAccountAffiliation.Payer.PARENT, start, None)
+        for account, parent, payer, start in active.values_list(*columns)
+    }
+
+
+def activate(
+    affiliation: BillingAccountAffiliation,
+    child: BillingAccount,
+    parent: BillingAccount | None,
+    *,
+    actor: Actor,
+) -> None:
+    """Make a plan a fact, and rewrite who is payer of record of the account and of all below it.
+
+    The caller holds the locks of the hierarchy, of the accounts of `concerned_by`, and of the parent, and has asked
+    `rules.causes`.
+    """
+    organization_id = affiliation.organization_id
+    concerned = concerned_by(organization_id, child.pk) | ({parent.pk} if parent else set())
+    active = BillingAccountAffiliation.objects.active().filter(account=child).first()
+    at = audit.ledger_time(affiliation)
+    if active:
+        active.supersede(affiliation.effective_from, at)
+        audit.save_as(actor, active, reason="AffiliationSuperseded", why=f"by {affiliation.name}")
+    affiliation.activate(at, active)
+    why = sentence(affiliation)
+    audit.save_as(actor, affiliation, reason="AffiliationActive", why=why)
+    _follow(organization_id, concerned, child, why, actor)
+
+
+def _follow(organization_id: int, concerned: set[int], child: BillingAccount, why: str, actor: Actor) -> None:
+    """Write what follows of the affiliations of an organization on the accounts concerned; `child` may become Ready."""
+    present = payers.rewrite(organization_id)
+    rows = list(BillingAccount.objects.locked().filter(pk__in=concerned | present.keys()))
+    payers.put_on(rows, present, why=why, actor=actor)
+    child.paid_by_id = next(row.paid_by_id for row in rows if row.pk == child.pk)
+    if child.phase in (BillingAccount.Phase.PROVISIONING, BillingAccount.Phase.INCOMPLETE):
+        # profile and terms are those of its payer of record now
+        accounts.validate_locked(next(row for row in rows if row.pk == child.pk), actor)
+
+
+def end_with_account(account: BillingAccount, *, actor: Actor) -> None:
+    """End the affiliation of `account`, which is archived in the same transaction, and cancel what is planned for it.
+
+    The caller holds the locks of the hierarchy and of `concerned_by`.
+    """
+    with translation.override(settings.LANGUAGE_CODE):
+        why = _("account %(name)s was archived") % {"name": account.name}
+    for plan in BillingAccountAffiliation.objects.scheduled().filter(account=account):
+        plan.cancel(audit.ledger_time(plan), why)
+        audit.save_as(actor, plan, reason="AffiliationCancelled", why=why)
+    active = BillingAccountAffiliation.objects.active().filter(account=account).first()
+    if active is None:
+        return
+    concerned = concerned_by(account.organization_id, account.pk)
+    active.end(next_month(timezone.now().date().replace(day=1)), audit.ledger_time(active))
+    audit.save_as(actor, active, reason="AffiliationEnded", why=why)
+    _follow(account.organization_id, concerned, account, why, actor)
+
+
+def settle(affiliation_id: int) -> bool:
+    """Make one due plan a fact, or record why it cannot be; return whether it was still due.
+
+    Raises `ClockWrong`.
+    """
+    plan = BillingAccountAffiliation.objects.only("organization_id", "account_id", "parent_id").get(pk=affiliation_id)
+    with audit.transaction(), translation.override(settings.LANGUAGE_CODE):
+        lock_hierarchy(plan.organization_id)
+        concerned = concerned_by(plan.organization_id, plan.account_id) | {plan.account_id}
+        concerned |= {plan.parent_id} if plan.parent_id else set()
+        rows = BillingAccount.objects.locked().filter(pk__in=concerned).in_bulk()
+        affiliation = BillingAccountAffiliation.objects.locked().get(pk=affiliation_id)
+        if affiliation.phase != BillingAccountAffiliation.Phase.SCHEDULED:
+            return False
+        child, parent = rows[affiliation.account_id], rows.get(affiliation.parent_id or 0)
+        affiliation.account, affiliation.parent = child, parent
+        paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
+        proposed = rules.propose(child, parent, paid_by_parent, affiliation.effective_from)
+        causes = rules.causes(proposed)
+        if not causes:
+            activate(affiliation, child, parent, actor=WORKER)
+            return True
+        why = "; ".join(cause.message for cause in causes[: rules.LISTED])
+        affiliation.fail(audit.ledger_time(affiliation), why)
+        audit.save_as(WORKER, affiliation, reason="AffiliationFailed", why=why)
+        notices.queue_failure(affiliation)
+        return True
+
+
+def make_due_facts(organization_id: int | None = None) -> int:
+    """Settle every plan that is due, in the order of their months, and return how many. None stands for everybody.
+
+    Call it before the locks of the caller: it uses transactions of its own, unless one is open already. A dry run,
+    which could not keep them, does nothing here. A plan that cannot be settled is logged and left for the next run.
+    """
+    if audit.is_dry_run():
+        return 0
+    due = _due(organization_id).order_by("effective_from", "pk")
+    settled = 0
+    for affiliation_id in list(due.values_list("pk", flat=True)):
+        try:
+            settled += settle(affiliation_id)
+        except Exception:
+            if organization_id is not None:
+                raise
+            # what a guard refuses that no rule foresaw must not hold up the other plans
+            log.exception("affiliation_stuck", affiliation=affiliation_id)
+    return settled
+
+
+def refuse_due(organization_id: int) -> None:
+    """Raise `Unavailable` if a plan of the organization became due since `make_due_facts`."""
+    if not audit.is_dry_run() and _due(organization_id).exists():
+        raise Unavailable(_("an affiliation takes effect at this moment; try again"))
+
+
+def _due(organization_id: int | None) -> BillingAccountAffiliationQuerySet:
+    due = BillingAccountAffiliation.objects.due(_month())
+    return due.filter(organization=organization_id) if organization_id is not None else due
+
+
+def _month() -> date:
+    return timezone.now().date().replace(day=1)
+
+
+def activate_due() -> int:
+    """Settle every plan that is due, and return how many. Raises `ClockWrong`."""
+    clock.refuse_wrong()
+    return make_due_facts()

@@ -1,0 +1,184 @@
+"""Why an account cannot be under another: every rule, each refusal with its field. Asked again when a plan is due."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation, Charge, Hold
+from billing.services.accounts import missing_account, not_ready
+from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
+from billing.services.affiliations.trees import Relation, Tree
+from billing.terms.payment_amounts import money_text
+from milo.errors import Cause
+
+LISTED = 100
+"""Causes of one kind that a refusal names."""
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """`child` under `parent`, None for nobody, from `month` (its first day): the tree without it, and with it."""
+
+    child: BillingAccount
+    parent: BillingAccount | None
+    month: date
+    before: Tree
+    after: Tree
+
+    @property
+    def payer_before(self) -> int:
+        return self.before.payer(self.child.pk)
+
+    @property
+    def payer_after(self) -> int:
+        return self.after.payer(self.child.pk)
+
+    @property
+    def subtree(self) -> list[int]:
+        """Return the child and all below it, by primary key."""
+        return self.after.subtree(self.child.pk)
+
+    def changed_payers(self) -> dict[int, tuple[int, int]]:
+        """Return the accounts whose payer of record changes: before and after, all by primary keys."""
+        payers = {key: (self.before.payer(key), self.after.payer(key)) for key in self.subtree}
+        return {key: pair for key, pair in payers.items() if pair[0] != pair[1]}
+
+
+def propose(child: BillingAccount, parent: BillingAccount | None, paid_by_parent: bool, month: date) -> Proposed:
+    """Return the proposal with the trees of `month`, plans of that month and before included."""
+    planned = Tree.of(child.organization_id, month, plans=True)
+    # the present relation is what goes on if this one does not begin; a plan of the account is what this one cancels
+    present = Tree.of(child.organization_id, month).relations.get(child.pk)
+    others = {key: each for key, each in planned.relations.items() if key != child.pk}
+    before = Tree(others | ({child.pk: present} if present else {}))
+    relation = Relation(child.pk, parent.pk if parent else None, paid_by_parent, month, None)
+    return Proposed(child, parent, month, before, before.with_relation(relation))
+
+
+def reference_causes(
+    account: str, parent: str, child: BillingAccount | None, above: BillingAccount | None
+) -> list[Cause]:
+    """Return a cause for each name that no account of the organization has."""
+    causes = [] if child else [missing_account(account, ACCOUNT)]
+    return causes + ([missing_account(parent, PARENT)] if parent and not above else [])
+
+
+def causes(proposed: Proposed, *, besides: ApprovalRequest | None = None) -> list[Cause]:
+    """Return why `proposed` cannot be a fact in its month, as things are now. `besides` is the request for it."""
+    rules: Sequence[Callable[[Proposed], Iterator[Cause]]] = (_phases, _cycle, _limits, _currency, _leaving)
+    return [cause for rule in rules for cause in rule(proposed)] + list(_taken_in(proposed, besides))
+
+
+def _phases(proposed: Proposed) -> Iterator[Cause]:
+    child = proposed.child
+    if child.phase in BillingAccount.READ_ONLY:
+        message = _("billing account %(name)s is %(phase)s")
+        yield Cause(ACCOUNT, message % {"name": child.name, "phase": child.phase})
+    if proposed.parent and (cause := not_ready(proposed.parent, PARENT)):
+        yield cause
+
+
+def _cycle(proposed: Proposed) -> Iterator[Cause]:
+    child, parent = proposed.child, proposed.parent
+    if parent is None or parent.pk == child.pk:
+        return
+    path = [parent.pk, *proposed.before.above(parent.pk)]
+    if child.pk in path:
+        names = _names(path)
+        way = " → ".join(names[key] for key in path[: path.index(child.pk) + 1])
+        message = _("%(child)s is above %(parent)s already: %(way)s")
+        yield Cause(PARENT, message % {"child": child.name, "parent": parent.name, "way": way})
+
+
+def _limits(proposed: Proposed) -> Iterator[Cause]:
+    """Yield a cause for each account of the subtree that would be too deep, and one for a tree of too many accounts."""
+    parent = proposed.parent
+    if parent is None or proposed.child.pk in (parent.pk, *proposed.before.above(parent.pk)):
+        return
+    tree, limit = proposed.after, settings.MILO_HIERARCHY_DEPTH
+    above = tree.depth(proposed.child.pk)
+    depths = {proposed.child.pk: above}
+    for key in proposed.subtree:
+        for child in tree.children.get(key, ()):
+            depths[child] = depths[key] + 1
+    deep = [key for key, depth in depths.items() if depth > limit][:LISTED]
+    names = _names(deep)
+    message = _("%(name)s would be %(depth)d levels deep, %(limit)d are allowed")
+    for key in deep:
+        yield Cause(PARENT, message % {"name": names[key], "depth": depths[key], "limit": limit})
+    root = (tree.above(proposed.child.pk) or [proposed.child.pk])[-1]
+    size, most = len(tree.subtree(root)), settings.MILO_HIERARCHY_SIZE
+    if size > most:
+        message = _("the tree of %(root)s would have %(size)d accounts, %(limit)d are allowed")
+        yield Cause(PARENT, message % {"root": _names([root])[root], "size": size, "limit": most})
+
+
+def _currency(proposed: Proposed) -> Iterator[Cause]:
+    child, payer_id = proposed.child, proposed.payer_after
+    if payer_id == child.pk:
+        return
+    payer = BillingAccount.objects.only("name", "currency_code").get(pk=payer_id)
+    if payer.currency_code != child.currency_code:
+        message = _("%(name)s bills in %(code)s, its payer of record %(payer)s in %(other)s")
+        none = _("no currency yet")
+        codes = {"code": child.currency_code or none, "other": payer.currency_code or none}
+        yield Cause(PAYER, message % {"name": child.name, "payer": payer.name, **codes})
+
+
+def _leaving(proposed: Proposed) -> Iterator[Cause]:
+    """Yield what keeps an account that another pays for from leaving that payer."""
+    child = proposed.child
+    if proposed.payer_before in (child.pk, proposed.payer_after):
+        return
+    if proposed.payer_after == child.pk and child.first_ready_at:
+        if not child.payment_profile:
+            message = _("%(name)s has no payment profile of its own: add one before it pays itself")
+            yield Cause(PAYER, message % {"name": child.name})
+        if child.payment_terms.missing():
+            message = _("%(name)s has no payment terms of its own: add them before it pays itself")
+            yield Cause(PAYER, message % {"name": child.name})
+    yield from _charges(child)
+
+
+def _charges(child: BillingAccount) -> Iterator[Cause]:
+    message = _("charge %(charge)s of %(amount)s is outstanding: settle it first")
+    for charge in Charge.objects.filter(account=child).unsettled().order_by("pk")[:LISTED]:
+        names = {"charge": charge.name, "amount": money_text(charge.amount, charge.currency_code)}
+        yield Cause(ACCOUNT, message % names)
+
+
+def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[Cause]:
+    """Yield what an account that pays itself must settle before another pays for it."""
+    child = proposed.child
+    if proposed.payer_before != child.pk or proposed.payer_after == child.pk:
+        return
+    yield from _charges(child)
+    for hold in Hold.objects.filter(account=child).open().order_by("pk")[:LISTED]:
+        yield Cause(ACCOUNT, _("%(hold)s: request its release first") % {"hold": hold.described})
+    pending = ApprovalRequest.objects.pending().filter(account=child)
+    if besides:
+        pending = pending.exclude(pk=besides.pk)
+    decide = _("request %(name)s to %(act)s is pending: have it decided, or withdraw it")
+    for request in pending.order_by("pk")[:LISTED]:
+        yield Cause(ACCOUNT, decide % {"name": request.name, "act": request.act})
+
+
+def same_causes(proposed: Proposed, paid_by_parent: bool) -> list[Cause]:
+    """Return a cause if the account is in this relation already."""
+    child, parent = proposed.child, proposed.parent
+    active = BillingAccountAffiliation.objects.active().filter(account=child).first()
+    payer = BillingAccountAffiliation.Payer.PARENT if paid_by_parent else BillingAccountAffiliation.Payer.SELF
+    if parent is None and (active is None or active.parent_id is None):
+        return [Cause(PARENT, _("%(name)s stands alone already") % {"name": child.name})]
+    if parent and active and (active.parent_id, active.payer) == (parent.pk, payer):
+        message = _("%(name)s is under %(parent)s already, by %(affiliation)s")
+        names = {"name": child.name, "parent": parent.name, "affiliation": active.name}
+        return [Cause(PARENT, message % names, "FieldValueDuplicate")]
+    return []
+
+
+def _names(keys: Sequence[int]) -> dict[int, str]:
+    return dict(BillingAccount.objects.filter(pk__in=keys).values_list("pk", "name"))

@@ -1,0 +1,110 @@
+"""Put an account under another, or let it leave: the effect of an approved Affiliate on the account below."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count
+
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    UsageRollup,
+)
+from billing.models.quantity import ExactSum
+from billing.models.usage_rollup import MONTH
+from billing.services.affiliations import creation, rules
+from billing.services.affiliations.rules import Proposed
+from billing.services.affiliations.specs import AffiliationSpec, spec_of
+from billing.usage.quantities import plain
+from milo.access import Actor
+from milo.errors import Cause
+from milo.kube.metadata import Metadata
+from milo.kube.names import generated_name
+
+
+def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
+    """Lock the hierarchy of the organization, then the accounts that the proposal concerns, by primary key."""
+    creation.lock_accounts(organization_id, spec_of(account, proposal, ""))
+
+
+def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
+    """Return why the affiliation cannot be planned now."""
+    spec, parent = _asked(account, request)
+    faults = spec.causes() + rules.reference_causes(spec.account, spec.parent, account, parent)
+    if spec.parent and parent is None:
+        return faults
+    return faults + creation.proposal_causes(_proposed(account, parent, spec), spec, request=request)
+
+
+def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
+    """Return the accounts whose payer of record changes, with what each is invoiced by before and after.
+
+    Beside them are the projects that they pay for, and the usage of the last full month by meter.
+    """
+    spec, parent = _asked(account, request)
+    if spec.parent and parent is None:
+        return {}
+    proposed = _proposed(account, parent, spec)
+    changed = proposed.changed_payers()
+    listed = sorted(changed)[: rules.LISTED]
+    rows = BillingAccount.objects.in_bulk({*listed, *(key for pair in changed.values() for key in pair)})
+    projects = BillingAccountBinding.objects.paying().filter(account__in=changed)
+    return {
+        "affiliation": {
+            "parent": parent.name if parent else "",
+            "payer": spec.payer or spec.default_payer,
+            "effectiveFrom": f"{proposed.month:%Y-%m}",
+        },
+        "accountsCount": len(changed),
+        "accounts": [
+            {
+                "name": rows[key].name,
+                "before": _invoiced(rows[changed[key][0]]),
+                "after": _invoiced(rows[changed[key][1]]),
+            }
+            for key in listed
+        ],
+        "projectsCount": projects.aggregate(n=Count("pk"))["n"],
+        "usageOfLastMonth": _usage(list(changed)),
+    }
+
+
+def _invoiced(payer: BillingAccount) -> dict[str, Any]:
+    return {
+        "payerOfRecord": payer.name,
+        "currencyCode": payer.currency_code,
+        "paymentTerms": payer.payment_terms.as_json(),
+        "paymentMethod": next(iter(payer.payment_profile or {}), ""),
+    }
+
+
+def _usage(accounts: list[int]) -> list[dict[str, str]]:
+    last_month = (creation.present_month() - timedelta(days=1)).replace(day=1)
+    rows = UsageRollup.objects.filter(account__in=accounts, granularity=MONTH, starts_on=last_month)
+    sums = rows.values_list("meter__service", "meter__name", "meter__unit").annotate(total=ExactSum("quantity"))
+    return [
+        {"service": service, "meter": meter, "unit": unit, "quantity": plain(total)}
+        for service, meter, unit, total in sums.order_by("meter__service", "meter__name", "meter__unit")
+    ]
+
+
+def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
+    """Create the affiliation, in the transaction of the approval and under the locks of `lock`."""
+    spec, parent = _asked(account, request)
+    names = BillingAccountAffiliation.objects.filter(organization=account.organization_id, name=request.name)
+    name = generated_name(f"{account.name[:40]}-affiliation-") if names.exists() else request.name
+    creation.write_affiliation(
+        account.organization_id, name, spec, Metadata(), account, parent, request=request, actor=actor
+    )
+
+
+def _asked(account: BillingAccount, request: ApprovalRequest) -> tuple[AffiliationSpec, BillingAccount | None]:
+    spec = spec_of(account.name, request.proposal, request.justification)
+    parent = BillingAccount.objects.filter(organization=account.organization_id, name=spec.parent).first()
+    return spec, parent
+
+
+def _proposed(account: BillingAccount, parent: BillingAccount | None, spec: AffiliationSpec) -> Proposed:
+    return rules.propose(account, parent, spec.paid_by_parent, creation.month_of(spec))

@@ -1,0 +1,57 @@
+"""The standing of payers of record: a project is bound to an account only while whoever is invoiced for it is Ready."""
+
+from collections.abc import Collection
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from billing.models import BillingAccount
+from billing.services.accounts import ACCOUNT_FIELD
+from milo.errors import Cause, Unavailable
+
+_PAID = """
+    SELECT id, paid_by_id FROM billing_billingaccount
+    WHERE paid_by_id IS NOT NULL AND (id = ANY(%s) OR (organization_id = %s AND name = %s))"""
+_SHARE = "SELECT phase FROM billing_billingaccount WHERE id = %s FOR SHARE"
+
+
+def lock_shared(keys: Collection[int | None], organization_id: int | None = None, name: str = "") -> frozenset[int]:
+    """Keep the payers of record of accounts in their phases until the transaction ends; call it before their locks.
+
+    The accounts are those of `keys`, and the one named `name`. Shared, or all who bind into one tree would queue on one
+    row. All locks are had in the order of primary keys: so the accounts below a payer come before it, and the caller
+    locks the others. SQLite has one writer. Return the primary keys of the payers, for `refuse_changed`.
+    """
+    if connection.vendor != "postgresql":
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(_PAID, [[key for key in keys if key], organization_id, name])
+        paid = dict(cursor.fetchall())
+        if not paid:
+            return frozenset()
+        concerned = {key for key in keys if key} | paid.keys()
+        for payer_id in sorted(set(paid.values())):
+            before = [key for key in concerned if key < payer_id]
+            list(BillingAccount.objects.locked().filter(pk__in=before).values_list("pk"))
+            cursor.execute(_SHARE, [payer_id])
+    return frozenset(paid.values())
+
+
+def not_ready(account: BillingAccount, field: str = ACCOUNT_FIELD) -> Cause | None:
+    """Return why no project can be bound to a Ready `account` now: its payer of record is not Ready."""
+    if account.phase != BillingAccount.Phase.READY:
+        return None
+    payer = account.paid_by
+    if payer is None or payer.phase == BillingAccount.Phase.READY:
+        return None
+    message = _("billing account %(name)s is Ready, but its payer of record %(payer)s is %(phase)s: %(why)s")
+    names = {"name": account.name, "payer": payer.name, "phase": payer.phase, "why": payer.phase_message}
+    return Cause(field, message % names)
+
+
+def refuse_changed(accounts: Collection[BillingAccount], shared: frozenset[int]) -> None:
+    """Raise `Unavailable` if an account, locked now, got a payer of record that `lock_shared` has not locked."""
+    if connection.vendor != "postgresql":
+        return
+    if any(account.paid_by_id is not None and account.paid_by_id not in shared for account in accounts):
+        raise Unavailable(_("an affiliation takes effect at this moment; try again"))

@@ -1,0 +1,188 @@
+"""What follows the payer of record: approvals, charges, closed months, closure, archival and usage."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from billing.admin.proposals import change
+from billing.models import BillingAccount, BillingAccountAffiliation, Notice, UsageClosing
+from billing.services.affiliations import inspection
+from billing.services.approvals.decisions import StaleReview
+from billing.services.approvals.requests import renew
+from billing.services.charges import ChargeSpec, report_charge
+from billing.services.closed_months import close_month
+from billing.services.notices.deliveries import announce_due
+from billing.services.retention import archival
+from milo.errors import Invalid
+from milo.kube.kinds import kind_of
+from projects.models import Organization, Project
+from tests.support import make
+from tests.support.affiliations import Months, an_affiliation, in_months, month
+from tests.support.usage import an_event, taken
+
+__all__ = ["in_months"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def group(organization: Organization) -> BillingAccount:
+    return make.a_ready_account(organization, "group")
+
+
+@pytest.fixture
+def eu(organization: Organization, group: BillingAccount) -> BillingAccount:
+    account = make.a_ready_account(organization, "eu")
+    an_affiliation(account, group)
+    return account
+
+
+def a_charge(account: BillingAccount) -> None:
+    spec = ChargeSpec(make.a_name("inv"), Decimal("120.00"), "USD", date(2026, 12, 1))
+    report_charge(account.organization_id, account.name, spec, actor=make.PLATFORM)
+
+
+def test_charges_are_reported_to_the_payer_of_record(group: BillingAccount, eu: BillingAccount) -> None:
+    a_charge(group)
+    with pytest.raises(Invalid, match="eu is paid by group: report the charge there"):
+        a_charge(eu)
+
+
+def test_outstanding_charges_and_holds_come_before_another_pays(
+    organization: Organization, group: BillingAccount
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    a_charge(us)
+    with pytest.raises(Invalid) as refusal:
+        an_affiliation(us, group)
+    (cause,) = refusal.value.causes
+    assert cause.message.endswith("of 120.00 USD is outstanding: settle it first")
+
+
+def test_the_payer_of_record_closes_months_for_all_that_it_pays(
+    group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    in_months.go()
+    last = month() - timedelta(days=1)
+    with pytest.raises(Invalid) as refusal:
+        close_month(eu.pk, last, reason="invoiced", actor=make.PLATFORM)
+    assert [cause.message for cause in refusal.value.causes] == [f"group closes {last:%Y-%m} for it"]
+    close_month(group.pk, last, reason="invoiced", actor=make.PLATFORM)
+    assert set(UsageClosing.objects.values_list("account__name", "opens_on")) == {("group", month()), ("eu", month())}
+
+
+def test_a_month_that_an_account_pays_itself_it_closes_itself(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    us, project = make.a_ready_account(organization, "us"), make.a_project(organization)
+    make.a_binding(project, us)
+    own = month()
+    taken(an_event(project))
+    make.an_approved(us, "Affiliate", proposal={"parentRef": {"name": "group"}})
+    in_months.go(2)
+    last = month() - timedelta(days=1)
+    with pytest.raises(Invalid) as refusal:
+        close_month(group.pk, last, reason="invoiced", actor=make.PLATFORM)
+    assert [cause.message for cause in refusal.value.causes] == [
+        f"us has an open month, {own:%Y-%m}, which us pays: have that closed first"
+    ]
+    close_month(us.pk, own, reason="invoiced", actor=make.PLATFORM)
+    close_month(group.pk, last, reason="invoiced", actor=make.PLATFORM)
+    assert UsageClosing.objects.filter(account=us).count() == 2
+
+
+def test_an_account_is_not_closed_while_others_are_under_it(group: BillingAccount, eu: BillingAccount) -> None:
+    with pytest.raises(Invalid) as refusal:
+        make.a_request(group, "Close")
+    affiliation = BillingAccountAffiliation.objects.get()
+    assert [cause.message for cause in refusal.value.causes] == [
+        f"BillingAccountAffiliation {affiliation.name}: account eu is under the account; move it or close it first"
+    ]
+    make.in_phase(eu, "Closed")
+    make.in_phase(group, "Closed")
+    with pytest.raises(Invalid) as refusal:
+        make.a_request(eu, "Reopen")
+    assert [cause.message for cause in refusal.value.causes] == ["its payer of record group is Closed"]
+
+
+def test_archiving_an_account_ends_its_affiliation(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months, settings: object
+) -> None:
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "archive": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    }
+    make.in_phase(eu, "Closed")
+    in_months.go(4)
+    archival.archive(eu.pk, actor=make.PLATFORM)
+    affiliation = BillingAccountAffiliation.objects.get()
+    assert (affiliation.phase, affiliation.ended_from) == ("Ended", month(1))
+    eu.refresh_from_db()
+    assert (eu.phase, eu.paid_by) == ("Archived", None)
+    assert [*inspection.breaks()] == []
+
+
+def test_an_approved_request_makes_the_plan_and_its_review_goes_stale(
+    organization: Organization, group: BillingAccount
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    make.a_binding(make.a_project(organization), us)
+    request = make.a_request(us, "Affiliate", proposal={"parentRef": {"name": "group"}}, name="us-under-group")
+    seen = request.reviewed_hash
+    assert change(request) == [f"Payer of record of us from {month(1):%Y-%m} on: us → group"]
+    make.a_binding(make.a_project(organization), us)
+    with pytest.raises(StaleReview):
+        make.approve(request.pk, actor=make.APPROVER)
+    assert request.reviewed["projectsCount"] == 1
+    renew(request.pk, actor=make.REQUESTER)
+    request.refresh_from_db()
+    assert request.reviewed_hash != seen
+    make.approve(request.pk, actor=make.APPROVER)
+    plan = BillingAccountAffiliation.objects.get(name="us-under-group")
+    assert (plan.phase, plan.effective_from, plan.created_by) == ("Scheduled", month(1), make.APPROVER.name)
+
+
+def test_usage_stays_with_the_account_and_each_month_with_its_payer_of_record(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    us, project = make.a_ready_account(organization, "us"), make.a_project(organization)
+    make.a_binding(project, us)
+    make.an_approved(us, "Affiliate", proposal={"parentRef": {"name": "group"}})
+    paid = organization.billing_accounts.get(name="us").bindings.paying()
+
+    def payers(at: datetime | None = None) -> list[int]:
+        return list(paid.with_payer_of_record(at).values_list("payer_of_record", flat=True))
+
+    now = timezone.now()
+    assert payers(now) == [us.pk]
+    in_months.go()
+    assert (payers(), payers(now)) == ([group.pk], [us.pk])
+
+
+def test_a_suspension_reaches_the_projects_of_all_accounts_that_it_pays(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    apart = make.a_ready_account(organization, "apart")
+    an_affiliation(apart, group, payer="Self")
+    for name, account in (("of-group", group), ("of-eu", eu), ("of-apart", apart)):
+        project = make.a_project(organization, name, contact_email_addresses=[f"{name}@acme-corp.example"])
+        make.a_binding(project, account)
+    make.in_phase(group, "Suspended")
+    told = Notice.objects.filter(about="Suspended", project__isnull=False).values_list("recipient", flat=True)
+    assert set(told) == {"of-group@acme-corp.example", "of-eu@acme-corp.example"}
+    assert announce_due() == 2
+    kind = kind_of(Project)
+    assert kind
+    standing = {
+        row.name: {each["type"]: each for each in kind.status(row)["conditions"]}["PayerInGoodStanding"]
+        for row in kind.queryset().filter(organization=organization)
+    }
+    assert {name: each["status"] for name, each in standing.items()} == {
+        "of-group": "False",
+        "of-eu": "False",
+        "of-apart": "True",
+    }
+    assert standing["of-eu"]["message"] == "under review"
+    one = kind.rows([Project.objects.get(name="of-eu").pk])
+    assert [kind.status(row)["billingResponsibility"]["payerOfRecord"] for row in one.values()] == ["group"]

@@ -1,0 +1,280 @@
+"""Accounts under accounts: plans, facts, refusals, who is payer of record, and what a paid account may do without."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding, Notice
+from billing.models.affiliation import paid_accounts, payer_of_record
+from billing.services.affiliations import conditions, facts, inspection, payers
+from billing.services.affiliations.cancellations import cancel
+from billing.services.affiliations.creation import create_affiliation
+from billing.services.affiliations.specs import AffiliationSpec
+from billing.services.affiliations.trees import Tree
+from milo.errors import AlreadyExists, Forbidden, Invalid
+from projects.models import Organization
+from tests.support import make
+from tests.support.affiliations import Months, an_affiliation, in_months, month
+
+__all__ = ["in_months"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def group(organization: Organization) -> BillingAccount:
+    return make.a_ready_account(organization, "group", invoice_email_addresses=["group@acme-corp.example"])
+
+
+@pytest.fixture
+def eu(organization: Organization) -> BillingAccount:
+    return make.a_ready_account(organization, "eu", invoice_email_addresses=["eu@acme-corp.example"])
+
+
+def messages(refusal: pytest.ExceptionInfo[Invalid]) -> list[str]:
+    return [cause.message for cause in refusal.value.causes]
+
+
+def planned(child: BillingAccount, parent: BillingAccount | None, **spec: Any) -> pytest.ExceptionInfo[Invalid]:
+    with pytest.raises(Invalid) as refusal:
+        an_affiliation(child, parent, **spec)
+    return refusal
+
+
+def test_a_plan_is_no_fact_until_its_month_comes(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:
+    plan = an_affiliation(eu, group, after=2)
+    assert plan.phase == "Scheduled"
+    assert payer_of_record(eu, month(2)) == eu
+    in_months.go()
+    assert payer_of_record(eu, month()) == eu
+    in_months.go()
+    plan.refresh_from_db()
+    eu.refresh_from_db()
+    assert (plan.phase, eu.paid_by) == ("Active", group)
+    assert payer_of_record(eu, month()) == group
+    assert payer_of_record(eu, month() - timedelta(days=1)) == eu
+    assert set(paid_accounts(group, month())) == {group, eu}
+    assert set(paid_accounts(eu, month())) == set()
+
+
+def test_a_late_worker_makes_facts_from_the_planned_month_on(
+    group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    an_affiliation(eu, group, after=1)
+    planned_from, before = month(1), timezone.now()
+    in_months.go(3, work=False)
+    assert payer_of_record(eu, month()) == eu
+    facts.activate_due()
+    row = AccountPayer.objects.get(account=eu)
+    assert (row.payer, row.from_month, row.until_month) == (group, planned_from, None)
+    assert Tree.of(eu.organization_id, month(), known_at=before).payer(eu.pk) == eu.pk
+    assert Tree.of(eu.organization_id, month()).payer(eu.pk) == group.pk
+
+
+def test_an_unused_account_is_under_another_at_once_and_needs_no_profile(
+    organization: Organization, group: BillingAccount
+) -> None:
+    eu = make.an_incomplete_account(organization, "eu")
+    affiliation = an_affiliation(eu, group)
+    assert (affiliation.phase, eu.phase, eu.paid_by) == ("Active", "Ready", group)
+    binding = make.a_binding(make.a_project(organization), eu)
+    rows = BillingAccountBinding.objects.paying().with_payer_of_record()
+    assert [*rows.filter(pk=binding.pk).values_list("account", "payer_of_record")] == [(eu.pk, group.pk)]
+
+
+def test_payer_of_record_goes_up_as_far_as_parents_pay(organization: Organization) -> None:
+    top, middle, low, apart = (make.a_ready_account(organization, name) for name in ("top", "middle", "low", "apart"))
+    an_affiliation(low, middle)
+    an_affiliation(apart, middle, payer="Self")
+    assert payer_of_record(low, month()) == middle
+    an_affiliation(middle, top)
+    assert payer_of_record(low, month()) == payer_of_record(middle, month()) == top
+    assert payer_of_record(apart, month()) == apart
+    low.refresh_from_db()
+    assert low.paid_by == top
+    assert set(paid_accounts(top, month())) == {top, middle, low}
+    assert [str(each) for each in payers.differences(organization.pk)] == [*inspection.breaks()] == []
+
+
+def test_to_leave_a_payer_is_a_new_affiliation(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:
+    first = an_affiliation(eu, group)
+    second = an_affiliation(eu, None, after=1)
+    in_months.go()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    eu.refresh_from_db()
+    assert (first.phase, first.ended_from, first.superseded_by) == ("Superseded", month(), second)
+    assert (second.phase, second.supersedes, eu.paid_by) == ("Active", first, None)
+    assert payer_of_record(eu, month() - timedelta(days=1)) == group
+    assert payer_of_record(eu, month()) == eu
+    assert [*inspection.breaks()] == []
+
+
+def test_an_account_without_a_profile_cannot_leave_its_payer(organization: Organization, group: BillingAccount) -> None:
+    eu = make.an_incomplete_account(organization, "eu")
+    an_affiliation(eu, group)
+    assert messages(planned(eu, None, after=1)) == [
+        "eu has no payment profile of its own: add one before it pays itself",
+        "eu has no payment terms of its own: add them before it pays itself",
+    ]
+
+
+def test_every_broken_rule_is_named_at_once(organization: Organization, eu: BillingAccount) -> None:
+    yen = make.a_ready_account(organization, "yen", currency_code="JPY")
+    make.in_phase(yen, "Suspended")
+    refusal = planned(eu, yen, after=13)
+    assert {cause.field for cause in refusal.value.causes} == {
+        "spec.effectiveFrom",
+        "spec.parentRef.name",
+        "spec.payer",
+    }
+    assert messages(refusal) == [
+        "is more than 12 months ahead",
+        "billing account yen is Suspended, not Ready: under review",
+        "eu bills in USD, its payer of record yen in JPY",
+    ]
+    # reported under it, the account keeps its own currency
+    assert messages(planned(eu, yen, after=1, payer="Self")) == [
+        "billing account yen is Suspended, not Ready: under review"
+    ]
+
+
+def test_names_that_no_account_has_are_refused(organization: Organization, eu: BillingAccount) -> None:
+    with pytest.raises(Invalid) as refusal:
+        create_affiliation(organization.pk, "a", AffiliationSpec("us", "", "group"), actor=make.PLATFORM)
+    assert messages(refusal) == [
+        "is required",
+        "there is no billing account us in this organization",
+        "there is no billing account group in this organization",
+    ]
+    with pytest.raises(Invalid) as refusal:
+        create_affiliation(organization.pk, "a", AffiliationSpec("eu", "r", "eu"), actor=make.PLATFORM)
+    assert "an account cannot be its own parent" in messages(refusal)
+
+
+def test_a_cycle_is_refused_plans_included(organization: Organization) -> None:
+    group, apac, eu = (make.a_ready_account(organization, name) for name in ("group", "apac", "eu"))
+    an_affiliation(apac, eu)
+    an_affiliation(group, apac, after=1)
+    assert messages(planned(eu, group, after=1)) == ["eu is above group already: group → apac → eu"]
+    assert BillingAccountAffiliation.objects.count() == 2
+
+
+def test_depth_and_size_are_limited_for_the_whole_subtree(organization: Organization, settings: Any) -> None:
+    settings.MILO_HIERARCHY_DEPTH = 3
+    accounts = [make.a_ready_account(organization, f"level-{level}") for level in range(4)]
+    an_affiliation(accounts[3], accounts[2])
+    an_affiliation(accounts[1], accounts[0])
+    refusal = planned(accounts[2], accounts[1])
+    assert messages(refusal) == ["level-3 would be 4 levels deep, 3 are allowed"]
+    settings.MILO_HIERARCHY_DEPTH, settings.MILO_HIERARCHY_SIZE = 5, 3
+    assert messages(planned(accounts[2], accounts[1])) == ["the tree of level-0 would have 4 accounts, 3 are allowed"]
+
+
+def test_the_same_relation_twice_and_a_second_plan(group: BillingAccount, eu: BillingAccount) -> None:
+    assert messages(planned(eu, None, after=1)) == ["eu stands alone already"]
+    an_affiliation(eu, group, payer="Self", name="eu-under-group")
+    assert messages(planned(eu, group, payer="Self", after=1)) == ["eu is under group already, by eu-under-group"]
+    older = an_affiliation(eu, group, after=2, name="older")
+    newer = an_affiliation(eu, group, after=1, name="newer")
+    older.refresh_from_db()
+    assert (older.phase, older.outcome, newer.phase) == ("Cancelled", "newer was planned instead", "Scheduled")
+    with pytest.raises(AlreadyExists):
+        an_affiliation(eu, group, after=1, name="newer")
+
+
+def test_the_past_is_refused_and_the_present_month_of_a_used_account(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    assert messages(_past(eu, group)) == ["is in the past: correct the payer of a project instead"]
+    make.a_binding(make.a_project(organization), eu)
+    assert messages(planned(eu, group)) == [
+        "must be a month to come, because eu is used already",
+        "changes who is payer of record of an account that is used: ask for act Affiliate",
+    ]
+    # reported only: nobody else is invoiced
+    assert an_affiliation(eu, group, payer="Self", after=1).phase == "Scheduled"
+
+
+def _past(child: BillingAccount, parent: BillingAccount) -> pytest.ExceptionInfo[Invalid]:
+    spec = AffiliationSpec(child.name, "r", parent.name, "", (month() - timedelta(days=1)).replace(day=1))
+    with pytest.raises(Invalid) as refusal:
+        create_affiliation(child.organization_id, "past", spec, actor=make.PLATFORM)
+    return refusal
+
+
+def test_what_must_be_settled_before_another_pays(organization: Organization, group: BillingAccount) -> None:
+    eu = make.a_ready_account(organization, "eu")
+    request = make.a_request(eu)
+    (message,) = messages(planned(eu, group))
+    assert message == f"request {request.name} to ReviseTerms is pending: have it decided, or withdraw it"
+
+
+def test_a_plan_that_no_longer_holds_fails_with_every_cause_and_people_are_told(
+    group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    plan = an_affiliation(eu, group, after=1)
+    make.in_phase(group, "Suspended")
+    assert conditions.foresee() == 1
+    assert conditions.foresee() == 0
+    plan.refresh_from_db()
+    assert plan.obstacle == "billing account group is Suspended, not Ready: under review"
+    in_months.go()
+    plan.refresh_from_db()
+    assert (plan.phase, plan.outcome) == ("Failed", "billing account group is Suspended, not Ready: under review")
+    assert payer_of_record(eu, month()) == eu
+    told = Notice.objects.filter(about="AffiliationFailed").values_list("recipient", flat=True)
+    assert set(told) == {"eu@acme-corp.example", "group@acme-corp.example"}
+
+
+def test_people_are_told_a_week_and_a_day_before(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:
+    in_months.go()
+    an_affiliation(eu, group, after=1)
+    make.in_phase(group, "Suspended")
+    for days, told in ((8, 0), (6, 2), (5, 2), (0.5, 4)):
+        in_months.before(month(1), timedelta(days=days))
+        conditions.foresee()
+        assert Notice.objects.filter(about="AffiliationAtRisk").count() == told
+
+
+def test_a_plan_is_cancelled_for_a_reason(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:
+    plan = an_affiliation(eu, group, after=1)
+    with pytest.raises(Invalid):
+        cancel(plan.pk, reason=" ", actor=make.PLATFORM)
+    cancel(plan.pk, reason="put off", actor=make.PLATFORM)
+    in_months.go()
+    plan.refresh_from_db()
+    assert (plan.phase, plan.outcome) == ("Cancelled", "put off")
+    with pytest.raises(Invalid, match="is Cancelled, and no plan"):
+        cancel(plan.pk, reason="again", actor=make.PLATFORM)
+    viewer = make.an_actor(roles={eu.organization: "billing-viewer"})
+    with pytest.raises(Forbidden):
+        cancel(plan.pk, reason="again", actor=viewer)
+
+
+def test_a_project_is_bound_only_while_the_payer_of_record_is_ready(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    an_affiliation(eu, group)
+    make.in_phase(group, "Suspended")
+    with pytest.raises(Invalid) as refusal:
+        make.a_binding(make.a_project(organization), eu)
+    assert messages(refusal) == [
+        "billing account eu is Ready, but its payer of record group is Suspended: under review"
+    ]
+    # the account itself keeps its phase
+    eu.refresh_from_db()
+    assert eu.phase == "Ready"
+
+
+def test_what_follows_is_recounted(organization: Organization, group: BillingAccount, eu: BillingAccount) -> None:
+    an_affiliation(eu, group)
+    AccountPayer.objects.filter(account=eu).delete()
+    assert [str(each) for each in payers.differences(organization.pk)] == [
+        f"account {eu.pk} paid by account {group.pk} from {month():%Y-%m} is missing"
+    ]
+    call_command("hierarchy", "rebuild", "--organization", "acme-corp")
+    call_command("hierarchy", "verify")
+    assert [*inspection.breaks()] == []

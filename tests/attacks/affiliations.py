@@ -1,0 +1,206 @@
+"""Attacks on accounts under accounts: plans and facts, payers of record, and their marks on accounts and bindings."""
+
+import uuid
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from billing.models import AccountPayer
+from billing.services.affiliations.cancellations import cancel
+from tests.attacks.machinery import HOUR, SQLITE, Attack, changes, deletions, insert, replacements, unique, update
+from tests.support import make
+from tests.support.affiliations import an_affiliation, month
+
+TABLE, PAYERS = "billing_billingaccountaffiliation", "billing_accountpayer"
+PHASES = dict.fromkeys((SQLITE, "postgresql"), "affiliation_(known_phase|instants_of_phase)")
+
+
+class World:
+    """`de` under `eu` under `group`, one plan, one cancelled, and an account whose payer of record was suspended."""
+
+    def __init__(self) -> None:
+        self.organization, self.other = make.an_organization(), make.an_organization()
+        self.group, self.eu, self.de, self.solo, self.spare, self.below, self.shaky = (
+            make.a_ready_account(self.organization) for _ in range(7)
+        )
+        self.yen = make.a_ready_account(self.organization, currency_code="JPY")
+        self.foreign = make.a_ready_account(self.other)
+        self.active = an_affiliation(self.eu, self.group)
+        an_affiliation(self.de, self.eu)
+        an_affiliation(self.below, self.shaky)
+        self.planned = an_affiliation(self.solo, self.group, after=1)
+        self.cancelled = an_affiliation(self.spare, self.group, after=1)
+        cancel(self.cancelled.pk, reason="put off", actor=make.PLATFORM)
+        self.cancelled.refresh_from_db()
+        make.in_phase(self.shaky, "Suspended")
+        self.row = AccountPayer.objects.get(account=self.eu)
+        self.binding = make.a_binding(make.a_project(self.organization), self.spare)
+        self.unbound = make.a_project(self.organization)
+        connection.check_constraints()
+
+
+def _now(_world: World) -> Any:
+    return timezone.now()
+
+
+def _activated(**columns: Callable[[World], Any]) -> Callable[[World], object]:
+    """Make a plan by SQL, which is no fault, and then the fact that is refused."""
+
+    def attack(w: World) -> None:
+        plan = insert(w.planned, **{name: value(w) for name, value in columns.items()})
+        update(plan, phase="Active", activated_at=timezone.now())
+
+    return attack
+
+
+def _superseded_by_force(w: World) -> None:
+    plan = insert(w.planned, account_id=w.eu.pk)
+    ended = {"ended_from": month(3), "finished_at": timezone.now(), "activated_at": timezone.now()}
+    update(plan, phase="Superseded", **ended)
+
+
+def _ended(w: World, day: date) -> object:
+    return update(w.active, phase="Superseded", ended_from=day, finished_at=timezone.now())
+
+
+_CYCLE = _activated(account_id=lambda w: w.group.pk, parent_id=lambda w: w.de.pk, payer=lambda w: "Self")
+_SECOND = _activated(account_id=lambda w: w.eu.pk, parent_id=lambda w: w.spare.pk)
+ATTACKS: dict[str, list[Attack]] = {
+    "affiliation_identity_fixed": changes(
+        "planned",
+        id=1_000_000,
+        uid=uuid.uuid4(),
+        name="renamed",
+        created_at=lambda w: timezone.now() - HOUR,
+        organization=lambda w: w.other,
+        account=lambda w: w.spare,
+        parent=lambda w: w.spare,
+        payer="Self",
+        effective_from=lambda w: month(2),
+        reason="none",
+        created_by="user:nobody",
+    ),
+    "affiliation_activation_fixed": changes("active", activated_at=_now, supersedes=lambda w: w.cancelled),
+    "affiliation_outcome_fixed": changes(
+        "cancelled", phase="Failed", outcome="none", finished_at=_now, ended_from=lambda w: month(2)
+    ),
+    "affiliation_never_deleted": deletions("planned"),
+    "affiliation_never_replaced": replacements(
+        "cancelled", ("id",), ("uid",), ("organization_id", "name"), lifting=("affiliation_begins_as_plan",)
+    ),
+    "affiliation_one_organization": [
+        Attack(lambda w: insert(w.planned, account_id=w.foreign.pk)),
+        Attack(lambda w: insert(w.planned, account_id=w.spare.pk, parent_id=w.foreign.pk)),
+        Attack(lambda w: insert(w.planned, organization_id=w.other.pk), ("affiliation_not_doubled",)),
+    ],
+    "affiliation_begins_as_plan": [
+        Attack(lambda w: insert(w.active, account_id=w.spare.pk)),
+        Attack(lambda w: insert(w.cancelled)),
+    ],
+    "affiliation_not_doubled": [Attack(lambda w: insert(w.planned))],
+    "affiliation_goes_forward": [
+        *changes("active", phase="Cancelled"),
+        Attack(lambda w: update(w.planned, phase="Ended", ended_from=month(3), finished_at=timezone.now())),
+    ],
+    "affiliation_whole_months_insert": [
+        Attack(lambda w: insert(w.planned, account_id=w.spare.pk, effective_from=month(1).replace(day=2)))
+    ],
+    "affiliation_whole_months_update": [Attack(lambda w: _ended(w, month(1).replace(day=2)))],
+    "affiliation_needs_ready": [
+        Attack(_activated(account_id=lambda w: w.spare.pk, parent_id=lambda w: w.shaky.pk)),
+    ],
+    "affiliation_one_currency": [
+        Attack(_activated(account_id=lambda w: w.yen.pk)),
+    ],
+    "affiliation_no_cycle": [Attack(_CYCLE)],
+    "affiliation_follows_previous": [Attack(_SECOND, ("affiliation_continues_superseded",))],
+    "affiliation_continues_superseded": [Attack(_SECOND, ("affiliation_follows_previous",))],
+    "affiliation_no_overlap": [Attack(_superseded_by_force, ("affiliation_goes_forward",), only="postgresql")],
+    "affiliation_one_scheduled": [
+        Attack(lambda w: insert(w.planned), ("affiliation_not_doubled",), unique(f"{TABLE}.account_id"))
+    ],
+    "affiliation_one_active": [
+        Attack(
+            _SECOND,
+            ("affiliation_continues_superseded", "affiliation_follows_previous"),
+            unique(f"{TABLE}.account_id"),
+        )
+    ],
+    "affiliation_name_in_organization": [
+        Attack(
+            lambda w: insert(w.planned, account_id=w.spare.pk, name=w.planned.name),
+            ("affiliation_never_replaced",),
+            unique(f"{TABLE}.organization_id", f"{TABLE}.name"),
+        )
+    ],
+    "affiliation_known_phase": [Attack(lambda w: update(w.planned, phase="Imaginary"), says=PHASES)],
+    "affiliation_payer_exists": [Attack(lambda w: insert(w.planned, account_id=w.spare.pk, parent_id=None))],
+    "affiliation_not_under_itself": [Attack(lambda w: insert(w.planned, account_id=w.group.pk))],
+    "affiliation_instants_of_phase": changes("planned", activated_at=_now, finished_at=_now, outcome="none"),
+    "affiliation_ends_after_start": [Attack(lambda w: _ended(w, w.active.effective_from))],
+    "affiliation_by_someone_for_a_reason": [
+        Attack(lambda w: insert(w.planned, account_id=w.spare.pk, reason="")),
+        Attack(lambda w: insert(w.planned, account_id=w.spare.pk, created_by="")),
+    ],
+    "account_payer_one_organization_insert": [Attack(lambda w: insert(w.row, account_id=w.foreign.pk))],
+    "account_payer_one_organization_update": changes("row", payer=lambda w: w.foreign),
+    "account_payer_whole_months_insert": [
+        Attack(lambda w: insert(w.row, account_id=w.spare.pk, from_month=month().replace(day=2)))
+    ],
+    "account_payer_whole_months_update": changes("row", from_month=lambda w: month().replace(day=2)),
+    "account_payer_no_overlap_insert": [Attack(lambda w: insert(w.row, from_month=month(1)))],
+    "account_payer_no_overlap_update": [
+        Attack(
+            lambda w: update(
+                insert(w.row, from_month=date(2025, 1, 1), until_month=date(2025, 2, 1)), until_month=month(1)
+            )
+        )
+    ],
+    "account_payer_never_replaced": replacements(
+        "row", ("id",), ("account_id", "from_month"), lifting=("account_payer_no_overlap_insert",)
+    ),
+    "account_payer_once": [
+        Attack(
+            lambda w: insert(w.row, until_month=month(1)),
+            ("account_payer_no_overlap_insert", "account_payer_never_replaced"),
+            unique(f"{PAYERS}.account_id", f"{PAYERS}.from_month"),
+        )
+    ],
+    "account_payer_one_open": [
+        Attack(
+            lambda w: insert(w.row, from_month=month(1)),
+            ("account_payer_no_overlap_insert",),
+            unique(f"{PAYERS}.account_id"),
+        )
+    ],
+    "account_payer_one_a_month": [
+        Attack(
+            lambda w: insert(w.row, from_month=date(2025, 1, 1), until_month=month(1)),
+            ("account_payer_no_overlap_insert",),
+            only="postgresql",
+        )
+    ],
+    "account_payer_span": [Attack(lambda w: insert(w.row, account_id=w.spare.pk, until_month=w.row.from_month))],
+    "account_paid_by_of_record": [Attack(lambda w: insert(w.spare, paid_by_id=w.group.pk))],
+    "account_paid_by_as_of_record": [
+        *changes("spare", paid_by=lambda w: w.group),
+        *changes("eu", paid_by=lambda w: w.spare),
+        Attack(lambda w: update(w.eu, paid_by=None)),
+    ],
+    "account_not_paid_by_itself": [
+        Attack(lambda w: update(w.spare, paid_by=w.spare), ("account_paid_by_as_of_record",))
+    ],
+    "account_currency_of_payer": [
+        Attack(lambda w: update(w.eu, currency_code="EUR"), ("account_currency_fixed",)),
+        Attack(lambda w: update(w.group, currency_code="EUR"), ("account_currency_fixed",)),
+    ],
+    "account_closed_while_above": [
+        Attack(lambda w: update(w.group, phase="Closed", closed_at=timezone.now(), closed_from="Ready"))
+    ],
+    "binding_needs_ready_payer": [
+        Attack(lambda w: insert(w.binding, project_id=w.unbound.pk, account_id=w.below.pk)),
+    ],
+}
