@@ -84,7 +84,7 @@ HierarchyPageSerializer: type[serializers.Serializer[Any]] = type(
 
 class HierarchyItemSerializer(serializers.Serializer[Any]):
     account = serializers.CharField(help_text=gettext_lazy("Name of the account."))
-    parent = serializers.CharField(  # type: ignore[assignment]  a field of that name, which the metaclass takes away
+    parent = serializers.CharField(  # type: ignore[assignment]  # the metaclass takes it away
         required=False, help_text=gettext_lazy("The account directly above.")
     )
     depth = serializers.IntegerField(help_text=gettext_lazy("Its level: 1 where nothing is above it."))

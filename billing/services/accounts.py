@@ -140,6 +140,9 @@ def _revision_causes(account: BillingAccount, before: AccountSpec, spec: Account
         complete = BillingAccount(approved_terms=before.payment_terms.as_json(), paid_by_id=account.paid_by_id)
         replace(spec, currency_code=before.currency_code).put_on(complete)
         causes += complete.missing() + account.unapproved_waiver(spec.payment_terms)
+    elif account.paid_by and spec.currency_code != before.currency_code:
+        message = _("is fixed to %(code)s while %(payer)s pays for the account")
+        causes.append(Cause("spec.currencyCode", message % {"code": before.currency_code, "payer": account.paid_by}))
     return causes
 
 

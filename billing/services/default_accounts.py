@@ -1,21 +1,22 @@
 """The account that pays for new projects: set it, bind a new project to it, and bind those that waited for it.
 
 Start at `bind_new_project`, which `create_project` calls in its transaction. A project whose default account is not
-Ready is created all the same; `bind_waiting` binds it once the account is Ready.
+Ready, or whose payer of record is not, is created all the same; `bind_waiting` binds it once they are.
 """
 
 import hashlib
 from typing import Any
 
 import structlog
-from django.db.models import Exists
+from django.db.models import Exists, Q
 from django.utils.translation import gettext as _
 
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding, DefaultAccount
 from billing.models.default_account import PAYER_ANNOTATION
+from billing.services import payers_of_record
 from billing.services.accounts import missing_account, not_ready
-from billing.services.handovers import hand_over
+from billing.services.handovers import account_causes, hand_over
 from billing.services.payer_changes import plans
 from milo import audit, clock
 from milo.access import Actor
@@ -44,7 +45,7 @@ def _payer(**condition: Any) -> CompiledQuery[BillingAccount]:
     return CompiledQuery(
         lambda: (
             BillingAccount.objects.filter(**condition)
-            .only("name", "phase", "phase_message", "organization_id")
+            .only("name", "phase", "phase_message", "organization_id", "paid_by_id")
             .annotate(name_is_taken=Exists(taken))
             .locked()
         )
@@ -133,23 +134,26 @@ def bind_new_project(project: Project, *, actor: Actor) -> None:
     asked: dict[str, Any] = {"organization": project.organization_id, "binding": name}
     if named:
         actor.require("create", BINDINGS, project.organization_id)
+        shared = payers_of_record.lock_shared([], project.organization_id, named)
         account = _NAMED.first(account=named, **asked)
         if cause := _refusal(named, account):
             raise Invalid.because([cause], _("the project cannot be bound"))
     else:
+        shared = payers_of_record.lock_shared(default_of=project.organization_id)
         account = _DEFAULT.first(**asked)
-        if account and account.phase != BillingAccount.Phase.READY:
+        if account and account_causes(account.name, account):
             waits = DefaultAccount.objects.filter(organization=project.organization_id, account=account)
             waits.filter(waiting=False).update(waiting=True)
             return
     if account:
+        payers_of_record.refuse_changed([account], shared)
         _bind(project, account, name, "SuccessfulBinding" if named else DEFAULT_REASON, actor)
 
 
 def _refusal(name: str, account: BillingAccount | None) -> Cause | None:
     if account is None:
         return missing_account(name, ANNOTATION_FIELD)
-    return not_ready(account, ANNOTATION_FIELD)
+    return not_ready(account, ANNOTATION_FIELD) or payers_of_record.not_ready(account, ANNOTATION_FIELD)
 
 
 def _bind(
@@ -188,7 +192,8 @@ def bind_waiting() -> int:
     is logged; the others go on.
     """
     bound = 0
-    ready = DefaultAccount.objects.filter(waiting=True, account__phase=BillingAccount.Phase.READY)
+    invoiced = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
+    ready = DefaultAccount.objects.filter(invoiced, waiting=True, account__phase=BillingAccount.Phase.READY)
     for default in ready.order_by("pk"):
         try:
             bound += _bind_waiting_of(default)
@@ -213,9 +218,11 @@ def _bind_one_waiting(project_id: int) -> bool:
     with audit.transaction():
         project = Project.objects.locked().get(pk=project_id)
         name = _binding_name(project)
+        shared = payers_of_record.lock_shared(default_of=project.organization_id)
         account = _DEFAULT.first(organization=project.organization_id, binding=name)
-        if account is None or account.phase != BillingAccount.Phase.READY:
+        if account is None or account_causes(account.name, account):
             return False
+        payers_of_record.refuse_changed([account], shared)
         default = DefaultAccount.objects.get(account=account)
         if not default.waiting_projects().filter(pk=project_id).exists() or plans.open_item(project_id):
             return False

@@ -11,21 +11,29 @@ from milo.errors import Cause, Unavailable
 
 _PAID = """
     SELECT id, paid_by_id FROM billing_billingaccount
-    WHERE paid_by_id IS NOT NULL AND (id = ANY(%s) OR (organization_id = %s AND name = %s))"""
+    WHERE paid_by_id IS NOT NULL AND (id = ANY(%s) OR (organization_id = %s AND name = %s)
+        OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s))"""
 _SHARE = "SELECT phase FROM billing_billingaccount WHERE id = %s FOR SHARE"
 
 
-def lock_shared(keys: Collection[int | None], organization_id: int | None = None, name: str = "") -> frozenset[int]:
+def lock_shared(
+    keys: Collection[int | None] = (),
+    organization_id: int | None = None,
+    name: str = "",
+    *,
+    default_of: int | None = None,
+) -> frozenset[int]:
     """Keep the payers of record of accounts in their phases until the transaction ends; call it before their locks.
 
-    The accounts are those of `keys`, and the one named `name`. Shared, or all who bind into one tree would queue on one
-    row. All locks are had in the order of primary keys: so the accounts below a payer come before it, and the caller
-    locks the others. SQLite has one writer. Return the primary keys of the payers, for `refuse_changed`.
+    The accounts are those of `keys`, the one named `name`, and the default of `default_of`. Shared, or all who bind
+    into one tree would queue on one row. All locks are had in the order of primary keys: so the accounts below a payer
+    come before it, and the caller locks the others. SQLite has one writer. Return the primary keys of the payers, for
+    `refuse_changed`.
     """
     if connection.vendor != "postgresql":
         return frozenset()
     with connection.cursor() as cursor:
-        cursor.execute(_PAID, [[key for key in keys if key], organization_id, name])
+        cursor.execute(_PAID, [[key for key in keys if key], organization_id, name, default_of])
         paid = dict(cursor.fetchall())
         if not paid:
             return frozenset()

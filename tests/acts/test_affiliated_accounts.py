@@ -7,17 +7,23 @@ import pytest
 from django.utils import timezone
 
 from billing.admin.proposals import change
-from billing.models import BillingAccount, BillingAccountAffiliation, Notice, UsageClosing
+from billing.models import BillingAccount, BillingAccountAffiliation, Notice, Suspension, UsageClosing
+from billing.models.default_account import PAYER_ANNOTATION
 from billing.services.affiliations import inspection
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.closed_months import close_month
+from billing.services.default_accounts import bind_waiting, set_default
 from billing.services.notices.deliveries import announce_due
 from billing.services.retention import archival
+from billing.services.suspensions import resolve
 from milo.errors import Invalid
 from milo.kube.kinds import kind_of
+from milo.kube.metadata import Metadata
 from projects.models import Organization, Project
+from projects.services.organizations import OrganizationSpec
+from projects.services.projects import ProjectSpec, create_project
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months, month
 from tests.support.usage import an_event, taken
@@ -186,3 +192,20 @@ def test_a_suspension_reaches_the_projects_of_all_accounts_that_it_pays(
     assert standing["of-eu"]["message"] == "under review"
     one = kind.rows([Project.objects.get(name="of-eu").pk])
     assert [kind.status(row)["billingResponsibility"]["payerOfRecord"] for row in one.values()] == ["group"]
+
+
+def test_a_new_project_waits_while_the_payer_of_record_of_its_default_account_is_not_ready(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    set_default(organization.pk, OrganizationSpec(), eu.name, actor=make.PLATFORM)
+    make.in_phase(group, "Suspended")
+    project = make.a_project(organization)
+    assert (bind_waiting(), project.bindings.count()) == (0, 0)
+    named = Metadata({}, {PAYER_ANNOTATION: "eu"})
+    with pytest.raises(Invalid) as refusal:
+        create_project("named", organization.pk, ProjectSpec(), named, actor=make.PLATFORM)
+    assert "its payer of record group is Suspended" in refusal.value.causes[0].message
+    suspension = Suspension.objects.get()
+    resolve(group.pk, suspension.uid, evidence={"reviewer": "jo", "note": "cleared"}, actor=make.PLATFORM)
+    make.an_approved(group, "Reactivate")
+    assert (bind_waiting(), project.bindings.get().account) == (1, eu)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding, Notice
 from billing.models.affiliation import paid_accounts, payer_of_record
+from billing.services.accounts import AccountSpec, revise
 from billing.services.affiliations import conditions, facts, inspection, payers
 from billing.services.affiliations.cancellations import cancel
 from billing.services.affiliations.creation import create_affiliation
@@ -278,3 +279,26 @@ def test_what_follows_is_recounted(organization: Organization, group: BillingAcc
     call_command("hierarchy", "rebuild", "--organization", "acme-corp")
     call_command("hierarchy", "verify")
     assert [*inspection.breaks()] == []
+
+
+def test_what_was_planned_of_an_unused_account_needs_an_approval_once_it_is_used(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    plan = an_affiliation(eu, group, after=1)
+    make.a_binding(make.a_project(organization), eu)
+    conditions.foresee()
+    plan.refresh_from_db()
+    assert plan.obstacle == "changes who is payer of record of an account that is used: ask for act Affiliate"
+    in_months.go()
+    plan.refresh_from_db()
+    assert (plan.phase, payer_of_record(eu, month())) == ("Failed", eu)
+
+
+def test_the_currency_of_an_account_that_another_pays_for_stays(
+    organization: Organization, group: BillingAccount
+) -> None:
+    eu = make.an_incomplete_account(organization, "eu")
+    an_affiliation(eu, group)
+    with pytest.raises(Invalid) as refusal:
+        revise(eu.pk, AccountSpec(currency_code="EUR"), actor=make.PLATFORM)
+    assert [cause.field for cause in refusal.value.causes] == ["spec.currencyCode"]

@@ -21,7 +21,7 @@ def obstacle(affiliation: BillingAccountAffiliation) -> str:
     with translation.override(settings.LANGUAGE_CODE):
         paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
         proposed = rules.propose(affiliation.account, affiliation.parent, paid_by_parent, affiliation.effective_from)
-        return "; ".join(cause.message for cause in rules.causes(proposed)[: rules.LISTED])
+        return "; ".join(cause.message for cause in rules.fact_causes(affiliation, proposed)[: rules.LISTED])
 
 
 def foresee() -> int:

@@ -1,6 +1,5 @@
 """Create affiliations: a plan for a month to come, or a fact at once for an account that was never used."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
 
 from django.conf import settings
@@ -8,15 +7,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from billing.access import AFFILIATIONS
-from billing.models import (
-    ApprovalRequest,
-    BillingAccount,
-    BillingAccountAffiliation,
-    BillingAccountBinding,
-    PayerCorrection,
-    UsageAssignment,
-    UsageRollup,
-)
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations import facts, rules
 from billing.services.affiliations.locks import lock_hierarchy
@@ -28,9 +19,6 @@ from milo.errors import AlreadyExists, Cause, Invalid
 from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from milo.kube.store import managers
-
-_USING = (BillingAccountBinding, UsageAssignment, UsageRollup, PayerCorrection)
-"""What an account has that is used; its payer of record is a question of these."""
 
 
 def create_affiliation(
@@ -80,9 +68,8 @@ def write_affiliation(
         raise Invalid.because(causes)
     proposed = rules.propose(child, parent, spec.paid_by_parent, month_of(spec))
     causes += proposal_causes(proposed, spec, request=request)
-    if request is None and needs_approval(proposed):
-        message = _("changes who is payer of record of an account that is used: ask for act Affiliate")
-        causes.append(Cause("spec", message))
+    if request is None:
+        causes += rules.approval_causes(proposed)
     if causes:
         raise Invalid.because(causes, _("the account cannot be affiliated"))
     at = audit.ledger_time(child)
@@ -144,7 +131,7 @@ def _month_causes(proposed: Proposed) -> list[Cause]:
         return [Cause(EFFECTIVE_FROM, _("is in the past: correct the payer of a project instead"))]
     if month > months_after(present, MONTHS_AHEAD):
         return [Cause(EFFECTIVE_FROM, _("is more than %(months)d months ahead") % {"months": MONTHS_AHEAD})]
-    if month == present and (used := used_among(proposed.subtree)):
+    if month == present and (used := rules.used_among(proposed.subtree)):
         message = _("must be a month to come, because %(name)s is used already")
         return [Cause(EFFECTIVE_FROM, message % {"name": used[min(used)]})]
     active = BillingAccountAffiliation.objects.active().filter(account=proposed.child).first()
@@ -153,22 +140,6 @@ def _month_causes(proposed: Proposed) -> list[Cause]:
         names = {"affiliation": active.name, "month": f"{active.effective_from:%Y-%m}"}
         return [Cause(EFFECTIVE_FROM, message % names)]
     return []
-
-
-def needs_approval(proposed: Proposed) -> bool:
-    """Return whether an account gets another payer of record that has bindings or usage."""
-    return bool(used_among(list(proposed.changed_payers())))
-
-
-def used_among(accounts: Sequence[int]) -> Mapping[int, str]:
-    """Return the names of those of `accounts` (primary keys) that ever paid for a project, by primary key."""
-    used: set[int] = set()
-    for start in range(0, len(accounts), 1000):
-        part = accounts[start : start + 1000]
-        for model in _USING:
-            rows = model._default_manager.filter(account__in=part).order_by()
-            used.update(key for key in rows.values_list("account", flat=True).distinct() if key)
-    return dict(BillingAccount.objects.filter(pk__in=used).values_list("pk", "name"))
 
 
 def relabel_affiliation(

@@ -121,7 +121,7 @@ def settle(affiliation_id: int) -> bool:
         affiliation.account, affiliation.parent = child, parent
         paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
         proposed = rules.propose(child, parent, paid_by_parent, affiliation.effective_from)
-        causes = rules.causes(proposed)
+        causes = rules.fact_causes(affiliation, proposed)
         if not causes:
             activate(affiliation, child, parent, actor=WORKER)
             return True

@@ -1,13 +1,23 @@
 """Why an account cannot be under another: every rule, each refusal with its field. Asked again when a plan is due."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation, Charge, Hold
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    Charge,
+    Hold,
+    PayerCorrection,
+    UsageAssignment,
+    UsageRollup,
+)
 from billing.services.accounts import missing_account, not_ready
 from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
 from billing.services.affiliations.trees import Relation, Tree
@@ -16,6 +26,8 @@ from milo.errors import Cause
 
 LISTED = 100
 """Causes of one kind that a refusal names."""
+_USING = (BillingAccountBinding, UsageAssignment, UsageRollup, PayerCorrection)
+"""What an account has that is used; its payer of record is a question of these."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +176,32 @@ def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[C
     decide = _("request %(name)s to %(act)s is pending: have it decided, or withdraw it")
     for request in pending.order_by("pk")[:LISTED]:
         yield Cause(ACCOUNT, decide % {"name": request.name, "act": request.act})
+
+
+def approval_causes(proposed: Proposed) -> list[Cause]:
+    """Return a cause if an account that is used gets another payer of record, which a second person must approve."""
+    if not used_among(list(proposed.changed_payers())):
+        return []
+    message = _("changes who is payer of record of an account that is used: ask for act Affiliate")
+    return [Cause("spec", message)]
+
+
+def fact_causes(affiliation: BillingAccountAffiliation, proposed: Proposed) -> list[Cause]:
+    """Return why a plan cannot be a fact as things are now; of what was unused when it was planned, too."""
+    made = BillingAccountAffiliation.history.filter(id=affiliation.pk, history_type="+")
+    approved = any(made.values_list("history_approval", flat=True))
+    return causes(proposed) + ([] if approved else approval_causes(proposed))
+
+
+def used_among(accounts: Sequence[int]) -> Mapping[int, str]:
+    """Return the names of those of `accounts` (primary keys) that ever paid for a project, by primary key."""
+    used: set[int] = set()
+    for start in range(0, len(accounts), 1000):
+        part = accounts[start : start + 1000]
+        for model in _USING:
+            rows = model._default_manager.filter(account__in=part).order_by()
+            used.update(key for key in rows.values_list("account", flat=True).distinct() if key)
+    return dict(BillingAccount.objects.filter(pk__in=used).values_list("pk", "name"))
 
 
 def same_causes(proposed: Proposed, paid_by_parent: bool) -> list[Cause]:

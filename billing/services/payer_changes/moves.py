@@ -27,8 +27,8 @@ LABEL = "billing.milo.io/payer-change"
 """The label of a binding that a payer change made: the name of the change."""
 ARCHIVED = "ProjectArchived"
 _DIGITS = 8
-_STANDING = ("name", "phase", "phase_message", "organization_id")
-_STANDING += ("paid_by__name", "paid_by__phase", "paid_by__phase_message")
+_SHOWN = ("name", "phase", "phase_message")
+_STANDING = ("organization_id", *_SHOWN, *(f"paid_by__{column}" for column in _SHOWN))
 _SETTLED = Update(PayerChangeItem, "phase", "reason", "message", "binding", "settled_at")
 
 
