@@ -5,6 +5,7 @@ from celery import shared_task
 from billing.services import accounts, continuity, default_accounts
 from billing.services.affiliations import conditions as affiliation_conditions
 from billing.services.affiliations import facts as affiliation_facts
+from billing.services.affiliations import inspection
 from billing.services.approvals import requests
 from billing.services.compliance import assessments
 from billing.services.notices import deliveries
@@ -87,8 +88,8 @@ def inspect_ledger() -> int:
 
 @shared_task
 def inspect_whole_ledger() -> int:
-    """Look for gaps and overlaps of responsibility, and for rows that differ from their history, in everything."""
-    return continuity.inspect(whole=True)
+    """Look for gaps and overlaps of responsibility, for rows that differ from their history, and at the hierarchies."""
+    return continuity.inspect(whole=True) + inspection.inspect()
 
 
 @shared_task

@@ -272,7 +272,9 @@ def test_a_project_is_bound_only_while_the_payer_of_record_is_ready(
 
 def test_what_follows_is_recounted(organization: Organization, group: BillingAccount, eu: BillingAccount) -> None:
     an_affiliation(eu, group)
+    assert inspection.inspect() == 0
     AccountPayer.objects.filter(account=eu).delete()
+    assert inspection.inspect() == 1
     assert [str(each) for each in payers.differences(organization.pk)] == [
         f"account {eu.pk} paid by account {group.pk} from {month():%Y-%m} is missing"
     ]
