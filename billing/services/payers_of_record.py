@@ -9,10 +9,10 @@ from billing.models import BillingAccount
 from billing.services.accounts import ACCOUNT_FIELD
 from milo.errors import Cause, Unavailable
 
-_PAID = """
+_CONCERNED = """
     SELECT id, paid_by_id FROM billing_billingaccount
-    WHERE paid_by_id IS NOT NULL AND (id = ANY(%s) OR (organization_id = %s AND name = %s)
-        OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s))"""
+    WHERE id = ANY(%s) OR (organization_id = %s AND name = %s)
+        OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s)"""
 _SHARE = "SELECT phase FROM billing_billingaccount WHERE id = %s FOR SHARE"
 
 
@@ -33,16 +33,15 @@ def lock_shared(
     if connection.vendor != "postgresql":
         return frozenset()
     with connection.cursor() as cursor:
-        cursor.execute(_PAID, [[key for key in keys if key], organization_id, name, default_of])
-        paid = dict(cursor.fetchall())
-        if not paid:
-            return frozenset()
-        concerned = {key for key in keys if key} | paid.keys()
-        for payer_id in sorted(set(paid.values())):
+        cursor.execute(_CONCERNED, [[key for key in keys if key], organization_id, name, default_of])
+        concerned = dict(cursor.fetchall())
+        payers = frozenset(payer for payer in concerned.values() if payer)
+        # one that the caller locks itself is not shared first: two that share it would both wait to have it alone
+        for payer_id in sorted(payers - concerned.keys()):
             before = [key for key in concerned if key < payer_id]
             list(BillingAccount.objects.locked().filter(pk__in=before).values_list("pk"))
             cursor.execute(_SHARE, [payer_id])
-    return frozenset(paid.values())
+    return payers
 
 
 def not_ready(account: BillingAccount, field: str = ACCOUNT_FIELD) -> Cause | None:
