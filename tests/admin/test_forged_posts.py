@@ -1,6 +1,7 @@
 """No POST changes the ledger but that of an act: not to a page, not to a past version, by nobody."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def test_neither_seals_nor_rows_of_history_have_a_page_to_post_to(world: World) 
                 assert client.post(address, {"_save": "Save", "action": "delete_selected"}).status_code == 404, address
 
 
+@pytest.mark.once  # refused by what a page admits, before the database could
 def test_there_is_no_form_to_add_or_delete_a_row(client: Client) -> None:
     for row in a_row_of_each():
         for address in (list_of(type(row), "add"), page_of(row, "delete")):
@@ -82,6 +84,7 @@ def test_a_page_holds_no_field_to_type_into(world: World) -> None:
             assert page.context["adminform"].form.fields == {}, page_of(row, part)
 
 
+@pytest.mark.once  # roles are judged in Python
 @pytest.mark.parametrize(("role", "may"), [("auditor", set()), ("finance-approver", {"approve", "reject"})])
 def test_who_may_not_gets_no_act_done(role: str, may: set[str], world: World) -> None:
     client = staff(role)
@@ -129,19 +132,23 @@ def test_a_site_of_somebody_else_gets_no_act_done(world: World) -> None:
         assert careful.post(page_of(world.project, "archive")).status_code == 403
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete", "options"])
-def test_an_act_takes_get_and_post_only(method: str, world: World, operator: Client) -> None:
+@pytest.mark.once  # refused by what a page admits
+def test_an_act_takes_get_and_post_only(world: World, operator: Client, subtests: pytest.Subtests) -> None:
     with nothing_changes():
-        assert getattr(operator, method)(page_of(world.project, "archive")).status_code == 405
+        for method in ("put", "patch", "delete", "options"):
+            with subtests.test(method):
+                assert getattr(operator, method)(page_of(world.project, "archive")).status_code == 405
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_a_page_takes_get_only(method: str, world: World, operator: Client) -> None:
+@pytest.mark.once
+def test_a_page_takes_get_only(world: World, operator: Client, subtests: pytest.Subtests) -> None:
     with nothing_changes():
-        for part in ("change", "history"):
-            assert getattr(operator, method)(page_of(world.project, part)).status_code == 405
+        for method, part in product(("put", "patch", "delete"), ("change", "history")):
+            with subtests.test(f"{method} {part}"):
+                assert getattr(operator, method)(page_of(world.project, part)).status_code == 405
 
 
-@pytest.mark.parametrize("part", ["0/change/", "x/change/", "x/history/", "1/history/x/", "1/history/0/", "0/archive/"])
-def test_an_address_of_nothing_leads_nowhere(part: str, world: World, operator: Client) -> None:
-    assert operator.get(list_of(type(world.project)) + part).status_code in (302, 404)
+def test_an_address_of_nothing_leads_nowhere(world: World, operator: Client, subtests: pytest.Subtests) -> None:
+    for part in ("0/change/", "x/change/", "x/history/", "1/history/x/", "1/history/0/", "0/archive/"):
+        with subtests.test(part):
+            assert operator.get(list_of(type(world.project)) + part).status_code in (302, 404)

@@ -30,10 +30,12 @@ def test_each_staff_role_reads_every_page_of_the_ledger(role: str, world: World)
         assert client.get(address).status_code == expected, address
 
 
+@pytest.mark.once
 def test_who_only_reads_is_shown_no_form(world: World, auditor: Client) -> None:
     assert {auditor.get(address).status_code for address in every_act()} == {403}
 
 
+@pytest.mark.once
 def test_who_decides_is_shown_the_forms_to_decide_alone(world: World, approver: Client) -> None:
     acts = [address for address in every_act() if approver.get(address).status_code == 200]
     assert [address.split("/")[-2] for address in acts] == ["approve", "reject"]
@@ -57,6 +59,7 @@ def test_nobody_else_opens_any_page_or_act(world: World) -> None:
         assert opened(client) == set(), who
 
 
+@pytest.mark.once
 def test_nobody_else_gets_an_act_done_by_a_forged_post(world: World) -> None:
     everyone = strangers(world)
     with nothing_changes():
@@ -82,6 +85,7 @@ def test_a_role_taken_away_counts_at_the_next_request(world: World) -> None:
     assert client.get("/admin/").status_code == 302
 
 
+@pytest.mark.once
 def test_the_page_to_log_in_names_nothing_of_the_ledger(world: World) -> None:
     for who, client in strangers(world).items():
         page = client.get("/admin/login/?next=/admin/")

@@ -37,6 +37,7 @@ def test_every_route_of_the_api_is_looked_at() -> None:
     assert set(OF_API) >= DOCUMENTS
 
 
+@pytest.mark.once  # the header is added to every answer, whatever it says
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", OF_API)
 def test_nothing_that_a_route_answers_is_kept(route: str, operator: Api, admin: Api) -> None:
@@ -48,6 +49,7 @@ def test_nothing_that_a_route_answers_is_kept(route: str, operator: Api, admin: 
             assert answer.headers["Cache-Control"] == "no-store", (method, answer.code)
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", NOWHERE)
 def test_nor_is_what_is_not_there(path: str, operator: Api) -> None:

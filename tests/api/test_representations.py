@@ -27,6 +27,7 @@ FORMS = {
     "metadata in YAML": "application/yaml;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
 }
 STREAMED = "usage/focus"
+ENCODINGS = ("deflate", "br", "gzip, gzip", "zstd", "GZIP")
 WAYS = ("{}", "W/{}", '"other", {}', "*")
 """How a client names the ETag that it knows."""
 
@@ -80,9 +81,11 @@ class EveryAddress(TestCase):
     def test_a_compressed_body_is_refused_wherever_there_is_a_body(self) -> None:
         asked = 0
         with nothing_changes():
-            for route, cases in ROUTES.items():
-                for method in cases.keys() & {"POST", "PUT", "PATCH", "DELETE"}:
-                    for encoding in ("deflate", "br", "gzip, gzip", "zstd", "GZIP"):
+            for number, (route, cases) in enumerate(ROUTES.items()):
+                for method in sorted(cases.keys() & {"POST", "PUT", "PATCH", "DELETE"}):
+                    # where gzip is taken all, elsewhere two of them in turn
+                    turn = ENCODINGS if route.endswith("/events") else (ENCODINGS * 2)[number % 5 : number % 5 + 2]
+                    for encoding in turn:
                         taken = route.endswith("/events") and encoding == "GZIP"
                         sent = gzip.compress(b"[]") if taken else b"{}"
                         answer = self.api.call(method, address(route, OWN), sent, content_encoding=encoding)

@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.kubectl.commands import Kubectl
+
+pytestmark = pytest.mark.once  # names of kinds are of the code, which reads no row for them
 
 
 def test_kubectl_finds_every_kind_by_its_names(admin: Kubectl) -> None:

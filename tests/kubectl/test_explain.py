@@ -8,6 +8,8 @@ import pytest
 from tests.support import make
 from tests.support.live import Live
 
+pytestmark = pytest.mark.once  # the documents are of the code, which reads no row for them
+
 
 @pytest.fixture
 def config(live: Live) -> Path:
