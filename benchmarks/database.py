@@ -39,8 +39,16 @@ def cpu_seconds() -> float:
     postmaster = psutil.Process(local[0]).parent()
     assert postmaster
     of_ended = postmaster.cpu_times().children_user + postmaster.cpu_times().children_system
-    running = [process.cpu_times() for process in (postmaster, *postmaster.children())]
-    return float(of_ended + sum(used.user + used.system for used in running))
+    return float(of_ended + sum(map(_used, (postmaster, *postmaster.children()))))
+
+
+def _used(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        # it has ended meanwhile
+        return 0.0
+    return float(used.user + used.system)
 
 
 @contextmanager

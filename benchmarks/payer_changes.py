@@ -138,9 +138,9 @@ def _binds(stage: Stage, during: Callable[[], object]) -> list[float]:
     single, over = bind.over_http(stage), list[bool]()
 
     def client(worker: int) -> list[float]:
-        taken = []
+        taken = list[float]()
         with single.connect(worker) as request:
-            while not over:
+            while not over or not taken:
                 begun = time.perf_counter()
                 request()
                 taken.append(time.perf_counter() - begun)

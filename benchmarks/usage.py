@@ -28,20 +28,41 @@ FLOOR = (
 STAGED = "CREATE TEMPORARY TABLE staged (LIKE usage_floor) ON COMMIT DELETE ROWS"
 
 
-def _token() -> str:
-    reporter = User.objects.create_user("meter")
+def token() -> str:
+    """Issue a token for a reporter of usage."""
+    reporter = User.objects.get_or_create(username="meter")[0]
     reporter.groups.add(Group.objects.get_or_create(name=USAGE_REPORTER)[0])
     return issue_token(reporter, actor=actor_of(reporter))[1]
 
 
-def _event(number: int) -> dict[str, object]:
+def batches(stem: str = "project", projects: int = PROJECTS) -> Callable[[], bytes]:
+    """Return a function that returns another batch of events of now at each call, of projects by stem and number."""
+    numbers = count()
+    template = orjson.dumps([_event(number, f"{stem}-{number % projects}") for number in range(BATCH)])
+    return lambda: template.replace(MARK, f"{stem}-{next(numbers)}".encode())
+
+
+def over_http(stage: Stage, token: str, body: Callable[[], bytes]) -> Contestant:
+    """Report batches through Milo's API."""
+
+    @contextmanager
+    def connect(worker: int) -> Iterator[Request]:
+        with stage.milo.client(token) as client:
+            yield lambda: client.post(EVENTS, body())
+
+    with stage.milo.client(token) as client:
+        queries = client.queries_of(EVENTS, body())
+    return Contestant("milo", connect, stage.milo.cpu_seconds, queries)
+
+
+def _event(number: int, project: str) -> dict[str, object]:
     return {
         "specversion": "1.0",
         "id": f"{MARK.decode()}-{number}",
         "source": "//compute.example/eu-1",
         "type": "io.milo.usage",
         "time": datetime.now(UTC).isoformat(),
-        "subject": f"projects/project-{number % PROJECTS}",
+        "subject": f"projects/{project}",
         "data": {
             "service": "compute",
             "meter": f"meter-{number % METERS}",
@@ -54,26 +75,13 @@ def _event(number: int) -> dict[str, object]:
 
 def intake(stage: Stage) -> Report:
     """Events per second are 1,000 times the requests per second."""
-    numbers, token = count(), _token()
-    template = orjson.dumps([_event(number) for number in range(BATCH)])
-
-    def body() -> bytes:
-        return template.replace(MARK, str(next(numbers)).encode())
-
-    @contextmanager
-    def over_http(worker: int) -> Iterator[Request]:
-        with stage.milo.client(token) as client:
-            yield lambda: client.post(EVENTS, body())
-
+    reporter, body = token(), batches()
     with stage.database() as database:
         database.execute(FLOOR)
-    with stage.milo.client(token) as client:
-        queries = client.queries_of(EVENTS, body())
+    milo, numbers = over_http(stage, reporter, body), count()
+    with stage.milo.client(reporter) as client:
         growth = _memory(stage, client, body)
-    contestants = [
-        Contestant("milo", over_http, stage.milo.cpu_seconds, queries),
-        Contestant("COPY and INSERT alone", lambda worker: _floor(stage, numbers), queries=3),
-    ]
+    contestants = [milo, Contestant("COPY and INSERT alone", lambda worker: _floor(stage, numbers), queries=3)]
     figures = hold(contestants, stage.rounds, stage.seconds)
     rates = [round(statistics.median(found.rates) * BATCH) for found in figures]
     facts = {"events/s": rates[0], "events/s of the floor": rates[1], "server memory grown, MiB": growth}
