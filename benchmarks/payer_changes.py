@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils import timezone
 
@@ -30,13 +30,17 @@ PROJECTS = 10_000
 DUE_AT_ONCE = 1_000
 PAUSE_SECONDS = 0.1
 """Of a client between two binds: it waits for locks, and does not keep both cores busy itself."""
+BATCHES = 10
+"""Of one turn of the worker beside another tenant."""
 WORKER = """
 import sys, django
 django.setup()
-from billing.services.payer_changes.facts import move_due
+from billing.services.payer_changes.facts import move_batch
 for line in sys.stdin:
-    print(move_due(), flush=True)
+    change, batches = map(int, line.split())
+    print(sum(move_batch(change) for _batch in range(batches)), flush=True)
 """
+T = TypeVar("T")
 _numbers = count()
 
 
@@ -90,23 +94,22 @@ def _rates(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[s
 
 
 def _beside(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:
-    """Compare the binds of another tenant, alternately alone and while a worker moves a part of the projects."""
-    names = list(payer.bindings.paying().order_by("pk").values_list("project__name", flat=True))
-    part = -(-len(names) // (stage.rounds * 2))
-    alone, beside, moving = list[float](), list[float](), 0.0
-    with _worker() as worker:
-        for start in range(0, len(names), part):
-            _plan(other, projects=names[start : start + part])
+    """Compare the binds of another tenant, alternately while a worker moves a few batches, and alone for as long."""
+    change = _plan(other, source=payer.name)
+    alone, beside, moved, moving = list[float](), list[float](), 0, 0.0
+    with _worker(change) as worker:
+        for _turn in range(stage.rounds * 2):
             begun = time.perf_counter()
-            beside += _binds(stage, worker)
+            taken, batch = _binds(stage, worker)
             took = time.perf_counter() - begun
-            moving += took
-            alone += _binds(stage, partial(time.sleep, took))
+            beside, moved, moving = beside + taken, moved + batch, moving + took
+            alone += _binds(stage, partial(time.sleep, took))[0]
+    move_due()
     found = {f"of another tenant, {title}": taken for title, taken in (("alone", alone), ("meanwhile", beside))}
     percentiles = {title: statistics.quantiles(taken, n=100) for title, taken in found.items()}
     (quiet, busy) = percentiles.values()
     return {
-        "projects moved/s beside another tenant": round(len(names) / moving, 1),
+        "projects moved/s beside another tenant": round(moved / moving, 1),
         **{f"binds {title}": len(taken) for title, taken in found.items()},
         **{f"binds {title}, p50 and p99 ms": _ms(found[49], found[98]) for title, found in percentiles.items()},
         "p50 and p99, meanwhile over alone": [round(busy[each] / quiet[each], 2) for each in (49, 98)],
@@ -114,27 +117,27 @@ def _beside(stage: Stage, payer: BillingAccount, other: BillingAccount) -> dict[
 
 
 @contextmanager
-def _worker() -> Iterator[Callable[[], None]]:
-    """Start a process as that of Celery is. Yield a function that lets it move what is due, and waits for it."""
+def _worker(change: PayerChange) -> Iterator[Callable[[], int]]:
+    """Start a process as that of Celery is. Yield a function that lets it move batches, and returns how many moved."""
     command = [sys.executable, "-c", WORKER]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
         asked, answers = process.stdin, process.stdout
 
-        def move() -> None:
-            asked.write("\n")
+        def move(batches: int = BATCHES) -> int:
+            asked.write(f"{change.pk} {batches}\n")
             asked.flush()
-            assert answers.readline().strip()
+            return int(answers.readline())
 
         # its start is not measured
-        move()
+        move(0)
         yield move
         asked.close()
 
 
-def _binds(stage: Stage, during: Callable[[], object]) -> list[float]:
-    """Return how many seconds each bind took, by clients that pause between two, until `during` has returned."""
+def _binds(stage: Stage, during: Callable[[], T]) -> tuple[list[float], T]:
+    """Return how many seconds each bind took, by clients that pause between two, while `during` ran; and its result."""
     single, over = bind.over_http(stage), list[bool]()
 
     def client(worker: int) -> list[float]:
@@ -149,9 +152,9 @@ def _binds(stage: Stage, during: Callable[[], object]) -> list[float]:
 
     with ThreadPoolExecutor(WORKERS) as pool:
         clients = [pool.submit(client, worker) for worker in range(WORKERS)]
-        during()
+        result = during()
         over.append(True)
-        return [seconds for each in clients for seconds in each.result()]
+        return [seconds for each in clients for seconds in each.result()], result
 
 
 def _at_one_instant(payer: BillingAccount, other: BillingAccount) -> dict[str, Any]:

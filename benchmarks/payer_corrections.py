@@ -25,23 +25,23 @@ from billing.services.past import payer_at
 from billing.services.usage import recounts
 from projects.models import Project
 
-PROJECTS, CORRECTED = 500, 5
+PROJECTS, ONE_IN = 500, 100
 ASKED = 200
 Taken = dict[str, dict[bool, list[float]]]
 
 
 def run(stage: Stage) -> Report:
     """Each round measures without corrections, then with them; so the sums are recounted between."""
-    payer = a_large_payer(PROJECTS, "acme-metered", "metered")
+    number = min(PROJECTS, stage.data.accounts // 20)
+    payer = a_large_payer(number, "acme-metered", "metered")
     target = a_ready_account(payer.organization, "target")
     projects = list(Project.objects.filter(organization=payer.organization).order_by("pk"))
     since = timezone.now()
-    intake = usage.over_http(stage, usage.token(), usage.batches("metered", PROJECTS))
-    corrections = _corrections(projects[:: PROJECTS // CORRECTED], target, since)
+    intake = usage.over_http(stage, usage.token(), usage.batches("metered", number))
+    corrections = _corrections(projects[::ONE_IN], target, since)
     taken: Taken = defaultdict(lambda: {False: [], True: []})
     measure(intake, stage.seconds, 1)
-    for number in range(stage.rounds * 2):
-        corrected = number % 2 == 1
+    for corrected in [False, True] * stage.rounds:
         _write(corrections, corrected)
         used = stage.milo.cpu_seconds() + cpu_seconds()
         rate, latencies = measure(intake, stage.seconds, 1)
@@ -55,7 +55,7 @@ def run(stage: Stage) -> Report:
             asked = partial(payer_at, project, since)
             taken[title][corrected].append(statistics.median(_seconds(asked) for _number in range(ASKED)))
     _write(corrections, False)
-    facts: dict[str, Any] = {"projects, corrected ones": [PROJECTS, len(corrections)]}
+    facts: dict[str, Any] = {"projects, corrected ones": [len(projects), len(corrections)]}
     for title, each in taken.items():
         without, with_them = (statistics.median(each[corrected]) for corrected in (False, True))
         facts[f"{title}, without and with, ms"] = [round(seconds * 1000, 2) for seconds in (without, with_them)]
