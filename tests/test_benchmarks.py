@@ -18,7 +18,7 @@ def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
         env=os.environ | {"MILO_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -28,3 +28,8 @@ def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
         contestants = found[name]["contestants"]
         assert [row["contestant"] for row in contestants] == ["milo", "peer", "raw SQL"]
         assert all(row["requests/s"] > 0 and row["queries"] > 0 for row in contestants)
+    moved, corrected = (found[name]["facts"] for name in ("payer-changes", "payer-corrections"))
+    assert moved["due at one instant"] == moved["projects"] == 200
+    assert corrected["projects, corrected ones"] == [100, 1]
+    bound, unbound = found["default-payers"]["contestants"]
+    assert bound["queries"] > unbound["queries"]
