@@ -11,10 +11,12 @@ from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from iso3166 import countries_by_alpha2
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.access import ACCOUNTS, APPROVALS
 from billing.admin.usage import COLORS, TEXT
+from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount, UsageIntake
 from billing.models.account import BillingAccountQuerySet
 from billing.services.approvals.reactivations import resolved_accounts
@@ -57,6 +59,20 @@ class WaitingFilter(DropdownFilter):
         if self.value() == REACTIVATION:
             return queryset.filter(pk__in=resolved_accounts().values("pk"))
         return queryset.filter(pk__in=breaking_rules().values("pk")) if self.value() == RULES else queryset
+
+
+class CountryFilter(DropdownFilter):
+    """The payer's country, by its name."""
+
+    title = gettext_lazy("country")
+    parameter_name = "country"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        named = ((code, countries_by_alpha2[code].apolitical_name) for code in COUNTRIES)
+        return sorted(named, key=lambda country: country[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
+        return queryset.filter(country=self.value()) if self.value() else queryset
 
 
 def account_attention(request: HttpRequest) -> list[Attention]:

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSe
 from billing.access import ACCOUNTS
 from billing.admin import usage
 from billing.admin.account_actions import OpenAccount, ReviseAccount
-from billing.admin.account_attention import WaitingFilter, account_attention, account_charts
+from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
@@ -67,6 +67,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
         ("organization", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
         ("currency_code", AllValuesCheckboxFilter),
+        CountryFilter,
         WaitingFilter,
     )
     list_select_related = ("organization",)

@@ -23,6 +23,7 @@ class SuspensionAdmin(JsonSearches, LedgerAdmin):
     icon = "block"
     list_display = ("reason_code", "account_link", "suspended_at", "suspended_by", "resolved_at", "resolved_by")
     list_filter = (
+        ("account__organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
         ("reason_code", ChoicesDropdownFilter),
         ("resolved_at", admin.EmptyFieldListFilter),

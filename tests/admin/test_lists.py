@@ -10,7 +10,8 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.compliance.preferences import Preferences
+from billing.models import BillingAccount, BillingAccountBinding, Suspension
 from billing.services.projects import archive_project
 from milo.identity.models import ServiceToken
 from projects.models import Membership, Organization, Project
@@ -55,6 +56,18 @@ def test_accounts_are_searched_and_filtered(others: Organization, operator: Clie
     assert names(operator, BillingAccount, phase__exact="Incomplete") == {"other-us"}
     assert names(operator, BillingAccount, currency_code="EUR") == {"acme-eu", "other-eu"}
     assert names(operator, BillingAccount, organization__id__exact=others.pk) == {"other-us", "other-eu"}
+
+
+def test_accounts_are_filtered_by_country_and_suspensions_by_organization(
+    world: World, others: Organization, operator: Client
+) -> None:
+    german = make.a_ready_account(others, "other-de", currency_code="EUR", preferences=Preferences("DE"))
+    assert names(operator, BillingAccount, country="DE") == {"other-de"}
+    assert names(operator, BillingAccount, country="FR") == set()
+    make.in_phase(german, "Suspended")
+    make.in_phase(world.us, "Suspended")
+    found = names(operator, Suspension, account__organization__id__exact=others.pk)
+    assert found == {str(Suspension.objects.get(account=german))}
 
 
 def test_bindings_are_searched_and_filtered(world: World, others: Organization, operator: Client) -> None:
