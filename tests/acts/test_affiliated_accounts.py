@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -158,7 +159,8 @@ def test_usage_stays_with_the_account_and_each_month_with_its_payer_of_record(
     paid = organization.billing_accounts.get(name="us").bindings.paying()
 
     def payers(at: datetime | None = None) -> list[int]:
-        return list(paid.with_payer_of_record(at).values_list("payer_of_record", flat=True))
+        rows: list[Any] = list(paid.with_payer_of_record(at))
+        return [row.payer_of_record for row in rows]
 
     now = timezone.now()
     assert payers(now) == [us.pk]

@@ -82,7 +82,8 @@ def test_an_unused_account_is_under_another_at_once_and_needs_no_profile(
     assert (affiliation.phase, eu.phase, eu.paid_by) == ("Active", "Ready", group)
     binding = make.a_binding(make.a_project(organization), eu)
     rows = BillingAccountBinding.objects.paying().with_payer_of_record()
-    assert [*rows.filter(pk=binding.pk).values_list("account", "payer_of_record")] == [(eu.pk, group.pk)]
+    row: Any = rows.get(pk=binding.pk)
+    assert (row.account_id, row.payer_of_record) == (eu.pk, group.pk)
 
 
 def test_payer_of_record_goes_up_as_far_as_parents_pay(organization: Organization) -> None:
