@@ -158,6 +158,21 @@ def payer(project: dict[str, Any]) -> str:
     return found
 
 
+def wait_for_moves(operator: httpx.Client) -> None:
+    """Wait until the worker has moved what is due, and compare with what samples/moves says of it."""
+    holding = "/apis/billing.milo.io/v1alpha1/namespaces/acme-holding"
+    ends, phases = time.monotonic() + 180, dict[str, str]()
+    expected = {"forum-to-south": "Completed", "intranet-to-south": "Failed", "newsletter-to-south": "Scheduled"}
+    while phases != expected and time.monotonic() < ends:
+        time.sleep(2)
+        changes = operator.get(f"{holding}/payerchanges").json()["items"]
+        phases = {item["metadata"]["name"]: item["status"]["phase"] for item in changes}
+    assert phases == expected
+    assert operator.get(f"{holding}/approvalrequests/wiki-was-south").json()["status"]["phase"] == "Approved"
+    wiki = operator.get(f"{PROJECTS}/acme-wiki/billinghistory").json()["items"]
+    assert wiki[0]["corrections"][0]["account"] == "acme-holding-south"
+
+
 @pytest.mark.xdist_group("up")
 def test_everything_is_there_after_one_command_and_the_data_after_the_next(folder: Path, database: str) -> None:
     with up(folder, database) as first:
@@ -170,6 +185,10 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(folde
         with first.client("operator") as operator:
             projects = {item["metadata"]["name"]: payer(item) for item in operator.get(PROJECTS).json()["items"]}
             assert projects == {
+                "acme-forum": projects["acme-forum"],
+                "acme-intranet": "acme-holding-north",
+                "acme-newsletter": "acme-holding-north",
+                "acme-wiki": "acme-holding-north",
                 "data-pipeline": "",
                 "other-website": "other-org-main",
                 "webapp-backend": "acme-corp-eu",
@@ -182,8 +201,11 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(folde
                 "acme-corp-eu": "Ready",
                 "acme-corp-labs": "Incomplete",
                 "acme-corp-us": "Ready",
+                "acme-holding-north": "Ready",
+                "acme-holding-south": "Ready",
                 "other-org-main": "Ready",
             }
+            wait_for_moves(operator)
             # one that no guide shows
             project = f"{PROJECTS}/other-website"
             merge = {"Content-Type": "application/merge-patch+json"}

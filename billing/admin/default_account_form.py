@@ -6,8 +6,9 @@ from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import BillingAccount, DefaultAccount
-from billing.services.default_accounts import DEFAULT_FIELD, set_default
+from billing.admin.wording import offer_accounts
+from billing.models import BillingAccount
+from billing.services.default_accounts import DEFAULT_FIELD, default_of, set_default
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Row
@@ -16,12 +17,6 @@ from milo.admin.resources import SeenAction, SeenForm
 from projects.access import ORGANIZATIONS
 from projects.models import Organization
 from projects.services.organizations import OrganizationSpec
-
-
-def default_of(organization: Organization) -> BillingAccount | None:
-    """Return the account that pays for new projects of an organization; None if nobody does."""
-    default = DefaultAccount.objects.filter(organization=organization).select_related("account").first()
-    return default.account if default else None
 
 
 class DefaultAccountForm(SeenForm):
@@ -39,11 +34,9 @@ class DefaultAccountForm(SeenForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        accounts = BillingAccount.objects.filter(organization=self.row).exclude(phase__in=BillingAccount.READ_ONLY)
-        account = self.fields["account"]
-        account.queryset = BillingAccount.objects.filter(organization=self.row)  # type: ignore[attr-defined]
-        offered = ((payer.pk, f"{payer.name} ({payer.get_phase_display()})") for payer in accounts.order_by("name"))
-        account.choices = [("", _("nobody")), *offered]  # type: ignore[attr-defined]
+        accounts = BillingAccount.objects.filter(organization=self.row)
+        open_ones = accounts.exclude(phase__in=BillingAccount.READ_ONLY)
+        offer_accounts(self.fields["account"], accounts, open_ones, nothing=_("nobody"))
 
 
 class SetDefaultAccount(SeenAction):

@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.account_actions import OpenAccount
-from billing.admin.default_account_form import SetDefaultAccount, default_of
+from billing.admin.default_account_form import SetDefaultAccount
 from billing.admin.payer_change_actions import MoveOfOrganization
 from billing.models import BillingAccount
+from billing.services.default_accounts import default_of
 from milo.admin.panels import Panel, first, link, list_address
 from projects.admin.organizations import OrganizationAdmin
 from projects.models import Organization

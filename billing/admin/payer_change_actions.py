@@ -1,5 +1,6 @@
 """Actions on payer changes: move projects, with a preview, cancel, and retry."""
 
+import re
 from typing import Any
 
 from django.utils import timezone
@@ -8,11 +9,12 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import CANCEL, PAYER_CHANGES, RETRY
-from billing.models import BillingAccount, PayerChange, PayerChangeItem
+from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
+from billing.services.approvals.requests import request_approval
 from billing.services.payer_changes import outcomes
 from billing.services.payer_changes.cancellations import cancel
-from billing.services.payer_changes.creation import create_payer_change
-from billing.services.payer_changes.previews import Preview, preview_of_change
+from billing.services.payer_changes.creation import ApprovalNeeded, create_payer_change
+from billing.services.payer_changes.previews import Preview, preview_of_change, preview_of_names
 from billing.services.payer_changes.retries import retry
 from billing.services.payer_changes.sets import PayerChangeSpec
 from milo import audit
@@ -20,7 +22,12 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
 from milo.admin.panels import instant, lines, link
-from projects.models import Organization
+from projects.models import Organization, Project
+
+SELECTED = "selected"
+"""The parameter of the page that has the primary keys of projects selected in the list."""
+SELECTED_AT_MOST = 1000
+_KEY = re.compile("[0-9]{1,18}")
 
 
 class MoveForm(ActForm):
@@ -102,7 +109,7 @@ class MoveListedForm(MoveNamedForm):
 
 
 class MoveProjects(ServiceAction):
-    """Create a payer change, after a look at what would move."""
+    """Create a payer change after a look at what would move, or request it where a second person must approve."""
 
     name = "move-projects"
     title = gettext_lazy("Move projects")
@@ -111,6 +118,8 @@ class MoveProjects(ServiceAction):
     verb, resource = "create", PAYER_CHANGES
     previews = True
     shown: Preview | None = None
+    requests = False
+    """Whether a second person must approve, so that a request is what is created."""
 
     def organization(self, values: dict[str, Any]) -> int:
         """Return the primary key of the organization of the projects."""
@@ -119,7 +128,7 @@ class MoveProjects(ServiceAction):
     def get_initial(self) -> dict[str, Any]:
         return {"name": f"move-{timezone.now():%Y%m%d-%H%M%S}"}
 
-    def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
+    def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange | ApprovalRequest:
         source = self.source(values)
         spec = PayerChangeSpec(
             account=values["account"].name,
@@ -129,11 +138,31 @@ class MoveProjects(ServiceAction):
             effective_at=values["effective_at"],
             atomic=values["atomic"],
         )
-        with audit.transaction():
-            change = create_payer_change(self.organization(values), values["name"], spec, actor=actor)
-            if audit.is_dry_run():
-                self.shown = preview_of_change(change)
-        return change
+        organization_id = self.organization(values)
+        try:
+            with audit.transaction():
+                change = create_payer_change(organization_id, values["name"], spec, actor=actor)
+                if audit.is_dry_run():
+                    self.shown = preview_of_change(change)
+            return change
+        except ApprovalNeeded:
+            return self.request_move(organization_id, values["name"], spec, actor)
+
+    def request_move(self, organization_id: int, name: str, spec: PayerChangeSpec, actor: Actor) -> ApprovalRequest:
+        """Request the approval of a second person, who reads the reason as justification."""
+        self.requests = True
+        request = request_approval(
+            organization_id,
+            spec.account,
+            ApprovalRequest.Action.MOVE_PAYERS,
+            justification=spec.reason,
+            proposal={"payerChange": spec.as_json()},
+            name=name,
+            actor=actor,
+        )
+        if audit.is_dry_run():
+            self.shown = preview_of_names(organization_id, request.reviewed["projects"], request.account)
+        return request
 
     def source(self, values: dict[str, Any]) -> str:
         """Return the name of the account whose projects move; empty if they are named."""
@@ -141,9 +170,12 @@ class MoveProjects(ServiceAction):
 
     def preview(self, values: dict[str, Any]) -> Facts:
         assert self.shown
-        return preview_facts(self.shown)
+        approval = _("A second person must approve it.") if self.requests else _("not needed")
+        return [*preview_facts(self.shown), (_("Approval"), approval)]
 
-    def message(self, row: PayerChange) -> str:
+    def message(self, row: PayerChange | ApprovalRequest) -> str:
+        if isinstance(row, ApprovalRequest):
+            return _("%(request)s awaits the decision of a second person.") % {"request": row}
         if row.at_once:
             return _("The projects move to %(account)s now, in the background.") % {"account": row.account}
         names = {"account": row.account, "at": instant(row.effective_at)}
@@ -177,7 +209,20 @@ class MoveOfOrganization(MoveProjects):
 
 
 class MoveListed(MoveProjects):
+    """Offered in the list of projects, for those that are selected there, or named."""
+
     form_class = MoveListedForm
+
+    def get_initial(self) -> dict[str, Any]:
+        keys = [key for key in self.request.GET.getlist(SELECTED) if _KEY.fullmatch(key)][:SELECTED_AT_MOST]
+        projects = Project.objects.filter(pk__in=keys).order_by("name")
+        names, organizations = [], set()
+        for name, organization_id in projects.values_list("name", "organization"):
+            names.append(name)
+            organizations.add(organization_id)
+        # of several organizations the person chooses one, and is told which projects are of another
+        of_one = {"organization": organizations.pop()} if len(organizations) == 1 else {}
+        return {**super().get_initial(), "projects": names, **of_one}
 
     def organization(self, values: dict[str, Any]) -> int:
         organization_id: int = values["organization"].pk

@@ -11,7 +11,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from billing.access import PAYER_CHANGES
 from billing.admin.payer_change_actions import CancelPayerChange, RetryPayerChange, preview_facts
-from billing.models import BillingAccount, PayerChange, PayerChangeItem
+from billing.models import PayerChange, PayerChangeItem
+from billing.models.payer_change import PayerChangeQuerySet
 from billing.services.payer_changes import outcomes
 from billing.services.payer_changes.previews import preview_of_change
 from milo.admin.attention import attention
@@ -30,13 +31,13 @@ _COLORS = {"Completed": "success", "InProgress": "info", "PartlyCompleted": "war
 _ITEM_COLORS = {"Done": "success", "Failed": "danger"}
 
 
-def selected(view: str, changes: QuerySet[PayerChange]) -> QuerySet[PayerChange]:
+def selected(view: str, changes: PayerChangeQuerySet) -> PayerChangeQuerySet:
     """Return the payer changes of a view; all of them for none. What is planned is in the order of its instants."""
     planned = changes.filter(phase__in=PayerChange.OPEN)
     if view == PLANNED:
         return planned.order_by("effective_at", "pk")
     if view == AT_RISK:
-        return planned.exclude(account__phase=BillingAccount.Phase.READY)
+        return changes.at_risk()
     return changes.filter(phase__in=PayerChange.RETRIABLE) if view == FAILED else changes
 
 
@@ -47,7 +48,7 @@ class ViewFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return list(VIEWS)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PayerChange]) -> QuerySet[PayerChange]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PayerChange]:
         return selected(self.value() or "", queryset)
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from billing.access import APPROVALS
 from billing.admin.project_actions import active_binding, payer_of
 from billing.admin.request_actions import RequestForm
+from billing.admin.wording import offer_accounts
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.requests import request_approval
@@ -53,12 +54,8 @@ class CorrectForm(RequestForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         accounts = BillingAccount.objects.filter(organization_id=self.row.organization_id)
-        account = self.fields["account"]
-        account.queryset = accounts  # type: ignore[attr-defined]
         # an account that is closed may answer for its past
-        answering = accounts.exclude(phase=BillingAccount.Phase.ARCHIVED).order_by("name")
-        labels = [(each.pk, f"{each.name} ({each.get_phase_display()})") for each in answering]
-        account.choices = [("", ""), *labels]  # type: ignore[attr-defined]
+        offer_accounts(self.fields["account"], accounts, accounts.exclude(phase=BillingAccount.Phase.ARCHIVED))
 
 
 class CorrectPayer(ServiceAction):

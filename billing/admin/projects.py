@@ -1,11 +1,12 @@
 """The list and the page of projects, extended by payer, timeline of bindings, usage, and the actions on bindings."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.admin import usage
 from billing.admin.account_panels import notices_panel
-from billing.admin.payer_change_actions import MoveListed
+from billing.admin.payer_change_actions import SELECTED, MoveListed
 from billing.admin.payer_correction_actions import CorrectPayer
 from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
@@ -25,6 +26,7 @@ from billing.services.locked_payers import why_locked
 from billing.services.past import Payer, payer_at
 from billing.services.payer_changes import plans
 from billing.services.usage.assignments import unassigned
+from milo.admin.actors import request_actor
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
 from projects.admin.projects import ProjectAdmin
@@ -63,7 +65,10 @@ class PayerFilter(DropdownFilter):
 
 @admin.register(Project)
 class BilledProjectAdmin(UsagePages, ProjectAdmin):
-    list_display = ("name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
+    list_before_template = "milo/selection.html"
+    list_display = ("selector", "name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
+    list_display_links = ("name",)
+    export_display = list_display[1:]
     list_filter = (*ProjectAdmin.list_filter, PayerFilter)
     fieldsets = (
         (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing", "lock"]}),
@@ -87,6 +92,23 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
             Prefetch("bindings", paying, to_attr="paying_bindings"),
             Prefetch("payer_locks", PayerLock.objects.open(), to_attr="open_locks"),
         )
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
+        if MoveListed.allowed(request_actor(request), None):
+            return self.list_display
+        return [column for column in self.list_display if column != "selector"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context: dict[str, Any] = {}
+        if MoveListed.allowed(request_actor(request), None):
+            context = {"selection": {"address": MoveListed.button(self, None)["path"], "title": _("Move the selected")}}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("selected"))
+    def selector(self, row: Project) -> str:
+        # of the form above the list, which is sent as a link is: nothing is written by it
+        box = '<input type="checkbox" form="selection" name="{}" value="{}" aria-label="{}">'
+        return format_html(box, SELECTED, row.pk, _("Select %(name)s") % {"name": row.name})
 
     @admin.display(description=gettext_lazy("who pays"))
     def payer(self, row: Any) -> str:

@@ -119,6 +119,16 @@ def _correction(request: ApprovalRequest) -> list[Field]:
     return [(payer % names, ", ".join(payers), request.account.name)]
 
 
+def _moving(request: ApprovalRequest) -> list[Field]:
+    """Return who pays for the projects now, and who will from when on; the review lists the projects."""
+    spec, review = request.proposal["payerChange"], request.reviewed
+    payers = [f"{each['account']} ({each['projects']})" for each in review["payers"]]
+    payers += [f"{_('nobody')} ({review['unbound']})"] if review["unbound"] else []
+    at = at_words(spec["effectiveAt"]) if "effectiveAt" in spec else _("the instant of the approval")
+    payer = _("Payer of %(number)d projects") % {"number": len(review["projects"])}
+    return [(payer, ", ".join(payers), _("%(account)s, from %(at)s on") % {"account": request.account.name, "at": at})]
+
+
 def _redating(request: ApprovalRequest) -> list[Field]:
     return [
         (
@@ -157,6 +167,7 @@ _WORDED: Mapping[str, Callable[[ApprovalRequest], list[Field]]] = {
     Action.REDATE_BINDINGS: _redating,
     Action.CORRECT_PAYER: _correction,
     Action.AFFILIATE: _affiliation,
+    Action.MOVE_PAYERS: _moving,
 }
 
 

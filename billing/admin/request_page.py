@@ -118,6 +118,9 @@ def _projects(request: ApprovalRequest) -> Any:
         project = Project.objects.filter(organization_id=request.organization_id, name=named).first()
         return link(project) if project else str(named)
     projects = projects_paid_by(request.account).order_by("name")
+    if request.act == Action.MOVE_PAYERS:
+        names = request.reviewed["projects"]
+        projects = Project.objects.filter(organization=request.organization_id, name__in=names).order_by("name")
     listed, count = [link(project) for project in projects[:SHOWN]], projects.count()
     more = [_("and %(count)d more") % {"count": count - SHOWN}] if count > SHOWN else []
     return lines([*listed, *more])
@@ -144,7 +147,19 @@ def _evidence(request: ApprovalRequest) -> list[Panel]:
         return [_usage(request)]
     if request.act == Action.CORRECT_PAYER:
         return [_payers(request), _moving(request), _months(request)]
+    if request.act == Action.MOVE_PAYERS:
+        return [_moved(request)]
     return []
+
+
+def _moved(request: ApprovalRequest) -> Panel:
+    """Return every project that would move, and why some cannot."""
+    cannot = {each["project"]: each["why"] for each in request.reviewed["cannotMove"]}
+    return Panel(
+        _("Projects that move"),
+        [_("Project"), _("Cannot move")],
+        [[name, cannot.get(name, "-")] for name in request.reviewed["projects"]],
+    )
 
 
 def _usage(request: ApprovalRequest) -> Panel:

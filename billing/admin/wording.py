@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.text import capfirst
 
 from billing.models import BillingAccount, Hold, Suspension
@@ -38,6 +39,15 @@ def on_lines(value: Any) -> str:
     if value and isinstance(value, dict):
         return lines(readable({name: inner}) for name, inner in sorted(value.items()))
     return lines(map(readable, value)) if value and isinstance(value, list) else readable(value)
+
+
+def offer_accounts(
+    field: Any, accounts: QuerySet[BillingAccount], offered: QuerySet[BillingAccount], *, nothing: str = ""
+) -> None:
+    """Let a field accept any of `accounts`, and offer those `offered` by name and phase, or `nothing`."""
+    field.queryset = accounts
+    labels = [(account.pk, f"{account.name} ({account.get_phase_display()})") for account in offered.order_by("name")]
+    field.choices = [("", nothing), *labels]
 
 
 def in_words(text: str) -> str:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from billing.access import APPROVALS
 from billing.api.examples import APPROVAL_REQUEST, APPROVE, COMMENT
+from billing.api.payer_change_serializers import PayerChangeSpecSerializer, spec_of
 from billing.api.serializers import PaymentTermsSerializer
 from billing.api.usage_reports import MonthField
 from billing.models import ApprovalRequest, BillingAccountAffiliation
@@ -70,6 +71,11 @@ class ProposalSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("With Affiliate: the first month; the next by default."),
     )
+    payerChange = PayerChangeSpecSerializer(
+        source="payer_change",
+        required=False,
+        help_text=gettext_lazy("With MovePayers: the spec of the payer change, which gets the name of the request."),
+    )
 
 
 class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
@@ -79,7 +85,7 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     action = ChoiceField(
         ApprovalRequest.Action.choices,
         help_text=gettext_lazy(
-            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer, RedateBindings or"
+            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer, MovePayers, RedateBindings or"
             " Affiliate."
         ),
     )
@@ -111,7 +117,9 @@ class ApprovalRequestStatusSerializer(serializers.Serializer[Any]):
     decidedAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it was decided (UTC)."))
     comment = serializers.CharField(required=False, help_text=gettext_lazy("What the decider said."))
     reviewed = serializers.DictField(
-        help_text=gettext_lazy("The account as it was reviewed, with the hold, usage, payers or bindings in question.")
+        help_text=gettext_lazy(
+            "The account as it was reviewed, with the hold, usage, payers, projects or bindings in question."
+        )
     )
     reviewedHash = serializers.CharField(
         help_text=gettext_lazy("SHA-256 of `reviewed` as JSON with sorted keys; send it with the action approve.")
@@ -275,10 +283,13 @@ def _approved(row: ApprovalRequest) -> dict[str, Any]:
 
 
 def _subject(manifest: dict[str, Any]) -> str:
-    """Return what the action is about besides the account: the hold to release, or the project."""
+    """Return what the action is about besides the account: the hold to release, the project, or how many of them."""
     if hold := manifest["status"].get("reviewed", {}).get("hold"):
         return ": ".join(filter(None, (hold["type"], hold.get("message"))))
-    project: str = manifest["spec"].get("proposal", {}).get("project", "")
+    proposal = manifest["spec"].get("proposal", {})
+    if "payerChange" in proposal:
+        return _("%(number)d projects") % {"number": len(manifest["status"]["reviewed"]["projects"])}
+    project: str = proposal.get("project", "")
     return project
 
 
@@ -289,6 +300,8 @@ def _proposal(spec: dict[str, Any]) -> dict[str, Any]:
         proposal["paymentTerms"] = spec["payment_terms"].as_json()
     if "hold" in spec:
         proposal["hold"] = str(spec["hold"])
+    if "payer_change" in spec:
+        proposal["payerChange"] = spec_of(spec["payer_change"]).as_json()
     if "project" in spec:
         proposal["project"] = spec["project"]
     proposal |= {key: precise_instant(spec[key]) for key in ("since", "until") if key in spec}

@@ -9,13 +9,14 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api import examples
+from billing.api.pages import metadata_of, page_metadata, paged_query
 from billing.models import BillingAccount
 from billing.services import past, timeline_table
 from billing.services.timeline import AT_MOST, Cursor
 from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
 from milo.errors import NotFound
-from milo.kube.fields import CountField, InstantField
+from milo.kube.fields import InstantField
 from milo.kube.kinds import ReadSubresource, kind_of
 from milo.kube.store.manifests import precise_instant, without_empty
 
@@ -24,25 +25,13 @@ class InstantQuerySerializer(serializers.Serializer[Any]):
     at = InstantField(required=False, help_text=gettext_lazy("An instant (RFC 3339); now by default."))
 
 
-_HISTORY_PARAMETERS: dict[str, Any] = {
-    "before": InstantField(
+HistoryQuerySerializer = paged_query(
+    "AccountHistoryQuerySerializer",
+    AT_MOST,
+    gettext_lazy("Events on one page, at most 1000; a CSV file has all of them."),
+    before=InstantField(
         required=False, help_text=gettext_lazy("An instant (RFC 3339): only events before it; now by default.")
     ),
-    "limit": CountField(
-        required=False,
-        min_value=1,
-        max_value=AT_MOST,
-        help_text=gettext_lazy("Events on one page, at most 1000; a CSV file has all of them."),
-    ),
-    "continue": serializers.CharField(
-        required=False,
-        max_length=400,
-        help_text=gettext_lazy("The metadata.continue of the previous page, for the next one."),
-    ),
-}
-# `continue` is a Python keyword, so the class statement cannot name the field
-HistoryQuerySerializer: type[serializers.Serializer[Any]] = type(
-    "AccountHistoryQuerySerializer", (serializers.Serializer,), _HISTORY_PARAMETERS
 )
 
 
@@ -95,11 +84,7 @@ class TimelineEventSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True, required=False, help_text=gettext_lazy("What it changed."))
 
 
-PageSerializer: type[serializers.Serializer[Any]] = type(
-    "TimelinePageSerializer",
-    (serializers.Serializer,),
-    {"continue": serializers.CharField(help_text=gettext_lazy("Value of the parameter continue for the next page."))},
-)
+PageSerializer = page_metadata("TimelinePageSerializer")
 
 
 class TimelineSerializer(serializers.Serializer[Any]):
@@ -141,8 +126,7 @@ def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dic
     after = Cursor.parse(query["continue"]) if "continue" in query else None
     limit = query.get("limit", AT_MOST)
     events, following = readable_timeline(row, query.get("before"), after, limit=limit, actor=actor)
-    metadata = {"metadata": {"continue": str(following)}} if following else {}
-    return metadata | {"items": [timeline_table.as_json(event) for event in events]}
+    return metadata_of(str(following or "")) | {"items": [timeline_table.as_json(event) for event in events]}
 
 
 def _as_of_table(answer: dict[str, Any]) -> Iterable[Sequence[Any]]:

@@ -8,13 +8,14 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from billing.api import examples_of_payer_changes as examples
+from billing.api.pages import metadata_of, page_metadata, paged_query
 from billing.models import PayerChange, PayerChangeItem
 from billing.services.payer_changes import conditions, plans
 from billing.services.payer_changes.previews import Preview, preview_of_change
 from milo import continue_tokens
 from milo.access import Actor
 from milo.errors import Cause, Invalid
-from milo.kube.fields import ChoiceField, CountField
+from milo.kube.fields import ChoiceField
 from milo.kube.kinds import ReadSubresource
 from milo.kube.schemas import NothingSerializer
 from milo.kube.store.manifests import precise_instant, without_empty
@@ -23,25 +24,13 @@ from projects.models import Project
 AT_MOST = 1000
 """Items on one page."""
 _ITEMS = "items of payer change"
-_PARAMETERS: dict[str, Any] = {
-    "phase": serializers.ChoiceField(
+ItemsQuerySerializer = paged_query(
+    "PayerChangeItemsQuerySerializer",
+    AT_MOST,
+    gettext_lazy("Items on one page, at most 1000; a CSV file has all of them."),
+    phase=serializers.ChoiceField(
         PayerChangeItem.Phase.choices, required=False, help_text=gettext_lazy("Only items in this phase.")
     ),
-    "limit": CountField(
-        required=False,
-        min_value=1,
-        max_value=AT_MOST,
-        help_text=gettext_lazy("Items on one page, at most 1000; a CSV file has all of them."),
-    ),
-    "continue": serializers.CharField(
-        required=False,
-        max_length=400,
-        help_text=gettext_lazy("The metadata.continue of the previous page, for the next one."),
-    ),
-}
-# `continue` is a Python keyword, so the class statement cannot name the field
-ItemsQuerySerializer: type[serializers.Serializer[Any]] = type(
-    "PayerChangeItemsQuerySerializer", (serializers.Serializer,), _PARAMETERS
 )
 
 
@@ -57,11 +46,7 @@ class ItemSerializer(serializers.Serializer[Any]):
     settledAt = serializers.DateTimeField(required=False, help_text=gettext_lazy("When it moved or failed (UTC)."))
 
 
-PageSerializer: type[serializers.Serializer[Any]] = type(
-    "PayerChangeItemsPageSerializer",
-    (serializers.Serializer,),
-    {"continue": serializers.CharField(help_text=gettext_lazy("Value of the parameter continue for the next page."))},
-)
+PageSerializer = page_metadata("PayerChangeItemsPageSerializer")
 
 
 class ItemsSerializer(serializers.Serializer[Any]):
@@ -147,8 +132,7 @@ def _items(row: PayerChange, query: dict[str, Any], *, actor: Actor) -> dict[str
     limit = query.get("limit", AT_MOST)
     page = list(items[: limit + 1])
     token = continue_tokens.seal([row.pk, page[limit - 1].pk], _ITEMS) if len(page) > limit else ""
-    metadata = {"metadata": {"continue": token}} if token else {}
-    return metadata | {"items": [_item(item) for item in page[:limit]]}
+    return metadata_of(token) | {"items": [_item(item) for item in page[:limit]]}
 
 
 def _after(token: str, row: PayerChange) -> int:
@@ -221,13 +205,16 @@ def _planned(row: Project, query: dict[str, Any], *, actor: Actor) -> dict[str, 
     if item is None:
         return {"project": row.name}
     change = PayerChange.objects.select_related("account").get(pk=item.change_id)
+    # with the columns that the rules of a bind read
+    item.project = row
+    own = conditions.refusals([item], change.account).get(item.pk)
     return without_empty(
         {
             "project": row.name,
             "account": change.account.name,
             "at": precise_instant(item.effective_at),
             "payerChange": change.name,
-            "obstacle": conditions.obstacle(change.account),
+            "obstacle": conditions.obstacle(change.account) or (own.message if own else ""),
         }
     )
 

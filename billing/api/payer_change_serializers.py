@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from billing.api.payer_change_readings import MovePreviewSerializer
 from billing.models import PayerChange
-from billing.services.payer_changes.sets import AT_MOST
+from billing.services.payer_changes.sets import AT_MOST, PayerChangeSpec
 from milo.kube.fields import BooleanField, ChoiceField, InstantField, ReferenceSerializer, StringField, StringListField
 from milo.kube.schemas import ConditionSerializer
 
@@ -48,6 +48,19 @@ class PayerChangeSpecSerializer(serializers.Serializer[Any]):
         help_text=gettext_lazy("All projects move or none, at most 200; else each by itself."),
     )
     reason = StringField(max_length=2000, help_text=_REASON)
+
+
+def spec_of(sent: dict[str, Any]) -> PayerChangeSpec:
+    """Return the spec of a validated manifest."""
+    return PayerChangeSpec(
+        account=sent["account"]["name"],
+        reason=sent["reason"],
+        projects=sent.get("projects"),
+        source=sent["source"]["name"] if "source" in sent else "",
+        labels=sent["selector"]["labels"] if "selector" in sent else None,
+        effective_at=sent.get("effective_at"),
+        atomic=sent.get("atomic", False),
+    )
 
 
 class CountsSerializer(serializers.Serializer[Any]):

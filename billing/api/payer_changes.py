@@ -1,6 +1,5 @@
 """Payer changes as a Kubernetes kind: plans by which an account becomes the payer of many projects."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Subquery, Value, When
@@ -16,8 +15,9 @@ from billing.api.payer_change_serializers import (
     PayerChangeSpecSerializer,
     PayerChangeStatusSerializer,
     RetrySpecSerializer,
+    spec_of,
 )
-from billing.models import BillingAccount, PayerChange, PayerChangeItem
+from billing.models import PayerChange, PayerChangeItem
 from billing.services.payer_changes import conditions
 from billing.services.payer_changes.cancellations import cancel
 from billing.services.payer_changes.creation import create_payer_change, relabel_payer_change
@@ -29,7 +29,7 @@ from milo import audit
 from milo.access import Actor
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
-from milo.kube.store.manifests import condition, instant, precise_instant, without_empty
+from milo.kube.store.manifests import condition, precise_instant, without_empty
 from milo.kube.store.objects import refuse_other_spec
 from projects.models import Project
 
@@ -89,8 +89,8 @@ class PayerChangeKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[PayerChange]:
-        rows = PayerChange.objects.select_related("organization", "account", "source")
-        return rows.annotate(**{name: _counts(phase) for phase, name in _COUNTED.items()})
+        rows = PayerChange.objects.select_related("organization", "account__paid_by", "source")
+        return rows.annotate(**{name: _counts(phase) for phase, name in _COUNTED.items()}).foreseen()
 
     def lock(self, row: PayerChange) -> None:
         # a retry locks the projects that failed, and projects come first
@@ -99,17 +99,15 @@ class PayerChangeKind(Kind):
         PayerChange.objects.locked().get(pk=row.pk)
 
     def spec(self, row: PayerChange) -> dict[str, Any]:
-        return without_empty(
-            {
-                "projects": row.projects,
-                "fromAccountRef": row.source and {"name": row.source.name},
-                "projectSelector": row.project_selector,
-                "toAccountRef": {"name": row.account.name},
-                "effectiveAt": "" if row.at_once else _instant(row.effective_at),
-                "atomic": row.atomic,
-                "reason": row.reason,
-            }
-        )
+        return PayerChangeSpec(
+            account=row.account.name,
+            reason=row.reason,
+            projects=row.projects,
+            source=row.source.name if row.source else "",
+            labels=row.project_selector["matchLabels"] if row.project_selector else None,
+            effective_at=None if row.at_once else row.effective_at,
+            atomic=row.atomic,
+        ).as_json()
 
     def status(self, row: PayerChange) -> dict[str, Any]:
         counts = _counts_of(row)
@@ -126,41 +124,16 @@ class PayerChangeKind(Kind):
         return without_empty(status)
 
     def normalized(self, spec: dict[str, Any], row: PayerChange | None) -> dict[str, Any]:
-        at = spec.get("effective_at")
-        return without_empty(
-            {
-                "projects": spec.get("projects"),
-                "fromAccountRef": spec.get("source") and {"name": spec["source"]["name"]},
-                "projectSelector": spec.get("selector") and {"matchLabels": spec["selector"]["labels"]},
-                "toAccountRef": {"name": spec["account"]["name"]},
-                "effectiveAt": at and _instant(at),
-                "atomic": spec.get("atomic", False),
-                "reason": spec["reason"],
-            }
-        )
+        return spec_of(spec).as_json()
 
     def create(self, body: ObjectInput, *, actor: Actor) -> PayerChange:
         assert body.organization_id
-        sent = body.spec
-        spec = PayerChangeSpec(
-            account=sent["account"]["name"],
-            reason=sent["reason"],
-            projects=sent.get("projects"),
-            source=sent["source"]["name"] if "source" in sent else "",
-            labels=sent["selector"]["labels"] if "selector" in sent else None,
-            effective_at=sent.get("effective_at"),
-            atomic=sent.get("atomic", False),
-        )
+        spec = spec_of(body.spec)
         return create_payer_change(body.organization_id, body.name, spec, body.metadata, actor=actor)
 
     def update(self, row: PayerChange, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> PayerChange:
         refuse_other_spec(self, row, body.spec, _("is fixed; cancel this payer change and create another one"))
         return relabel_payer_change(row.pk, body.metadata, actor=actor, resource_version=resource_version)
-
-
-def _instant(at: datetime) -> str:
-    """Return an instant as it was sent: with its fraction of a second, if it has one."""
-    return precise_instant(at) if at.microsecond else instant(at)
 
 
 def _counts_of(row: PayerChange) -> dict[str, int]:
@@ -181,7 +154,9 @@ def _conditions(row: PayerChange, counts: dict[str, int]) -> list[dict[str, Any]
     )
     if ended:
         return [complete]
-    ready = row.account.phase == BillingAccount.Phase.READY
-    reason, obstacle = ("AccountReady", "") if ready else ("AccountNotReady", conditions.obstacle(row.account))
+    obstacle = conditions.obstacle_of(row)
+    reason = "ProjectsCannotMove" if obstacle else "AccountReady"
+    if obstacle and conditions.obstacle(row.account):
+        reason = "AccountNotReady"
     since = max(row.created_at, row.account.phase_since)
-    return [condition("WillTakeEffect", ready, since, reason, obstacle, row.generation), complete]
+    return [condition("WillTakeEffect", not obstacle, since, reason, obstacle, row.generation), complete]

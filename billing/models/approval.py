@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Concat, Replace
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -35,6 +36,18 @@ class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         """Select requests that wait for a decision."""
         return self.filter(phase=ApprovalRequest.Phase.PENDING)
+
+    def of_same_act(self, request: "ApprovalRequest") -> "ApprovalRequestQuerySet":
+        """Select requests of which only one may be pending: of its act on its account, or about its project.
+
+        Several requests to move projects may wait, each with its own.
+        """
+        if request.act == ApprovalRequest.Action.MOVE_PAYERS:
+            return self.none()
+        if request.act in ApprovalRequest.OF_A_PROJECT:
+            project = request.proposal.get("project", "")
+            return self.filter(organization=request.organization_id, act=request.act, proposal__project=project)
+        return self.filter(account=request.account_id, act=request.act)
 
     def overdue(self, at: datetime | None = None) -> "ApprovalRequestQuerySet":
         """Select pending requests that had expired at the instant `at` (UTC), by default now."""
@@ -85,6 +98,10 @@ class ApprovalRequest(PhaseLoading, Resource):
         REDATE_BINDINGS = "RedateBindings", gettext_lazy("Redate bindings")
         CORRECT_PAYER = "CorrectPayer", gettext_lazy("Correct the payer")
         AFFILIATE = "Affiliate", gettext_lazy("Affiliate")
+        MOVE_PAYERS = "MovePayers", gettext_lazy("Move projects")
+
+    # acts on a project: one request of it waits at a time, whichever account it names
+    OF_A_PROJECT = (Action.REDATE_BINDINGS, Action.CORRECT_PAYER)
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="approval_requests")
     account = models.ForeignKey(
@@ -152,9 +169,18 @@ class ApprovalRequest(PhaseLoading, Resource):
         verbose_name_plural = gettext_lazy("approval requests")
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="approval_name_in_organization"),
-            # two concurrent requests for one action would both be approved
+            # two concurrent requests for one action would both be approved; of two moves the second is refused then
             models.UniqueConstraint(
-                fields=["account", "act"], condition=Q(phase="Pending"), name="approval_one_pending"
+                fields=["account", "act"],
+                condition=Q(phase="Pending") & ~Q(act__in=["CorrectPayer", "MovePayers", "RedateBindings"]),
+                name="approval_one_pending_of_account",
+            ),
+            models.UniqueConstraint(
+                "organization",
+                "act",
+                KeyTextTransform("project", "proposal"),
+                condition=Q(phase="Pending", act__in=["CorrectPayer", "RedateBindings"]),
+                name="approval_one_pending_of_project",
             ),
             models.CheckConstraint(
                 condition=Q(phase__in=["Pending", "Approved", "Rejected", "Withdrawn", "Expired"]),

@@ -2,12 +2,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
 from billing.models.account import BillingAccount
 from billing.models.binding import BillingAccountBinding
+from billing.models.payer_lock import PayerLock
 from milo import audit
 from milo.columns import Columns, fixed
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
@@ -21,6 +23,24 @@ class PayerChangeQuerySet(ResourceQuerySet["PayerChange"]):
     def open(self) -> "PayerChangeQuerySet":
         """Select plans that have not ended."""
         return self.filter(phase__in=_OPEN)
+
+    def foreseen(self) -> "PayerChangeQuerySet":
+        """Annotate plans with `immovable`: how many of their projects a bind would refuse now; 0 once they ended."""
+        items = PayerChangeItem.objects.immovable().filter(change=OuterRef("pk")).order_by()
+        number = Subquery(items.values("change").annotate(number=Count("pk")).values("number"))
+        return self.annotate(
+            immovable=Case(
+                When(phase__in=_OPEN, then=Coalesce(number, 0)),
+                default=Value(0),
+                output_field=models.IntegerField(),
+            )
+        )
+
+    def at_risk(self) -> "PayerChangeQuerySet":
+        """Select plans that will not take effect as things are, for all of their projects or for some."""
+        by_itself = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
+        ready = Q(account__phase=BillingAccount.Phase.READY) & by_itself
+        return self.open().foreseen().filter(~ready | Q(immovable__gt=0))
 
 
 class PayerChange(PhaseLoading, Resource):
@@ -180,6 +200,17 @@ class PayerChangeItemQuerySet(models.QuerySet["PayerChangeItem"]):
     def pending(self) -> "PayerChangeItemQuerySet":
         """Select items whose project has yet to move."""
         return self.filter(phase=PayerChangeItem.Phase.PENDING)
+
+    def immovable(self) -> "PayerChangeItemQuerySet":
+        """Select pending items that would fail now, whatever the phase of the new payer.
+
+        These are the rules of `billing.services.handovers.project_causes`, for ten thousand projects in one query.
+        """
+        paying = BillingAccountBinding.objects.paying().filter(project=OuterRef("project"))
+        already = Q(account=OuterRef("change__account")) | Q(established_at__gte=OuterRef("effective_at"))
+        locked = PayerLock.objects.open().filter(project=OuterRef("project"))
+        archived = ~Q(project__phase=Project.Phase.ACTIVE)
+        return self.pending().filter(archived | Exists(locked) | Exists(paying.filter(already)))
 
     def due(self, at: datetime) -> "PayerChangeItemQuerySet":
         """Select pending items of which the instant has come at `at` (UTC)."""

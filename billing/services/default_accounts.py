@@ -81,10 +81,19 @@ def set_default(
         return revised
 
 
+def default_of(organization: Organization) -> BillingAccount | None:
+    """Return the account that pays for new projects of an organization; None if nobody does."""
+    return _default(organization).account
+
+
+def _default(organization: Organization) -> DefaultAccount:
+    default = DefaultAccount.objects.filter(organization=organization).select_related("account").first()
+    return default or DefaultAccount(organization=organization)
+
+
 def _put_default(organization: Organization, name: str, actor: Actor) -> bool:
     """Set the default account of an organization, locked by the caller. Return whether it is another one now."""
-    default = DefaultAccount.objects.filter(organization=organization).select_related("account").first()
-    default = default or DefaultAccount(organization=organization)
+    default = _default(organization)
     if name == (default.account.name if default.account else ""):
         return False
     default.account = _usable(organization, name) if name else None

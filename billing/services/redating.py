@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.locked_payers import why_locked
+from billing.services.payer_changes.facts import make_due_facts
 from billing.services.usage import locks, moves
 from milo import audit, clock
 from milo.access import Actor
@@ -37,8 +38,10 @@ def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
     project = Project.objects.locked().filter(organization_id=organization_id, name=_named(proposal)).first()
     if project:
         payers = BillingAccountBinding.objects.ahead().filter(project=project).values("account")
-        named = Q(organization_id=organization_id, name=account)
-        list(BillingAccount.objects.locked().filter(named | Q(pk__in=payers)))
+        accounts = BillingAccount.objects.filter(Q(organization_id=organization_id, name=account) | Q(pk__in=payers))
+        # a plan that is due comes before bindings that begin now
+        make_due_facts([project.pk], accounts=accounts.values_list("pk", flat=True))
+        list(accounts.locked())
 
 
 def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:

@@ -133,12 +133,16 @@ def delete_only(name: str, table: str, where: str, message: str) -> Iterator[Gua
     )
 
 
-def no_replace(name: str, table: str, *keys: Sequence[str]) -> Guard:
+def no_replace(name: str, table: str, *keys: Sequence[str], partial: tuple[Sequence[str], str] | None = None) -> Guard:
     """Refuses an INSERT that repeats one of `keys`, each the columns of a unique constraint.
 
+    `partial` are the columns of one with a condition, and the condition on NEW.
     SQLite's INSERT OR REPLACE deletes the row in its way, and no DELETE trigger sees it; PostgreSQL has no such thing.
     """
-    same = (" AND ".join(f"was.{column} = NEW.{column}" for column in key) for key in keys)
+    same = [" AND ".join(f"was.{column} = NEW.{column}" for column in key) for key in keys]
+    if partial:
+        columns, condition = partial
+        same.append(" AND ".join([condition, *(f"was.{column} = NEW.{column}" for column in columns)]))
     when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE {match})" for match in same)
     return _on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
 

@@ -15,6 +15,7 @@ MILO_APPROVAL_DAYS = environment.policies.approval_days
 MILO_PAYER_CORRECTION_MONTHS = environment.policies.payer_correction_months
 MILO_HIERARCHY_DEPTH = environment.policies.hierarchy_depth
 MILO_HIERARCHY_SIZE = environment.policies.hierarchy_size
+MILO_APPROVE_MOVES_OVER = environment.policies.approve_moves_over
 MILO_REOPEN_WINDOW_DAYS = environment.policies.reopen_window_days
 _archive_after = environment.policies.archive_after_days
 MILO_ARCHIVE_AFTER_DAYS = MILO_REOPEN_WINDOW_DAYS if _archive_after is None else _archive_after

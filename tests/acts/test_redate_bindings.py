@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
 from billing.services.continuity import breaks
 from billing.services.past import Payer, payer_at
+from billing.services.payer_changes.facts import move_due
 from billing.services.payer_locks import lock_payer, unlock_payer
 from billing.services.projects import archive_project
 from milo import clock
@@ -29,6 +31,7 @@ from tests.support import make, world_clock
 from tests.support.clock import Travel, travelling
 from tests.support.ledger import assert_history_explains, causes_of, nothing_changes, refused, shown, steps
 from tests.support.make import approve
+from tests.support.payer_changes import a_payer_change
 from tests.support.threads import at_once
 from tests.support.usage import an_event, assert_rollup_is_a_recount, paid, rollup, taken
 
@@ -169,7 +172,7 @@ def test_who_asked_does_not_approve_and_a_second_request_waits(handover: Billing
         approve(request.pk, actor=make.REQUESTER)
     with refused(Invalid) as caught:
         asked(handover.account, handover.project)
-    assert causes_of(caught) == {"spec.action": "FieldValueDuplicate"}
+    assert causes_of(caught) == {PROJECT: "FieldValueDuplicate"}
 
 
 def test_a_timeline_that_has_changed_is_reviewed_again(handover: BillingAccountBinding) -> None:
@@ -331,3 +334,34 @@ def test_of_two_approvals_at_once_one_takes_effect(handover: BillingAccountBindi
     outcomes = at_once([partial(approve, request.pk, actor=make.APPROVER)] * 2)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ApprovalRequest", "Conflict"]
     assert_who_pays_now_is_bound(handover.project)
+
+
+def test_a_plan_that_is_due_comes_before_the_redating(
+    project: Project, account: BillingAccount, handover: BillingAccountBinding
+) -> None:
+    soon = timezone.now() + timedelta(milliseconds=500)
+    change = a_payer_change(make.a_ready_account(project.organization), project, effective_at=soon)
+    request = asked(account, project)
+    sleep(max(0, (soon - timezone.now()).total_seconds()) + 0.01)
+    approve(request.pk, actor=make.APPROVER)
+    assert_who_pays_now_is_bound(project)
+    change.refresh_from_db()
+    assert (change.phase, change.items.get().reason) == ("Failed", "PayerChangedSince")
+
+
+def test_a_plan_for_later_stands_when_bindings_are_redated(
+    project: Project, account: BillingAccount, handover: BillingAccountBinding, travelling: Travel
+) -> None:
+    planned = make.a_ready_account(project.organization)
+    change = a_payer_change(planned, project)
+    # the binding of the wrong clock begins after the plan
+    assert handover.established_at > change.effective_at
+    approve(asked(account, project).pk, actor=make.APPROVER)
+    assert_who_pays_now_is_bound(project)
+    with travelling(2 * DAYS):
+        move_due()
+        present = payer_at(project, timezone.now())
+    assert present
+    assert present.account == planned
+    assert present.binding
+    assert present.binding.established_at == change.effective_at

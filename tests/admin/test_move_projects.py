@@ -1,12 +1,13 @@
 """Moving projects on the staff site: choose, look at what would move, say why, follow, cancel and retry."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.services.payer_changes.facts import move_due
 from projects.models import Project
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, staff, submit
@@ -25,6 +26,7 @@ def test_a_preview_says_what_would_move_and_writes_nothing(world: World, operato
         page = operator.post(
             address, filled_in(operator.get(address), account=world.us.pk, reason="the department moves")
         )
+    assert errors(page) == {}
     preview = dict(page.context["preview"])
     assert preview["Projects that move"] == 1
     assert preview["Who pays now"] == "acme-eu: 1"
@@ -119,3 +121,46 @@ def test_others_look_and_move_nothing(who: str, world: World, request: pytest.Fi
     with nothing_changes():
         for address in (page_of(world.eu, MOVE), page_of(change, "cancel"), list_of(Project, MOVE)):
             assert client.get(address).status_code == client.post(address).status_code == 403
+
+
+def test_a_move_of_more_than_one_person_may_decide_is_requested_and_moves_once_approved(
+    world: World, operator: Client, approver: Client, settings: Any
+) -> None:
+    settings.MILO_APPROVE_MOVES_OVER = 0
+    address = page_of(world.eu, MOVE)
+    values = {"account": world.us.pk, "reason": "it closes", "name": "eu-to-us"}
+    with nothing_changes():
+        page = operator.post(address, filled_in(operator.get(address), **values))
+    preview = dict(page.context["preview"])
+    assert (preview["Projects that move"], preview["Approval"]) == (1, "A second person must approve it.")
+    answer = submit(operator, address, **values)
+    request = ApprovalRequest.objects.get()
+    assert answer.headers["Location"] == page_of(request)
+    assert not PayerChange.objects.exists()
+    page_text = approver.get(page_of(request)).content.decode()
+    assert "webapp-frontend" in page_text
+    assert "acme-eu (1)" in page_text
+    assert submit(approver, page_of(request, "approve")).status_code == 302
+    assert PayerChange.objects.get().name == "eu-to-us"
+
+
+def test_projects_selected_in_the_list_are_those_of_the_form(world: World, operator: Client, auditor: Client) -> None:
+    other = make.a_project(world.organization, "data-lake")
+    page = operator.get(list_of(Project)).content.decode()
+    assert f'form="selection" name="selected" value="{other.pk}" aria-label="Select data-lake"' in page
+    assert f'<form id="selection" method="get" action="{list_of(Project, MOVE)}"' in page
+    assert 'name="selected"' not in auditor.get(list_of(Project)).content.decode()
+    address = list_of(Project, MOVE) + f"?selected={world.project.pk}&selected={other.pk}&selected=x&selected=999"
+    initial = operator.get(address).context["form"].initial
+    assert (initial["projects"], initial["organization"]) == (["data-lake", "webapp-frontend"], world.organization.pk)
+    submit(operator, address, account=world.us.pk, reason="it closes", name="selected")
+    assert PayerChange.objects.get().projects == ["data-lake", "webapp-frontend"]
+
+
+def test_projects_of_two_organizations_do_not_move_together(world: World, operator: Client) -> None:
+    foreign = make.a_project(make.an_organization(), "foreign")
+    address = list_of(Project, MOVE) + f"?selected={world.project.pk}&selected={foreign.pk}"
+    assert "organization" not in operator.get(address).context["form"].initial
+    with nothing_changes():
+        page = submit(operator, address, organization=world.organization.pk, account=world.us.pk, reason="x", name="x")
+    assert errors(page)["projects"] == ["1: there is no project foreign in this organization"]

@@ -15,6 +15,7 @@ from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals import decisions, reviews
 from billing.services.approvals.effects import EFFECTS
 from billing.services.holds import set_hold
+from billing.services.payer_changes.sets import PayerChangeSpec
 from billing.services.suspensions import resolve, suspend
 from milo import audit
 from milo.identity.actors import actor_of
@@ -95,6 +96,16 @@ def usage_came(account: BillingAccount) -> None:
     taken(an_event(Project.objects.get(name="unpaid"), time=timezone.now() - timedelta(days=10)))
 
 
+def to_move(account: BillingAccount) -> ApprovalRequest:
+    make.a_project(account.organization, "unpaid")
+    spec = PayerChangeSpec(account.name, "one payer for all", projects=["unpaid"])
+    return make.a_request(account, "MovePayers", proposal={"payerChange": spec.as_json()})
+
+
+def came_to_another(account: BillingAccount) -> None:
+    make.a_binding(Project.objects.get(name="unpaid"), make.a_ready_account(account.organization))
+
+
 Asks = Callable[[BillingAccount], ApprovalRequest]
 Changes = Callable[[BillingAccount], None]
 CASES: dict[str, tuple[Asks, Changes]] = {
@@ -106,6 +117,7 @@ CASES: dict[str, tuple[Asks, Changes]] = {
     Action.ASSIGN_USAGE: (to_assign, usage_arrived),
     Action.REDATE_BINDINGS: (to_redate, bound_again),
     Action.CORRECT_PAYER: (to_correct, usage_came),
+    Action.MOVE_PAYERS: (to_move, came_to_another),
 }
 
 

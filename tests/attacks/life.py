@@ -169,11 +169,18 @@ ATTACKS: dict[str, list[Attack]] = {
             says=unique("billing_approvalrequest.organization_id", "billing_approvalrequest.name"),
         ),
     ],
-    "approval_one_pending": [
+    "approval_one_pending_of_account": [
         Attack(
             lambda w: insert(w.pending),
             lifting=("approval_never_replaced",),
             says=unique("billing_approvalrequest.account_id", "billing_approvalrequest.act"),
+        ),
+    ],
+    "approval_one_pending_of_project": [
+        Attack(
+            lambda w: [insert(w.pending, act="CorrectPayer", proposal={"project": "shop"}) for _ in range(2)],
+            lifting=("approval_never_replaced", "approval_one_correction_of_project"),
+            says=unique("index 'approval_one_pending_of_project'"),
         ),
     ],
     "approval_four_eyes": [

@@ -213,7 +213,10 @@ ATTACKS: dict[str, list[Attack]] = {
             unique("billing_payercorrection.project_id", "billing_payercorrection.recorded_at"),
         )
     ],
-    "approval_one_correction_of_project": [Attack(lambda w: insert(w.pending, account_id=w.account.pk))],
+    "approval_one_correction_of_project": [
+        Attack(lambda w: insert(w.pending, account_id=w.account.pk)),
+        Attack(lambda w: [insert(w.pending, name=name, act="RedateBindings") for name in ("one", "two")]),
+    ],
     **{
         f"usage_{noun}_never_deleted": [_sql("DELETE FROM", f"billing_usage{noun}"), _empty(f"billing_usage{noun}")]
         for noun in ("meter", "intake", "key", "event", "closing", "assignment")

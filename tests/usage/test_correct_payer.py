@@ -23,7 +23,7 @@ from milo.access import Actor
 from milo.errors import Forbidden, Invalid
 from milo.kube.store.manifests import precise_instant
 from tests.support import make, tamper
-from tests.support.ledger import causes_of, refused, revisions
+from tests.support.ledger import assert_history_explains, causes_of, refused, revisions
 from tests.support.make import approve
 from tests.support.threads import at_once
 from tests.support.usage import REPORTER, an_event, assert_rollup_is_a_recount, paid, rollup, taken
@@ -381,11 +381,26 @@ def test_a_project_has_one_pending_correction(shop: Shop) -> None:
     shop.ask(third, MARCH, APRIL)
 
 
+def test_corrections_of_two_projects_wait_side_by_side_on_one_account(shop: Shop) -> None:
+    with make.created_at(JANUARY):
+        search = make.a_project(shop.organization, "search")
+    requests = [shop.ask(), make.a_request(shop.emea, "CorrectPayer", proposal=shop.proposal(project=search.name))]
+    for request in requests:
+        approve(request.pk, actor=SECOND_APPROVER)
+    assert PayerCorrection.objects.count() == 2
+
+
 def test_accounts_and_project_show_that_it_happened_and_people_are_told(shop: Shop) -> None:
     make.a_person(roles={shop.organization: "billing-admin"}, email="admin@acme-corp.example")
     counts = [revisions(row) for row in (shop.us, shop.emea, shop.project)]
     correction = shop.correct()
-    assert "PayerCorrected" in {event.reason for event in timeline(shop.emea)[0]}
+    says = "emea pays for shop from 2026-02-01T00:00:00+00:00 until 2026-03-01T00:00:00+00:00"
+    for account, kind in ((shop.emea, "PayerCorrection"), (shop.us, "BillingAccount")):
+        events = [event for event in timeline(account)[0] if event.reason == "PayerCorrected"]
+        assert [(event.kind, event.message, event.approval) for event in events] == [
+            (kind, says, correction.request.uid)
+        ]
+    assert_history_explains(shop.us)
     assert all(revisions(row) != before for row, before in zip((shop.us, shop.emea, shop.project), counts, strict=True))
     notices = Notice.objects.filter(about="PayerCorrected", cause_uid=correction.request.uid)
     told = {(notice.recipient, notice.account.name, notice.project and notice.project.name) for notice in notices}

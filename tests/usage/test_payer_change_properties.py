@@ -1,4 +1,7 @@
-"""Any order of plans, cancellations, binds, archiving, closings and a late worker, against a model with a clock."""
+"""Any order of what changes who pays, and of a late worker, against a model with a clock.
+
+Plans, cancellations, binds, archiving, suspensions, closed months, corrections of the past.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,13 +15,14 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.models import BillingAccount, PayerChange, PayerChangeItem, UsageRollup
+from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem, UsageRollup
 from billing.services.closed_months import close_month
 from billing.services.past import payer_at
 from billing.services.payer_changes.cancellations import cancel
 from billing.services.payer_changes.facts import move_due
 from billing.services.payer_changes.retries import retry
 from billing.services.projects import archive_project
+from billing.services.suspensions import suspend
 from billing.services.usage.intake import report
 from milo.errors import Invalid
 from projects.models import Project
@@ -37,6 +41,7 @@ PAUSES = st.one_of(
     st.timedeltas(timedelta(hours=6), timedelta(days=20)),
 )
 DELAYS = st.one_of(st.none(), st.timedeltas(timedelta(seconds=1), timedelta(days=10)))
+AGES = st.timedeltas(timedelta(seconds=1), timedelta(days=40))
 PROJECT, ACCOUNT = st.integers(0, PROJECTS - 1), st.integers(0, ACCOUNTS - 1)
 ACTS = st.one_of(
     st.tuples(st.just("plan"), st.tuples(st.sets(PROJECT, min_size=1), ACCOUNT, DELAYS, st.booleans())),
@@ -49,7 +54,11 @@ ACTS = st.one_of(
     st.tuples(st.just("retry"), st.none()),
     st.tuples(st.just("toggle"), ACCOUNT),
     st.tuples(st.just("close"), ACCOUNT),
+    st.tuples(st.just("suspend"), ACCOUNT),
+    st.tuples(st.just("correct"), st.tuples(PROJECT, ACCOUNT, AGES, st.one_of(st.none(), AGES))),
+    st.tuples(st.just("correct"), st.tuples(PROJECT, ACCOUNT, AGES, st.one_of(st.none(), AGES))),
 )
+Correction = tuple[datetime, datetime, int]
 Interval = tuple[datetime | None, int]
 
 
@@ -61,6 +70,8 @@ class Model:
         self.projects = [make.a_project(organization) for _ in range(PROJECTS)]
         self.accounts = [make.a_ready_account(organization) for _ in range(ACCOUNTS)]
         self.ready = [True] * ACCOUNTS
+        self.suspended: set[int] = set()
+        self.corrections: list[list[Correction]] = [[] for _ in range(PROJECTS)]
         self.payers: list[list[Interval]] = [[] for _ in range(PROJECTS)]
         self.open: dict[int, tuple[int, datetime, int]] = {}
         self.atomic: set[int] = set()
@@ -175,7 +186,65 @@ class Model:
         self.settle(lambda project: True)
         move_due()
 
+    def suspend(self, account: int) -> None:
+        if self.ready[account] and account not in self.suspended:
+            suspend(self.accounts[account].pk, reason_code="ManualReview", message="look", actor=make.PLATFORM)
+            self.ready[account] = False
+            self.suspended.add(account)
+
+    def correct(self, what: tuple[int, int, timedelta, timedelta | None]) -> None:
+        """The account should have paid for a span, or for a time up to now and from now on."""
+        project, account, age, ended = what
+        now, row = timezone.now(), Project.objects.get(pk=self.projects[project].pk)
+        since = now - (age if ended is None else max(age, ended))
+        until = None if ended is None or ended == age else now - min(age, ended)
+        self.settle(lambda each: each == project)
+        may_answer = self.ready[account] or self.phase(account) == "Suspended"
+        possible = may_answer and since >= row.created_at and self.others_paid(project, account, since, until or now)
+        if until is None:
+            free = project not in self.archived | self.open.keys() and self.present(project) != account
+            possible = possible and self.ready[account] and free
+        elif project in self.archived:
+            possible = possible and until <= row.phase_since
+        proposal = {"project": row.name, "since": since.isoformat()} | ({"until": until.isoformat()} if until else {})
+        if not possible:
+            with pytest.raises(Invalid):
+                make.a_request(self.accounts[account], "CorrectPayer", proposal=proposal)
+            move_due()
+            self.settle(lambda each: True)
+            return
+        request = make.a_request(self.accounts[account], "CorrectPayer", proposal=proposal)
+        make.approve(request.pk, actor=make.APPROVER)
+        if until is None:
+            self.payers[project].append((None, account))
+            until = BillingAccountBinding.objects.paying().get(project=row).established_at
+        self.corrections[project].append((since, until, account))
+
+    def phase(self, account: int) -> str:
+        return BillingAccount.objects.values_list("phase", flat=True).get(pk=self.accounts[account].pk)
+
+    def others_paid(self, project: int, account: int, since: datetime, until: datetime) -> bool:
+        """Whether the account did not pay throughout already."""
+        bounds = {since} | {at for start, end, _account in self.corrections[project] for at in (start, end)}
+        timeline = BillingAccountBinding.objects.filter(project=self.projects[project])
+        for binding in timeline:
+            bounds |= {binding.established_at} | ({binding.ended_at} if binding.ended_at else set())
+        return any(self.paid(project, at) != account for at in bounds if since <= at < until)
+
+    def paid(self, project: int, at: datetime) -> int | None:
+        """Who paid at an instant: of the corrections that cover it the latest, else the binding."""
+        for start, end, account in reversed(self.corrections[project]):
+            if start <= at < end:
+                return account
+        keys = {account.pk: number for number, account in enumerate(self.accounts)}
+        started = BillingAccountBinding.objects.filter(project=self.projects[project], established_at__lte=at)
+        binding = started.order_by("established_at").last()
+        return keys[binding.account_id] if binding and (binding.ended_at is None or binding.ended_at > at) else None
+
     def toggle(self, account: int) -> None:
+        if account in self.suspended:
+            # until a second person approves its reactivation
+            return
         self.ready[account] = not self.ready[account]
         phase = "Ready" if self.ready[account] else "Incomplete"
         BillingAccount.objects.filter(pk=self.accounts[account].pk).update(phase=phase)
@@ -198,6 +267,10 @@ class Model:
             assert [keys[each.account_id] for each in timeline] == [account for _at, account in self.payers[number]]
             for binding, (at, _account) in zip(timeline, self.payers[number], strict=True):
                 assert at in (None, binding.established_at)
+            bounds = [at for start, end, _account in self.corrections[number] for at in (start, end - STEP, end)]
+            for at in (*bounds, timezone.now()):
+                payer = payer_at(project, at)
+                assert (keys[payer.account.pk] if payer else None) == self.paid(number, at)
         pending = PayerChangeItem.objects.pending().select_related("change")
         assert {(item.project_id, item.change_id, item.effective_at) for item in pending} == {
             (self.projects[number].pk, change, at) for number, (change, at, _account) in self.open.items()

@@ -1,6 +1,7 @@
 """Decisions of approvers: approve a request, or reject it."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -18,6 +19,9 @@ from milo.identity.makers import behind
 from milo.identity.service_users import is_service
 from milo.kube.store import managers
 from projects.access import FINANCE_APPROVER
+
+_LISTED = 20
+"""Items of a long list that a refusal names."""
 
 
 class StaleReview(Conflict):
@@ -139,10 +143,20 @@ def _refuse_stale(request: ApprovalRequest, account: BillingAccount) -> None:
     if not changed:
         return
     causes = [
-        Cause(f"reviewed.{name}", _("was %(before)s, is %(after)s") % {"before": before, "after": after})
+        Cause(f"reviewed.{name}", _("was %(before)s, is %(after)s") % {"before": was, "after": now})
         for name, before, after in changed
+        for was, now in [_in_short(before, after)]
     ]
     message = _("the account has changed since it was reviewed; the requester can renew the request")
     stale = StaleReview(message, causes)
     stale.changed = changed
     raise stale
+
+
+def _in_short(before: Any, after: Any) -> tuple[Any, Any]:
+    """Return what differs of two long lists, else both values as they are."""
+    if not (isinstance(before, list) and isinstance(after, list)) or len(before) + len(after) <= _LISTED:
+        return before, after
+    old, present = ({str(each) for each in values} for values in (before, after))
+    gone, new = [each for each in before if str(each) not in present], [each for each in after if str(each) not in old]
+    return [*gone[:_LISTED], "..."], [*new[:_LISTED], "..."]

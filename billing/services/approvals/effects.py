@@ -11,6 +11,7 @@ from billing.services.approvals import (
     closures,
     payer_correction_rules,
     payer_corrections,
+    payer_moves,
     reactivations,
     reviews,
 )
@@ -53,6 +54,9 @@ EFFECTS: dict[str, Effect] = {
     ),
     ApprovalRequest.Action.AFFILIATE: Effect(
         affiliations.causes, affiliations.apply, affiliations.shows, affiliations.lock
+    ),
+    ApprovalRequest.Action.MOVE_PAYERS: Effect(
+        payer_moves.causes, payer_moves.apply, payer_moves.shows, payer_moves.lock
     ),
 }
 

@@ -88,7 +88,6 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
             *_of_life(span),
             *_of_others(account, paid, bool(request.proposal.get("currencyDiffers"))),
             *_of_events(span),
-            *_of_pending(span, request),
         ]
         if all(stretch.account_id == account.pk for stretch in paid):
             message = _("%(account)s paid for %(project)s throughout already")
@@ -157,19 +156,6 @@ def _of_events(span: Span) -> list[Cause]:
             message = _("the events of %(month)s are archived: the figures can no longer be restated")
             faults.append(Cause(f"{FIELD}.since", message % {"month": f"{month:%Y-%m}"}))
     return faults
-
-
-def _of_pending(span: Span, request: ApprovalRequest) -> list[Cause]:
-    pending = ApprovalRequest.objects.pending().filter(
-        organization_id=span.project.organization_id, act=request.act, proposal__project=span.project.name
-    )
-    if request.pk:
-        pending = pending.exclude(pk=request.pk)
-    message = _("request %(name)s about project %(project)s is pending already")
-    return [
-        Cause(f"{FIELD}.project", message % {"name": each.name, "project": span.project.name}, "FieldValueDuplicate")
-        for each in pending
-    ]
 
 
 def _of_binding(account: BillingAccount, project: Project) -> list[Cause]:

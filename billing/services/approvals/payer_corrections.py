@@ -179,7 +179,11 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     audit.mark_changed(actor, project, reason="PayerCorrected", why=why)
     concerned = BillingAccount.objects.filter(pk__in=paid | {account.pk}).select_related("organization").order_by("pk")
     for each in concerned:
-        audit.mark_changed(actor, each, reason="PayerCorrected", why=why)
+        if each == account:
+            audit.mark_changed(actor, each, reason="PayerCorrected", why=why)
+        else:
+            # in the timeline of its own: the correction itself is in that of the account that should have paid
+            audit.save_as(actor, each, reason="PayerCorrected", why=why, generated=True)
     outbox.queue_correction(correction, list(concerned), [*_moved(account, moving)])
 
 

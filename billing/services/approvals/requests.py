@@ -44,9 +44,9 @@ def request_approval(
 
     `act` is a key of `EFFECTS`. `proposal` is the proposed change (ReviseTerms: `paymentTerms`; ReleaseHold: `hold`;
     AssignUsage: `project`, `since`, `until`; CorrectPayer: the same, `until` and `evidence` optional; RedateBindings:
-    `project`). The approvers get a notice. Raises `Forbidden`; `AlreadyExists` if the name is taken; `Invalid` without
-    a justification, for an unknown action, a missing account, a pending request of the same kind, or an action that
-    could not take effect now.
+    `project`; MovePayers: `payerChange`, which gets the name of the request). The approvers get a notice. Raises
+    `Forbidden`; `AlreadyExists` if the name is taken; `Invalid` without a justification, for an unknown action, a
+    missing account, a pending request of the same kind, or an action that could not take effect now.
     """
     actor.require("create", APPROVALS, organization_id)
     name = name or generated_name(f"{account[:40]}-{act.lower()}-")
@@ -62,10 +62,6 @@ def request_approval(
         subject = accounts.lock_named(organization_id, account)
         if ApprovalRequest.objects.filter(organization_id=organization_id, name=name).exists():
             raise AlreadyExists(_("approval request %(name)s already exists") % {"name": name})
-        pending = ApprovalRequest.objects.pending().filter(account=subject, act=act).first()
-        if pending:
-            message = _("request %(name)s to %(act)s is pending already") % {"name": pending.name, "act": act}
-            raise Invalid.because([Cause("spec.action", message, "FieldValueDuplicate")])
         now = audit.ledger_time(subject)
         request = ApprovalRequest(
             organization_id=organization_id,
@@ -79,6 +75,7 @@ def request_approval(
             created_at=now,
         )
         metadata.put_on(request)
+        _refuse_second(request)
         if causes := EFFECTS[act].causes(subject, request):
             raise Invalid.because(causes, _("this could not take effect"))
         _review(request, subject, now)
@@ -86,6 +83,18 @@ def request_approval(
         audit.mark_changed(actor, subject, reason="ApprovalRequested", why=act)
         outbox.queue_request(request)
         return request
+
+
+def _refuse_second(request: ApprovalRequest) -> None:
+    """Raise `Invalid` while a request of the same act waits on the account, or about the project that it names."""
+    pending = ApprovalRequest.objects.pending().of_same_act(request).first()
+    if pending is None:
+        return
+    field, message = "spec.action", _("request %(name)s to %(act)s is pending already")
+    if request.act in ApprovalRequest.OF_A_PROJECT:
+        field, message = "spec.proposal.project", _("request %(name)s about project %(project)s is pending already")
+    words = {"name": pending.name, "act": request.act, "project": request.proposal.get("project", "")}
+    raise Invalid.because([Cause(field, message % words, "FieldValueDuplicate")])
 
 
 def _review(request: ApprovalRequest, account: BillingAccount, now: datetime) -> None:

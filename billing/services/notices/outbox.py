@@ -137,7 +137,7 @@ def queue_correction(
 
 
 def _action(request: ApprovalRequest) -> dict[str, Any]:
-    """Return the action, and its object in words: hold of a release, span of an assignment, project of bindings."""
+    """Return the action, and its object in words: hold of a release, span of an assignment, projects."""
     action: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
         action["hold"] = public_review(request.reviewed)["hold"]
@@ -145,6 +145,8 @@ def _action(request: ApprovalRequest) -> dict[str, Any]:
         action["usage"] = {name: request.proposal[name] for name in ("project", "since", "until")}
     if request.act == ApprovalRequest.Action.REDATE_BINDINGS:
         action["redated"] = request.proposal["project"]
+    if request.act == ApprovalRequest.Action.MOVE_PAYERS:
+        action["moved"] = len(request.reviewed["projects"])
     if request.act == ApprovalRequest.Action.CORRECT_PAYER:
         action["correction"] = {name: request.proposal.get(name, "") for name in ("project", "since", "until")}
     return action

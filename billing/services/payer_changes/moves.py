@@ -151,10 +151,15 @@ def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
             refusal_reason(payee, payer, locked=planned.locked), "; ".join(cause.message for cause in causes)
         )
     if planned.last and planned.last >= planned.item.effective_at:
-        return Refusal("PayerChangedSince", _("the payer of the project has changed since"))
+        return changed_since()
     if taken.issuperset(planned.names):
         return Refusal("NameTaken", _("binding %(name)s already exists") % {"name": planned.names[0]})
     return None
+
+
+def changed_since() -> Refusal:
+    """Return the refusal of a project whose payer has begun no earlier than it should move."""
+    return Refusal("PayerChangedSince", _("the payer of the project has changed since"))
 
 
 def refusal_reason(project: Project, payer: BillingAccount | None, *, locked: str = "", planned: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC
+from typing import Any
 from uuid import uuid5
 
 from django.contrib.auth.models import User
@@ -10,13 +11,15 @@ from billing.models import Notice, PayerChange, PayerChangeItem
 from billing.services.notices import outbox
 
 
-def queue_risk(change: PayerChange, days: int) -> int:
+def queue_risk(change: PayerChange, days: int, immovable: int) -> int:
     """Queue a notice, `days` before the instant, that the plan will not take effect; return how many are new.
 
-    Each is sent once for a milestone in days.
+    `immovable` is how many projects cannot move, 0 where the new payer is why. Each is sent once for a milestone in
+    days.
     """
     cause = uuid5(change.uid, f"{Notice.About.MOVE_AT_RISK}:{days}")
-    context = {"change": change.name, "at": f"{change.effective_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"}
+    context: dict[str, Any] = {"change": change.name, "immovable": immovable}
+    context["at"] = f"{change.effective_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return outbox.queue_once(Notice.About.MOVE_AT_RISK, change.account, cause, _recipients(change), context)
 
 

@@ -10,7 +10,14 @@ from django.utils import timezone
 
 from billing.compliance.check import check
 from billing.compliance.findings import Severity
-from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem, UsageRollup
+from billing.models import (
+    BillingAccount,
+    BillingAccountBinding,
+    PayerChange,
+    PayerChangeItem,
+    PayerLock,
+    UsageRollup,
+)
 from billing.models.binding import unbound_projects
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import DAY
@@ -75,7 +82,15 @@ def preview_of_change(change: PayerChange) -> Preview:
         for item in failed.select_related("project").order_by("id")[:LISTED]
     ]
     moving = Project.objects.filter(pk__in=pending.values("project"))
-    return _preview(moving, change.account, refused, sets.not_included(change))
+    return _preview(moving, change.account, [*refused, *_would_fail(change)], sets.not_included(change))
+
+
+def _would_fail(change: PayerChange) -> list[Named]:
+    """Return the projects that cannot move as things are; those that are locked have a list of their own."""
+    unlocked = PayerChangeItem.objects.immovable().exclude(project__in=PayerLock.objects.open().values("project"))
+    items = list(unlocked.filter(change=change).select_related("project").order_by("id")[:LISTED])
+    why = conditions.refusals(items, change.account)
+    return [Named(item.project.name, why[item.pk].reason, why[item.pk].message) for item in items if item.pk in why]
 
 
 def preview_of_bind(binding: BillingAccountBinding) -> Preview:
@@ -83,6 +98,12 @@ def preview_of_bind(binding: BillingAccountBinding) -> Preview:
     was = [binding.supersedes.account] if binding.supersedes else []
     projects = Project.objects.filter(pk=binding.project_id)
     return _preview(projects, binding.account, [], Project.objects.none(), before=was)
+
+
+def preview_of_names(organization_id: int, names: Sequence[str], account: BillingAccount) -> Preview:
+    """Return what would move now if the projects of these names, all of the organization, get the payer `account`."""
+    projects = Project.objects.filter(organization=organization_id, name__in=names)
+    return _preview(projects, account, [], Project.objects.none())
 
 
 def _preview(

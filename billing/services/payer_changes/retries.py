@@ -42,7 +42,8 @@ def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
             item.take_up_again(at)
         _TAKEN_UP(items)
         change.retry()
-        change.obstacle = conditions.obstacle(account)
+        immovable = PayerChangeItem.objects.immovable().filter(change=change).count()
+        change.obstacle = conditions.obstacle(account, immovable)
         return audit.save_as(actor, change, reason="PayerChangeRetried", why=reason)
 
 

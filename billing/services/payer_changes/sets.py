@@ -14,6 +14,7 @@ from billing.services.handovers import missing_project
 from billing.services.payer_changes.plans import reason_causes
 from milo.errors import Cause
 from milo.kube.names import metadata_causes
+from milo.kube.store.manifests import instant, precise_instant, without_empty
 from milo.kube.store.selectors import HasLabel
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
@@ -39,6 +40,42 @@ class PayerChangeSpec:
     labels: Mapping[str, str] | None = None
     effective_at: datetime | None = None
     atomic: bool = False
+
+    @classmethod
+    def of_json(cls, spec: Mapping[str, Any]) -> "PayerChangeSpec":
+        """Return a spec that `as_json` wrote."""
+        return cls(
+            account=spec["toAccountRef"]["name"],
+            reason=spec["reason"],
+            projects=spec.get("projects"),
+            source=spec.get("fromAccountRef", {}).get("name", ""),
+            labels=spec.get("projectSelector", {}).get("matchLabels"),
+            effective_at=datetime.fromisoformat(spec["effectiveAt"]) if "effectiveAt" in spec else None,
+            atomic=spec.get("atomic", False),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the spec of a manifest."""
+        at = self.effective_at
+        return without_empty(
+            {
+                "projects": self.projects and list(self.projects),
+                "fromAccountRef": {"name": self.source} if self.source else None,
+                "projectSelector": None if self.labels is None else {"matchLabels": dict(self.labels)},
+                "toAccountRef": {"name": self.account},
+                # as it was sent: with its fraction of a second, if it has one
+                "effectiveAt": at and (precise_instant(at) if at.microsecond else instant(at)),
+                "atomic": self.atomic,
+                "reason": self.reason,
+            }
+        )
+
+    @property
+    def set_field(self) -> str:
+        """Return the field that says which projects move."""
+        if self.projects is not None:
+            return PROJECTS
+        return SOURCE if self.source else SELECTOR
 
     def causes(self) -> list[Cause]:
         """Return every fault of the spec that needs no look at the rows."""
@@ -88,8 +125,7 @@ def resolve(
         projects = selected(organization_id, source, spec.labels).exclude(
             pk__in=_paid_by(spec.account, organization_id)
         )
-        field = SOURCE if source else SELECTOR
-        return [Named(pk, name, field) for pk, name in projects.order_by("name").values_list("pk", "name")], []
+        return [Named(pk, name, spec.set_field) for pk, name in projects.order_by("name").values_list("pk", "name")], []
     known: dict[str, int] = {}
     for start in range(0, len(spec.projects), 1000):
         part = Project.objects.filter(organization=organization_id, name__in=spec.projects[start : start + 1000])

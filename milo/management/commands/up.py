@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection, connections
 
 from milo import clock
-from milo.dev import database, ownership, people, samples
+from milo.dev import database, moves, ownership, people, samples
 from milo.dev.certificate import development_certificate
 from milo.dev.child import Died
 from milo.dev.kubeconfig import write_kubeconfig
@@ -77,6 +77,9 @@ class Command(BaseCommand):
         processes.wait_until(client.answers, START_SECONDS)
         try:
             for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
+                self.stderr.write(refusal)
+            approver = samples.Client(secure, certificate.authority, tokens["approver"])
+            for refusal in moves.apply_moves(settings.BASE_DIR / "samples" / "moves", client, approver):
                 self.stderr.write(refusal)
         except OSError as error:
             # for example a server that is being restarted, or a busy machine

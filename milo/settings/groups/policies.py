@@ -73,6 +73,13 @@ class Policies:
     hierarchy_size: int = variable(
         "MILO_HIERARCHY_SIZE", values.number(2, 100_000), 10_000, "Accounts of one tree at most."
     )
+    approve_moves_over: int | None = variable(
+        "MILO_APPROVE_MOVES_OVER",
+        values.number(0, 10_000),
+        None,
+        "A PayerChange of more projects than this needs an approved MovePayers.",
+        shown="none: a move needs no approval",
+    )
     payment_profile_verifier: str = variable(
         "MILO_PAYMENT_PROFILE_VERIFIER",
         values.DOTTED_PATH,

@@ -1,0 +1,71 @@
+"""The samples of moving projects: a default account, changes that are planned, done and failed, a lock, a correction.
+
+They are in `samples/moves`, in the order in which they happen. What depends on the day is set here.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from milo.dev.samples import Client, collection
+
+PLANNED, FAILING, LOCKED = "newsletter-to-south", "intranet-to-south", "acme-intranet"
+_SOON = timedelta(seconds=30)
+
+
+def apply_moves(folder: Path, operator: Client, approver: Client) -> Iterator[str]:
+    """Create every missing object of `folder`, lock a payer, and have the correction approved.
+
+    Yield a line for each refusal. What exists is not changed, because somebody may have worked with it since.
+    """
+    for path in sorted(folder.glob("*.yaml")):
+        for manifest in yaml.safe_load_all(path.read_text()):
+            yield from _apply(manifest, operator, approver)
+
+
+def _apply(manifest: dict[str, Any], operator: Client, approver: Client) -> Iterator[str]:
+    name, at = manifest["metadata"]["name"], collection(manifest)
+    status, answer = operator.fetch("GET", f"{at}/{name}")
+    if status == 404:
+        status, answer = operator.fetch("POST", at, _dated(manifest, operator))
+        if status == 201 and name == FAILING:
+            status, answer = _lock(operator)
+        if status == 201 and manifest["kind"] == "ApprovalRequest":
+            status, answer = _approve(f"{at}/{name}", answer, approver)
+    elif "defaultBillingAccountRef" in manifest["spec"] and answer["metadata"]["generation"] == 1:
+        # nobody has worked with it: an account is the default only once it is there
+        manifest["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
+        status, answer = operator.fetch("PUT", f"{at}/{name}", manifest)
+    if status not in (200, 201):
+        yield f"{manifest['kind']} {name}: {answer.get('message', status)}"
+
+
+def _dated(manifest: dict[str, Any], operator: Client) -> dict[str, Any]:
+    """Return a manifest with the instants of today in place of those of the file."""
+    name, spec, now = manifest["metadata"]["name"], manifest["spec"], datetime.now(UTC)
+    if name == PLANNED:
+        month = (now.replace(day=1) + timedelta(days=32)).replace(day=1)
+        spec["effectiveAt"] = f"{month:%Y-%m-%d}T00:00:00Z"
+    elif name == FAILING:
+        spec["effectiveAt"] = f"{now + _SOON:%Y-%m-%dT%H:%M:%SZ}"
+    elif "project" in spec.get("proposal", {}):
+        _status, project = operator.fetch("GET", f"{_projects()}/{spec['proposal']['project']}")
+        since = project.get("status", {}).get("billingResponsibility", {}).get("establishedAt")
+        spec["proposal"] |= {"since": since, "until": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    return manifest
+
+
+def _lock(operator: Client) -> tuple[int, dict[str, Any]]:
+    return operator.fetch("POST", f"{_projects()}/{LOCKED}/lockpayer", {"spec": {"reason": "regulated workload"}})
+
+
+def _approve(address: str, request: dict[str, Any], approver: Client) -> tuple[int, dict[str, Any]]:
+    spec = {"reviewedHash": request["status"]["reviewedHash"], "comment": "as the ticket says"}
+    return approver.fetch("POST", f"{address}/approve", {"spec": spec})
+
+
+def _projects() -> str:
+    return collection({"apiVersion": "resources.milo.io/v1alpha1", "kind": "Project", "metadata": {}})
