@@ -85,8 +85,8 @@ class ApprovalRequestSpecSerializer(serializers.Serializer[Any]):
     action = ChoiceField(
         ApprovalRequest.Action.choices,
         help_text=gettext_lazy(
-            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer, MovePayers, RedateBindings or"
-            " Affiliate."
+            "Reactivate, Close, Reopen, ReviseTerms, ReleaseHold, AssignUsage, CorrectPayer, MovePayers, RedateBindings"
+            " or Affiliate."
         ),
     )
     justification = StringField(max_length=2000, help_text=gettext_lazy("Why; the approver reads it."))
