@@ -106,6 +106,11 @@ def came_to_another(account: BillingAccount) -> None:
     make.a_binding(Project.objects.get(name="unpaid"), make.a_ready_account(account.organization))
 
 
+def to_affiliate(account: BillingAccount) -> ApprovalRequest:
+    make.a_ready_account(account.organization, "group")
+    return make.a_request(account, "Affiliate", proposal={"parentRef": {"name": "group"}, "payer": "Parent"})
+
+
 Asks = Callable[[BillingAccount], ApprovalRequest]
 Changes = Callable[[BillingAccount], None]
 CASES: dict[str, tuple[Asks, Changes]] = {
@@ -118,6 +123,7 @@ CASES: dict[str, tuple[Asks, Changes]] = {
     Action.REDATE_BINDINGS: (to_redate, bound_again),
     Action.CORRECT_PAYER: (to_correct, usage_came),
     Action.MOVE_PAYERS: (to_move, came_to_another),
+    Action.AFFILIATE: (to_affiliate, revised),
 }
 
 
