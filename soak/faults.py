@@ -1,4 +1,4 @@
-"""The fault injector: kills processes, wipes the broker, stops the mail server, fills the disk."""
+"""The fault injector: kills processes, wipes the broker, stops the mail server, fills the disk, sets clocks."""
 
 import os
 import random
@@ -9,11 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from soak.clocks import CACHE_SECONDS
 from soak.milo import Milo
 from soak.processes import Process
 from soak.records import Records
 
 TRIES = 20
+HOUR, DAY = 3600, 86400
+WRONG_CLOCKS = (-65, -2 * HOUR, -DAY, -15 * DAY, 2 * HOUR)
+"""Seconds by which a clock is set; a difference of a minute is tolerated."""
 
 
 class Disk:
@@ -65,6 +69,8 @@ class Faults:
             "redis": (3, self._kill_redis),
             "mail": (2, self._stop_mail),
         }
+        if milo.clocks:
+            self.kinds["clock"] = (2, self._set_clock)
         if disks:
             self.kinds["disk"] = (1, self._fill_disk)
 
@@ -120,6 +126,22 @@ class Faults:
         self._pause(8)
         self._milo.mails.start()
         return {}
+
+    def _set_clock(self) -> dict[str, Any]:
+        """Set the clock of a process back, or now and then forward, while it runs."""
+        process = self._random.choice(self._milo.clocks)
+        seconds = self._random.choice(WRONG_CLOCKS)
+        process.set_clock(seconds)
+        try:
+            self._pause(5)
+            time.sleep(CACHE_SECONDS)
+        finally:
+            process.set_clock(0)
+        time.sleep(CACHE_SECONDS)
+        said: dict[str, Any] = {"clock": process.name, "seconds": seconds}
+        if process in self._milo.webs:
+            said["web"] = self._milo.webs.index(process)
+        return said
 
     def _fill_disk(self) -> dict[str, Any]:
         disk = self._random.choice(self._disks)

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 
 from soak import people
+from soak.clocks import ProcessWithClock
 from soak.mails import MailServer
 from soak.postgresql import PostgreSQL
 from soak.processes import ROOT, NotStarted, Process, free_port, run
 
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 SECRET_KEY, SIGNING_KEY, TOKENS = KEPT = "secret-key", "signing-key", "tokens.json"
 ROLES = """
     CREATE ROLE milo_owner LOGIN;
@@ -26,7 +27,8 @@ ROLES = """
 class Milo:
     """All processes of one deployment, below one folder."""
 
-    def __init__(self, folder: Path, *, webs: int, plant: str = "") -> None:
+    def __init__(self, folder: Path, *, webs: int, plant: str = "", clocks: bool = False) -> None:
+        """`clocks` says that the last web process and the worker have clocks that can be set, those of `clocks`."""
         self.folder, self.logs = folder, folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.postgresql = PostgreSQL(folder / "database" / "postgresql", free_port(), self.logs)
@@ -40,6 +42,11 @@ class Milo:
         self.redis = self._redis()
         self.webs = [self._web(number, port) for number, port in enumerate(self.ports)]
         self.worker = self._celery("worker", "worker", "--pool", "solo", "--hostname", "worker@soak")
+        self.clocks: list[ProcessWithClock] = []
+        if clocks:
+            last = webs - 1
+            self.webs[last] = self._with_clock(self.webs[last])
+            self.worker = self._with_clock(self.worker)
         self.beat = self._celery("beat", "beat")
 
     @property
@@ -149,6 +156,13 @@ class Milo:
     def _web(self, number: int, port: int) -> Process:
         command = [sys.executable, "manage.py", "serve", "--port", str(port)]
         return Process(f"web-{number}", command, self.environment(), self.logs / f"web-{number}.log")
+
+    def _with_clock(self, process: Process) -> ProcessWithClock:
+        clocked = ProcessWithClock(
+            process.name, process.command, process.environment, process.log, self.folder / "clocks"
+        )
+        self.clocks.append(clocked)
+        return clocked
 
     def _celery(self, name: str, *arguments: str) -> Process:
         command = [sys.executable, "-m", "celery", "-A", "milo.celery", *arguments, "--loglevel", "INFO"]

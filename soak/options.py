@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("postgresql", "web", "worker", "beat", "redis", "mail", "disk")
+KINDS = ("postgresql", "web", "worker", "beat", "redis", "mail", "disk", "clock")
 ONE_OF_EACH = ("postgresql", "web", "worker", "redis", "mail")
 
 
@@ -20,6 +20,8 @@ class Options:
     seed: int
     folder: Path
     keep: bool = False
+    clocks: bool = False
+    """Whether the clocks of two processes are set, too."""
     plant: str = ""
     accounts: int = 8
     projects: int = 24
@@ -50,6 +52,7 @@ def read(arguments: list[str] | None = None) -> Options:
         help=f"only these, in turn: {', '.join(KINDS)}",
     )
     parser.add_argument("--keep", action="store_true", help="keep the folder where nothing was found, too")
+    parser.add_argument("--clocks", action="store_true", help="set clocks, too; needs Debian's package faketime")
     parser.add_argument("--short", action="store_true", help="15 seconds, 5 faults and 12 clients, as in CI")
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
@@ -59,4 +62,5 @@ def read(arguments: list[str] | None = None) -> Options:
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
     faults = tuple(chosen.faults)
-    return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep, faults=faults)
+    clocks = chosen.clocks or "clock" in faults
+    return Options(seconds, kills, chosen.clients, chosen.webs, seed, chosen.folder, chosen.keep, clocks, faults=faults)

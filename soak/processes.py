@@ -35,7 +35,7 @@ class Process:
     ) -> None:
         self.name, self.log = name, log
         self.started_at = 0.0
-        self._command, self._environment, self._user = list(command), dict(environment), user
+        self.command, self.environment, self._user = list(command), dict(environment), user
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,9 +45,9 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                [*_END_WITH_PARENT, str(os.getpid()), *self._command],
+                [*_END_WITH_PARENT, str(os.getpid()), *self.command],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 user=self._user,
@@ -60,11 +60,7 @@ class Process:
         """SIGKILL the process and all its descendants, the parent first, so that it looks after none of them."""
         if self._running is None:
             return
-        try:
-            parent = psutil.Process(self._running.pid)
-            family = [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            family = []
+        family = self.family()
         for member in family:
             try:
                 member.kill()
@@ -72,6 +68,16 @@ class Process:
                 continue
         self._running.wait()
         psutil.wait_procs(family, timeout=STOP_SECONDS)
+
+    def family(self) -> list[psutil.Process]:
+        """Return the process and its descendants; empty once it has ended."""
+        if self._running is None:
+            return []
+        try:
+            parent = psutil.Process(self._running.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and return the exit status; kill the process where it does not end in time."""

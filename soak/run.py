@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak import people
+from soak.actions import Actions
 from soak.checks import CHECKS
 from soak.checks.answers import recoveries
-from soak.clients import Actions, Worker, open_everything
-from soak.evidence import Evidence
+from soak.clients import Worker, open_everything
+from soak.evidence import Check, Evidence
 from soak.faults import Disk, Faults
 from soak.http_client import Client
 from soak.milo import Milo
@@ -50,10 +52,20 @@ def soak(options: Options, prepare: Callable[[Milo], None] = Milo.make) -> Repor
         begun = time.time()
         load(options, milo, disks)
         lines = [f"{time.time() - begun:.0f} s with settling"]
-        found = {name: faults for name, check in CHECKS.items() if (faults := list(check(evidence)))}
+        found = {name: faults for name, check in CHECKS.items() if (faults := _run(check, evidence))}
         if found:
             milo.postgresql.dump(options.folder / "database.dump")
         return Report([*lines, *summary(evidence)], found)
+
+
+def _run(check: Check, evidence: Evidence) -> list[str]:
+    """Return what a check finds. One that fails has found something: the others run, and the evidence stays."""
+    faults: list[str] = []
+    try:
+        faults += check(evidence)
+    except Exception as error:
+        faults.append(f"the check itself failed: {error!r}, {traceback.extract_tb(error.__traceback__)[-1]}")
+    return faults
 
 
 @contextmanager
@@ -66,7 +78,7 @@ def deployment(options: Options) -> Iterator[tuple[Milo, list[Disk]]]:
     shutil.rmtree(options.folder, ignore_errors=True)
     make_folder(options.folder)
     mounted = [disk for disk in disks if disk.mount()]
-    milo = Milo(options.folder, webs=options.webs, plant=options.plant)
+    milo = Milo(options.folder, webs=options.webs, plant=options.plant, clocks=options.clocks)
     try:
         yield milo, mounted
     finally:
@@ -129,9 +141,10 @@ def inject(options: Options, faults: Faults) -> None:
 
 
 def settle(evidence: Evidence, watchers: list[Watcher]) -> None:
-    """Wait until the outbox is empty and every watcher has the newest revision of its kind, at most a while."""
+    """Wait until outbox and plans are done, and every watcher has the newest revision of its kind, at most a while."""
     statement = """SELECT (SELECT count(*) FROM billing_notice WHERE phase = 'Pending')
-        + (SELECT count(*) FROM billing_announcement WHERE done_at IS NULL) AS owed"""
+        + (SELECT count(*) FROM billing_announcement WHERE done_at IS NULL)
+        + (SELECT count(*) FROM billing_payerchangeitem WHERE phase = 'Pending') AS owed"""
     end = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < end:
         newest = {

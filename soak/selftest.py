@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from soak import clocks
 from soak.milo import Milo
 from soak.options import Options
 from soak.postgresql import make_folder
@@ -32,6 +33,8 @@ class Plant:
     settings: dict[str, str] = field(default_factory=dict)
     before: str = ""
     faults: tuple[str, ...] = ()
+    times: int = 1
+    """How many times as long it runs."""
 
 
 PLANTS = (
@@ -59,6 +62,9 @@ PLANTS = (
         "sequence_numbering",
         before="CREATE SEQUENCE soak_number; GRANT USAGE ON SEQUENCE soak_number TO milo_application",
     ),
+    Plant("a clock that is believed", ("instants-true",), "clock_believed", faults=("clock",)),
+    # usage has to arrive first, and two people to agree
+    Plant("corrections that move no usage", ("usage-sums",), "corrections_uncounted", times=3),
 )
 KILLS = 4
 
@@ -97,12 +103,15 @@ def main() -> int:
     make(made)
     missed = 0
     for plant in PLANTS:
+        if "clock" in plant.faults and clocks.library() is None:
+            print(f"{plant.name}: not tried, because libfaketime is not installed")
+            continue
         if chosen.only and chosen.only not in plant.name:
             continue
         begun = time.monotonic()
         faults, kills = plant.faults, KILLS if plant.faults else 0
         options = Options(
-            chosen.seconds,
+            chosen.seconds * plant.times,
             kills,
             24,
             2,
@@ -113,6 +122,7 @@ def main() -> int:
             accounts=12,
             projects=6,
             faults=faults,
+            clocks="clock" in faults,
         )
         found = soak(options, partial(prepare, plant, made)).found
         named = [name for name in plant.found_by if name in found]

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from soak.clients import BILLING, RESOURCES
+from soak.actions import BILLING, RESOURCES
 from soak.records import Records
 
 KINDS = {
     "billingaccounts.billing.milo.io": f"{BILLING}/billingaccounts",
     "billingaccountbindings.billing.milo.io": f"{BILLING}/billingaccountbindings",
     "approvalrequests.billing.milo.io": f"{BILLING}/approvalrequests",
+    "payerchanges.billing.milo.io": f"{BILLING}/payerchanges",
     "projects.resources.milo.io": f"{RESOURCES}/projects",
 }
 TIMEOUT_SECONDS = 90.0

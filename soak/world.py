@@ -2,7 +2,11 @@
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
+
+LATE_SECONDS = 5.0
+"""How long after its instant a payer change may not have taken effect yet."""
 
 
 @dataclass(slots=True)
@@ -22,6 +26,12 @@ class Organization:
     accounts: dict[str, Account] = field(default_factory=dict)
     projects: dict[str, str] = field(default_factory=dict)
     """The payer of each project that is not archived; empty without one."""
+    created: dict[str, float] = field(default_factory=dict)
+    """The instant (Unix time) from which each project is there."""
+    plans: dict[str, float] = field(default_factory=dict)
+    """The payer changes that were not cancelled, and their instants (Unix time)."""
+    locked: set[str] = field(default_factory=set)
+    """The projects whose payer is locked."""
 
 
 class World:
@@ -45,6 +55,7 @@ class World:
     def add_project(self, organization: str, name: str) -> None:
         with self._lock:
             self.organizations[organization].projects[name] = ""
+            self.organizations[organization].created[name] = time.time()
 
     def forget_project(self, organization: str, name: str) -> None:
         with self._lock:
@@ -61,10 +72,10 @@ class World:
             accounts = list(self.organizations[organization].accounts.values())
         return chooser.choice(accounts) if accounts else None
 
-    def ready_account(self, chooser: random.Random, organization: str, besides: str) -> Account | None:
+    def ready_account(self, chooser: random.Random, organization: str, *besides: str) -> Account | None:
         with self._lock:
             known = self.organizations[organization].accounts.values()
-            accounts = [each for each in known if each.phase == "Ready" and each.name != besides]
+            accounts = [each for each in known if each.phase == "Ready" and each.name not in besides]
         return chooser.choice(accounts) if accounts else None
 
     def project(self, chooser: random.Random, organization: str) -> tuple[str, str] | None:
@@ -72,6 +83,39 @@ class World:
         with self._lock:
             projects = list(self.organizations[organization].projects.items())
         return chooser.choice(projects) if projects else None
+
+    def created_at(self, organization: str, project: str) -> float:
+        with self._lock:
+            return self.organizations[organization].created[project]
+
+    def plan(self, chooser: random.Random, organization: str) -> str:
+        """Return a payer change that may still be cancelled; empty without one."""
+        with self._lock:
+            known = self.organizations[organization].plans.items()
+            plans = [name for name, at in known if at > time.time() - LATE_SECONDS]
+        return chooser.choice(plans) if plans else ""
+
+    def add_plan(self, organization: str, name: str, at: float) -> None:
+        with self._lock:
+            self.organizations[organization].plans[name] = at
+
+    def forget_plan(self, organization: str, name: str) -> None:
+        with self._lock:
+            self.organizations[organization].plans.pop(name, None)
+
+    def locked(self, chooser: random.Random, organization: str) -> str:
+        """Return a project whose payer is locked; empty without one."""
+        with self._lock:
+            projects = sorted(self.organizations[organization].locked)
+        return chooser.choice(projects) if projects else ""
+
+    def lock(self, organization: str, project: str) -> None:
+        with self._lock:
+            self.organizations[organization].locked.add(project)
+
+    def unlock(self, organization: str, project: str) -> None:
+        with self._lock:
+            self.organizations[organization].locked.discard(project)
 
     def is_paying(self, organization: str, account: str) -> bool:
         with self._lock:

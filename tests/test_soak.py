@@ -8,13 +8,16 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from soak.checks import answers
+from soak import clocks
+from soak.checks import answers, plans, timelines, usage
 from soak.evidence import Evidence
 from soak.milo import Milo
 from soak.postgresql import make_folder, programs, system_user
@@ -124,6 +127,104 @@ def test_a_web_process_that_was_killed_meanwhile_is_not_measured(tmp_path: Path)
 def test_a_process_that_ended_by_itself_is_found(tmp_path: Path) -> None:
     found = list(answers.survival(evidence(tmp_path, [], [{"ended": "worker", "at": 7}])))
     assert found == ["worker had ended by itself at 7"]
+
+
+def test_an_instant_outside_its_request_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = Records(tmp_path / "actions.jsonl")
+    for name, at in {"b-1": 100.0, "b-2": 100.0}.items():
+        attempts = [[0, 503, at, at + 1], [1, 201, at + 2, at + 3]]
+        actions.append({"action": "bind", "name": name, "status": 201, "attempts": attempts})
+    instants = {"b-1": 102.5, "b-2": 35.0}
+    rows = [{"key": name, "at": datetime.fromtimestamp(at, UTC)} for name, at in instants.items()]
+    monkeypatch.setattr(Evidence, "query", lambda self, statement: rows if "established_at" in statement else [])
+    assert list(timelines.instants_true(Evidence(tmp_path, Milo(tmp_path, webs=0)))) == [
+        "bind b-2 is at 35.000, and was asked for from 100.000 on"
+    ]
+
+
+@pytest.mark.parametrize("payer", [1, 2, 3])
+def test_usage_is_recounted_for_the_account_of_the_latest_correction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, payer: int
+) -> None:
+    start, hour = datetime(2026, 11, 29, 12, tzinfo=UTC), timedelta(hours=1)
+    correction = {"project_id": 7, "starts_at": start, "ends_at": start + 2 * hour}
+    event = {"project_id": 7, "meter_id": 5, "time": start + hour, "utc": start + hour, "quantity": Decimal("2.5")}
+    stored = {"project_id": 7, "meter_id": 5, "account_id": payer, "quantity": Decimal("2.5"), "events": 1}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "billingaccountbinding": [{"project_id": 7, "account_id": 1, "established_at": start, "ended_at": None}],
+        # in the order of their recording
+        "payercorrection": [correction | {"account_id": 2}, correction | {"account_id": 3}],
+        "usageevent": [event],
+        "usagerollup": [
+            stored | {"granularity": granularity, "starts_on": day, "withdrawn": 0}
+            for granularity, day in {"day": start.date(), "month": start.date().replace(day=1)}.items()
+        ],
+    }
+    monkeypatch.setattr(
+        Evidence, "query", lambda self, statement: next(rows[table] for table in rows if table in statement)
+    )
+    found = list(usage.sums(Evidence(tmp_path, Milo(tmp_path, webs=0))))
+    # of the day and of the month: one sum too much, and one that is missing
+    assert len(found) == (0 if payer == 3 else 4)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        ({"phase": "Done"}, ""),
+        ({"phase": "Done", "account_phase": "Suspended"}, "is done: a was Suspended then, and locked: False"),
+        ({"phase": "Done", "is_locked": True}, "is done: a was Ready then, and locked: True"),
+        (
+            {"phase": "Done", "established_at": 8},
+            "is done, and project, payer and instant of its binding are (1, 2, 8)",
+        ),
+        ({"phase": "Pending"}, "is still pending"),
+        ({"phase": "Failed", "reason": "PaysAlready"}, ""),
+        ({"phase": "Failed", "reason": "AccountNotReady", "account_phase": "Suspended"}, ""),
+        (
+            {"phase": "Failed", "reason": "AccountNotReady"},
+            "failed by AccountNotReady: a was Ready then, and locked: False",
+        ),
+        ({"phase": "Failed", "reason": "PayerLocked"}, "failed by PayerLocked: a was Ready then, and locked: False"),
+    ],
+)
+def test_a_plan_is_judged_by_the_state_at_its_instant(outcome: dict[str, Any], fault: str) -> None:
+    kept = {"project_id": 1, "bound": 1, "account_id": 2, "payer": 2, "effective_at": 7, "established_at": 7}
+    row = kept | {"account": "a", "account_phase": "Ready", "is_locked": False, "reason": ""} | outcome
+    assert plans._fault(row) == fault
+
+
+def test_the_clock_of_a_process_is_set_while_it_runs(tmp_path: Path) -> None:
+    if clocks.library() is None:
+        pytest.skip("libfaketime is not installed")
+    # a wait on an Event is another system call than time.sleep, which the soak replaces
+    script = """
+import threading, time
+while True:
+    time.sleep(0.1)
+    threading.Event().wait(0.1)
+    print(time.time(), flush=True)
+"""
+    environment = {"PATH": os.environ["PATH"]}
+    process = clocks.ProcessWithClock(
+        "clock", [sys.executable, "-c", script], environment, tmp_path / "log", tmp_path / "clocks"
+    )
+    process.start()
+    try:
+        for seconds in (0, -7200, 0):
+            process.set_clock(seconds)
+            end = time.monotonic() + 30
+            while abs(last_instant(tmp_path / "log") - time.time() - seconds) > 5:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+    finally:
+        process.kill()
+    assert not process.is_running
+
+
+def last_instant(log: Path) -> float:
+    lines = log.read_text().splitlines()
+    return float(lines[-1]) if lines else 0.0
 
 
 def test_processes_end_with_the_soak_that_is_killed(tmp_path: Path) -> None:

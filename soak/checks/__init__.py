@@ -3,7 +3,7 @@
 Every check has its name here, by which `soak.selftest` says which one found a planted fault.
 """
 
-from soak.checks import acknowledged, answers, api, approvals, chain, notices, timelines, usage, watches
+from soak.checks import acknowledged, answers, api, approvals, chain, notices, plans, timelines, usage, watches
 from soak.evidence import Check
 
 CHECKS: dict[str, Check] = {
@@ -15,6 +15,9 @@ CHECKS: dict[str, Check] = {
     "one-payer": timelines.one_payer,
     "time-goes-forward": timelines.goes_forward,
     "closed-pays-nothing": timelines.closed_pays_nothing,
+    "instants-true": timelines.instants_true,
+    "plans-take-effect": plans.take_effect,
+    "locked-stay": plans.locked_stay,
     "four-eyes": approvals.four_eyes,
     "notices-owed": notices.owed,
     "notices-delivered": notices.delivered,

@@ -13,16 +13,19 @@ OBJECTS = {
         JOIN projects_organization o ON o.id = p.organization_id""",
     "request": """SELECT o.name AS organization, r.name, r.uid FROM billing_approvalrequest r
         JOIN projects_organization o ON o.id = r.organization_id""",
+    "plan": """SELECT o.name AS organization, c.name, c.uid FROM billing_payerchange c
+        JOIN projects_organization o ON o.id = c.organization_id""",
 }
 EFFECTS = {
     "Reactivate": "BillingAccountReactivated",
     "Close": "BillingAccountClosed",
     "Reopen": "BillingAccountReopened",
+    "CorrectPayer": "PayerCorrected",
 }
 
 
 def objects(evidence: Evidence) -> Iterator[str]:
-    """Compare accounts, projects and requests with what the clients made, by name and uid."""
+    """Compare accounts, projects, requests and payer changes with what the clients made, by name and uid."""
     for action, statement in OBJECTS.items():
         rows = {(row["organization"], row["name"]): str(row["uid"]) for row in evidence.query(statement)}
         asked = {}
@@ -42,7 +45,13 @@ def bindings(evidence: Evidence) -> Iterator[str]:
     statement = """SELECT o.name AS organization, b.name, p.name AS project, a.name AS account,
             to_char(b.established_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
         FROM billing_billingaccountbinding b JOIN projects_organization o ON o.id = b.organization_id
-            JOIN projects_project p ON p.id = b.project_id JOIN billing_billingaccount a ON a.id = b.account_id"""
+            JOIN projects_project p ON p.id = b.project_id JOIN billing_billingaccount a ON a.id = b.account_id
+        -- those of plans and corrections have checks of their own
+        WHERE NOT EXISTS (SELECT 1 FROM billing_payerchangeitem i WHERE i.binding_id = b.id)
+            AND NOT EXISTS (SELECT 1 FROM billing_payercorrection c
+                JOIN billing_approvalrequest r ON r.id = c.request_id
+                WHERE NOT r.proposal ? 'until' AND c.project_id = b.project_id AND c.account_id = b.account_id
+                    AND c.ends_at = b.established_at)"""
     rows = {(row["organization"], row["name"]): row for row in evidence.query(statement)}
     asked = set()
     for record, acknowledged in evidence.of("bind"):
@@ -61,11 +70,14 @@ def bindings(evidence: Evidence) -> Iterator[str]:
 
 
 def suspensions(evidence: Evidence) -> Iterator[str]:
-    """Compare suspensions and their resolutions: each by a text that no other has."""
+    """Compare suspensions and their resolutions, and locks of payers: each by a text that no other has."""
     there = Counter(row["message"] for row in evidence.query("SELECT message FROM billing_suspension"))
     yield from _once("suspend", evidence, there)
     statement = "SELECT evidence ->> 'note' AS note FROM billing_suspension WHERE resolved_at IS NOT NULL"
     yield from _once("resolve", evidence, Counter(row["note"] for row in evidence.query(statement)))
+    locks = evidence.query("SELECT reason, unlock_reason FROM billing_payerlock")
+    yield from _once("lock", evidence, Counter(row["reason"] for row in locks))
+    yield from _once("unlock", evidence, Counter(row["unlock_reason"] for row in locks if row["unlock_reason"]))
 
 
 def _once(action: str, evidence: Evidence, there: "Counter[str]") -> Iterator[str]:
@@ -74,7 +86,8 @@ def _once(action: str, evidence: Evidence, there: "Counter[str]") -> Iterator[st
         token = record["token"]
         asked.add(token)
         if acknowledged and there[token] != 1:
-            yield f"{action} {token} of {record['account']} was acknowledged, and is there {there[token]} times"
+            subject = record.get("account") or record["project"]
+            yield f"{action} {token} of {subject} was acknowledged, and is there {there[token]} times"
         elif there[token] > (0 if refused(record) else 1):
             yield f"{action} {token} was answered with {record['status']}, and is there {there[token]} times"
     for token in there.keys() - asked:
@@ -87,8 +100,15 @@ def decisions(evidence: Evidence) -> Iterator[str]:
         JOIN projects_organization o ON o.id = r.organization_id"""
     requests = {(row["organization"], row["name"]): row for row in evidence.query(statement)}
     statement = """SELECT history_approval AS request, history_change_reason AS reason, count(*) AS times
-        FROM billing_historicalbillingaccount WHERE history_approval IS NOT NULL GROUP BY 1, 2"""
+        FROM billing_historicalbillingaccount
+        WHERE history_approval IS NOT NULL AND history_change_reason <> 'PayerCorrected' GROUP BY 1, 2"""
     effects = {(row["request"], row["reason"]): row["times"] for row in evidence.query(statement)}
+    statement = """SELECT r.uid AS request, r.phase, count(*) AS times FROM billing_payercorrection c
+        JOIN billing_approvalrequest r ON r.id = c.request_id GROUP BY 1, 2"""
+    for row in evidence.query(statement):
+        effects[row["request"], EFFECTS["CorrectPayer"]] = row["times"]
+        if row["phase"] != "Approved":
+            yield f"the correction of {row['request']} is there, which is {row['phase']}"
     for record, acknowledged in evidence.of("approve"):
         if acknowledged:
             yield from _decided(record, requests.get((record["organization"], record["name"])), effects)
@@ -130,7 +150,9 @@ def usage(evidence: Evidence) -> Iterator[str]:
         for identifier, project, quantity, _time in record["events"]:
             asked.add(identifier)
             said, rows = f"{project} {_plain(quantity)}", there.get(identifier, [])
-            if acknowledged and not record["answer"].get("rejected") and rows != [said]:
+            if "in the future" in str(record.get("answer", {}).get("rejected", "")):
+                yield f"event {identifier} was rejected as of the future"
+            elif acknowledged and not record["answer"].get("rejected") and rows != [said]:
                 yield f"event {identifier} was acknowledged as {said}, and is {rows}"
             elif refused(record) and rows:
                 yield f"event {identifier} was refused with {record['status']}, and is there"

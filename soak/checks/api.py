@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from soak import people
-from soak.clients import BILLING, RESOURCES
+from soak.actions import BILLING, RESOURCES
 from soak.evidence import Evidence
 from soak.http_client import Client
 
@@ -12,7 +12,7 @@ PAGE = 200
 
 
 def agrees(evidence: Evidence) -> Iterator[str]:
-    """Compare the payer of each project, and the phase of each account, in lists read page by page."""
+    """Compare payers of projects and phases of accounts in lists, and who paid in each span that was corrected."""
     client, token = Client(evidence.milo.ports, lambda: True, 0), evidence.milo.tokens[people.AUDITOR]
     statement = """SELECT p.name, a.name AS account FROM projects_project p
         LEFT JOIN billing_billingaccountbinding b ON b.project_id = p.id AND b.ended_at IS NULL
@@ -31,6 +31,24 @@ def agrees(evidence: Evidence) -> Iterator[str]:
         for item in _items(client, f"{BILLING}/billingaccounts", token)
     }
     yield from _differences("the phase of account", phases, listed)
+    yield from _differences("who paid, by the correction,", *_corrected(evidence, client, token))
+
+
+def _corrected(evidence: Evidence, client: Client, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return who paid at the beginning of each correction, by its request: the latest that covers it, and the API."""
+    statement = """SELECT r.name, p.name AS project,
+            to_char(c.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+            (SELECT a.name FROM billing_payercorrection l JOIN billing_billingaccount a ON a.id = l.account_id
+                WHERE l.project_id = c.project_id AND l.starts_at <= c.starts_at AND l.ends_at > c.starts_at
+                ORDER BY l.recorded_at DESC LIMIT 1) AS account
+        FROM billing_payercorrection c JOIN projects_project p ON p.id = c.project_id
+            JOIN billing_approvalrequest r ON r.id = c.request_id"""
+    there, said = {}, {}
+    for row in evidence.query(statement):
+        there[row["name"]] = row["account"]
+        path = f"{RESOURCES}/projects/{row['project']}/billinghistory?at={row['at']}"
+        said[row["name"]] = next((item["account"] for item in client.get(path, token).body.get("items", [])), None)
+    return there, said
 
 
 def _differences(what: str, there: dict[str, Any], said: dict[str, Any]) -> Iterator[str]:

@@ -18,8 +18,11 @@ CONTACTS = """SELECT s.message AS token, c.address FROM billing_suspension s
         CROSS JOIN LATERAL jsonb_array_elements_text(a.invoice_email_addresses) AS c(address)
     UNION SELECT s.message, 'admin-' || o.name || %s FROM billing_suspension s
         JOIN billing_billingaccount a ON a.id = s.account_id JOIN projects_organization o ON o.id = a.organization_id"""
-REQUESTS = """SELECT r.uid, r.name, r.phase, r.requester, o.name AS organization, r.act FROM billing_approvalrequest r
-    JOIN projects_organization o ON o.id = r.organization_id"""
+REQUESTS = """SELECT r.uid, r.name, r.phase, r.requester, o.name AS organization, r.act,
+        a.invoice_email_addresses AS invoices, COALESCE(p.contact_email_addresses, '[]') AS contacts
+    FROM billing_approvalrequest r JOIN projects_organization o ON o.id = r.organization_id
+        JOIN billing_billingaccount a ON a.id = r.account_id
+        LEFT JOIN projects_project p ON p.name = r.proposal ->> 'project' AND p.organization_id = o.id"""
 
 
 def owed(evidence: Evidence) -> Iterator[str]:
@@ -40,7 +43,10 @@ def owed(evidence: Evidence) -> Iterator[str]:
 
 
 def _of_requests(evidence: Evidence) -> Iterator[str]:
-    """Each request is owed to the approvers, each decision to the requester and the billing-admin."""
+    """Each request is owed to the approvers, each decision to the requester and the billing-admin.
+
+    A correction is owed to the contacts of the account that should have paid and of the project, too.
+    """
     approvers = {people.address(name) for name, groups in people.groups().items() if "finance-approver" in groups}
     mailed = {(mail["id"], mail["to"][0]) for mail in evidence.mails}
     delivered: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -52,6 +58,8 @@ def _of_requests(evidence: Evidence) -> Iterator[str]:
         if row["phase"] in ("Approved", "Withdrawn"):
             admin = people.address(people.admin(row["organization"]))
             expected["Decided"] = {admin, people.address(row["requester"].removeprefix("user:"))}
+        if row["phase"] == "Approved" and row["act"] == "CorrectPayer":
+            expected["PayerCorrected"] = {admin, *row["contacts"], *row["invoices"]}
         for about, addresses in expected.items():
             if missing := addresses - delivered[about, str(row["uid"])]:
                 yield f"{sorted(missing)} are owed a notice of {row['name']} ({about})"

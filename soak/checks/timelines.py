@@ -2,16 +2,30 @@
 
 from collections.abc import Iterator
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, LiteralString
 
 from soak.evidence import Evidence
 
+INSTANTS: dict[str, tuple[LiteralString, str]] = {
+    "bind": ("SELECT name AS key, established_at AS at FROM billing_billingaccountbinding", "name"),
+    "suspend": ("SELECT message AS key, suspended_at AS at FROM billing_suspension", "token"),
+    "request": ("SELECT name AS key, requested_at AS at FROM billing_approvalrequest", "name"),
+    "approve": ("SELECT name AS key, decided_at AS at FROM billing_approvalrequest", "name"),
+    "open": ("SELECT name AS key, created_at AS at FROM billing_billingaccount", "name"),
+    "lock": ("SELECT reason AS key, locked_at AS at FROM billing_payerlock", "token"),
+}
+"""By action a statement of instants, and the word of the log that has their key."""
+TOLERATED = 1.0
+"""Seconds by which an instant may lie outside its request: one that comes after another is a microsecond later."""
 HISTORIES = (
     "projects_historicalproject",
     "billing_historicalbillingaccount",
     "billing_historicalbillingaccountbinding",
     "billing_historicalsuspension",
     "billing_historicalapprovalrequest",
+    "billing_historicalpayerchange",
+    "billing_historicalpayerlock",
+    "billing_historicalpayercorrection",
 )
 
 
@@ -78,3 +92,14 @@ def closed_pays_nothing(evidence: Evidence) -> Iterator[str]:
             AND COALESCE(b.ended_at, 'infinity') > s.since"""
     for row in evidence.query(statement):
         yield f"{row['binding']} was in force while its account was closed, {row['since']} to {row['until']}"
+
+
+def instants_true(evidence: Evidence) -> Iterator[str]:
+    """Look for instants that lie outside the request that made them: a process believed a clock that was wrong."""
+    for action, (statement, key) in INSTANTS.items():
+        instants = {row["key"]: row["at"].timestamp() for row in evidence.query(statement) if row["at"]}
+        for record, acknowledged in evidence.of(action):
+            at = instants.get(record[key])
+            attempts = record["attempts"]
+            if acknowledged and at and not attempts[0][2] - TOLERATED <= at <= attempts[-1][3] + TOLERATED:
+                yield f"{action} {record[key]} is at {at:.3f}, and was asked for from {attempts[0][2]:.3f} on"
