@@ -129,11 +129,12 @@ class MoveProjects(ServiceAction):
         return {"name": f"move-{timezone.now():%Y%m%d-%H%M%S}"}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange | ApprovalRequest:
-        source = self.source(values)
+        source, named = self.source(values), values.get("projects") or ()
         spec = PayerChangeSpec(
             account=values["account"].name,
             reason=values["reason"],
-            projects=None if source else values.get("projects", ()),
+            # both are refused: whoever names some projects does not mean all of an account
+            projects=None if source and not named else named,
             source=source,
             effective_at=values["effective_at"],
             atomic=values["atomic"],
@@ -280,7 +281,7 @@ class CancelPayerChange(ServiceAction):
         ]
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
-        return cancel(self.row.pk, reason=values["reason"], projects=values["projects"], actor=actor)
+        return cancel(self.row.pk, reason=values["reason"], projects=values["projects"] or None, actor=actor)
 
 
 class RetryForm(ActForm):

@@ -16,7 +16,7 @@ from billing.models import ApprovalRequest, BillingAccountAffiliation
 from billing.models.approval import public_review
 from billing.services.approvals import decisions, requests
 from milo.access import Actor
-from milo.kube.fields import ChoiceField, InstantField, ReferenceSerializer, StringField
+from milo.kube.fields import BooleanField, ChoiceField, InstantField, ReferenceSerializer, StringField
 from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.schemas import ConditionSerializer, NothingSerializer
@@ -51,7 +51,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("With CorrectPayer: where to find what shows the mistake, such as a ticket."),
     )
-    currencyDiffers = serializers.BooleanField(
+    currencyDiffers = BooleanField(
         source="currency_differs",
         required=False,
         help_text=gettext_lazy("With CorrectPayer: true acknowledges that an account that paid has another currency."),

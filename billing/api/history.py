@@ -146,13 +146,18 @@ def _overlapping(corrections: Iterable[PayerCorrection], start: datetime, end: d
 
 
 def _unbound(corrections: Iterable[PayerCorrection], start: datetime, end: datetime) -> Iterable[dict[str, Any]]:
-    if covering := _overlapping(corrections, start, end):
-        since, until = max(start, min(each.starts_at for each in covering)), max(each.ends_at for each in covering)
+    """Yield an item for each stretch without a gap that corrections cover in a time without a binding."""
+    covering = sorted(_overlapping(corrections, start, end), key=lambda each: each.starts_at)
+    while covering:
+        since, until = covering[0].starts_at, covering[0].ends_at
+        for each in covering:
+            until = max(until, each.ends_at) if each.starts_at <= until else until
         yield {
-            "establishedAt": precise_instant(since),
+            "establishedAt": precise_instant(max(start, since)),
             "endedAt": precise_instant(min(end, until)),
-            "corrections": [_correction(each) for each in covering],
+            "corrections": [_correction(each) for each in _overlapping(corrections, since, until)],
         }
+        covering = [each for each in covering if each.starts_at > until]
 
 
 def _at(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:

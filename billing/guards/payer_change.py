@@ -23,6 +23,10 @@ _BINDING_AS_PLANNED = (
     " WHERE b.id = NEW.binding_id AND b.project_id = NEW.project_id AND c.id = NEW.change_id"
     " AND b.established_at = NEW.effective_at)"
 )
+_PLANNED = (
+    f"EXISTS (SELECT 1 FROM {CHANGE} c WHERE c.id = NEW.change_id AND c.phase = 'Scheduled'"
+    " AND c.effective_at = NEW.effective_at)"
+)
 _OPEN_ALREADY = f"EXISTS (SELECT 1 FROM {ITEM} was WHERE was.project_id = NEW.project_id AND was.phase = 'Pending')"
 _ITEM_PURGED = (
     f"EXISTS (SELECT 1 FROM {CHANGE} c JOIN billing_billingaccount a ON a.id = c.account_id"
@@ -64,6 +68,17 @@ def _of_items() -> Iterator[Guard]:
         "INSERT",
         f"NOT {_PROJECT_OF_ORGANIZATION}",
         "project and payer change belong to different organizations",
+    )
+    # a project that came later, or an earlier instant: a binding would begin before anybody had planned it
+    yield refuse(
+        "payer_change_item_as_planned", ITEM, "INSERT", f"NOT {_PLANNED}", "the payer change does not plan it so"
+    )
+    yield refuse(
+        "payer_change_item_not_backdated",
+        ITEM,
+        "UPDATE",
+        "NEW.effective_at < OLD.effective_at",
+        "a retry is effective from then on",
     )
     # SQLite's INSERT OR REPLACE would remove the open item of another plan, and no trigger of DELETE would see it
     yield refuse(

@@ -166,11 +166,12 @@ def end_with_project(project: Project, *, actor: Actor) -> None:
     A payer change of the project that is due comes first, one that is not is cancelled for it.
     """
     make_due_facts([project.pk])
-    cancel_archived(project, actor=actor)
     active = BillingAccountBinding.objects.paying().filter(project=project).first()
-    if active is None:
+    # before the payer change, as the worker locks them
+    account = BillingAccount.objects.locked().get(pk=active.account_id) if active else None
+    cancel_archived(project, actor=actor)
+    if active is None or account is None:
         return
-    account = BillingAccount.objects.locked().get(pk=active.account_id)
     at = clock.valid_time(audit.ledger_time(active, after=active.established_at), active.established_at)
     active.end(at, BillingAccountBinding.EndReason.PROJECT_ARCHIVED)
     with moves.reattribute_usage(project, at):

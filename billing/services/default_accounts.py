@@ -139,6 +139,9 @@ def bind_new_project(project: Project, *, actor: Actor) -> None:
     named = project.annotations.get(PAYER_ANNOTATION, "")
     if named == NONE:
         return
+    if not named and PAYER_ANNOTATION in project.annotations:
+        message = _("must be the name of a billing account, or none")
+        raise Invalid.because([Cause(ANNOTATION_FIELD, message)], _("the project cannot be bound"))
     name = _binding_name(project)
     asked: dict[str, Any] = {"organization": project.organization_id, "binding": name}
     if named:

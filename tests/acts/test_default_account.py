@@ -369,3 +369,10 @@ def test_beat_sends_the_sweep_every_minute() -> None:
     assert entry["schedule"] == 60.0
     app.loader.import_default_modules()
     assert entry["task"] in app.tasks
+
+
+def test_an_annotation_that_names_nobody_is_refused(organization: Organization, account: BillingAccount) -> None:
+    set_to(organization, account.name)
+    with refused(Invalid) as caught:
+        create_project("shop", organization.pk, ProjectSpec(), Metadata({}, {PAYER_ANNOTATION: ""}), actor=OPERATOR)
+    assert set(causes_of(caught)) == {ANNOTATION_FIELD}

@@ -81,6 +81,19 @@ def test_faults_are_shown_at_their_fields(world: World, operator: Client) -> Non
     ]
 
 
+def test_named_projects_of_an_account_are_not_taken_for_all_of_it(world: World, operator: Client) -> None:
+    with nothing_changes():
+        page = submit(
+            operator,
+            page_of(world.organization, MOVE),
+            account=world.us.pk,
+            source=world.eu.pk,
+            reason="x",
+            projects="webapp-frontend",
+        )
+    assert errors(page)["projects"] == ["exactly one of projects, fromAccountRef and projectSelector is required"]
+
+
 def test_what_is_planned_is_cancelled(world: World, operator: Client) -> None:
     change = a_payer_change(world.us, world.project)
     page = operator.get(page_of(change))

@@ -1,6 +1,7 @@
 """Payer changes over HTTP: create, preview, watch, read the outcome of each project, cancel and retry."""
 
 from datetime import timedelta
+from datetime import timezone as dt_timezone
 from typing import Any
 
 import pytest
@@ -284,3 +285,65 @@ def test_others_see_nothing_of_it(admin: Api, viewer: Api, stranger: Api) -> Non
         viewer.post(f"{CHANGES}/eu-to-emea/cancel", {"spec": {"reason": "no"}}).refused(403, "Forbidden")
         stranger.get(f"{CHANGES}/eu-to-emea").refused(404, "NotFound")
         stranger.post(f"{CHANGES}/eu-to-emea/cancel", {"spec": {"reason": "no"}}).refused(404, "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "message"),
+    [
+        ({"effectiveAt": "2026-12-31T23:59:60Z"}, "spec.effectiveAt", "must be an instant"),
+        ({"effectiveAt": "2027-02-01T00:00:00"}, "spec.effectiveAt", "must be an instant"),
+        ({"effectiveAt": "9999-12-31T23:59:59Z"}, "spec.effectiveAt", "is more than 1 year ahead"),
+        ({"effectiveAt": "9999-12-31T23:59:59-23:59"}, "spec.effectiveAt", "must be an instant"),
+        ({"projects": []}, "spec.projects", "is required"),
+        ({"projects": ["shop", "shop"]}, "spec.projects[1]", "names project shop a second time"),
+        ({"projects": ["sh\u00f6p"]}, "spec.projects[0]", "there is no project sh\u00f6p in this organization"),
+        ({"projects": ["x"] * 10_001}, "spec.projects", ""),
+        ({"projects": None, "projectSelector": {"matchLabels": {}}}, "spec.projectSelector.matchLabels", ""),
+        (
+            {"projects": None, "projectSelector": {"matchLabels": {"t\u00f6": "x"}}},
+            "spec.projectSelector.matchLabels",
+            "",
+        ),
+    ],
+)
+def test_a_spec_at_the_edge_is_refused_at_its_field(admin: Api, spec: dict[str, Any], field: str, message: str) -> None:
+    refusal = admin.post(CHANGES, a_change(**spec)).refused(422, "Invalid")
+    causes = {cause["field"]: cause["message"] for cause in refusal["details"]["causes"]}
+    assert set(causes) == {field}, causes
+    assert message in causes[field]
+
+
+def test_an_instant_is_kept_to_the_microsecond_whatever_its_offset(admin: Api) -> None:
+    at = (timezone.now() + timedelta(days=1)).replace(microsecond=123456)
+    sent = at.astimezone(dt_timezone(timedelta(hours=5, minutes=45))).isoformat()
+    made = admin.post(CHANGES, a_change(effectiveAt=sent)).done(201)
+    assert made["status"]["effectiveAt"] == f"{at:%Y-%m-%dT%H:%M:%S}.123456Z"
+    with nothing_changes():
+        version = made["metadata"]["resourceVersion"]
+        assert admin.put(f"{CHANGES}/eu-to-emea", a_change(effectiveAt=sent), if_match=f'"{version}"').done() == made
+
+
+def test_an_empty_list_of_projects_cancels_nothing(admin: Api) -> None:
+    admin.post(CHANGES, a_change()).done(201)
+    with nothing_changes():
+        refusal = admin.post(f"{CHANGES}/eu-to-emea/cancel", {"spec": {"reason": "no", "projects": []}})
+        assert refusal.refused(422, "Invalid")["details"]["causes"][0]["field"] == "spec.projects"
+    with nothing_changes():
+        admin.post(f"{CHANGES}/eu-to-emea/cancel?dryRun=All", {"spec": {"reason": "no"}}).done()
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch"),
+    [
+        ("application/merge-patch+json", {"spec": {"atomic": True}}),
+        ("application/strategic-merge-patch+json", {"spec": {"projects": ["mail"]}}),
+        ("application/json-patch+json", [{"op": "remove", "path": "/spec/projects/1"}]),
+        ("application/json-patch+json", [{"op": "remove", "path": "/spec/effectiveAt"}]),
+        (APPLY, a_change() | {"spec": {"projects": ["mail"], "toAccountRef": {"name": "emea"}, "reason": "x"}}),
+    ],
+)
+def test_no_patch_changes_the_spec(admin: Api, kind: str, patch: Any) -> None:
+    admin.post(CHANGES, a_change()).done(201)
+    query = "?fieldManager=me&force=true" if kind == APPLY else ""
+    with nothing_changes():
+        assert admin.patch(f"{CHANGES}/eu-to-emea{query}", patch, kind).code in (415, 422)

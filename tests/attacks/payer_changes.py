@@ -16,6 +16,7 @@ from tests.support import make
 from tests.support.payer_changes import a_payer_change
 
 ENDED: dict[str, Any] = {"total": 1, "done": 1, "failed": 0, "cancelled": 0}
+AS_PLANNED = ("payer_change_item_as_planned",)
 OPEN: dict[str, Any] = {"finished_at": None, **dict.fromkeys(ENDED)}
 
 
@@ -111,22 +112,29 @@ ATTACKS: dict[str, list[Attack]] = {
         *changes("done", settled_at=_now, reason="Imaginary", message="changed"),
     ],
     "payer_change_item_never_deleted": deletions("done"),
-    "payer_change_item_never_replaced": replacements("done", ("id",), ("change_id", "project_id")),
+    "payer_change_item_never_replaced": replacements("done", ("id",), ("change_id", "project_id"), lifting=AS_PLANNED),
     "payer_change_item_one_organization": [
-        Attack(lambda w: insert(w.failed, project_id=w.foreign_project.pk)),
+        Attack(lambda w: insert(w.failed, project_id=w.foreign_project.pk), lifting=AS_PLANNED),
     ],
-    "payer_change_item_not_doubled": [Attack(lambda w: insert(w.pending, change_id=w.completed.pk))],
+    "payer_change_item_as_planned": [
+        Attack(lambda w: insert(w.failed, project_id=w.spare.pk)),
+        Attack(lambda w: insert(w.pending, project_id=w.spare.pk, effective_at=timezone.now() - HOUR)),
+    ],
+    "payer_change_item_not_backdated": changes("failed", effective_at=F("effective_at") - timedelta(hours=1)),
+    "payer_change_item_not_doubled": [
+        Attack(lambda w: insert(w.pending, change_id=w.completed.pk), lifting=AS_PLANNED)
+    ],
     "payer_change_item_one_open": [
         Attack(
             lambda w: insert(w.pending, change_id=w.completed.pk),
-            lifting=("payer_change_item_not_doubled",),
+            lifting=("payer_change_item_not_doubled", *AS_PLANNED),
             says=unique("billing_payerchangeitem.project_id"),
         ),
     ],
     "payer_change_item_once": [
         Attack(
             lambda w: insert(w.failed),
-            lifting=("payer_change_item_never_replaced",),
+            lifting=("payer_change_item_never_replaced", *AS_PLANNED),
             says=unique("billing_payerchangeitem.change_id", "billing_payerchangeitem.project_id"),
         ),
     ],
@@ -138,6 +146,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "payer_change_item_insert_as_bound": [
         Attack(
             lambda w: insert(w.failed, project_id=w.spare.pk, phase="Done", reason="", binding_id=w.binding.pk),
+            lifting=AS_PLANNED,
         ),
     ],
     "payer_change_item_update_as_bound": [

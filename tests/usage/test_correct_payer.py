@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from billing.api.history import billing_history
 from billing.models import ApprovalRequest, BillingAccountBinding, Notice, PayerCorrection, UsageEvent
 from billing.services import past
 from billing.services.approvals.decisions import StaleReview
@@ -204,6 +206,18 @@ def test_a_correction_covers_a_time_without_a_payer_too(shop: Shop) -> None:
     }
 
 
+def test_what_nobody_paid_for_between_two_corrections_is_no_part_of_the_timeline(shop: Shop) -> None:
+    with make.created_at(JANUARY):
+        shop.project = make.a_project(shop.organization, "unbound")
+    for since, until in ((FEBRUARY, FEBRUARY + DAY), (FEBRUARY + DAY, FEBRUARY + 2 * DAY), (MARCH, MARCH + DAY)):
+        shop.correct(None, since, until)
+    items = billing_history(shop.project, {}, actor=make.PLATFORM)["items"]
+    assert [(each["establishedAt"], each["endedAt"], len(each["corrections"])) for each in items] == [
+        (precise_instant(FEBRUARY), precise_instant(FEBRUARY + 2 * DAY), 2),
+        (precise_instant(MARCH), precise_instant(MARCH + DAY), 1),
+    ]
+
+
 def test_without_an_end_the_account_pays_from_the_approval_on_too(shop: Shop, clock: Clock) -> None:
     request = shop.ask(None, FEBRUARY, None)
     clock(APRIL + DAY)
@@ -311,6 +325,24 @@ def test_a_correction_reaches_13_months_back(shop: Shop, clock: Clock) -> None:
         shop.ask(None, FEBRUARY - MICROSECOND, MARCH)
     assert messages_of(caught) == {"spec.proposal.since": "must be at most 13 months back"}
     shop.ask(None, FEBRUARY, MARCH)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"since": "0001-01-01T00:00:00Z"}, "since"),
+        ({"since": "0001-01-01T00:00:00+23:59"}, "since"),
+        ({"until": "9999-12-31T23:59:59Z"}, "until"),
+        ({"until": "9999-12-31T23:59:59-23:59"}, "since"),
+    ],
+)
+def test_a_span_without_end_is_refused_before_its_months_are_looked_at(
+    shop: Shop, change: dict[str, str], field: str
+) -> None:
+    with refused(Invalid) as caught, CaptureQueriesContext(connection) as queries:
+        make.a_request(shop.emea, "CorrectPayer", proposal=shop.proposal() | change)
+    assert set(messages_of(caught)) == {f"spec.proposal.{field}"}
+    assert len(queries) < 40
 
 
 def test_every_reason_against_a_correction_is_given_at_once(shop: Shop, clock: Clock) -> None:

@@ -66,6 +66,7 @@ def span_of(account: BillingAccount, proposal: dict[str, Any], now: datetime) ->
         return None, faults
     if ends and until > timezone.now():
         faults.append(Cause(f"{FIELD}.until", _("must be in the past; from now on a binding says who pays")))
+        return None, faults + _of_age(since)
     return (Span(project, since, until) if project else None), faults + _of_age(since)
 
 
@@ -82,7 +83,8 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     """Return why the proposed correction cannot be made now; project and accounts are locked by the caller."""
     span, faults = span_of(account, request.proposal, request.requested_at)
     faults += _of_payer(account)
-    if span:
+    # further back there is no end of months to look at, under the locks
+    if span and not _of_age(span.since):
         paid = past.payers(span.project, span.since, span.until)
         faults += [
             *_of_life(span),

@@ -17,10 +17,11 @@ PROJECTS_FIELD = "spec.projects"
 _CANCELLED = Update(PayerChangeItem, "phase", "reason", "message", "settled_at")
 
 
-def cancel(change_id: int, *, reason: str, projects: Sequence[str] = (), actor: Actor) -> PayerChange:
+def cancel(change_id: int, *, reason: str, projects: Sequence[str] | None = None, actor: Actor) -> PayerChange:
     """Cancel what is pending of a payer change, or of it `projects` (names) alone; what is done stays done.
 
-    Raises `Forbidden`; `Invalid` without a reason, for a change that has ended, and for a project that is not pending.
+    Raises `Forbidden`; `Invalid` without a reason, for a change that has ended, for a project that is not pending, and
+    for an empty list, which a program that found nothing to cancel would send.
     """
     with audit.transaction():
         change = PayerChange.objects.locked().get(pk=change_id)
@@ -41,10 +42,12 @@ def cancel(change_id: int, *, reason: str, projects: Sequence[str] = (), actor: 
         return change
 
 
-def _pending(change: PayerChange, projects: Sequence[str]) -> list[PayerChangeItem]:
+def _pending(change: PayerChange, projects: Sequence[str] | None) -> list[PayerChangeItem]:
     items = list(PayerChangeItem.objects.pending().filter(change=change).select_related("project"))
-    if not projects:
+    if projects is None:
         return items
+    if not projects:
+        raise Invalid.because([Cause.required(PROJECTS_FIELD)])
     by_name = {item.project.name: item for item in items}
     message = _("project %(name)s is not pending in this payer change")
     causes = [

@@ -27,6 +27,7 @@ from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, FIRST, LATEST
 from milo import audit
 from milo.access import Actor
+from milo.dates import parse_instant
 from milo.errors import Cause, Invalid
 from projects.models import Organization, Project
 
@@ -87,12 +88,11 @@ def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | Non
 
 
 def proposed_instant(value: Any) -> datetime | None:
-    """Return an instant of a proposal; None where it is none, or has no offset."""
+    """Return an instant of a proposal, in UTC; None where it is none, or has no offset."""
     try:
-        at = datetime.fromisoformat(str(value))
+        return parse_instant(str(value))
     except ValueError:
         return None
-    return at if at.tzinfo else None
 
 
 def _conflicts(span: Span) -> list[Cause]:
