@@ -106,7 +106,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "payer_change_item_identity_fixed": changes(
         "pending", id=1_000_000, change=lambda w: w.completed, project=lambda w: w.spare
     ),
-    "payer_change_item_instant_fixed": changes("pending", effective_at=F("effective_at") - timedelta(hours=1)),
+    "payer_change_item_instant_fixed": changes("pending", effective_at=F("effective_at") + timedelta(hours=1)),
     "payer_change_item_outcome_fixed": [
         Attack(lambda w: update(w.done, phase="Pending", settled_at=None, binding=None)),
         *changes("done", settled_at=_now, reason="Imaginary", message="changed"),
