@@ -58,8 +58,9 @@ def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World,
 
 
 def test_the_buttons_are_for_those_who_may(world: World, operator: Client, auditor: Client) -> None:
-    assert buttons(operator.get(list_of(Organization))) == {CREATE}
-    assert buttons(auditor.get(list_of(Organization))) == set()
+    export = list_of(Organization, "export")
+    assert buttons(operator.get(list_of(Organization))) == {CREATE, export}
+    assert buttons(auditor.get(list_of(Organization))) == {export}
     acts = ("open-account", "default-account", "move-projects", "create-project", "revise", "grant")
     here = {page_of(world.organization, act) for act in acts}
     assert buttons(operator.get(page_of(world.organization))) == here

@@ -77,6 +77,6 @@ def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World,
 
 
 def test_the_list_offers_to_create_one_to_those_who_may(operator: Client, auditor: Client) -> None:
-    what_nobody_pays_for, move = list_of(Project, "unassigned-usage"), list_of(Project, "move-projects")
-    assert buttons(operator.get(list_of(Project))) == {CREATE, what_nobody_pays_for, move}
-    assert buttons(auditor.get(list_of(Project))) == {what_nobody_pays_for}
+    for_all = {list_of(Project, "unassigned-usage"), list_of(Project, "export")}
+    assert buttons(operator.get(list_of(Project))) == for_all | {CREATE, list_of(Project, "move-projects")}
+    assert buttons(auditor.get(list_of(Project))) == for_all

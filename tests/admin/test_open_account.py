@@ -89,5 +89,6 @@ def test_a_name_that_is_taken_is_refused(world: World, operator: Client) -> None
 
 
 def test_the_list_offers_to_open_one_to_those_who_may(operator: Client, auditor: Client) -> None:
-    assert buttons(operator.get(list_of(BillingAccount))) == {OPEN, DRIFT}
-    assert buttons(auditor.get(list_of(BillingAccount))) == {DRIFT}
+    export = list_of(BillingAccount, "export")
+    assert buttons(operator.get(list_of(BillingAccount))) == {OPEN, DRIFT, export}
+    assert buttons(auditor.get(list_of(BillingAccount))) == {DRIFT, export}

@@ -20,6 +20,7 @@ from tests.support.ledger import everything
 pytestmark = pytest.mark.django_db
 
 LOST = {
+    ("billing", "0038_affiliations"): "billing_historicalbillingaccount.paid_by_id",
     ("billing", "0019_history_messages"): "billing_historicalbillingaccount.history_change_message",
     ("billing", "0001_initial"): "billing_historicalbillingaccount",
     ("projects", "0004_credentials"): "projects_historicalorganization.history_credential",
@@ -27,7 +28,7 @@ LOST = {
     ("kube", "0001_initial"): "kube_change",
     ("ledger", "0001_seals"): "ledger_seal",
 }
-KEPT = [("billing", "0021_action_of_requests"), ("billing", "0020_split_history_reasons")]
+KEPT = [("billing", "0039_move_payers")]
 
 
 @pytest.fixture
