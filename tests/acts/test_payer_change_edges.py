@@ -1,18 +1,28 @@
 """Payer changes at their edges: sets that change under a plan, lists that are empty, a worker that comes late."""
 
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing.models import BillingAccount, PayerChange
+from billing.services.account_spec import AccountSpec
+from billing.services.accounts import revise
 from billing.services.payer_changes.cancellations import cancel
+from billing.services.payer_changes.creation import OF_A_USER
+from billing.services.payer_changes.facts import move_due
+from billing.services.payer_changes.retries import retry
 from billing.services.projects import archive_project
+from milo import audit
 from milo.errors import Invalid
+from projects.models import Project
 from tests.support import make
-from tests.support.ledger import refused
-from tests.support.payer_changes import World, a_payer_change, outcomes, travel
+from tests.support.ledger import member, refused
+from tests.support.payer_changes import DAY, HOUR, Travel, World, a_payer_change, outcomes, travel
 
 __all__ = ["travel"]
 pytestmark = pytest.mark.django_db
@@ -27,12 +37,68 @@ def messages(caught: Any) -> dict[str, str]:
     return {cause.field: cause.message for cause in caught.value.causes}
 
 
+def test_an_account_that_is_missing_has_no_projects_to_refuse(world: World) -> None:
+    for _ in range(OF_A_USER):
+        make.a_project(world.organization)
+    user = member(world.organization.pk, "billing-user")
+    with refused(Invalid) as caught:
+        a_payer_change(world.emea, source="nothing", actor=user)
+    assert messages(caught) == {"spec.fromAccountRef.name": "there is no billing account nothing in this organization"}
+
+
 def test_an_empty_list_of_projects_cancels_nothing(world: World) -> None:
     change = a_payer_change(world.emea, *world.projects)
     with refused(Invalid) as caught:
         cancel(change.pk, reason="a mistake", projects=[], actor=make.PLATFORM)
     assert set(messages(caught)) == {"spec.projects"}
     assert {phase for phase, _reason in outcomes(change).values()} == {"Pending"}
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_what_a_late_worker_has_yet_to_move_to_the_target_is_not_selected(
+    world: World, travel: Travel, *, dry: bool
+) -> None:
+    Project.objects.filter(pk__in=[each.pk for each in world.projects]).update(labels={"team": "shop"})
+    a_payer_change(world.emea, world.shop)
+    travel(DAY + HOUR)
+    with audit.dry_run() if dry else nullcontext(), audit.transaction():
+        change = a_payer_change(world.emea, labels={"team": "shop"})
+        assert set(outcomes(change)) == {each.name for each in world.projects[1:]}
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_what_a_late_worker_has_yet_to_take_from_an_account_is_not_moved_from_it(
+    world: World, travel: Travel, *, dry: bool
+) -> None:
+    third = make.a_ready_account(world.organization)
+    a_payer_change(third, world.shop)
+    travel(DAY + HOUR)
+    with audit.dry_run() if dry else nullcontext(), audit.transaction():
+        change = a_payer_change(world.emea, source=world.eu.name)
+        assert set(outcomes(change)) == {each.name for each in world.projects[1:]}
+
+
+def test_who_was_incomplete_at_the_instant_gets_no_project_by_becoming_ready_after_it(
+    world: World, travel: Travel
+) -> None:
+    late = make.an_incomplete_account(world.organization)
+    change = a_payer_change(late, world.shop)
+    travel(DAY + HOUR)
+    revise(late.pk, AccountSpec("", "USD", make.TERMS, make.CARD), actor=make.PLATFORM)
+    assert BillingAccount.objects.get(pk=late.pk).phase == BillingAccount.Phase.READY
+    move_due()
+    assert outcomes(change) == {world.shop.name: ("Failed", "AccountNotReady")}
+    assert world.payers()[0] == world.eu.name
+    retry(change.pk, reason="it is complete", actor=make.PLATFORM)
+    move_due()
+    assert outcomes(change) == {world.shop.name: ("Done", "")}
+
+
+def test_an_account_that_became_ready_by_a_clock_ahead_gets_its_projects_now(world: World) -> None:
+    ahead = timezone.now() + timedelta(seconds=30)
+    BillingAccount.objects.filter(pk=world.emea.pk).update(phase_since=ahead)
+    change = a_payer_change(world.emea, world.shop, effective_at=None)
+    assert change.effective_at > ahead
 
 
 def test_archiving_locks_the_account_before_the_payer_change_as_the_worker_does(world: World) -> None:

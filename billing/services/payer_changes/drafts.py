@@ -16,10 +16,9 @@ from billing.models import BillingAccount, BillingAccountBinding, PayerChange
 from billing.services.accounts import missing_account
 from billing.services.handovers import account_causes, project_causes
 from billing.services.locked_payers import why_locked
-from billing.services.payer_changes import facts, plans, sets
+from billing.services.payer_changes import facts, moves, plans, sets
 from billing.services.payer_changes.moves import Refusal, refusal_reason
 from billing.services.payer_changes.sets import Named, PayerChangeSpec
-from milo import clock
 from milo.errors import Cause
 from projects.models import Project
 
@@ -101,9 +100,9 @@ def draft(
     projects = Project.objects.in_bulk([each.pk for each in named])
     payers = {row.name: row for row in BillingAccount.objects.filter(pk__in=accounts.values())}
     change = _new(organization_id, name, spec, payers, creator)
-    causes += _account_causes(spec, payers) + _causes_of_size(spec, named)
+    causes += _account_causes(spec, payers) + _causes_of_size(spec, named, payers)
     actives = _actives(projects)
-    causes += _instant_causes(change, spec, actives)
+    causes += _instant_causes(change, spec, actives, payers.get(spec.account))
     # as outcomes they are written, which the ledger does in one language, not in the actor's
     may_fail = change.at_once and not change.atomic
     with translation.override(settings.LANGUAGE_CODE if may_fail else translation.get_language()):
@@ -140,9 +139,10 @@ def _account_causes(spec: PayerChangeSpec, payers: Mapping[str, BillingAccount])
     return causes
 
 
-def _causes_of_size(spec: PayerChangeSpec, named: Sequence[Named]) -> list[Cause]:
+def _causes_of_size(spec: PayerChangeSpec, named: Sequence[Named], payers: Mapping[str, BillingAccount]) -> list[Cause]:
     causes = []
-    if spec.projects is None and not named:
+    missing = bool(spec.source) and spec.source not in payers
+    if spec.projects is None and not named and not missing:
         causes.append(Cause(spec.set_field, _("there is no project to move")))
     if len(named) > sets.AT_MOST:
         causes.append(Cause(named[0].field, _("at most %(limit)s projects") % {"limit": sets.AT_MOST}))
@@ -158,11 +158,14 @@ def _actives(projects: Mapping[int, Project]) -> dict[int, BillingAccountBinding
 
 
 def _instant_causes(
-    change: PayerChange, spec: PayerChangeSpec, actives: Mapping[int, BillingAccountBinding]
+    change: PayerChange,
+    spec: PayerChangeSpec,
+    actives: Mapping[int, BillingAccountBinding],
+    payer: BillingAccount | None,
 ) -> list[Cause]:
     """Set the instant of a change that is effective now, behind those of the present payers; else check that named."""
     if spec.effective_at is None:
-        change.effective_at = clock.ledger_time(max((each.established_at for each in actives.values()), default=None))
+        change.effective_at = moves.present(payer, [each.established_at for each in actives.values()])
         return []
     now = timezone.now()
     if spec.effective_at <= now:

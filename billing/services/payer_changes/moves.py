@@ -16,10 +16,11 @@ from billing.services.handovers import account_causes, hand_over_all, last_ends,
 from billing.services.locked_payers import why_locked
 from billing.services.payer_changes import outcomes
 from billing.services.usage import locks
-from milo import audit
+from milo import audit, clock
 from milo.access import Actor
 from milo.compiled_queries import Update
 from milo.kube.names import LABEL_LENGTH, with_suffix
+from milo.kube.store.manifests import precise_instant
 from projects.models import Project
 
 WORKER = Actor.system("payer-changes")
@@ -28,7 +29,7 @@ LABEL = "billing.milo.io/payer-change"
 ARCHIVED = "ProjectArchived"
 _DIGITS = 8
 _SHOWN = ("name", "phase", "phase_message")
-_STANDING = ("organization_id", *_SHOWN, *(f"paid_by__{column}" for column in _SHOWN))
+_STANDING = ("organization_id", "phase_since", *_SHOWN, *(f"paid_by__{column}" for column in _SHOWN))
 _SETTLED = Update(PayerChangeItem, "phase", "reason", "message", "binding", "settled_at")
 
 
@@ -150,6 +151,10 @@ def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
         return Refusal(
             refusal_reason(payee, payer, locked=planned.locked), "; ".join(cause.message for cause in causes)
         )
+    if payer.phase_since > planned.item.effective_at:
+        # a worker that came in time would have found it so
+        message = _("billing account %(name)s is Ready since %(since)s only")
+        return Refusal("AccountNotReady", message % {"name": payer.name, "since": precise_instant(payer.phase_since)})
     if planned.last and planned.last >= planned.item.effective_at:
         return changed_since()
     if taken.issuperset(planned.names):
@@ -160,6 +165,14 @@ def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
 def changed_since() -> Refusal:
     """Return the refusal of a project whose payer has begun no earlier than it should move."""
     return Refusal("PayerChangedSince", _("the payer of the project has changed since"))
+
+
+def present(payer: BillingAccount | None, begun: Iterable[datetime]) -> datetime:
+    """Return the present instant, behind those in `begun` and behind the one since which `payer` is in its phase.
+
+    The clocks of two machines differ. The caller holds the locks of what began.
+    """
+    return clock.ledger_time(max((*begun, *([payer.phase_since] if payer else [])), default=None))
 
 
 def refusal_reason(project: Project, payer: BillingAccount | None, *, locked: str = "", planned: bool = False) -> str:

@@ -4,9 +4,9 @@ from django.utils.translation import gettext as _
 
 from billing.access import PAYER_CHANGES, RETRY
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
-from billing.services.payer_changes import conditions, facts, plans
+from billing.services.payer_changes import conditions, facts, moves, plans
 from billing.services.payer_changes.creation import OF_A_USER, may_move_many
-from milo import audit, clock
+from milo import audit
 from milo.access import Actor
 from milo.compiled_queries import Update
 from milo.errors import Cause, Forbidden, Invalid
@@ -36,7 +36,7 @@ def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
         change = PayerChange.objects.locked().get(pk=change_id)
         _refuse(change, account, projects)
         paying = BillingAccountBinding.objects.paying().filter(project__in=list(projects))
-        at = clock.ledger_time(max(paying.values_list("established_at", flat=True), default=None))
+        at = moves.present(account, paying.values_list("established_at", flat=True))
         items = list(failed)
         for item in items:
             item.take_up_again(at)

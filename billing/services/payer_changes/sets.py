@@ -122,6 +122,9 @@ def resolve(
 ) -> tuple[list[Named], list[Cause]]:
     """Return the projects that `spec` names now, and a cause for each name that no project has."""
     if spec.projects is None:
+        if spec.source and source is None:
+            # an account that there is not has no projects; that it is missing is said elsewhere
+            return [], []
         projects = selected(organization_id, source, spec.labels).exclude(
             pk__in=_paid_by(spec.account, organization_id)
         )
