@@ -33,11 +33,11 @@ Taken = dict[str, dict[bool, list[float]]]
 def run(stage: Stage) -> Report:
     """Each round measures without corrections, then with them; so the sums are recounted between."""
     number = min(PROJECTS, stage.data.accounts // 20)
-    payer = a_large_payer(number, "acme-metered", "metered")
+    payer = a_large_payer(number, "acme-recounted", "recounted")
     target = a_ready_account(payer.organization, "target")
     projects = list(Project.objects.filter(organization=payer.organization).order_by("pk"))
     since = timezone.now()
-    intake = usage.over_http(stage, usage.token(), usage.batches("metered", number))
+    intake = usage.over_http(stage, usage.token(), usage.batches("recounted", number))
     corrections = _corrections(projects[::ONE_IN], target, since)
     taken: Taken = defaultdict(lambda: {False: [], True: []})
     measure(intake, stage.seconds, 1)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 _BETWEEN = re.compile(r"[\s./\u00b7\u2010-\u2015\u2212-]+")
 _SIGNS = (" ", "-", ".", "/")
 # numbers, references and addresses have one of these; the keys of the columns, which are searched with them, have none
-_TELLING = re.compile(r"[\d@]")
+_TELLING = re.compile(r"[\d@]", re.ASCII)
 
 
 class JsonSearches:

@@ -36,10 +36,10 @@ def made_cheaply() -> Iterator[None]:
 def copy_of(field: "Field[Any, Any]") -> "Field[Any, Any]":
     """Return a field that is declared as `field` is, and belongs to no model. It counts as declared last.
 
-    Django takes a field apart and declares it again for this. That is done here too if the field belongs to a model,
-    because it has then more than its declaration.
+    Django takes a field apart and declares it again for this. That is done here too if the field belongs to a model
+    or has been told its name there, because it has then more than its declaration.
     """
-    if hasattr(field, "model"):
+    if hasattr(field, "model") or field.name:
         return _clone(field)
     copy: Field[Any, Any] = _without_cache(field)
     if field.auto_created:

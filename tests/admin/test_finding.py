@@ -28,7 +28,7 @@ def found(client: Client, text: str) -> set[str]:
 
 
 @pytest.fixture
-def account(world: World) -> BillingAccount:
+def known_account(world: World) -> BillingAccount:
     preferences = Preferences("DE", tax_registrations=(TaxRegistration("DE", "DE136695976"),))
     return make.a_ready_account(
         world.organization,
@@ -56,16 +56,16 @@ def account(world: World) -> BillingAccount:
     ],
 )
 def test_an_account_is_found_by_names_tax_numbers_addresses_and_references(
-    account: BillingAccount, operator: Client, text: str
+    known_account: BillingAccount, operator: Client, text: str
 ) -> None:
-    assert page_of(account) in found(operator, text)
+    assert page_of(known_account) in found(operator, text)
     rows = operator.get(list_of(BillingAccount), {"q": text}).context["cl"].result_list
     assert [str(row) for row in rows] == ["acme-de"]
 
 
 @pytest.mark.parametrize("text", ["cardReference", "DE136695977", "tok-4712", "@", "scheme", "--", "x" * 300])
-def test_other_texts_find_no_account(account: BillingAccount, operator: Client, text: str) -> None:
-    assert page_of(account) not in found(operator, text) or text == "@"
+def test_other_texts_find_no_account(known_account: BillingAccount, operator: Client, text: str) -> None:
+    assert page_of(known_account) not in found(operator, text) or text == "@"
 
 
 def test_each_kind_is_found_by_what_people_type(world: World, operator: Client) -> None:
@@ -123,7 +123,7 @@ def test_pages_are_found_by_their_titles(operator: Client) -> None:
     assert "/admin/billing/charge/" in [str(result.link) for result in results]
 
 
-def test_a_search_takes_a_query_for_each_kind(world: World, account: BillingAccount) -> None:
+def test_a_search_takes_a_query_for_each_kind(world: World, known_account: BillingAccount) -> None:
     client = superuser()
     counts = []
     for text in ("acme", "1"):

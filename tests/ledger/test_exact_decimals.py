@@ -162,6 +162,8 @@ def test_what_sqlite_has_rounded_before_stays_as_it_is_sealed(tmp_path: Path) ->
     with closing(sqlite3.connect(file)) as database, database:
         # constraints of the account hold for it, of which the discount is the one that compares the column
         database.execute("PRAGMA ignore_check_constraints = ON")
+        # guards of now stand on the table of then, and the column of this one comes later
+        database.execute("DROP TRIGGER account_paid_by_of_record")
         for table, of in (
             ("projects_organization", {}),
             ("billing_billingaccount", {"discount_percent": "2.5", "penalty_percent": None}),
