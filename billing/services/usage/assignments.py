@@ -1,7 +1,7 @@
 """Unassigned usage, and the effect of an approved request that assigns a span of it to an account."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -27,7 +27,6 @@ from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, FIRST, LATEST
 from milo import audit
 from milo.access import Actor
-from milo.dates import parse_instant
 from milo.errors import Cause, Invalid
 from projects.models import Organization, Project
 
@@ -90,8 +89,10 @@ def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | Non
 def proposed_instant(value: Any) -> datetime | None:
     """Return an instant of a proposal, in UTC; None where it is none, or has no offset."""
     try:
-        return parse_instant(str(value))
-    except ValueError:
+        at = datetime.fromisoformat(str(value))
+        # also the forms of ISO 8601 that RFC 3339 has not: requests that wait for a decision have been made with them
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 
