@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,6 +14,7 @@ from billing.access import ACCOUNTS
 from billing.admin import usage
 from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
+from billing.admin.account_header import account_header
 from billing.admin.account_panels import life, schedule_panel
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
@@ -129,6 +130,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
         gettext_lazy("Retention"),
         {"fields": ("closed_at", "archival", "archive_sha256", "purge", "pseudonymised_on")},
     )
+    change_form_outer_before_template = "billing/admin/account_header.html"
     list_actions = (OpenAccount,)
     list_reports = (ComplianceDrift,)
     object_actions = (
@@ -215,6 +217,13 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
     @admin.display(description=gettext_lazy("invoice e-mail addresses"))
     def invoice_contacts(self, row: BillingAccount) -> str:
         return lines(row.invoice_email_addresses)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row: BillingAccount = context["original"]
+        context["account_header"] = account_header(row, self.phase_badge(row), timezone.now().date())
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def panels(self, request: HttpRequest, row: BillingAccount) -> list[Panel]:
         return [

@@ -1,0 +1,126 @@
+"""The top of an account's page: whose account it is, how it stands, and what is owed on it."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from iso3166 import countries_by_alpha2
+
+from billing.admin.charges import DUE, OUTSTANDING, OVERDUE
+from billing.admin.wording import in_words
+from billing.models import BillingAccount, Charge
+from billing.models.account import VERIFIER_UNAVAILABLE
+from billing.models.quantity import ExactSum
+from billing.reason_codes import ReasonCode
+from billing.terms.payment_amounts import money_text
+from milo.admin.panels import instant, lines, link, list_address
+from milo.admin.wording import words
+
+# their messages say more than the reason does
+EXPLAINED = frozenset({"BillingAccountIncomplete", VERIFIER_UNAVAILABLE, *ReasonCode.values})
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHeader:
+    """What the page says on top: `title`, badges, and `facts` as pairs of label and value.
+
+    `payer` is a link to the payer of record, "" where that is the account itself.
+    """
+
+    title: str
+    phase: str
+    payer: str
+    facts: list[tuple[str, Any]]
+
+
+def account_header(account: BillingAccount, phase: str, today: date) -> AccountHeader:
+    """Return the top of the page of `account`, `phase` being its badge. Two queries at most, one for all charges."""
+    payer = account.paid_by
+    facts: list[tuple[str, Any]] = [
+        (_("Name"), account.name),
+        (_("Organization"), link(account.organization)),
+        (_("In this phase since"), instant(account.phase_since)),
+        (_("Reason"), lines(_reason(account))),
+        (_("Currency"), account.currency_code or "-"),
+        (_("Payment terms"), _terms(account)),
+        (_("Country of the payer"), _country(account)),
+        *_balance(account, today),
+    ]
+    return AccountHeader(account.display_name or account.name, phase, link(payer) if payer else "", facts)
+
+
+def _reason(account: BillingAccount) -> list[str]:
+    reason = account.phase_reason
+    texts = {
+        "ValidationPending": _("waits for validation"),
+        VERIFIER_UNAVAILABLE: _("waits for a verifier that does not answer"),
+        "BillingAccountActive": _("active, and ready for projects"),
+        "BillingAccountIncomplete": _("something is missing"),
+        "BillingAccountSuspended": _("suspended"),
+        "BillingAccountClosed": _("closed by approval"),
+        "BillingAccountArchived": _("archived"),
+    }
+    text = str(ReasonCode(reason).label) if reason in ReasonCode.values else texts.get(reason) or words(reason)
+    message = in_words(account.phase_message) if reason in EXPLAINED else ""
+    return [str(capfirst(text)), *([message] if message else [])]
+
+
+def _terms(account: BillingAccount) -> str:
+    if account.net_days is None or not account.invoice_frequency:
+        return _("those of the payer of record") if account.paid_by_id else "-"
+    frequency = account.get_invoice_frequency_display()
+    return _("%(frequency)s, net days: %(days)d") % {"frequency": frequency, "days": account.net_days}
+
+
+def _country(account: BillingAccount) -> str:
+    country = countries_by_alpha2.get(account.country)
+    return str(country.apolitical_name) if country else account.country or "-"
+
+
+def _balance(account: BillingAccount, today: date) -> list[tuple[str, Any]]:
+    """Return outstanding and overdue charges, summed by currency: amounts of two currencies have no sum."""
+    overdue = Q(due_date__lt=today)
+    sums = list(
+        Charge.objects.filter(account=account)
+        .unsettled()
+        .order_by()
+        .values("currency_code")
+        .annotate(
+            count=Count("pk"),
+            total=ExactSum("amount"),
+            late=Count("pk", filter=overdue),
+            late_total=ExactSum("amount", filter=overdue),
+            late_since=Min("due_date", filter=overdue),
+        )
+        .order_by("currency_code")
+    )
+    outstanding = [_of(each["count"], each["total"], each["currency_code"]) for each in sums]
+    late = [each for each in sums if each["late"]]
+    texts = [_of(each["late"], each["late_total"], each["currency_code"]) for each in late]
+    oldest = min((each["late_since"] for each in late), default=None)
+    if oldest:
+        texts.append(_("the oldest was due on %(day)s") % {"day": oldest.isoformat()})
+    return [
+        (_("Outstanding charges"), _listed(account, OUTSTANDING, outstanding)),
+        (_("Overdue charges"), _listed(account, OVERDUE, texts)),
+    ]
+
+
+def _of(count: int, total: Decimal, currency_code: str) -> str:
+    texts = {"amount": money_text(total, currency_code), "count": formats.number_format(count, force_grouping=True)}
+    return _("%(amount)s (charges: %(count)s)") % texts
+
+
+def _listed(account: BillingAccount, due: str, texts: list[str]) -> SafeString | str:
+    """Return the texts as a link to the charges that they sum up."""
+    if not texts:
+        return _("none")
+    page = list_address(Charge, account__id__exact=account.pk, **{DUE: due})
+    return format_html('<a href="{}" class="text-link">{}</a>', page, lines(texts))
