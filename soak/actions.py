@@ -45,7 +45,9 @@ class Actions:
         return answer
 
     def read(self, person: str, path: str) -> dict[str, Any]:
-        return self._client.get(path, self._tokens[person]).body
+        """Return an object; empty where it is not there, because the body of a refusal has other types."""
+        answer = self._client.get(path, self._tokens[person])
+        return answer.body if answer.is_acknowledged else {}
 
     def open_organization(self, organization: str) -> None:
         manifest = _manifest("Organization", organization, {"displayName": organization}, "resources.milo.io/v1alpha1")
@@ -165,7 +167,9 @@ class Actions:
             account.request = name
 
     def approve(self, organization: str, account: Account, person: str) -> None:
-        name = account.request
+        if not (name := account.request):
+            # another client has settled it since
+            return
         path = f"{namespace(organization)}/approvalrequests/{name}"
         request = self.read(person, path)
         body = {"spec": {"reviewedHash": request.get("status", {}).get("reviewedHash", "")}}
