@@ -10,29 +10,52 @@ from rest_framework import serializers
 
 from billing.api.usage import EXAMPLE, UsageQuerySerializer, UsageSerializer, query_of, table, usage_document
 from billing.models import BillingAccount
+from billing.services.affiliations.scopes import OWN, SCOPES, of_scope
 from billing.services.closed_months import close_month
-from billing.services.usage.reports import of_account
 from billing.usage.times import EARLIEST, LATEST
 from milo.access import Actor
 from milo.dates import parse_month
 from milo.kube.fields import StringField
 from milo.kube.kinds import Action, ReadSubresource
 
+AccountUsageQuerySerializer: type[serializers.Serializer[Any]] = type(
+    "AccountUsageQuerySerializer",
+    (UsageQuerySerializer,),
+    {
+        "scope": serializers.ChoiceField(
+            SCOPES,
+            required=False,
+            default=OWN,
+            error_messages={"invalid_choice": gettext_lazy("must be own, paid or subtree")},
+            help_text=gettext_lazy(
+                "own: what is bound to the account; paid: what it is payer of record of; subtree: its own and all"
+                " below it."
+            ),
+        )
+    },
+)
+AccountUsageSerializer: type[serializers.Serializer[Any]] = type(
+    "AccountUsageSerializer",
+    (UsageSerializer,),
+    {"scope": serializers.CharField(required=False, help_text=gettext_lazy("paid or subtree; left out for own."))},
+)
+
 
 def _usage(account: BillingAccount, sent: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    query = query_of(sent)
-    return usage_document(account.name, query, of_account(account, query))
+    query, scope = query_of(sent), sent["scope"]
+    document = usage_document(account.name, query, of_scope(account, query, scope))
+    return document if scope == OWN else {**document, "scope": scope}
 
 
 USAGE = ReadSubresource(
     "usage",
     _usage,
-    UsageQuerySerializer,
-    UsageSerializer,
+    AccountUsageQuerySerializer,
+    AccountUsageSerializer,
     gettext_lazy(
         "What the account pays for: the events at whose time it was the payer; as CSV where Accept asks for text/csv."
     ),
-    EXAMPLE | {"name": "acme-corp-us"},
+    EXAMPLE | {"name": "acme-corp-us", "scope": "paid"},
     table=table,
 )
 

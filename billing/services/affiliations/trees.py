@@ -119,8 +119,7 @@ class Tree:
     @classmethod
     def of(cls, organization_id: int, month: date, *, plans: bool = False, known_at: datetime | None = None) -> Self:
         """Return the tree of an organization in `month` (its first day), with what is planned up to then if `plans`."""
-        facts = facts_of(organization_id, known_at)
-        relations = {key: each for key, of in facts.items() for each in of if each.covers(month)}
+        relations = dict(cls.in_month(facts_of(organization_id, known_at), month).relations)
         if plans:
             scheduled = BillingAccountAffiliation.objects.scheduled().filter(
                 Q(effective_from__lte=month), organization=organization_id
@@ -129,6 +128,11 @@ class Tree:
                 paid = payer == BillingAccountAffiliation.Payer.PARENT
                 relations[account] = Relation(account, parent, paid, start, None)
         return cls(relations)
+
+    @classmethod
+    def in_month(cls, facts: Relations, month: date) -> Self:
+        """Return the tree of `facts_of` an organization in `month` (its first day)."""
+        return cls({key: each for key, of in facts.items() for each in of if each.covers(month)})
 
     def with_relation(self, relation: Relation) -> "Tree":
         """Return the tree in which the account has this relation."""

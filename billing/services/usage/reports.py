@@ -1,8 +1,8 @@
 """Report usage of an account or of a project: sums by day, by month or over a whole span."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache, reduce
@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -39,6 +39,7 @@ GROUPS = {"account": "account__name", "project": "project__name", "service": "me
 MAX_DAYS_OF_ZONE = 92
 MAX_DAYS = 3 * 366
 MAX_LINES = 50_000
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,15 @@ class Line:
     events: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Accounts, by their primary keys, and the days from `start` up to, not including, `end` (UTC) of their usage."""
+
+    accounts: frozenset[int]
+    start: date
+    end: date
+
+
 def of_account(account: BillingAccount, query: UsageQuery) -> list[Line]:
     """Return the usage that `account` pays for. Raises `Invalid` if `check` does, or for too many sums."""
     query.check()
@@ -110,6 +120,35 @@ def of_project(project: Project, query: UsageQuery) -> list[Line]:
     if query.zone != "UTC":
         return _of_zone(query, [project.pk])
     return _of_days(query, "project", project.pk)
+
+
+def of_accounts(query: UsageQuery, stretches: Iterable[Stretch]) -> list[Line]:
+    """Return the usage of the accounts of all `stretches` together; each begins at that of the query or with a month.
+
+    Raises `Invalid` as `of_account`, and for a time zone other than UTC: its days belong to two months of UTC.
+    """
+    query.check()
+    if query.zone != "UTC":
+        message = _("must be UTC for this scope: payers of record are those of months in UTC")
+        raise Invalid.because([Cause("query.timeZone", message)])
+    groups = tuple(name for name in GROUPS if name in query.by)
+    totals: dict[tuple[Any, ...], sums.Amount] = defaultdict(sums.Amount)
+    for stretch in stretches:
+        spans = _spans(replace(query, start=stretch.start, end=stretch.end))
+        # databases bound the number of parameters of a statement
+        keys = sorted(stretch.accounts)
+        for first in range(0, len(keys), _AT_ONCE):
+            accounts = keys[first : first + _AT_ONCE]
+            rows = _counted({"account__in": accounts}, query.granularity, groups, spans)
+            for row in rows[: MAX_LINES + 1]:
+                names = tuple(row[f"of_{name}"] or "" for name in groups)
+                totals[row.get("on"), names, row["unit"]] += sums.Amount(row["amount"], row["counted"])
+            _refuse_more(len(totals))
+    lines = (
+        Line(*_bounds(query, on), dict(zip(groups, names, strict=True)), unit, amount.quantity, amount.events)
+        for (on, names, unit), amount in totals.items()
+    )
+    return sorted(lines, key=_order)
 
 
 def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
@@ -141,16 +180,23 @@ def _sums(
     owner: str, granularity: str, groups: tuple[str, ...], granularities: tuple[str, ...]
 ) -> CompiledQuery[dict[str, Any]]:
     """Return the compiled query of an owner's sums; span `n` has the n-th granularity, from the day `an` up to `bn`."""
+    spans = [(of, Param(f"a{number}"), Param(f"b{number}")) for number, of in enumerate(granularities)]
+    return CompiledQuery(lambda: _counted({owner: Param("owner")}, granularity, groups, spans)[: MAX_LINES + 1])
+
+
+def _counted(
+    owners: dict[str, Any], granularity: str, groups: tuple[str, ...], spans: Collection[tuple[str, Any, Any]]
+) -> QuerySet[UsageRollup, dict[str, Any]]:
+    """Return the sums of `owners` (lookups) in the spans: their granularity, first and last day (not included)."""
     names = {f"of_{name}": F(GROUPS[name]) for name in groups}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(granularity)
     keys: dict[str, Any] = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
-    spans = (
-        Q(granularity=of, starts_on__gte=Param(f"a{number}"), starts_on__lt=Param(f"b{number}"))
-        for number, of in enumerate(granularities)
+    days = (Q(granularity=of, starts_on__gte=start, starts_on__lt=end) for of, start, end in spans)
+    rows: Any = UsageRollup.objects.filter(reduce(or_, days), **owners).values(**keys)
+    counted: QuerySet[UsageRollup, dict[str, Any]] = rows.annotate(
+        amount=ExactSum("quantity"), counted=Sum(F("events") - F("withdrawn"))
     )
-    rows = UsageRollup.objects.filter(reduce(or_, spans), **{owner: Param("owner")})
-    counted: Any = rows.values(**keys).annotate(amount=ExactSum("quantity"), counted=Sum(F("events") - F("withdrawn")))
-    return CompiledQuery(lambda: counted[: MAX_LINES + 1])
+    return counted
 
 
 def _spans(query: UsageQuery) -> list[tuple[str, date, date]]:

@@ -1,0 +1,61 @@
+"""Usage of more accounts than one: of those that an account is payer of record of, and of those below it."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import date
+
+from django.db.models import Q
+
+from billing.models import AccountPayer, BillingAccount
+from billing.services.affiliations.trees import Tree, facts_of
+from billing.services.usage.reports import Line, Stretch, UsageQuery, of_account, of_accounts
+
+OWN, PAID, SUBTREE = "own", "paid", "subtree"
+SCOPES = (OWN, PAID, SUBTREE)
+
+
+def of_scope(account: BillingAccount, query: UsageQuery, scope: str) -> list[Line]:
+    """Return the usage of the accounts that `scope` selects, each in the months in which it does.
+
+    `own` is that of `account`, `paid` that for which it is payer of record, `subtree` its own and that of all below it.
+    Raises `Invalid` as `of_account`, and unless the days are of UTC for the other scopes.
+    """
+    if scope == OWN:
+        return of_account(account, query)
+    return of_accounts(query, (_paid if scope == PAID else _below)(account, query))
+
+
+def _paid(account: BillingAccount, query: UsageQuery) -> Iterable[Stretch]:
+    rows = AccountPayer.objects.filter(Q(payer=account) | Q(account=account))
+    spans = list(rows.values_list("account", "payer", "from_month", "until_month"))
+
+    def members(day: date) -> frozenset[int]:
+        covering = [each for each in spans if each[2] <= day and (each[3] is None or day < each[3])]
+        paid = {child for child, payer, _start, _until in covering if payer == account.pk}
+        pays_itself = all(child != account.pk for child, _payer, _start, _until in covering)
+        return frozenset(paid | {account.pk} if pays_itself else paid)
+
+    return _stretches(members, [day for _child, _payer, start, until in spans for day in (start, until)], query)
+
+
+def _below(account: BillingAccount, query: UsageQuery) -> Iterable[Stretch]:
+    facts = facts_of(account.organization_id)
+
+    def members(day: date) -> frozenset[int]:
+        return frozenset(Tree.in_month(facts, day.replace(day=1)).subtree(account.pk))
+
+    changes = [day for of in facts.values() for each in of for day in (each.start, each.until)]
+    return _stretches(members, changes, query)
+
+
+def _stretches(
+    members: Callable[[date], frozenset[int]], changes: Collection[date | None], query: UsageQuery
+) -> Iterator[Stretch]:
+    """Yield the span of the query in as few stretches as the accounts of `members` change."""
+    start, accounts = query.start, members(query.start)
+    days = sorted({day for day in changes if day and query.start < day < query.end})
+    for day in days:
+        later = members(day)
+        if later != accounts:
+            yield Stretch(accounts, start, day)
+            start, accounts = day, later
+    yield Stretch(accounts, start, query.end)
