@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -12,6 +11,7 @@ from billing.api.examples_of_affiliations import HIERARCHY as HIERARCHY_EXAMPLE
 from billing.api.examples_of_affiliations import PAYER_OF_RECORD as PAYER_EXAMPLE
 from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
+from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Tree
 from milo import continue_tokens
 from milo.access import Actor
@@ -114,7 +114,7 @@ def hierarchy_status(row: BillingAccount) -> dict[str, Any]:
 
 
 def _tree(row: BillingAccount, query: dict[str, Any]) -> tuple[date, Tree]:
-    month = query.get("at") or timezone.now().date().replace(day=1)
+    month = query.get("at") or present_month()
     return month, Tree.of(row.organization_id, month, known_at=query.get("knownAt"))
 
 

@@ -9,14 +9,14 @@ from billing.models import BillingAccount, BillingAccountAffiliation
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations.creation import create_affiliation
 from billing.services.affiliations.facts import activate_due
-from billing.services.affiliations.specs import AffiliationSpec, months_after
+from billing.services.affiliations.specs import AffiliationSpec, months_after, present_month
 from milo.access import Actor
 from tests.support import make
 
 
 def month(after: int = 0) -> date:
     """Return the first day of the present month (UTC), or of the one `after` months later."""
-    return months_after(timezone.now().date().replace(day=1), after)
+    return months_after(present_month(), after)
 
 
 def an_affiliation(

@@ -3,7 +3,7 @@
 from datetime import date
 
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.access import AFFILIATIONS
@@ -12,7 +12,13 @@ from billing.models.usage_partitions import next_month
 from billing.services.affiliations import facts, rules
 from billing.services.affiliations.locks import lock_hierarchy
 from billing.services.affiliations.rules import Proposed, reference_causes
-from billing.services.affiliations.specs import EFFECTIVE_FROM, MONTHS_AHEAD, AffiliationSpec, months_after
+from billing.services.affiliations.specs import (
+    EFFECTIVE_FROM,
+    MONTHS_AHEAD,
+    AffiliationSpec,
+    months_after,
+    present_month,
+)
 from milo import audit
 from milo.access import Actor
 from milo.errors import AlreadyExists, Cause, Invalid
@@ -102,11 +108,6 @@ def _cancel_older(child: BillingAccount, newer: BillingAccountAffiliation, actor
             why = _("%(newer)s was planned instead") % {"newer": newer.name}
         older.cancel(audit.ledger_time(older), why)
         audit.save_as(actor, older, reason="AffiliationCancelled", why=why)
-
-
-def present_month() -> date:
-    """Return the first day of the present month (UTC)."""
-    return timezone.now().date().replace(day=1)
 
 
 def month_of(spec: AffiliationSpec) -> date:

@@ -1,10 +1,8 @@
 """Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
 
-from datetime import date
-
 import structlog
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountAffiliation
@@ -13,6 +11,7 @@ from billing.models.usage_partitions import next_month
 from billing.services import accounts
 from billing.services.affiliations import notices, payers, rules
 from billing.services.affiliations.locks import lock_hierarchy
+from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Relation, Tree
 from milo import audit, clock
 from milo.access import Actor
@@ -98,7 +97,7 @@ def end_with_account(account: BillingAccount, *, actor: Actor) -> None:
     if active is None:
         return
     concerned = concerned_by(account.organization_id, account.pk)
-    active.end(next_month(timezone.now().date().replace(day=1)), audit.ledger_time(active))
+    active.end(next_month(present_month()), audit.ledger_time(active))
     audit.save_as(actor, active, reason="AffiliationEnded", why=why)
     _follow(account.organization_id, concerned, account, why, actor)
 
@@ -160,12 +159,8 @@ def refuse_due(organization_id: int) -> None:
 
 
 def _due(organization_id: int | None) -> BillingAccountAffiliationQuerySet:
-    due = BillingAccountAffiliation.objects.due(_month())
+    due = BillingAccountAffiliation.objects.due(present_month())
     return due.filter(organization=organization_id) if organization_id is not None else due
-
-
-def _month() -> date:
-    return timezone.now().date().replace(day=1)
 
 
 def activate_due() -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccountAffiliation
@@ -63,6 +64,11 @@ def spec_of(account: str, proposal: Mapping[str, Any], reason: str) -> Affiliati
         payer=str(proposal.get("payer", "")),
         effective_from=parse_month(month) if month else None,
     )
+
+
+def present_month() -> date:
+    """Return the first day of the present month (UTC)."""
+    return timezone.now().date().replace(day=1)
 
 
 def months_after(month: date, number: int) -> date:

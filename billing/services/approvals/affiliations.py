@@ -16,7 +16,7 @@ from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
 from billing.services.affiliations import creation, rules
 from billing.services.affiliations.rules import Proposed
-from billing.services.affiliations.specs import AffiliationSpec, spec_of
+from billing.services.affiliations.specs import AffiliationSpec, present_month, spec_of
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.errors import Cause
@@ -81,7 +81,7 @@ def _invoiced(payer: BillingAccount) -> dict[str, Any]:
 
 
 def _usage(accounts: list[int]) -> list[dict[str, str]]:
-    last_month = (creation.present_month() - timedelta(days=1)).replace(day=1)
+    last_month = (present_month() - timedelta(days=1)).replace(day=1)
     rows = UsageRollup.objects.filter(account__in=accounts, granularity=MONTH, starts_on=last_month)
     sums = rows.values_list("meter__service", "meter__name", "meter__unit").annotate(total=ExactSum("quantity"))
     return [
