@@ -1,7 +1,7 @@
 """The changes that an approval request proposes, worded for the staff site."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, time
+from datetime import time
 from typing import Any
 
 from django.utils.text import Truncator
@@ -60,7 +60,6 @@ def at_words(value: Any) -> str:
     at = proposed_instant(value)
     if at is None:
         return str(value or "")
-    at = at.astimezone(UTC)
     return at.date().isoformat() if at.time() == time() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 

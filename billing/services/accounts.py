@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import structlog
-from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
@@ -176,8 +175,7 @@ def validate_locked(account: BillingAccount, actor: Actor) -> None:
 
     If the verifier is unavailable the account waits for `validate_waiting`, and nothing else is changed.
     """
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         _validate_and_record(account, actor)
 
 

@@ -4,6 +4,7 @@ Start with `transactions.py`, then `writes.py` (`save_as`, `save_all_as`, `delet
 The package relies on django-simple-history for the models of history rows only; the database copies the rows.
 """
 
+from milo.audit.language import ledger_language
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time, read_time_lines
 from milo.audit.transactions import Anonymous, Entry, dry_run, is_dry_run, journal, mark_changed, settle, transaction
@@ -21,6 +22,7 @@ __all__ = [
     "history",
     "is_dry_run",
     "journal",
+    "ledger_language",
     "ledger_time",
     "mark_changed",
     "read_time_lines",

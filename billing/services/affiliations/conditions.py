@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from billing.models import BillingAccountAffiliation
 from billing.services.affiliations import notices, rules
@@ -17,8 +16,7 @@ _MILESTONES = (1, 7)
 
 def obstacle(affiliation: BillingAccountAffiliation) -> str:
     """Return why a plan would fail as things are now; empty if it would take effect."""
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
         proposed = rules.propose(affiliation.account, affiliation.parent, paid_by_parent, affiliation.effective_from)
         return "; ".join(cause.message for cause in rules.fact_causes(affiliation, proposed)[: rules.LISTED])

@@ -2,8 +2,6 @@
 
 from datetime import date
 
-from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.access import AFFILIATIONS
@@ -103,8 +101,7 @@ def write_affiliation(
 
 def _cancel_older(child: BillingAccount, newer: BillingAccountAffiliation, actor: Actor) -> None:
     for older in BillingAccountAffiliation.objects.scheduled().filter(account=child):
-        # the ledger is written in one language, not in the actor's
-        with translation.override(settings.LANGUAGE_CODE):
+        with audit.ledger_language():
             why = _("%(newer)s was planned instead") % {"newer": newer.name}
         older.cancel(audit.ledger_time(older), why)
         audit.save_as(actor, older, reason="AffiliationCancelled", why=why)

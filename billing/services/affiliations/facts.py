@@ -1,8 +1,6 @@
 """Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
 
 import structlog
-from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountAffiliation
@@ -23,7 +21,7 @@ WORKER = Actor.system("affiliations")
 
 def sentence(affiliation: BillingAccountAffiliation) -> str:
     """Return what an affiliation says, for the ledger: in one language, not in the actor's."""
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         names = {"account": affiliation.account.name, "month": f"{affiliation.effective_from:%Y-%m}"}
         if affiliation.parent is None:
             return _("%(account)s stands alone from %(month)s on") % names
@@ -88,7 +86,7 @@ def end_with_account(account: BillingAccount, *, actor: Actor) -> None:
 
     The caller holds the locks of the hierarchy and of `concerned_by`.
     """
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         why = _("account %(name)s was archived") % {"name": account.name}
     for plan in BillingAccountAffiliation.objects.scheduled().filter(account=account):
         plan.cancel(audit.ledger_time(plan), why)
@@ -108,7 +106,7 @@ def settle(affiliation_id: int) -> bool:
     Raises `ClockWrong`.
     """
     plan = BillingAccountAffiliation.objects.only("organization_id", "account_id", "parent_id").get(pk=affiliation_id)
-    with audit.transaction(), translation.override(settings.LANGUAGE_CODE):
+    with audit.transaction(), audit.ledger_language():
         lock_hierarchy(plan.organization_id)
         concerned = concerned_by(plan.organization_id, plan.account_id) | {plan.account_id}
         concerned |= {plan.parent_id} if plan.parent_id else set()

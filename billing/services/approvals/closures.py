@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import (
@@ -227,8 +227,7 @@ def _standing_before(account: BillingAccount) -> tuple[str, str]:
         newest = Suspension.objects.filter(account=account).order_by("-pk").first()
         return (newest.reason_code, newest.message) if newest else ("BillingAccountSuspended", "")
     if account.closed_from == BillingAccount.Phase.INCOMPLETE:
-        # the ledger is written in one language, not in the actor's
-        with translation.override(settings.LANGUAGE_CODE):
+        with audit.ledger_language():
             missing = "; ".join(f"{cause.field} {cause.message}" for cause in account.missing())
         return "BillingAccountIncomplete", missing
     return "BillingAccountActive", "Billing account is active and ready for project linking"

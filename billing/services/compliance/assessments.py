@@ -5,8 +5,7 @@ import uuid
 from datetime import date
 
 import structlog
-from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from billing.compliance.check import check
 from billing.compliance.findings import Severity
@@ -32,8 +31,7 @@ def assess(account: BillingAccount, on: date) -> bool:
     Return whether they changed. The caller saves the account, and then calls `announce`.
     """
     before = account.compliance_reason, account.compliance_message, account.expiry_reason
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         reason, account.compliance_message = _compliance(AccountSpec.of(account), on)
     if reason != account.compliance_reason:
         account.compliance_since = audit.ledger_time(account) if reason else None

@@ -6,9 +6,8 @@ A plan is judged by the rules of the bind that it becomes: those of its new paye
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Q
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
@@ -31,8 +30,7 @@ def obstacle(account: BillingAccount, immovable: int = 0) -> str:
 
     `immovable` is the number of projects of the plan that would fail whatever the account is.
     """
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         if cause := not_ready(account) or payers_of_record.not_ready(account):
             return cause.message
         message = _("%(number)d projects cannot move as things are: the subresource preview names them")

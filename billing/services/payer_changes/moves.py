@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
@@ -61,8 +59,7 @@ def move(payees: Mapping[int, Project], at: datetime, *, besides: Iterable[int] 
 
     `besides` are primary keys of accounts to lock in the same order.
     """
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         by_change = _locked(payees, at, besides)
         for change, planned in by_change.items():
             _settle(change, planned)

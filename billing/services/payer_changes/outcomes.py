@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.models import PayerChange, PayerChangeItem
@@ -64,8 +62,7 @@ def phase_of(counts: Mapping[str, int]) -> PayerChange.Phase:
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return how many projects moved, failed and were cancelled, for people."""
-    # the ledger is written in one language, not in the actor's
-    with translation.override(settings.LANGUAGE_CODE):
+    with audit.ledger_language():
         message = _("%(done)s of %(total)s projects moved, %(failed)s failed, %(cancelled)s were cancelled")
     names = {phase.lower(): number for phase, number in counts.items()}
     return message % {**names, "total": sum(counts.values())}
