@@ -14,6 +14,7 @@ from billing.services.payer_changes import facts
 from billing.services.payer_changes.facts import move_due
 from billing.services.payer_locks import lock_payer
 from billing.services.suspensions import suspend
+from billing.services.usage import locks
 from projects.models import Organization
 from tests.api.client import BILLING, BINDINGS, PROJECTS, Api, nothing_changes
 from tests.support import make
@@ -193,6 +194,8 @@ def test_items_say_what_became_of_each_project_in_pages_and_as_csv(
     admin: Api, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facts, "BATCH", 1)
+    # with one lock projects move in the order of their keys
+    monkeypatch.setattr(locks, "BUCKETS", 1)
     admin.post(CHANGES, a_change(effectiveAt=None)).done(201)
     facts.move_batch(PayerChange.objects.get().pk)
     first = admin.get(f"{CHANGES}/eu-to-emea/items?limit=1").done()
