@@ -249,6 +249,7 @@ BILLING_HISTORY: dict[str, Any] = {
         {
             "binding": "acme-corp-us-webapp-frontend-billing",
             "account": "acme-corp-us",
+            "payersOfRecord": [{"payerOfRecord": "acme-corp-group", "from": "2024-03"}],
             "phase": "Active",
             "establishedAt": "2024-01-15T14:22:05.000001Z",
         },

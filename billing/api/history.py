@@ -1,6 +1,6 @@
 """The read subresource `billinghistory` of a project: its payers over time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from rest_framework import serializers
 from billing.api import examples
 from billing.api.payer_locks import PastPayerLockSerializer, past_locks
 from billing.models import BillingAccountBinding, PayerCorrection, PayerLock
+from billing.services.affiliations.past import Months, clipped, others_over, payer_as_known
 from billing.services.past import Payer, payer_at
 from milo.access import Actor
 from milo.kube.fields import ChoiceField, InstantField
@@ -19,6 +20,8 @@ from milo.kube.store.manifests import precise_instant, without_empty
 from projects.models import Project
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+Others = Mapping[int, list[Months]]
+NOBODY: Others = {}
 
 
 class HistoryQuerySerializer(serializers.Serializer[Any]):
@@ -37,6 +40,19 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
         return attrs
 
 
+_PAYERS_OF_RECORD = gettext_lazy("The months in which another account was invoiced for it, oldest first.")
+PastPayerOfRecordSerializer: type[serializers.Serializer[Any]] = type(
+    "PastPayerOfRecordSerializer",
+    (serializers.Serializer,),
+    {
+        "payerOfRecord": serializers.CharField(help_text=gettext_lazy("Name of the account that was invoiced.")),
+        # a Python keyword, so the class statement cannot name the field
+        "from": serializers.CharField(help_text=gettext_lazy("The first month (UTC), such as 2027-02.")),
+        "until": serializers.CharField(
+            required=False, help_text=gettext_lazy("The month from which it no longer was; absent: from then on.")
+        ),
+    },
+)
 PastCorrectionSerializer: type[serializers.Serializer[Any]] = type(
     "PastCorrectionSerializer",
     (serializers.Serializer,),
@@ -45,6 +61,7 @@ PastCorrectionSerializer: type[serializers.Serializer[Any]] = type(
         "from": serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account should pay.")),
         "until": serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which it no longer should.")),
         "account": serializers.CharField(help_text=gettext_lazy("Name of the billing account.")),
+        "payersOfRecord": PastPayerOfRecordSerializer(many=True, required=False, help_text=_PAYERS_OF_RECORD),
         "recordedAt": serializers.DateTimeField(
             help_text=gettext_lazy("Instant (UTC) since which the ledger knows; the latest correction counts.")
         ),
@@ -62,6 +79,11 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("Name of the billing account of the binding; with `at`, of the one that pays."),
     )
+    payerOfRecord = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("With `at`: who is invoiced for that account; absent where it is the account."),
+    )
+    payersOfRecord = PastPayerOfRecordSerializer(many=True, required=False, help_text=_PAYERS_OF_RECORD)
     phase = ChoiceField(
         BillingAccountBinding.Phase.choices,
         required=False,
@@ -134,18 +156,22 @@ def _timeline(project: Project) -> Iterable[dict[str, Any]]:
     of_project = PayerCorrection.objects.filter(project=project).select_related("account", "request")
     corrections = list(of_project.order_by("recorded_at"))
     bindings, end = list(BillingAccountBinding.objects.timeline(project)), FIRST
+    others = others_over({*(each.account_id for each in bindings), *(each.account_id for each in corrections)})
     for binding in bindings:
-        yield from _unbound(corrections, end, binding.established_at)
+        yield from _unbound(corrections, end, binding.established_at, others)
         until = end = binding.ended_at or LAST
-        yield _item(binding, _overlapping(corrections, binding.established_at, until))
-    yield from _unbound(corrections, end, LAST)
+        covering = _overlapping(corrections, binding.established_at, until)
+        yield _item(binding, covering, others)
+    yield from _unbound(corrections, end, LAST, others)
 
 
 def _overlapping(corrections: Iterable[PayerCorrection], start: datetime, end: datetime) -> list[PayerCorrection]:
     return [each for each in corrections if each.starts_at < end and each.ends_at > start]
 
 
-def _unbound(corrections: Iterable[PayerCorrection], start: datetime, end: datetime) -> Iterable[dict[str, Any]]:
+def _unbound(
+    corrections: Iterable[PayerCorrection], start: datetime, end: datetime, others: Others
+) -> Iterable[dict[str, Any]]:
     """Yield an item for each stretch without a gap that corrections cover in a time without a binding."""
     covering = sorted(_overlapping(corrections, start, end), key=lambda each: each.starts_at)
     while covering:
@@ -155,13 +181,17 @@ def _unbound(corrections: Iterable[PayerCorrection], start: datetime, end: datet
         yield {
             "establishedAt": precise_instant(max(start, since)),
             "endedAt": precise_instant(min(end, until)),
-            "corrections": [_correction(each) for each in _overlapping(corrections, since, until)],
+            "corrections": [_correction(each, others) for each in _overlapping(corrections, since, until)],
         }
         covering = [each for each in covering if each.starts_at > until]
 
 
 def _at(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:
-    """Return who paid at an instant, with the corrections that cover it and were known."""
+    """Return who paid at an instant, and who is invoiced for that account, with the corrections that were known."""
+    return _paying(payer, at, known_at) | _invoiced(payer, at, known_at)
+
+
+def _paying(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:
     correction = payer.corrected_by
     if correction is None:
         assert payer.binding
@@ -172,27 +202,53 @@ def _at(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]
     return item | {"account": correction.account.name, "correctedBy": correction.request.name}
 
 
+def _invoiced(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:
+    invoiced = payer_as_known(payer.account, at, known_at)
+    return {} if invoiced.pk == payer.account.pk else {"payerOfRecord": invoiced.name}
+
+
 def _unbound_at(correction: PayerCorrection, known: Iterable[PayerCorrection]) -> dict[str, Any]:
     interval = {"establishedAt": correction.starts_at, "endedAt": correction.ends_at}
     shown = {name: precise_instant(at) for name, at in interval.items()}
     return shown | {"corrections": [_correction(each) for each in known]}
 
 
-def _item(binding: BillingAccountBinding, corrections: Iterable[PayerCorrection] = ()) -> dict[str, Any]:
+def _item(
+    binding: BillingAccountBinding, corrections: Iterable[PayerCorrection] = (), others: Others = NOBODY
+) -> dict[str, Any]:
     interval = responsibility(binding)
     interval.pop("currentAccount")
-    item = {"binding": binding.name, "account": binding.account.name, "phase": binding.phase}
-    return without_empty(item | interval | {"corrections": [_correction(each) for each in corrections]})
+    months = clipped(others.get(binding.account_id, ()), binding.established_at, binding.ended_at)
+    item = {"binding": binding.name, "account": binding.account.name, "payersOfRecord": _months(months)}
+    item |= {"phase": binding.phase, **interval}
+    return without_empty(item | {"corrections": [_correction(each, others) for each in corrections]})
 
 
-def _correction(correction: PayerCorrection) -> dict[str, Any]:
-    return {
-        "from": precise_instant(correction.starts_at),
-        "until": precise_instant(correction.ends_at),
-        "account": correction.account.name,
-        "recordedAt": precise_instant(correction.recorded_at),
-        "request": correction.request.name,
-    }
+def _correction(correction: PayerCorrection, others: Others = NOBODY) -> dict[str, Any]:
+    months = clipped(others.get(correction.account_id, ()), correction.starts_at, correction.ends_at)
+    return without_empty(
+        {
+            "from": precise_instant(correction.starts_at),
+            "until": precise_instant(correction.ends_at),
+            "account": correction.account.name,
+            "payersOfRecord": _months(months),
+            "recordedAt": precise_instant(correction.recorded_at),
+            "request": correction.request.name,
+        }
+    )
+
+
+def _months(spans: Iterable[Months]) -> list[dict[str, Any]]:
+    return [
+        without_empty(
+            {
+                "payerOfRecord": each.payer,
+                "from": f"{each.start:%Y-%m}",
+                "until": each.until and f"{each.until:%Y-%m}",
+            }
+        )
+        for each in spans
+    ]
 
 
 def responsibility(row: BillingAccountBinding) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from billing.api import examples
 from billing.api.pages import metadata_of, page_metadata, paged_query
 from billing.models import BillingAccount
 from billing.services import past, timeline_table
+from billing.services.affiliations.past import as_of
 from billing.services.timeline import AT_MOST, Cursor
 from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
@@ -94,7 +95,7 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
 def _as_of(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
     at = query.get("at") or timezone.now()
-    account, kind = past.as_of(row, at), kind_of(BillingAccount)
+    account, kind = as_of(row, at), kind_of(BillingAccount)
     if account is None:
         raise NotFound(_("billing account %(name)s had not been opened yet") % {"name": row.name})
     assert kind

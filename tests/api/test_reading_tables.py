@@ -85,7 +85,8 @@ def test_the_columns_are_what_people_look_for(operator: Api, ledger: None) -> No
     titles, row = cells(operator, ADDRESSES["billinghistory"])
     assert dict(zip(titles, row, strict=True)) | {"Established At": ""} == {
         "Binding": "web-to-us", "Account": "us", "Phase": "Active", "Established At": "", "Ended At": "",
-        "End Reason": "", "Superseded By": "", "Corrections": "", "Corrected By": "",
+        "End Reason": "", "Superseded By": "", "Corrections": "", "Corrected By": "", "Payer Of Record": "",
+        "Payers Of Record": "",
     }  # fmt: skip
     titles, row = cells(operator, ADDRESSES["asof"])
     assert dict(zip(titles, row, strict=True)) | {"At": ""} == {
