@@ -17,6 +17,10 @@ from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
 
 _OPEN = ["Scheduled", "InProgress"]
+_BY_ITSELF = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
+_TARGET_READY = Q(account__phase=BillingAccount.Phase.READY) & _BY_ITSELF
+AT_RISK = ~_TARGET_READY | Q(immovable__gt=0)
+"""Of plans that `foreseen` annotated: all or some of their projects will not move as things are."""
 
 
 class PayerChangeQuerySet(ResourceQuerySet["PayerChange"]):
@@ -38,9 +42,7 @@ class PayerChangeQuerySet(ResourceQuerySet["PayerChange"]):
 
     def at_risk(self) -> "PayerChangeQuerySet":
         """Select plans that will not take effect as things are, for all of their projects or for some."""
-        by_itself = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
-        ready = Q(account__phase=BillingAccount.Phase.READY) & by_itself
-        return self.open().foreseen().filter(~ready | Q(immovable__gt=0))
+        return self.open().foreseen().filter(AT_RISK)
 
 
 class PayerChange(PhaseLoading, Resource):

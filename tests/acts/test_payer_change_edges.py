@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing.models import BillingAccount, PayerChange
 from billing.services.account_spec import AccountSpec
 from billing.services.accounts import revise
+from billing.services.payer_changes import facts
 from billing.services.payer_changes.cancellations import cancel
 from billing.services.payer_changes.creation import OF_A_USER
 from billing.services.payer_changes.facts import move_due
@@ -92,6 +93,22 @@ def test_who_was_incomplete_at_the_instant_gets_no_project_by_becoming_ready_aft
     retry(change.pk, reason="it is complete", actor=make.PLATFORM)
     move_due()
     assert outcomes(change) == {world.shop.name: ("Done", "")}
+
+
+def test_what_failed_before_the_rest_was_cancelled_needs_another_plan(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "BATCH", 1)
+    change = a_payer_change(world.emea, *world.projects, effective_at=None)
+    make.in_phase(world.emea, "Incomplete")
+    assert facts.move_batch(change.pk) == 1
+    cancel(change.pk, reason="not now", actor=make.PLATFORM)
+    ended = outcomes(change)
+    assert sorted(ended.values())[::2] == [("Cancelled", "Cancelled"), ("Failed", "AccountNotReady")]
+    make.in_phase(world.emea, "Ready")
+    with refused(Invalid, "since it is Cancelled: write another one"):
+        retry(change.pk, reason="it is complete", actor=make.PLATFORM)
+    assert outcomes(change) == ended
 
 
 def test_an_account_that_became_ready_by_a_clock_ahead_gets_its_projects_now(world: World) -> None:

@@ -273,7 +273,7 @@ def test_a_retry_is_effective_then_and_not_backdated(world: World, travel: Trave
     assert (retried.phase, retried.total, retried.finished_at) == ("InProgress", None, None)
     assert steps(change)[-1] == ("InProgress", "PayerChangeRetried: the account is complete")
     assert_watchers_see(retried)
-    with refused(Invalid, "nothing of payer change"):
+    with refused(Invalid, "is InProgress: wait until it has ended"):
         retry(change.pk, reason="once more", actor=make.PLATFORM)
     travel(HOUR)
     assert move_due() == 3

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.models.payer_change import AT_RISK
 from billing.services import payers_of_record
 from billing.services.accounts import not_ready
 from billing.services.handovers import project_causes
@@ -56,21 +57,23 @@ def refusals(items: Sequence[PayerChangeItem], account: BillingAccount) -> dict[
 
 def foresee() -> int:
     """Write to the change log which plans will take effect no more, or again, and return how many changed."""
-    by_itself = Q(account__paid_by=None) | Q(account__paid_by__phase=BillingAccount.Phase.READY)
-    ready = Q(account__phase=BillingAccount.Phase.READY) & by_itself
     foreseen = PayerChange.objects.open().foreseen().select_related("account")
-    doubtful = foreseen.filter(~ready | ~Q(obstacle="") | Q(immovable__gt=0)).order_by("pk")
+    doubtful = foreseen.filter(AT_RISK | ~Q(obstacle="")).order_by("pk")
     changed = [each.pk for each in doubtful if each.obstacle != obstacle_of(each)]
     for change_id in changed:
         with audit.transaction():
             change = PayerChange.objects.locked().select_related("account").get(pk=change_id)
-            immovable = PayerChangeItem.objects.immovable().filter(change=change).count()
-            before, change.obstacle = change.obstacle, obstacle(change.account, immovable)
+            before, change.obstacle = change.obstacle, present_obstacle(change, change.account)
             if change.phase not in PayerChange.OPEN or change.obstacle == before:
                 continue
             reason = "PayerChangeAtRisk" if change.obstacle else "PayerChangeOnTrack"
             audit.save_as(FORESIGHT, change, reason=reason, why=change.obstacle)
     return len(changed)
+
+
+def present_obstacle(change: PayerChange, account: BillingAccount) -> str:
+    """Return the obstacle of a change that is locked, whose new payer is `account`; its projects are counted anew."""
+    return obstacle(account, PayerChangeItem.objects.immovable().filter(change=change).count())
 
 
 def obstacle_of(change: PayerChange) -> str:

@@ -42,14 +42,16 @@ def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
             item.take_up_again(at)
         _TAKEN_UP(items)
         change.retry()
-        immovable = PayerChangeItem.objects.immovable().filter(change=change).count()
-        change.obstacle = conditions.obstacle(account, immovable)
+        change.obstacle = conditions.present_obstacle(change, account)
         return audit.save_as(actor, change, reason="PayerChangeRetried", why=reason)
 
 
 def _refuse(change: PayerChange, account: BillingAccount, projects: dict[int, Project]) -> None:
+    if change.phase in PayerChange.OPEN:
+        message = _("payer change %(name)s is %(phase)s: wait until it has ended")
+        raise Invalid(message % {"name": change.name, "phase": change.phase})
     if change.phase not in PayerChange.RETRIABLE:
-        message = _("nothing of payer change %(name)s can be taken up again: it is %(phase)s")
+        message = _("nothing of payer change %(name)s can be taken up again, since it is %(phase)s: write another one")
         raise Invalid(message % {"name": change.name, "phase": change.phase})
     if account.phase in BillingAccount.READ_ONLY:
         message = _("billing account %(name)s is %(phase)s: write another payer change")
