@@ -14,11 +14,14 @@ from milo.kube.store.manifests import condition, without_empty
 def conditions(row: BillingAccount) -> list[dict[str, Any]]:
     """Return the conditions of an account.
 
-    Ready is always present; Compliant once the account was assessed against the rules of its region;
-    PaymentProfileExpiring while its payment profile expires soon or has expired.
+    Ready is always present; PayerOfRecordReady while another account is payer of record; Compliant once the account was
+    assessed against the rules of its region; PaymentProfileExpiring while its payment profile expires soon or has
+    expired.
     """
     ready = row.phase == BillingAccount.Phase.READY
     conditions = [condition("Ready", ready, row.phase_since, row.phase_reason, row.phase_message, row.generation)]
+    if row.paid_by_id:
+        conditions.append(_payer_of_record_ready(row))
     if row.compliance_since:
         reason, message = row.compliance_reason, row.compliance_message
         compliant = reason != assessments.ERRORS
@@ -30,6 +33,14 @@ def conditions(row: BillingAccount) -> list[dict[str, Any]]:
             condition("PaymentProfileExpiring", True, row.expiry_since, row.expiry_reason, message, row.generation)
         )
     return conditions
+
+
+def _payer_of_record_ready(row: Any) -> dict[str, Any]:
+    """Return the condition with the reason of the payer's phase; `row` is one of `with_hierarchy`."""
+    ready = row.payer_phase == BillingAccount.Phase.READY
+    since = max(filter(None, (row.payer_phase_since, row.affiliated_at)))
+    reason, message = row.payer_phase_reason, row.payer_phase_message
+    return condition("PayerOfRecordReady", ready, since, reason, message, row.generation)
 
 
 def tax_registrations(row: BillingAccount) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Where an account stands among others: `status.hierarchy`, and the readings `hierarchy` and `payerofrecord`."""
+"""Where an account stands among others: `status.hierarchy` and `.effective`, readings `hierarchy`, `payerofrecord`."""
 
 from datetime import date
 from typing import Any
@@ -37,6 +37,12 @@ class HierarchyStatusSerializer(serializers.Serializer[Any]):
     payerOfRecord = ReferenceSerializer(help_text=gettext_lazy("Who is invoiced for the account."))
     depth = serializers.IntegerField(help_text=gettext_lazy("Its level: 1 where nothing is above it."))
     subAccountsCount = serializers.IntegerField(help_text=gettext_lazy("Number of accounts directly below."))
+
+
+class EffectiveSerializer(serializers.Serializer[Any]):
+    payerOfRecord = ReferenceSerializer(help_text=gettext_lazy("Who is invoiced for the account."))
+    paymentTermsFrom = ReferenceSerializer(help_text=gettext_lazy("Whose payment terms count."))
+    paymentProfileFrom = ReferenceSerializer(help_text=gettext_lazy("Whose payment profile counts."))
 
 
 class PayerOfRecordQuerySerializer(serializers.Serializer[Any]):
@@ -111,6 +117,15 @@ def hierarchy_status(row: BillingAccount) -> dict[str, Any]:
             "subAccountsCount": below,
         }
     )
+
+
+def effective_status(row: BillingAccount) -> dict[str, Any]:
+    """Return `status.effective` of an account of `with_hierarchy`; empty if it is under no other."""
+    if not getattr(row, "parent_name", None):
+        return {}
+    # its own terms and profile are dormant while another pays
+    payer = row.payer_name or row.name  # type: ignore[attr-defined]
+    return {each: {"name": payer} for each in ("payerOfRecord", "paymentTermsFrom", "paymentProfileFrom")}
 
 
 def _tree(row: BillingAccount, query: dict[str, Any]) -> tuple[date, Tree]:

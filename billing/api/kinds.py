@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from billing.access import ACCOUNTS, BINDINGS
 from billing.api.account_status import conditions, tax_registrations
 from billing.api.examples import ACCOUNT, BINDING
-from billing.api.hierarchy import HIERARCHY, PAYER_OF_RECORD, hierarchy_status
+from billing.api.hierarchy import HIERARCHY, PAYER_OF_RECORD, effective_status, hierarchy_status
 from billing.api.history import responsibility
 from billing.api.lifecycle import ACCOUNT_ACTIONS, ACCOUNT_READ_SUBRESOURCES
 from billing.api.past import PAST_READ_SUBRESOURCES
@@ -84,6 +84,8 @@ class BillingAccountKind(Kind):
         }
         if hierarchy := hierarchy_status(row):
             status["hierarchy"] = hierarchy
+        if effective := effective_status(row):
+            status["effective"] = effective
         return status | {"retention": _retention(row)} if row.closed_at else status
 
     def normalized(self, spec: dict[str, Any], row: BillingAccount | None) -> dict[str, Any]:

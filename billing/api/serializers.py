@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.amounts import PercentField
-from billing.api.hierarchy import HierarchyStatusSerializer
+from billing.api.hierarchy import EffectiveSerializer, HierarchyStatusSerializer
 from billing.api.payer_change_readings import MovePreviewSerializer
 from billing.api.payment_profiles import PaymentProfileSerializer
 from billing.api.preferences import CheckedRegistrationSerializer, PreferencesSerializer
@@ -181,6 +181,7 @@ class BillingAccountStatusSerializer(serializers.Serializer[Any]):
         many=True,
         help_text=gettext_lazy(
             "Ready: the account accepts project bindings; else the message says what is missing."
+            " PayerOfRecordReady: whoever is invoiced for it does too; absent where that is the account itself."
             " Compliant: whether it keeps the rules of its region. PaymentProfileExpiring: replace the profile soon."
         ),
     )
@@ -195,6 +196,10 @@ class BillingAccountStatusSerializer(serializers.Serializer[Any]):
     hierarchy = HierarchyStatusSerializer(
         required=False,
         help_text=gettext_lazy("Where it stands among other accounts; absent where none is above or below."),
+    )
+    effective = EffectiveSerializer(
+        required=False,
+        help_text=gettext_lazy("Whose terms and profile count; absent where the account is under no other."),
     )
     retention = RetentionSerializer(
         required=False, help_text=gettext_lazy("Archive and purge of a closed account; absent before.")

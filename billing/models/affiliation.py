@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
-from billing.models.account import BillingAccount
+from billing.models.account import BillingAccount, BillingAccountQuerySet
 from billing.models.binding import BillingAccountBinding
 from milo import audit
 from milo.columns import Columns, fixed
@@ -239,6 +239,12 @@ def payer_of_record(account: BillingAccount, month: date) -> BillingAccount:
     rows = AccountPayer.objects.in_month(month.replace(day=1)).filter(account=account).select_related("payer")
     row = rows.first()
     return row.payer if row and row.payer_id != account.pk else account
+
+
+def accounts_invoiced_to(payer: BillingAccount) -> BillingAccountQuerySet:
+    """Return the other accounts that `payer` is payer of record of now, archived ones left out."""
+    rows = AccountPayer.objects.filter(payer=payer, until_month=None).exclude(account=payer)
+    return BillingAccount.objects.filter(pk__in=rows.values("account")).exclude(phase=BillingAccount.Phase.ARCHIVED)
 
 
 def projects_invoiced_to(payer: BillingAccount) -> ProjectQuerySet:

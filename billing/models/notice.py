@@ -139,13 +139,19 @@ class NoticeOutcome(models.Model):
 
 
 class Announcement(models.Model):
-    """A change of an account's phase to announce: revisions and events of its projects, written in the background."""
+    """A change of an account's phase to announce, in the background.
+
+    Revisions and events of the accounts that it is payer of record of come first, then those of the projects.
+    """
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="announcements")
     reason = models.CharField(max_length=60)
     message = models.TextField(blank=True)
     actor = models.CharField(max_length=200)
     owed_at = models.DateTimeField(default=timezone.now)
+    last_account_id = models.BigIntegerField(
+        default=0, db_default=0, help_text="accounts that it pays for, up to this one, have been told"
+    )
     last_project_id = models.BigIntegerField(default=0, help_text="projects up to this one have been told")
     done_at = models.DateTimeField(null=True)
     traceparent = models.CharField(

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.admin.proposals import change
 from billing.models import BillingAccount, BillingAccountAffiliation, Notice, Suspension, UsageClosing
+from billing.models.affiliation import payer_of_record
 from billing.models.default_account import PAYER_ANNOTATION
 from billing.services.affiliations import inspection
 from billing.services.approvals.decisions import StaleReview
@@ -126,7 +127,10 @@ def test_archiving_an_account_ends_its_affiliation(
     affiliation = BillingAccountAffiliation.objects.get()
     assert (affiliation.phase, affiliation.ended_from) == ("Ended", month(1))
     eu.refresh_from_db()
+    # `paid_by` is that of the open row: it ends at once, and the month goes on to be the payer's
     assert (eu.phase, eu.paid_by) == ("Archived", None)
+    assert payer_of_record(eu, month()) == group
+    assert payer_of_record(eu, month(1)) == eu
     assert [*inspection.breaks()] == []
 
 
@@ -179,7 +183,7 @@ def test_a_suspension_reaches_the_projects_of_all_accounts_that_it_pays(
     make.in_phase(group, "Suspended")
     told = Notice.objects.filter(about="Suspended", project__isnull=False).values_list("recipient", flat=True)
     assert set(told) == {"of-group@acme-corp.example", "of-eu@acme-corp.example"}
-    assert announce_due() == 2
+    assert announce_due() == 3
     kind = kind_of(Project)
     assert kind
     standing = {

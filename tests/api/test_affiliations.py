@@ -1,11 +1,13 @@
 """Affiliations over HTTP: create, list, watch, cancel, and where an account stands among others."""
 
+import re
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from billing.models import BillingAccount
+from billing.tasks import announce_standing
 from projects.models import Organization
 from tests.api.client import ACCOUNTS, BILLING, Api
 from tests.support import make
@@ -70,6 +72,45 @@ def test_a_fact_shows_on_both_accounts_and_on_no_other(admin: Api) -> None:
     table = admin.get(ACCOUNTS, accept=TABLE).done()
     wide = [column["name"] for column in table["columnDefinitions"]].index("Payer")
     assert {row["cells"][0]: row["cells"][wide] for row in table["rows"]} == {"de": "", "eu": "group", "group": "group"}
+
+
+def test_an_account_without_affiliation_stays_as_it_is_to_the_byte(
+    admin: Api, organization: Organization, accounts: list[BillingAccount]
+) -> None:
+    group, eu, de = accounts
+    make.a_binding(make.a_project(organization, "shop"), de)
+    readings = [
+        "",
+        "/asof?at=2999-01-01T00:00:00Z",
+        "/history",
+        "/projects?at=2999-01-01T00:00:00Z",
+        "/usage",
+        "/closurechecklist",
+        "/suspensions",
+        "/holds",
+    ]
+    addresses = [f"{ACCOUNTS}/de{reading}" for reading in readings]
+    addresses += [f"{ACCOUNTS}?labelSelector=apart=yes", f"{ACCOUNTS}?fieldSelector=metadata.name=de"]
+
+    stranger = Api.of(make.a_person())
+
+    def answers() -> list[tuple[str, int, bytes]]:
+        """What is answered, without the revision of a list, which is that of the whole change log."""
+        asked = [(address, api.get(address)) for address in addresses for api in (admin, stranger)]
+        version = rb'"metadata":{"resourceVersion":"[0-9]+"}'
+        return [(address, answer.code, re.sub(version, b"", answer.raw)) for address, answer in asked]
+
+    before = answers()
+    assert [code for _address, code, _text in before[::2]] == [200] * len(addresses)
+    an_affiliation(eu, group)
+    make.in_phase(group, "Suspended")
+    announce_standing()
+    assert answers() == before
+    status = admin.get(f"{ACCOUNTS}/de").done()["status"]
+    assert list(status) == ["phase", "conditions", "linkedProjectsCount"]
+    assert {each["type"] for each in status["conditions"]} == {"Ready"}
+    # a parent has its place in the hierarchy, and its own terms and profile
+    assert set(admin.get(f"{ACCOUNTS}/group").done()["status"]) == {*status, "hierarchy"}
 
 
 def test_the_tree_is_read_level_by_level_of_any_month_and_as_known_before(

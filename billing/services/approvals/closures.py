@@ -186,6 +186,7 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     account.close()
     audit.save_as(actor, account, reason="BillingAccountClosed", why=f"approved by request {request.name}")
     outbox.queue_closure(account, request)
+    outbox.queue_standing(account, actor=actor)
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:
@@ -219,6 +220,7 @@ def reopen(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -
         raise Invalid.because(causes, _("the account cannot be reopened"))
     account.reopen(*_standing_before(account))
     audit.save_as(actor, account, reason="BillingAccountReopened", why=f"approved by request {request.name}")
+    outbox.queue_standing(account, actor=actor)
 
 
 def _standing_before(account: BillingAccount) -> tuple[str, str]:

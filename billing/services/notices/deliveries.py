@@ -1,4 +1,4 @@
-"""Deliver the outbox: notices by mail, and announcements as events of projects.
+"""Deliver the outbox: notices by mail, and announcements as events of accounts and projects.
 
 Both are rows already, so that a crash at any point only delays them: a notice whose claim has expired is sent by the
 next round.
@@ -19,7 +19,7 @@ from django.utils import timezone
 from billing.access import NOTICES
 from billing.features import NOTICE_DELIVERY
 from billing.models import Announcement, BillingAccount, Notice, NoticeOutcome
-from billing.models.affiliation import projects_invoiced_to
+from billing.models.affiliation import accounts_invoiced_to, projects_invoiced_to
 from billing.notice_texts import Text, render
 from milo import audit, email_addresses, feature_gates, traces
 from milo.access import Actor
@@ -30,7 +30,7 @@ DELIVERER = Actor.system("notice-delivery")
 BATCH = 20
 CLAIM = timedelta(seconds=20)
 OUTAGE_RETRY = timedelta(seconds=5)
-PROJECTS_PER_TRANSACTION = 200
+ANNOUNCED_AT_ONCE = 200
 SERVICE_CLOSING = 421  # RFC 5321, section 3.8: the server may say so to any command
 # the server is away, which says nothing about the message
 OUTAGES = (OSError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected, smtplib.SMTPHeloError)
@@ -198,9 +198,9 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
 
 
 def announce_due() -> int:
-    """Write the queued events of projects whose payer was suspended or reactivated, and return how many.
+    """Write the queued events of accounts and projects whose payer changed its phase, and return how many.
 
-    Each transaction writes 200 projects and stores how far it got. A failure of one announcement is logged; the others
+    Each transaction writes 200 of them and stores how far it got. A failure of one announcement is logged; the others
     go on.
     """
     events = 0
@@ -223,14 +223,33 @@ def _announce(announcement_id: int) -> int:
         )
         if announcement.done_at:
             return 0
-        bound = projects_invoiced_to(announcement.account).filter(pk__gt=announcement.last_project_id)
-        projects = list(bound.locked()[:PROJECTS_PER_TRANSACTION])
-        for project in projects:
-            actor = Actor(announcement.actor)
-            audit.mark_changed(actor, project, reason=announcement.reason, why=announcement.message)
-        if projects:
-            announcement.last_project_id = projects[-1].pk
-        else:
+        events = _tell_accounts(announcement) or _tell_projects(announcement)
+        if not events:
             announcement.done_at = timezone.now()
         announcement.save()
-        return len(projects)
+        return events
+
+
+def _tell_accounts(announcement: Announcement) -> int:
+    """Write the next revisions of the accounts that the account is payer of record of: their condition shows it."""
+    if announcement.last_project_id:
+        return 0
+    payer = announcement.account
+    paid = accounts_invoiced_to(payer).filter(pk__gt=announcement.last_account_id)
+    accounts = list(paid.locked()[:ANNOUNCED_AT_ONCE])
+    ready = payer.phase == BillingAccount.Phase.READY
+    reason = "PayerOfRecordReady" if ready else "PayerOfRecordNotReady"
+    why = f"{payer.name} is {payer.phase}: {payer.phase_message}"
+    for account in accounts:
+        audit.mark_changed(Actor(announcement.actor), account, reason=reason, why=why)
+        announcement.last_account_id = account.pk
+    return len(accounts)
+
+
+def _tell_projects(announcement: Announcement) -> int:
+    bound = projects_invoiced_to(announcement.account).filter(pk__gt=announcement.last_project_id)
+    projects = list(bound.locked()[:ANNOUNCED_AT_ONCE])
+    for project in projects:
+        audit.mark_changed(Actor(announcement.actor), project, reason=announcement.reason, why=announcement.message)
+        announcement.last_project_id = project.pk
+    return len(projects)

@@ -1,7 +1,8 @@
 """Queue notices: rows written in the transaction of the change that people are told about.
 
-A notice is one mail to one address; an announcement is one event for each project that the account pays for. Both are
-rows first, so that a crash, or a mail server that is away, can delay them but not lose them.
+A notice is one mail to one address; an announcement is one event for each project that the account pays for, and for
+each account that it is payer of record of. Both are rows first, so that a crash, or a mail server that is away, can
+delay them but not lose them.
 """
 
 import json
@@ -16,6 +17,7 @@ from django.db import connection
 from django.utils.translation import get_supported_language_variant
 
 from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, PayerCorrection, Suspension
+from billing.models.affiliation import accounts_invoiced_to
 from billing.models.approval import public_review
 from billing.payment_profile.profiles import method_of
 from milo import traces
@@ -76,6 +78,14 @@ def queue_reactivation(account: BillingAccount, request: ApprovalRequest, *, act
 def queue_closure(account: BillingAccount, request: ApprovalRequest) -> None:
     """Queue a notice of the closure to billing-admins and invoice contacts; no project is bound any more."""
     _queue(Notice.About.CLOSED, account, request.uid, contacts_of(account), {})
+
+
+def queue_standing(account: BillingAccount, *, actor: Actor) -> None:
+    """Queue the events of the accounts that `account` is payer of record of, whose phase changed; no project has it."""
+    if not accounts_invoiced_to(account).exists():
+        return
+    ready = account.phase == BillingAccount.Phase.READY
+    _queue_announcement(account, "PayerOfRecordReady" if ready else "PayerOfRecordNotReady", "", actor)
 
 
 def queue_request(request: ApprovalRequest) -> None:

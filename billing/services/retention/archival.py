@@ -14,6 +14,7 @@ from billing.features import ARCHIVAL
 from billing.models import BillingAccount
 from billing.services.affiliations import facts as affiliations
 from billing.services.affiliations.locks import lock_hierarchy
+from billing.services.notices import outbox
 from billing.services.retention import bundles
 from milo import audit, clock, feature_gates
 from milo.access import Actor
@@ -75,6 +76,7 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
         # generated: one digest in some 2,000 would pass for a card number
         audit.save_as(actor, account, reason="BillingAccountArchived", why=f"bundle sha256:{digest}", generated=True)
         affiliations.end_with_account(account, actor=actor)
+        outbox.queue_standing(account, actor=actor)
     bundles.delete_strays(account)
     return account
 
