@@ -31,6 +31,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from simple_history.models import HistoricalRecords
 from unfold.forms import AdminForm, Fieldline
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
@@ -42,6 +43,7 @@ from milo.phases import PhaseDescriptor, PhaseField
 from milo.postgresql.base import DatabaseWrapper, Pool
 from milo.schedules.beat import Scheduler
 from milo.sqlite import base as turns
+from milo.static_files import StaticFilesStorage
 from milo.web.protocol import Protocol
 from milo.web.server import Server
 
@@ -74,6 +76,7 @@ OVERRIDDEN: dict[tuple[type[Any], type[Any]], str] = {
     (Protocol, HttpToolsProtocol): (
         "connection_made connection_lost on_message_begin on_url on_header on_headers_complete"
     ),
+    (StaticFilesStorage, CompressedManifestStaticFilesStorage): "stored_name create_compressor",
     (LedgerAdmin, SimpleHistoryAdmin): "history_view history_form_view set_history_delta_changes revert_disabled",
 }
 CALLED: dict[Any, dict[str, str]] = {
