@@ -204,10 +204,12 @@ AS_OF = {
 }
 PAID_FOR = {
     "at": "2024-02-15T08:00:00.000000Z",
+    "scope": "paid",
     "items": [
         {
             "project": "webapp-frontend",
             "binding": "acme-corp-us-webapp-frontend-billing",
+            "account": "acme-corp-us",
             "establishedAt": "2024-01-15T10:30:00.000001Z",
         }
     ],

@@ -11,8 +11,9 @@ from rest_framework import serializers
 from billing.api import examples
 from billing.api.pages import metadata_of, page_metadata, paged_query
 from billing.models import BillingAccount
-from billing.services import past, timeline_table
+from billing.services import timeline_table
 from billing.services.affiliations.past import as_of
+from billing.services.affiliations.scopes import OWN, SCOPES, projects_of_scope
 from billing.services.timeline import AT_MOST, Cursor
 from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
@@ -36,6 +37,18 @@ HistoryQuerySerializer = paged_query(
 )
 
 
+class PaidForQuerySerializer(InstantQuerySerializer):
+    scope = serializers.ChoiceField(
+        SCOPES,
+        required=False,
+        default=OWN,
+        error_messages={"invalid_choice": gettext_lazy("must be own, paid or subtree")},
+        help_text=gettext_lazy(
+            "own: what is bound to the account; paid: what it is payer of record of; subtree: its own and all below it."
+        ),
+    )
+
+
 class AsOfSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) of the answer."))
     name = serializers.CharField(help_text=gettext_lazy("Name of the account."))
@@ -46,6 +59,9 @@ class AsOfSerializer(serializers.Serializer[Any]):
 class PaidForItemSerializer(serializers.Serializer[Any]):
     project = serializers.CharField(help_text=gettext_lazy("Name of the project."))
     binding = serializers.CharField(help_text=gettext_lazy("Name of the binding."))
+    account = serializers.CharField(
+        required=False, help_text=gettext_lazy("Name of the account that the project is bound to; left out for own.")
+    )
     establishedAt = serializers.DateTimeField(help_text=gettext_lazy("Instant (UTC) from which the account paid."))
     endedAt = serializers.DateTimeField(
         required=False, help_text=gettext_lazy("Instant (UTC) from which it no longer did.")
@@ -54,6 +70,7 @@ class PaidForItemSerializer(serializers.Serializer[Any]):
 
 class PaidForSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text=gettext_lazy("The instant (UTC) of the answer."))
+    scope = serializers.CharField(required=False, help_text=gettext_lazy("paid or subtree; left out for own."))
     items = PaidForItemSerializer(many=True, help_text=gettext_lazy("Sorted by the names of the projects."))
 
 
@@ -108,19 +125,20 @@ def _as_of(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[
 
 
 def _paid_for(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
-    at = query.get("at") or timezone.now()
+    at, scope = query.get("at") or timezone.now(), query["scope"]
     items = [
         without_empty(
             {
                 "project": binding.project.name,
                 "binding": binding.name,
+                "account": binding.account.name if scope != OWN else "",
                 "establishedAt": precise_instant(binding.established_at),
                 "endedAt": binding.ended_at and precise_instant(binding.ended_at),
             }
         )
-        for binding in past.projects_at(row, at)
+        for binding in projects_of_scope(row, at, scope)
     ]
-    return {"at": precise_instant(at), "items": items}
+    return {"at": precise_instant(at)} | ({} if scope == OWN else {"scope": scope}) | {"items": items}
 
 
 def _history(row: BillingAccount, query: dict[str, Any], *, actor: Actor) -> dict[str, Any]:
@@ -151,7 +169,7 @@ AS_OF = ReadSubresource(
 PAID_FOR = ReadSubresource(
     "projects",
     _paid_for,
-    InstantQuerySerializer,
+    PaidForQuerySerializer,
     PaidForSerializer,
     gettext_lazy("The projects that the account paid for at an instant."),
     examples.PAID_FOR,

@@ -1,12 +1,12 @@
 """FOCUS files as CSV and, with pyarrow, Parquet. Written in pieces: a file is never whole in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from billing.usage.focus import COLUMNS, Type, Value, text
+from billing.usage.focus import Column, Type, Value, text
 from billing.usage.quantities import DECIMAL_PLACES
 from milo.kube.wire.status import NotAcceptable
 from milo.spreadsheets import CSV, csv_text
@@ -16,7 +16,7 @@ Rows = Iterable[Sequence[Value]]
 
 
 class FocusFile(Protocol):
-    """A file in pieces: its beginning, the bytes of each batch of rows (values in the order of `COLUMNS`), its end."""
+    """A file in pieces: its beginning, the bytes of each batch of rows (values in the order of columns), its end."""
 
     content_type: str
     suffix: str
@@ -33,8 +33,11 @@ class CsvFile:
 
     content_type, suffix = f"{CSV}; charset=utf-8", "csv"
 
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._names = list(columns)
+
     def begin(self) -> bytes:
-        return csv_text([list(COLUMNS)]).encode()
+        return csv_text([self._names]).encode()
 
     def add(self, rows: Rows) -> bytes:
         return csv_text([text(value) for value in row] for row in rows).encode()
@@ -72,7 +75,7 @@ class ParquetFile:
 
     content_type, suffix = PARQUET, "parquet"
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Mapping[str, Column]) -> None:
         if find_spec("pyarrow") is None:
             message = _("Parquet needs pyarrow, which is not installed on this server: pip install -r %(lock)s")
             raise NotAcceptable(message % {"lock": "requirements/parquet.txt"})
@@ -84,7 +87,7 @@ class ParquetFile:
             Type.DECIMAL: pyarrow.decimal128(38, DECIMAL_PLACES),
             Type.STRING: pyarrow.string(),
         }
-        self._schema = pyarrow.schema([(name, kinds[column.type]) for name, column in COLUMNS.items()])
+        self._schema = pyarrow.schema([(name, kinds[column.type]) for name, column in columns.items()])
         self._buffer = _Buffer()
         self._writer = ParquetWriter(self._buffer, self._schema, compression="zstd")
 

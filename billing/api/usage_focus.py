@@ -12,7 +12,9 @@ from billing.api.kinds import BillingAccountKind
 from billing.api.usage_files import PARQUET, CsvFile, FocusFile, ParquetFile
 from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount
-from billing.services.usage.exports import bill_of, page
+from billing.services.affiliations.bills import SCOPES, SHOWBACK, bill_of_scope
+from billing.services.affiliations.scopes import OWN
+from billing.services.usage.exports import BEGINNING, Cursor, Selection, page
 from billing.usage.focus import Bill, row
 from milo.kube import queries
 from milo.kube.discovery.endpoints import register_file
@@ -28,6 +30,25 @@ class FocusQuerySerializer(serializers.Serializer[Any]):
     format = serializers.ChoiceField(
         ["csv", "parquet"], required=False, help_text=gettext_lazy("Overrides Accept; CSV by default.")
     )
+    scope = serializers.ChoiceField(
+        SCOPES,
+        required=False,
+        default=OWN,
+        error_messages={"invalid_choice": gettext_lazy("must be own or paid")},
+        help_text=gettext_lazy(
+            "own: what is bound to the account, where nobody else is invoiced for it; paid: what the account is payer"
+            " of record of, with x_ChildAccountId and x_ChildAccountName."
+        ),
+    )
+    view = serializers.ChoiceField(
+        [SHOWBACK],
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("must be showback")},
+        help_text=gettext_lazy(
+            "showback: what is bound to the account, whoever is invoiced for it; each row has x_Showback, and is no"
+            " bill."
+        ),
+    )
 
 
 class UsageFocusView(KubeView):
@@ -38,28 +59,30 @@ class UsageFocusView(KubeView):
     def get(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         account: BillingAccount = self.row()
         query = queries.read(FocusQuerySerializer, request.GET)
-        period = query["period"]
         form = query.get("format") or ("parquet" if wants(PARQUET, request.headers.get("Accept", "")) else "csv")
-        file: FocusFile = ParquetFile() if form == "parquet" else CsvFile()
-        headers = {"Content-Disposition": f'attachment; filename="{account.name}-{period:%Y-%m}.{file.suffix}"'}
-        parts = _parts(file, account, bill_of(account, period))
+        view: str = query.get("view", "")
+        bill, selection = bill_of_scope(account, query["period"], query["scope"], view)
+        file: FocusFile = (ParquetFile if form == "parquet" else CsvFile)(bill.columns)
+        # a file that is no bill of its own does not bear the name of one
+        kind = "".join(f"-{word}" for word in (query["scope"], view) if word not in ("", OWN))
+        name = f"{account.name}-{bill.period:%Y-%m}{kind}.{file.suffix}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        parts = _parts(file, bill, selection)
         return StreamingHttpResponse(parts, content_type=file.content_type, headers=headers)
 
 
-async def _parts(file: FocusFile, account: BillingAccount, bill: Bill) -> AsyncIterator[bytes]:
+async def _parts(file: FocusFile, bill: Bill, selection: Selection) -> AsyncIterator[bytes]:
     yield file.begin()
-    last = 0
-    while True:
-        part, last = await in_thread(_part, file, account, bill, last)
+    cursor: Cursor | None = BEGINNING
+    while cursor:
+        part, cursor = await in_thread(_part, file, bill, selection, cursor)
         yield part
-        if not last:
-            return
 
 
-def _part(file: FocusFile, account: BillingAccount, bill: Bill, after: int) -> tuple[bytes, int]:
-    """Return the bytes of the next page and its cursor: the key of its last row, 0 once the file has ended."""
-    usages, last = page(account, bill.period, after)
-    return file.add(row(bill, usage) for usage in usages) if usages else file.end(), last
+def _part(file: FocusFile, bill: Bill, selection: Selection, after: Cursor) -> tuple[bytes, Cursor | None]:
+    """Return the bytes of the next page and its cursor, None once the file has ended."""
+    usages, cursor = page(bill, selection, after)
+    return file.add(row(bill, usage) for usage in usages) if usages else file.end(), cursor
 
 
 register_file(UsageFocusView.kind, "usage/focus", UsageFocusView)

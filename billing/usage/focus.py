@@ -5,6 +5,7 @@ conditional columns whose condition holds here. Milo sets no prices, so the four
 does not allow; docs/decisions/0055-focus.md says why.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,11 +19,12 @@ Value = str | Decimal | datetime | None
 
 
 class Level(StrEnum):
-    """Whether an export has the column: it must, it should, or it must if its condition holds."""
+    """Whether an export has the column: it must, it should, it must if its condition holds, or it is one of ours."""
 
     MANDATORY = "Mandatory"
     RECOMMENDED = "Recommended"
     CONDITIONAL = "Conditional"
+    CUSTOM = "Custom"
 
 
 class Type(StrEnum):
@@ -89,6 +91,12 @@ COLUMNS = {
     "SubAccountName": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
     "SubAccountType": Column(Level.CONDITIONAL, Type.STRING, nullable=True),
 }  # fmt: skip
+# custom columns begin with x_ and come after those of the specification
+CHILDREN = {
+    "x_ChildAccountId": Column(Level.CUSTOM, Type.STRING),
+    "x_ChildAccountName": Column(Level.CUSTOM, Type.STRING),
+}
+SHOWBACK = {"x_Showback": Column(Level.CUSTOM, Type.STRING, values=("true",))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,15 @@ class Bill:
     period: date
     next_period: date
     provider: str
+    columns: Mapping[str, Column]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The sum of one project and meter on a day (UTC), in `unit`, a UCUM code."""
+    """The sum of one project and meter on a day (UTC), in `unit`, a UCUM code.
+
+    `account_id` and `account_name` are those of the account that the project was bound to, where the bill shows them.
+    """
 
     day: date
     project: str
@@ -114,6 +126,8 @@ class Usage:
     meter: str
     unit: str
     quantity: Decimal
+    account_id: str = ""
+    account_name: str = ""
 
 
 @lru_cache(100)
@@ -122,7 +136,7 @@ def _midnight(day: date) -> datetime:
 
 
 def row(bill: Bill, usage: Usage) -> list[Value]:
-    """Return the values of a row in the order of `COLUMNS`. Usage of an earlier, closed month is a Correction."""
+    """Return the values of a row, one for each column of the bill. Usage of an earlier month is a Correction."""
     unit, start = focus_unit(usage.unit), _midnight(usage.day)
     values: dict[str, Value] = {
         "BillingAccountId": bill.account_id,
@@ -150,8 +164,11 @@ def row(bill: Bill, usage: Usage) -> list[Value]:
         "SubAccountId": usage.project,
         "SubAccountName": usage.project_name,
         "SubAccountType": "Project",
+        "x_ChildAccountId": usage.account_id,
+        "x_ChildAccountName": usage.account_name,
+        "x_Showback": "true",
     }
-    return [values.get(column) for column in COLUMNS]
+    return [values.get(column) for column in bill.columns]
 
 
 def text(value: Value) -> str:

@@ -1,16 +1,19 @@
-"""Usage of more accounts than one: of those that an account is payer of record of, and of those below it."""
+"""Usage and projects of more accounts than one: those that an account is payer of record of, and those below it."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Q
 
-from billing.models import AccountPayer, BillingAccount
+from billing.models import AccountPayer, BillingAccount, BillingAccountBinding
+from billing.models.affiliation import paid_accounts
+from billing.services import past
 from billing.services.affiliations.trees import Tree, facts_of
 from billing.services.usage.reports import Line, Stretch, UsageQuery, of_account, of_accounts
 
 OWN, PAID, SUBTREE = "own", "paid", "subtree"
 SCOPES = (OWN, PAID, SUBTREE)
+_AT_ONCE = 1000
 
 
 def of_scope(account: BillingAccount, query: UsageQuery, scope: str) -> list[Line]:
@@ -22,6 +25,24 @@ def of_scope(account: BillingAccount, query: UsageQuery, scope: str) -> list[Lin
     if scope == OWN:
         return of_account(account, query)
     return of_accounts(query, (_paid if scope == PAID else _below)(account, query))
+
+
+def projects_of_scope(account: BillingAccount, at: datetime, scope: str) -> list[BillingAccountBinding]:
+    """Return the bindings by which the accounts that `scope` selects paid at the instant `at` (UTC).
+
+    They are those of the month of `at`, and ordered by the names of the projects.
+    """
+    if scope == OWN:
+        return list(past.projects_at(account, at))
+    paying = BillingAccountBinding.objects.paying(at).select_related("project", "account")
+    if scope == PAID:
+        found = list(paying.filter(account__in=paid_accounts(account, at.date())))
+    else:
+        keys = Tree.of(account.organization_id, at.date().replace(day=1)).subtree(account.pk)
+        # databases bound the number of parameters of a statement
+        parts = (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
+        found = [binding for part in parts for binding in paying.filter(account__in=part)]
+    return sorted(found, key=lambda binding: binding.project.name)
 
 
 def _paid(account: BillingAccount, query: UsageQuery) -> Iterable[Stretch]:
