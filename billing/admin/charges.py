@@ -55,13 +55,15 @@ class ChargeAdmin(LedgerAdmin):
         "description",
         "settled_at",
         "settlement_reference",
+        "sub_account_link",
+        "month",
     )
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
         DueFilter,
     )
-    list_select_related = ("account", "organization")
+    list_select_related = ("account", "sub_account", "organization")
     search_fields = ("external_id", "name", "account__name", "settlement_reference", "uid")
     ordering = ("-due_date", "pk")
     fieldsets = (
@@ -72,6 +74,8 @@ class ChargeAdmin(LedgerAdmin):
                     "external_id",
                     "name",
                     "account_link",
+                    "sub_account_link",
+                    "month",
                     "amount_due",
                     "due_date",
                     "description",
@@ -86,6 +90,10 @@ class ChargeAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("billing account"), ordering="account__name")
     def account_link(self, row: Charge) -> str:
         return link(row.account)
+
+    @admin.display(description=gettext_lazy("sub-account"), ordering="sub_account__name")
+    def sub_account_link(self, row: Charge) -> str:
+        return link(row.sub_account) if row.sub_account else ""
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: Charge) -> str:

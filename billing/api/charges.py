@@ -10,6 +10,7 @@ from rest_framework import serializers
 from billing.access import CHARGES
 from billing.api.amounts import AmountField
 from billing.api.examples import CHARGE, SETTLE
+from billing.api.usage_reports import MonthField
 from billing.models import BillingAccount, Charge
 from billing.services.charges import ChargeSpec, relabel_charge, report_charge, settle_charge
 from billing.terms.payment_amounts import amount_text
@@ -25,6 +26,18 @@ from milo.kube.store.objects import refuse_other_spec
 class ChargeSpecSerializer(serializers.Serializer[Any]):
     billingAccountRef = ReferenceSerializer(
         source="billing_account_ref", help_text=gettext_lazy("The account that owes the charge.")
+    )
+    subAccountRef = ReferenceSerializer(
+        source="sub_account_ref",
+        required=False,
+        help_text=gettext_lazy("The account whose usage it is for, where the account that owes it pays for that one."),
+    )
+    month = MonthField(
+        required=False,
+        help_text=gettext_lazy(
+            "The month of the usage (UTC), such as 2027-02: who was payer of record then owes the charge."
+            " Without it, who is now."
+        ),
     )
     externalId = StringField(
         source="external_id",
@@ -68,8 +81,14 @@ class ChargeKind(Kind):
         Column("Currency", lambda m: m["spec"]["currencyCode"]),
         Column("Due", lambda m: m["spec"]["dueDate"]),
         Column("Settled", lambda m: m["status"]["conditions"][0]["status"]),
+        Column("Sub-Account", lambda m: m["spec"].get("subAccountRef", {}).get("name", ""), wide=True),
+        Column("Month", lambda m: m["spec"].get("month", ""), wide=True),
     )
-    field_selectors = {"spec.billingAccountRef.name": "account__name", "spec.externalId": "external_id"}
+    field_selectors = {
+        "spec.billingAccountRef.name": "account__name",
+        "spec.subAccountRef.name": "sub_account__name",
+        "spec.externalId": "external_id",
+    }
     example = CHARGE
     undeletable = gettext_lazy("a charge is never deleted: report its settlement")
     actions = (
@@ -83,7 +102,7 @@ class ChargeKind(Kind):
     )
 
     def queryset(self) -> ResourceQuerySet[Charge]:
-        return Charge.objects.select_related("organization", "account")
+        return Charge.objects.select_related("organization", "account", "sub_account")
 
     def lock(self, row: Charge) -> None:
         BillingAccount.objects.locked().get(pk=row.account_id)
@@ -91,6 +110,8 @@ class ChargeKind(Kind):
     def spec(self, row: Charge) -> dict[str, Any]:
         return {
             "billingAccountRef": {"name": row.account.name},
+            "subAccountRef": row.sub_account and {"name": row.sub_account.name},
+            "month": row.month and f"{row.month:%Y-%m}",
             "externalId": row.external_id,
             "amount": _plain(row.amount),
             "currencyCode": row.currency_code,
@@ -112,15 +133,18 @@ class ChargeKind(Kind):
 
     def normalized(self, spec: dict[str, Any], row: Charge | None) -> dict[str, Any]:
         account = BillingAccount(name=spec.pop("billing_account_ref")["name"])
-        return self.spec(Charge(account=account, **spec))
+        sub_account = spec.pop("sub_account_ref", None)
+        return self.spec(
+            Charge(account=account, sub_account=sub_account and BillingAccount(name=sub_account["name"]), **spec)
+        )
 
     def create(self, body: ObjectInput, *, actor: Actor) -> Charge:
         assert body.organization_id
         spec = dict(body.spec)
         account = spec.pop("billing_account_ref")["name"]
-        return report_charge(
-            body.organization_id, account, ChargeSpec(**spec), name=body.name, metadata=body.metadata, actor=actor
-        )
+        sub_account = (spec.pop("sub_account_ref", None) or {}).get("name", "")
+        charge = ChargeSpec(**spec, sub_account=sub_account)
+        return report_charge(body.organization_id, account, charge, name=body.name, metadata=body.metadata, actor=actor)
 
     def update(self, row: Any, body: ObjectInput, *, actor: Actor, resource_version: int | None) -> Charge:
         refuse_other_spec(self, row, body.spec, _("is fixed; settle this charge and report another one"))

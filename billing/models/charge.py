@@ -27,6 +27,22 @@ class Charge(Resource):
 
     organization = models.ForeignKey("projects.Organization", models.PROTECT, related_name="charges")
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
+    sub_account = models.ForeignKey(
+        BillingAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="charges_to_its_payer",
+        verbose_name=gettext_lazy("sub-account"),
+        help_text=gettext_lazy("Whose usage it is for; empty: that of the account."),
+    )
+    month = models.DateField(
+        gettext_lazy("month"),
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("First day of the month of the usage; who was payer of record then owes it."),
+    )
     external_id = models.CharField(
         gettext_lazy("external id"), max_length=200, help_text=gettext_lazy("Of the reporting system.")
     )
@@ -40,7 +56,8 @@ class Charge(Resource):
     columns = Columns.of(
         fixed(
             "charge_identity_fixed",
-            f"{Resource.FIXED} organization_id account_id external_id amount currency_code due_date description",
+            f"{Resource.FIXED} organization_id account_id sub_account_id month external_id amount currency_code"
+            " due_date description",
         ),
         fixed("charge_settlement_fixed", "settlement_reference settled_at", once="OLD.settled_at IS NOT NULL"),
         free=Resource.FREE,
@@ -56,6 +73,8 @@ class Charge(Resource):
     }
     # identifiers and amounts: one in ten numbers of 16 digits would pass for a card number
     unsearched_paths = re.compile(r"spec\.(externalId|amount)")
+    # the seals of the first versions do not cover them
+    later_columns = Resource.later_columns | {"sub_account_id", "month"}
     name_constraint = "charge_name_in_organization"
 
     class Meta:
@@ -75,6 +94,12 @@ class Charge(Resource):
         indexes = [
             # unsettled charges block a closure
             models.Index(fields=["account", "due_date"], name="charge_unsettled", condition=Q(settled_at=None)),
+            # and keep a sub-account with its payer of record
+            models.Index(
+                fields=["sub_account"],
+                name="charge_unsettled_of_sub",
+                condition=Q(settled_at=None, sub_account__isnull=False),
+            ),
             # the home page, and the list of overdue charges
             models.Index(fields=["due_date"], name="charge_unsettled_by_day", condition=Q(settled_at=None)),
         ]

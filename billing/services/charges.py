@@ -10,7 +10,10 @@ from django.utils.translation import gettext as _
 from billing.access import CHARGES
 from billing.features import CHARGE_REPORTING
 from billing.models import BillingAccount, Charge
-from billing.services.accounts import ACCOUNT_FIELD, lock_named
+from billing.models.affiliation import payer_of_record
+from billing.services.accounts import ACCOUNT_FIELD, lock_named, missing_account
+from billing.services.affiliations import facts as affiliations
+from billing.services.affiliations.specs import present_month
 from billing.terms.payment_amounts import minor_unit, money_text
 from milo import audit, feature_gates
 from milo.access import Actor
@@ -19,21 +22,36 @@ from milo.kube.metadata import Metadata
 from milo.kube.names import name_causes
 from milo.kube.store import managers
 
+SUB_ACCOUNT_FIELD, MONTH_FIELD = "spec.subAccountRef.name", "spec.month"
+
 
 @dataclass(frozen=True, slots=True)
 class ChargeSpec:
-    """A charge as reported: `amount` in `currency_code` (ISO 4217), `due_date` a calendar day."""
+    """A charge as reported: `amount` in `currency_code` (ISO 4217), `due_date` a calendar day.
+
+    `sub_account` is the name of the account whose usage it is for, `month` the first day of the month of that usage.
+    """
 
     external_id: str
     amount: Decimal
     currency_code: str
     due_date: date
     description: str = ""
+    sub_account: str = ""
+    month: date | None = None
 
     @classmethod
     def of(cls, charge: Charge) -> "ChargeSpec":
         """Return the spec with which `charge` was reported."""
-        return cls(charge.external_id, charge.amount, charge.currency_code, charge.due_date, charge.description)
+        return cls(
+            charge.external_id,
+            charge.amount,
+            charge.currency_code,
+            charge.due_date,
+            charge.description,
+            charge.sub_account.name if charge.sub_account else "",
+            charge.month,
+        )
 
     def causes(self, account: BillingAccount) -> list[Cause]:
         """Return every fault of the charge as one of `account`."""
@@ -64,12 +82,16 @@ def report_charge(
 ) -> Charge:
     """Report an outstanding charge of the account named `account`. Idempotent: the same content again changes nothing.
 
-    `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only account, or one that another
-    pays for, another currency, an amount that is not positive, or too many decimal places; `AlreadyExists` if a charge
-    with other content has the name; `Conflict` if the external id is known with other content; `FeatureDisabled`.
+    The account is payer of record, of itself and of the sub-account that the charge names, in the month of the charge,
+    by default the present one. `name` is generated if empty. Raises `Forbidden`; `Invalid` for a missing or read-only
+    account, one that another pays for, a month to come, another currency, an amount that is not positive, or too many
+    decimal places; `AlreadyExists` if a charge with other content has the name; `Conflict` if the external id is known
+    with other content; `FeatureDisabled`.
     """
     actor.require("create", CHARGES, organization_id)
     feature_gates.require(CHARGE_REPORTING)
+    # whoever is payer of record from this month on owes it, also before the worker has said so
+    affiliations.make_due_facts(organization_id)
     with audit.transaction():
         debtor = lock_named(organization_id, account)
         name = name or f"charge-{uuid4()}"
@@ -86,14 +108,15 @@ def report_charge(
         causes += spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
-        if debtor.paid_by:
-            message = _("%(name)s is paid by %(payer)s: report the charge there")
-            causes.append(Cause(ACCOUNT_FIELD, message % {"name": debtor.name, "payer": debtor.paid_by.name}))
+        sub_account = BillingAccount.objects.filter(organization=organization_id, name=spec.sub_account).first()
+        causes += _payer_causes(debtor, sub_account, spec)
         if causes:
             raise Invalid.because(causes)
         charge = Charge(
             organization_id=organization_id,
             account=debtor,
+            sub_account=sub_account,
+            month=spec.month,
             name=name,
             external_id=spec.external_id,
             amount=spec.amount,
@@ -104,6 +127,27 @@ def report_charge(
         metadata.put_on(charge)
         money = money_text(spec.amount, spec.currency_code)
         return audit.save_as(actor, charge, reason="ChargeReported", why=money, generated=True)
+
+
+def _payer_causes(debtor: BillingAccount, sub_account: BillingAccount | None, spec: ChargeSpec) -> list[Cause]:
+    """Return why another owes the charge than `debtor`: who was payer of record in its month, or is now."""
+    month = spec.month or present_month()
+    if month > present_month():
+        return [Cause(MONTH_FIELD, _("has not begun: who pays for it is not known yet"))]
+    of_month = {"month": f"{month:%Y-%m}"}
+    payer, causes = payer_of_record(debtor, month), []
+    if payer != debtor:
+        message = _("%(name)s is paid by %(payer)s: report the charge there")
+        if month != present_month():
+            message = _("%(name)s was paid by %(payer)s in %(month)s: report the charge there")
+        causes.append(Cause(ACCOUNT_FIELD, message % {"name": debtor.name, "payer": payer.name, **of_month}))
+    if spec.sub_account and sub_account is None:
+        causes.append(missing_account(spec.sub_account, SUB_ACCOUNT_FIELD))
+    elif sub_account and payer_of_record(sub_account, month) != payer:
+        message = _("%(name)s is paid by %(payer)s in %(month)s: report the charge there")
+        names = {"name": sub_account.name, "payer": payer_of_record(sub_account, month).name}
+        causes.append(Cause(SUB_ACCOUNT_FIELD, message % {**names, **of_month}))
+    return causes
 
 
 def relabel_charge(charge_id: int, metadata: Metadata, *, actor: Actor, resource_version: int | None = None) -> Charge:

@@ -1,5 +1,6 @@
 """What follows the payer of record: approvals, charges, closed months, closure, archival and usage."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,13 +9,13 @@ import pytest
 from django.utils import timezone
 
 from billing.admin.proposals import change
-from billing.models import BillingAccount, BillingAccountAffiliation, Notice, Suspension, UsageClosing
+from billing.models import BillingAccount, BillingAccountAffiliation, Charge, Notice, Suspension, UsageClosing
 from billing.models.affiliation import payer_of_record
 from billing.models.default_account import PAYER_ANNOTATION
 from billing.services.affiliations import inspection
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
-from billing.services.charges import ChargeSpec, report_charge
+from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.closed_months import close_month
 from billing.services.default_accounts import bind_waiting, set_default
 from billing.services.notices.deliveries import announce_due
@@ -46,15 +47,79 @@ def eu(organization: Organization, group: BillingAccount) -> BillingAccount:
     return account
 
 
-def a_charge(account: BillingAccount) -> None:
-    spec = ChargeSpec(make.a_name("inv"), Decimal("120.00"), "USD", date(2026, 12, 1))
-    report_charge(account.organization_id, account.name, spec, actor=make.PLATFORM)
+def a_charge(account: BillingAccount, sub_account: str = "", of: date | None = None) -> Charge:
+    number = make.a_name("inv")
+    spec = ChargeSpec(number, Decimal("120.00"), "USD", date(2026, 12, 1), sub_account=sub_account, month=of)
+    return report_charge(account.organization_id, account.name, spec, name=number, actor=make.PLATFORM)
+
+
+def refusals(act: Callable[[], object]) -> dict[str, str]:
+    """The causes of a refusal, by their fields."""
+    with pytest.raises(Invalid) as refusal:
+        act()
+    return {cause.field: cause.message for cause in refusal.value.causes}
 
 
 def test_charges_are_reported_to_the_payer_of_record(group: BillingAccount, eu: BillingAccount) -> None:
     a_charge(group)
     with pytest.raises(Invalid, match="eu is paid by group: report the charge there"):
         a_charge(eu)
+
+
+def test_a_charge_names_the_account_whose_usage_it_is_for(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    charge = a_charge(group, "eu")
+    assert (charge.account, charge.sub_account) == (group, eu)
+    other = make.a_ready_account(organization, "other")
+    field = "spec.subAccountRef.name"
+    assert refusals(lambda: a_charge(other, "eu")) == {
+        field: f"eu is paid by group in {month():%Y-%m}: report the charge there"
+    }
+    assert refusals(lambda: a_charge(group, "none")) == {field: "there is no billing account none in this organization"}
+
+
+def test_a_charge_of_a_month_goes_to_who_was_payer_of_record_then(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    an_affiliation(us, group, after=1)
+    before = month()
+    now = in_months.go()
+    assert refusals(lambda: a_charge(us)) == {
+        "spec.billingAccountRef.name": "us is paid by group: report the charge there"
+    }
+    assert a_charge(us, of=before).month == before
+    assert a_charge(group, "us", of=now).sub_account == us
+    assert refusals(lambda: a_charge(group, "us", of=before)) == {
+        "spec.subAccountRef.name": f"us is paid by us in {before:%Y-%m}: report the charge there"
+    }
+    assert set(refusals(lambda: a_charge(group, of=month(1)))) == {"spec.month"}
+    for charge in Charge.objects.all():
+        settle_charge(charge.pk, reference="bank-1", actor=make.PLATFORM)
+    an_affiliation(us, after=1)
+    in_months.go()
+    assert refusals(lambda: a_charge(us, of=now)) == {
+        "spec.billingAccountRef.name": f"us was paid by group in {now:%Y-%m}: report the charge there"
+    }
+
+
+def test_a_charge_goes_to_the_new_payer_of_record_before_the_worker_has_said_so(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    an_affiliation(us, group, after=1)
+    in_months.go(work=False)
+    with pytest.raises(Invalid, match="us is paid by group: report the charge there"):
+        a_charge(us)
+
+
+def test_charges_for_an_account_keep_it_with_its_payer_of_record(group: BillingAccount, eu: BillingAccount) -> None:
+    charge = a_charge(group, "eu")
+    with pytest.raises(Invalid, match=f"charge {charge.name} of 120.00 USD is outstanding: settle it first"):
+        an_affiliation(eu, after=1)
+    settle_charge(charge.pk, reference="bank-1", actor=make.PLATFORM)
+    an_affiliation(eu, after=1)
 
 
 def test_outstanding_charges_and_holds_come_before_another_pays(

@@ -131,6 +131,19 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             "description": "January",
         },
     ),
+    (
+        "Charge",
+        "of-a-month",
+        {
+            **REFERENCE,
+            "subAccountRef": {"name": "us"},
+            "month": f"{datetime.now(UTC):%Y-%m}",
+            "externalId": "Invoice-2",
+            "amount": "1250.5",
+            "currencyCode": "USD",
+            "dueDate": "2026-12-31",
+        },
+    ),
 ]
 IDS = [f"{kind}-{name}" for kind, name, _spec in CASES]
 

@@ -27,6 +27,7 @@ class World:
         self.ready, self.suspended, self.closed, self.archived = (
             make.a_ready_account(self.organization, invoice_email_addresses=["a@acme-corp.example"]) for _ in range(4)
         )
+        self.foreign = make.a_ready_account(self.other)
         self.suspension, self.resolved = self._suspensions()
         for account, phase in ((self.closed, "Closed"), (self.archived, "Archived")):
             make.in_phase(account, phase)
@@ -253,7 +254,13 @@ ATTACKS: dict[str, list[Attack]] = {
         amount=Decimal("1.00"),
         currency_code="EUR",
         due_date=date(2027, 1, 1),
+        sub_account=lambda w: w.suspended,
+        month=date(2026, 11, 1),
     ),
+    "charge_whole_month": [Attack(lambda w: insert(w.charge, external_id="another", month=date(2026, 11, 2)))],
+    "charge_one_organization": [
+        Attack(lambda w: insert(w.charge, external_id="another", sub_account_id=w.foreign.pk)),
+    ],
     "charge_settlement_fixed": [
         Attack(lambda w: update(w.settled, settled_at=None, settlement_reference="")),
         *changes("settled", settled_at=_earlier("settled_at"), settlement_reference="bank-2"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing.models import (
@@ -152,12 +153,13 @@ def _leaving(proposed: Proposed) -> Iterator[Cause]:
         if child.payment_terms.missing():
             message = _("%(name)s has no payment terms of its own: add them before it pays itself")
             yield Cause(PAYER, message % {"name": child.name})
-    yield from _charges(child)
+    # those that its payer of record owes for it, too: they would be owed by one and used by another
+    yield from _charges(Q(account=child) | Q(sub_account=child))
 
 
-def _charges(child: BillingAccount) -> Iterator[Cause]:
+def _charges(of: Q) -> Iterator[Cause]:
     message = _("charge %(charge)s of %(amount)s is outstanding: settle it first")
-    for charge in Charge.objects.filter(account=child).unsettled().order_by("pk")[:LISTED]:
+    for charge in Charge.objects.unsettled().filter(of).order_by("pk")[:LISTED]:
         names = {"charge": charge.name, "amount": money_text(charge.amount, charge.currency_code)}
         yield Cause(ACCOUNT, message % names)
 
@@ -167,7 +169,7 @@ def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[C
     child = proposed.child
     if proposed.payer_before != child.pk or proposed.payer_after == child.pk:
         return
-    yield from _charges(child)
+    yield from _charges(Q(account=child))
     for hold in Hold.objects.filter(account=child).open().order_by("pk")[:LISTED]:
         yield Cause(ACCOUNT, _("%(hold)s: request its release first") % {"hold": hold.described})
     pending = ApprovalRequest.objects.pending().filter(account=child)
