@@ -8,6 +8,7 @@ database.
 
 from billing.admin import (  # noqa: F401  registers the pages
     accounts,
+    affiliations,
     approvals,
     bindings,
     charges,

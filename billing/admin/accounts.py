@@ -16,6 +16,7 @@ from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
 from billing.admin.account_header import account_header
 from billing.admin.account_panels import life, schedule_panel
+from billing.admin.affiliation_actions import PlaceUnder
 from billing.admin.compliance import ComplianceDrift, findings_panel
 from billing.admin.holds import SetHold
 from billing.admin.payer_change_actions import MoveFromAccount
@@ -136,6 +137,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
     object_actions = (
         ReviseAccount,
         MoveFromAccount,
+        PlaceUnder,
         *REQUESTS,
         RequestAssignment,
         SetHold,

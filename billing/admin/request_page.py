@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from billing.admin.account_panels import checklist, holds_panel, suspensions_panel
+from billing.admin.affiliation_request import affiliation_panels
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
@@ -117,6 +118,8 @@ def _projects(request: ApprovalRequest) -> Any:
     if named := request.proposal.get("project"):
         project = Project.objects.filter(organization_id=request.organization_id, name=named).first()
         return link(project) if project else str(named)
+    if request.act == Action.AFFILIATE:
+        return request.reviewed.get("projectsCount", "-")
     projects = projects_paid_by(request.account).order_by("name")
     if request.act == Action.MOVE_PAYERS:
         names = request.reviewed["projects"]
@@ -149,6 +152,8 @@ def _evidence(request: ApprovalRequest) -> list[Panel]:
         return [_payers(request), _moving(request), _months(request)]
     if request.act == Action.MOVE_PAYERS:
         return [_moved(request)]
+    if request.act == Action.AFFILIATE:
+        return affiliation_panels(request)
     return []
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     BillingAccountBinding,
     Charge,
     Hold,
@@ -24,6 +25,7 @@ from milo.identity.models import Identity, LogIn, ServiceToken
 from projects.models import Membership, Organization, Project
 from tests.admin.browser import staff
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.payer_changes import a_payer_change
 
 
@@ -61,7 +63,10 @@ def world(db: None) -> World:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What has happened to `us`: suspended (a notice owed), held, charged, planned as payer, other terms asked for."""
+    """What has happened to `us`: suspended (a notice owed), held, charged, planned as payer, other terms asked for.
+
+    Another account, `acme-apac`, is planned to come under `eu` in the month after.
+    """
 
     suspension: Suspension
     hold: Hold
@@ -69,6 +74,7 @@ class Life:
     request: ApprovalRequest
     notice: Notice
     change: PayerChange
+    plan: BillingAccountAffiliation
 
 
 @pytest.fixture
@@ -80,7 +86,8 @@ def life(world: World) -> Life:
     planned = make.a_project(world.organization, "data-mart")
     make.a_binding(planned, world.eu)
     change = a_payer_change(world.us, planned)
-    return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get(), change)
+    plan = an_affiliation(make.a_ready_account(account.organization, "acme-apac"), world.eu, payer="Self", after=1)
+    return Life(Suspension.objects.get(), hold, charge, make.a_request(account), Notice.objects.get(), change, plan)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.models import BillingAccount, Notice, PayerChange, Suspension
+from billing.services.affiliations.conditions import foresee
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.compliance.assessments import ERRORS
 from billing.services.suspensions import resolve
@@ -21,6 +22,7 @@ from milo.admin.attention import attention as waiting
 from tests.admin.browser import staff, superuser
 from tests.admin.conftest import World
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.payer_changes import a_payer_change
 from tests.support.usage import an_event, taken
 
@@ -73,6 +75,10 @@ def everything(world: World) -> None:
     outcome = {"total": 1, "done": 0, "failed": 1, "cancelled": 0, "finished_at": now}
     PayerChange.objects.filter(pk=failed.pk).update(phase="Failed", **outcome)
     make.a_request(make.a_ready_account(organization), actor=Actor("user:operator", OPERATES))
+    parent = make.a_ready_account(organization)
+    an_affiliation(make.a_ready_account(organization), parent, after=1)
+    make.in_phase(parent, "Suspended")
+    foresee()
 
 
 def test_everything_that_waits_is_counted_and_leads_to_a_list_of_as_many(
@@ -82,6 +88,7 @@ def test_everything_that_waits_is_counted_and_leads_to_a_list_of_as_many(
     shown = attention(operator)
     assert set(shown) == {
         "Accounts still being validated",
+        "Accounts that will not come under another",
         "Accounts that break a regional rule",
         "Incomplete accounts",
         "Overdue charges",
@@ -145,6 +152,7 @@ def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
         "/admin/",
         "/admin/billing/approvalrequest/",
         "/admin/billing/billingaccount/",
+        "/admin/billing/billingaccountaffiliation/",
         "/admin/billing/billingaccountbinding/",
         "/admin/billing/charge/",
         "/admin/billing/hold/",

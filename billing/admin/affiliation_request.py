@@ -1,0 +1,92 @@
+"""What a request to put an account under another is about: before it is sent, and on its page."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from billing.admin.proposals import change
+from billing.admin.wording import label, on_lines
+from billing.models import ApprovalRequest
+from billing.services.approvals import affiliations
+from milo.admin.actions import Facts
+from milo.admin.panels import Panel, lines
+
+
+def preview_facts(request: ApprovalRequest, *, needed: bool) -> Facts:
+    """Return what `request`, which is not written, would say; `needed` is whether a second person must approve."""
+    request.reviewed = affiliations.shows(request.account, request)
+    review = request.reviewed
+    approval = _("A second person must approve it; it takes no effect before.") if needed else _("not needed")
+    if not review["accounts"]:
+        return [(_("What changes"), _("No account gets another payer of record.")), (_("Approval"), approval)]
+    return [
+        (_("What changes"), lines(change(request))),
+        (_("Who answers for what"), lines(_answers(review))),
+        (_("Currency, terms and payment method"), lines(_invoiced_by(review))),
+        (_("Projects"), review["projectsCount"]),
+        (_("Usage of the last full month"), lines(_usage(review))),
+        (_("Approval"), approval),
+    ]
+
+
+def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
+    """Return the accounts whose payer of record changes, and their usage of the last full month."""
+    review = request.reviewed
+    rows = [
+        [
+            each["name"],
+            each["before"]["payerOfRecord"],
+            each["after"]["payerOfRecord"],
+            lines([_invoiced(each["before"]), f"\N{RIGHTWARDS ARROW} {_invoiced(each['after'])}"]),
+        ]
+        for each in review.get("accounts", [])
+    ]
+    if more := review.get("accountsCount", 0) - len(rows):
+        rows.append([_("and %(count)d more") % {"count": more}, "", "", ""])
+    return [
+        Panel(
+            _("Who is invoiced"),
+            [_("Billing account"), _("Before"), _("After"), _("Currency, terms and payment method")],
+            rows,
+        ),
+        Panel(
+            _("Usage of the last full month"),
+            [_("Service"), _("Meter"), _("Quantity")],
+            [
+                [each["service"], each["meter"], f"{each['quantity']} {each['unit']}"]
+                for each in review.get("usageOfLastMonth", [])
+            ],
+        ),
+    ]
+
+
+def _answers(review: dict[str, Any]) -> list[str]:
+    """Return a sentence for each account that becomes payer of record of others, or of itself again."""
+    payers: dict[str, list[str]] = {}
+    for each in review["accounts"]:
+        payers.setdefault(each["after"]["payerOfRecord"], []).append(each["name"])
+    text = _("%(payer)s is invoiced for the usage of %(accounts)s")
+    sentences = [text % {"payer": payer, "accounts": ", ".join(names)} for payer, names in payers.items()]
+    if more := review["accountsCount"] - len(review["accounts"]):
+        sentences.append(_("and %(count)d more") % {"count": more})
+    return sentences
+
+
+def _invoiced_by(review: dict[str, Any]) -> list[str]:
+    return [
+        f"{each['name']}: {_invoiced(each['before'])} \N{RIGHTWARDS ARROW} {_invoiced(each['after'])}"
+        for each in review["accounts"]
+    ]
+
+
+def _invoiced(by: dict[str, Any]) -> str:
+    terms = by["paymentTerms"]
+    words = [by["currencyCode"], on_lines({"netDays": terms["netDays"]}) if terms.get("netDays") is not None else ""]
+    words += [str(terms.get("invoiceFrequency") or ""), label(by["paymentMethod"]) if by["paymentMethod"] else ""]
+    return ", ".join(filter(None, words)) or "-"
+
+
+def _usage(review: dict[str, Any]) -> list[str]:
+    return [
+        f"{each['service']} {each['meter']}: {each['quantity']} {each['unit']}" for each in review["usageOfLastMonth"]
+    ]

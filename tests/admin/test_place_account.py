@@ -1,0 +1,138 @@
+"""Placing an account under another on the staff site: a look at what the request says, then plan or request."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
+from tests.admin.browser import buttons, errors, filled_in, page_of, submit
+from tests.admin.conftest import World
+from tests.support import make
+from tests.support.affiliations import an_affiliation, month
+from tests.support.ledger import nothing_changes
+
+PLACE = "place-under"
+
+
+@pytest.fixture
+def group(world: World) -> BillingAccount:
+    """Bills in the currency of `eu`, which pays for a project."""
+    return make.a_ready_account(world.organization, "acme-group", currency_code="EUR")
+
+
+def asked(group: BillingAccount, **values: Any) -> dict[str, Any]:
+    return {"parent": group.pk, "payer": "Parent", "month": f"{month(1):%Y-%m}", "reason": "one invoice"} | values
+
+
+def test_a_preview_says_what_the_request_would_and_writes_nothing(
+    world: World, group: BillingAccount, operator: Client
+) -> None:
+    address = page_of(world.eu, PLACE)
+    with nothing_changes():
+        page = operator.post(address, filled_in(operator.get(address), **asked(group)))
+    assert errors(page) == {}
+    preview = dict(page.context["preview"])
+    assert preview["What changes"] == f"Payer of record of acme-eu from {month(1):%Y-%m} on: acme-eu → acme-group"
+    assert preview["Who answers for what"] == "acme-group is invoiced for the usage of acme-eu"
+    assert preview["Projects"] == 1
+    assert preview["Usage of the last full month"] == "-"
+    assert "EUR, Net days: 30, Monthly, Credit card → EUR" in preview["Currency, terms and payment method"]
+    assert "A second person must approve it" in preview["Approval"]
+
+
+def test_an_account_that_is_used_is_requested_and_placed_by_a_second_person(
+    world: World, group: BillingAccount, operator: Client, approver: Client
+) -> None:
+    answer = submit(operator, page_of(world.eu, PLACE), **asked(group))
+    request = ApprovalRequest.objects.get()
+    assert answer.headers["Location"] == page_of(request)
+    assert (request.act, request.requester, request.justification) == ("Affiliate", "user:operator", "one invoice")
+    assert not BillingAccountAffiliation.objects.exists()
+    panels = {panel.title: panel.rows for panel in approver.get(page_of(request)).context["panels"]}
+    [[name, before, after, _terms]] = panels["Who is invoiced"]
+    assert (name, before, after) == ("acme-eu", "acme-eu", "acme-group")
+    assert ["Projects", 1] in panels["Whom it concerns"]
+    submit(approver, page_of(request, "approve"))
+    plan = BillingAccountAffiliation.objects.get()
+    assert (plan.account, plan.parent, plan.payer, plan.effective_from) == (world.eu, group, "Parent", month(1))
+    assert (plan.phase, plan.reason) == ("Scheduled", "one invoice")
+
+
+def test_an_account_that_was_never_used_is_placed_at_once(
+    world: World, group: BillingAccount, operator: Client
+) -> None:
+    unused = make.a_ready_account(world.organization, "acme-lab", currency_code="EUR")
+    address = page_of(unused, PLACE)
+    choices = dict(operator.get(address).context["form"].fields["month"].choices)
+    assert list(choices) == [f"{month(number):%Y-%m}" for number in range(13)]
+    page = operator.post(address, filled_in(operator.get(address), **asked(group, month=f"{month():%Y-%m}")))
+    assert dict(page.context["preview"])["Approval"] == "not needed"
+    answer = submit(operator, address, **asked(group, month=f"{month():%Y-%m}"))
+    affiliation = BillingAccountAffiliation.objects.get()
+    assert answer.headers["Location"] == page_of(affiliation)
+    assert affiliation.phase == "Active"
+    assert affiliation.name.startswith("acme-lab-under-acme-group-")
+    assert f"{month():%Y-%m}" not in dict(
+        operator.get(page_of(world.eu, PLACE)).context["form"].fields["month"].choices
+    )
+
+
+def test_a_report_alone_changes_no_payer_and_says_so(world: World, operator: Client) -> None:
+    address = page_of(world.eu, PLACE)
+    page = operator.post(address, filled_in(operator.get(address), **asked(world.us, payer="Self")))
+    preview = dict(page.context["preview"])
+    assert preview["What changes"] == "No account gets another payer of record."
+    assert preview["Approval"] == "not needed"
+
+
+def test_an_account_stands_alone_again(world: World, operator: Client) -> None:
+    child = make.a_ready_account(world.organization, "acme-lab")
+    an_affiliation(child, world.us)
+    page = operator.get(page_of(child, PLACE))
+    assert page_of(world.us) in dict(page.context["facts"])["Under which account now"]
+    form = page.context["form"]
+    assert form["parent"].value() == world.us.pk
+    assert form.fields["parent"].choices[0] == ("", "none: the account stands alone again")
+    page = operator.post(page_of(child, PLACE), filled_in(page, **asked(world.us, parent="")))
+    assert dict(page.context["preview"])["Under which account"] == "acme-us → -"
+    answer = submit(operator, page_of(child, PLACE), **asked(world.us, parent=""))
+    plan = BillingAccountAffiliation.objects.scheduled().get()
+    assert answer.headers["Location"] == page_of(plan)
+    assert (plan.parent, plan.payer) == (None, "Self")
+
+
+def test_every_cause_is_shown_at_a_field_in_words(world: World, operator: Client) -> None:
+    make.a_request(world.eu)
+    with nothing_changes():
+        page = submit(operator, page_of(world.eu, PLACE), **asked(world.us))
+    found = errors(page)
+    assert found["payer"] == ["acme-eu bills in EUR, its payer of record acme-us in USD"]
+    assert any("is pending: have it decided" in message for message in found["parent"])
+    assert "spec." not in str(found)
+
+
+def test_only_ready_accounts_of_the_organization_are_offered(world: World, operator: Client) -> None:
+    make.a_ready_account(make.an_organization("other-corp"), "other-us")
+    make.in_phase(make.a_ready_account(world.organization, "acme-attic"), "Suspended")
+    choices = operator.get(page_of(world.eu, PLACE)).context["form"].fields["parent"].choices
+    assert [label for _key, label in choices] == ["", "acme-us (Ready)"]
+    with nothing_changes():
+        page = submit(operator, page_of(world.eu, PLACE), **asked(world.us, parent=""))
+    assert errors(page)["parent"] == ["This field is required."]
+
+
+@pytest.mark.parametrize("phase", ["Closed", "Archived"])
+def test_a_closed_account_has_no_place_to_take(phase: str, world: World, operator: Client) -> None:
+    assert page_of(world.us, PLACE) in buttons(operator.get(page_of(world.us)))
+    make.in_phase(world.us, phase)
+    assert page_of(world.us, PLACE) not in buttons(operator.get(page_of(world.us)))
+
+
+@pytest.mark.parametrize("who", ["approver", "auditor"])
+def test_others_place_nothing(who: str, world: World, request: pytest.FixtureRequest) -> None:
+    client: Client = request.getfixturevalue(who)
+    assert page_of(world.us, PLACE) not in buttons(client.get(page_of(world.us)))
+    with nothing_changes():
+        assert client.get(page_of(world.us, PLACE)).status_code == 403
+        assert client.post(page_of(world.us, PLACE), {"confirm": "1"}).status_code == 403
