@@ -20,18 +20,6 @@ from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_ad
 SCHEDULED = 6
 
 
-def life(account: BillingAccount) -> list[Panel]:
-    """Return the panels of an account, the most urgent ones first."""
-    return [
-        suspensions_panel(account),
-        *checklist(account),
-        holds_panel(account),
-        _charges(account),
-        _requests(account),
-        notices_panel(account.notices.all(), account__id__exact=account.pk),
-    ]
-
-
 def schedule_panel(account: BillingAccount) -> Panel:
     """Return the next 6 invoices under the account's terms; no rows while the terms are incomplete."""
     panel = Panel(
@@ -125,7 +113,8 @@ def holds_panel(account: BillingAccount) -> Panel:
     )
 
 
-def _charges(account: BillingAccount) -> Panel:
+def charges_panel(account: BillingAccount) -> Panel:
+    """Return the charges, the latest due first."""
     rows, more = first(Charge.objects.filter(account=account).order_by("-due_date", "-pk"))
     return Panel(
         _("Charges"),
@@ -144,7 +133,8 @@ def _charges(account: BillingAccount) -> Panel:
     )
 
 
-def _requests(account: BillingAccount) -> Panel:
+def requests_panel(account: BillingAccount) -> Panel:
+    """Return the latest requests for approval."""
     rows, more = first(ApprovalRequest.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Approval requests"),

@@ -1,5 +1,6 @@
 """The list and the page of billing accounts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -11,13 +12,12 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
-from billing.admin import usage
 from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
 from billing.admin.account_header import account_header
-from billing.admin.account_panels import life, schedule_panel
+from billing.admin.account_tabs import ARCHIVE, account_tabs
 from billing.admin.affiliation_actions import PlaceUnder
-from billing.admin.compliance import ComplianceDrift, findings_panel
+from billing.admin.compliance import ComplianceDrift
 from billing.admin.holds import SetHold
 from billing.admin.payer_change_actions import MoveFromAccount
 from billing.admin.request_actions import REQUESTS
@@ -26,14 +26,15 @@ from billing.admin.timeline import TimelinePages
 from billing.admin.usage import RequestAssignment, UsagePages
 from billing.admin.wording import in_words, label, readable
 from billing.compliance.tax_registrations import checked
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount
 from billing.payment_profile.profiles import method_of
 from billing.services.retention.archival import archive_on
 from billing.services.retention.plans import planned
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import Attention, Panel, first, instant, lines, link, list_address
+from milo.admin.panels import Attention, Panel, instant, lines, link
 from milo.admin.resources import METADATA
+from milo.admin.tabs import Tab, open_tab
 
 
 @admin.register(BillingAccount)
@@ -150,8 +151,11 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
         return accounts
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
-        return [*fieldsets, self.retention] if obj and obj.closed_at else fieldsets
+        """Return the fields of the open tab; those of other tabs than the first and the one of retention are panels."""
+        tab = open_tab(request, account_tabs(obj)) if obj else None
+        if tab is None:
+            return super().get_fieldsets(request, obj)
+        return [self.retention] if tab.name == ARCHIVE else []
 
     @admin.display(description=gettext_lazy("archived"))
     def archival(self, row: BillingAccount) -> str:
@@ -227,45 +231,8 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
         context["account_header"] = account_header(row, self.phase_badge(row), timezone.now().date())
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def panels(self, request: HttpRequest, row: BillingAccount) -> list[Panel]:
-        return [
-            self._pays_for(row),
-            self._paid_for(row),
-            *usage.panels(row, "service"),
-            schedule_panel(row),
-            findings_panel(row),
-            *life(row),
-            *super().panels(request, row),
-        ]
-
-    def _pays_for(self, row: BillingAccount) -> Panel:
-        bindings = BillingAccountBinding.objects.paying().filter(account=row).select_related("project")
-        rows, more = first(bindings.order_by("project__name"))
-        return Panel(
-            _("Pays for now"),
-            [_("Project"), _("Since"), _("Binding")],
-            [[link(binding.project), instant(binding.established_at), link(binding)] for binding in rows],
-            more=list_address(BillingAccountBinding, account__id__exact=row.pk, phase__exact="Active") if more else "",
-        )
-
-    def _paid_for(self, row: BillingAccount) -> Panel:
-        bindings = BillingAccountBinding.objects.exclude(ended_at=None).filter(account=row).select_related("project")
-        rows, more = first(bindings.order_by("-ended_at"))
-        return Panel(
-            _("Paid for before"),
-            [_("Project"), _("From"), _("Until"), _("End reason"), _("Binding")],
-            [
-                [
-                    link(binding.project),
-                    instant(binding.established_at),
-                    instant(binding.ended_at),
-                    binding.end_reason,
-                    link(binding),
-                ]
-                for binding in rows
-            ],
-            more=list_address(BillingAccountBinding, account__id__exact=row.pk) if more else "",
-        )
+    def tabs(self, request: HttpRequest, row: BillingAccount) -> Sequence[Tab]:
+        return account_tabs(row)
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         return account_attention(request)

@@ -8,7 +8,7 @@ from unfold.enums import ActionVariant
 
 from billing.access import AFFILIATIONS, CANCEL
 from billing.admin.affiliation_request import preview_facts
-from billing.admin.wording import offer_accounts
+from billing.admin.wording import MORE_ACTIONS, offer_accounts
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations import rules
 from billing.services.affiliations.cancellations import cancel
@@ -81,6 +81,7 @@ class PlaceUnder(ServiceAction):
     name = "place-under"
     title = gettext_lazy("Place under another account")
     icon = "account_tree"
+    menu = MORE_ACTIONS
     verb, resource = "create", AFFILIATIONS
     previews = True
     form_class = PlaceForm

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
+from billing.admin.wording import MORE_ACTIONS
 from billing.models import BillingAccount, Hold
 from billing.services.holds import set_hold
 from milo.access import Actor
@@ -41,6 +42,7 @@ class SetHold(ServiceAction):
     name = "hold"
     title = gettext_lazy("Set hold")
     icon = "front_hand"
+    menu = MORE_ACTIONS
     verb, resource, action = "create", ACCOUNTS, "hold"
     form_class = HoldForm
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import CANCEL, PAYER_CHANGES, RETRY
+from billing.admin.wording import MORE_ACTIONS
 from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
 from billing.services.approvals.requests import request_approval
 from billing.services.payer_changes import outcomes
@@ -184,6 +185,7 @@ class MoveProjects(ServiceAction):
 
 
 class MoveFromAccount(MoveProjects):
+    menu = MORE_ACTIONS
     form_class = MoveFromAccountForm
 
     @classmethod

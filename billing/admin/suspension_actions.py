@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
+from billing.admin.wording import MORE_ACTIONS
 from billing.models import BillingAccount, Suspension
 from billing.reason_codes import EVIDENCE, Category, ReasonCode
 from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, suspend
@@ -154,6 +155,7 @@ class ResolveSuspension(ServiceAction):
     name = "resolve-suspension"
     title = gettext_lazy("Resolve suspension")
     icon = "task_alt"
+    menu = MORE_ACTIONS
     verb, resource, action = "create", ACCOUNTS, "resolvesuspension"
     form_class = ResolveForm
 

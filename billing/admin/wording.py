@@ -5,12 +5,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount, Hold, Suspension
 from milo.admin import wording
 from milo.admin.panels import lines
 from milo.admin.wording import words
 
+MORE_ACTIONS = gettext_lazy("More actions")
+"""The menu of what is done with an account less often."""
 _PATH = re.compile(r"\bspec(?:\.\w+)+")
 # groups of fields without a label of their own on the staff site
 _GROUPS = frozenset({"paymentTerms", "preferences"})

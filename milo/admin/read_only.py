@@ -20,6 +20,7 @@ from milo.admin.exports import ListExport
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
+from milo.admin.tabs import Tab, open_tab, tab_links
 
 
 @method_decorator(require_safe, name="changelist_view")
@@ -56,6 +57,10 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
     def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
         """Return the panels below `row`."""
         return []
+
+    def tabs(self, request: HttpRequest, row: Any) -> Sequence[Tab]:
+        """Return the tabs of the page of `row` beside the one with its fields and `panels`; most pages have none."""
+        return ()
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         """Return the items that the home page shows for this model."""
@@ -127,7 +132,10 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
     ) -> HttpResponse:
         row = context["original"]
         context["actions_detail"] = self._buttons(request, self.object_actions, row)
-        context["panels"] = self.panels(request, row)
+        tabs = self.tabs(request, row)
+        current = open_tab(request, tabs)
+        context["tabs"] = tab_links(row, self.opts.verbose_name, tabs, current) if tabs else []
+        context["panels"] = current.panels() if current else self.panels(request, row)
         context["show_history"] = self.show_history
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -146,8 +154,8 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
         return [
             *(action.button(self, row) for action in offered if not action.menu),
             *(
-                _menu(title, [action.button(self, row) for action in offered if action.menu == title])
-                for title in menus
+                _menu(number, title, [action.button(self, row) for action in offered if action.menu == title])
+                for number, title in enumerate(menus)
             ),
         ]
 
@@ -155,14 +163,14 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
         raise Http404  # Django would show its admin log, which has no entries of these rows
 
 
-def _menu(title: Any, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _menu(number: int, title: Any, items: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a menu in the form that unfold expects, which also opens by keyboard."""
     keyboard = {"x-on:keydown.enter": "actionDropdownOpen = !actionDropdownOpen"}
     return {
         "title": title,
         "icon": items[0]["icon"],
         "variant": ActionVariant.DEFAULT,
-        "method_name": "menu",
+        "method_name": f"menu{number}",
         "attrs": {"role": "button", "tabindex": "0", **keyboard},
         "items": items,
     }

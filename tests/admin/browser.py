@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import reverse
 
+from billing.admin.account_tabs import account_tabs
 from billing.models import BillingAccount
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.read_only import ReadOnlyAdmin
@@ -80,6 +81,25 @@ def buttons(page: Any) -> set[str]:
     }
 
 
+def parts_of(client: Client, row: Model) -> list[Any]:
+    """A row's page, and the same with each of its tabs open."""
+    page = client.get(page_of(row))
+    tabs = [tab.address for tab in page.context["tabs"] if "?tab=" in tab.address]
+    parts = [page, *(client.get(address) for address in tabs)]
+    assert {part.status_code for part in parts} == {200}
+    return parts
+
+
+def panels_of(client: Client, row: Model) -> list[Any]:
+    """The panels of a row's page, whichever tab they are in."""
+    return [panel for part in parts_of(client, row) for panel in part.context["panels"]]
+
+
+def text_of(client: Client, row: Model) -> str:
+    """What a row's page says, whichever tab it is in."""
+    return "\n".join(part.content.decode() for part in parts_of(client, row))
+
+
 def every_page() -> list[str]:
     """Each address of the staff site that only reads, for one row of each kind, where there is one."""
     pages = ["/admin/", "/admin/search/?s=a&extended=1"]
@@ -92,8 +112,9 @@ def every_page() -> list[str]:
                 pages.append(page_of(row, "history"))
             if isinstance(model_admin, LedgerAdmin):
                 pages.append(page_of(row, f"history/{row.history.latest().pk}"))  # type: ignore[attr-defined]
-            if model is BillingAccount:
+            if isinstance(row, BillingAccount):
                 pages.append(page_of(row, "timeline"))
+                pages += [f"{page_of(row)}?tab={tab.name}" for tab in account_tabs(row)]
     return pages
 
 

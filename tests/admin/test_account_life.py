@@ -9,7 +9,7 @@ from billing.models import Announcement, Charge, Hold, Notice, Suspension
 from billing.services.charges import settle_charge
 from billing.services.suspensions import resolve, suspend
 from milo.kube.models import Change
-from tests.admin.browser import list_of, page_of
+from tests.admin.browser import list_of, page_of, panels_of, parts_of
 from tests.admin.conftest import Life, World
 from tests.admin.test_links import cells
 from tests.support import make
@@ -17,7 +17,7 @@ from tests.support.ledger import staff
 
 
 def titles(client: Client, world: World) -> list[str]:
-    return [panel.title for panel in client.get(page_of(world.us)).context["panels"]]
+    return [panel.title for panel in panels_of(client, world.us)]
 
 
 def test_a_suspension_tells_who_when_why_and_what_resolved_it(world: World, operator: Client) -> None:
@@ -104,12 +104,12 @@ def test_a_project_says_whether_its_payer_is_in_good_standing(world: World, oper
 def test_a_page_takes_as_many_queries_for_a_long_life_as_for_a_short_one(
     life: Life, world: World, operator: Client
 ) -> None:
-    operator.get(page_of(world.us))
+    parts_of(operator, world.us)
     counts = []
     for more in (2, 12):
         for _each in range(more):
             suspend(world.us.pk, reason_code="Chargeback", message="another", actor=make.PLATFORM)
         with CaptureQueriesContext(connection) as queries:
-            operator.get(page_of(world.us))
+            parts_of(operator, world.us)
         counts.append(len(queries))
     assert counts[0] == counts[1]

@@ -127,12 +127,13 @@ def test_the_page_shows_the_next_invoices_and_what_rules_say(world: World, audit
     office = Preferences("DE", "government", (TaxRegistration("DE", "DE136695976"),))
     terms = PaymentTerms(45, "Monthly", 1)
     account = make.a_ready_account(world.organization, currency_code="EUR", preferences=office, payment_terms=terms)
-    page = auditor.get(page_of(account))
-    assert len(panel(page, "Next invoices")) == 6
-    (warning,) = [row for row in panel(page, "Regional rules") if "terms.public.DE" in row]
+    schedule, rules = (f"{page_of(account)}?tab={tab}" for tab in ("schedule", "compliance"))
+    assert len(panel(auditor.get(schedule), "Next invoices")) == 6
+    (warning,) = [row for row in panel(auditor.get(rules), "Regional rules") if "terms.public.DE" in row]
     assert "Warning" in warning[0]
     assert warning[1] == "Net days"
-    assert panel(auditor.get(page_of(make.an_incomplete_account(world.organization))), "Next invoices") == []
+    incomplete = page_of(make.an_incomplete_account(world.organization))
+    assert panel(auditor.get(f"{incomplete}?tab=schedule"), "Next invoices") == []
 
 
 def test_drift_is_shown_for_a_day_to_come_an_organization_and_a_page(

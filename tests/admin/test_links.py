@@ -6,14 +6,14 @@ from django.db.models import Model
 from django.test import Client
 
 from billing.models import BillingAccountBinding
-from tests.admin.browser import list_of, page_of
+from tests.admin.browser import list_of, page_of, panels_of
 from tests.admin.conftest import World
 from tests.support import make
 
 
 def panel(client: Client, row: Model, title: str) -> Any:
     """A table below a row."""
-    return next(panel for panel in client.get(page_of(row)).context["panels"] if panel.title == title)
+    return next(panel for panel in panels_of(client, row) if panel.title == title)
 
 
 def cells(client: Client, row: Model, title: str) -> list[list[str]]:

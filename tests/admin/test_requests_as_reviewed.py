@@ -20,7 +20,7 @@ from billing.services.suspensions import resolve, suspend
 from milo import audit
 from milo.identity.actors import actor_of
 from projects.models import Project
-from tests.admin.browser import errors, list_of, page_of, staff, submit
+from tests.admin.browser import errors, list_of, page_of, staff, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -187,7 +187,7 @@ def test_whoever_decides_on_a_release_reads_type_and_reason_of_the_hold_and_no_u
     request = to_release(world.us)
     words, uid = "Dispute: invoice 12 is disputed", request.proposal["hold"]
     approve = approver.get(page_of(request, "approve")).content.decode()
-    pages = [approve, *(approver.get(page_of(row)).content.decode() for row in (request, world.us))]
+    pages = [approve, *(text_of(approver, row) for row in (request, world.us))]
     pages.append(approver.get(list_of(ApprovalRequest)).content.decode())
     for page in pages:
         assert words in page

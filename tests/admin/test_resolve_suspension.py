@@ -5,7 +5,7 @@ from django.test import Client
 
 from billing.models import Suspension
 from billing.services.suspensions import suspend
-from tests.admin.browser import buttons, errors, filled_in, page_of, submit
+from tests.admin.browser import buttons, errors, filled_in, page_of, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -39,7 +39,7 @@ def test_the_form_asks_for_the_evidence_of_the_one_chosen(
 def test_the_page_of_the_account_leads_to_each_open_one(
     suspensions: list[Suspension], world: World, operator: Client
 ) -> None:
-    page = operator.get(page_of(world.eu)).content.decode()
+    page = text_of(operator, world.eu)
     for suspension in suspensions:
         assert f"{page_of(world.eu, 'resolve-suspension')}?suspension={suspension.uid}" in page
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Hold
-from tests.admin.browser import buttons, errors, page_of, submit
+from tests.admin.browser import buttons, errors, page_of, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
@@ -16,7 +16,7 @@ def test_a_hold_is_set_and_shown_on_the_account(world: World, operator: Client) 
     hold = Hold.objects.get()
     assert (hold.account, hold.type, hold.reason) == (world.us, "LegalHold", "court order 5")
     assert authors(hold) == {"user:operator"}
-    assert "court order 5" in operator.get(page_of(world.us)).content.decode()
+    assert "court order 5" in text_of(operator, world.us)
 
 
 @pytest.mark.parametrize("answers", [{"type": "LegalHold", "reason": " "}, {"type": "Other", "reason": "x"}])
