@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
@@ -23,6 +22,7 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
 from milo.admin.panels import instant, lines, link
+from milo.kube.names import generated_name
 from projects.models import Organization, Project
 
 SELECTED = "selected"
@@ -127,7 +127,7 @@ class MoveProjects(ServiceAction):
         raise NotImplementedError
 
     def get_initial(self) -> dict[str, Any]:
-        return {"name": f"move-{timezone.now():%Y%m%d-%H%M%S}"}
+        return {"name": generated_name("move-")}
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange | ApprovalRequest:
         source, named = self.source(values), values.get("projects") or ()

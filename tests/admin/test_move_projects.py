@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.services.payer_changes.facts import move_due
+from milo import card_numbers
 from projects.models import Project
 from tests.admin.browser import buttons, errors, filled_in, list_of, page_of, staff, submit
 from tests.admin.conftest import World
@@ -31,6 +32,18 @@ def test_a_preview_says_what_would_move_and_writes_nothing(world: World, operato
     assert preview["Projects that move"] == 1
     assert preview["Who pays now"] == "acme-eu: 1"
     assert preview["Currency before and after"] == "EUR → USD"
+
+
+def test_no_name_that_the_form_offers_is_taken_for_a_card_number(
+    world: World, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fourteen digits of an instant passed the check of card numbers in every tenth second."""
+    now = timezone.now()
+    for seconds in range(30):
+        monkeypatch.setattr(timezone, "now", lambda at=now + timedelta(seconds=seconds): at)
+        name = operator.get(page_of(world.eu, MOVE)).context["form"]["name"].value()
+        assert name.startswith("move-")
+        assert not card_numbers.found_in(name)
 
 
 def test_all_projects_of_an_account_move(world: World, operator: Client) -> None:
