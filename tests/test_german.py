@@ -120,7 +120,7 @@ def test_recipients_are_told_in_the_language_of_the_account(invoiced_account: Bi
 def test_the_staff_site_and_its_refusals_speak_the_language_of_the_browser(account: BillingAccount) -> None:
     client: Client = staff("finance-operator")
     german = {"Accept-Language": "de-AT,de;q=0.9"}
-    page = client.get(page_of(account), headers=german).content.decode()
+    page = client.get(f"{page_of(account)}?tab=closing", headers=german).content.decode()
     assert 'lang="de"' in page
     assert "Was der Schließung" in page or "Nichts steht der Schließung entgegen" in page
     answer = client.post(page_of(account, "suspend"), {"reason_code": "ManualReview", "message": " "}, headers=german)

@@ -1,6 +1,7 @@
 """Accounts under accounts on the staff site: what is planned, what stands in its way, and cancelling it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -34,7 +35,7 @@ def at_risk(parent: BillingAccount) -> None:
     foresee()
 
 
-def listed(client: Client, **query: object) -> set[str]:
+def listed(client: Client, **query: Any) -> set[str]:
     return {str(row) for row in client.get(LIST, query).context["cl"].result_list}
 
 
