@@ -17,7 +17,12 @@ def guards() -> Iterator[Guard]:
 
 
 def _closed(row: str) -> str:
+    # the month of the bill is that of who is payer of record in the month of the usage
+    payer = (
+        f"SELECT p.payer_id FROM billing_accountpayer p WHERE p.account_id = {row}.account_id"
+        f" AND p.from_month <= {row}.starts_on AND (p.until_month IS NULL OR p.until_month > {row}.starts_on)"
+    )
     return (
         "EXISTS (SELECT 1 FROM billing_usageclosing c"
-        f" WHERE c.account_id = {row}.account_id AND c.opens_on > {row}.billed_in)"
+        f" WHERE c.account_id = COALESCE(({payer}), {row}.account_id) AND c.opens_on > {row}.billed_in)"
     )

@@ -1,15 +1,24 @@
 """What follows the payer of record: approvals, charges, closed months, closure, archival and usage."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from billing.admin.proposals import change
-from billing.models import BillingAccount, BillingAccountAffiliation, Charge, Notice, Suspension, UsageClosing
+from billing.models import (
+    BillingAccount,
+    BillingAccountAffiliation,
+    Charge,
+    Notice,
+    Suspension,
+    UsageClosing,
+    UsageRollup,
+)
 from billing.models.affiliation import payer_of_record
 from billing.models.default_account import PAYER_ANNOTATION
 from billing.services.affiliations import inspection
@@ -29,7 +38,7 @@ from projects.services.organizations import OrganizationSpec
 from projects.services.projects import ProjectSpec, create_project
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months, month
-from tests.support.usage import an_event, taken
+from tests.support.usage import an_event, assert_rollup_is_a_recount, taken
 
 __all__ = ["in_months"]
 pytestmark = pytest.mark.django_db
@@ -163,6 +172,61 @@ def test_a_month_that_an_account_pays_itself_it_closes_itself(
     close_month(us.pk, own, reason="invoiced", actor=make.PLATFORM)
     close_month(group.pk, last, reason="invoiced", actor=make.PLATFORM)
     assert UsageClosing.objects.filter(account=us).count() == 2
+
+
+def test_late_usage_is_billed_in_the_first_month_open_to_the_payer_of_its_month(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    project = make.a_project(organization)
+    make.a_binding(project, eu)
+    paid_by_group = timezone.now()
+    make.an_approved(eu, "Affiliate", proposal={"parentRef": {"name": "group"}, "payer": "Self"})
+    first = month()
+    own = in_months.go()
+    taken(an_event(project))
+    now = in_months.go()
+
+    def billed(at: datetime) -> set[date]:
+        taken(an_event(project, time=at))
+        rows = UsageRollup.objects.filter(account=eu, granularity="month", starts_on=at.date().replace(day=1))
+        assert_rollup_is_a_recount()
+        return set(rows.values_list("billed_in", flat=True))
+
+    # its own closing says nothing of the month that the group pays
+    close_month(eu.pk, own, reason="invoiced", actor=make.PLATFORM)
+    assert billed(paid_by_group) == {first}
+    close_month(group.pk, first, reason="invoiced", actor=make.PLATFORM)
+    assert billed(paid_by_group) == {first, own}
+    close_month(group.pk, own, reason="invoiced", actor=make.PLATFORM)
+    assert billed(paid_by_group) == {first, own, now}
+    own_usage = datetime(own.year, own.month, 3, tzinfo=UTC)
+    assert billed(own_usage) == {own, now}
+
+
+def test_usage_is_assigned_for_months_in_which_somebody_could_be_invoiced(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    project = make.a_project(organization)
+    before = month()
+    taken(an_event(project))
+    child = make.an_incomplete_account(organization)
+    an_affiliation(child, group, after=1)
+    paid = in_months.go()
+    taken(an_event(project))
+    in_months.go()
+
+    def proposal(since: date, until: date) -> dict[str, str]:
+        return {"project": project.name, "since": f"{since}T00:00:00Z", "until": f"{until}T00:00:00Z"}
+
+    for until in (paid, month()):
+        asked = partial(make.a_request, child, "AssignUsage", proposal=proposal(before, until))
+        assert refusals(asked) == {
+            "spec.proposal.since": f"nobody could be invoiced for {before:%Y-%m}: {child.name} was not Ready by itself,"
+            " and had no payer of record"
+        }
+    make.an_approved(child, "AssignUsage", proposal=proposal(paid, month()))
+    # one that could be Ready by itself may answer for the time before it was opened
+    make.a_request(group, "AssignUsage", proposal=proposal(before, paid))
 
 
 def test_an_account_is_not_closed_while_others_are_under_it(group: BillingAccount, eu: BillingAccount) -> None:

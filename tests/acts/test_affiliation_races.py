@@ -9,7 +9,9 @@ from billing.models import BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations import facts, inspection, payers
 from billing.services.affiliations.cancellations import cancel
 from billing.services.affiliations.trees import Tree
+from billing.services.notices.deliveries import announce_due
 from billing.services.suspensions import suspend
+from milo.access import Actor
 from milo.errors import Invalid, Unavailable
 from projects.models import Project
 from tests.support import make
@@ -30,6 +32,7 @@ def settled(outcome: Sequence[Outcome]) -> bool:
 def assert_whole(account: BillingAccount) -> None:
     assert [str(each) for each in payers.differences(account.organization_id)] == [*inspection.breaks()] == []
     account.refresh_from_db()
+    announce_due()
     assert_watchers_see(account)
     assert_history_explains(account)
 
@@ -74,6 +77,20 @@ def test_an_affiliation_races(rival: str) -> None:
             assert not isinstance(outcome[1], Exception)
         else:
             assert (parent.phase == "Closed") is False
+        assert_whole(child)
+
+
+def test_a_closed_account_is_reopened_or_its_payer_of_record_closes() -> None:
+    organization = make.an_organization()
+    another = Actor("user:second-approver", make.APPROVER.roles)
+    for _race in range(RACES):
+        child, parent = (make.a_ready_account(organization) for _ in range(2))
+        an_affiliation(child, parent)
+        make.in_phase(child, "Closed")
+        requests = make.a_request(child, "Reopen"), make.a_request(parent, "Close")
+        outcome = at_once([partial(make.approve, each.pk, actor=another) for each in requests])
+        assert settled(outcome), outcome
+        assert sum(isinstance(each, Invalid) for each in outcome) == 1, outcome
         assert_whole(child)
 
 

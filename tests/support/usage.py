@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from billing.models import (
+    AccountPayer,
     BillingAccountBinding,
     PayerCorrection,
     UsageAssignment,
@@ -71,14 +72,15 @@ def recount() -> dict[tuple[Any, ...], Row]:
     """Compute what the rollup should hold, event by event in Python, as a ledger that reverses and records."""
     sums: dict[tuple[Any, ...], Row] = defaultdict(lambda: (Decimal(0), 0, 0))
     closings = list(UsageClosing.objects.all())
-    arrivals = UsageIntake.objects.in_bulk()
+    arrivals, invoiced = UsageIntake.objects.in_bulk(), list(AccountPayer.objects.all())
     corrections = list(PayerCorrection.objects.order_by("recorded_at"))
     for event in UsageEvent.objects.all():
         day = event.time.astimezone(UTC).date()
         month = day.replace(day=1)
         net: dict[tuple[Any, date], int] = defaultdict(int)
         for sign, payer, at in _entries(event, arrivals[event.intake_id].received_at, corrections):
-            opened = [c.opens_on for c in closings if c.account_id == payer and c.closed_at < at]
+            closer = next((row.payer_id for row in invoiced if row.account_id == payer and _covers(row, month)), payer)
+            opened = [c.opens_on for c in closings if c.account_id == closer and c.closed_at < at]
             net[payer, max([month, *opened])] += sign
         for (payer, billed), sign in net.items():
             assert sign in (-1, 0, 1)
@@ -88,6 +90,10 @@ def recount() -> dict[tuple[Any, ...], Row]:
                 signed = event.quantity if sign > 0 else EXACT.minus(event.quantity)
                 sums[key] = EXACT.add(quantity, signed), events + (sign > 0), withdrawn + (sign < 0)
     return dict(sums)
+
+
+def _covers(row: AccountPayer, month: date) -> bool:
+    return row.from_month <= month and (row.until_month is None or month < row.until_month)
 
 
 def _entries(

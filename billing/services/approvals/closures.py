@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -19,6 +20,7 @@ from billing.models import (
     PayerChangeItem,
     Suspension,
 )
+from billing.services import payers_of_record
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.locked_payers import why_locked
 from billing.services.notices import outbox
@@ -187,6 +189,11 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     audit.save_as(actor, account, reason="BillingAccountClosed", why=f"approved by request {request.name}")
     outbox.queue_closure(account, request)
     outbox.queue_standing(account, actor=actor)
+
+
+def lock_payer_of_record(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
+    """Keep whoever pays for the account named `account` in its phase: it must not close while that is reopened."""
+    payers_of_record.lock_shared(organization_id=organization_id, name=account)
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:

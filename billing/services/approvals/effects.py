@@ -40,7 +40,9 @@ EFFECTS: dict[str, Effect] = {
         lambda account, _request: reactivations.causes(account), reactivations.apply, lock=reactivations.lock
     ),
     ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
-    ApprovalRequest.Action.REOPEN: Effect(lambda account, _request: closures.reopen_causes(account), closures.reopen),
+    ApprovalRequest.Action.REOPEN: Effect(
+        lambda account, _request: closures.reopen_causes(account), closures.reopen, lock=closures.lock_payer_of_record
+    ),
     ApprovalRequest.Action.REVISE_TERMS: Effect(terms.causes, terms.apply),
     ApprovalRequest.Action.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
     ApprovalRequest.Action.ASSIGN_USAGE: Effect(assignments.causes, assignments.apply, assignments.shows),

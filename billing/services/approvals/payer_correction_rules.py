@@ -1,5 +1,6 @@
 """The rules of CorrectPayer: what a span of the past must be, and what the accounts of it must be."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import (
+    AccountPayer,
     ApprovalRequest,
     BillingAccount,
     BillingAccountBinding,
@@ -187,6 +189,17 @@ def charges(accounts: Collection[int], span: Span) -> list[Charge]:
 
 
 def first_open_months(accounts: Collection[int], span: Span) -> dict[int, date]:
-    """Return the first open month of each account that has closed a month of the span: what moves is billed there."""
-    closings = UsageClosing.objects.filter(account__in=accounts, opens_on__gt=next(span.months()))
-    return dict(closings.order_by("account").values_list("account").annotate(last=Max("opens_on")))
+    """Return the first open month of each account whose payer of record has closed a month of the span.
+
+    What moves is billed there.
+    """
+    months = list(span.months())
+    rows = AccountPayer.objects.filter(account__in=accounts, from_month__lte=months[-1])
+    payers: dict[int, set[int]] = defaultdict(set)
+    for account, payer in rows.exclude(until_month__lte=months[0]).values_list("account", "payer"):
+        payers[account].add(payer)
+    concerned = {key for key in accounts if key not in payers}.union(*payers.values())
+    closings = UsageClosing.objects.filter(account__in=concerned, opens_on__gt=months[0])
+    last = dict(closings.order_by("account").values_list("account").annotate(last=Max("opens_on")))
+    opened = {key: [last[payer] for payer in payers.get(key, {key}) if payer in last] for key in accounts}
+    return {key: max(each) for key, each in opened.items() if each}

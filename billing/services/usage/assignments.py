@@ -1,7 +1,7 @@
 """Unassigned usage, and the effect of an approved request that assigns a span of it to an account."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import connection
@@ -19,7 +19,9 @@ from billing.models import (
     UsageMeter,
     UsageRollup,
 )
+from billing.models.affiliation import payer_of_record
 from billing.models.quantity import ExactSum
+from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import MONTH
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.usage import locks, sums, times
@@ -68,7 +70,7 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     span, faults = _span(account, request.proposal)
     if account.phase in BillingAccount.READ_ONLY:
         faults.append(Cause(ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase}))
-    return faults or (_conflicts(span) if span else [])
+    return faults or (_conflicts(span) + _unanswered(account, span) if span else [])
 
 
 def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | None, list[Cause]]:
@@ -109,6 +111,32 @@ def _conflicts(span: Span) -> list[Cause]:
     if assigned.exists():
         return [Cause(f"{FIELD}.since", _("usage of this span is assigned already"), "FieldValueDuplicate")]
     return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]
+
+
+def _unanswered(account: BillingAccount, span: Span) -> list[Cause]:
+    """Return a cause if nobody could be invoiced for the first month of the span that the account pays itself.
+
+    The account could not be Ready by itself then, and cannot be now.
+    """
+    month = first = span.since.date().replace(day=1)
+    while payer_of_record(account, month) != account:
+        month = next_month(month)
+        if datetime(month.year, month.month, 1, tzinfo=UTC) >= span.until:
+            return []
+    if _could_pay(account, month):
+        return []
+    message = _("nobody could be invoiced for %(month)s: %(name)s was not Ready by itself, and had no payer of record")
+    field = f"{FIELD}.{'since' if month == first else 'until'}"
+    return [Cause(field, message % {"name": account.name, "month": f"{month:%Y-%m}"})]
+
+
+def _could_pay(account: BillingAccount, month: date) -> bool:
+    if account.first_ready_at and account.payment_profile and not account.payment_terms.missing():
+        return True
+    ends = next_month(month)
+    end = datetime(ends.year, ends.month, 1, tzinfo=UTC)
+    answered = account.history.filter(phase__in=("Ready", "Suspended"), paid_by=None, history_date__lt=end)
+    return bool(answered.exists())
 
 
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from typing import Any
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from billing.models import BillingAccountBinding, PayerCorrection, UsageRollup
+from billing.models import AccountPayer, BillingAccountBinding, PayerCorrection, UsageRollup
 from billing.models.usage_rollup import DAY, MONTH
 from billing.usage.quantities import EXACT
 
 TABLE = UsageRollup._meta.db_table
-CORRECTION = PayerCorrection._meta.db_table
+CORRECTION, PAYER = PayerCorrection._meta.db_table, AccountPayer._meta.db_table
 ASSIGNMENT, CLOSING, EVENT, INTAKE = (f"billing_usage{noun}" for noun in ("assignment", "closing", "event", "intake"))
 COLUMNS = "account_id, project_id, meter_id, granularity, starts_on, billed_in, quantity, events, withdrawn"
 ORDER = "project_id, granularity, starts_on, meter_id, billed_in, account_id"
@@ -128,7 +128,8 @@ def counting(source: str, *, of_zone: bool = False) -> str:
        each event.
     3. `entered`: as in a ledger, usage counts for its payer by the corrections that were recorded when it arrived, and
        each later correction takes it from the payer before (-1) and gives it to its own (1), at `since`.
-    4. `billed`: what was entered after its month was closed is billed in the first month that was open then.
+    4. `billed`: what was entered after its month was closed is billed in the first month that was open then. Months are
+       those of who is payer of record of the account in the month of the usage.
     5. `netted`: entries of one bill that cancel each other go, so that a correction that was corrected leaves nothing.
        Of those that remain `net` is 1, or -1 for usage that was withdrawn from the bill after that of its month.
     6. The result holds one row for each day, and one for each month.
@@ -162,7 +163,7 @@ WITH attributed AS MATERIALIZED (
     FROM arrived x JOIN {CORRECTION} c ON {_covers("c")} AND c.recorded_at > x.arrived_at
 ), billed AS MATERIALIZED (
     SELECT {_SUMMED}, x.account_id, x.net,
-        COALESCE((SELECT MAX(c.opens_on) FROM {CLOSING} c WHERE c.account_id = x.account_id
+        COALESCE((SELECT MAX(c.opens_on) FROM {CLOSING} c WHERE c.account_id = {_INVOICED}
             AND c.closed_at < x.since AND c.opens_on > x.month), x.month) AS billed_in
     FROM entered x
 ), netted AS MATERIALIZED (
@@ -181,6 +182,13 @@ _SUMMED = "x.number, x.project_id, x.meter_id, x.day, x.month, x.quantity, x.eve
 _STRETCH = (
     f"SELECT MAX(CASE WHEN c.ends_at <= e.time THEN c.ends_at ELSE c.starts_at END) FROM {CORRECTION} c"
     " WHERE c.project_id = e.project_id AND c.starts_at <= e.time"
+)
+
+
+# by the flat table: that of nobody but itself has no row
+_INVOICED = (
+    f"COALESCE((SELECT p.payer_id FROM {PAYER} p WHERE p.account_id = x.account_id AND p.from_month <= x.month"
+    " AND (p.until_month IS NULL OR p.until_month > x.month)), x.account_id)"
 )
 
 
