@@ -1,6 +1,13 @@
 """The tabs of an account's page: what belongs together, read when it is opened."""
 
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.admin import usage
@@ -13,21 +20,45 @@ from billing.admin.account_panels import (
     schedule_panel,
     suspensions_panel,
 )
+from billing.admin.account_tree import affiliations_panels, tree_context
 from billing.admin.compliance import findings_panel
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding
+from billing.services.affiliations.scopes import OWN, PAID, SUBTREE, projects_of_scope
 from billing.services.approvals.closures import CLOSABLE
-from milo.admin.panels import Panel, first, instant, link, list_address
-from milo.admin.tabs import Tab
+from milo.admin.panels import Panel, address, first, instant, link, list_address
+from milo.admin.tabs import TAB, Tab, TabLink
 
 ARCHIVE = "archive"
+SCOPES_TEMPLATE = "billing/admin/scopes.html"
+SHOWN_OF_SCOPE = 100
 
 
-def account_tabs(row: BillingAccount) -> list[Tab]:
+def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
     """Return the tabs of the page of an account; that of retention only once it is closed."""
+    scope = usage.scope_of(request)
     timeline = reverse("admin:billing_billingaccount_timeline", args=[row.pk])
     return [
-        Tab("projects", _("Projects"), lambda: [_pays_for(row), _paid_for(row)]),
-        Tab("usage", _("Usage"), lambda: usage.panels(row, "service")),
+        Tab(
+            "projects",
+            _("Projects"),
+            lambda: _projects(row, scope),
+            template=SCOPES_TEMPLATE,
+            context=partial(scopes, row, "projects", scope),
+        ),
+        Tab(
+            "usage",
+            _("Usage"),
+            lambda: _usage(row, scope),
+            template=SCOPES_TEMPLATE,
+            context=partial(scopes, row, "usage", scope),
+        ),
+        Tab(
+            "hierarchy",
+            _("Accounts above and below"),
+            lambda: affiliations_panels(row),
+            template="billing/admin/tree.html",
+            context=partial(tree_context, row),
+        ),
         Tab("charges", _("Charges"), lambda: [charges_panel(row)]),
         Tab("suspensions", _("Suspensions and holds"), lambda: [suspensions_panel(row), holds_panel(row)]),
         Tab("approvals", _("Approval requests"), lambda: [requests_panel(row)]),
@@ -38,6 +69,42 @@ def account_tabs(row: BillingAccount) -> list[Tab]:
         Tab("timeline", _("Timeline"), address=timeline),
         *([Tab(ARCHIVE, _("Retention"))] if row.closed_at else []),
     ]
+
+
+def scopes(row: BillingAccount, tab: str, scope: str) -> dict[str, Any]:
+    """Return the choice of whose projects or usage a tab shows; none for an account that was never affiliated."""
+    concerned = BillingAccountAffiliation.objects.facts().filter(Q(account=row) | Q(parent=row))
+    if not concerned.exists():
+        return {}
+    titles = {OWN: _("its own"), PAID: _("all that it is invoiced for"), SUBTREE: _("its own and all below")}
+    page = address(row)
+    return {
+        "scopes": [
+            TabLink(title, f"{page}?{urlencode({TAB: tab, usage.SCOPE: name})}", name == scope)
+            for name, title in titles.items()
+        ]
+    }
+
+
+def _projects(row: BillingAccount, scope: str) -> list[Panel]:
+    return [_pays_for(row), _paid_for(row)] if scope == OWN else [_pays_for_others(row, scope)]
+
+
+def _usage(row: BillingAccount, scope: str) -> list[Panel]:
+    days = {"days": usage.DAYS}
+    return usage.panels(row, "service", scope) or [Panel(_("No usage in the last %(days)d days") % days, [])]
+
+
+def _pays_for_others(row: BillingAccount, scope: str) -> Panel:
+    """Return the projects that the accounts of a scope pay for now."""
+    bindings = projects_of_scope(row, timezone.now(), scope)
+    rows = [
+        [link(binding.project), link(binding.account), instant(binding.established_at), link(binding)]
+        for binding in bindings[:SHOWN_OF_SCOPE]
+    ]
+    if len(bindings) > SHOWN_OF_SCOPE:
+        rows.append([_("and %(count)d more") % {"count": len(bindings) - SHOWN_OF_SCOPE}, "", "", ""])
+    return Panel(_("Pay for now"), [_("Project"), _("Billing account"), _("Since"), _("Binding")], rows)
 
 
 def _pays_for(row: BillingAccount) -> Panel:

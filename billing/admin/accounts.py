@@ -16,6 +16,7 @@ from billing.admin.account_actions import OpenAccount, ReviseAccount
 from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
 from billing.admin.account_header import account_header
 from billing.admin.account_tabs import ARCHIVE, account_tabs
+from billing.admin.account_tree import TreePages
 from billing.admin.affiliation_actions import PlaceUnder
 from billing.admin.compliance import ComplianceDrift
 from billing.admin.holds import SetHold
@@ -38,7 +39,7 @@ from milo.admin.tabs import Tab, open_tab
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
+class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, LedgerAdmin):
     """Lists accounts; an account's page shows spec, status and all that refers to it, and offers its actions."""
 
     resource = ACCOUNTS
@@ -152,7 +153,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields of the open tab; those of other tabs than the first and the one of retention are panels."""
-        tab = open_tab(request, account_tabs(obj)) if obj else None
+        tab = open_tab(request, account_tabs(request, obj)) if obj else None
         if tab is None:
             return super().get_fieldsets(request, obj)
         return [self.retention] if tab.name == ARCHIVE else []
@@ -232,7 +233,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, LedgerAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def tabs(self, request: HttpRequest, row: BillingAccount) -> Sequence[Tab]:
-        return account_tabs(row)
+        return account_tabs(request, row)
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         return account_attention(request)

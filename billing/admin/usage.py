@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,8 +17,9 @@ from django.utils.translation import gettext_lazy
 from billing.admin.request_actions import Action, Phase, RequestAction, RequestForm
 from billing.models import BillingAccountBinding
 from billing.models.usage_rollup import DAY
+from billing.services.affiliations.scopes import OWN, SCOPES, of_scope
 from billing.services.usage.assignments import unassigned
-from billing.services.usage.reports import Line, UsageQuery, of_account, of_project
+from billing.services.usage.reports import Line, UsageQuery, of_project
 from billing.usage.quantities import EXACT, plain
 from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, link
@@ -26,6 +28,7 @@ from milo.spreadsheets import respond_csv
 from projects.models import Project
 
 DAYS = 31
+SCOPE = "scope"
 # distinguishable with color blindness and on light and dark backgrounds (Okabe and Ito)
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999")
 # the gray with the same contrast on white as on the dark background
@@ -41,16 +44,24 @@ OPTIONS = json.dumps(
 )
 
 
-def panels(row: Any, by: str) -> list[Panel]:
-    """Return a panel for each unit: the usage of an account or project in the last 31 days, grouped by `by`."""
+def panels(row: Any, by: str, scope: str = OWN) -> list[Panel]:
+    """Return a panel for each unit: the usage of an account or project in the last 31 days, grouped by `by`.
+
+    `scope` is whose usage it is (billing/services/affiliations/scopes.py), for accounts; other scopes than its own
+    show no handovers, which are too many.
+    """
     today = timezone.now().astimezone(UTC).date()
     query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, (by,))
-    lines = of_project(row, query) if isinstance(row, Project) else of_account(row, query)
+    lines = of_project(row, query) if isinstance(row, Project) else of_scope(row, query, scope)
     days = [query.start + timedelta(days=number) for number in range(DAYS)]
-    marks = _handovers(row, days)
+    marks = _handovers(row, days) if scope == OWN else {}
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_usage", args=[row.pk])
+    parameters = urlencode({"by": by} if scope == OWN else {"by": by, "scope": scope})
     units = sorted({line.unit for line in lines})
-    return [_panel(unit, by, [line for line in lines if line.unit == unit], days, marks, address) for unit in units]
+    return [
+        _panel(unit, by, [line for line in lines if line.unit == unit], days, marks, f"{address}?{parameters}")
+        for unit in units
+    ]
 
 
 def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
@@ -90,7 +101,7 @@ def _panel(
             ]
             for day in used
         ],
-        more=f"{address}?by={by}",
+        more=address,
         more_title=_("CSV"),
         chart=json.dumps(
             {
@@ -108,6 +119,12 @@ def _panel(
         ),
         chart_options=OPTIONS,
     )
+
+
+def scope_of(request: HttpRequest) -> str:
+    """Return whose usage and projects a page of an account shows; its own for anything that is no scope."""
+    scope = request.GET.get(SCOPE, OWN)
+    return scope if scope in SCOPES else OWN
 
 
 class UsagePages:
@@ -131,7 +148,8 @@ class UsagePages:
         today = timezone.now().astimezone(UTC).date()
         by = ("account", "project", "service", "meter")
         query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, by)
-        lines = of_project(row, query) if isinstance(row, Project) else of_account(row, query)
+        scope = scope_of(request)
+        lines = of_project(row, query) if isinstance(row, Project) else of_scope(row, query, scope)
         head = ["day", *by, "unit", "quantity", "events"]
         cells = [
             [line.start.isoformat(), *line.of.values(), line.unit, plain(line.quantity), line.events] for line in lines

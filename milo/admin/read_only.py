@@ -136,6 +136,8 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
         current = open_tab(request, tabs)
         context["tabs"] = tab_links(row, self.opts.verbose_name, tabs, current) if tabs else []
         context["panels"] = current.panels() if current else self.panels(request, row)
+        if current and current.template:
+            context |= {"tab_template": current.template, **current.context()}
         context["show_history"] = self.show_history
         return super().render_change_form(request, context, *args, **kwargs)
 

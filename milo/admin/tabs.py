@@ -15,12 +15,17 @@ TAB = "tab"
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A part of a page. `panels` reads it, when it is open. `address` replaces that of the page with the tab open."""
+    """A part of a page. `panels` reads it, when it is open. `address` replaces that of the page with the tab open.
+
+    `template` is shown above the panels, with what `context` returns.
+    """
 
     name: str
     title: str | Promise
     panels: Callable[[], list[Panel]] = list
     address: str = ""
+    template: str = ""
+    context: Callable[[], dict[str, Any]] = dict
 
 
 @dataclass(frozen=True, slots=True)

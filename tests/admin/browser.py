@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.urls import reverse
 
 from billing.admin.account_tabs import account_tabs
 from billing.models import BillingAccount
+from billing.services.affiliations.scopes import SCOPES
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.read_only import ReadOnlyAdmin
 from tests.support import make
@@ -114,7 +115,9 @@ def every_page() -> list[str]:
                 pages.append(page_of(row, f"history/{row.history.latest().pk}"))  # type: ignore[attr-defined]
             if isinstance(row, BillingAccount):
                 pages.append(page_of(row, "timeline"))
-                pages += [f"{page_of(row)}?tab={tab.name}" for tab in account_tabs(row)]
+                pages += [f"{page_of(row)}?tab={tab.name}" for tab in account_tabs(RequestFactory().get("/"), row)]
+                pages += [f"{page_of(row)}?tab={tab}&scope={it}" for tab in ("usage", "projects") for it in SCOPES]
+                pages += [page_of(row, part) for part in ("below", "hierarchy")]
     return pages
 
 
