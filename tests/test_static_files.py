@@ -32,7 +32,8 @@ def sources(settings: Any, tmp_path: Path) -> Iterator[Path]:
 
 def get(path: str) -> HttpResponseBase:
     request = RequestFactory().get(path, headers={"accept-encoding": "gzip"})
-    return StaticFilesMiddleware(lambda _request: HttpResponse(status=404))(request)
+    answer: HttpResponseBase = StaticFilesMiddleware(lambda _request: HttpResponse(status=404))(request)
+    return answer
 
 
 def test_before_they_are_collected_files_have_their_own_names(sources: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, OuterRef, Q, Subquery
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
 from billing.models import (
@@ -136,14 +136,8 @@ def _older(source: int, time: str, key: str, before: datetime | None, after: Cur
 
 def _of_history(source: int, model: type[Model], where: Q, limit: int, staff: bool) -> Iterator[TimelineEvent]:
     history = audit.histories()[model].model_of(model)._base_manager
-    previous = history.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
-    rows: list[Any] = list(
-        history.filter(where)
-        .annotate(previous=Subquery(previous.values("history_id")[:1]))
-        .order_by("-history_date", "-history_id")[:limit]
-    )
-    earlier = history.in_bulk([row.previous for row in rows if row.previous])
-    for row in rows:
+    newest = history.filter(where).order_by("-history_date", "-history_id")[:limit]
+    for row, before in audit.with_previous(newest):
         reason, message = row.history_change_reason, row.history_change_message
         if model is Hold and reason == "HoldSet":
             # earlier versions wrote the internal note there
@@ -159,20 +153,15 @@ def _of_history(source: int, model: type[Model], where: Q, limit: int, staff: bo
             row.history_credential,
             row.history_credential_maker,
             row.history_approval,
-            _difference(model, earlier.get(row.previous), row, staff),
+            _difference(model, before, row, staff),
         )
 
 
 def _difference(model: type[Model], before: Any, after: Any, staff: bool) -> dict[str, tuple[Any, Any]]:
     hidden = _MACHINERY if staff else _MACHINERY | _INTERNAL.get(model, set())
-    columns = (column for column in model._meta.concrete_fields if column.name not in hidden)
-    if before is None:
-        return {}
-    values = (
-        (column.name, *(_public(getattr(row, column.attname), column.name) for row in (before, after)))
-        for column in columns
-    )
-    return {name: (was, now) for name, was, now in values if was != now}
+    changed = audit.difference(model, before, after, hidden)
+    public = ((name, *(_public(value, name) for value in pair)) for name, pair in changed.items())
+    return {name: (was, now) for name, was, now in public if was != now}
 
 
 def _public(value: Any, column: str) -> Any:

@@ -1,4 +1,4 @@
-"""Read-only pages of log-ins, and of changes of users, roles and credentials, for auditors."""
+"""Read-only pages for auditors: log-ins, the whole ledger, and changes of users, roles and credentials."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from milo.admin.exports import EXPORTED
 from milo.admin.forms import ActForm, Text
+from milo.admin.ledger_report import WholeLedger
 from milo.admin.panels import Panel, badge, instant
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.reports import Report
@@ -95,7 +96,7 @@ class LogInAdmin(ReadOnlyAdmin):
     search_fields = ("name", "request_id")
     ordering = ("-at", "-pk")
     fieldsets = ((None, {"fields": ("at", "user_name", "outcome_badge", "address", "request_id")}),)
-    list_reports = (PeopleChanges, ListExports)
+    list_reports = (WholeLedger, PeopleChanges, ListExports)
 
     @admin.display(description=gettext_lazy("user"), ordering="name")
     def user_name(self, row: LogIn) -> str:

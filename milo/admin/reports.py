@@ -35,6 +35,10 @@ class Report(TemplateView):
         """Return default values of the form, for parameters missing in the URL."""
         return {}
 
+    def form(self, data: dict[str, Any]) -> ActForm:
+        """Return the form, bound to the parameters of the URL and the default values."""
+        return self.form_class(data)
+
     def table(self, values: dict[str, Any]) -> Panel:
         """Return the table that answers the form. Its `more` is a query string of this page for the rest."""
         raise NotImplementedError
@@ -54,7 +58,7 @@ class Report(TemplateView):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        form = self.form_class({**self.defaults(), **request.GET.dict()})
+        form = self.form({**self.defaults(), **request.GET.dict()})
         panel = self.table(form.cleaned_data) if form.is_valid() else None
         site = self.admin.admin_site
         request.current_app = site.name

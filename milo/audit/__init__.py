@@ -4,6 +4,7 @@ Start with `transactions.py`, then `writes.py` (`save_as`, `save_all_as`, `delet
 The package relies on django-simple-history for the models of history rows only; the database copies the rows.
 """
 
+from milo.audit.differences import difference, with_previous
 from milo.audit.language import ledger_language
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time, read_time_lines
@@ -17,6 +18,7 @@ __all__ = [
     "Provenance",
     "before_save",
     "delete_as",
+    "difference",
     "dry_run",
     "histories",
     "history",
@@ -31,4 +33,5 @@ __all__ = [
     "save_as",
     "settle",
     "transaction",
+    "with_previous",
 ]

@@ -163,7 +163,7 @@ def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
         "/admin/projects/organization/",
         "/admin/projects/project/",
     }
-    log_ins = {"/admin/identity/login/", "/admin/identity/login/people-changes/"}
+    log_ins = {f"/admin/identity/login/{page}" for page in ("", "ledger/", "people-changes/")}
     assert links(staff("auditor")) == ledger | log_ins
     assert links(superuser()) == ledger | log_ins | {
         "/admin/auth/user/",

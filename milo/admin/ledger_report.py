@@ -1,0 +1,154 @@
+"""The ledger for auditors: who changed what, when and why, over all histories that the person may see."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Model
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from milo import audit
+from milo.admin.forms import ActForm, Day, Select, Text
+from milo.admin.ledger import LedgerAdmin
+from milo.admin.panels import Panel, instant, lines
+from milo.admin.reports import Report
+from milo.admin.wording import readable
+from milo.continue_tokens import Malformed, Unreadable
+from milo.ledger.entries import Entry, Place, Selection, entries
+from milo.ledger.models import Inspection
+
+ON_A_PAGE = 50
+A_WEEK = timedelta(days=7)
+_MACHINERY = {"managed_fields", "generation", "phase_since", "id"}
+
+
+class LedgerForm(ActForm):
+    person = Text(
+        required=False,
+        max_length=200,
+        label=gettext_lazy("Person"),
+        help_text=gettext_lazy("A user name, or an actor such as system:archivist. Empty for everybody."),
+    )
+    kind = Select(required=False, label=gettext_lazy("Kind"))
+    object = Text(
+        required=False, max_length=200, label=gettext_lazy("Object"), help_text=gettext_lazy("Its name, or its UID.")
+    )
+    action = Text(
+        required=False,
+        max_length=100,
+        label=gettext_lazy("Action"),
+        help_text=gettext_lazy("The word before the colon, such as UserChanged."),
+    )
+    since = Day(required=False, label=gettext_lazy("From"))
+    until = Day(required=False, label=gettext_lazy("Until"), help_text=gettext_lazy("This day included (UTC)."))
+    after = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_after(self) -> Place | None:
+        try:
+            return Place.parse(self.cleaned_data["after"]) if self.cleaned_data["after"] else None
+        except (Malformed, Unreadable):
+            # above the form, since the field is hidden
+            self.add_error(None, _("This page cannot be found any more: show the list again."))
+            return None
+
+
+class WholeLedger(Report):
+    """Every change that the person may see, newest first; a page is found by the place of the entry before it."""
+
+    name = "ledger"
+    title = gettext_lazy("Ledger")
+    icon = "menu_book"
+    in_side_bar = True
+    form_class = LedgerForm
+
+    def defaults(self) -> dict[str, Any]:
+        return {"since": (timezone.now() - A_WEEK).date().isoformat()}
+
+    def form(self, data: dict[str, Any]) -> ActForm:
+        form = super().form(data)
+        kinds = ((model._meta.label_lower, capfirst(str(model._meta.verbose_name))) for model in self._models())
+        form.fields["kind"].choices = [("", _("All")), *sorted(kinds, key=lambda kind: kind[1])]  # type: ignore[attr-defined]
+        return form
+
+    def table(self, values: dict[str, Any]) -> Panel:
+        selection = Selection(
+            values["person"],
+            values["object"],
+            values["action"],
+            _midnight(values["since"]),
+            _midnight(values["until"], timedelta(days=1)),
+        )
+        models = [model for model in self._models() if values["kind"] in ("", model._meta.label_lower)]
+        shown, place = entries(models, selection, values["after"], limit=ON_A_PAGE)
+        asked = {name: value for name, value in values.items() if name != "after"}
+        return Panel(
+            _verification(),
+            [_("When"), _("Who"), _("Kind"), _("Object"), _("Why"), _("Changes"), _("Seal")],
+            [self._cells(entry) for entry in shown],
+            following=self.query(**asked, after=place) if place else "",
+        )
+
+    def _cells(self, entry: Entry) -> list[Any]:
+        row = entry.row
+        return [
+            instant(row.history_date),
+            row.history_user_id,
+            capfirst(str(entry.model._meta.verbose_name)),
+            self._link(entry),
+            row.history_summary,
+            lines(self._changes(entry)),
+            _("sealed") if entry.sealed else _("awaits a seal"),
+        ]
+
+    def _link(self, entry: Entry) -> SafeString | str:
+        if not self._page_of(entry.model):
+            return entry.name
+        name = f"admin:{entry.model._meta.app_label}_{entry.model._meta.model_name}_history"
+        return format_html('<a href="{}" class="text-link">{}</a>', reverse(name, args=[entry.row.id]), entry.name)
+
+    def _changes(self, entry: Entry) -> Iterator[str]:
+        """Yield what the page of the history shows; of users and credentials there is none, as it would be personal."""
+        if self._page_of(entry.model):
+            for name, values in audit.difference(entry.model, entry.before, entry.row, _MACHINERY).items():
+                title = capfirst(str(entry.model._meta.get_field(name).verbose_name))  # type: ignore[union-attr]
+                before, after = (readable(value, text=_text) for value in values)
+                yield _("%(field)s: %(before)s → %(after)s") % {"field": title, "before": before, "after": after}
+
+    def _models(self) -> list[type[Model]]:
+        """Return the models whose history the person may see.
+
+        Without a page of its own it may be seen by whoever sees all pages of the application.
+        """
+        pages = {model: self._page_of(model) for model in audit.histories()}
+        seen = {model: page.has_view_permission(self.request) for model, page in pages.items() if page}
+        closed = {model._meta.app_label for model, is_seen in seen.items() if not is_seen}
+        return [model for model in pages if seen.get(model, model._meta.app_label not in closed)]
+
+    def _page_of(self, model: type[Model]) -> LedgerAdmin | None:
+        page = self.admin.admin_site._registry.get(model)
+        return page if isinstance(page, LedgerAdmin) else None
+
+
+def _midnight(day: Any, later: timedelta = timedelta()) -> datetime | None:
+    return datetime.combine(day, time(), UTC) + later if day else None
+
+
+def _text(value: Any) -> str:
+    return instant(value) if isinstance(value, datetime) else str(value)
+
+
+def _verification() -> str:
+    """Return the result of the last verification of the ledger in words."""
+    verified = Inspection.objects.filter(name="verify").first()
+    if verified is None:
+        return _("Newest first. The seals have not been verified yet.")
+    faults = _("%(number)d faults") % {"number": verified.violations} if verified.violations else _("no faults")
+    day = formats.date_format(timezone.localtime(verified.at), "SHORT_DATETIME_FORMAT")
+    return _("Newest first. Seals verified %(at)s: %(faults)s.") % {"at": day, "faults": faults}

@@ -1,0 +1,120 @@
+"""Auditors read who did what in one list over all histories; it shows what their pages show, and no more."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from billing.models import BillingAccountBinding, Suspension
+from milo.identity.actors import actor_of
+from milo.ledger.seals import seal
+from milo.ledger.verification import inspect
+from projects.models import Project
+from projects.services.projects import ProjectSpec, revise_project
+from tests.admin.browser import page_of, staff, superuser
+from tests.admin.conftest import Life, World
+from tests.support import make
+from tests.support.ledger import nothing_changes
+
+pytestmark = pytest.mark.django_db
+LEDGER = "/admin/identity/login/ledger/"
+WHO, KIND, OBJECT, WHY, CHANGES, SEALED = range(6)
+
+
+def rows(client: Client, **query: str) -> list[list[str]]:
+    """The cells of the ledger, without the instant."""
+    (panel,) = client.get(LEDGER, query).context["panels"]
+    return [[str(cell) for cell in row[1:]] for row in panel.rows]
+
+
+def test_a_persons_week_is_read_over_all_kinds(life: Life, auditor: Client) -> None:
+    found = rows(auditor, person="system:tests")
+    assert {row[WHO] for row in found} == {"system:tests"}
+    assert {row[KIND] for row in found} >= {"Billing account", "Suspension", "Hold", "Charge", "Project"}
+    assert rows(auditor, person="nobody") == []
+    person = make.a_person("sasha", is_staff=True, is_superuser=True)
+    revise_project(Project.objects.get(name="webapp-frontend").pk, ProjectSpec("Shop"), actor=actor_of(person))
+    assert {row[WHO] for row in rows(auditor, person="sasha")} == {"user:sasha"}
+
+
+def test_the_newest_is_first_with_what_it_changed_and_a_link_to_its_history(world: World, auditor: Client) -> None:
+    ended, began = rows(auditor, kind="billing.billingaccountbinding")[1::-1]
+    assert "Superseded: acme-eu pays from now on" in (ended[WHY], began[WHY])
+    (row,) = [row for row in (ended, began) if "Superseded" in row[WHY]]
+    assert "Phase: Active → Superseded" in row[CHANGES]
+    assert page_of(world.first, "history") in row[OBJECT]
+    assert auditor.get(page_of(world.first, "history")).status_code == 200
+
+
+def test_it_is_narrowed_to_an_object_by_name_or_uid_an_action_and_a_period(life: Life, auditor: Client) -> None:
+    project = Project.objects.get(name="webapp-frontend")
+    by_name, by_uid = rows(auditor, object="webapp-frontend"), rows(auditor, object=str(project.uid))
+    assert by_name
+    assert by_name == by_uid
+    assert {row[WHY].partition(":")[0] for row in rows(auditor, action="SuspensionOpened")} == {"SuspensionOpened"}
+    now = timezone.now()
+    yesterday, tomorrow = (f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
+    assert rows(auditor, since=tomorrow) == rows(auditor, until=yesterday) == []
+    assert rows(auditor, since=yesterday, until=f"{now:%Y-%m-%d}")
+
+
+def test_pages_follow_each_other_though_all_happened_at_one_instant(world: World, auditor: Client) -> None:
+    for _number in range(70):
+        make.a_project(world.organization)
+    seen, address, pages = list[str](), f"{LEDGER}?kind=projects.project", 0
+    while address:
+        (panel,) = auditor.get(address).context["panels"]
+        seen += [str(row[3]) for row in panel.rows]
+        address, pages = panel.following and LEDGER + panel.following, pages + 1
+    assert pages == 2
+    assert len(seen) == len(set(seen)) == Project.history.count()
+
+
+def test_a_forged_place_of_a_page_is_refused(world: World, auditor: Client) -> None:
+    for after in ("x", "Z0FBQUFBQm", "'; drop table"):
+        answer = auditor.get(LEDGER, {"after": after})
+        assert (answer.status_code, answer.context["panels"]) == (200, [])
+        assert "show the list again" in answer.content.decode()
+
+
+def test_it_says_what_is_sealed_and_how_the_last_verification_ended(world: World, auditor: Client) -> None:
+    assert {row[SEALED] for row in rows(auditor)} == {"awaits a seal"}
+    assert "have not been verified yet" in auditor.get(LEDGER).content.decode()
+    seal()
+    inspect()
+    assert {row[SEALED] for row in rows(auditor)} == {"sealed"}
+    assert "no faults" in auditor.get(LEDGER).content.decode()
+
+
+def test_nobody_reads_there_what_their_pages_do_not_show(life: Life, auditor: Client) -> None:
+    person = make.a_person("robin", email="robin@milo.example", first_name="Robin")
+    person.first_name = "Charlie"
+    person.save()
+    text = auditor.get(LEDGER).content.decode()
+    assert "UserChanged" in text
+    for secret in ("robin@milo.example", "Robin", "Charlie", "sha256"):
+        assert secret not in text
+    assert staff("finance-operator").get(LEDGER).status_code == 403
+    assert superuser().get(LEDGER).status_code == 200
+
+
+def test_it_takes_as_many_queries_for_many_entries_as_for_few(world: World, auditor: Client) -> None:
+    auditor.get(LEDGER)
+    counts = []
+    for more in (1, 20):
+        for _number in range(more):
+            make.a_project(world.organization)
+        with CaptureQueriesContext(connection) as queries:
+            assert auditor.get(LEDGER, {"kind": "projects.project"}).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 12
+
+
+def test_it_changes_nothing(life: Life, auditor: Client) -> None:
+    with nothing_changes():
+        assert auditor.post(LEDGER, {"person": "x"}).status_code in (403, 405)
+    assert BillingAccountBinding.objects.count() == 3
+    assert Suspension.objects.count() == 1
