@@ -169,6 +169,8 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, Le
         plan = planned(row, timezone.now().date())
         if plan.holds:
             return _("not while a hold is open")
+        if plan.kept_for:
+            return _("not while data of %(account)s are kept, for which it paid") % {"account": plan.kept_for}
         return _("on %(day)s at the earliest") % {"day": plan.purge_on} if plan.purge_on else _("no date is known")
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")

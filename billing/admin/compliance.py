@@ -13,9 +13,8 @@ from billing.compliance.check import check
 from billing.compliance.dataset import data
 from billing.compliance.findings import Finding, Severity
 from billing.models import BillingAccount
-from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import drift_page
-from billing.services.compliance.rules import platform
+from billing.services.compliance.rules import facts_of, platform
 from milo.admin.forms import ActForm, Day, Text
 from milo.admin.panels import Panel, badge, lines, link
 from milo.admin.reports import Report
@@ -30,7 +29,7 @@ _SEVERITIES = {
 
 def findings_panel(account: BillingAccount) -> Panel:
     """Return the findings of the rules in force today (UTC), each with its rule and sources."""
-    findings = check(AccountSpec.of(account).facts(), platform(), timezone.now().date())
+    findings = check(facts_of(account), platform(), timezone.now().date())
     return Panel(
         _("Regional rules"),
         [_("Severity"), *_headers()],

@@ -6,7 +6,7 @@ from datetime import date
 
 from billing.compliance.facts import AccountFacts, PlatformSettings
 from billing.compliance.findings import Finding, Severity
-from billing.compliance.rules import RULES
+from billing.compliance.rules import OF_RECORDS, RULES
 
 _WORST_FIRST = list(Severity)
 
@@ -27,8 +27,11 @@ class Drift:
 
 
 def check(facts: AccountFacts, platform: PlatformSettings, on: date) -> list[Finding]:
-    """Return the findings of the rules in force on the day `on`, Errors first."""
-    findings = [finding for rule in RULES for finding in rule(facts, platform, on)]
+    """Return the findings of the rules in force on the day `on`, Errors first.
+
+    The rules of invoices judge who is invoiced: where the account has a payer of record, only those of records are its.
+    """
+    findings = [finding for rule in (OF_RECORDS if facts.payer else RULES) for finding in rule(facts, platform, on)]
     return sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.severity))
 
 

@@ -10,7 +10,8 @@ from billing.terms.payment_terms import PaymentTerms
 class AccountFacts:
     """The values of an account that rules read. `name` (`organization/account`) only appears in drift reports.
 
-    `currency_code` and `payment_method` (the field of the payment profile, such as `sepaDebitCore`) may be empty.
+    `payer` has those of its payer of record; None where that is the account itself. `currency_code` and
+    `payment_method` (the field of the payment profile, such as `sepaDebitCore`) may be empty.
     """
 
     name: str = ""
@@ -18,11 +19,17 @@ class AccountFacts:
     payment_terms: PaymentTerms = PaymentTerms()
     payment_method: str = ""
     preferences: Preferences = Preferences()
+    payer: "AccountFacts | None" = None
 
     @property
     def country(self) -> str:
         """Return the customer's country; may be empty."""
         return self.preferences.country
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Return the countries of the customer and of its payer of record; each may be empty."""
+        return (self.country, self.payer.country) if self.payer else (self.country,)
 
 
 @dataclass(frozen=True, slots=True)

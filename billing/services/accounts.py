@@ -130,7 +130,7 @@ def _save(account: BillingAccount, actor: Actor) -> BillingAccount:
 
 
 def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec, today: date) -> list[Cause]:
-    causes = rules.refusals(spec, today, before, whole=account.first_ready_at is not None)
+    causes = rules.refusals(spec, today, before, whole=account.first_ready_at is not None, of=account)
     if account.first_ready_at:
         if spec.currency_code != before.currency_code:
             message = _("is fixed to %(code)s since the account was first Ready") % {"code": before.currency_code}
@@ -182,7 +182,7 @@ def validate_locked(account: BillingAccount, actor: Actor) -> None:
 def _validate_and_record(account: BillingAccount, actor: Actor) -> None:
     today = timezone.now().date()
     causes = account.missing() + profiles.causes(account.payment_profile, today)
-    causes += [finding.cause() for finding in rules.errors(AccountSpec.of(account), today)]
+    causes += [finding.cause() for finding in rules.errors(rules.facts_of(account), today)]
     if account.payment_profile:
         try:
             causes += verify(account.payment_profile)

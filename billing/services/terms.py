@@ -26,7 +26,7 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     before, terms = AccountSpec.of(account), _proposed(account, request)
     spec = replace(before, payment_terms=terms)
     faults = terms.causes() + terms.missing()
-    faults += rules.introduced(spec, timezone.now().date(), before, whole=True)
+    faults += rules.introduced(spec, timezone.now().date(), before, whole=True, of=account)
     return [Cause(fault.field.replace("spec.", "spec.proposal.", 1), fault.message, fault.reason) for fault in faults]
 
 

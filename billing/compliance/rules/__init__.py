@@ -30,3 +30,5 @@ RULES: tuple[Rule, ...] = (
     residency.findings,
     retention.findings,
 )
+OF_RECORDS: tuple[Rule, ...] = (residency.findings, retention.findings)
+"""The rules of data that are kept: of an account and its payer of record the stricter ones count."""

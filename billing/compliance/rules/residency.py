@@ -18,11 +18,11 @@ FIELD = "spec.preferences.dataResidency"
 
 
 def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Iterator[Finding]:
-    """Yield findings for the region that the customer wants, by default the first of the platform.
+    """Yield findings for the region that the customer wants, else its payer of record, else the first of the platform.
 
     Yields an Error if the platform does not offer the wanted region, and nothing if no region is known.
     """
-    wanted = facts.preferences.data_residency
+    wanted = facts.preferences.data_residency or (facts.payer.preferences.data_residency if facts.payer else "")
     offered = {region for place in platform.data_regions for region in (place, _region_of(place, on))}
     if wanted and offered and wanted not in offered:
         message = _("billing data cannot be kept in %(region)s; this platform keeps it in %(known)s") % {
@@ -40,7 +40,7 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
         return
     region = wanted or next(iter(platform.data_regions), "")
     if region:
-        for country in dict.fromkeys([facts.country, platform.seller_country]):
+        for country in dict.fromkeys([*facts.countries, platform.seller_country]):
             if row := data().jurisdiction(country, on):
                 yield from _against(row, region, _region_of(region, on))
 

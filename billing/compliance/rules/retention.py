@@ -16,7 +16,7 @@ def findings(facts: AccountFacts, platform: PlatformSettings, on: date) -> Itera
 
     Never an Error, because an account cannot change that.
     """
-    row = longest((facts.country, platform.seller_country), on, on)
+    row = longest((*facts.countries, platform.seller_country), on, on)
     if row is None or platform.retention_years is None or platform.retention_years >= years_of(row):
         return
     message = _("%(country)s asks for records of %(years)d years; this platform keeps closed accounts for %(kept)d") % {

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from billing.models import AccountPayer, BillingAccount
 from billing.services.affiliations.trees import Span, facts_of, payers_of
+from billing.services.compliance import assessments
 from milo import audit
 from milo.access import Actor
 
@@ -59,6 +62,7 @@ def rewrite(organization_id: int) -> dict[int, int]:
 
 def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why: str, actor: Actor) -> None:
     """Write the present payers of record on `accounts`, which the caller has locked; each gets a revision."""
+    today = timezone.now().date()
     for account in sorted(accounts, key=lambda account: account.pk):
         payer_id = payers.get(account.pk, account.paid_by_id or account.pk)
         paid_by_id = None if payer_id == account.pk else payer_id
@@ -66,6 +70,8 @@ def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why:
             audit.mark_changed(actor, account, reason="HierarchyChanged", why=why)
         else:
             account.paid_by_id = paid_by_id
+            # the country rules of invoices judge who is invoiced
+            assessments.assess(account, today)
             audit.save_as(actor, account, reason="PayerOfRecordChanged", why=why)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import (
@@ -19,9 +20,11 @@ from billing.models import (
     UsageAssignment,
     UsageRollup,
 )
+from billing.services.account_spec import AccountSpec
 from billing.services.accounts import missing_account, not_ready
 from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
 from billing.services.affiliations.trees import Relation, Tree
+from billing.services.compliance import rules as regional
 from billing.terms.payment_amounts import money_text
 from milo.errors import Cause
 
@@ -153,6 +156,11 @@ def _leaving(proposed: Proposed) -> Iterator[Cause]:
         if child.payment_terms.missing():
             message = _("%(name)s has no payment terms of its own: add them before it pays itself")
             yield Cause(PAYER, message % {"name": child.name})
+        # while another paid, the rules of invoices judged that one
+        for finding in regional.errors(AccountSpec.of(child).facts(), timezone.now().date()):
+            message = _("%(name)s would break a rule once it pays itself: %(field)s %(finding)s")
+            names = {"name": child.name, "field": finding.field, "finding": finding.message}
+            yield Cause(PAYER, message % names)
     # those that its payer of record owes for it, too: they would be owed by one and used by another
     yield from _charges(Q(account=child) | Q(sub_account=child))
 

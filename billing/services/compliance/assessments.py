@@ -8,13 +8,13 @@ import structlog
 from django.utils import timezone
 
 from billing.compliance.check import check
+from billing.compliance.facts import AccountFacts
 from billing.compliance.findings import Severity
 from billing.features import COMPLIANCE_ENFORCEMENT
 from billing.models import BillingAccount
 from billing.payment_profile import profiles
-from billing.services.account_spec import AccountSpec
 from billing.services.compliance.drift import checked_accounts, in_batches
-from billing.services.compliance.rules import platform
+from billing.services.compliance.rules import facts_of, platform
 from billing.services.notices import outbox
 from milo import audit, clock, feature_gates
 from milo.access import Actor
@@ -32,7 +32,7 @@ def assess(account: BillingAccount, on: date) -> bool:
     """
     before = account.compliance_reason, account.compliance_message, account.expiry_reason
     with audit.ledger_language():
-        reason, account.compliance_message = _compliance(AccountSpec.of(account), on)
+        reason, account.compliance_message = _compliance(facts_of(account), on)
     if reason != account.compliance_reason:
         account.compliance_since = audit.ledger_time(account) if reason else None
         account.compliance_reason = reason
@@ -43,17 +43,17 @@ def assess(account: BillingAccount, on: date) -> bool:
     return before != (account.compliance_reason, account.compliance_message, account.expiry_reason)
 
 
-def _compliance(spec: AccountSpec, on: date) -> tuple[str, str]:
+def _compliance(facts: AccountFacts, on: date) -> tuple[str, str]:
     if not feature_gates.enabled(COMPLIANCE_ENFORCEMENT):
         return "", ""
-    findings = [each for each in check(spec.facts(), platform(), on) if each.severity is not Severity.INFO]
+    findings = [each for each in check(facts, platform(), on) if each.severity is not Severity.INFO]
     message = "; ".join(f"{each.field}: {each.message} ({each.because})" for each in findings)
     if any(each.severity is Severity.ERROR for each in findings):
         return ERRORS, message
     if findings:
         return WARNINGS, message
     # without a country no rule was checked, which is not the same as no finding
-    return NO_FINDINGS if spec.preferences.country else "", ""
+    return NO_FINDINGS if any(facts.countries) else "", ""
 
 
 def _expiry(account: BillingAccount, on: date) -> str:

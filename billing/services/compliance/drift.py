@@ -12,8 +12,7 @@ from billing.compliance.facts import AccountFacts
 from billing.compliance.findings import Finding
 from billing.models import BillingAccount
 from billing.models.account import BillingAccountQuerySet
-from billing.services.account_spec import AccountSpec
-from billing.services.compliance.rules import platform
+from billing.services.compliance.rules import facts_of, platform
 
 BATCH = 1000
 ACCOUNTS_A_PAGE, FINDINGS_A_PAGE = 5000, 100
@@ -21,7 +20,9 @@ ACCOUNTS_A_PAGE, FINDINGS_A_PAGE = 5000, 100
 
 def checked_accounts(organization: str = "") -> BillingAccountQuerySet:
     """Return the accounts that can still be revised, of one organization if its name is given."""
-    accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY).select_related("organization")
+    accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY).select_related(
+        "organization", "paid_by"
+    )
     return accounts.filter(organization__name=organization) if organization else accounts
 
 
@@ -57,4 +58,4 @@ def drift_page(on: date, organization: str = "", after: int = 0) -> tuple[list[t
 
 
 def _facts(account: BillingAccount) -> AccountFacts:
-    return AccountSpec.of(account).facts(f"{account.organization.name}/{account.name}")
+    return facts_of(account, f"{account.organization.name}/{account.name}")

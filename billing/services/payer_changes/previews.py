@@ -21,8 +21,7 @@ from billing.models import (
 from billing.models.binding import unbound_projects
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import DAY
-from billing.services.account_spec import AccountSpec
-from billing.services.compliance.rules import platform
+from billing.services.compliance.rules import facts_of, platform
 from billing.services.locked_payers import why_locked
 from billing.services.payer_changes import conditions, sets
 from billing.usage.quantities import plain
@@ -161,7 +160,7 @@ def _usage(projects: ProjectQuerySet, today: date) -> list[Metered]:
 
 
 def _findings(account: BillingAccount) -> list[dict[str, str]]:
-    found = check(AccountSpec.of(account).facts(), platform(), timezone.now().date())
+    found = check(facts_of(account), platform(), timezone.now().date())
     return [
         {"severity": str(each.severity), "field": each.field, "message": each.message}
         for each in found

@@ -15,7 +15,7 @@ from billing.models import BillingAccount
 from billing.services.affiliations import facts as affiliations
 from billing.services.affiliations.locks import lock_hierarchy
 from billing.services.notices import outbox
-from billing.services.retention import bundles
+from billing.services.retention import bundles, payers
 from milo import audit, clock, feature_gates
 from milo.access import Actor
 from milo.errors import Conflict, Invalid
@@ -41,14 +41,14 @@ def archive_on(account: BillingAccount) -> date | None:
 def purge_on(account: BillingAccount, on: date) -> date | None:
     """Return the first day on which personal data of a closed account may be purged, by the rules in force `on` a day.
 
-    Retention begins with the closure, the youngest record. Of the countries of seller and customer, the longer
-    retention applies. Return None while MILO_PLATFORM_COUNTRY names no country with known rules.
+    Retention begins with the closure, the youngest record. Of the countries of seller, customer and payers of record,
+    the longest retention applies. Return None while MILO_PLATFORM_COUNTRY names no country with known rules.
     """
     seller = settings.MILO_PLATFORM_COUNTRY
     if account.closed_at is None or data().jurisdiction(seller, on) is None:
         return None
     closed_on = account.closed_at.date()
-    row = retention.longest([seller, account.country], closed_on, on)
+    row = retention.longest([seller, account.country, *payers.payer_countries(account)], closed_on, on)
     return retention.purge_date(closed_on, retention.years_of(row), row.retention_start) if row else None
 
 

@@ -10,6 +10,7 @@ from billing.compliance import retention as rules
 from billing.features import ARCHIVAL, PURGE
 from billing.models import BillingAccount, Notice
 from billing.services.notices import outbox
+from billing.services.retention import payers
 from billing.services.retention.archival import archive_on, purge_on
 from milo import audit, clock, feature_gates
 
@@ -22,14 +23,16 @@ _GATES = {Notice.About.ARCHIVE_COMING: ARCHIVAL, Notice.About.PURGE_COMING: PURG
 class Planned:
     """The earliest days (UTC) on which one account is archived and purged.
 
-    `archive_on` is None once it is archived. `purge_on` is put off by released holds; it is None while a hold is open,
-    or no retention rule is known. `holds` are the types of the open holds.
+    `archive_on` is None once it is archived. `purge_on` is put off by released holds, and to the day of the last
+    account that it was payer of record of. It is None while a hold is open, while such an account has no day, or if no
+    retention rule is known. `holds` are the types of the open holds, `kept_for` is the name of such an account.
     """
 
     account: BillingAccount
     archive_on: date | None
     purge_on: date | None
     holds: tuple[str, ...]
+    kept_for: str = ""
 
     def due(self, on: date) -> str:
         """Return what the tasks do with the account on the day `on`: `Archive`, `Purge`, `Held`, or the empty text."""
@@ -43,11 +46,22 @@ class Planned:
 def planned(account: BillingAccount, on: date) -> Planned:
     """Return the plan of a closed or archived account, by the rules in force on the day `on` (UTC)."""
     holds = sorted(account.holds.all(), key=lambda hold: hold.pk)
+    still_open = tuple(hold.type for hold in holds if hold.released_at is None)
+    day = _own_day(account, on)
+    for paid in payers.paid_for(account) if day else ():
+        last = _own_day(paid, on)
+        if last is None:
+            return Planned(account, archive_on(account), None, still_open, paid.name)
+        day = max(day, last) if day else None
+    return Planned(account, archive_on(account), day, still_open)
+
+
+def _own_day(account: BillingAccount, on: date) -> date | None:
+    """Return the day of `planned` as it is without accounts that the account paid for."""
     # a longer retention of newer rules applies; a shorter one does not shorten the date set at archival
     day = max((day for day in (account.purge_on, purge_on(account, on)) if day), default=None)
-    if day:
-        day = rules.purge_date_after_holds(day, [hold.released_at and hold.released_at.date() for hold in holds])
-    return Planned(account, archive_on(account), day, tuple(hold.type for hold in holds if hold.released_at is None))
+    released = [hold.released_at and hold.released_at.date() for hold in account.holds.all()]
+    return rules.purge_date_after_holds(day, released) if day else None
 
 
 def plan(on: date, organization: str = "") -> Iterator[Planned]:
@@ -56,7 +70,8 @@ def plan(on: date, organization: str = "") -> Iterator[Planned]:
     if organization:
         accounts = accounts.filter(organization__name=organization)
     for account in (
-        accounts.select_related("organization")
+        payers.with_relations(accounts)
+        .select_related("organization")
         .prefetch_related("holds")
         .order_by("organization__name", "name")
         .iterator(CHUNK)

@@ -74,6 +74,9 @@ def _refuse_early(account: BillingAccount, on: date) -> None:
     planned = plans.planned(account, on)
     if planned.holds:
         raise Invalid(_("a hold is open: %(holds)s") % {"holds": ", ".join(planned.holds)})
+    if planned.kept_for:
+        message = _("it was payer of record of %(account)s, whose data are kept")
+        raise Invalid(message % {"account": planned.kept_for})
     if account.purge_on is None or planned.purge_on is None:
         raise Invalid(_("the account has no purge date"))
     if on < planned.purge_on:
