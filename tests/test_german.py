@@ -125,7 +125,7 @@ def test_the_staff_site_and_its_refusals_speak_the_language_of_the_browser(accou
     assert "Was der Schließung" in page or "Nichts steht der Schließung entgegen" in page
     answer = client.post(page_of(account, "suspend"), {"reason_code": "ManualReview", "message": " "}, headers=german)
     assert "Dieses Feld ist zwingend erforderlich." in answer.content.decode()
-    assert "Nothing keeps it from being closed" in client.get(page_of(account)).content.decode()
+    assert "Nothing keeps it from being closed" in client.get(f"{page_of(account)}?tab=closing").content.decode()
 
 
 def test_the_ledger_reads_the_same_whoever_acts(account: BillingAccount) -> None:
