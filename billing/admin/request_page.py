@@ -1,6 +1,5 @@
 """The page of an approval request: what changes, whom it concerns, and the decision."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from billing.admin.affiliation_request import affiliation_panels
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
-from billing.admin.wording import label, on_lines
+from billing.admin.wording import UID, label, on_lines
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
 from billing.services.approvals import decisions
@@ -27,7 +26,6 @@ from milo.admin.panels import SHOWN, Panel, address, instant, lines, link
 from projects.models import Project
 
 EVENTS = 10
-_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +229,7 @@ def _recent(account: BillingAccount, actor: Actor) -> Panel:
 def _subject(event: TimelineEvent) -> str:
     """Return kind and name of the object of an event; the kind alone where the name is a uid."""
     kind = label(event.kind)
-    return kind if _UID.fullmatch(event.name) else f"{kind} {event.name}"
+    return kind if UID.fullmatch(event.name) else f"{kind} {event.name}"
 
 
 def around(neighbors: tuple[ApprovalRequest | None, ApprovalRequest | None]) -> dict[str, str]:

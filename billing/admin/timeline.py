@@ -4,18 +4,25 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.wording import UID, in_words, label, readable
 from billing.models import BillingAccount
-from billing.services.timeline import Cursor, TimelineEvent
+from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
 from milo.admin.actors import request_actor
-from milo.admin.forms import ActForm, Instant
+from milo.admin.forms import ActForm, Instant, Select, Text
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reports import Report
+from milo.admin.wording import words
 from milo.errors import Refused
 from milo.spreadsheets import respond_csv
 
@@ -23,9 +30,27 @@ PER_PAGE = 100
 
 
 class TimelineForm(ActForm):
+    kind = Select(required=False, label=gettext_lazy("What"))
+    person = Text(
+        required=False,
+        max_length=200,
+        label=gettext_lazy("Who"),
+        help_text=gettext_lazy("A user name, or the whole name of an actor, such as system:deliveries."),
+    )
+    since = Instant(required=False, label=gettext_lazy("From"), help_text=gettext_lazy("An instant in UTC."))
     before = Instant(required=False, label=gettext_lazy("Before"), help_text=gettext_lazy("An instant in UTC."))
     # only links to the next page carry the cursor: submitting the form starts again with the first page
     cursor = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = sorted((label(kind), kind) for kind in KINDS)
+        self.fields["kind"].choices = [("", _("everything")), *((kind, title) for title, kind in kinds)]  # type: ignore[attr-defined]
+
+    def clean_person(self) -> str:
+        """Return the name of the actor; a name without kind is that of a user."""
+        person: str = self.cleaned_data["person"]
+        return person if ":" in person or not person else f"user:{person}"
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -56,8 +81,8 @@ class Timeline(Report):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
         if "csv" in request.GET and form.is_valid():
-            account, actor = self.account(), request_actor(request)
-            events = whole_timeline(account, *_place(form.cleaned_data), actor=actor)
+            account, actor, values = self.account(), request_actor(request), form.cleaned_data
+            events = whole_timeline(account, *_place(values), only=_only(values), actor=actor)
             return respond_csv(rows(map(as_json, events)), f"{account.name}-history")
         return super().get(request, *args, **kwargs)
 
@@ -65,15 +90,16 @@ class Timeline(Report):
         return reverse("admin:billing_billingaccount_change", args=[self.account().pk])
 
     def table(self, values: dict[str, Any]) -> Panel:
-        before = values["before"] and values["before"].isoformat()
         account, actor = self.account(), request_actor(self.request)
-        events, following = readable_timeline(account, *_place(values), limit=PER_PAGE, actor=actor)
+        events, following = readable_timeline(account, *_place(values), only=_only(values), limit=PER_PAGE, actor=actor)
+        names = ("kind", "person", "since", "before")
+        asked = {name: self.request.GET.get(name, "") for name in names}
         return Panel(
             str(account),
-            [_("When"), _("What"), _("Name"), _("Reason"), _("Message"), _("Who"), _("Changes")],
+            [_("When"), _("What"), _("Reason"), _("Message"), _("Who"), _("Changes")],
             [_cells(event) for event in events],
-            following=self.query(before=before, cursor=following) if following else "",
-            more=self.query(before=before, csv="1"),
+            following=self.query(**asked, cursor=following) if following else "",
+            more=self.query(**asked, csv="1"),
             more_title=_("CSV"),
         )
 
@@ -83,10 +109,47 @@ def _place(values: dict[str, Any]) -> tuple[datetime | None, Cursor | None]:
     return values["before"], Cursor.parse(values["cursor"]) if values["cursor"] else None
 
 
+def _only(values: dict[str, Any]) -> EventFilter:
+    return EventFilter(values["kind"], values["person"], values["since"])
+
+
 def _cells(event: TimelineEvent) -> list[Any]:
-    changes = (f"{each['field']}: {each['before']} → {each['after']}" for each in as_json(event).get("changes", ()))
+    model = apps.get_model("billing", event.kind)
     who = lines(filter(None, (event.actor, event.credential, event.credential_maker)))
-    return [instant(event.at), event.kind, event.name, event.reason, event.message or "-", who, lines(changes)]
+    changes = (change_in_words(model, name, *values) for name, values in event.changes.items())
+    return [
+        instant(event.at),
+        _subject(model, event),
+        words(event.reason),
+        in_words(event.message) or "-",
+        who,
+        lines(changes),
+    ]
+
+
+def _subject(model: type[Model], event: TimelineEvent) -> str:
+    """Return kind and name of the object, as a link where it has a page."""
+    title = capfirst(str(model._meta.verbose_name))
+    # those without a name have a uid instead, which nobody reads
+    text = title if UID.fullmatch(event.name) else f"{title} {event.name}"
+    if not admin.site.is_registered(model):
+        return text
+    page = reverse(f"admin:billing_{model._meta.model_name}_change", args=[event.row_id])
+    return format_html('<a href="{}" class="text-link">{}</a>', page, text)
+
+
+def change_in_words(model: type[Model], name: str, before: Any, after: Any) -> str:
+    """Return a changed column with its values before and after: by their labels, instants in the site's format."""
+    column = model._meta.get_field(name)
+    choices: dict[Any, Any] = dict(getattr(column, "flatchoices", ()))
+
+    def text(value: Any) -> str:
+        if isinstance(value, datetime):
+            return instant(value)
+        return str(choices.get(value, "")) or readable(value)
+
+    title = capfirst(str(getattr(column, "verbose_name", name)))
+    return f"{title}: {text(before)} \N{RIGHTWARDS ARROW} {text(after)}"
 
 
 class TimelinePages:

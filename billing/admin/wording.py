@@ -12,6 +12,7 @@ from milo.admin import wording
 from milo.admin.panels import lines
 from milo.admin.wording import words
 
+UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MORE_ACTIONS = gettext_lazy("More actions")
 """The menu of what is done with an account less often."""
 _PATH = re.compile(r"\bspec(?:\.\w+)+")

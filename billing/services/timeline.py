@@ -39,6 +39,8 @@ HISTORIES: dict[type[Model], str] = {
     PayerCorrection: "account",
 }
 _NOTICES = len(HISTORIES)
+KINDS = (*(model.__name__ for model in HISTORIES), Notice.__name__)
+DELIVERIES = "system:deliveries"
 # columns of the API machinery, left out for every reader
 _MACHINERY = {"managed_fields", "generation", "phase_since"}
 # columns for staff only
@@ -88,6 +90,8 @@ class TimelineEvent:
     credential: str
     credential_maker: str
     approval: UUID | None
+    row_id: int
+    """The primary key of the object of the event."""
     changes: dict[str, tuple[Any, Any]]
 
     @property
@@ -96,25 +100,52 @@ class TimelineEvent:
         return self.place.at
 
 
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to return: of a kind, by a person (such as `user:alice`), and from an instant (UTC) on; else all."""
+
+    kind: str = ""
+    actor: str = ""
+    since: datetime | None = None
+
+    def admits(self, kind: str) -> bool:
+        return self.kind in ("", kind)
+
+    def rows(self, time: str, actor: str) -> Q:
+        """Return the condition for rows of a source; `time` and `actor` are its columns."""
+        since = Q(**{f"{time}__gte": self.since}) if self.since else Q()
+        return since & Q(**{actor: self.actor}) if self.actor and actor else since
+
+
+EVERYTHING = EventFilter()
+
+
 def timeline(
     account: BillingAccount,
     before: datetime | None = None,
     after: Cursor | None = None,
     *,
+    only: EventFilter = EVERYTHING,
     limit: int = AT_MOST,
     staff: bool = False,
 ) -> tuple[list[TimelineEvent], Cursor | None]:
     """Return at most `limit` events of `account`, newest first, and the cursor of the next page, None on the last.
 
-    Only events earlier than `before` (UTC) are returned, and those behind the cursor `after`. Events are changes of
-    phase, revisions, suspensions, holds, approvals, charges, bindings, corrections of payers, closed months and
+    Only events of `only`, earlier than `before` (UTC), and behind the cursor `after` are returned. Events are changes
+    of phase, revisions, suspensions, holds, approvals, charges, bindings, corrections of payers, closed months and
     assignments of usage, and delivered notices without their recipients. With `staff`, changes of internal notes are
     included.
     """
     # a page may come from one source alone: so limit + 1 rows of each, merged, whose last one tells whether more follow
-    events = list(_of_notices(account, _older(_NOTICES, "delivered_at", "pk", before, after), limit + 1))
+    events: list[TimelineEvent] = []
+    if only.admits(Notice.__name__) and only.actor in ("", DELIVERIES):
+        rows = _older(_NOTICES, "delivered_at", "pk", before, after) & only.rows("delivered_at", "")
+        events += _of_notices(account, rows, limit + 1)
     for source, (model, path) in enumerate(HISTORIES.items()):
+        if not only.admits(model.__name__):
+            continue
         rows = Q(**{path: account.pk}) & _older(source, "history_date", "history_id", before, after)
+        rows &= only.rows("history_date", "history_user_id")
         events += _of_history(source, model, rows, limit + 1, staff)
     events.sort(key=lambda event: (event.at, -event.place.source, event.place.number), reverse=True)
     page = events[:limit]
@@ -153,6 +184,7 @@ def _of_history(source: int, model: type[Model], where: Q, limit: int, staff: bo
             row.history_credential,
             row.history_credential_maker,
             row.history_approval,
+            row.id,
             _difference(model, before, row, staff),
         )
 
@@ -178,10 +210,11 @@ def _of_notices(account: BillingAccount, where: Q, limit: int) -> Iterator[Timel
             name=str(notice.uid),
             reason="NoticeDelivered",
             message=notice.about,
-            actor="system:deliveries",
+            actor=DELIVERIES,
             request_id="",
             credential="",
             credential_maker="",
             approval=None,
+            row_id=notice.pk,
             changes={},
         )

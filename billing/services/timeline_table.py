@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount
-from billing.services.timeline import AT_MOST, Cursor, TimelineEvent, timeline
+from billing.services.timeline import AT_MOST, EVERYTHING, Cursor, EventFilter, TimelineEvent, timeline
 from milo.access import Actor
 from milo.kube.store.manifests import precise_instant, without_empty
 
@@ -31,6 +31,7 @@ def readable_timeline(
     before: datetime | None = None,
     after: Cursor | None = None,
     *,
+    only: EventFilter = EVERYTHING,
     limit: int = AT_MOST,
     actor: Actor,
 ) -> tuple[list[TimelineEvent], Cursor | None]:
@@ -39,7 +40,7 @@ def readable_timeline(
     Internal notes need the permission to suspend the account, credentials the permission to read every account.
     """
     staff = actor.may("create", ACCOUNTS, account.organization_id, action="suspend")
-    events, following = timeline(account, before, after, limit=limit, staff=staff)
+    events, following = timeline(account, before, after, only=only, limit=limit, staff=staff)
     # credentials say how customers' people log in: for staff of the platform only, auditors included
     if not actor.may("get", ACCOUNTS, None):
         events = [replace(event, credential="", credential_maker="") for event in events]
@@ -47,11 +48,16 @@ def readable_timeline(
 
 
 def whole_timeline(
-    account: BillingAccount, before: datetime | None = None, after: Cursor | None = None, *, actor: Actor
+    account: BillingAccount,
+    before: datetime | None = None,
+    after: Cursor | None = None,
+    *,
+    only: EventFilter = EVERYTHING,
+    actor: Actor,
 ) -> Iterator[TimelineEvent]:
     """Yield the events of every page of `readable_timeline` from `after` on."""
     while True:
-        events, after = readable_timeline(account, before, after, actor=actor)
+        events, after = readable_timeline(account, before, after, only=only, actor=actor)
         yield from events
         if after is None:
             return
