@@ -1,7 +1,7 @@
 """Metrics of billing: what services count, and what a scrape reads from rows."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from billing.models import (
     Announcement,
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     Notice,
     PayerChange,
     PayerChangeItem,
@@ -43,7 +44,8 @@ NOTICES = row_gauge("milo_notices", "Notices by phase: Pending, Delivered or Dea
 REFUSED = row_gauge("milo_notices_refused", "Pending notices that the mail server has refused at least once")
 OUTBOX = row_gauge(
     "milo_outbox_depth",
-    "Rows of an outbox that wait: notices, announcements to projects, or projects whose payer change is due",
+    "Rows of an outbox that wait: notices, announcements to accounts and projects, projects whose payer change is due,"
+    " or affiliations that are due",
     ("outbox",),
 )
 OUTBOX_AGE = row_gauge(
@@ -89,9 +91,15 @@ class BillingCollector(Collector):
         new = pending.filter(attempts=0).aggregate(Min("created_at"))["created_at__min"]
         owed = Announcement.objects.filter(done_at=None).aggregate(number=Count("pk"), oldest=Min("owed_at"))
         due = PayerChangeItem.objects.due(now).aggregate(number=Count("pk"), oldest=Min("effective_at"))
+        plans = BillingAccountAffiliation.objects.due(now.date()).aggregate(
+            number=Count("pk"), oldest=Min("effective_from")
+        )
         waiting = {"notices": phases.get(Notice.Phase.PENDING, 0), "announcements": owed["number"]}
+        waiting |= {"payerchanges": due["number"], "affiliations": plans["number"]}
         oldest = {"notices": new, "announcements": owed["oldest"], "payerchanges": due["oldest"]}
-        yield OUTBOX.of({(name,): number for name, number in {**waiting, "payerchanges": due["number"]}.items()})
+        first = plans["oldest"]
+        oldest["affiliations"] = first and datetime(first.year, first.month, 1, tzinfo=UTC)
+        yield OUTBOX.of({(name,): number for name, number in waiting.items()})
         yield OUTBOX_AGE.of({(name,): _age(now, at) for name, at in oldest.items()})
 
 

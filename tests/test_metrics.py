@@ -19,6 +19,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from billing.models import BillingAccount, Notice
+from billing.services.affiliations.facts import activate_due
 from billing.services.notices.deliveries import deliver_due
 from billing.services.payer_changes.facts import move_due
 from billing.services.suspensions import suspend
@@ -33,11 +34,13 @@ from milo.metrics.declared import RowGauge, all_declared
 from milo.schedules import runs
 from projects.models import Organization, Project
 from tests.support import make, tamper
+from tests.support.affiliations import Months, an_affiliation, in_months
 from tests.support.live import Live
 from tests.support.payer_changes import a_payer_change
 from tests.support.threads import attempt
 from tests.support.usage import REPORTER, an_event
 
+__all__ = ["in_months"]
 pytestmark = pytest.mark.django_db
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts"
 ROUTE = "apis/billing.milo.io/v1alpha1/namespaces/<str:namespace>/billingaccounts"
@@ -210,6 +213,24 @@ def test_projects_whose_payer_change_is_due_are_counted_until_they_have_moved(in
     assert shown['milo_payer_changes{phase="Completed"}'] == 1
     assert shown['milo_outbox_depth{outbox="payerchanges"}'] == 0
     assert shown['milo_outbox_oldest_age_seconds{outbox="payerchanges"}'] == 0
+
+
+def test_affiliations_that_are_due_are_counted_until_they_are_facts(
+    invoiced_account: BillingAccount, in_months: Months
+) -> None:
+    organization = invoiced_account.organization
+    child, parent = (make.a_ready_account(organization) for _ in range(2))
+    an_affiliation(child, parent, after=1)
+    assert metrics()['milo_outbox_depth{outbox="affiliations"}'] == 0
+    in_months.go(work=False)
+    shown = metrics()
+    assert shown['milo_outbox_depth{outbox="affiliations"}'] == 1
+    # the age is that of the month: it is the second day of it
+    assert shown['milo_outbox_oldest_age_seconds{outbox="affiliations"}'] >= 24 * 3600
+    activate_due()
+    shown = metrics()
+    assert shown['milo_outbox_depth{outbox="affiliations"}'] == 0
+    assert shown['milo_outbox_oldest_age_seconds{outbox="affiliations"}'] == 0
 
 
 def test_notices_that_are_refused_and_dead_letters_are_counted(

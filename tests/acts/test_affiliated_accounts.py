@@ -27,7 +27,7 @@ from billing.services.approvals.requests import renew
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.closed_months import close_month
 from billing.services.default_accounts import bind_waiting, set_default
-from billing.services.notices.deliveries import announce_due
+from billing.services.notices.deliveries import announce_due, text_of
 from billing.services.retention import archival
 from billing.services.suspensions import resolve
 from milo.errors import Invalid
@@ -281,6 +281,37 @@ def test_an_approved_request_makes_the_plan_and_its_review_goes_stale(
     make.approve(request.pk, actor=make.APPROVER)
     plan = BillingAccountAffiliation.objects.get(name="us-under-group")
     assert (plan.phase, plan.effective_from, plan.created_by) == ("Scheduled", month(1), make.APPROVER.name)
+
+
+@pytest.mark.parametrize(
+    ("proposal", "text"),
+    [
+        (
+            {"parentRef": {"name": "group"}},
+            "under group from {month} on: who is invoiced for group is invoiced for it too",
+        ),
+        ({"parentRef": {"name": "group"}, "payer": "Self"}, "under group from {month} on, and pays itself"),
+    ],
+    ids=["paid", "reported"],
+)
+def test_the_mail_to_approvers_names_child_parent_and_month(
+    organization: Organization, group: BillingAccount, proposal: dict[str, Any], text: str
+) -> None:
+    make.a_person(groups=("finance-approver",), email="approver@milo.example")
+    us = make.a_ready_account(organization, "us")
+    make.a_binding(make.a_project(organization), us)
+    make.a_request(us, "Affiliate", proposal=proposal)
+    mail = text_of(Notice.objects.get(about="AwaitingDecision"))
+    expected = f"Account us comes {text.format(month=f'{month(1):%Y-%m}')}"
+    assert expected in mail.plain
+    assert expected in mail.html
+
+
+def test_the_mail_to_approvers_says_that_an_account_leaves(group: BillingAccount, eu: BillingAccount) -> None:
+    make.a_person(groups=("finance-approver",), email="approver@milo.example")
+    make.a_request(eu, "Affiliate", proposal={"payer": "Self"})
+    mail = text_of(Notice.objects.get(about="AwaitingDecision"))
+    assert f"Account eu is under no other from {month(1):%Y-%m} on, and pays itself" in mail.plain
 
 
 def test_usage_stays_with_the_account_and_each_month_with_its_payer_of_record(

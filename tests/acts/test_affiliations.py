@@ -284,6 +284,20 @@ def test_what_follows_is_recounted(organization: Organization, group: BillingAcc
     assert [*inspection.breaks()] == []
 
 
+def test_each_payer_of_record_was_one(organization: Organization, group: BillingAccount, eu: BillingAccount) -> None:
+    an_affiliation(eu, group)
+    de, unready = make.a_ready_account(organization, "de"), make.an_incomplete_account(organization, "unready")
+    for payer, until in ((eu, None), (unready, None), (eu, month(1))):
+        row = AccountPayer.objects.create(account=de, payer=payer, from_month=month(), until_month=until)
+        found = [fault for fault in inspection.breaks() if "payer of record of" in fault]
+        says = "was paid for by another then" if payer == eu else "never was Ready"
+        assert found == [f"acme-corp: {payer.name}, payer of record of de, {says}"]
+        row.delete()
+    # a month in which it paid itself
+    row = AccountPayer.objects.create(account=de, payer=eu, from_month=month(-1), until_month=month())
+    assert not [fault for fault in inspection.breaks() if "payer of record of" in fault]
+
+
 def test_what_was_planned_of_an_unused_account_needs_an_approval_once_it_is_used(
     organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
 ) -> None:

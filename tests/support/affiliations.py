@@ -16,6 +16,8 @@ from tests.support import make
 
 def month(after: int = 0) -> date:
     """Return the first day of the present month (UTC), or of the one `after` months later."""
+    if after < 0:
+        return (month(after + 1) - timedelta(days=1)).replace(day=1)
     return months_after(present_month(), after)
 
 

@@ -1,9 +1,12 @@
-"""Inspect accounts under accounts: the months of each account meet, and each payer of record was one."""
+"""Inspect accounts under accounts: the months of each account meet, and each payer of record was one.
+
+The second look is at the rows themselves, and not by the code that derives them from the affiliations.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import F, Q, Window
+from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import Lead
 
 from billing.models import AccountPayer, BillingAccountAffiliation
@@ -28,11 +31,24 @@ def breaks() -> Iterator[str]:
     for organization, name, until, after in apart.values_list("organization__name", "name", "ended_from", "after"):
         ends = f"ends before {until:%Y-%m}" if until else "does not end"
         yield f"{organization}: affiliation {name} {ends}, and the next of its account begins in {after:%Y-%m}"
-    strangers = AccountPayer.objects.exclude(payer=F("account")).exclude(
-        payer__currency_code=F("account__currency_code")
-    )
-    for account, payer in strangers.values_list("account__name", "payer__name"):
-        yield f"account {account} has another currency than its payer of record {payer}"
+    yield from _no_payers()
     for organization_id, name in Organization.objects.order_by("pk").values_list("pk", "name").iterator():
         for difference in payers.differences(organization_id):
             yield f"{name}: {difference}"
+
+
+def _no_payers() -> Iterator[str]:
+    """Yield the payers of record that could not be one: not Ready ever, of another currency, or paid by another."""
+    rows = AccountPayer.objects.exclude(payer=F("account")).order_by("pk")
+    names = ("account__organization__name", "account__name", "payer__name")
+    for organization, account, payer in rows.filter(payer__first_ready_at=None).values_list(*names):
+        yield f"{organization}: {payer}, payer of record of {account}, never was Ready"
+    strangers = rows.exclude(payer__currency_code=F("account__currency_code"))
+    for organization, account, payer in strangers.values_list(*names):
+        yield f"{organization}: account {account} has another currency than its payer of record {payer}"
+    meanwhile = AccountPayer.objects.filter(
+        Q(until_month=None) | Q(until_month__gt=OuterRef("from_month")), account=OuterRef("payer")
+    ).exclude(payer=F("account"))
+    begun = Q(until_month=None) | Exists(meanwhile.filter(from_month__lt=OuterRef("until_month")))
+    for organization, account, payer in rows.filter(Exists(meanwhile), begun).values_list(*names):
+        yield f"{organization}: {payer}, payer of record of {account}, was paid for by another then"

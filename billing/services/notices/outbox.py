@@ -147,7 +147,7 @@ def queue_correction(
 
 
 def _action(request: ApprovalRequest) -> dict[str, Any]:
-    """Return the action, and its object in words: hold of a release, span of an assignment, projects."""
+    """Return the action, and its object in words: hold of a release, span of an assignment, projects, accounts."""
     action: dict[str, Any] = {"act": request.act}
     if "hold" in request.reviewed:
         action["hold"] = public_review(request.reviewed)["hold"]
@@ -157,6 +157,9 @@ def _action(request: ApprovalRequest) -> dict[str, Any]:
         action["redated"] = request.proposal["project"]
     if request.act == ApprovalRequest.Action.MOVE_PAYERS:
         action["moved"] = len(request.reviewed["projects"])
+    if affiliation := request.reviewed.get("affiliation"):
+        relation = {name: affiliation[name] for name in ("parent", "payer")}
+        action["affiliation"] = {"child": request.account.name, **relation, "month": affiliation["effectiveFrom"]}
     if request.act == ApprovalRequest.Action.CORRECT_PAYER:
         action["correction"] = {name: request.proposal.get(name, "") for name in ("project", "since", "until")}
     return action
