@@ -9,7 +9,7 @@ from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
 from billing.admin.account_forms import SpecFields, initial_of, spec_of
-from billing.admin.wording import in_words
+from billing.admin.wording import in_words, read_only_now
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
@@ -84,6 +84,10 @@ class ReviseAccount(AccountAction, SeenAction):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return row.phase not in BillingAccount.READ_ONLY
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return read_only_now(row)
 
     def get_initial(self) -> dict[str, Any]:
         return {**super().get_initial(), **initial_of(AccountSpec.of(self.row))}

@@ -25,7 +25,7 @@ from billing.admin.request_actions import REQUESTS
 from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
 from billing.admin.usage import RequestAssignment, UsagePages
-from billing.admin.wording import in_words, label, readable
+from billing.admin.wording import MORE_ACTIONS, in_words, label, readable
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
 from billing.payment_profile.profiles import method_of
@@ -134,6 +134,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, Le
         {"fields": ("closed_at", "archival", "archive_sha256", "purge", "pseudonymised_on")},
     )
     change_form_outer_before_template = "billing/admin/account_header.html"
+    greyed_menu = MORE_ACTIONS
     list_actions = (OpenAccount,)
     list_reports = (ComplianceDrift,)
     object_actions = (

@@ -8,7 +8,7 @@ from unfold.enums import ActionVariant
 
 from billing.access import AFFILIATIONS, CANCEL
 from billing.admin.affiliation_request import preview_facts
-from billing.admin.wording import MORE_ACTIONS, offer_accounts
+from billing.admin.wording import MORE_ACTIONS, offer_accounts, read_only_now
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations import rules
 from billing.services.affiliations.cancellations import cancel
@@ -90,6 +90,10 @@ class PlaceUnder(ServiceAction):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return row.phase not in BillingAccount.READ_ONLY
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return read_only_now(row)
 
     def get_initial(self) -> dict[str, Any]:
         above = _above(self.row)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import CANCEL, PAYER_CHANGES, RETRY
-from billing.admin.wording import MORE_ACTIONS
+from billing.admin.wording import MORE_ACTIONS, read_only_now
 from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
 from billing.services.approvals.requests import request_approval
 from billing.services.payer_changes import outcomes
@@ -191,6 +191,10 @@ class MoveFromAccount(MoveProjects):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return row.phase not in BillingAccount.READ_ONLY
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return read_only_now(row)
 
     def facts(self) -> Facts:
         return [(_("Projects"), _("all that %(account)s pays for") % {"account": self.row})]

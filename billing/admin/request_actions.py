@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.access import APPROVALS
 from billing.admin.terms_form import TermsFields, initial_terms, terms_of, terms_paths
+from billing.admin.wording import not_in_phase
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
 from billing.services import redating
 from billing.services.approvals.closures import CLOSABLE, blockers
@@ -65,6 +66,10 @@ class RequestAction(ServiceAction):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return row.phase in cls.phases
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return not_in_phase(row, cls.phases)
 
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the requested change with the field names of the manifest."""
@@ -143,6 +148,10 @@ class RequestRelease(RequestAction):
     def offered(cls, row: BillingAccount) -> bool:
         return Hold.objects.open().filter(account=row).exists()
 
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return _("No hold is open.")
+
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
         return {"hold": values["hold"]}
 
@@ -171,6 +180,11 @@ class RequestRedating(RequestAction):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return row.phase not in BillingAccount.READ_ONLY and redating.redatable(row).exists()
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        # a wrong clock is no matter of every day
+        return ""
 
     def facts(self) -> Facts:
         will = _("Starts and ends in the future move to the instant of the approval. Usage from then on follows.")

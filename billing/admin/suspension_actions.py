@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
-from billing.admin.wording import MORE_ACTIONS
+from billing.admin.wording import MORE_ACTIONS, not_in_phase
 from billing.models import BillingAccount, Suspension
 from billing.reason_codes import EVIDENCE, Category, ReasonCode
 from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, suspend
@@ -78,6 +78,9 @@ class SuspendForm(ActForm):
     }
 
 
+SUSPENDABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED)
+
+
 class SuspendAccount(ServiceAction):
     name = "suspend"
     title = gettext_lazy("Suspend")
@@ -89,7 +92,11 @@ class SuspendAccount(ServiceAction):
 
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
-        return row.phase in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED)
+        return row.phase in SUSPENDABLE
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return not_in_phase(row, SUSPENDABLE)
 
     def facts(self) -> Facts:
         return [(_("Billing account"), link(self.row)), (_("Phase"), self.row.get_phase_display())]
@@ -162,6 +169,10 @@ class ResolveSuspension(ServiceAction):
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
         return Suspension.objects.open().filter(account=row).exists()
+
+    @classmethod
+    def why_not(cls, row: BillingAccount) -> str:
+        return _("No suspension is open.")
 
     def get_initial(self) -> dict[str, Any]:
         return {"suspension": self.request.GET.get("suspension", "")}

@@ -1,10 +1,12 @@
 """Values of manifests worded for the staff site: fields by their labels, values without JSON syntax."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount, Hold, Suspension
@@ -18,6 +20,20 @@ MORE_ACTIONS = gettext_lazy("More actions")
 _PATH = re.compile(r"\bspec(?:\.\w+)+")
 # groups of fields without a label of their own on the staff site
 _GROUPS = frozenset({"paymentTerms", "preferences"})
+
+
+def read_only_now(account: BillingAccount) -> str:
+    """Return why nothing can be done with an account in its phase."""
+    return _("The account is %(phase)s, and stays as it is.") % {"phase": account.get_phase_display()}
+
+
+def not_in_phase(account: BillingAccount, phases: Iterable[str]) -> str:
+    """Return in which phases an action is possible, and in which the account is."""
+    listed = ", ".join(str(BillingAccount.Phase(phase).label) for phase in phases)
+    return _("The account is %(phase)s; possible while it is: %(phases)s.") % {
+        "phase": account.get_phase_display(),
+        "phases": listed,
+    }
 
 
 def label(name: str) -> str:

@@ -92,6 +92,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return True
 
     @classmethod
+    def why_not(cls, row: Any) -> str:
+        """Return why the action, which is not offered, is impossible in the state of `row`; "" leaves it out."""
+        return ""
+
+    @classmethod
     def meant_for(cls, actor: Actor, row: Any) -> bool:
         """Return whether to show the button to this person, beyond the access table, for example by four-eyes rules."""
         return True
@@ -184,6 +189,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 **kwargs,
             },
         )
+
+    @classmethod
+    def greyed(cls, why: str) -> dict[str, Any]:
+        """Return the item of a menu for an action that is impossible, with the reason."""
+        return {"title": cls.title, "icon": cls.icon, "variant": cls.variant, "path": "", "obstacle": why}
 
     @classmethod
     def button(cls, admin: PageAdmin, row: Any) -> dict[str, Any]:

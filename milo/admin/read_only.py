@@ -9,6 +9,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
@@ -36,6 +37,8 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
     list_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
     list_reports: ClassVar[Sequence[type[Report]]] = ()
     object_actions: ClassVar[Sequence[type[ServiceAction]]] = ()
+    # the menu that greys actions without one of their own; buttons alone have no room for a reason
+    greyed_menu: ClassVar[str | Promise] = ""
 
     actions = None
     list_per_page = 50
@@ -144,35 +147,30 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
     def _buttons(self, request: HttpRequest, actions: Sequence[type[ServiceAction]], row: Any) -> list[dict[str, Any]]:
         actor = request_actor(request)
         organization_id = self.organization_id(row) if row is not None else None
-        offered = [
-            action
-            for action in actions
-            if not action.on_page
-            and action.allowed(actor, organization_id)
-            and action.offered(row)
-            and action.meant_for(actor, row)
-        ]
-        menus = dict.fromkeys(action.menu for action in offered if action.menu)
-        return [
-            *(action.button(self, row) for action in offered if not action.menu),
-            *(
-                _menu(number, title, [action.button(self, row) for action in offered if action.menu == title])
-                for number, title in enumerate(menus)
-            ),
-        ]
+        buttons: list[dict[str, Any]] = []
+        menus: dict[Any, list[dict[str, Any]]] = {}
+        for action in actions:
+            if action.on_page or not action.allowed(actor, organization_id) or not action.meant_for(actor, row):
+                continue
+            offered = action.offered(row)
+            if offered and not action.menu:
+                buttons.append(action.button(self, row))
+            elif offered:
+                menus.setdefault(action.menu, []).append(action.button(self, row))
+            elif (why := action.why_not(row)) and (menu := action.menu or self.greyed_menu):
+                menus.setdefault(menu, []).append(action.greyed(why))
+        return [*buttons, *(_menu(number, title, items) for number, (title, items) in enumerate(menus.items()))]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         raise Http404  # Django would show its admin log, which has no entries of these rows
 
 
 def _menu(number: int, title: Any, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a menu in the form that unfold expects, which also opens by keyboard."""
-    keyboard = {"x-on:keydown.enter": "actionDropdownOpen = !actionDropdownOpen"}
+    """Return a menu in the form that unfold expects; what is possible now stands before what is greyed."""
     return {
         "title": title,
-        "icon": items[0]["icon"],
+        "icon": "more_horiz",
         "variant": ActionVariant.DEFAULT,
         "method_name": f"menu{number}",
-        "attrs": {"role": "button", "tabindex": "0", **keyboard},
-        "items": items,
+        "items": sorted(items, key=lambda item: bool(item.get("obstacle"))),
     }

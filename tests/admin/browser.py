@@ -77,7 +77,8 @@ def buttons(page: Any) -> set[str]:
     context = page.context
     shown = [*(context.get("actions_list") or []), *(context.get("actions_detail") or [])]
     choices = (context.get("decision") or {}).get("choices", [])
-    return {item["path"] for button in shown for item in button.get("items", [button])} | {
+    items = [item for button in shown for item in button.get("items", [button])]
+    return {item["path"] for item in items if item["path"]} | {
         choice.address for choice in choices if not choice.obstacle
     }
 
@@ -99,6 +100,12 @@ def panels_of(client: Client, row: Model) -> list[Any]:
 def text_of(client: Client, row: Model) -> str:
     """What a row's page says, whichever tab it is in."""
     return "\n".join(part.content.decode() for part in parts_of(client, row))
+
+
+def greyed(page: Any) -> dict[str, str]:
+    """The acts that a page says are impossible now, with the reason, by their titles."""
+    items = [item for button in page.context["actions_detail"] for item in button.get("items", [])]
+    return {str(item["title"]): item["obstacle"] for item in items if item.get("obstacle")}
 
 
 def every_page() -> list[str]:

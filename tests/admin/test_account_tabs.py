@@ -12,7 +12,7 @@ from billing.models import BillingAccount
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.holds import set_hold
 from billing.services.suspensions import suspend
-from tests.admin.browser import page_of, parts_of
+from tests.admin.browser import greyed, page_of, parts_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.affiliations import an_affiliation
@@ -72,3 +72,30 @@ def test_what_became_of_a_closed_account_has_a_tab(world: World, operator: Clien
     page = operator.get(page_of(closed), {"tab": "archive"}).content.decode()
     assert "Purge of personal data" in page
     assert "Terms and payment" not in page
+
+
+@pytest.mark.parametrize(
+    ("phase", "title", "why"),
+    [
+        ("Ready", "Request reactivation", "The account is Ready; possible while it is: Suspended."),
+        ("Ready", "Resolve suspension", "No suspension is open."),
+        ("Ready", "Request release of a hold", "No hold is open."),
+        ("Incomplete", "Suspend", "The account is Incomplete; possible while it is: Ready, Suspended."),
+        ("Closed", "Revise", "The account is Closed, and stays as it is."),
+        ("Closed", "Place under another account", "The account is Closed, and stays as it is."),
+        ("Archived", "Request reopening", "The account is Archived; possible while it is: Closed."),
+    ],
+)
+def test_what_is_impossible_now_is_greyed_with_the_reason(
+    phase: str, title: str, why: str, world: World, operator: Client, auditor: Client
+) -> None:
+    account = make.in_phase(make.a_ready_account(world.organization), phase)
+    page = operator.get(page_of(account))
+    assert greyed(page)[title] == why
+    assert why in page.content.decode()
+    # nobody is told of what the role does not do
+    assert greyed(auditor.get(page_of(account))) == {}
+
+
+def test_what_is_possible_is_not_greyed(busy: BillingAccount, operator: Client) -> None:
+    assert set(greyed(operator.get(page_of(busy)))) == {"Request reopening"}

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from billing.models import ApprovalRequest, BillingAccount
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.live import Live
 
 PASSWORD = "correct horse battery"
@@ -93,6 +94,44 @@ def test_an_operator_suspends_and_asks_and_an_approver_decides(login: Login) -> 
     approver.get_by_role("button", name="Approve").click()
     expect(approver.get_by_text("Approved", exact=True).first).to_be_visible()
     assert BillingAccount.objects.get().net_days == 90
+
+
+def test_a_menu_of_actions_opens_moves_and_closes_by_keyboard_beside_its_button(login: Login) -> None:
+    make.a_ready_account(make.an_organization("acme-corp"), "us")
+    operator = login(make.a_person("operator", groups=("finance-operator",), is_staff=True))
+    operator.get_by_role("link", name="Billing accounts", exact=True).first.click()
+    operator.get_by_role("link", name="us", exact=True).click()
+    opener = operator.get_by_role("button", name="Request approval")
+    first = operator.get_by_role("link", name="Request closure")
+    expect(first).to_be_hidden()
+    opener.focus()
+    operator.keyboard.press("Enter")
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    operator.keyboard.press("Tab")
+    expect(first).to_be_focused()
+    operator.keyboard.press("ArrowDown")
+    expect(operator.get_by_role("link", name="Request other terms")).to_be_focused()
+    expect(operator.get_by_text("No hold is open.")).to_be_visible()
+    operator.keyboard.press("Escape")
+    expect(first).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+def test_the_tree_of_accounts_is_opened_level_by_level_by_keyboard(login: Login) -> None:
+    organization = make.an_organization("acme-corp")
+    group, middle, low = (make.a_ready_account(organization, name) for name in ("group", "middle", "low"))
+    an_affiliation(middle, group)
+    an_affiliation(low, middle)
+    auditor = login(make.a_person("auditor", groups=("auditor",), is_staff=True))
+    auditor.goto(f"/admin/billing/billingaccount/{group.pk}/change/?tab=hierarchy")
+    deep = auditor.get_by_role("link", name="low", exact=True)
+    expect(deep).to_have_count(0)
+    auditor.locator("summary", has_text="middle").focus()
+    auditor.keyboard.press("Enter")
+    expect(deep).to_be_visible()
+    auditor.keyboard.press("Tab")
+    auditor.keyboard.press("Tab")
+    expect(deep).to_be_focused()
 
 
 def test_the_palette_opens_and_leads_on_by_keyboard_alone(login: Login) -> None:
