@@ -98,7 +98,7 @@ class WholeLedger(Report):
     def _cells(self, entry: Entry) -> list[Any]:
         row = entry.row
         return [
-            instant(row.history_date),
+            format_html('<span class="whitespace-nowrap">{}</span>', instant(row.history_date)),
             row.history_user_id,
             capfirst(str(entry.model._meta.verbose_name)),
             self._link(entry),
