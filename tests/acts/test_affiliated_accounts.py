@@ -131,6 +131,16 @@ def test_charges_for_an_account_keep_it_with_its_payer_of_record(group: BillingA
     an_affiliation(eu, after=1)
 
 
+def test_charges_for_accounts_below_keep_an_account_with_its_payer_of_record(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    de = make.a_ready_account(organization, "de")
+    an_affiliation(de, eu)
+    charge = a_charge(group, "de")
+    with pytest.raises(Invalid, match=f"charge {charge.name} of 120.00 USD is outstanding: settle it first"):
+        an_affiliation(eu, after=1)
+
+
 def test_outstanding_charges_and_holds_come_before_another_pays(
     organization: Organization, group: BillingAccount
 ) -> None:

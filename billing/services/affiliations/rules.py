@@ -161,8 +161,9 @@ def _leaving(proposed: Proposed) -> Iterator[Cause]:
             message = _("%(name)s would break a rule once it pays itself: %(field)s %(finding)s")
             names = {"name": child.name, "field": finding.field, "finding": finding.message}
             yield Cause(PAYER, message % names)
-    # those that its payer of record owes for it, too: they would be owed by one and used by another
-    yield from _charges(Q(account=child) | Q(sub_account=child))
+    # those that its payer of record owes for it and for those below, too: one would owe for what another uses
+    leaving = [key for key, (before, _after) in proposed.changed_payers().items() if before == proposed.payer_before]
+    yield from _charges(Q(account=child) | Q(sub_account__in=leaving))
 
 
 def _charges(of: Q) -> Iterator[Cause]:
