@@ -50,6 +50,12 @@ class Panel:
     following: str = ""
 
 
+def counted(number: int) -> str:
+    """Return a number for people: "1,000+" where more were not counted."""
+    least = formats.number_format(min(number, MOST_COUNTED), force_grouping=True)
+    return f"{least}+" if number > MOST_COUNTED else least
+
+
 @dataclass(frozen=True, slots=True)
 class Attention:
     """An item of the home page: the number of rows that wait for people, and the URL of their list.
@@ -66,9 +72,8 @@ class Attention:
 
     @property
     def number(self) -> str:
-        """Return the count for people: "1,000+" where more were not counted."""
-        least = formats.number_format(min(self.count, MOST_COUNTED), force_grouping=True)
-        return f"{least}+" if self.count > MOST_COUNTED else least
+        """Return the count for people."""
+        return counted(self.count)
 
     @property
     def age(self) -> str:
