@@ -79,11 +79,6 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("Name of the billing account of the binding; with `at`, of the one that pays."),
     )
-    payerOfRecord = serializers.CharField(
-        required=False,
-        help_text=gettext_lazy("With `at`: who is invoiced for that account; absent where it is the account."),
-    )
-    payersOfRecord = PastPayerOfRecordSerializer(many=True, required=False, help_text=_PAYERS_OF_RECORD)
     phase = ChoiceField(
         BillingAccountBinding.Phase.choices,
         required=False,
@@ -110,6 +105,11 @@ class HistoryItemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text=gettext_lazy("The corrections that cover a part of this time, in the order of their recording."),
     )
+    payerOfRecord = serializers.CharField(
+        required=False,
+        help_text=gettext_lazy("With `at`: who is invoiced for that account; absent where it is the account."),
+    )
+    payersOfRecord = PastPayerOfRecordSerializer(many=True, required=False, help_text=_PAYERS_OF_RECORD)
 
 
 class HistorySerializer(serializers.Serializer[Any]):

@@ -32,7 +32,7 @@ _ABOVE = """(WITH RECURSIVE above(id, level) AS (
     UNION ALL SELECT f.parent_id, above.level + 1 FROM billing_billingaccountaffiliation f
     JOIN above ON f.account_id = above.id
     WHERE f.phase = 'Active' AND f.parent_id IS NOT NULL AND above.level < 20) SELECT max(level) FROM above)"""
-_OF_PAYER = ("name", "phase", "phase_since", "phase_reason", "phase_message")
+OF_PAYER = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
 """SQL condition that an UPDATE purges the personal data of an account."""
 
@@ -58,7 +58,7 @@ class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
         return self.annotate(
             parent_name=Subquery(own.values("parent__name")[:1]),
             affiliated_at=Subquery(own.values("activated_at")[:1]),
-            **{f"payer_{column}": F(f"paid_by__{column}") for column in _OF_PAYER},
+            **{f"payer_{column}": F(f"paid_by__{column}") for column in OF_PAYER},
             accounts_above=RawSQL(_ABOVE, [], output_field=models.IntegerField()),  # noqa: S611  a constant
             sub_accounts_count=Coalesce(Subquery(below), 0),
         )

@@ -143,6 +143,11 @@ def test_an_account_is_told_with_its_place_as_of_an_instant(
     assert hierarchy("paid", under) == {
         "parent": {"name": "group"}, "payerOfRecord": {"name": "group"}, "depth": 2, "subAccountsCount": 0,
     }  # fmt: skip
+    status = admin.get(f"{ACCOUNTS}/paid/asof?at={instant(under)}").done()["status"]
+    (ready,) = [each for each in status["conditions"] if each["type"] == "PayerOfRecordReady"]
+    # group was suspended later
+    assert (ready["status"], ready["reason"]) == ("True", "BillingAccountActive")
+    assert status["effective"]["payerOfRecord"] == {"name": "group"}
     assert hierarchy("group", under) == {"payerOfRecord": {"name": "group"}, "depth": 1, "subAccountsCount": 1}
     assert [hierarchy("paid", timezone.now()), hierarchy("group", timezone.now())] == [None, None]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models import F
 
-from billing.models import AccountPayer, BillingAccount
+from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation
+from billing.models.account import OF_PAYER
 from billing.models.affiliation import payer_of_record
 from billing.models.usage_partitions import next_month
 from billing.services import past
@@ -72,9 +73,12 @@ def as_of(account: BillingAccount, at: datetime) -> BillingAccount | None:
     accounts = BillingAccount.objects.in_bulk({*above[:1], payer_id} - {row.pk}) if above else {}
     payer = accounts.get(payer_id)
     row.parent_name = accounts[above[0]].name if above else None
-    row.payer_name = payer.name if payer else None
     row.accounts_above, row.sub_accounts_count = len(above), len(below)
     # in the phase that it had then
     row.paid_by = past.as_of(payer, at) if payer else None
+    for column in OF_PAYER:
+        setattr(row, f"payer_{column}", getattr(row.paid_by, column, None))
+    relations = BillingAccountAffiliation.objects.filter(account=row.pk, activated_at__lte=at).order_by("-activated_at")
+    row.affiliated_at = relations.values_list("activated_at", flat=True).first() if above else None
     account_as_of: BillingAccount = row
     return account_as_of
