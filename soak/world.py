@@ -17,8 +17,7 @@ class Account:
     phase: str = "Ready"
     request: str = ""
     """The pending approval request, if one is known."""
-    closed_months: int = 0
-    """How many months of usage are closed, if no other client closes them."""
+    projects: int = 0
 
 
 @dataclass(slots=True)

@@ -173,6 +173,17 @@ def wait_for_moves(operator: httpx.Client) -> None:
     assert wiki[0]["corrections"][0]["account"] == "acme-holding-south"
 
 
+def expect_a_hierarchy(operator: httpx.Client) -> None:
+    """Compare with what samples/hierarchy says of it."""
+    group = "/apis/billing.milo.io/v1alpha1/namespaces/acme-group"
+    emea = operator.get(f"{group}/billingaccounts/acme-group-emea").json()["status"]
+    assert emea["hierarchy"]["payerOfRecord"] == {"name": "acme-group-head"}
+    affiliations = operator.get(f"{group}/billingaccountaffiliations").json()["items"]
+    phases = {item["metadata"]["name"]: item["status"]["phase"] for item in affiliations}
+    assert phases == {"emea-under-head": "Active", "apac-under-head": "Scheduled"}
+    assert operator.get(f"{group}/approvalrequests/close-pilot").json()["status"]["phase"] == "Pending"
+
+
 @pytest.mark.xdist_group("up")
 def test_everything_is_there_after_one_command_and_the_data_after_the_next(folder: Path, database: str) -> None:
     with up(folder, database) as first:
@@ -190,6 +201,7 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(folde
                 "acme-newsletter": "acme-holding-north",
                 "acme-wiki": "acme-holding-north",
                 "data-pipeline": "",
+                "group-store": "acme-group-emea",
                 "other-website": "other-org-main",
                 "webapp-backend": "acme-corp-eu",
                 "webapp-frontend": "acme-corp-us",
@@ -201,11 +213,16 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(folde
                 "acme-corp-eu": "Ready",
                 "acme-corp-labs": "Incomplete",
                 "acme-corp-us": "Ready",
+                "acme-group-apac": "Ready",
+                "acme-group-emea": "Ready",
+                "acme-group-head": "Ready",
+                "acme-group-pilot": "Ready",
                 "acme-holding-north": "Ready",
                 "acme-holding-south": "Ready",
                 "other-org-main": "Ready",
             }
             wait_for_moves(operator)
+            expect_a_hierarchy(operator)
             # one that no guide shows
             project = f"{PROJECTS}/other-website"
             merge = {"Content-Type": "application/merge-patch+json"}

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection, connections
 
 from milo import clock
-from milo.dev import database, moves, ownership, people, samples
+from milo.dev import database, dated_samples, ownership, people, samples
 from milo.dev.certificate import development_certificate
 from milo.dev.child import Died
 from milo.dev.kubeconfig import write_kubeconfig
@@ -79,8 +79,9 @@ class Command(BaseCommand):
             for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
                 self.stderr.write(refusal)
             approver = samples.Client(secure, certificate.authority, tokens["approver"])
-            for refusal in moves.apply_moves(settings.BASE_DIR / "samples" / "moves", client, approver):
-                self.stderr.write(refusal)
+            for folder in ("moves", "hierarchy"):
+                for refusal in dated_samples.apply_dated(settings.BASE_DIR / "samples" / folder, client, approver):
+                    self.stderr.write(refusal)
         except OSError as error:
             # for example a server that is being restarted, or a busy machine
             self.stderr.write(f"Not all samples were applied ({error}); the next `make up` applies the others")

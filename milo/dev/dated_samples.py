@@ -1,6 +1,6 @@
-"""The samples of moving projects: a default account, changes that are planned, done and failed, a lock, a correction.
+"""Samples that depend on the day or on one another: `samples/moves` and `samples/hierarchy`.
 
-They are in `samples/moves`, in the order in which they happen. What depends on the day is set here.
+Their files are in the order in which they happen, and what depends on the day is set here.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,12 @@ import yaml
 from milo.dev.samples import Client, collection
 
 PLANNED, FAILING, LOCKED = "newsletter-to-south", "intranet-to-south", "acme-intranet"
+APPROVED = "wiki-was-south"
 _SOON = timedelta(seconds=30)
 
 
-def apply_moves(folder: Path, operator: Client, approver: Client) -> Iterator[str]:
-    """Create every missing object of `folder`, lock a payer, and have the correction approved.
+def apply_dated(folder: Path, operator: Client, approver: Client) -> Iterator[str]:
+    """Create every missing object of `folder`, lock a payer, and have a correction approved.
 
     Yield a line for each refusal. What exists is not changed, because somebody may have worked with it since.
     """
@@ -33,7 +34,7 @@ def _apply(manifest: dict[str, Any], operator: Client, approver: Client) -> Iter
         status, answer = operator.fetch("POST", at, _dated(manifest, operator))
         if status == 201 and name == FAILING:
             status, answer = _lock(operator)
-        if status == 201 and manifest["kind"] == "ApprovalRequest":
+        if status == 201 and name == APPROVED:
             status, answer = _approve(f"{at}/{name}", answer, approver)
     elif "defaultBillingAccountRef" in manifest["spec"] and answer["metadata"]["generation"] == 1:
         # nobody has worked with it: an account is the default only once it is there
@@ -51,6 +52,8 @@ def _dated(manifest: dict[str, Any], operator: Client) -> dict[str, Any]:
         spec["effectiveAt"] = f"{month:%Y-%m-%d}T00:00:00Z"
     elif name == FAILING:
         spec["effectiveAt"] = f"{now + _SOON:%Y-%m-%dT%H:%M:%SZ}"
+    elif "effectiveFrom" in spec:
+        spec["effectiveFrom"] = f"{now:%Y-%m}"
     elif "project" in spec.get("proposal", {}):
         _status, project = operator.fetch("GET", f"{_projects()}/{spec['proposal']['project']}")
         since = project.get("status", {}).get("billingResponsibility", {}).get("establishedAt")
