@@ -10,12 +10,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from billing.admin.proposals import summary
-from billing.admin.wording import label
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
-from billing.services.approvals.closures import CLOSABLE, blockers
 from billing.services.payment_schedules import payment_schedule
 from billing.terms.payment_amounts import money_text
-from milo.admin.panels import SHOWN, Panel, first, instant, lines, link, list_address, pairs
+from milo.admin.panels import Panel, first, instant, lines, link, list_address, pairs
 
 SCHEDULED = 6
 
@@ -68,21 +66,6 @@ def _resolve(suspension: Suspension) -> Any:
     return format_html(
         '<a href="{}?suspension={}" class="text-link">{}</a>', address, suspension.uid, _("open: resolve")
     )
-
-
-def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Panel]:
-    """Return what keeps the account from being closed, in one panel; none in a phase that cannot be closed.
-
-    `besides` is the request for this closure, which is no blocker of itself.
-    """
-    if account.phase not in CLOSABLE:
-        return []
-    obstacles = blockers(account, besides=besides)
-    rows = [[label(it.type), it.name, it.message, it.fix, it.who] for it in obstacles[:SHOWN]]
-    if len(obstacles) > SHOWN:
-        rows.append([_("and %(count)d more") % {"count": len(obstacles) - SHOWN}, "", "", "", ""])
-    title = _("What keeps it from being closed") if obstacles else _("Nothing keeps it from being closed")
-    return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
 
 
 def holds_panel(account: BillingAccount) -> Panel:

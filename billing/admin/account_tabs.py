@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from billing.admin import usage
 from billing.admin.account_panels import (
     charges_panel,
-    checklist,
     holds_panel,
     notices_panel,
     requests_panel,
@@ -21,10 +20,12 @@ from billing.admin.account_panels import (
     suspensions_panel,
 )
 from billing.admin.account_tree import affiliations_panels, tree_context
+from billing.admin.blockers import checklist
 from billing.admin.compliance import findings_panel
 from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding
 from billing.services.affiliations.scopes import OWN, PAID, SUBTREE, projects_of_scope
 from billing.services.approvals.closures import CLOSABLE
+from milo.admin.actors import request_actor
 from milo.admin.panels import Panel, address, first, instant, link, list_address
 from milo.admin.tabs import TAB, Tab, TabLink
 
@@ -36,6 +37,10 @@ SHOWN_OF_SCOPE = 100
 def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
     """Return the tabs of the page of an account; that of retention only once it is closed."""
     scope = usage.scope_of(request)
+
+    def closing() -> list[Panel]:
+        return checklist(row, actor=request_actor(request))
+
     timeline = reverse("admin:billing_billingaccount_timeline", args=[row.pk])
     return [
         Tab(
@@ -62,7 +67,7 @@ def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
         Tab("charges", _("Charges"), lambda: [charges_panel(row)]),
         Tab("suspensions", _("Suspensions and holds"), lambda: [suspensions_panel(row), holds_panel(row)]),
         Tab("approvals", _("Approval requests"), lambda: [requests_panel(row)]),
-        *([Tab("closing", _("Closing"), lambda: checklist(row))] if row.phase in CLOSABLE else []),
+        *([Tab("closing", _("Closing"), closing)] if row.phase in CLOSABLE else []),
         Tab("schedule", _("Next invoices"), lambda: [schedule_panel(row)]),
         Tab("compliance", _("Regional rules"), lambda: [findings_panel(row)]),
         Tab("notices", _("Notices"), lambda: [notices_panel(row.notices.all(), account__id__exact=row.pk)]),

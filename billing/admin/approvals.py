@@ -154,7 +154,7 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: ApprovalRequest) -> list[Panel]:
-        return request_page.case(row)
+        return request_page.case(row, actor=request_actor(request))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         # before the row that the page shows: a change that comes in between is then refused, not decided unseen

@@ -6,16 +6,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import APPROVALS
+from billing.admin.blockers import in_the_way
 from billing.admin.terms_form import TermsFields, initial_terms, terms_of, terms_paths
 from billing.admin.wording import not_in_phase
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
 from billing.services import redating
-from billing.services.approvals.closures import CLOSABLE, blockers
+from billing.services.approvals.closures import CLOSABLE
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select
-from milo.admin.panels import SHOWN, lines, link
+from milo.admin.panels import lines, link
 
 Action, Phase = ApprovalRequest.Action, BillingAccount.Phase
 
@@ -114,8 +115,8 @@ class RequestClosure(RequestAction):
     asks_for, phases = Action.CLOSE, CLOSABLE
 
     def facts(self) -> Facts:
-        obstacles = lines(f"{it.message}: {it.fix}" for it in blockers(self.row)[:SHOWN])
-        return [*super().facts(), (_("What stands in the way"), obstacles)]
+        obstacles = lines(in_the_way(self.row, actor=self.actor))
+        return [(_("What stands in the way"), obstacles), *super().facts()]
 
 
 class RequestReopening(RequestAction):

@@ -7,8 +7,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from billing.admin.account_panels import checklist, holds_panel, suspensions_panel
+from billing.admin.account_panels import holds_panel, suspensions_panel
 from billing.admin.affiliation_request import affiliation_panels
+from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
@@ -84,14 +85,14 @@ def stale_panel(changed: list[Difference]) -> Panel:
     )
 
 
-def case(request: ApprovalRequest) -> list[Panel]:
+def case(request: ApprovalRequest, *, actor: Actor) -> list[Panel]:
     """Return what the decision is about: changed values, whom they concern, and the evidence."""
     changes = Panel(
         _("What changes"),
         [_("Field"), _("Before"), _("After")],
         [[name, on_lines(before), on_lines(after)] for name, before, after in proposed(request)],
     )
-    return [changes, _concerned(request), *_evidence(request)]
+    return [changes, _concerned(request), *_evidence(request, actor)]
 
 
 def background(request: ApprovalRequest, *, actor: Actor) -> list[Panel]:
@@ -137,11 +138,11 @@ def _charges(account: BillingAccount) -> Any:
     return lines([*texts[:SHOWN], *([_("and more")] if len(texts) > SHOWN else [])])
 
 
-def _evidence(request: ApprovalRequest) -> list[Panel]:
+def _evidence(request: ApprovalRequest, actor: Actor) -> list[Panel]:
     if request.act == Action.REACTIVATE:
         return [suspensions_panel(request.account)]
     if request.act == Action.CLOSE and request.phase == ApprovalRequest.Phase.PENDING:
-        return checklist(request.account, besides=request)
+        return checklist(request.account, besides=request, actor=actor)
     if request.act == Action.RELEASE_HOLD:
         return [holds_panel(request.account)]
     if request.act == Action.ASSIGN_USAGE:

@@ -61,9 +61,39 @@ def test_the_checklist_names_each_blocker_what_removes_it_and_who_may(
         ("Hold", "finance-operator"),
         ("Approval request", "finance-approver, the requester"),
     ]
-    assert shown[3][1] == life.request.name
     assert shown[1][3] == "have the settlement reported"
-    assert ["Billing account binding", "second"] in [row[:2] for row in cells(operator, world.eu, title)]
+    # each leads to its object, and to what removes it
+    for row, (object_, way) in zip(
+        shown,
+        (
+            (page_of(life.change), page_of(life.change, "cancel")),
+            (page_of(life.charge), "have the settlement reported"),
+            (page_of(life.hold), page_of(world.us, "request-release")),
+            (page_of(life.request), page_of(life.request)),
+        ),
+        strict=True,
+    ):
+        assert object_ in row[1]
+        assert way in row[3]
+        address = way if way.startswith("/") else object_
+        assert operator.get(address).status_code == 200
+    found = cells(operator, world.eu, title)
+    ways = {(kind, page_of(world.second) in name): way for kind, name, _what, way, _who in found}
+    assert page_of(world.project, "bind") in ways["Billing account binding", True]
+    [plan] = [row for row in found if row[0] == "Billing account affiliation"]
+    assert page_of(life.plan) in plan[1]
+    assert page_of(life.plan, "cancel") in plan[3]
+
+
+def test_what_removes_a_blocker_is_a_link_for_whom_may_alone(
+    life: Life, world: World, operator: Client, auditor: Client
+) -> None:
+    title = "What keeps it from being closed"
+    [hold] = [row for row in cells(auditor, world.us, title) if row[0] == "Hold"]
+    assert hold[3] == "request its release"
+    facts = operator.get(page_of(world.us, "request-closure")).context["facts"]
+    assert facts[0][0] == "What stands in the way"
+    assert page_of(world.us, "request-release") in facts[0][1]
 
 
 def test_a_closed_account_has_no_checklist_and_a_free_one_says_so(world: World, operator: Client) -> None:
