@@ -8,6 +8,7 @@ from django.db import OperationalError
 from billing.api.projects import BilledProjectKind
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise
+from billing.services.notices.deliveries import announce_due
 from milo.errors import Forbidden
 from milo.kube.metadata import Metadata
 from milo.kube.models import Counter
@@ -18,6 +19,7 @@ from milo.ledger import seals
 from projects.models import Organization
 from tests.kube.watching import a_watch, act, run, watching
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,6 +122,27 @@ def test_entering_the_selection_is_added_and_leaving_it_is_deleted(organization:
         assert versions == [seen + 1, seen + 2, seen + 3, seen + 5]
 
     run(scenario)
+
+
+@pytest.mark.parametrize("page", [1, 1000])
+def test_initial_events_are_what_get_shows_also_where_a_revision_is_to_come(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """An account that another pays for follows the phase of that one in the background."""
+    monkeypatch.setattr(streams, "PAGE", page)
+    group, paid = (make.a_ready_account(organization, name) for name in ("group", "paid"))
+    an_affiliation(paid, group)
+    make.in_phase(group, "Suspended")
+
+    async def standing() -> str:
+        async with watching(a_watch(initial_events=True)) as client:
+            lines = [await client.next() for _ in range(3)]
+            objects = {line["object"]["metadata"].get("name"): line["object"] for line in lines}
+            return str(objects["paid"]["status"]["conditions"][1]["status"])
+
+    assert run(standing) == "True"
+    announce_due()
+    assert run(standing) == "False"
 
 
 def test_the_renderer_learns_which_object_is_the_first(organization: Organization) -> None:

@@ -123,9 +123,12 @@ class Watch:
                 yield manifest
 
     def _page(self, after: int) -> list[tuple[int, UUID, dict[str, Any]]]:
-        rows: Any = self.selection.apply(self.rows)
-        page = rows.with_revision().filter(pk__gt=after).order_by("pk")[:PAGE]
-        return [(row.pk, row.uid, render(self.kind, row)) for row in page]
+        rows: Any = self.selection.apply(self.rows).filter(pk__gt=after).order_by("pk")
+        if self.kind.live:
+            return [(row.pk, row.uid, render(self.kind, row)) for row in rows.with_revision()[:PAGE]]
+        # as GET and LIST show them: what follows from other rows may be rendered in a revision to come
+        stored = rows.prefetch_related(None).with_manifest().values_list("pk", "uid", "manifest")
+        return [(pk, uid, orjson.loads(text)) for pk, uid, text in stored[:PAGE]]
 
     def _replay(self, after: int, scope: Any) -> tuple[list[Revision], int]:
         """Return the next revisions after `after`, and the number up to which they are complete.
