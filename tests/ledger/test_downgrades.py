@@ -1,6 +1,7 @@
 """Going back to an older schema is refused where sealed rows would lose what their seals prove."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.management import call_command
@@ -8,12 +9,14 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from billing.services.affiliations import inspection
 from milo import append_only
 from milo.ledger import seals
 from milo.ledger.downgrades import refuse_loss_of_proof
 from milo.ledger.verification import verify
 from projects.models import Organization
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.database import as_owner
 from tests.support.ledger import everything
 
@@ -75,3 +78,36 @@ def test_migrate_refuses_before_anything_has_changed(sealed_organization: Organi
     assert everything() == before
     assert append_only.missing(connection) == []
     assert verify().faults == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tree_is_not_undone_sealed_or_not(organization: Organization) -> None:
+    group, eu = make.a_ready_account(organization, "group"), make.an_incomplete_account(organization, "eu")
+    an_affiliation(eu, group)
+    before = everything()
+    with as_owner(), pytest.raises(CommandError, match="billing_historicalbillingaccountaffiliation"):
+        call_command("migrate", "billing", "0037", verbosity=0)
+    assert everything() == before
+    assert [*inspection.breaks()] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_accounts_of_before_accounts_under_accounts_are_migrated_as_they_are(organization: Organization) -> None:
+    group, eu = (make.a_ready_account(organization, name) for name in ("group", "eu"))
+    make.a_binding(make.a_project(organization), eu)
+    before = everything()
+    with as_owner():
+        try:
+            # as nobody may: to have the tables of the version before, with rows
+            with mock.patch("milo.ledger.downgrades.refuse_loss_of_proof"):
+                call_command("migrate", "billing", "0037", verbosity=0)
+            with connection.cursor() as cursor:
+                assert "billing_accountpayer" not in connection.introspection.table_names(cursor)
+        finally:
+            call_command("migrate", "billing", verbosity=0)
+    assert everything() == before
+    assert append_only.missing(connection) == []
+    seals.seal()
+    assert verify().faults == []
+    an_affiliation(group, make.a_ready_account(organization, "holding"))
+    assert [*inspection.breaks()] == []
