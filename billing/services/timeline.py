@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
+    BillingAccountAffiliation,
     BillingAccountBinding,
     Charge,
     Hold,
@@ -37,6 +38,7 @@ HISTORIES: dict[type[Model], str] = {
     UsageClosing: "account",
     UsageAssignment: "account",
     PayerCorrection: "account",
+    BillingAccountAffiliation: "account",
 }
 _NOTICES = len(HISTORIES)
 KINDS = (*(model.__name__ for model in HISTORIES), Notice.__name__)
@@ -132,7 +134,7 @@ def timeline(
     """Return at most `limit` events of `account`, newest first, and the cursor of the next page, None on the last.
 
     Only events of `only`, earlier than `before` (UTC), and behind the cursor `after` are returned. Events are changes
-    of phase, revisions, suspensions, holds, approvals, charges, bindings, corrections of payers, closed months and
+    of phase, revisions, suspensions, holds, approvals, charges, bindings, affiliations, corrections, closed months and
     assignments of usage, and delivered notices without their recipients. With `staff`, changes of internal notes are
     included.
     """

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from billing.models import BillingAccount
+from billing.services.affiliations.cancellations import cancel
 from billing.services.holds import set_hold
 from billing.services.timeline import HISTORIES, Cursor, TimelineEvent, timeline
 from milo.errors import Invalid
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.ledger import refused
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +51,20 @@ def test_its_pages_are_the_whole_in_the_same_order(limit: int, busy_account: Bil
     assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
     assert all(newer.at >= older.at for newer, older in pairwise(whole))
     assert len({event.place for event in whole}) == len(whole)
+
+
+def test_what_an_account_came_under_is_in_its_timeline(db: None) -> None:
+    organization = make.an_organization()
+    child, parent = make.a_ready_account(organization), make.a_ready_account(organization)
+    plan = an_affiliation(child, parent, after=1)
+    cancel(plan.pk, reason="put off", actor=make.PLATFORM)
+    events = [event for event in timeline(child)[0] if event.kind == "BillingAccountAffiliation"]
+    assert [(event.reason, event.name, event.row_id) for event in events] == [
+        ("AffiliationCancelled", plan.name, plan.pk),
+        ("AffiliationPlanned", plan.name, plan.pk),
+    ]
+    assert events[0].changes["phase"] == ("Scheduled", "Cancelled")
+    assert not [event for event in timeline(parent)[0] if event.kind == "BillingAccountAffiliation"]
 
 
 def test_before_an_instant_the_pages_are_those_of_what_happened_earlier(busy_account: BillingAccount) -> None:
