@@ -319,3 +319,17 @@ def test_the_currency_of_an_account_that_another_pays_for_stays(
     with pytest.raises(Invalid) as refusal:
         revise(eu.pk, AccountSpec(currency_code="EUR"), actor=make.PLATFORM)
     assert [cause.field for cause in refusal.value.causes] == ["spec.currencyCode"]
+
+
+def test_two_accounts_may_be_under_one_another_at_different_times(
+    organization: Organization, in_months: Months
+) -> None:
+    first, second, third = (make.a_ready_account(organization, name) for name in ("first", "second", "third"))
+    an_affiliation(first, second)
+    an_affiliation(first, third, after=1)
+    an_affiliation(second, first, after=1)
+    in_months.go()
+    second.refresh_from_db()
+    assert (second.paid_by, payer_of_record(second, month())) == (third, third)
+    assert payer_of_record(first, month(-1)) == second
+    assert list(inspection.breaks()) == []

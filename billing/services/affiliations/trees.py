@@ -57,44 +57,35 @@ def facts_of(organization_id: int, known_at: datetime | None = None) -> dict[int
 
 def payers_of(relations: Relations) -> dict[int, list[Span]]:
     """Return who was payer of record of each account that was ever affiliated, from its first month on, without gap."""
-    known: dict[int, list[Span]] = {}
-    for account_id in relations:
-        _spans(account_id, relations, known)
-    return known
+    return {
+        account_id: list(_merged(_payers(account_id, of[0].start, None, relations)))
+        for account_id, of in relations.items()
+    }
 
 
-def _spans(account_id: int, relations: Relations, known: dict[int, list[Span]]) -> list[Span]:
-    if account_id not in known:
-        # while it is computed, a cycle, which guards refuse, ends at the account itself
-        known[account_id] = []
-        known[account_id] = list(_merged(_parts(account_id, relations, known)))
-    return known[account_id]
+def _payers(
+    account_id: int, start: date, until: date | None, relations: Relations, below: tuple[int, ...] = ()
+) -> Iterator[Span]:
+    """Yield who pays for an account from `start` up to, not including, `until`; without a relation it does itself.
 
-
-def _parts(account_id: int, relations: Relations, known: dict[int, list[Span]]) -> Iterator[Span]:
-    last: date | None = None
-    for each in relations.get(account_id, []):
-        if last and last < each.start:
-            yield Span(account_id, last, each.start)
-        if each.paid_by_parent and each.parent_id is not None:
-            yield from _clipped(each.parent_id, _spans(each.parent_id, relations, known), each.start, each.until)
+    Each look upward is at the months in question alone: two accounts may have been under one another at different
+    times. Guards refuse a cycle in one month; where they were off it ends at an account that is `below` already.
+    """
+    for each in relations.get(account_id, ()):
+        begins, ends = max(start, each.start), min(filter(None, (each.until, until)), default=None)
+        if ends is not None and ends <= begins:
+            continue
+        if start < begins:
+            yield Span(account_id, start, begins)
+        if each.paid_by_parent and each.parent_id is not None and each.parent_id not in below:
+            yield from _payers(each.parent_id, begins, ends, relations, (*below, account_id))
         else:
-            yield Span(account_id, each.start, each.until)
-        last = each.until
-    if last:
-        yield Span(account_id, last, None)
-
-
-def _clipped(account_id: int, spans: list[Span], start: date, until: date | None) -> Iterator[Span]:
-    """Yield who pays for `account_id` from `start` to `until`; before its first relation it pays for itself."""
-    first = spans[0].start if spans else None
-    if first is None or start < first:
-        yield Span(account_id, start, min(filter(None, (first, until)), default=None))
-    for span in spans:
-        begins = max(span.start, start)
-        ends = min(filter(None, (span.until, until)), default=None)
-        if ends is None or begins < ends:
-            yield Span(span.payer_id, begins, ends)
+            yield Span(account_id, begins, ends)
+        if ends is None:
+            return
+        start = ends
+    if until is None or start < until:
+        yield Span(account_id, start, until)
 
 
 def _merged(spans: Iterable[Span]) -> Iterator[Span]:
