@@ -17,6 +17,8 @@ USAGE = "/apis/usage.milo.io/v1alpha1/events"
 BATCH = "application/cloudevents-batch+json"
 EVENTS = 10
 """Usage events of a batch."""
+FIRST_YEAR = 2001
+"""Of the months that are closed."""
 API_VERSION = "billing.milo.io/v1alpha1"
 
 
@@ -98,6 +100,17 @@ class Actions:
         said = {"organization": organization, "account": account.name, "token": token}
         if self.write("suspend", people.OPERATOR, path, body, **said).is_acknowledged:
             account.phase = "Suspended"
+
+    def close_month(self, organization: str, account: Account) -> None:
+        """Close the next month of an account. All have ended before the soak, and so before the account had usage."""
+        years, month = divmod(account.closed_months, 12)
+        token = str(uuid.uuid4())
+        body = {"spec": {"month": f"{FIRST_YEAR + years}-{month + 1:02}", "reason": token}}
+        path = f"{namespace(organization)}/billingaccounts/{account.name}/closeusage"
+        said = {"organization": organization, "account": account.name, "token": token}
+        # refused where another client has closed it
+        if self.write("month", people.OPERATOR, path, body, **said).status:
+            account.closed_months += 1
 
     def resolve(self, organization: str, account: Account) -> bool:
         """Resolve an open suspension; return False where there is none."""

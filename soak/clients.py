@@ -42,6 +42,7 @@ class Worker(threading.Thread):
             self._plan: 4,
             self._lock: 3,
             self._correct: 4,
+            self._close_month: 2,
         }
         (action,) = self._random.choices(list(weights), list(weights.values()))
         action(organization)
@@ -115,6 +116,10 @@ class Worker(threading.Thread):
         if chosen and account and not account.request:
             ended = self._random.random() < ENDED
             self._actions.correct(organization, account, chosen[0], ended, people.admin(organization))
+
+    def _close_month(self, organization: str) -> None:
+        if account := self._world.account(self._random, organization):
+            self._actions.close_month(organization, account)
 
     def _advance(self, organization: str) -> None:
         """Take an account one step further: suspend, resolve, request, approve, close, reopen."""

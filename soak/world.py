@@ -17,7 +17,8 @@ class Account:
     phase: str = "Ready"
     request: str = ""
     """The pending approval request, if one is known."""
-    projects: int = 0
+    closed_months: int = 0
+    """How many months of usage are closed, if no other client closes them."""
 
 
 @dataclass(slots=True)

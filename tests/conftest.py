@@ -7,6 +7,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
@@ -16,6 +17,7 @@ from milo import logs
 from projects.models import Organization, Project
 from tests.support import database, make
 from tests.support.live import certificates, live
+from tests.support.lock_order import watched
 
 __all__ = ["certificates", "live"]
 
@@ -45,6 +47,17 @@ def django_db_setup(
         mock.patch.object(TransactionTestCase, "_fixture_teardown", database.empty),
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def lock_order() -> Iterator[None]:
+    """No transaction of a test locks rows in another order than that of docs/architecture.md."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with watched() as order:
+        yield
+    assert not order.faults
 
 
 @pytest.fixture

@@ -129,6 +129,14 @@ def test_a_process_that_ended_by_itself_is_found(tmp_path: Path) -> None:
     assert found == ["worker had ended by itself at 7"]
 
 
+def test_a_deadlock_is_found_with_the_statement_that_it_ended(tmp_path: Path) -> None:
+    seen = evidence(tmp_path, [], [])
+    log = ["LOG:  ready", "ERROR:  deadlock detected", "STATEMENT:  SELECT 1 FOR UPDATE", "LOG:  checkpoint starting"]
+    (seen.milo.logs / "postgresql.log").write_text("\n".join(log))
+    found = ["ERROR:  deadlock detected; STATEMENT:  SELECT 1 FOR UPDATE"]
+    assert list(answers.no_deadlock(seen)) == found
+
+
 def test_an_instant_outside_its_request_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     actions = Records(tmp_path / "actions.jsonl")
     for name, at in {"b-1": 100.0, "b-2": 100.0}.items():

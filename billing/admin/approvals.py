@@ -21,7 +21,7 @@ from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import Attention, Panel, link
+from milo.admin.panels import MOST_COUNTED, Attention, Panel, link
 from milo.admin.resources import METADATA
 from milo.kube.store import changes
 
@@ -179,7 +179,8 @@ class ApprovalRequestAdmin(LedgerAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def waiting(self, request: HttpRequest) -> int:
-        return to_decide(request).count()
+        # on every page: no more is counted than is shown
+        return to_decide(request)[: MOST_COUNTED + 1].count()
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         actor, items = request_actor(request), []

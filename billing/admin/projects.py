@@ -19,6 +19,7 @@ from billing.admin.payer_change_actions import SELECTED, MoveListed
 from billing.admin.payer_correction_actions import CorrectPayer
 from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
+from billing.admin.project_payers import payers_panel
 from billing.admin.usage import UnassignedUsage, UsagePages
 from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, PayerLock
 from billing.models.binding import unbound_projects
@@ -134,6 +135,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [
             *self._planned(row),
+            payers_panel(request, row),
             self._timeline(request, row),
             *_corrections(row),
             *locks_panels(row),

@@ -31,7 +31,6 @@ from milo.kube.kinds import Action, Column, Kind, ObjectInput, register
 from milo.kube.models import ResourceQuerySet
 from milo.kube.store.manifests import condition, precise_instant, without_empty
 from milo.kube.store.objects import refuse_other_spec
-from projects.models import Project
 
 _COUNTED = {phase: f"{phase.lower()}_now" for phase in PayerChangeItem.Phase.values}
 
@@ -91,12 +90,6 @@ class PayerChangeKind(Kind):
     def queryset(self) -> ResourceQuerySet[PayerChange]:
         rows = PayerChange.objects.select_related("organization", "account__paid_by", "source")
         return rows.annotate(**{name: _counts(phase) for phase, name in _COUNTED.items()}).foreseen()
-
-    def lock(self, row: PayerChange) -> None:
-        # a retry locks the projects that failed, and projects come first
-        failed = row.items.filter(phase=PayerChangeItem.Phase.FAILED).values_list("project", flat=True)
-        list(Project.objects.locked().filter(pk__in=list(failed)).values_list("pk"))
-        PayerChange.objects.locked().get(pk=row.pk)
 
     def spec(self, row: PayerChange) -> dict[str, Any]:
         return PayerChangeSpec(

@@ -148,8 +148,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 return self.render_to_response(
                     self.get_context_data(form=form, preview=self.preview(form.cleaned_data))
                 )
-            with self.acting(form.cleaned_data):
-                row = self.call(form.cleaned_data, actor=self.actor)
+            row = audit.repeated(self._act)(form.cleaned_data)
         except Refused as refusal:
             counted.count_refusal(refusal.reason, refusal.causes)
             form.refuse(refusal)
@@ -164,6 +163,10 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         else:
             return self.finish(row)
         return self.form_invalid(form)
+
+    def _act(self, values: dict[str, Any]) -> models.Model:
+        with self.acting(values):
+            return self.call(values, actor=self.actor)
 
     def look_again(self, form: ActForm) -> None:
         """Prepare the form for another attempt after the object has changed. Hook for forms that carry a revision."""

@@ -23,11 +23,25 @@ MOST_COUNTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A field above a panel for an instant (UTC). Submitting it reloads the page with the query parameter `name`."""
+    """A field above a panel for an instant (UTC), or a day if `kind` is `date`.
+
+    Submitting it reloads the page with the query parameter `name`.
+    """
 
     name: str
     label: str
     value: str = ""
+    kind: str = "datetime-local"
+
+
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of a drawn bar: its `name` is in it, `words` say what it is, `size` is its share of the bar."""
+
+    name: str
+    words: str
+    size: int
+    color: str
 
 
 @dataclass(slots=True)
@@ -36,7 +50,8 @@ class Panel:
 
     `more` is the URL of the whole list if the table is only a part of it; `more_title` replaces the text "Show all".
     `chart` and `chart_options` are the data and options of a bar chart above the table, as JSON for Chart.js.
-    `question` limits the table to an instant. `following` is the URL of the next page, if any.
+    `question` asks for an instant or a day, and `sentence` answers it. `bar` is drawn above the table, whose rows have
+    the names of its parts. `following` is the URL of the next page, if any.
     """
 
     title: str
@@ -48,6 +63,14 @@ class Panel:
     chart_options: str = ""
     question: Question | None = None
     following: str = ""
+    sentence: str = ""
+    bar: Sequence[BarPart] = ()
+
+
+def counted(number: int) -> str:
+    """Return a number for people: "1,000+" where more were not counted."""
+    least = formats.number_format(min(number, MOST_COUNTED), force_grouping=True)
+    return f"{least}+" if number > MOST_COUNTED else least
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +89,8 @@ class Attention:
 
     @property
     def number(self) -> str:
-        """Return the count for people: "1,000+" where more were not counted."""
-        least = formats.number_format(min(self.count, MOST_COUNTED), force_grouping=True)
-        return f"{least}+" if self.count > MOST_COUNTED else least
+        """Return the count for people."""
+        return counted(self.count)
 
     @property
     def age(self) -> str:

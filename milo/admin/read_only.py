@@ -74,7 +74,7 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
         return []
 
     def waiting(self, request: HttpRequest) -> int:
-        """Return the number of rows that wait for this person, for the side bar."""
+        """Return the number of rows that wait for this person, for the side bar: counted up to `MOST_COUNTED` + 1."""
         return 0
 
     @admin.display(description=gettext_lazy("phase"), ordering="phase")

@@ -13,7 +13,6 @@ from milo import audit
 from milo.admin.actions import ServiceAction
 from milo.admin.conflicts import changes_since
 from milo.admin.forms import ActForm
-from milo.kube.kinds import kind_of
 from milo.kube.store import changes
 
 METADATA = (
@@ -65,12 +64,9 @@ class SeenAction(ServiceAction):
 
     @contextmanager
     def acting(self, values: dict[str, Any]) -> Iterator[None]:
-        """Lock the object, compare its revision, and hold the lock until the service is done. One transaction."""
-        kind = kind_of(type(self.row))
-        assert kind
-        with audit.transaction():
-            kind.lock(self.row)
-            changes.expect(self.row, values["resource_version"])
+        """Compare the revision of the object before the service, and again while it holds the lock. One transaction."""
+        row = self.row
+        with audit.transaction(), changes.compared(row, lambda: changes.expect(row, values["resource_version"])):
             yield
 
     def look_again(self, form: ActForm) -> None:

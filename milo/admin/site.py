@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
 
 from milo.admin.actors import request_actor
-from milo.admin.panels import Attention
+from milo.admin.panels import Attention, counted
 from milo.identity import oidc
 from milo.identity.second_factor import is_missing
 
@@ -159,5 +159,5 @@ def _item(request: HttpRequest, model: dict[str, Any], model_admin: Any) -> dict
     item = {"title": model["name"], "link": model["admin_url"], "icon": getattr(model_admin, "icon", "list")}
     # Django's own pages, such as those of users, lack `waiting`
     if waiting := getattr(model_admin, "waiting", lambda _request: 0)(request):
-        item["badge"] = waiting
+        item["badge"] = counted(waiting)
     return item

@@ -4,6 +4,7 @@ Start with `transactions.py`, then `writes.py` (`save_as`, `save_all_as`, `delet
 The package relies on django-simple-history for the models of history rows only; the database copies the rows.
 """
 
+from milo.audit.beforehand import Beforehand, beforehand, repeated
 from milo.audit.differences import difference, with_previous
 from milo.audit.language import ledger_language
 from milo.audit.records import History, Provenance, histories, history
@@ -13,10 +14,12 @@ from milo.audit.writes import before_save, delete_as, refuse_texts, save_all_as,
 
 __all__ = [
     "Anonymous",
+    "Beforehand",
     "Entry",
     "History",
     "Provenance",
     "before_save",
+    "beforehand",
     "delete_as",
     "difference",
     "dry_run",
@@ -29,6 +32,7 @@ __all__ = [
     "mark_changed",
     "read_time_lines",
     "refuse_texts",
+    "repeated",
     "save_all_as",
     "save_as",
     "settle",

@@ -86,6 +86,11 @@ def transaction() -> Iterator[None]:
             database.set_rollback(True)
 
 
+def is_open() -> bool:
+    """Return whether a `transaction` is open."""
+    return _current.get() is not None
+
+
 def settle() -> None:
     """Write the journals now, not at the end of the current transaction; do nothing outside one.
 

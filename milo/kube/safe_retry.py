@@ -31,7 +31,7 @@ class SafeRetry:
         content differs, and `NotFound` where the actor may no longer read the object.
         """
         if not self.idempotency_key or self.parameters.dry_run:
-            return write()
+            return audit.repeated(write)()
         sent = self.request._request
         beside = f"{sent.META.get('QUERY_STRING', '')}\n".encode()
         request = responses.KeyedRequest(
@@ -40,7 +40,11 @@ class SafeRetry:
             self.idempotency_key,
             beside + (sent.body if content is None else content),
         )
-        with responses.lock_exclusive(request), audit.transaction():
+        with responses.lock_exclusive(request):
+            return audit.repeated(self._answered)(request, write)
+
+    def _answered(self, request: responses.KeyedRequest, write: Callable[[], HttpResponse]) -> HttpResponse:
+        with audit.transaction():
             recorded = responses.find(request)
             if recorded is None:
                 response = write()

@@ -55,13 +55,15 @@ class ActionView(KubeView):
 
     @contextmanager
     def _matched(self, row: Any) -> Iterator[None]:
-        """With If-Match, lock the object before comparing revisions and until the action is done."""
-        if IF_MATCH not in self.request.headers:
+        """With If-Match, compare revisions before the action, and again while it holds the lock of the object."""
+        headers = self.request.headers
+        if IF_MATCH not in headers:
             yield
             return
-        with audit.transaction():
-            self.kind.lock(row)
-            preconditions.expected_version(self.request.headers, changes.version_of(row))
+        with (
+            audit.transaction(),
+            changes.compared(row, lambda: preconditions.expected_version(headers, changes.version_of(row))),
+        ):
             yield
 
 

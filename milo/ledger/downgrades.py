@@ -1,4 +1,4 @@
-"""Migrations that go back: refused where sealed rows would lose what their seals prove."""
+"""Migrations that go back: refused where sealed rows would lose what their seals prove, and where a table has rows."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,34 +12,50 @@ from milo.ledger.models import Redaction, Salt, Seal
 from milo.ledger.tables import all_tables
 
 _SHOWN = 5
+_INSTEAD = (
+    "The version before serves on the tables as they are now: go back by running its code, without migrate. Or restore"
+    " the backup of before the upgrade (docs/operating.md, Upgrades)"
+)
+Schema = dict[str, dict[str, str | None]]
+"""The columns of each table, with their types."""
 
 
 def refuse_loss_of_proof(using: str, plan: Sequence[tuple[Any, bool]], **kwargs: Any) -> None:
     """Receiver of `pre_migrate`: raise `CommandError` before anything has changed if rows that are proven would suffer.
 
     Columns and tables that go come back empty at the next upgrade, and a column of another type comes back with other
-    values: `ledger verify` would call the rows altered.
+    values: `ledger verify` would call the rows altered. A table with rows that goes is one that a process which serves
+    would miss.
     """
     back = [migration for migration, backwards in plan if backwards]
     if not back:
         return
     connection = connections[using]
-    lost = [f"{table}.{column}" if column else table for table, column in _lost(connection, back)]
-    if lost:
-        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
-        raise CommandError(
-            f"{back[-1]} is not undone: without {', '.join(lost[:_SHOWN])}{more}, sealed rows would look altered for"
-            " ever. The version before serves on the tables as they are now: go back by running its code, without"
-            " migrate. Or restore the backup of before the upgrade (docs/operating.md, Upgrades)"
-        )
+    now, then = _schemas(connection, back)
+    if lost := [f"{table}.{column}" if column else table for table, column in _lost(connection, now, then)]:
+        why = f"without {_listed(lost)}, sealed rows would look altered for ever"
+        raise CommandError(f"{back[-1]} is not undone: {why}. {_INSTEAD}")
+    if gone := [table for table in sorted(now.keys() - then.keys()) if _has_rows(connection, table)]:
+        have, they = ("has", "it") if len(gone) == 1 else ("have", "them")
+        why = f"{_listed(gone)} {have} rows, and what serves fails without {they}"
+        raise CommandError(f"{back[-1]} is not undone: {why}. {_INSTEAD}")
 
 
-def _lost(connection: BaseDatabaseWrapper, back: Sequence[Any]) -> Iterator[tuple[str, str]]:
-    """Yield (table, column) of what rows of the ledger would lose; an empty column stands for the whole table."""
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _schemas(connection: BaseDatabaseWrapper, back: Sequence[Any]) -> tuple[Schema, Schema]:
+    """Return the tables before and after the migrations `back` are undone."""
     loader = MigrationLoader(connection)
     known = set(loader.applied_migrations)
     after = known - {(migration.app_label, migration.name) for migration in back}
-    now, then = (_columns(connection, loader, nodes) for nodes in (known, after))
+    return _columns(connection, loader, known), _columns(connection, loader, after)
+
+
+def _lost(connection: BaseDatabaseWrapper, now: Schema, then: Schema) -> Iterator[tuple[str, str]]:
+    """Yield (table, column) of what rows of the ledger would lose; an empty column stands for the whole table."""
     for table, unsealed in sorted(_proven().items()):
         columns = {name: of for name, of in now.get(table, {}).items() if name not in unsealed}
         gone = [""] if table not in then else [name for name, of in columns.items() if then[table].get(name) != of]
@@ -53,9 +69,7 @@ def _proven() -> dict[str, tuple[str, ...]]:
     return own | {table.name: table.unsealed for table in all_tables()}
 
 
-def _columns(
-    connection: BaseDatabaseWrapper, loader: MigrationLoader, nodes: set[tuple[str, str]]
-) -> dict[str, dict[str, str | None]]:
+def _columns(connection: BaseDatabaseWrapper, loader: MigrationLoader, nodes: set[tuple[str, str]]) -> Schema:
     """Return the columns of each table, with their types, after the migrations `nodes`."""
     state = loader.project_state([node for node in sorted(nodes) if node in loader.graph.nodes])
     return {

@@ -28,4 +28,5 @@ CHECKS: dict[str, Check] = {
     "answers": answers.expected,
     "recovery": answers.recovery,
     "survival": answers.survival,
+    "no-deadlock": answers.no_deadlock,
 }

@@ -70,7 +70,7 @@ def bindings(evidence: Evidence) -> Iterator[str]:
 
 
 def suspensions(evidence: Evidence) -> Iterator[str]:
-    """Compare suspensions and their resolutions, and locks of payers: each by a text that no other has."""
+    """Compare suspensions with their resolutions, locks of payers, and closed months: each by a text of its own."""
     there = Counter(row["message"] for row in evidence.query("SELECT message FROM billing_suspension"))
     yield from _once("suspend", evidence, there)
     statement = "SELECT evidence ->> 'note' AS note FROM billing_suspension WHERE resolved_at IS NOT NULL"
@@ -78,6 +78,8 @@ def suspensions(evidence: Evidence) -> Iterator[str]:
     locks = evidence.query("SELECT reason, unlock_reason FROM billing_payerlock")
     yield from _once("lock", evidence, Counter(row["reason"] for row in locks))
     yield from _once("unlock", evidence, Counter(row["unlock_reason"] for row in locks if row["unlock_reason"]))
+    months = evidence.query("SELECT reason FROM billing_usageclosing")
+    yield from _once("month", evidence, Counter(row["reason"] for row in months))
 
 
 def _once(action: str, evidence: Evidence, there: "Counter[str]") -> Iterator[str]:

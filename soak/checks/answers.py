@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from soak.evidence import Evidence
 
@@ -61,6 +62,14 @@ def recovery(evidence: Evidence) -> Iterator[str]:
     for web, accepts, seconds in recoveries(evidence):
         if seconds > RECOVERY_SECONDS:
             yield f"web-{web} acknowledged its first write {seconds:.1f} s after PostgreSQL's return at {accepts:.0f}"
+
+
+def no_deadlock(evidence: Evidence) -> Iterator[str]:
+    """Look for transactions that PostgreSQL ended, because they waited for one another."""
+    log = (evidence.milo.logs / "postgresql.log").read_text(errors="replace").splitlines()
+    for line, following in pairwise([*log, ""]):
+        if "deadlock detected" in line:
+            yield f"{line}; {following[:200]}"
 
 
 def survival(evidence: Evidence) -> Iterator[str]:

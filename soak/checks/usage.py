@@ -1,7 +1,7 @@
 """Sums of usage equal a naive recount: every event, one after the other, for the account that paid at its time.
 
-That is the account of the latest correction that covers the time, else the one of the binding. Closed months are not
-in the soak: within an open month the entries of a correction cancel each other, and nothing is withdrawn.
+That is the account of the latest correction that covers the time, else the one of the binding. No month of the soak is
+closed: within an open month the entries of a correction cancel each other, and nothing is withdrawn.
 """
 
 from bisect import bisect_right

@@ -8,9 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.admin import approvals
 from billing.models import ApprovalRequest
 from billing.services.approvals import decisions, reviews
 from billing.services.suspensions import suspend
+from milo.admin import panels
 from milo.identity.actors import actor_of
 from tests.admin.browser import browser, list_of
 from tests.admin.conftest import World
@@ -79,12 +81,27 @@ def test_the_side_bar_and_the_overview_count_what_waits_for_me_alone(
     assert badge(approver) is None
     make.a_request(world.us, actor=actor_of(both))
     make.a_request(world.eu)
-    assert (badge(approver), badge(browser(both)), badge(operator)) == (2, 1, None)
+    assert (badge(approver), badge(browser(both)), badge(operator)) == ("2", "1", None)
     attention = {item.title: item for item in approver.get("/admin/").context["attention"]}
     waiting = attention["Requests for you to decide"]
     assert waiting.count == approver.get(waiting.address).context["cl"].result_count == 2
     titles = {item.title for item in operator.get("/admin/").context["attention"]}
     assert "Requests for you to decide" not in titles
+
+
+def test_the_side_bar_counts_no_further_than_it_shows(
+    world: World, approver: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (panels, approvals):
+        monkeypatch.setattr(module, "MOST_COUNTED", 1)
+    make.a_request(world.us)
+    assert badge(approver) == "1"
+    make.a_request(world.eu)
+    with CaptureQueriesContext(connection) as queries:
+        assert badge(approver) == "1+"
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"] and "approvalrequest" in query["sql"]]
+    assert counts
+    assert all(" LIMIT " in count for count in counts)
 
 
 def test_the_inbox_takes_as_many_queries_for_twelve_requests_as_for_two(world: World, approver: Client) -> None:

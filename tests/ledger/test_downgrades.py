@@ -14,6 +14,7 @@ from milo import append_only
 from milo.ledger import seals
 from milo.ledger.downgrades import refuse_loss_of_proof
 from milo.ledger.verification import verify
+from milo.schedules import runs
 from projects.models import Organization
 from tests.support import make
 from tests.support.affiliations import an_affiliation
@@ -64,6 +65,16 @@ def test_what_takes_nothing_that_is_sealed_can_be_undone(
     sealed_organization: Organization, node: tuple[str, str]
 ) -> None:
     refuse_loss_of_proof("default", undoing(*node))
+
+
+def test_what_takes_a_table_with_rows_is_refused_though_no_row_is_sealed(db: None) -> None:
+    """Whatever serves needs its tables: without the last runs beat and worker fail, and no web process is ready."""
+    last_run = undoing("schedules", "0001_last_runs")
+    refuse_loss_of_proof("default", last_run)
+    runs.last_run("seal-ledger")
+    with pytest.raises(CommandError, match="go back by running its code, without migrate") as refusal:
+        refuse_loss_of_proof("default", last_run)
+    assert "schedules.0001_last_runs is not undone: schedules_lastrun has rows" in str(refusal.value)
 
 
 def test_where_no_row_is_there_nothing_can_be_lost() -> None:

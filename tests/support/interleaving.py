@@ -74,3 +74,15 @@ def side_by_side(*calls: Callable[[], T]) -> list[T | Exception]:
                 futures.append(_begin(pool, call))
                 _wait_until_stuck(futures)
         return list(map(_outcome, futures))
+
+
+def started(call: Callable[[], T]) -> Callable[[], T | Exception]:
+    """Start `call` in a thread, and return once it is done or waits for a lock; what is returned waits for its outcome.
+
+    SQLite, whose single writer the caller may be, is not waited for.
+    """
+    pool = ThreadPoolExecutor(1)
+    future = _begin(pool, call)
+    pool.shutdown(wait=False)
+    _wait_until_stuck([future])
+    return lambda: _outcome(future)

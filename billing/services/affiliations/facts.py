@@ -1,5 +1,8 @@
 """Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
 
+from collections.abc import Iterable
+from functools import partial
+
 import structlog
 from django.utils.translation import gettext as _
 
@@ -129,25 +132,25 @@ def settle(affiliation_id: int) -> bool:
         return True
 
 
-def make_due_facts(organization_id: int | None = None) -> int:
-    """Settle every plan that is due, in the order of their months, and return how many. None stands for everybody.
+def make_due_facts(organization_id: int) -> None:
+    """Settle every plan of the organization that is due, in the order of their months.
 
-    Call it before the locks of the caller: it uses transactions of its own, unless one is open already. A dry run,
-    which could not keep them, does nothing here. A plan that cannot be settled is logged and left for the next run.
+    Call it before the locks of the caller: it uses transactions of its own. A dry run, which could not keep them, does
+    nothing here. Raises `Beforehand` inside a transaction.
     """
     if audit.is_dry_run():
-        return 0
-    due = _due(organization_id).order_by("effective_from", "pk")
-    settled = 0
-    for affiliation_id in list(due.values_list("pk", flat=True)):
-        try:
-            settled += settle(affiliation_id)
-        except Exception:
-            if organization_id is not None:
-                raise
-            # what a guard refuses that no rule foresaw must not hold up the other plans
-            log.exception("affiliation_stuck", affiliation=affiliation_id)
-    return settled
+        return
+    if due := _keys(_due(organization_id)):
+        audit.beforehand(partial(_settle_all, due))
+
+
+def _settle_all(affiliations: Iterable[int]) -> None:
+    for affiliation_id in affiliations:
+        settle(affiliation_id)
+
+
+def _keys(due: BillingAccountAffiliationQuerySet) -> list[int]:
+    return list(due.order_by("effective_from", "pk").values_list("pk", flat=True))
 
 
 def refuse_due(organization_id: int) -> None:
@@ -156,12 +159,22 @@ def refuse_due(organization_id: int) -> None:
         raise Unavailable(_("an affiliation takes effect at this moment; try again"))
 
 
-def _due(organization_id: int | None) -> BillingAccountAffiliationQuerySet:
+def _due(organization_id: int | None = None) -> BillingAccountAffiliationQuerySet:
     due = BillingAccountAffiliation.objects.due(present_month())
     return due.filter(organization=organization_id) if organization_id is not None else due
 
 
 def activate_due() -> int:
-    """Settle every plan that is due, and return how many. Raises `ClockWrong`."""
+    """Settle every plan that is due, and return how many. Raises `ClockWrong`.
+
+    A plan that cannot be settled is logged and left for the next run.
+    """
     clock.refuse_wrong()
-    return make_due_facts()
+    settled = 0
+    for affiliation_id in _keys(_due()):
+        try:
+            settled += settle(affiliation_id)
+        except Exception:
+            # what a guard refuses that no rule foresaw must not hold up the other plans
+            log.exception("affiliation_stuck", affiliation=affiliation_id)
+    return settled

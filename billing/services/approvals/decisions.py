@@ -9,7 +9,13 @@ from billing.access import APPROVALS
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.approvals import reviews
 from billing.services.approvals.effects import EFFECTS, changes_since_review
-from billing.services.approvals.requests import lock_request, record_decision, refuse_decided
+from billing.services.approvals.requests import (
+    lock_for_review,
+    lock_request,
+    prepare_request,
+    record_decision,
+    refuse_decided,
+)
 from billing.services.notices import outbox
 from milo import audit, provenance
 from milo.access import Actor
@@ -44,8 +50,9 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
     - `StaleReview` if the request was renewed since the approver read it, or if the account has changed since;
     - `Invalid` if the effect cannot happen now.
     """
+    prepare_request(request_id)
     with audit.transaction():
-        account, request = lock_request(request_id)
+        account, request = lock_for_review(request_id)
         actor.require("create", APPROVALS, request.organization_id, action="approve")
         refuse_decided(request)
         editors = reviews.editors(account)

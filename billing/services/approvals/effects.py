@@ -24,8 +24,9 @@ class Effect:
     """The effect of an approved request: `apply` it, unless `causes` says why it cannot happen now.
 
     Both get the account, locked. `shows` is what the approver reviews besides the account. `lock` gets organization,
-    name of the account and proposal, and locks what comes before the account in the order of locks. `freeze` keeps what
-    `shows` reads from changing until the approval has taken effect; its locks come after that of the account.
+    name of the account and proposal, and locks what comes before the account in the order of locks. `prepare` gets the
+    same, before any lock of a request or of an approval. `freeze` keeps what `shows` reads from changing until the
+    approval has taken effect; its locks come after that of the account.
     """
 
     causes: Callable[[BillingAccount, ApprovalRequest], list[Cause]]
@@ -33,11 +34,12 @@ class Effect:
     shows: Callable[[BillingAccount, ApprovalRequest], dict[str, Any]] = lambda _account, _request: {}
     lock: Callable[[int, str, dict[str, Any]], None] = lambda _organization_id, _account, _proposal: None
     freeze: Callable[[ApprovalRequest], None] = lambda _request: None
+    prepare: Callable[[int, str, dict[str, Any]], None] = lambda _organization_id, _account, _proposal: None
 
 
 EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Action.REACTIVATE: Effect(
-        lambda account, _request: reactivations.causes(account), reactivations.apply, lock=reactivations.lock
+        lambda account, _request: reactivations.causes(account), reactivations.apply, prepare=reactivations.prepare
     ),
     ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Action.REOPEN: Effect(

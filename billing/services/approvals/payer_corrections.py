@@ -21,7 +21,7 @@ from billing.models import (
     UsageMeter,
 )
 from billing.models.usage_rollup import MONTH
-from billing.services import bindings, past
+from billing.services import bindings, past, payers_of_record
 from billing.services.approvals.payer_correction_rules import Span, charges, first_open_months, names_of, span_of
 from billing.services.notices import outbox
 from billing.services.payer_changes.facts import make_due_facts
@@ -45,6 +45,9 @@ def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
         named_account = BillingAccount.objects.filter(concerned).values_list("pk", flat=True)
         make_due_facts([project.pk], accounts=[*named_account, *_payers(project)])
         concerned |= Q(pk__in=_payers(project))
+        if not proposal.get("until"):
+            # it binds, too
+            payers_of_record.lock_shared(BillingAccount.objects.filter(concerned).values_list("pk", flat=True))
     list(BillingAccount.objects.filter(concerned).locked())
 
 

@@ -15,7 +15,7 @@ from milo.access import Actor
 from milo.errors import Cause
 
 
-def lock(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
+def prepare(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
     """Make due payer changes of the account facts: while it was suspended it was no payer of further projects."""
     key = BillingAccount.objects.filter(organization=organization_id, name=account).values_list("pk", flat=True).first()
     if key:

@@ -57,6 +57,7 @@ def request_approval(
         causes.append(Cause.required("spec.justification"))
     if causes:
         raise Invalid.because(causes)
+    EFFECTS[act].prepare(organization_id, account, proposal or {})
     with audit.transaction():
         EFFECTS[act].lock(organization_id, account, proposal or {})
         subject = accounts.lock_named(organization_id, account)
@@ -126,7 +127,7 @@ def renew(request_id: int, *, actor: Actor) -> ApprovalRequest:
     Raises `Forbidden` for anybody but the owner of the request, `Conflict` if it is decided or expired.
     """
     with audit.transaction():
-        account, request = lock_request(request_id)
+        account, request = lock_for_review(request_id)
         actor.require("create", APPROVALS, request.organization_id, action="renew")
         if actor.name != request.owner:
             raise Forbidden(_("only %(requester)s can renew this request") % {"requester": request.owner})
@@ -195,13 +196,30 @@ def _expire(request_id: int) -> bool:
         return True
 
 
-def lock_request(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:
-    """Lock the account of a request, after what its effect locks before it, and return both. Raises `NotFound`."""
+def prepare_request(request_id: int) -> None:
+    """Do what the effect of a request needs before any lock."""
     asked = ApprovalRequest.objects.select_related("account").filter(pk=request_id).first()
-    if asked is None:
+    if asked:
+        EFFECTS[asked.act].prepare(asked.organization_id, asked.account.name, asked.proposal)
+
+
+def lock_for_review(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:
+    """Lock what the effect of a request reads and writes, last its account, and return account and request.
+
+    Raises `NotFound`.
+    """
+    asked = ApprovalRequest.objects.select_related("account").filter(pk=request_id).first()
+    if asked:
+        EFFECTS[asked.act].lock(asked.organization_id, asked.account.name, asked.proposal)
+    return lock_request(request_id)
+
+
+def lock_request(request_id: int) -> tuple[BillingAccount, ApprovalRequest]:
+    """Lock the account of a request, as every writer of the request does, and return both. Raises `NotFound`."""
+    account_id = ApprovalRequest.objects.values_list("account", flat=True).filter(pk=request_id).first()
+    if account_id is None:
         raise NotFound(_("there is no such approval request"))
-    EFFECTS[asked.act].lock(asked.organization_id, asked.account.name, asked.proposal)
-    account = BillingAccount.objects.locked().select_related("organization").get(pk=asked.account_id)
+    account = BillingAccount.objects.locked().select_related("organization").get(pk=account_id)
     # read after the lock: every writer of a request holds the lock of its account
     request = ApprovalRequest.objects.get(pk=request_id)
     request.account = account

@@ -5,6 +5,7 @@ the project. Then nothing that is decided later stands in the ledger before what
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import structlog
 from django.db.models import Q
@@ -53,12 +54,17 @@ def make_due_facts(projects: Iterable[int], *, accounts: Iterable[int] = ()) -> 
 def make_due_facts_of(account_id: int) -> None:
     """Make due items facts by which a project gets the account `account_id` (primary key) as payer, or leaves it.
 
-    Call it before the locks of the caller: it uses transactions of its own, unless one is open already. A dry run,
-    which could not keep them, does nothing here.
+    Call it before the locks of the caller: it uses transactions of its own. A dry run, which could not keep them, does
+    nothing here. Raises `Beforehand` inside a transaction.
     """
     if audit.is_dry_run():
         return
-    for change_id in sorted(set(_due_of(account_id).values_list("change", flat=True))):
+    if due := sorted(set(_due_of(account_id).values_list("change", flat=True))):
+        audit.beforehand(partial(_move_all, due))
+
+
+def _move_all(changes: Iterable[int]) -> None:
+    for change_id in changes:
         while move_batch(change_id):
             pass
 

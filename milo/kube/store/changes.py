@@ -1,17 +1,18 @@
 """The change log: numbers the revisions of a transaction in commit order and stores their manifests."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from milo import audit, clock
-from milo.errors import Conflict
+from milo.errors import Conflict, Refused
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
 from milo.kube.store import numbering
@@ -95,10 +96,32 @@ def newest(row: models.Model, count: int) -> list[Change]:
 def expect(row: models.Model, resource_version: int | None) -> None:
     """Raise `Conflict` if `resource_version` is not the newest revision of `row`. None accepts any revision.
 
-    The caller holds the lock of `row`.
+    The caller holds the lock of `row`, or calls it by `compared`.
     """
     if resource_version is not None and version_of(row) != resource_version:
         raise Conflict(_("the object has been modified; please apply your changes to the latest version and try again"))
+
+
+@contextmanager
+def compared(row: models.Model, compare: Callable[[], object]) -> Iterator[None]:
+    """Call `compare`, which raises if `row` has another revision than expected, before and after an act inside.
+
+    The row is locked for the second comparison only: the act writes what has this revision, or nothing. Locked before
+    it, the row would come before what the act locks first (docs/architecture.md, "Lock order"). A refusal of the act
+    comes after the comparison: it may be due to a change that nobody has seen.
+    """
+    kind = kind_of(type(row))
+    assert kind
+    compare()
+    try:
+        yield
+    except Refused as refusal:
+        if not isinstance(refusal.__cause__ or refusal.__context__, DatabaseError):
+            compare()
+        raise
+    # nothing new where the act has written the row
+    kind.lock(row)
+    compare()
 
 
 @audit.journal
