@@ -22,9 +22,9 @@ _ATTEMPTS = 5
 class Beforehand(Unavailable):
     """The transaction must end before `work` is done. Where nobody repeats the act, the client does."""
 
-    def __init__(self, work: Callable[[], object]) -> None:
+    def __init__(self, work: Callable[[], object], message: str = "") -> None:
         self.work = work
-        super().__init__(_("something else takes effect at this moment; try again"))
+        super().__init__(message or _("something else takes effect at this moment; try again"))
 
 
 def beforehand(work: Callable[[], object]) -> None:

@@ -1,15 +1,19 @@
 """Due items against other acts at the same moment: each project moves once, at its instant, and nobody deadlocks."""
 
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from billing.models import PayerChange, PayerChangeItem
+from billing.models import BillingAccount, Notice, PayerChange, PayerChangeItem
 from billing.services.payer_changes import facts
 from billing.services.payer_changes.cancellations import cancel
 from billing.services.payer_changes.facts import move_due
+from billing.services.payer_changes.retries import retry
 from billing.services.payer_locks import lock_payer
 from billing.services.projects import archive_project
 from billing.services.suspensions import suspend
@@ -23,6 +27,10 @@ from tests.support.threads import Outcome, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RACES = 8
+
+
+def soon() -> datetime:
+    return timezone.now() + timedelta(seconds=0.3)
 
 
 class World:
@@ -100,6 +108,29 @@ def test_a_due_item_races_the_suspension_of_its_target() -> None:
     phases = {phase for phase, _reason in outcomes(change).values()}
     assert phases in ({"Done"}, {"Failed"})
     assert all(len(assert_timeline(project)) == (2 if phases == {"Done"} else 1) for project in world.projects)
+
+
+@pytest.mark.parametrize("moves", ["plan", "retry"])
+def test_a_suspension_of_the_present_payer_comes_before_a_move_at_once_or_after_it(moves: str) -> None:
+    """Else the move began before the suspension, which had told the people of a project that the account had left."""
+    world = World(1)
+    (project,) = world.projects
+    move: Callable[[], object] = partial(world.planned_now, project)
+    if moves == "retry":
+        make.in_phase(world.emea, "Incomplete")
+        change = a_payer_change(world.emea, project, effective_at=soon())
+        while timezone.now() <= change.effective_at:
+            time.sleep(0.01)
+        move_due()
+        BillingAccount.objects.filter(pk=world.emea.pk).update(phase="Ready")
+        move = partial(retry, change.pk, reason="it is Ready again", actor=make.PLATFORM)
+    suspended = partial(suspend, world.eu.pk, reason_code="ManualReview", message="x", actor=make.PLATFORM)
+    outcome = then(move, suspended)
+    assert isinstance(outcome, Unavailable), "it is told to try again, for the project has left"
+    suspended()
+    assert not Notice.objects.filter(about=Notice.About.SUSPENDED, project=project).exists()
+    begun, suspension = assert_timeline(project)[-1].established_at, world.eu.suspensions.get().suspended_at
+    assert begun < suspension
 
 
 def test_a_bind_that_waits_for_a_plan_is_refused_by_it() -> None:

@@ -16,7 +16,6 @@ from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Relation, Tree
 from milo import audit, clock
 from milo.access import Actor
-from milo.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 WORKER = Actor.system("affiliations")
@@ -154,9 +153,11 @@ def _keys(due: BillingAccountAffiliationQuerySet) -> list[int]:
 
 
 def refuse_due(organization_id: int) -> None:
-    """Raise `Unavailable` if a plan of the organization became due since `make_due_facts`."""
-    if not audit.is_dry_run() and _due(organization_id).exists():
-        raise Unavailable(_("an affiliation takes effect at this moment; try again"))
+    """Raise `Beforehand` if a plan of the organization became due since `make_due_facts`."""
+    if audit.is_dry_run():
+        return
+    if due := _keys(_due(organization_id)):
+        raise audit.Beforehand(partial(_settle_all, due), _("an affiliation takes effect at this moment; try again"))
 
 
 def _due(organization_id: int | None = None) -> BillingAccountAffiliationQuerySet:

@@ -69,15 +69,14 @@ def account_keys(organization_id: int, spec: PayerChangeSpec) -> dict[str, int]:
 
 
 def lock(organization_id: int, spec: PayerChangeSpec) -> set[int]:
-    """Lock the projects that `spec` names now, then its accounts, and return the primary keys of the projects.
+    """Lock the projects that `spec` names now, then its accounts and their payers, and return the keys of the projects.
 
     What is due of the projects becomes a fact between. Raises `Unavailable` while another payer change takes effect.
     """
     accounts = account_keys(organization_id, spec)
     named, _missing = sets.resolve(spec, organization_id, _source(spec, accounts))
     locked = set(Project.objects.locked().filter(pk__in=[each.pk for each in named]).values_list("pk", flat=True))
-    facts.make_due_facts(locked, accounts=accounts.values())
-    list(BillingAccount.objects.locked().filter(pk__in=accounts.values()).values_list("pk"))
+    facts.lock_payers(locked, besides=accounts.values())
     return locked
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Mod
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.models import BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.models.payer_change import PayerChangeItemQuerySet
 from billing.services.payer_changes import moves
 from billing.services.usage import locks
@@ -51,6 +51,20 @@ def make_due_facts(projects: Iterable[int], *, accounts: Iterable[int] = ()) -> 
     return True
 
 
+def lock_payers(projects: Iterable[int], *, besides: Iterable[int]) -> dict[int, BillingAccount]:
+    """Lock the payers of `projects` and the accounts `besides`, after what is due of the projects; return them by key.
+
+    All are primary keys, and the caller holds the locks of the projects. Who plans a move from now on locks the payers
+    that are left, too: a suspension of one would otherwise come later than the move, and not know of it.
+    """
+    projects, accounts = set(projects), set(besides)
+    paying = BillingAccountBinding.objects.paying().filter(project__in=projects).order_by().distinct()
+    make_due_facts(projects, accounts=accounts.union(paying.values_list("account", flat=True)))
+    # what became a fact has locked the new payers
+    accounts.update(paying.values_list("account", flat=True))
+    return BillingAccount.objects.locked().in_bulk(accounts)
+
+
 def make_due_facts_of(account_id: int) -> None:
     """Make due items facts by which a project gets the account `account_id` (primary key) as payer, or leaves it.
 
@@ -70,9 +84,11 @@ def _move_all(changes: Iterable[int]) -> None:
 
 
 def refuse_due_of(account_id: int) -> None:
-    """Raise `Unavailable` if something of the account, locked by the caller, became due since `make_due_facts_of`."""
-    if not audit.is_dry_run() and _due_of(account_id).exists():
-        raise _takes_effect()
+    """Raise `Beforehand` if something of the account, locked by the caller, became due since `make_due_facts_of`."""
+    if audit.is_dry_run():
+        return
+    if due := sorted(set(_due_of(account_id).values_list("change", flat=True))):
+        raise audit.Beforehand(partial(_move_all, due), _takes_effect().message)
 
 
 def _due_of(account_id: int) -> PayerChangeItemQuerySet:

@@ -31,8 +31,7 @@ def retry(change_id: int, *, reason: str, actor: Actor) -> PayerChange:
         if len(projects) > OF_A_USER and not may_move_many(actor, change.organization_id):
             message = _("%(actor)s may move at most %(limit)s projects by one payer change")
             raise Forbidden(message % {"actor": actor.name, "limit": OF_A_USER})
-        facts.make_due_facts(projects, accounts=[change.account_id])
-        account = BillingAccount.objects.locked().get(pk=change.account_id)
+        account = facts.lock_payers(projects, besides=[change.account_id])[change.account_id]
         change = PayerChange.objects.locked().get(pk=change_id)
         _refuse(change, account, projects)
         paying = BillingAccountBinding.objects.paying().filter(project__in=list(projects))
