@@ -146,7 +146,8 @@ def change_in_words(model: type[Model], name: str, before: Any, after: Any) -> s
     def text(value: Any) -> str:
         if isinstance(value, datetime):
             return instant(value)
-        return str(choices.get(value, "")) or readable(value)
+        # fields of a manifest, such as those of a payment profile, are no choices, nor could they be looked up
+        return str(choices[value]) if isinstance(value, str) and value in choices else readable(value)
 
     title = capfirst(str(getattr(column, "verbose_name", name)))
     return f"{title}: {text(before)} \N{RIGHTWARDS ARROW} {text(after)}"

@@ -1,6 +1,7 @@
 """The timeline of an account: everything that happened to it, in one list and as CSV."""
 
 import csv
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ import pytest
 from django.test import Client
 
 from billing.admin import timeline
+from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.requests import withdraw
 from billing.tasks import deliver_notices
 from milo.admin.wording import words
@@ -65,6 +67,15 @@ def test_it_is_filtered_by_kind_person_and_period_on_every_page_and_as_csv(
     assert found(since=later, kind="Suspension") == []
     for kind in ("x", "User"):
         assert auditor.get(address, {"kind": kind}).context["panels"] == []
+
+
+def test_changed_fields_of_a_profile_are_in_words_too(world: World, auditor: Client) -> None:
+    spec = AccountSpec("Renamed", "USD", make.TERMS, {"creditCard": {"cardReference": "cc-54321"}})
+    revise(world.us.pk, replace(spec, invoice_email_addresses=["billing@acme-corp.example"]), actor=make.PLATFORM)
+    changes = texts(auditor, page_of(world.us, "timeline"))[0][-1]
+    assert "Display name: - → Renamed" in changes
+    assert "Card reference: cc-54321" in changes
+    assert "billing@acme-corp.example" in changes
 
 
 def test_the_page_of_the_account_leads_to_it_and_it_leads_back(world: World, auditor: Client) -> None:
