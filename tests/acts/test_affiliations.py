@@ -333,3 +333,19 @@ def test_two_accounts_may_be_under_one_another_at_different_times(
     assert (second.paid_by, payer_of_record(second, month())) == (third, third)
     assert payer_of_record(first, month(-1)) == second
     assert list(inspection.breaks()) == []
+
+
+def test_of_one_month_an_account_may_leave_the_one_that_comes_under_it_in_any_order_of_plans(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    below, above = (make.a_ready_account(organization, name) for name in ("below", "above"))
+    an_affiliation(below, above)
+    leaving = an_affiliation(below, group, after=1)
+    an_affiliation(above, below, after=1)
+    cancel(leaving.pk, reason="planned anew", actor=make.PLATFORM)
+    an_affiliation(below, group, after=1)
+    in_months.go(work=False)
+    facts.make_due_facts(organization.pk)
+    above.refresh_from_db()
+    assert above.paid_by == group
+    assert list(inspection.breaks()) == []

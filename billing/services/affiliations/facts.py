@@ -1,6 +1,6 @@
 """Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -143,9 +143,30 @@ def make_due_facts(organization_id: int) -> None:
         audit.beforehand(partial(_settle_all, due))
 
 
-def _settle_all(affiliations: Iterable[int]) -> None:
-    for affiliation_id in affiliations:
-        settle(affiliation_id)
+def _settle_all(affiliations: Sequence[int]) -> None:
+    _count, failures = _settled(affiliations)
+    for failure in failures.values():
+        raise failure
+
+
+def _settled(affiliations: Sequence[int]) -> tuple[int, dict[int, Exception]]:
+    """Settle plans; return how many were still due, and the failures of those that cannot be settled.
+
+    One may have to wait for another of its month, such as that of an account that leaves the one that comes under it:
+    what failed is tried again after the others, for as long as any succeeds.
+    """
+    count = 0
+    while True:
+        failures: dict[int, Exception] = {}
+        for affiliation_id in affiliations:
+            try:
+                count += settle(affiliation_id)
+            except Exception as failure:
+                # what a guard refuses that no rule foresaw must not hold up the other plans
+                failures[affiliation_id] = failure
+        if not failures or len(failures) == len(affiliations):
+            return count, failures
+        affiliations = list(failures)
 
 
 def _keys(due: BillingAccountAffiliationQuerySet) -> list[int]:
@@ -171,11 +192,7 @@ def activate_due() -> int:
     A plan that cannot be settled is logged and left for the next run.
     """
     clock.refuse_wrong()
-    settled = 0
-    for affiliation_id in _keys(_due()):
-        try:
-            settled += settle(affiliation_id)
-        except Exception:
-            # what a guard refuses that no rule foresaw must not hold up the other plans
-            log.exception("affiliation_stuck", affiliation=affiliation_id)
-    return settled
+    count, failures = _settled(_keys(_due()))
+    for affiliation_id, failure in failures.items():
+        log.error("affiliation_stuck", affiliation=affiliation_id, exc_info=failure)
+    return count
