@@ -16,6 +16,7 @@ from billing.services.affiliations.creation import create_affiliation
 from billing.services.affiliations.specs import AffiliationSpec
 from billing.services.affiliations.trees import Tree
 from milo.errors import AlreadyExists, Forbidden, Invalid
+from milo.kube.models import Change
 from projects.models import Organization
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months, month
@@ -349,3 +350,10 @@ def test_of_one_month_an_account_may_leave_the_one_that_comes_under_it_in_any_or
     above.refresh_from_db()
     assert above.paid_by == group
     assert list(inspection.breaks()) == []
+
+
+def test_the_newer_of_two_plans_names_the_older(group: BillingAccount, eu: BillingAccount) -> None:
+    an_affiliation(eu, group, after=1, name="older")
+    newer = an_affiliation(eu, group, after=2, name="newer")
+    planned_event = Change.objects.get(uid=newer.uid)
+    assert planned_event.message == "one invoice; instead of older"

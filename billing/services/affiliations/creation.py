@@ -89,8 +89,10 @@ def write_affiliation(
         created_at=at,
     )
     metadata.put_on(affiliation)
-    _cancel_older(child, affiliation, actor)
-    audit.save_as(actor, affiliation, reason="AffiliationPlanned", why=spec.reason)
+    older = _cancel_older(child, affiliation, actor)
+    with audit.ledger_language():
+        instead = _("%(reason)s; instead of %(older)s") % {"reason": spec.reason, "older": older}
+    audit.save_as(actor, affiliation, reason="AffiliationPlanned", why=instead if older else spec.reason)
     if proposed.month <= present_month():
         facts.activate(affiliation, child, parent, actor=actor)
     else:
@@ -99,12 +101,16 @@ def write_affiliation(
     return affiliation
 
 
-def _cancel_older(child: BillingAccount, newer: BillingAccountAffiliation, actor: Actor) -> None:
+def _cancel_older(child: BillingAccount, newer: BillingAccountAffiliation, actor: Actor) -> str:
+    """Cancel the plan of an account that `newer` replaces, and return its name; empty if there is none."""
+    name = ""
     for older in BillingAccountAffiliation.objects.scheduled().filter(account=child):
+        name = older.name
         with audit.ledger_language():
             why = _("%(newer)s was planned instead") % {"newer": newer.name}
         older.cancel(audit.ledger_time(older), why)
         audit.save_as(actor, older, reason="AffiliationCancelled", why=why)
+    return name
 
 
 def month_of(spec: AffiliationSpec) -> date:
