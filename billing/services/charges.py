@@ -11,7 +11,7 @@ from billing.access import CHARGES
 from billing.features import CHARGE_REPORTING
 from billing.models import BillingAccount, Charge
 from billing.models.affiliation import payer_of_record
-from billing.services.accounts import ACCOUNT_FIELD, lock_named, missing_account
+from billing.services.accounts import ACCOUNT_FIELD, missing_account
 from billing.services.affiliations import facts as affiliations
 from billing.services.affiliations.specs import present_month
 from billing.terms.payment_amounts import minor_unit, money_text
@@ -93,7 +93,7 @@ def report_charge(
     # whoever is payer of record from this month on owes it, also before the worker has said so
     affiliations.make_due_facts(organization_id)
     with audit.transaction():
-        debtor = lock_named(organization_id, account)
+        debtor, sub_account = _lock_accounts(organization_id, account, spec.sub_account)
         name = name or f"charge-{uuid4()}"
         causes = name_causes(name) + metadata.causes()
         known = Charge.objects.filter(account=debtor, external_id=spec.external_id).first()
@@ -108,7 +108,6 @@ def report_charge(
         causes += spec.causes(debtor)
         if debtor.phase in BillingAccount.READ_ONLY:
             causes.append(Cause(ACCOUNT_FIELD, _("the account is closed")))
-        sub_account = BillingAccount.objects.filter(organization=organization_id, name=spec.sub_account).first()
         causes += _payer_causes(debtor, sub_account, spec)
         if causes:
             raise Invalid.because(causes)
@@ -127,6 +126,17 @@ def report_charge(
         metadata.put_on(charge)
         money = money_text(spec.amount, spec.currency_code)
         return audit.save_as(actor, charge, reason="ChargeReported", why=money, generated=True)
+
+
+def _lock_accounts(organization_id: int, account: str, below: str) -> tuple[BillingAccount, BillingAccount | None]:
+    """Lock the account that owes and the one `below` whose usage it owes for, which must not leave it meanwhile."""
+    names = {account, below}
+    rows = {
+        row.name: row for row in BillingAccount.objects.locked().filter(organization=organization_id, name__in=names)
+    }
+    if account not in rows:
+        raise Invalid.because([missing_account(account)])
+    return rows[account], rows.get(below)
 
 
 def _payer_causes(debtor: BillingAccount, sub_account: BillingAccount | None, spec: ChargeSpec) -> list[Cause]:

@@ -2,15 +2,24 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 
 import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding, Notice, UsageClosing
+from billing.models import (
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    Charge,
+    Notice,
+    UsageClosing,
+)
 from billing.services.affiliations import facts, inspection
 from billing.services.affiliations.cancellations import cancel
+from billing.services.charges import ChargeSpec, report_charge
 from billing.services.closed_months import close_month
 from billing.services.suspensions import suspend
 from milo.errors import Invalid, Unavailable
@@ -223,3 +232,20 @@ def test_a_late_plan_races_the_closing_of_its_month(organization: Organization, 
     last_month(group)()
     assert {child.usage_closings.count() for child in children} == {1}
     assert_whole(group, *children)
+
+
+def test_an_account_leaves_no_payer_above_its_parent_while_that_gets_a_charge_for_it(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    low = make.a_ready_account(organization, "low")
+    an_affiliation(eu, group)
+    an_affiliation(low, eu)
+    in_months.go()
+    spec = ChargeSpec("inv-9", Decimal("120.00"), "USD", month(), sub_account="low")
+    refusal = then(partial(an_affiliation, low), partial(_report, group, spec))
+    assert isinstance(refusal, Invalid)
+    assert "low is paid by low" in str(refusal)
+
+
+def _report(debtor: BillingAccount, spec: ChargeSpec) -> Charge:
+    return report_charge(debtor.organization_id, debtor.name, spec, actor=make.PLATFORM)
