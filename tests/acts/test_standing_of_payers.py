@@ -15,8 +15,10 @@ from milo.kube.models import Change
 from milo.kube.store.manifests import render
 from projects.models import Organization
 from tests.support import make
-from tests.support.affiliations import an_affiliation
+from tests.support.affiliations import Months, an_affiliation, in_months
+from tests.support.ledger import assert_watchers_see, shown
 
+__all__ = ["in_months"]
 pytestmark = pytest.mark.django_db
 GOOD = ("True", "BillingAccountActive", "Billing account is active and ready for project linking")
 
@@ -137,3 +139,21 @@ def test_whose_terms_and_profile_count_is_shown_under_another_account_alone(
     apart = BillingAccount.objects.get(name="apart")
     assert set(map(str, status(apart)["effective"].values())) == {"{'name': 'apart'}"}
     assert "effective" not in status(group)
+
+
+def test_projects_show_a_new_payer_of_record_to_whoever_watches_them(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    eu, de = (make.a_ready_account(organization, name) for name in ("eu", "de"))
+    an_affiliation(de, eu)
+    projects = [make.a_project(organization), make.a_project(organization)]
+    for project, account in zip(projects, (eu, de), strict=True):
+        make.a_binding(project, account)
+    make.an_approved(eu, "Affiliate", proposal={"parentRef": {"name": "group"}})
+    announce_standing()
+    in_months.go()
+    assert announce_standing() == 2
+    for project in projects:
+        assert_watchers_see(project)
+        assert shown(project)["status"]["billingResponsibility"]["payerOfRecord"] == "group"
+    assert announce_standing() == 0

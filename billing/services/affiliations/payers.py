@@ -8,6 +8,7 @@ from django.utils import timezone
 from billing.models import AccountPayer, BillingAccount
 from billing.services.affiliations.trees import Span, facts_of, payers_of
 from billing.services.compliance import assessments
+from billing.services.notices import outbox
 from milo import audit
 from milo.access import Actor
 
@@ -61,8 +62,11 @@ def rewrite(organization_id: int) -> dict[int, int]:
 
 
 def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why: str, actor: Actor) -> None:
-    """Write the present payers of record on `accounts`, which the caller has locked; each gets a revision."""
-    today = timezone.now().date()
+    """Write the present payers of record on `accounts`, which the caller has locked; each gets a revision.
+
+    The revisions of their projects, which name the payer of record, follow in the background.
+    """
+    today, changed = timezone.now().date(), []
     for account in sorted(accounts, key=lambda account: account.pk):
         payer_id = payers.get(account.pk, account.paid_by_id or account.pk)
         paid_by_id = None if payer_id == account.pk else payer_id
@@ -73,6 +77,8 @@ def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why:
             # the country rules of invoices judge who is invoiced
             assessments.assess(account, today)
             audit.save_as(actor, account, reason="PayerOfRecordChanged", why=why)
+            changed.append(account)
+    outbox.queue_payers_of_record(changed, why, actor=actor)
 
 
 def differences(organization_id: int) -> Iterator[PayerDifference]:

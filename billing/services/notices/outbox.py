@@ -16,7 +16,15 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils.translation import get_supported_language_variant
 
-from billing.models import Announcement, ApprovalRequest, BillingAccount, Notice, PayerCorrection, Suspension
+from billing.models import (
+    Announcement,
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountBinding,
+    Notice,
+    PayerCorrection,
+    Suspension,
+)
 from billing.models.affiliation import accounts_invoiced_to
 from billing.models.approval import public_review
 from billing.payment_profile.profiles import method_of
@@ -86,6 +94,20 @@ def queue_standing(account: BillingAccount, *, actor: Actor) -> None:
         return
     ready = account.phase == BillingAccount.Phase.READY
     _queue_announcement(account, "PayerOfRecordReady" if ready else "PayerOfRecordNotReady", "", actor)
+
+
+def queue_payers_of_record(accounts: Iterable[BillingAccount], why: str, *, actor: Actor) -> None:
+    """Queue the events of the projects of `accounts`, whose payer of record changed; each project gets one."""
+    payers = {account.pk: account.paid_by_id for account in accounts}
+    bound = BillingAccountBinding.objects.paying().filter(account__in=payers).order_by()
+    # the events of an account reach the projects of those that it pays for
+    above = {
+        payers[key] if payers[key] in payers else key for key in bound.values_list("account", flat=True).distinct()
+    }
+    Announcement.objects.bulk_create(
+        Announcement(account_id=key, reason="PayerOfRecordChanged", message=why, actor=actor.name)
+        for key in sorted(key for key in above if key)
+    )
 
 
 def queue_request(request: ApprovalRequest) -> None:
