@@ -31,7 +31,7 @@ DATABASE_MEBIBYTES, DATA_MEBIBYTES = 8192, 32
 """Sizes of the two file systems that are filled. The first is memory that is used as the database grows."""
 FINISH_SECONDS = 60.0
 """How long a client asks for the outcome of its last request, once nothing is away any more."""
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 300.0
 """How long notices and watches have to catch up."""
 
 
