@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from billing.admin.wording import label
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
@@ -62,7 +62,7 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
     found = _rows(account, listed)
     rows: list[list[Any]] = [
         [
-            label(it.type),
+            capfirst(str(_KINDS[it.type][0]._meta.verbose_name)),
             link(found.get((it.type, it.name)), it.name),
             it.message,
             _fix(it, found.get((it.type, it.name)), account, actor),
@@ -110,4 +110,4 @@ def _fix(blocker: Blocker, row: Any, account: BillingAccount, actor: Actor) -> s
     if action and not action.allowed(actor, account.organization_id):
         return blocker.fix
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=[key])
-    return format_html('<a href="{}" class="text-link">{}</a>', page, blocker.fix)
+    return format_html('<a href="{}" class="text-link underline">{}</a>', page, blocker.fix)

@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.admin.wording import UID, in_words, label, readable
+from billing.admin.wording import UID, in_words, readable
 from billing.models import BillingAccount
 from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
@@ -44,7 +44,7 @@ class TimelineForm(ActForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kinds = sorted((label(kind), kind) for kind in KINDS)
+        kinds = sorted((_kind(apps.get_model("billing", kind)), kind) for kind in KINDS)
         self.fields["kind"].choices = [("", _("everything")), *((kind, title) for title, kind in kinds)]  # type: ignore[attr-defined]
 
     def clean_person(self) -> str:
@@ -127,9 +127,13 @@ def _cells(event: TimelineEvent) -> list[Any]:
     ]
 
 
+def _kind(model: type[Model]) -> str:
+    return str(capfirst(str(model._meta.verbose_name)))
+
+
 def _subject(model: type[Model], event: TimelineEvent) -> str:
     """Return kind and name of the object, as a link where it has a page."""
-    title = capfirst(str(model._meta.verbose_name))
+    title = _kind(model)
     # those without a name have a uid instead, which nobody reads
     text = title if UID.fullmatch(event.name) else f"{title} {event.name}"
     if not admin.site.is_registered(model):

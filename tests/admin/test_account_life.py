@@ -85,6 +85,12 @@ def test_the_checklist_names_each_blocker_what_removes_it_and_who_may(
     assert page_of(life.plan, "cancel") in plan[3]
 
 
+def test_the_checklist_is_german_for_who_reads_german(life: Life, world: World, operator: Client) -> None:
+    page = operator.get(page_of(world.us), {"tab": "closing"}, headers={"Accept-Language": "de"})
+    [panel] = page.context["panels"]
+    assert [row[0] for row in panel.rows] == ["Zahlerwechsel", "Forderung", "Haltevermerk", "Genehmigungsantrag"]
+
+
 def test_what_removes_a_blocker_is_a_link_for_whom_may_alone(
     life: Life, world: World, operator: Client, auditor: Client
 ) -> None:
