@@ -27,16 +27,16 @@ def bound(project: Project, account: BillingAccount, at: datetime) -> None:
 
 
 @pytest.fixture
-def organization() -> Organization:
+def company() -> Organization:
     return make.an_organization("acme-corp")
 
 
 @pytest.fixture
-def project(organization: Organization) -> Project:
+def webapp(company: Organization) -> Project:
     """Nobody paid at first, `acme-us` from March 5th at 10:00 on, `acme-eu` from 12:30:15, `acme-us` from the 7th."""
     with make.created_at(TEN - timedelta(days=1)):
-        project = make.a_project(organization, "webapp")
-        us, eu = (make.a_ready_account(organization, name) for name in ("acme-us", "acme-eu"))
+        project = make.a_project(company, "webapp")
+        us, eu = (make.a_ready_account(company, name) for name in ("acme-us", "acme-eu"))
     bound(project, us, TEN)
     bound(project, eu, TEN + timedelta(hours=2, minutes=30, seconds=15))
     bound(project, us, TEN.replace(day=7, hour=0))
@@ -48,8 +48,8 @@ def panel(client: Client, project: Project, **query: Any) -> Any:
     return next(panel for panel in panels if panel.title == "Who paid when")
 
 
-def test_the_bar_and_its_table_say_the_same(project: Project, auditor: Client) -> None:
-    shown = panel(auditor, project)
+def test_the_bar_and_its_table_say_the_same(webapp: Project, auditor: Client) -> None:
+    shown = panel(auditor, webapp)
     assert [row[0] for row in shown.rows] == [int(part.name) for part in shown.bar] == [1, 2, 3, 4]
     assert [row[3] for row in shown.rows][-1] == "now"
     assert shown.rows[0][1] == "nobody"
@@ -60,7 +60,7 @@ def test_the_bar_and_its_table_say_the_same(project: Project, auditor: Client) -
     assert shown.bar[1].color == shown.bar[3].color != shown.bar[2].color
     assert shown.bar[0].color not in {part.color for part in shown.bar[1:]}
     assert shown.bar[1].size == 2.5 * 3600 + 15
-    page = auditor.get(page_of(project)).content.decode()
+    page = auditor.get(page_of(webapp)).content.decode()
     assert page.count("flex-grow: ") == 4
     assert 'aria-label="Who paid when: drawn; the table below says the same"' in page
     assert f"flex-grow: {shown.bar[2].size};" in page
@@ -81,38 +81,38 @@ def test_the_bar_and_its_table_say_the_same(project: Project, auditor: Client) -
         ("9999-12-31", "The calendar ends on that day."),
     ],
 )
-def test_a_day_is_answered_by_a_sentence(day: str, answer: str, project: Project, auditor: Client) -> None:
-    shown = panel(auditor, project, paidOnDay=day)
+def test_a_day_is_answered_by_a_sentence(day: str, answer: str, webapp: Project, auditor: Client) -> None:
+    shown = panel(auditor, webapp, paidOnDay=day)
     assert shown.sentence == answer
-    page = auditor.get(page_of(project), {"paidOnDay": day}).content.decode()
+    page = auditor.get(page_of(webapp), {"paidOnDay": day}).content.decode()
     assert answer in page
     assert f'value="{day}"' in page
 
 
 @pytest.mark.parametrize("day", ["", "x", "2026-13-01", "2026-W01-1", "<b>"])
-def test_what_is_no_day_asks_nothing(day: str, project: Project, auditor: Client) -> None:
-    assert panel(auditor, project, paidOnDay=day).sentence == ""
+def test_what_is_no_day_asks_nothing(day: str, webapp: Project, auditor: Client) -> None:
+    assert panel(auditor, webapp, paidOnDay=day).sentence == ""
 
 
-def test_the_sentence_says_who_is_invoiced_for_the_account(organization: Organization) -> None:
-    group, child = (make.a_ready_account(organization, name) for name in ("acme-group", "acme-child"))
+def test_the_sentence_says_who_is_invoiced_for_the_account(company: Organization) -> None:
+    group, child = (make.a_ready_account(company, name) for name in ("acme-group", "acme-child"))
     an_affiliation(child, group)
-    project = make.a_project(organization, "shop")
+    project = make.a_project(company, "shop")
     make.a_binding(project, child)
     today = timezone.now().date()
     assert sentence(project, today).endswith(" acme-group is invoiced for acme-child.")
 
 
 def test_the_panel_takes_as_many_queries_for_many_payers_as_for_few(
-    project: Project, organization: Organization, auditor: Client
+    webapp: Project, company: Organization, auditor: Client
 ) -> None:
-    panel(auditor, project)
+    panel(auditor, webapp)
     counts = []
     for more in (1, 40):
         for _each in range(more):
-            make.a_binding(project, make.a_ready_account(organization))
+            make.a_binding(webapp, make.a_ready_account(company))
         with CaptureQueriesContext(connection) as queries:
-            shown = panel(auditor, project, paidOnDay="2026-03-06")
+            shown = panel(auditor, webapp, paidOnDay="2026-03-06")
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert len(shown.bar) == len(shown.rows) == DRAWN
