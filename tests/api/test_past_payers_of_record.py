@@ -19,7 +19,7 @@ HISTORY = f"{PROJECTS}/webapp/billinghistory"
 
 
 @pytest.fixture
-def account(organization: Organization) -> BillingAccount:
+def eu(organization: Organization) -> BillingAccount:
     """`eu`, which pays for `webapp`."""
     account = make.a_ready_account(organization, "eu")
     make.a_binding(make.a_project(organization, "webapp"), account, "webapp-to-eu")
@@ -42,7 +42,7 @@ def items(api: Api, query: str = "") -> list[dict[str, Any]]:
 
 
 def test_a_project_of_an_account_without_affiliation_has_the_history_that_it_had(
-    admin: Api, account: BillingAccount
+    admin: Api, eu: BillingAccount
 ) -> None:
     (item,) = items(admin)
     assert list(item) == ["binding", "account", "phase", "establishedAt"]
@@ -50,20 +50,20 @@ def test_a_project_of_an_account_without_affiliation_has_the_history_that_it_had
 
 
 def test_the_history_of_a_project_names_the_months_in_which_another_was_invoiced(
-    admin: Api, organization: Organization, account: BillingAccount, in_months: Months
+    admin: Api, organization: Organization, eu: BillingAccount, in_months: Months
 ) -> None:
     first, second = (make.a_ready_account(organization, name) for name in ("group", "holding"))
     begun = timezone.now()
-    affiliate(account, first)
+    affiliate(eu, first)
     planned = timezone.now()
     (item,) = items(admin)
     # a plan is no fact
     assert "payersOfRecord" not in item
     start = in_months.go()
-    affiliate(account, second)
+    affiliate(eu, second)
     later = in_months.go()
     known = timezone.now()
-    affiliate(account, None)
+    affiliate(eu, None)
     (item,) = items(admin)
     spans = [
         {"payerOfRecord": "group", "from": f"{start:%Y-%m}", "until": f"{later:%Y-%m}"},
@@ -93,13 +93,13 @@ def test_the_history_of_a_project_names_the_months_in_which_another_was_invoiced
 
 
 def test_months_of_a_binding_alone_are_named(
-    admin: Api, organization: Organization, account: BillingAccount, in_months: Months
+    admin: Api, organization: Organization, eu: BillingAccount, in_months: Months
 ) -> None:
     group = make.a_ready_account(organization, "group")
-    affiliate(account, group)
+    affiliate(eu, group)
     start = in_months.go(2)
     project = make.a_project(organization, "late")
-    make.a_binding(project, account, "late-to-eu")
+    make.a_binding(project, eu, "late-to-eu")
     (late,) = admin.get(f"{PROJECTS}/late/billinghistory").done()["items"]
     assert late["payersOfRecord"] == [{"payerOfRecord": "group", "from": f"{start:%Y-%m}"}]
     make.a_binding(project, group, "late-to-group")
@@ -110,11 +110,11 @@ def test_months_of_a_binding_alone_are_named(
 
 
 def test_a_correction_names_who_is_invoiced_for_its_account(
-    admin: Api, organization: Organization, account: BillingAccount
+    admin: Api, organization: Organization, eu: BillingAccount
 ) -> None:
     group, paid = make.a_ready_account(organization, "group"), make.a_ready_account(organization, "paid")
     an_affiliation(paid, group)
-    project = account.bindings.get().project
+    project = eu.bindings.get().project
     correction = make.a_payer_correction(project, paid)
     start = correction.starts_at
     (item,) = items(admin, f"?at={instant(start)}")
@@ -153,9 +153,9 @@ def test_an_account_is_told_with_its_place_as_of_an_instant(
 
 
 def test_a_project_names_who_is_invoiced_only_where_it_is_another(
-    admin: Api, organization: Organization, account: BillingAccount, in_months: Months
+    admin: Api, organization: Organization, eu: BillingAccount, in_months: Months
 ) -> None:
-    affiliate(account, make.a_ready_account(organization, "group"))
+    affiliate(eu, make.a_ready_account(organization, "group"))
     responsibility = admin.get(f"{PROJECTS}/webapp").done()["status"]["billingResponsibility"]
     assert "payerOfRecord" not in responsibility
     in_months.go()
