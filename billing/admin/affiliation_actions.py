@@ -45,6 +45,8 @@ class PlaceForm(ActForm):
         "spec": "parent",
         "spec.payer": "payer",
         "spec.effectiveFrom": "month",
+        "spec.proposal.payer": "payer",
+        "spec.proposal.effectiveFrom": "month",
         "spec.reason": "reason",
         "spec.justification": "reason",
         "spec.proposal": "parent",

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from billing.models import BillingAccount
 from billing.tasks import announce_standing
+from milo.errors import Invalid
 from projects.models import Organization
 from tests.api.client import ACCOUNTS, BILLING, Api
 from tests.support import make
@@ -177,3 +178,14 @@ def test_a_used_account_is_affiliated_by_an_approved_request(
     approver.post(f"{BILLING}/namespaces/acme-corp/approvalrequests/eu-under-group/approve", body).done()
     plan = admin.get(f"{AFFILIATIONS}/eu-under-group").done()
     assert (plan["status"]["phase"], plan["spec"]["reason"]) == ("Scheduled", "one invoice")
+
+
+def test_a_request_that_is_refused_names_the_fields_of_its_proposal(accounts: list[BillingAccount]) -> None:
+    proposal = {"parentRef": {"name": "none"}, "payer": "Parent"}
+    with pytest.raises(Invalid) as refusal:
+        make.a_request(accounts[1], "Affiliate", proposal=proposal)
+    assert [cause.field for cause in refusal.value.causes] == ["spec.proposal.parentRef.name"]
+    late = {"parentRef": {"name": "group"}, "effectiveFrom": f"{month(13):%Y-%m}"}
+    with pytest.raises(Invalid) as refusal:
+        make.a_request(accounts[1], "Affiliate", proposal=late)
+    assert [cause.field for cause in refusal.value.causes] == ["spec.proposal.effectiveFrom"]

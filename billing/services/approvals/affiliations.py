@@ -1,5 +1,6 @@
 """Put an account under another, or let it leave: the effect of an approved Affiliate on the account below."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +17,15 @@ from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
 from billing.services.affiliations import creation, rules
 from billing.services.affiliations.rules import Proposed
-from billing.services.affiliations.specs import AffiliationSpec, present_month, spec_of
+from billing.services.affiliations.specs import EFFECTIVE_FROM, PARENT, PAYER, AffiliationSpec, present_month, spec_of
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.errors import Cause
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name
+
+# where a request has what an affiliation has in its spec
+_FIELDS = {field: field.replace("spec", "spec.proposal", 1) for field in (PARENT, PAYER, EFFECTIVE_FROM)}
 
 
 def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
@@ -33,9 +37,9 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     """Return why the affiliation cannot be planned now."""
     spec, parent = _asked(account, request)
     faults = spec.causes() + rules.reference_causes(spec.account, spec.parent, account, parent)
-    if spec.parent and parent is None:
-        return faults
-    return faults + creation.proposal_causes(_proposed(account, parent, spec), spec, request=request)
+    if not spec.parent or parent:
+        faults += creation.proposal_causes(_proposed(account, parent, spec), spec, request=request)
+    return [replace(fault, field=_FIELDS.get(fault.field, fault.field)) for fault in faults]
 
 
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
