@@ -357,3 +357,15 @@ def test_the_newer_of_two_plans_names_the_older(group: BillingAccount, eu: Billi
     newer = an_affiliation(eu, group, after=2, name="newer")
     planned_event = Change.objects.get(uid=newer.uid)
     assert planned_event.message == "one invoice; instead of older"
+
+
+def test_a_newer_plan_does_not_cancel_what_is_due(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    due = an_affiliation(eu, group, after=1)
+    other = make.a_ready_account(organization, "other")
+    first = in_months.go(work=False)
+    an_affiliation(eu, other, after=1)
+    due.refresh_from_db()
+    assert due.phase == "Active"
+    assert payer_of_record(eu, first) == group

@@ -34,6 +34,8 @@ def create_affiliation(
     at once, also where the payer of record of an account changes that is used, which needs an approved `Affiliate`.
     """
     actor.require("create", AFFILIATIONS, organization_id)
+    # what is due takes effect from its month on, however late: a newer plan must not cancel it
+    facts.make_due_facts(organization_id)
     with audit.transaction():
         child, parent = lock_accounts(organization_id, spec)
         return write_affiliation(organization_id, name, spec, metadata, child, parent, actor=actor)
