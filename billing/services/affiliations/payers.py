@@ -66,18 +66,23 @@ def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why:
 
     The revisions of their projects, which name the payer of record, follow in the background.
     """
-    today, changed = timezone.now().date(), []
+    today = timezone.now().date()
+    named = BillingAccount.objects.select_related("organization").in_bulk(set(payers.values()))
+    changed: list[BillingAccount] = []
     for account in sorted(accounts, key=lambda account: account.pk):
         payer_id = payers.get(account.pk, account.paid_by_id or account.pk)
         paid_by_id = None if payer_id == account.pk else payer_id
         if paid_by_id == account.paid_by_id:
             audit.mark_changed(actor, account, reason="HierarchyChanged", why=why)
         else:
-            account.paid_by_id = paid_by_id
+            account.paid_by = named[paid_by_id] if paid_by_id else None
             # the country rules of invoices judge who is invoiced
             assessments.assess(account, today)
-            audit.save_as(actor, account, reason="PayerOfRecordChanged", why=why)
             changed.append(account)
+    # a branch may have thousands
+    for start in range(0, len(changed), _AT_ONCE):
+        part = [(account, why) for account in changed[start : start + _AT_ONCE]]
+        audit.save_all_as(actor, part, reason="PayerOfRecordChanged", columns=["paid_by", *assessments.COLUMNS])
     outbox.queue_payers_of_record(changed, why, actor=actor)
 
 

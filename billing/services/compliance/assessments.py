@@ -25,6 +25,10 @@ NO_FINDINGS, WARNINGS, ERRORS = "NoFindings", "ComplianceWarnings", "ComplianceE
 EXPIRING, EXPIRED = "PaymentProfileExpiring", "PaymentProfileExpired"
 
 
+COLUMNS = ("compliance_reason", "compliance_message", "compliance_since", "expiry_reason", "expiry_since")
+"""What `assess` changes."""
+
+
 def assess(account: BillingAccount, on: date) -> bool:
     """Set the compliance and expiry columns of `account` by the rules in force on the day `on` (UTC).
 
