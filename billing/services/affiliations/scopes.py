@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime
+from itertools import pairwise
 
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
-from billing.models import AccountPayer, BillingAccount, BillingAccountBinding
+from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding
 from billing.models.affiliation import paid_accounts
 from billing.services import past
-from billing.services.affiliations.trees import Tree, facts_of
+from billing.services.affiliations.trees import Tree
 from billing.services.usage.reports import Line, Stretch, UsageQuery, of_account, of_accounts
 
 OWN, PAID, SUBTREE = "own", "paid", "subtree"
 SCOPES = (OWN, PAID, SUBTREE)
 _AT_ONCE = 1000
+# UNION, not UNION ALL: it ends even where a cycle is already there
+_SUBTREE = """
+    WITH RECURSIVE below(id) AS (SELECT CAST(%s AS bigint) UNION
+        SELECT f.account_id FROM billing_billingaccountaffiliation f JOIN "below" ON f.parent_id = below.id
+        WHERE f.phase IN ('Active', 'Superseded', 'Ended') AND f.effective_from <= %s
+            AND (f.ended_from IS NULL OR f.ended_from > %s))
+    SELECT id FROM "below\""""
 
 
 def of_scope(account: BillingAccount, query: UsageQuery, scope: str) -> list[Line]:
@@ -58,14 +67,19 @@ def _paid(account: BillingAccount, query: UsageQuery) -> Iterable[Stretch]:
     return _stretches(members, [day for _child, _payer, start, until in spans for day in (start, until)], query)
 
 
-def _below(account: BillingAccount, query: UsageQuery) -> Iterable[Stretch]:
-    facts = facts_of(account.organization_id)
+def _below(account: BillingAccount, query: UsageQuery) -> Iterator[Stretch]:
+    """Yield the span of the query, cut where any relation of the organization begins or ends.
 
-    def members(day: date) -> frozenset[int]:
-        return frozenset(Tree.in_month(facts, day.replace(day=1)).subtree(account.pk))
-
-    changes = [day for of in facts.values() for each in of for day in (each.start, each.until)]
-    return _stretches(members, changes, query)
+    The database goes down the tree within the statement that sums: reading the relations of 10,000 accounts takes much
+    longer than summing a branch of a hundred.
+    """
+    facts = BillingAccountAffiliation.objects.facts().filter(organization=account.organization_id).order_by()
+    cuts = {query.start, query.end}
+    for column in ("effective_from", "ended_from"):
+        within = facts.filter(**{f"{column}__gt": query.start, f"{column}__lt": query.end})
+        cuts.update(within.values_list(column, flat=True).distinct())
+    for start, end in pairwise(sorted(cuts)):
+        yield Stretch(RawSQL(_SUBTREE, [account.pk, start, start]), start, end)  # noqa: S611  a constant
 
 
 def _stretches(

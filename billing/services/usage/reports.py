@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -94,9 +95,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Accounts, by their primary keys, and the days from `start` up to, not including, `end` (UTC) of their usage."""
+    """Accounts, by their primary keys, and the days from `start` up to, not including, `end` (UTC) of their usage.
 
-    accounts: frozenset[int]
+    The keys may be a query.
+    """
+
+    accounts: frozenset[int] | RawSQL
     start: date
     end: date
 
@@ -135,10 +139,7 @@ def of_accounts(query: UsageQuery, stretches: Iterable[Stretch]) -> list[Line]:
     totals: dict[tuple[Any, ...], sums.Amount] = defaultdict(sums.Amount)
     for stretch in stretches:
         spans = _spans(replace(query, start=stretch.start, end=stretch.end))
-        # databases bound the number of parameters of a statement
-        keys = sorted(stretch.accounts)
-        for first in range(0, len(keys), _AT_ONCE):
-            accounts = keys[first : first + _AT_ONCE]
+        for accounts in _parts(stretch.accounts):
             rows = _counted({"account__in": accounts}, query.granularity, groups, spans)
             for row in rows[: MAX_LINES + 1]:
                 names = tuple(row[f"of_{name}"] or "" for name in groups)
@@ -149,6 +150,15 @@ def of_accounts(query: UsageQuery, stretches: Iterable[Stretch]) -> list[Line]:
         for (on, names, unit), amount in totals.items()
     )
     return sorted(lines, key=_order)
+
+
+def _parts(accounts: frozenset[int] | RawSQL) -> Iterator[list[int] | RawSQL]:
+    """Yield so many accounts at a time as a statement may have parameters; a query has few."""
+    if isinstance(accounts, RawSQL):
+        yield accounts
+        return
+    keys = sorted(accounts)
+    yield from (keys[first : first + _AT_ONCE] for first in range(0, len(keys), _AT_ONCE))
 
 
 def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
