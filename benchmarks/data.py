@@ -109,6 +109,12 @@ def a_ready_account(organization: Organization, name: str) -> BillingAccount:
     return open_account(organization.pk, name, AccountSpec("Payer", "USD", terms, profile), actor=PLATFORM)
 
 
+def copies_of(account: BillingAccount, stem: str, number: int) -> None:
+    """Copy an account as often as there are `number` with it, named by `stem` and number."""
+    _copy(account, f"SELECT '{stem}-' || n AS name FROM generate_series(1, {number - 1}) AS n", name="made.name")
+    _number_copies(account)
+
+
 def _columns(model: type[Model], *, without: str = "") -> list[str]:
     return [str(field.column) for field in model._meta.concrete_fields if field.name != without]
 
