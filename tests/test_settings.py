@@ -495,6 +495,7 @@ MAY_NAME_THE_ENVIRONMENT = {
     "milo/asgi.py",
     "milo/celery.py",
     "milo/dev/child.py",
+    "milo/dev/screenshots.py",  # starts manage.py up
     "milo/metrics/shared.py",  # prometheus_client takes its folder from there alone
 }
 

@@ -233,10 +233,11 @@ def test_an_archived_account_is_read_in_the_api_and_on_the_staff_site_and_change
 ) -> None:
     settings.MILO_PLATFORM_COUNTRY = "AR"
     operator = staff("finance-operator")
-    assert "on 2026-04-11 at the earliest" in operator.get(page_of(closed)).content.decode()
+    retention = f"{page_of(closed)}?tab=archive"
+    assert "on 2026-04-11 at the earliest" in operator.get(retention).content.decode()
     archive_accounts()
     closed.refresh_from_db()
-    page = operator.get(page_of(closed))
+    page = operator.get(retention)
     assert closed.archive_sha256 in page.content.decode()
     assert "on 2036-01-11 at the earliest" in page.content.decode()
     assert buttons(page) <= {page_of(closed, "hold")}

@@ -199,4 +199,4 @@ def test_the_page_takes_as_many_queries_for_thirty_projects_as_for_two(world: Wo
         with CaptureQueriesContext(connection) as queries:
             approver.get(page_of(request))
         counts.append(len(queries))
-    assert counts[1] <= counts[0] <= 45
+    assert counts[1] <= counts[0] <= 46
