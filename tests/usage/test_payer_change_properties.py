@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem, UsageRollup
@@ -288,6 +288,8 @@ class Model:
                 yield number, instant, payer.account.pk if payer else None
 
 
+# each example takes a second
+@settings(max_examples=settings().max_examples // 2)
 @given(st.lists(st.tuples(PAUSES, ACTS), min_size=1, max_size=14))
 def test_the_ledger_is_what_a_plain_model_says_whatever_happens_in_whichever_order(steps: list[Any]) -> None:
     point = transaction.savepoint()
