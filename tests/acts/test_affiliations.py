@@ -359,13 +359,17 @@ def test_the_newer_of_two_plans_names_the_older(group: BillingAccount, eu: Billi
     assert planned_event.message == "one invoice; instead of older"
 
 
+@pytest.mark.parametrize("approved", [False, True])
 def test_a_newer_plan_does_not_cancel_what_is_due(
-    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months, *, approved: bool
 ) -> None:
     due = an_affiliation(eu, group, after=1)
     other = make.a_ready_account(organization, "other")
     first = in_months.go(work=False)
-    an_affiliation(eu, other, after=1)
+    if approved:
+        make.an_approved(eu, "Affiliate", proposal={"parentRef": {"name": other.name}})
+    else:
+        an_affiliation(eu, other, after=1)
     due.refresh_from_db()
     assert due.phase == "Active"
     assert payer_of_record(eu, first) == group

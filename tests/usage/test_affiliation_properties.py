@@ -201,8 +201,7 @@ class Model:
     def affiliate(self, proposals: list[tuple[int, int | None, bool, int, bool]]) -> None:
         child, parent, paid, after, approved = next(filter(self.plannable, proposals), proposals[0])
         month, pays = self.month(after), "Parent" if paid else "Self"
-        if not approved:
-            self.settle()
+        self.settle()
         if self.unplannable(child, parent, paid, month, approved):
             with pytest.raises(Invalid):
                 self._affiliate(child, parent, pays, after, approved)

@@ -15,7 +15,7 @@ from billing.models import (
 )
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
-from billing.services.affiliations import creation, rules
+from billing.services.affiliations import creation, facts, rules
 from billing.services.affiliations.rules import Proposed
 from billing.services.affiliations.specs import EFFECTIVE_FROM, PARENT, PAYER, AffiliationSpec, present_month, spec_of
 from billing.usage.quantities import plain
@@ -28,9 +28,18 @@ from milo.kube.names import generated_name
 _FIELDS = {field: field.replace("spec", "spec.proposal", 1) for field in (PARENT, PAYER, EFFECTIVE_FROM)}
 
 
+def prepare(organization_id: int, _account: str, _proposal: dict[str, Any]) -> None:
+    """Make due plans of the organization facts: the new plan would cancel one whose month has begun."""
+    facts.make_due_facts(organization_id)
+
+
 def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
-    """Lock the hierarchy of the organization, then the accounts that the proposal concerns, by primary key."""
+    """Lock the hierarchy of the organization, then the accounts that the proposal concerns, by primary key.
+
+    Raises `Beforehand` if a plan became due since `prepare`.
+    """
     creation.lock_accounts(organization_id, spec_of(account, proposal, ""))
+    facts.refuse_due(organization_id)
 
 
 def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:

@@ -57,7 +57,7 @@ EFFECTS: dict[str, Effect] = {
         payer_corrections.freeze,
     ),
     ApprovalRequest.Action.AFFILIATE: Effect(
-        affiliations.causes, affiliations.apply, affiliations.shows, affiliations.lock
+        affiliations.causes, affiliations.apply, affiliations.shows, affiliations.lock, prepare=affiliations.prepare
     ),
     ApprovalRequest.Action.MOVE_PAYERS: Effect(
         payer_moves.causes, payer_moves.apply, payer_moves.shows, payer_moves.lock
