@@ -12,7 +12,7 @@ from billing.api.event_types import NORMAL, WARNING
 from milo.kube.core.event_types import classified, type_of
 
 Scope = tuple[ast.Module, ast.FunctionDef]
-WRITERS = {"save_as", "mark_changed"}
+WRITERS = {"save_as", "save_all_as", "mark_changed"}
 DECLARED = {"Announcement.objects.create"}
 
 
