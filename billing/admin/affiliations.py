@@ -4,11 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import AFFILIATIONS
 from billing.admin.affiliation_actions import CancelAffiliation
@@ -16,9 +16,9 @@ from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
 from milo.admin.attention import attention
-from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, badge, lines, link
 from milo.admin.resources import METADATA
+from milo.admin.viewed import ViewedAdmin, ViewFilter
 
 VIEW, PLANNED, AT_RISK, ACTIVE, FAILED = "view", "planned", "at-risk", "in-force", "failed"
 VIEWS = (
@@ -42,23 +42,20 @@ def selected(view: str, rows: BillingAccountAffiliationQuerySet) -> BillingAccou
     return rows.filter(phase=Phase.FAILED) if view == FAILED else rows
 
 
-class ViewFilter(DropdownFilter):
-    title = gettext_lazy("view")
+class AffiliationViews(ViewFilter):
     parameter_name = VIEW
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(VIEWS)
+    views = VIEWS
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[BillingAccountAffiliation]:
         return selected(self.value() or "", queryset)
 
 
 @admin.register(BillingAccountAffiliation)
-class BillingAccountAffiliationAdmin(LedgerAdmin):
+class BillingAccountAffiliationAdmin(ViewedAdmin):
     resource = AFFILIATIONS
     icon = "account_tree"
     phase_colors = {"Active": "success", "Scheduled": "info", "Failed": "danger"}
-    list_before_template = "milo/views.html"
+    view_filter = AffiliationViews
     list_display = (
         "name",
         "account_link",
@@ -85,7 +82,7 @@ class BillingAccountAffiliationAdmin(LedgerAdmin):
         "uid",
     )
     list_filter = (
-        ViewFilter,
+        AffiliationViews,
         ("organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
         ("parent", AutocompleteSelectFilter),
@@ -160,13 +157,6 @@ class BillingAccountAffiliationAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("superseded by"))
     def superseded_by_link(self, row: BillingAccountAffiliation) -> str:
         return link(getattr(row, "superseded_by", None))
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        current = request.GET.get(VIEW, "")
-        views = [("", _("All"), self.list_address())]
-        views += [(view, str(title), self.list_address(**{VIEW: view})) for view, title in VIEWS]
-        context = {"views": [(title, address, view == current) for view, title, address in views]}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: BillingAccountAffiliation) -> list[Panel]:
         return [*_foresight(row), *super().panels(request, row)]

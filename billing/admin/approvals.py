@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import APPROVALS
 from billing.admin import request_page
@@ -20,9 +20,9 @@ from billing.models import ApprovalRequest
 from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
-from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import MOST_COUNTED, Attention, Panel, link
 from milo.admin.resources import METADATA
+from milo.admin.viewed import ViewedAdmin, ViewFilter
 from milo.kube.store import changes
 
 INBOX, TO_DECIDE, WAITING, DONE = "inbox", "to-decide", "waiting", "done"
@@ -34,12 +34,10 @@ VIEWS = (
 JUSTIFICATION_LENGTH = 100
 
 
-class InboxFilter(DropdownFilter):
+class InboxFilter(ViewFilter):
     title = gettext_lazy("inbox")
     parameter_name = INBOX
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(VIEWS)
+    views = VIEWS
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
         if self.value() == TO_DECIDE:
@@ -52,11 +50,11 @@ class InboxFilter(DropdownFilter):
 
 
 @admin.register(ApprovalRequest)
-class ApprovalRequestAdmin(LedgerAdmin):
+class ApprovalRequestAdmin(ViewedAdmin):
     resource = APPROVALS
     icon = "how_to_reg"
     phase_colors = {"Pending": "warning", "Approved": "success", "Rejected": "danger"}
-    list_before_template = "milo/views.html"
+    view_filter = InboxFilter
     list_display = (
         "name",
         "act",
@@ -145,13 +143,6 @@ class ApprovalRequestAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("justification"))
     def short_justification(self, row: ApprovalRequest) -> str:
         return Truncator(row.justification).chars(JUSTIFICATION_LENGTH)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        current = request.GET.get(INBOX, "")
-        views = [("", _("All"), self.list_address())]
-        views += [(view, str(title), self.list_address(**{INBOX: view})) for view, title in VIEWS]
-        context = {"views": [(title, address, view == current) for view, title, address in views]}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: ApprovalRequest) -> list[Panel]:
         return request_page.case(row, actor=request_actor(request))

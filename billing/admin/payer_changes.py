@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import PAYER_CHANGES
 from billing.admin.payer_change_actions import CancelPayerChange, RetryPayerChange, preview_facts
@@ -16,10 +16,10 @@ from billing.models.payer_change import PayerChangeQuerySet
 from billing.services.payer_changes import outcomes
 from billing.services.payer_changes.previews import preview_of_change
 from milo.admin.attention import attention
-from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, badge, first, instant, link, list_address
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.resources import METADATA
+from milo.admin.viewed import ViewedAdmin, ViewFilter
 
 VIEW, PLANNED, AT_RISK, FAILED = "view", "planned", "at-risk", "failed"
 VIEWS = (
@@ -41,26 +41,23 @@ def selected(view: str, changes: PayerChangeQuerySet) -> PayerChangeQuerySet:
     return changes.filter(phase__in=PayerChange.RETRIABLE) if view == FAILED else changes
 
 
-class ViewFilter(DropdownFilter):
-    title = gettext_lazy("view")
+class PayerChangeViews(ViewFilter):
     parameter_name = VIEW
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(VIEWS)
+    views = VIEWS
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PayerChange]:
         return selected(self.value() or "", queryset)
 
 
 @admin.register(PayerChange)
-class PayerChangeAdmin(LedgerAdmin):
+class PayerChangeAdmin(ViewedAdmin):
     resource = PAYER_CHANGES
     icon = "move_up"
     phase_colors = _COLORS
-    list_before_template = "milo/views.html"
+    view_filter = PayerChangeViews
     list_display = ("name", "organization_link", "account_link", "effective_at", "phase_badge", "created_by", "reason")
     list_filter = (
-        ViewFilter,
+        PayerChangeViews,
         ("organization", AutocompleteSelectFilter),
         ("account", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
@@ -102,13 +99,6 @@ class PayerChangeAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("all projects of"))
     def source_link(self, row: PayerChange) -> str:
         return link(row.source)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        current = request.GET.get(VIEW, "")
-        views = [("", _("All"), self.list_address())]
-        views += [(view, str(title), self.list_address(**{VIEW: view})) for view, title in VIEWS]
-        context = {"views": [(title, address, view == current) for view, title, address in views]}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def panels(self, request: HttpRequest, row: PayerChange) -> list[Panel]:
         return [self._progress(row), self._items(row), *self._preview(row), *super().panels(request, row)]
