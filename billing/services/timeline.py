@@ -159,12 +159,7 @@ def _older(source: int, time: str, key: str, before: datetime | None, after: Cur
     older = Q(**{f"{time}__lt": before}) if before else Q()
     if after is None:
         return older
-    if source > after.source:
-        return older & Q(**{f"{time}__lte": after.at})
-    earlier = Q(**{f"{time}__lt": after.at})
-    if source == after.source:
-        earlier |= Q(**{time: after.at, f"{key}__lt": after.number})
-    return older & earlier
+    return older & audit.behind((after.at, after.source, after.number), source, time, key)
 
 
 def _of_history(source: int, model: type[Model], where: Q, limit: int, staff: bool) -> Iterator[TimelineEvent]:

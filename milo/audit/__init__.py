@@ -7,6 +7,7 @@ The package relies on django-simple-history for the models of history rows only;
 from milo.audit.beforehand import Beforehand, beforehand, repeated
 from milo.audit.differences import difference, with_previous
 from milo.audit.language import ledger_language
+from milo.audit.places import behind
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time, read_time_lines
 from milo.audit.transactions import Anonymous, Entry, dry_run, is_dry_run, journal, mark_changed, settle, transaction
@@ -20,6 +21,7 @@ __all__ = [
     "Provenance",
     "before_save",
     "beforehand",
+    "behind",
     "delete_as",
     "difference",
     "dry_run",

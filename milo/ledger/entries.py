@@ -127,10 +127,7 @@ def _behind(table: str, place: Place | None) -> Q:
     """Return the condition for rows of a table behind a place."""
     if place is None:
         return Q()
-    if table > place.table:
-        return Q(history_date__lte=place.at)
-    earlier = Q(history_date__lt=place.at)
-    return earlier | Q(history_date=place.at, history_id__lt=place.key) if table == place.table else earlier
+    return audit.behind((place.at, place.table, place.key), table, "history_date", "history_id")
 
 
 def _part(table: str, model: type[Model], where: Q, limit: int) -> "QuerySet[Any, tuple[Any, ...]]":
