@@ -239,7 +239,6 @@ class MoveListed(MoveProjects):
 def preview_facts(preview: Preview) -> Facts:
     """Return a preview as labelled facts."""
     usage = [f"{each.service} {each.meter}: {each.last_30_days} {each.unit}" for each in preview.usage]
-    month = [f"{each.service} {each.meter}: {each.present_month} {each.unit}" for each in preview.usage]
     refused = [f"{each.project}: {each.message}" for each in (*preview.locked, *preview.refused)]
     return [
         (_("Projects that move"), preview.projects),
@@ -247,11 +246,23 @@ def preview_facts(preview: Preview) -> Facts:
         (_("Unbound"), lines(preview.unbound)),
         (_("Cannot move"), lines(refused)),
         (_("Usage of the last 30 days"), lines(usage)),
-        (_("Usage of this month"), lines(month)),
-        (_("Currency before and after"), f"{', '.join(preview.currencies) or '-'} → {preview.currency_after}"),
-        (_("Regional rules"), lines(each["message"] for each in preview.findings)),
+        (_("Usage of this month"), lines(usage_of_month(preview))),
+        *change_facts(preview),
         (_("Will take effect"), preview.obstacle or _("yes")),
         (_("Not included"), lines(preview.not_included)),
+    ]
+
+
+def usage_of_month(preview: Preview) -> list[str]:
+    """Return the usage of this month by meter."""
+    return [f"{each.service} {each.meter}: {each.present_month} {each.unit}" for each in preview.usage]
+
+
+def change_facts(preview: Preview) -> Facts:
+    """Return the facts that any change of a payer has: currencies, and what regional rules find."""
+    return [
+        (_("Currency before and after"), f"{', '.join(preview.currencies) or '-'} → {preview.currency_after}"),
+        (_("Regional rules"), lines(each["message"] for each in preview.findings)),
     ]
 
 

@@ -2,19 +2,25 @@
 
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import BINDINGS
+from billing.admin.payer_change_actions import change_facts, usage_of_month
 from billing.models import BillingAccount, BillingAccountBinding
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.bindings import bind
 from billing.services.locked_payers import why_locked
+from billing.services.notices import outbox
+from billing.services.payer_changes import plans
+from billing.services.payer_changes.previews import Preview, preview_of_bind
 from billing.services.projects import archive_project
+from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import Row, Text
+from milo.admin.forms import Paragraph, Row, Text
 from milo.admin.panels import instant, lines, link
 from milo.admin.resources import SeenAction, SeenForm
 from projects.access import PROJECTS
@@ -43,8 +49,9 @@ class BindForm(SeenForm):
 
     account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
     name = Text(max_length=63, label=gettext_lazy("Name of the new binding"))
+    reason = Paragraph(label=gettext_lazy("Reason"))
 
-    paths = {"metadata.name": "name", ACCOUNT_FIELD: "account"}
+    paths = {"metadata.name": "name", ACCOUNT_FIELD: "account", plans.REASON_FIELD: "reason"}
     row: Project
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,6 +71,7 @@ class BindProject(SeenAction):
     verb, resource = "create", BINDINGS
     form_class = BindForm
     previews = True
+    shown: Preview | None = None
 
     @classmethod
     def offered(cls, row: Project) -> bool:
@@ -74,10 +82,17 @@ class BindProject(SeenAction):
         return {**super().get_initial(), "name": f"{self.row.name[:50].rstrip('-')}-payer-{number}"}
 
     def facts(self) -> Facts:
-        pays = payer_of(active_binding(self.row))
-        return [(_("Project"), link(self.row)), (_("Who pays now"), pays), *lock_fact(self.row)]
+        pays, item = payer_of(active_binding(self.row)), plans.open_item(self.row.pk)
+        planned = [(_("Planned payer change"), link(item.change))] if item else []
+        return [(_("Project"), link(self.row)), (_("Who pays now"), pays), *lock_fact(self.row), *planned]
+
+    def obstacle(self) -> str:
+        item = plans.open_item(self.row.pk)
+        # one that is due takes effect first
+        return plans.refusal(item) if item and item.effective_at > timezone.now() else ""
 
     def preview(self, values: dict[str, Any]) -> Facts:
+        assert self.shown
         active, account = active_binding(self.row), values["account"]
         ends = (
             _("%(binding)s is superseded the instant the new one begins") % {"binding": active} if active else _("none")
@@ -86,11 +101,31 @@ class BindProject(SeenAction):
             (_("Pays from then on"), lines([account.name, account.display_name, account.currency_code])),
             (_("Binding that begins"), values["name"]),
             (_("Binding that ends"), ends),
+            (_("Notices reach until then"), lines(self._recipients(active.account if active else None))),
+            (_("Notices reach from then on"), lines(self._recipients(account))),
+            (_("Usage of this month that stays with who paid then"), lines(usage_of_month(self.shown))),
+            *change_facts(self.shown),
+            (_("Reason"), values["reason"]),
         ]
+
+    def _recipients(self, account: BillingAccount | None) -> list[str]:
+        """Return who reads the notices about the project while `account` pays."""
+        contacts = outbox.contacts_of(account) if account else []
+        return sorted({*contacts, *self.row.contact_email_addresses})
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
         project: Project = self.row
-        bind(project.organization_id, values["name"], project.name, values["account"].name, actor=actor)
+        with audit.transaction():
+            binding = bind(
+                project.organization_id,
+                values["name"],
+                project.name,
+                values["account"].name,
+                why=values["reason"],
+                actor=actor,
+            )
+            if audit.is_dry_run():
+                self.shown = preview_of_bind(binding)
         return project
 
     def message(self, row: Project) -> str:

@@ -59,18 +59,33 @@ _PAYERS = CompiledQuery(
 
 
 def bind(
-    organization_id: int, name: str, project: str, account: str, metadata: Metadata = Metadata(), *, actor: Actor
+    organization_id: int,
+    name: str,
+    project: str,
+    account: str,
+    metadata: Metadata = Metadata(),
+    *,
+    why: str = "",
+    actor: Actor,
 ) -> BillingAccountBinding:
     """Make `account` the payer of `project` from now on; both are names, `name` is the name of the new binding.
 
+    `why` is the reason that a person gave, recorded in the histories of the binding and of the one that it supersedes.
     Raises `Forbidden`, and what `bind_authorized` raises.
     """
     actor.require("create", BINDINGS, organization_id)
-    return bind_authorized(organization_id, name, project, account, metadata, actor=actor)
+    return bind_authorized(organization_id, name, project, account, metadata, why=why, actor=actor)
 
 
 def bind_authorized(
-    organization_id: int, name: str, project: str, account: str, metadata: Metadata = Metadata(), *, actor: Actor
+    organization_id: int,
+    name: str,
+    project: str,
+    account: str,
+    metadata: Metadata = Metadata(),
+    *,
+    why: str = "",
+    actor: Actor,
 ) -> BillingAccountBinding:
     """Bind as `bind` does, in the name of an actor whose right the caller has asked for.
 
@@ -80,7 +95,7 @@ def bind_authorized(
     once: the project is missing, archived, planned to move, of another organization, or its payer is locked; the
     account is missing, not Ready, or the payer already; `Unavailable` while a payer change takes effect.
     """
-    if causes := name_causes(name) + metadata.causes():
+    if causes := name_causes(name) + metadata.causes() + (plans.reason_causes(why) if why else []):
         raise Invalid.because(causes)
     with audit.transaction():
         payee = _PAYEE.first(organization=organization_id, name=project)
@@ -111,7 +126,7 @@ def bind_authorized(
             created_at=at,
         )
         metadata.put_on(binding)
-        hand_over(binding, next((each for each in accounts if each is not payer), None), actor=actor)
+        hand_over(binding, next((each for each in accounts if each is not payer), None), why=why, actor=actor)
         return binding
 
 

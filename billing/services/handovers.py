@@ -70,21 +70,23 @@ def hand_over(
     *,
     since: str = FROM_NOW_ON,
     reason: str = "SuccessfulBinding",
+    why: str = "",
     known: bool = True,
     actor: Actor,
 ) -> None:
     """Write `binding`, which is unsaved, and end the one that it supersedes at the instant at which it begins.
 
     So there is neither a gap nor an overlap. Usage from that instant on, which may lie in the past, follows.
-    `previous` is the payer that the project leaves; `since` says in words from when on, or by what. `known` says that
-    others know the project already: it may have usage, and its revision is of this change.
+    `previous` is the payer that the project leaves; `since` says in words from when on, or by what; `why` is the reason
+    that a person gave. `known` says that others know the project already: it may have usage, and its revision is of
+    this change.
     """
     active = binding.supersedes
     with moves.reattribute_usage(binding.project, binding.established_at) if known else nullcontext():
         if active:
             active.supersede(binding.established_at)
-            audit.save_as(actor, active, reason="Superseded", why=_why_ended(binding, since))
-        audit.save_as(actor, binding, reason=reason, why=_why_begun(binding, since))
+            audit.save_as(actor, active, reason="Superseded", why=_why_ended(binding, since, why))
+        audit.save_as(actor, binding, reason=reason, why=_why_begun(binding, since, why))
     _announce(binding, previous, since, known, actor)
 
 
@@ -111,13 +113,17 @@ def hand_over_all(
         _announce(binding, previous, since, True, actor)
 
 
-def _why_ended(binding: BillingAccountBinding, since: str) -> str:
-    return f"{binding.account} pays {since}"
+def _why_ended(binding: BillingAccountBinding, since: str, why: str = "") -> str:
+    return _explained(f"{binding.account} pays {since}", why)
 
 
-def _why_begun(binding: BillingAccountBinding, since: str) -> str:
+def _why_begun(binding: BillingAccountBinding, since: str, why: str = "") -> str:
     says = f"{binding.account} pays for {binding.project}"
-    return says if since == FROM_NOW_ON else f"{says} {since}"
+    return _explained(says if since == FROM_NOW_ON else f"{says} {since}", why)
+
+
+def _explained(says: str, why: str) -> str:
+    return f"{says}: {why}" if why else says
 
 
 def _announce(

@@ -90,7 +90,11 @@ CASES: dict[tuple[type, str], Case] = {
         rebound,
         "Billing responsibility - Account: acme-eu → acme-us",
         who=make.PLATFORM.name,
-        answers={"name": "fourth", "account": lambda world: make.a_ready_account(world.organization, "acme-asia").pk},
+        answers={
+            "name": "fourth",
+            "account": lambda world: make.a_ready_account(world.organization, "acme-asia").pk,
+            "reason": "the department moves",
+        },
     ),
     (BillingAccount, "revise"): Case(
         lambda world: world.us, terms_revised, "Net days: 30 → 45", answers={"display_name": "Mine"}

@@ -35,7 +35,7 @@ def test_a_bind_and_an_archiving_say_that_the_payer_is_locked(world: World, oper
     lock(operator, world)
     account = make.a_ready_account(world.organization)
     with nothing_changes():
-        for act, typed in (("bind", {"account": account.pk}), ("archive", {})):
+        for act, typed in (("bind", {"account": account.pk, "reason": "the department moves"}), ("archive", {})):
             address = page_of(world.project, act)
             assert "unlock it first" in dict(operator.get(address).context["facts"])["Payer lock"]
             assert "unlock it first" in str(errors(submit(operator, address, **typed)))
