@@ -147,7 +147,7 @@ class PlaceUnder(ServiceAction):
         """Return whether a second person must approve; the service decides in the end."""
         spec = self.spec(values)
         proposed = rules.propose(self.row, values["parent"], spec.paid_by_parent, month_of(spec))
-        return bool(rules.approval_causes(proposed))
+        return bool(rules.approval_causes(proposed.changed_onwards()))
 
     def preview(self, values: dict[str, Any]) -> Facts:
         """Return what the request for approval says, also where none is needed."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing.admin.proposals import change
+from billing.admin.proposals import change, months
 from billing.admin.wording import label, on_lines
 from billing.models import ApprovalRequest
 from billing.services.approvals import affiliations
@@ -35,18 +35,19 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
     rows = [
         [
             each["name"],
+            months(each, review),
             each["before"]["payerOfRecord"],
             each["after"]["payerOfRecord"],
             lines([_invoiced(each["before"]), f"\N{RIGHTWARDS ARROW} {_invoiced(each['after'])}"]),
         ]
         for each in review.get("accounts", [])
     ]
-    if more := review.get("accountsCount", 0) - len(rows):
-        rows.append([_("and %(count)d more") % {"count": more}, "", "", ""])
+    if more := _unlisted(review):
+        rows.append([_("and %(count)d more") % {"count": more}, "", "", "", ""])
     return [
         Panel(
             _("Who is invoiced"),
-            [_("Billing account"), _("Before"), _("After"), _("Currency, terms and payment method")],
+            [_("Billing account"), _("Months"), _("Before"), _("After"), _("Currency, terms and payment method")],
             rows,
         ),
         Panel(
@@ -60,21 +61,29 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
     ]
 
 
+def _unlisted(review: dict[str, Any]) -> int:
+    names = {each["name"] for each in review.get("accounts", [])}
+    return int(review.get("accountsCount", 0)) - len(names)
+
+
 def _answers(review: dict[str, Any]) -> list[str]:
     """Return a sentence for each account that becomes payer of record of others, or of itself again."""
-    payers: dict[str, list[str]] = {}
+    payers: dict[tuple[str, str], list[str]] = {}
     for each in review["accounts"]:
-        payers.setdefault(each["after"]["payerOfRecord"], []).append(each["name"])
-    text = _("%(payer)s is invoiced for the usage of %(accounts)s")
-    sentences = [text % {"payer": payer, "accounts": ", ".join(names)} for payer, names in payers.items()]
-    if more := review["accountsCount"] - len(review["accounts"]):
+        payers.setdefault((each["after"]["payerOfRecord"], months(each, review)), []).append(each["name"])
+    text = _("%(payer)s is invoiced for the usage of %(accounts)s, %(months)s")
+    sentences = [
+        text % {"payer": payer, "accounts": ", ".join(names), "months": span} for (payer, span), names in payers.items()
+    ]
+    if more := _unlisted(review):
         sentences.append(_("and %(count)d more") % {"count": more})
     return sentences
 
 
 def _invoiced_by(review: dict[str, Any]) -> list[str]:
     return [
-        f"{each['name']}: {_invoiced(each['before'])} \N{RIGHTWARDS ARROW} {_invoiced(each['after'])}"
+        f"{each['name']}, {months(each, review)}: {_invoiced(each['before'])} \N{RIGHTWARDS ARROW}"
+        f" {_invoiced(each['after'])}"
         for each in review["accounts"]
     ]
 

@@ -144,17 +144,22 @@ def _span(binding: dict[str, Any]) -> str:
 
 
 def _affiliation(request: ApprovalRequest) -> list[Field]:
-    """Return who is invoiced for each account before and after, from its first month on."""
-    begins = request.reviewed.get("affiliation", {})
-    invoiced = _("Payer of record of %(name)s from %(month)s on")
+    """Return who is invoiced for each account before and after, in which months."""
+    invoiced = _("Payer of record of %(name)s %(months)s")
     return [
         (
-            invoiced % {"name": each["name"], "month": begins.get("effectiveFrom", "")},
+            invoiced % {"name": each["name"], "months": months(each, request.reviewed)},
             each["before"]["payerOfRecord"],
             each["after"]["payerOfRecord"],
         )
         for each in request.reviewed.get("accounts", [])
     ]
+
+
+def months(entry: dict[str, Any], review: dict[str, Any]) -> str:
+    """Return in which months an account of an affiliation's review has another payer of record."""
+    names = {"month": entry.get("from", review.get("affiliation", {}).get("effectiveFrom", "")), **entry}
+    return (_("from %(month)s until %(until)s") if "until" in entry else _("from %(month)s on")) % names
 
 
 _WORDED: Mapping[str, Callable[[ApprovalRequest], list[Field]]] = {

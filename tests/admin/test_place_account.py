@@ -34,7 +34,8 @@ def test_a_preview_says_what_the_request_would_and_writes_nothing(
     assert errors(page) == {}
     preview = dict(page.context["preview"])
     assert preview["What changes"] == f"Payer of record of acme-eu from {month(1):%Y-%m} on: acme-eu → acme-group"
-    assert preview["Who answers for what"] == "acme-group is invoiced for the usage of acme-eu"
+    months = f"from {month(1):%Y-%m} on"
+    assert preview["Who answers for what"] == f"acme-group is invoiced for the usage of acme-eu, {months}"
     assert preview["Projects"] == 1
     assert preview["Usage of the last full month"] == "-"
     assert "EUR, Net days: 30, Monthly, Credit card → EUR" in preview["Currency, terms and payment method"]
@@ -50,7 +51,7 @@ def test_an_account_that_is_used_is_requested_and_placed_by_a_second_person(
     assert (request.act, request.requester, request.justification) == ("Affiliate", "user:operator", "one invoice")
     assert not BillingAccountAffiliation.objects.exists()
     panels = {panel.title: panel.rows for panel in approver.get(page_of(request)).context["panels"]}
-    [[name, before, after, _terms]] = panels["Who is invoiced"]
+    [[name, _months, before, after, _terms]] = panels["Who is invoiced"]
     assert (name, before, after) == ("acme-eu", "acme-eu", "acme-group")
     assert ["Projects", 1] in panels["Whom it concerns"]
     submit(approver, page_of(request, "approve"))

@@ -75,7 +75,7 @@ def write_affiliation(
     proposed = rules.propose(child, parent, spec.paid_by_parent, month_of(spec))
     causes += proposal_causes(proposed, spec, request=request)
     if request is None:
-        causes += rules.approval_causes(proposed)
+        causes += rules.approval_causes(proposed.changed_onwards())
     if causes:
         raise Invalid.because(causes, _("the account cannot be affiliated"))
     at = audit.ledger_time(child)
@@ -128,6 +128,7 @@ def proposal_causes(
         *_month_causes(proposed),
         *rules.same_causes(proposed, spec.paid_by_parent),
         *rules.causes(proposed, besides=request),
+        *rules.later_causes(proposed),
     ]
 
 

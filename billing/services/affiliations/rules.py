@@ -1,8 +1,9 @@
 """Why an account cannot be under another: every rule, each refusal with its field. Asked again when a plan is due."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import zip_longest
 
 from django.conf import settings
 from django.db.models import Q
@@ -23,7 +24,7 @@ from billing.models import (
 from billing.services.account_spec import AccountSpec
 from billing.services.accounts import missing_account, not_ready
 from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
-from billing.services.affiliations.trees import Relation, Tree
+from billing.services.affiliations.trees import Relation, Tree, facts_of, plans_of
 from billing.services.compliance import rules as regional
 from billing.terms.payment_amounts import money_text
 from milo.errors import Cause
@@ -34,15 +35,29 @@ _USING = (BillingAccountBinding, UsageAssignment, UsageRollup, PayerCorrection)
 """What an account has that is used; its payer of record is a question of these."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Months from `start` up to, not including, `until` in which `after` is payer of record instead of `before`."""
+
+    start: date
+    until: date | None
+    before: int
+    after: int
+
+
 @dataclass(frozen=True)
 class Proposed:
-    """`child` under `parent`, None for nobody, from `month` (its first day): the tree without it, and with it."""
+    """`child` under `parent`, None for nobody, from `month` (its first day): the tree without it, and with it.
+
+    `later` is the same in each later month in which another plan begins, as far as any is planned.
+    """
 
     child: BillingAccount
     parent: BillingAccount | None
     month: date
     before: Tree
     after: Tree
+    later: tuple["Proposed", ...] = ()
 
     @property
     def payer_before(self) -> int:
@@ -58,20 +73,37 @@ class Proposed:
         return self.after.subtree(self.child.pk)
 
     def changed_payers(self) -> dict[int, tuple[int, int]]:
-        """Return the accounts whose payer of record changes: before and after, all by primary keys."""
+        """Return the accounts whose payer of record changes in the month: before and after, all by primary keys."""
         payers = {key: (self.before.payer(key), self.after.payer(key)) for key in self.subtree}
         return {key: pair for key, pair in payers.items() if pair[0] != pair[1]}
 
+    def changed_onwards(self) -> dict[int, list[Stretch]]:
+        """Return the accounts whose payer of record changes in any month from its own on, and how in which months."""
+        stretches: dict[int, list[Stretch]] = {}
+        each_month = (self, *self.later)
+        for proposed, following in zip_longest(each_month, self.later):
+            until = following.month if following else None
+            for key, (before, after) in proposed.changed_payers().items():
+                stretch, of = Stretch(proposed.month, until, before, after), stretches.setdefault(key, [])
+                if of and (of[-1].until, of[-1].before, of[-1].after) == (proposed.month, before, after):
+                    stretch = replace(of.pop(), until=until)
+                of.append(stretch)
+        return stretches
+
 
 def propose(child: BillingAccount, parent: BillingAccount | None, paid_by_parent: bool, month: date) -> Proposed:
-    """Return the proposal with the trees of `month`, plans of that month and before included."""
-    planned = Tree.of(child.organization_id, month, plans=True)
+    """Return the proposal with the trees of `month` and of later ones, each with what is planned up to then."""
+    facts, plans = facts_of(child.organization_id), plans_of(child.organization_id)
     # the present relation is what goes on if this one does not begin; a plan of the account is what this one cancels
-    present = Tree.of(child.organization_id, month).relations.get(child.pk)
-    others = {key: each for key, each in planned.relations.items() if key != child.pk}
-    before = Tree(others | ({child.pk: present} if present else {}))
+    plans.pop(child.pk, None)
     relation = Relation(child.pk, parent.pk if parent else None, paid_by_parent, month, None)
-    return Proposed(child, parent, month, before, before.with_relation(relation))
+    months = [month, *sorted({plan.start for plan in plans.values() if plan.start > month})]
+    trees = [Tree.in_month(facts, each, plans) for each in months]
+    proposals = [
+        Proposed(child, parent, each, tree, tree.with_relation(relation))
+        for each, tree in zip(months, trees, strict=True)
+    ]
+    return replace(proposals[0], later=tuple(proposals[1:]))
 
 
 def reference_causes(
@@ -84,8 +116,24 @@ def reference_causes(
 
 def causes(proposed: Proposed, *, besides: ApprovalRequest | None = None) -> list[Cause]:
     """Return why `proposed` cannot be a fact in its month, as things are now. `besides` is the request for it."""
-    rules: Sequence[Callable[[Proposed], Iterator[Cause]]] = (_phases, _cycle, _limits, _currency, _leaving)
-    return [cause for rule in rules for cause in rule(proposed)] + list(_taken_in(proposed, besides))
+    return [*_phases(proposed), *_of_trees(proposed), *_taken_in(proposed, besides)]
+
+
+def _of_trees(proposed: Proposed) -> list[Cause]:
+    rules: Sequence[Callable[[Proposed], Iterator[Cause]]] = (_cycle, _limits, _currency, _leaving)
+    return [cause for rule in rules for cause in rule(proposed)]
+
+
+def later_causes(proposed: Proposed) -> list[Cause]:
+    """Return what breaks a rule only in a later month, by what else is planned; each names the first such month."""
+    said, found = set(_of_trees(proposed)), []
+    for later in proposed.later:
+        for cause in _of_trees(later):
+            if cause not in said:
+                said.add(cause)
+                names = {"month": f"{later.month:%Y-%m}", "why": cause.message}
+                found.append(replace(cause, message=_("in %(month)s: %(why)s") % names))
+    return found
 
 
 def _phases(proposed: Proposed) -> Iterator[Cause]:
@@ -189,19 +237,22 @@ def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[C
         yield Cause(ACCOUNT, decide % {"name": request.name, "act": request.act})
 
 
-def approval_causes(proposed: Proposed) -> list[Cause]:
-    """Return a cause if an account that is used gets another payer of record, which a second person must approve."""
-    if not used_among(list(proposed.changed_payers())):
+def approval_causes(changed: Collection[int]) -> list[Cause]:
+    """Return a cause if one of `changed`, which get another payer of record, is used: a second person must approve."""
+    if not used_among(list(changed)):
         return []
     message = _("changes who is payer of record of an account that is used: ask for act Affiliate")
     return [Cause("spec", message)]
 
 
 def fact_causes(affiliation: BillingAccountAffiliation, proposed: Proposed) -> list[Cause]:
-    """Return why a plan cannot be a fact as things are now; of what was unused when it was planned, too."""
+    """Return why a plan cannot be a fact as things are now; of what was unused when it was planned, too.
+
+    A plan of a later month is asked when that has come: it, and not this one, fails then.
+    """
     made = BillingAccountAffiliation.history.filter(id=affiliation.pk, history_type="+")
     approved = any(made.values_list("history_approval", flat=True))
-    return causes(proposed) + ([] if approved else approval_causes(proposed))
+    return causes(proposed) + ([] if approved else approval_causes(proposed.changed_payers()))
 
 
 def used_among(accounts: Sequence[int]) -> Mapping[int, str]:

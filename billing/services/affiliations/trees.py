@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Self
-
-from django.db.models import Q
 
 from billing.models import BillingAccountAffiliation
 
@@ -53,6 +52,16 @@ def facts_of(organization_id: int, known_at: datetime | None = None) -> dict[int
         paid = payer == BillingAccountAffiliation.Payer.PARENT
         relations[account].append(Relation(account, parent, paid, start, until))
     return dict(relations)
+
+
+def plans_of(organization_id: int) -> dict[int, Relation]:
+    """Return the relations of an organization that are planned, by account."""
+    plans = BillingAccountAffiliation.objects.scheduled().filter(organization=organization_id)
+    paid = BillingAccountAffiliation.Payer.PARENT
+    return {
+        account: Relation(account, parent, payer == paid, start, None)
+        for account, parent, payer, start in plans.values_list("account", "parent", "payer", "effective_from")
+    }
 
 
 def payers_of(relations: Relations) -> dict[int, list[Span]]:
@@ -108,22 +117,15 @@ class Tree:
     relations: Mapping[int, Relation]
 
     @classmethod
-    def of(cls, organization_id: int, month: date, *, plans: bool = False, known_at: datetime | None = None) -> Self:
-        """Return the tree of an organization in `month` (its first day), with what is planned up to then if `plans`."""
-        relations = dict(cls.in_month(facts_of(organization_id, known_at), month).relations)
-        if plans:
-            scheduled = BillingAccountAffiliation.objects.scheduled().filter(
-                Q(effective_from__lte=month), organization=organization_id
-            )
-            for account, parent, payer, start in scheduled.values_list("account", "parent", "payer", "effective_from"):
-                paid = payer == BillingAccountAffiliation.Payer.PARENT
-                relations[account] = Relation(account, parent, paid, start, None)
-        return cls(relations)
+    def of(cls, organization_id: int, month: date, *, known_at: datetime | None = None) -> Self:
+        """Return the tree of an organization in `month` (its first day)."""
+        return cls.in_month(facts_of(organization_id, known_at), month)
 
     @classmethod
-    def in_month(cls, facts: Relations, month: date) -> Self:
-        """Return the tree of `facts_of` an organization in `month` (its first day)."""
-        return cls({key: each for key, of in facts.items() for each in of if each.covers(month)})
+    def in_month(cls, facts: Relations, month: date, plans: Mapping[int, Relation] = MappingProxyType({})) -> Self:
+        """Return the tree of `facts_of` an organization in `month`, with those of `plans` that begin up to then."""
+        relations = {key: each for key, of in facts.items() for each in of if each.covers(month)}
+        return cls(relations | {key: each for key, each in plans.items() if each.covers(month)})
 
     def with_relation(self, relation: Relation) -> "Tree":
         """Return the tree in which the account has this relation."""

@@ -1,7 +1,7 @@
 """Put an account under another, or let it leave: the effect of an approved Affiliate on the account below."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Count
@@ -16,7 +16,7 @@ from billing.models import (
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
 from billing.services.affiliations import creation, facts, rules
-from billing.services.affiliations.rules import Proposed
+from billing.services.affiliations.rules import Proposed, Stretch
 from billing.services.affiliations.specs import EFFECTIVE_FROM, PARENT, PAYER, AffiliationSpec, present_month, spec_of
 from billing.usage.quantities import plain
 from milo.access import Actor
@@ -54,15 +54,18 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
     """Return the accounts whose payer of record changes, with what each is invoiced by before and after.
 
-    Beside them are the projects that they pay for, and the usage of the last full month by meter.
+    Where other plans change that in later months, there is an entry for each stretch of months, with the first of it
+    (`from`, absent: that of the affiliation) and the first after it (`until`, absent: none). Beside them are the
+    projects that the accounts pay for, and the usage of the last full month by meter.
     """
     spec, parent = _asked(account, request)
     if spec.parent and parent is None:
         return {}
     proposed = _proposed(account, parent, spec)
-    changed = proposed.changed_payers()
+    changed = proposed.changed_onwards()
     listed = sorted(changed)[: rules.LISTED]
-    rows = BillingAccount.objects.in_bulk({*listed, *(key for pair in changed.values() for key in pair)})
+    payers = {key for of in changed.values() for each in of for key in (each.before, each.after)}
+    rows = BillingAccount.objects.in_bulk({*listed, *payers})
     projects = BillingAccountBinding.objects.paying().filter(account__in=changed)
     return {
         "affiliation": {
@@ -74,14 +77,21 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
         "accounts": [
             {
                 "name": rows[key].name,
-                "before": _invoiced(rows[changed[key][0]]),
-                "after": _invoiced(rows[changed[key][1]]),
+                **_months(each, proposed.month),
+                "before": _invoiced(rows[each.before]),
+                "after": _invoiced(rows[each.after]),
             }
             for key in listed
+            for each in changed[key]
         ],
         "projectsCount": projects.aggregate(n=Count("pk"))["n"],
         "usageOfLastMonth": _usage(list(changed)),
     }
+
+
+def _months(stretch: Stretch, first: date) -> dict[str, str]:
+    begins = {"from": f"{stretch.start:%Y-%m}"} if stretch.start != first else {}
+    return begins | ({"until": f"{stretch.until:%Y-%m}"} if stretch.until else {})
 
 
 def _invoiced(payer: BillingAccount) -> dict[str, Any]:
