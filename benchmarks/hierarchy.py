@@ -20,6 +20,7 @@ from benchmarks.stage import Stage
 from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding, UsageMeter
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations.creation import create_affiliation
+from billing.services.affiliations.past import month_of
 from billing.services.affiliations.payers import rewrite
 from billing.services.affiliations.scopes import SUBTREE, of_scope
 from billing.services.affiliations.specs import AffiliationSpec, present_month
@@ -29,6 +30,7 @@ from billing.services.suspensions import suspend
 from billing.services.usage.intake import report
 from billing.services.usage.reports import TOTAL, UsageQuery, of_account
 from milo.access import Actor
+from milo.compiled_queries import CompiledQuery, Param
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, create_organization
 from projects.services.projects import ProjectSpec, create_project
@@ -176,12 +178,16 @@ def _binds(
         turn = next(turns)
         _bind(projects[rows[0].organization_id][0], rows[turn % len(rows)])
 
-    at = datetime.now(UTC)
-    paying = BillingAccountBinding.objects.paying(at).filter(project=projects[organization.pk][1])
-    plain = partial(lambda: paying.all().get())
+    at, project = datetime.now(UTC), projects[organization.pk][1]
+    paying = BillingAccountBinding.objects.paying(Param("at")).filter(project=Param("project"))
+    payer = CompiledQuery(paying.all)
+    of_record = CompiledQuery(partial(paying.with_payer_of_record, Param("month")))
+    of = {"at": at, "project": project.pk, "month": month_of(at)}
     facts = {
         "a bind to a paid account, and to another": _ratio(partial(one, paid), partial(one, alone), ASKED),
-        "payer of record at T, and payer at T": _ratio(lambda: paying.with_payer_of_record(at).get(), plain, ASKED),
+        "payer of record at T, and payer at T": _ratio(
+            partial(of_record.first, **of), partial(payer.first, **of), ASKED
+        ),
     }
     rates: dict[str, list[float]] = {"tree": [], "apart": []}
     for turn in range(1, stage.rounds + 1):

@@ -203,6 +203,8 @@ def _paying(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, 
 
 
 def _invoiced(payer: Payer, at: datetime, known_at: datetime | None) -> dict[str, Any]:
+    if payer.payer_of_record_id == payer.account.pk:
+        return {}
     invoiced = payer_as_known(payer.account, at, known_at)
     return {} if invoiced.pk == payer.account.pk else {"payerOfRecord": invoiced.name}
 

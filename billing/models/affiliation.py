@@ -11,6 +11,7 @@ from billing.models.account import BillingAccount, BillingAccountQuerySet
 from billing.models.binding import BillingAccountBinding
 from milo import audit
 from milo.columns import Columns, fixed
+from milo.compiled_queries import Param
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
@@ -202,7 +203,7 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
 
 
 class AccountPayerQuerySet(models.QuerySet["AccountPayer"]):
-    def in_month(self, month: date) -> "AccountPayerQuerySet":
+    def in_month(self, month: date | Param) -> "AccountPayerQuerySet":
         """Select the rows in force in `month` (its first day, UTC)."""
         return self.filter(Q(until_month=None) | Q(until_month__gt=month), from_month__lte=month)
 

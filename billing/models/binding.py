@@ -12,6 +12,7 @@ from django_fsm import transition
 from billing.models.account import BillingAccount
 from milo import audit
 from milo.columns import Columns, fixed
+from milo.compiled_queries import Param
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
@@ -19,7 +20,7 @@ from projects.models.project import ProjectQuerySet
 
 
 class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
-    def paying(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
+    def paying(self, at: datetime | Param | None = None) -> "BillingAccountBindingQuerySet":
         """Select the bindings in force at the instant `at` (UTC), by default now: the only definition of "who pays".
 
         Intervals are half open: a binding is in force from `established_at` up to, not including, `ended_at`.
@@ -33,9 +34,12 @@ class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
         at = at or timezone.now()
         return self.filter(Q(established_at__gt=at) | Q(ended_at__gt=at))
 
-    def with_payer_of_record(self, at: datetime | None = None) -> "BillingAccountBindingQuerySet":
-        """Annotate bindings with `payer_of_record`: the key of the account invoiced for usage at `at` (UTC, or now)."""
-        month = (at or timezone.now()).astimezone(UTC).date().replace(day=1)
+    def with_payer_of_record(self, at: datetime | Param | None = None) -> "BillingAccountBindingQuerySet":
+        """Annotate bindings with `payer_of_record`: the key of the account invoiced for usage at `at` (UTC, or now).
+
+        A `Param` stands for the first day of the month.
+        """
+        month = at if isinstance(at, Param) else (at or timezone.now()).astimezone(UTC).date().replace(day=1)
         rows = apps.get_model("billing.AccountPayer").objects.in_month(month).filter(account=OuterRef("account"))
         payer = Coalesce(Subquery(rows.values("payer")[:1]), F("account"), output_field=models.BigIntegerField())
         return self.annotate(payer_of_record=payer)

@@ -4,14 +4,15 @@ Valid time is the interval of a binding, or the span of a correction, which coun
 the history rows of a binding, and the instant at which a correction was recorded.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, UsageAssignment
+from milo.compiled_queries import CompiledQuery, Param
 from projects.models import Project
 
 
@@ -20,11 +21,13 @@ class Payer:
     """Who paid for a project at an instant.
 
     `binding` is the one in force then, None where a correction covers a time without one. `corrected_by` is the
-    correction that names another account than the binding, or None.
+    correction that names another account than the binding, or None. `payer_of_record_id` is the key of the account that
+    is invoiced for it, where that was read in the same query.
     """
 
     binding: BillingAccountBinding | None
     corrected_by: PayerCorrection | None = None
+    payer_of_record_id: int | None = field(default=None, compare=False)
 
     @property
     def account(self) -> BillingAccount:
@@ -47,16 +50,26 @@ def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -
         binding = _known_binding(project, at, known_at)
         corrections = covering.filter(project=project, recorded_at__lte=known_at)
     else:
-        newest = covering.filter(project=OuterRef("project")).values("pk")[:1]
-        paying = BillingAccountBinding.objects.paying(at).filter(project=project).annotate(correction=Subquery(newest))
-        # newest first, so that the scan of the index of the timeline stops at the first row
-        binding = paying.select_related("account", "superseded_by").order_by("-established_at").first()
-        corrections = covering.filter(project=project)
-        if binding and binding.correction is None:  # type: ignore[attr-defined]
+        month = at.astimezone(UTC).date().replace(day=1)
+        found: Any = _PAYING.first(project=project.pk, at=at, month=month)
+        if found and found.correction is None:
             # the usual case, in one query
-            return Payer(binding)
+            return Payer(found, payer_of_record_id=found.payer_of_record)
+        binding, corrections = found, covering.filter(project=project)
     correction = corrections.select_related("account", "request").first()
     return Payer(binding, correction) if binding or correction else None
+
+
+def _paying() -> QuerySet[BillingAccountBinding]:
+    at = Param("at")
+    newest = PayerCorrection.objects.covering(at).filter(project=OuterRef("project")).values("pk")[:1]
+    paying = BillingAccountBinding.objects.paying(at).filter(project=Param("project"))
+    annotated = paying.with_payer_of_record(Param("month")).annotate(correction=Subquery(newest))
+    # newest first, so that the scan of the index of the timeline stops at the first row
+    return annotated.select_related("account", "superseded_by").order_by("-established_at")[:1]
+
+
+_PAYING = CompiledQuery(_paying)
 
 
 def _known_binding(project: Project, at: datetime, known_at: datetime) -> BillingAccountBinding | None:

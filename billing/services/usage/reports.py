@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from billing.models import (
     UsageRollup,
 )
 from billing.models.quantity import ExactSum
+from billing.models.subtree import InSubtree
 from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY, MONTH
 from billing.services.usage import sums
@@ -41,6 +41,11 @@ MAX_DAYS_OF_ZONE = 92
 MAX_DAYS = 3 * 366
 MAX_LINES = 50_000
 _AT_ONCE = 1000
+_OWNERS = {
+    "account": Q(account=Param("key")),
+    "project": Q(project=Param("key")),
+    "subtree": Q(InSubtree("account", Param("key"), Param("month"))),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,18 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Subtree:
+    """The account with the primary key `root`, and those below it in the month of the day `on` (UTC)."""
+
+    root: int
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
-    """Accounts, by their primary keys, and the days from `start` up to, not including, `end` (UTC) of their usage.
+    """Accounts, by their primary keys, and the days from `start` up to, not including, `end` (UTC) of their usage."""
 
-    The keys may be a query.
-    """
-
-    accounts: frozenset[int] | RawSQL
+    accounts: frozenset[int] | Subtree
     start: date
     end: date
 
@@ -138,10 +148,8 @@ def of_accounts(query: UsageQuery, stretches: Iterable[Stretch]) -> list[Line]:
     groups = tuple(name for name in GROUPS if name in query.by)
     totals: dict[tuple[Any, ...], sums.Amount] = defaultdict(sums.Amount)
     for stretch in stretches:
-        spans = _spans(replace(query, start=stretch.start, end=stretch.end))
-        for accounts in _parts(stretch.accounts):
-            rows = _counted({"account__in": accounts}, query.granularity, groups, spans)
-            for row in rows[: MAX_LINES + 1]:
+        for rows in _parts(stretch, query, groups):
+            for row in rows:
                 names = tuple(row[f"of_{name}"] or "" for name in groups)
                 totals[row.get("on"), names, row["unit"]] += sums.Amount(row["amount"], row["counted"])
             _refuse_more(len(totals))
@@ -152,29 +160,37 @@ def of_accounts(query: UsageQuery, stretches: Iterable[Stretch]) -> list[Line]:
     return sorted(lines, key=_order)
 
 
-def _parts(accounts: frozenset[int] | RawSQL) -> Iterator[list[int] | RawSQL]:
-    """Yield so many accounts at a time as a statement may have parameters; a query has few."""
-    if isinstance(accounts, RawSQL):
-        yield accounts
+def _parts(stretch: Stretch, query: UsageQuery, groups: tuple[str, ...]) -> Iterator[Iterable[dict[str, Any]]]:
+    """Yield the sums of so many accounts at a time as a statement may have parameters; a subtree has few."""
+    within = replace(query, start=stretch.start, end=stretch.end)
+    if isinstance(stretch.accounts, Subtree):
+        yield _fetch("subtree", within, key=stretch.accounts.root, month=stretch.accounts.on)
         return
-    keys = sorted(accounts)
-    yield from (keys[first : first + _AT_ONCE] for first in range(0, len(keys), _AT_ONCE))
+    keys, spans = sorted(stretch.accounts), _spans(within)
+    for first in range(0, len(keys), _AT_ONCE):
+        owned = Q(account__in=keys[first : first + _AT_ONCE])
+        yield _counted(owned, query.granularity, groups, spans)[: MAX_LINES + 1]
+
+
+def _fetch(owner: str, query: UsageQuery, **of: Any) -> list[dict[str, Any]]:
+    """Return the sums of an `owner`, a key of `_OWNERS`, in the span of the query; `of` are the parameters of that."""
+    groups, spans = tuple(name for name in GROUPS if name in query.by), _spans(query)
+    days: dict[str, date] = {}
+    for number, (_granularity, start, end) in enumerate(spans):
+        days |= {f"a{number}": start, f"b{number}": end}
+    granularities = tuple(granularity for granularity, _start, _end in spans)
+    return _sums(owner, query.granularity, groups, granularities).fetch(**of, **days)
 
 
 def _of_days(query: UsageQuery, owner: str, key: int) -> list[Line]:
     """Read the rollup of the `owner` (`account` or `project`) with the primary key `key`."""
-    groups, spans = tuple(name for name in GROUPS if name in query.by), _spans(query)
-    sums = _sums(owner, query.granularity, groups, tuple(granularity for granularity, _start, _end in spans))
-    days: dict[str, date] = {}
-    for number, (_granularity, start, end) in enumerate(spans):
-        days |= {f"a{number}": start, f"b{number}": end}
-    rows = sums.fetch(owner=key, **days)
+    rows = _fetch(owner, query, key=key)
     _refuse_more(len(rows))
     return sorted(
         (
             Line(
                 *_bounds(query, row.get("on")),
-                {name: row[f"of_{name}"] or "" for name in groups},
+                {name: row[f"of_{name}"] or "" for name in GROUPS if name in query.by},
                 row["unit"],
                 row["amount"],
                 row["counted"],
@@ -191,18 +207,18 @@ def _sums(
 ) -> CompiledQuery[dict[str, Any]]:
     """Return the compiled query of an owner's sums; span `n` has the n-th granularity, from the day `an` up to `bn`."""
     spans = [(of, Param(f"a{number}"), Param(f"b{number}")) for number, of in enumerate(granularities)]
-    return CompiledQuery(lambda: _counted({owner: Param("owner")}, granularity, groups, spans)[: MAX_LINES + 1])
+    return CompiledQuery(lambda: _counted(_OWNERS[owner], granularity, groups, spans)[: MAX_LINES + 1])
 
 
 def _counted(
-    owners: dict[str, Any], granularity: str, groups: tuple[str, ...], spans: Collection[tuple[str, Any, Any]]
+    owned: Q, granularity: str, groups: tuple[str, ...], spans: Collection[tuple[str, Any, Any]]
 ) -> QuerySet[UsageRollup, dict[str, Any]]:
-    """Return the sums of `owners` (lookups) in the spans: their granularity, first and last day (not included)."""
+    """Return the sums of the rows `owned`, in the spans: their granularity, first and last day (not included)."""
     names = {f"of_{name}": F(GROUPS[name]) for name in groups}
     when = {DAY: F("starts_on"), MONTH: TruncMonth("starts_on")}.get(granularity)
     keys: dict[str, Any] = {**names, "unit": F("meter__unit"), **({"on": when} if when is not None else {})}
     days = (Q(granularity=of, starts_on__gte=start, starts_on__lt=end) for of, start, end in spans)
-    rows: Any = UsageRollup.objects.filter(reduce(or_, days), **owners).values(**keys)
+    rows: Any = UsageRollup.objects.filter(reduce(or_, days), owned).values(**keys)
     counted: QuerySet[UsageRollup, dict[str, Any]] = rows.annotate(
         amount=ExactSum("quantity"), counted=Sum(F("events") - F("withdrawn"))
     )
