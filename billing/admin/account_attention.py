@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from iso3166 import countries_by_alpha2
 from unfold.contrib.filters.admin import DropdownFilter
 
+from billing import currencies
 from billing.access import ACCOUNTS, APPROVALS
 from billing.admin.usage import COLORS, TEXT
 from billing.compliance.jurisdictions import COUNTRIES
@@ -73,6 +74,19 @@ class CountryFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
         return queryset.filter(country=self.value()) if self.value() else queryset
+
+
+class CurrencyFilter(DropdownFilter):
+    """The currency, of all that accounts may have: finding those in use would read every account."""
+
+    title = BillingAccount._meta.get_field("currency_code").verbose_name
+    parameter_name = "currency_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return currencies.choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
+        return queryset.filter(currency_code=self.value()) if self.value() else queryset
 
 
 def account_attention(request: HttpRequest) -> list[Attention]:

@@ -9,11 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
 from billing.admin.account_actions import OpenAccount, ReviseAccount
-from billing.admin.account_attention import CountryFilter, WaitingFilter, account_attention, account_charts
+from billing.admin.account_attention import (
+    CountryFilter,
+    CurrencyFilter,
+    WaitingFilter,
+    account_attention,
+    account_charts,
+)
 from billing.admin.account_header import account_header
 from billing.admin.account_tabs import ARCHIVE, account_tabs
 from billing.admin.account_tree import TreePages
@@ -70,7 +76,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, Le
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
-        ("currency_code", AllValuesCheckboxFilter),
+        CurrencyFilter,
         CountryFilter,
         WaitingFilter,
     )
@@ -78,7 +84,7 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, Le
     search_fields = ("name", "display_name", "organization__name", "uid")
     json_search_fields = ("invoice_email_addresses", "payment_profile", "e_invoicing")
     number_search_fields = ("tax_registrations", "payment_profile")
-    ordering = ("organization__name", "name")
+    ordering = ("name",)
     fieldsets = (
         (
             None,

@@ -88,7 +88,7 @@ class ApprovalRequestAdmin(ViewedAdmin):
     )
     list_select_related = ("account",)
     search_fields = ("name", "account__name", "organization__name", "requester", "decider", "uid")
-    ordering = ("-requested_at",)
+    ordering = ("-pk",)
     change_form_outer_before_template = "billing/admin/request_top.html"
     change_form_outer_after_template = "billing/admin/request.html"
     asked = (

@@ -65,7 +65,7 @@ class ChargeAdmin(LedgerAdmin):
     )
     list_select_related = ("account", "sub_account", "organization")
     search_fields = ("external_id", "name", "account__name", "settlement_reference", "uid")
-    ordering = ("-due_date", "pk")
+    ordering = ("-due_date",)
     fieldsets = (
         (
             None,

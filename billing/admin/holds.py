@@ -74,7 +74,7 @@ class HoldAdmin(LedgerAdmin):
     )
     list_select_related = ("account",)
     search_fields = ("account__name", "set_by", "released_by", "uid")
-    ordering = ("-set_at",)
+    ordering = ("-pk",)
     fieldsets = (
         (
             None,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
@@ -89,9 +89,9 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         paying = BillingAccountBinding.objects.paying().select_related("account")
         projects: QuerySet[Project] = super().get_queryset(request)
-        return projects.prefetch_related(
-            Prefetch("bindings", paying, to_attr="paying_bindings"),
-            Prefetch("payer_locks", PayerLock.objects.open(), to_attr="open_locks"),
+        locked = Exists(PayerLock.objects.open().filter(project=OuterRef("pk")))
+        return projects.annotate(locked=locked).prefetch_related(
+            Prefetch("bindings", paying, to_attr="paying_bindings")
         )
 
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
@@ -116,7 +116,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         if not row.paying_bindings:
             return "-"
         payer = link(row.paying_bindings[0].account)
-        return format_html("{} {}", payer, badge(_("Locked"), "info")) if row.open_locks else payer
+        return format_html("{} {}", payer, badge(_("Locked"), "info")) if row.locked else payer
 
     @admin.display(description=gettext_lazy("payer's standing"))
     def standing(self, row: Any) -> str:
@@ -130,7 +130,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
 
     @admin.display(description=gettext_lazy("payer lock"))
     def lock(self, row: Any) -> str:
-        return next(iter(why_locked([row.pk]).values()), "-") if row.open_locks else "-"
+        return next(iter(why_locked([row.pk]).values()), "-") if row.locked else "-"
 
     def panels(self, request: HttpRequest, row: Project) -> list[Panel]:
         return [

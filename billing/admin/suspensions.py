@@ -31,7 +31,7 @@ class SuspensionAdmin(JsonSearches, LedgerAdmin):
     list_select_related = ("account",)
     search_fields = ("account__name", "suspended_by", "resolved_by", "uid")
     json_search_fields = ("evidence",)
-    ordering = ("-suspended_at",)
+    ordering = ("-pk",)
     fieldsets = (
         (
             None,

@@ -236,8 +236,9 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             ),
         ]
         indexes = [
-            # projects are selected by the name of their payer, in whatever organization
-            models.Index(fields=["name"], name="account_by_name"),
+            # projects are selected by the name of their payer, in whatever organization; the list of the staff site,
+            # where many accounts may have one name
+            models.Index(fields=["name", "id"], name="account_by_name_and_key"),
             # the periodic task looks for the few waiting accounts among many Ready ones
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
             LabelIndex(name="account_labels"),

@@ -207,6 +207,10 @@ class ApprovalRequest(PhaseLoading, Resource):
                 condition=~Q(phase__in=["Rejected", "Withdrawn"]) | ~Q(comment=""), name="approval_no_needs_comment"
             ),
         ]
+        indexes = [
+            # the few that wait, among all that were decided: the inbox, and the side bar of every page
+            models.Index(fields=["requested_at", "id"], name="approval_pending", condition=Q(phase="Pending")),
+        ]
 
     @transition("phase", source=Phase.PENDING, target=Phase.APPROVED)
     def approve(self, decider: str, at: datetime, comment: str, editors: Collection[str]) -> None:

@@ -102,4 +102,6 @@ class Charge(Resource):
             ),
             # the home page, and the list of overdue charges
             models.Index(fields=["due_date"], name="charge_unsettled_by_day", condition=Q(settled_at=None)),
+            # the list of the staff site
+            models.Index(fields=["due_date", "id"], name="charge_by_day"),
         ]

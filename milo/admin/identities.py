@@ -95,7 +95,7 @@ class IdentityAdmin(LedgerAdmin):
     list_display = ("subject", "issuer", "user", "created_at")
     list_select_related = ("user",)
     search_fields = ("subject", "user__username")
-    ordering = ("user__username", "pk")
+    ordering = ("-pk",)
     fieldsets = ((None, {"fields": ("user", "issuer", "subject", "created_at")}),)
     list_actions = (LinkIdentity,)
     object_actions = (UnlinkIdentity,)

@@ -94,7 +94,7 @@ class LogInAdmin(ReadOnlyAdmin):
     list_display = ("at", "user_name", "outcome_badge", "address")
     list_filter = (("outcome", ChoicesDropdownFilter),)
     search_fields = ("name", "request_id")
-    ordering = ("-at", "-pk")
+    ordering = ("-pk",)
     fieldsets = ((None, {"fields": ("at", "user_name", "outcome_badge", "address", "request_id")}),)
     list_reports = (WholeLedger, PeopleChanges, ListExports)
 

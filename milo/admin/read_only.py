@@ -18,6 +18,7 @@ from unfold.enums import ActionVariant
 from milo.admin.actions import ServiceAction
 from milo.admin.actors import request_actor
 from milo.admin.exports import ListExport
+from milo.admin.keysets import KeysetPages
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
@@ -27,7 +28,7 @@ from milo.admin.tabs import Tab, open_tab, tab_links
 @method_decorator(require_safe, name="changelist_view")
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
-class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
+class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
     """Read-only pages of one model. `resource` is its plural in the access table, which alone decides who sees it."""
 
     resource: ClassVar[str]
@@ -42,8 +43,6 @@ class ReadOnlyAdmin(NamedLookups, ListExport, ModelAdmin):
 
     actions = None
     list_per_page = 50
-    # it would count the whole table beside each search
-    show_full_result_count = False
     list_filter_submit = True
     # no submit row: nothing is submitted, and unfold labels its link to the list "Close", which is also an action
     change_form_template = "milo/read_only_form.html"

@@ -187,7 +187,7 @@ class ServiceTokenAdmin(LedgerAdmin):
     )
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("hint", "description", "user__username")
-    ordering = ("-created_at",)
+    ordering = ("-pk",)
     fieldsets = (
         (
             None,

@@ -15,12 +15,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.forms import UserChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from milo import email_addresses
+from milo.access import TABLE
 from milo.admin.actors import request_actor
 from milo.admin.forms import Text, Tick
+from milo.admin.keysets import KeysetPages
 from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
 from milo.admin.panels import lines
@@ -89,8 +92,21 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
         return user
 
 
+class RoleFilter(DropdownFilter):
+    """The platform role, of those of the access table."""
+
+    title = gettext_lazy("platform role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(role, role) for role in sorted({rule.role for rule in TABLE if not rule.organization})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        return queryset.filter(groups__name=self.value()) if self.value() else queryset
+
+
 @admin.register(User)
-class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserAdmin(NamedLookups, KeysetPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Pages of users. Users are never deleted or renamed, because the history refers to them by name."""
 
     form = _UserForm
@@ -99,7 +115,7 @@ class UserAdmin(NamedLookups, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     icon = "person"
     actions = None
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_filter = ("is_active", "is_staff", "is_superuser", RoleFilter)
     fieldsets = (
         (None, {"fields": ("username", "email", "first_name", "last_name", "send_password_link")}),
         (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),

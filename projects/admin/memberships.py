@@ -96,7 +96,7 @@ class MembershipAdmin(LedgerAdmin):
     list_filter = (("organization", AutocompleteSelectFilter), ("role", ChoicesDropdownFilter))
     list_select_related = ("user", "organization")
     search_fields = ("user__username", "organization__name")
-    ordering = ("organization__name", "user__username", "role")
+    ordering = ("-pk",)
     fieldsets = ((None, {"fields": ("user", "organization", "role")}),)
     object_actions = (RevokeRole,)
 

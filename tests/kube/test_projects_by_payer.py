@@ -111,7 +111,7 @@ def test_the_payer_is_found_by_an_index_of_its_name(everything: list[Project]) -
             cursor.execute("DELETE FROM pg_statistic")
             cursor.execute("SET LOCAL enable_seqscan = off")
     plan = by(f"{PAYER}=us").apply(Project.objects.all()).explain()
-    assert "account_by_name" in plan
+    assert "account_by_name_and_key" in plan
     assert " SCAN " not in plan
 
 

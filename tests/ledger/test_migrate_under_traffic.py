@@ -176,9 +176,9 @@ def test_an_index_that_was_interrupted_is_made_anew_and_waits_for_locks_end_as_b
     if connection.vendor == SQLITE:
         assert append_only.missing(connection) == []
         return
-    operation = AddIndexConcurrently("billingaccount", models.Index(fields=["name"], name="account_by_name"))
+    operation = AddIndexConcurrently("charge", models.Index(fields=["due_date", "id"], name="charge_by_day"))
     state = MigrationLoader(connection).project_state()
-    index = "indexrelid = 'account_by_name'::regclass"
+    index = "indexrelid = 'charge_by_day'::regclass"
     with as_owner():
         execute(f"UPDATE pg_index SET indisvalid = false WHERE {index}")
         with locks.brief_waits(connection), connection.schema_editor(atomic=False) as editor:
