@@ -24,6 +24,7 @@ class MiloConfig(AppConfig):
         pre_migrate.connect(lift_before_migrate, dispatch_uid="milo.append_only")
         post_migrate.connect(install_after_migrate, dispatch_uid="milo.append_only")
         _seal_change_log()
+        _watch_personal_data()
 
 
 def _refuse_loss_of_proof(**kwargs: Any) -> None:
@@ -51,6 +52,21 @@ def _seal_change_log() -> None:
     )
     changes.register_floor(lambda instant: seals.sealed_before(Change._meta.db_table, instant))
     clock.register_newest(changes.newest_instant)
+
+
+def _watch_personal_data() -> None:
+    """Have what is read of personal columns noted, of rows and of their histories; and what was revealed sealed."""
+    from django.apps import apps
+    from django.contrib.admin.models import LogEntry
+
+    from milo import audit, personal
+    from milo.ledger import tables
+
+    tables.register(tables.Table(LogEntry))
+    for model in apps.get_models():
+        if columns := getattr(model, "columns", None):
+            records = audit.histories().get(model)
+            personal.watch(model, columns, *([records.model_of(model)] if records else []))
 
 
 class StaffSiteConfig(AdminConfig):

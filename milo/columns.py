@@ -1,7 +1,9 @@
 """Classification of columns; each model declares that of its own as `columns`.
 
 A column is fixed, fixed once a condition holds, or free, after its row is written. A personal one is also emptied by a
-purge at the end of the retention. Guards of both engines, histories, purges and exports derive from this.
+purge at the end of the retention, and masked on the staff site for whoever may not see it, unless it is a text: what
+people write, and the names of things, stay legible. Guards of both engines, histories, purges, exports and masks derive
+from this.
 """
 
 from collections.abc import Collection
@@ -24,16 +26,29 @@ def fixed(name: str, columns: str, *, once: str = "") -> Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one table, by their names in the database."""
+    """The columns of one table, by their names in the database.
+
+    Inside of `masked` ones of JSON, values of the keys `codes` say nothing about a person.
+    """
 
     fixed: tuple[Fixed, ...]
     free: tuple[str, ...]
-    personal: tuple[str, ...]
+    masked: tuple[str, ...]
+    texts: tuple[str, ...]
+    codes: tuple[str, ...]
 
     @classmethod
-    def of(cls, *fixed: Fixed, free: str = "", personal: str = "") -> "Columns":
-        """Return the columns of a table; `free` and `personal` are names separated by blanks."""
-        return cls(fixed, tuple(free.split()), tuple(personal.split()))
+    def of(cls, *fixed: Fixed, free: str = "", personal: str = "", texts: str = "", codes: str = "") -> "Columns":
+        """Return the columns of a table; each argument is names separated by blanks.
+
+        `texts` are the personal columns that stay legible, `personal` are all others.
+        """
+        return cls(fixed, tuple(free.split()), tuple(personal.split()), tuple(texts.split()), tuple(codes.split()))
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Return all personal columns."""
+        return self.masked + self.texts
 
     def unclassified(self, names: Collection[str]) -> set[str]:
         """Return the names of columns that are not classified, and classified names without a column."""

@@ -11,6 +11,10 @@ from milo import idn
 from milo.errors import Cause
 
 LIMIT = 50
+_LOCAL, _DOMAIN = r"(?:\"[^\"\n]*\"|[^\s@<>\"()\[\],;:/]+)", r"[^\s@<>\"'(){}\[\],;:=/.&]+"
+# with a dot in the domain, which the name of a worker (`celery@host`) need not have
+IN_TEXT = re.compile(rf"{_LOCAL}@(?:{_DOMAIN}(?:\.{_DOMAIN})+|\[[^\]\s]*\])")
+"""What looks like an address in a text."""
 _QUOTED = re.compile(r"""( of| in)? (['"]).*\2""", re.DOTALL)
 MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 octets, with its brackets
 

@@ -17,11 +17,9 @@ import orjson
 import structlog
 from django.conf import settings
 
-from milo import card_numbers, data_folder, error_texts
+from milo import card_numbers, data_folder, email_addresses, error_texts
 
-_LOCAL, _DOMAIN = r"(?:\"[^\"\n]*\"|[^\s@<>\"()\[\],;:/]+)", r"[^\s@<>\"'(){}\[\],;:=/.]+"
-# with a dot in the domain, which the name of a worker (`celery@host`) need not have
-_PERSONAL = re.compile(rf"(?P<credentials>(?<=://)[^\s/@]+@)|{_LOCAL}@(?:{_DOMAIN}(?:\.{_DOMAIN})+|\[[^\]\s]*\])")
+_PERSONAL = re.compile(rf"(?P<credentials>(?<=://)[^\s/@]+@)|{email_addresses.IN_TEXT.pattern}")
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s'\"<>)]+")
 MASK = "***"
 Event = MutableMapping[str, Any]

@@ -1,7 +1,7 @@
 """Roles of the platform, and the rules of the access table for organizations and projects."""
 
 from milo.access import READ, Rule, declare, grant_superusers
-from milo.identity.access import LOG_INS
+from milo.identity.access import LOG_INS, PERSONAL_DATA, REVEAL
 from milo.identity.actors import register_organization_roles
 from projects.models import Membership
 
@@ -30,6 +30,10 @@ def declare_rules() -> None:
     )
     declare(
         [
+            # whose work is with addresses and tax numbers; an auditor's rarely is
+            Rule(FINANCE_OPERATOR, PERSONAL_DATA, ("get",)),
+            Rule(FINANCE_APPROVER, PERSONAL_DATA, ("get",)),
+            Rule(AUDITOR, PERSONAL_DATA, actions=(REVEAL,)),
             Rule(FINANCE_OPERATOR, ORGANIZATIONS, WRITE, actions=ROLES),
             Rule(FINANCE_OPERATOR, PROJECTS, WRITE, actions=("archive",)),
             Rule(Membership.Role.BILLING_ADMIN, ORGANIZATIONS, ("update", "patch"), actions=ROLES, organization=True),

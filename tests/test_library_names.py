@@ -26,6 +26,7 @@ MILO: Path = settings.BASE_DIR / "milo"
 # resources and roles of the library itself
 OWN = {
     *(access.TOKENS, access.TOKEN_REVIEWS, access.IDENTITIES, access.PASSWORD_LINKS, access.LOG_INS),
+    access.PERSONAL_DATA,
     *(access.PLATFORM_ADMIN, access.AUTH_DELEGATOR),
 }
 # those who own what there is: the library's own word for it, in rules, actors and prose

@@ -154,9 +154,9 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             "managed_fields finalizers owner_references phase_message purge_on compliance_reason compliance_message"
             " compliance_since expiry_reason expiry_since paid_by_id"
         ),
-        personal=(
-            f"{Resource.PERSONAL} display_name invoice_email_addresses tax_registrations e_invoicing phase_message"
-        ),
+        personal="invoice_email_addresses tax_registrations e_invoicing",
+        texts=f"{Resource.TEXTS} display_name phase_message",
+        codes="country scheme standard",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountQuerySet.as_manager()

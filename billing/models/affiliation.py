@@ -116,7 +116,7 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
             once="OLD.phase NOT IN ('Scheduled', 'Active')",
         ),
         free=f"{Resource.FREE} obstacle",
-        personal=f"{Resource.PERSONAL} reason obstacle outcome",
+        texts=f"{Resource.TEXTS} reason obstacle outcome",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountAffiliationQuerySet.as_manager()

@@ -145,7 +145,7 @@ class ApprovalRequest(PhaseLoading, Resource):
             once="OLD.phase <> 'Pending'",
         ),
         free=Resource.FREE,
-        personal=f"{Resource.PERSONAL} justification reviewed comment",
+        texts=f"{Resource.TEXTS} justification reviewed comment",
     )
     history = audit.history(
         unrecorded=("managed_fields",),

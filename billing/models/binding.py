@@ -111,7 +111,7 @@ class BillingAccountBinding(PhaseLoading, Resource):
         fixed("binding_start_fixed", "established_at"),
         fixed("binding_end_fixed", "phase ended_at end_reason", once="OLD.phase <> 'Active'"),
         free=Resource.FREE,
-        personal=Resource.PERSONAL,
+        texts=Resource.TEXTS,
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountBindingQuerySet.as_manager()

@@ -61,7 +61,7 @@ class Charge(Resource):
         ),
         fixed("charge_settlement_fixed", "settlement_reference settled_at", once="OLD.settled_at IS NOT NULL"),
         free=Resource.FREE,
-        personal=f"{Resource.PERSONAL} description",
+        texts=f"{Resource.TEXTS} description",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = ChargeQuerySet.as_manager()

@@ -39,7 +39,7 @@ class Hold(models.Model):
     columns = Columns.of(
         fixed("hold_identity_fixed", "id uid account_id type message reason set_at set_by"),
         fixed("hold_release_fixed", "release_reason released_at released_by", once="OLD.released_at IS NOT NULL"),
-        personal="message reason release_reason",
+        texts="message reason release_reason",
     )
     history = audit.history(
         organization="account__organization__name",

@@ -89,7 +89,8 @@ class Notice(models.Model):
         ),
         fixed("notice_delivered_fixed", "phase delivered_at", once="OLD.phase = 'Delivered'"),
         free="due_at claimed_until attempts last_error traceparent tracestate",
-        personal="recipient context last_error",
+        personal="recipient",
+        texts="context last_error",
     )
     objects = NoticeQuerySet.as_manager()
 

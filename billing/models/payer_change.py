@@ -105,7 +105,7 @@ class PayerChange(PhaseLoading, Resource):
             once="OLD.phase IN ('Completed', 'Cancelled')",
         ),
         free=f"{Resource.FREE} obstacle",
-        personal=f"{Resource.PERSONAL} reason obstacle",
+        texts=f"{Resource.TEXTS} reason obstacle",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = PayerChangeQuerySet.as_manager()
@@ -269,7 +269,7 @@ class PayerChangeItem(models.Model):
             once="OLD.phase IN ('Done', 'Cancelled')",
         ),
         # a bind's own message repeats why an account is not Ready
-        personal="message",
+        texts="message",
     )
     objects = PayerChangeItemQuerySet.as_manager()
 

@@ -32,7 +32,7 @@ class PayerLock(models.Model):
     columns = Columns.of(
         fixed("payer_lock_identity_fixed", "id uid project_id reason locked_at locked_by"),
         fixed("payer_lock_end_fixed", "unlock_reason unlocked_at unlocked_by", once="OLD.unlocked_at IS NOT NULL"),
-        personal="reason unlock_reason",
+        texts="reason unlock_reason",
     )
     history = audit.history(organization="project__organization__name", time_line="project")
     objects = PayerLockQuerySet.as_manager()

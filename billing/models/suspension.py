@@ -40,7 +40,7 @@ class Suspension(models.Model):
             "id uid account_id reason_code message internal_note payment_profile suspended_at suspended_by",
         ),
         fixed("suspension_resolution_fixed", "evidence resolved_at resolved_by", once="OLD.resolved_at IS NOT NULL"),
-        personal="message internal_note evidence",
+        texts="message internal_note evidence",
     )
     history = audit.history(
         organization="account__organization__name",

@@ -22,7 +22,7 @@ class UsageClosing(models.Model):
     closed_by = models.CharField(gettext_lazy("closed by"), max_length=200)
     reason = models.TextField(gettext_lazy("reason"))
 
-    columns = Columns.of(personal="reason")
+    columns = Columns.of(texts="reason")
     history = audit.history(organization="account__organization__name", time_line="account")
 
     class Meta:

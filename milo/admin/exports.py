@@ -31,7 +31,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.enums import ActionVariant
 
-from milo import card_numbers
+from milo import card_numbers, personal
 from milo.spreadsheets import csv_text, harmless
 
 # a sheet has 1,048,576 rows, one of them the head
@@ -72,7 +72,7 @@ class ListResource(Resource):
         """Yield the head and each row, in constant memory."""
         yield self.get_export_headers()
         for row in rows.iterator(chunk_size=_AT_ONCE):
-            yield self.export_resource(row)
+            yield [personal.shown(value) if isinstance(value, str) else value for value in self.export_resource(row)]
 
 
 def _value(value: Any) -> Any:

@@ -13,6 +13,7 @@ from milo.admin.exports import EXPORTED
 from milo.admin.forms import ActForm, Text
 from milo.admin.ledger_report import WholeLedger
 from milo.admin.panels import Panel, badge, instant
+from milo.admin.personal import REVEALED
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.reports import Report
 from milo.identity.access import LOG_INS
@@ -63,22 +64,22 @@ class ExportsForm(ActForm):
 
 
 class ListExports(Report):
-    """Exports of lists, newest first: who, which list, how much of it, and by which filter."""
+    """Exports of lists, and personal data that were revealed, newest first: who, what, and by which filter or why."""
 
     name = "exports"
-    title = gettext_lazy("Exports of lists")
+    title = gettext_lazy("Exports and revealed data")
     icon = "download"
     form_class = ExportsForm
 
     def table(self, values: dict[str, Any]) -> Panel:
         page = values["page"] or 1
         start = (page - 1) * ON_A_PAGE
-        entries = LogEntry.objects.filter(action_flag=EXPORTED).select_related("user").order_by("-pk")
+        entries = LogEntry.objects.filter(action_flag__in=(EXPORTED, REVEALED)).select_related("user").order_by("-pk")
         newest = list(entries[start : start + ON_A_PAGE + 1])
         more = len(newest) > ON_A_PAGE and page < _LAST_PAGE
         return Panel(
             _("Newest first"),
-            [_("When"), _("Who"), _("List"), _("What")],
+            [_("When"), _("Who"), _("List or page"), _("What")],
             [
                 [instant(entry.action_time), entry.user.get_username(), entry.object_repr, entry.change_message]
                 for entry in newest[:ON_A_PAGE]

@@ -53,6 +53,7 @@ class StaffSite(UnfoldAdminSite):
         # imported here, because these modules register pages with the default site, an instance of this class
         from milo.admin.oidc import begin_log_in, finish_log_in
         from milo.admin.password_links import PasswordPage
+        from milo.admin.personal import Reveal
         from milo.admin.second_factor import ResetView, SecondFactorView
         from milo.admin.sessions import SessionsView
         from milo.admin.tokens import IssueOwnToken
@@ -76,6 +77,7 @@ class StaffSite(UnfoldAdminSite):
                 name="second_factor_reset",
             ),
             path("password-link/<uidb64>/<token>/", password, name="password_link"),
+            path("reveal/", self.admin_view(Reveal.as_view()), name="reveal"),
             path("own-token/", own_token, name="own_token"),
             path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
         ]

@@ -4,6 +4,7 @@ from milo.access import Rule, declare, grant_superusers
 
 TOKENS, TOKEN_REVIEWS, IDENTITIES, PASSWORD_LINKS = "servicetokens", "tokenreviews", "identities", "passwordlinks"
 LOG_INS = "logins"
+PERSONAL_DATA, REVEAL = "personaldata", "reveal"
 PLATFORM_ADMIN = "platform-admin"
 # like the cluster role system:auth-delegator of Kubernetes: a service that receives tokens may review them, no more
 AUTH_DELEGATOR = "auth-delegator"
@@ -17,6 +18,7 @@ def declare_rules() -> None:
             Rule(PLATFORM_ADMIN, TOKENS, ("get", "list", "create", "delete")),
             Rule(PLATFORM_ADMIN, PASSWORD_LINKS, ("create",)),
             Rule(PLATFORM_ADMIN, IDENTITIES, ("get", "list", "create", "delete")),
+            Rule(PLATFORM_ADMIN, PERSONAL_DATA, ("get",)),
             Rule(AUTH_DELEGATOR, TOKEN_REVIEWS, ("create",)),
         ]
     )

@@ -37,7 +37,7 @@ class ServiceUser(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="service_user")
     description = models.CharField(gettext_lazy("description"), max_length=200, blank=True)
 
-    columns = Columns.of(fixed("service_user_fixed", "user_id"), free="description", personal="description")
+    columns = Columns.of(fixed("service_user_fixed", "user_id"), free="description", texts="description")
     history = audit.history(organization="")
 
     class Meta:
@@ -104,7 +104,7 @@ class ServiceToken(models.Model):
         fixed("token_fixed", "id user_id hint digest created_at scopes expires_at"),
         fixed("token_revoked_once", "revoked_at", once="OLD.revoked_at IS NOT NULL"),
         free="description last_used_at",
-        personal="description",
+        texts="description",
     )
     history = audit.history(unrecorded=("last_used_at",), organization="")
     objects = ServiceTokenQuerySet.as_manager()
@@ -165,7 +165,7 @@ class LogIn(models.Model):
     at = models.DateTimeField(gettext_lazy("at"), default=timezone.now)
     request_id = models.CharField(gettext_lazy("request"), max_length=64, blank=True, default=provenance.request_id)
 
-    columns = Columns.of(personal="name address")
+    columns = Columns.of(texts="name address")
 
     class Meta:
         verbose_name = gettext_lazy("log-in")

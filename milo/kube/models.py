@@ -89,7 +89,7 @@ class Resource(models.Model):
     # classification of the columns above, for the `columns` of each model
     FIXED = "id uid name created_at"
     FREE = "labels annotations managed_fields finalizers owner_references generation"
-    PERSONAL = "labels annotations"
+    TEXTS = "labels annotations"
 
     managers_stated = False
     """Whether the current write has set managedFields. An attribute of the instance, not a column."""
@@ -177,7 +177,7 @@ class Change(models.Model):
             "change_fixed",
             "resource_version at type resource organization namespace name uid manifest actor reason message",
         ),
-        personal="manifest message",
+        texts="manifest message",
     )
 
     class Meta:
@@ -234,7 +234,7 @@ class RecordedResponse(models.Model):
 
     # a task deletes rows that are 24 hours old, every half hour
     columns = Columns.of(
-        free="request fingerprint at status content_type warning body revision organization_id", personal="body warning"
+        free="request fingerprint at status content_type warning body revision organization_id", texts="body warning"
     )
 
     class Meta:

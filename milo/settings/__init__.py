@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "milo.admin.content_security.ContentSecurityMiddleware",
     "axes.middleware.AxesMiddleware",
+    "milo.admin.personal.PersonalDataMiddleware",
 ]
 ROOT_URLCONF = "milo.urls"
 ASGI_APPLICATION = "milo.asgi.application"

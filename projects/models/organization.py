@@ -24,7 +24,7 @@ class Organization(PhaseLoading, Resource):
     columns = Columns.of(
         fixed("organization_identity_fixed", Resource.FIXED),
         free=f"{Resource.FREE} display_name phase",
-        personal=f"{Resource.PERSONAL} display_name",
+        texts=f"{Resource.TEXTS} display_name",
     )
     history = audit.history(unrecorded=("managed_fields",), organization="name")
     objects = ResourceQuerySet.as_manager()

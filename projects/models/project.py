@@ -48,7 +48,8 @@ class Project(PhaseLoading, Resource):
         # archiving is final
         fixed("project_archived_fixed", "phase phase_since", once="OLD.phase = 'Archived'"),
         free=f"{Resource.FREE} display_name contact_email_addresses",
-        personal=f"{Resource.PERSONAL} display_name contact_email_addresses",
+        personal="contact_email_addresses",
+        texts=f"{Resource.TEXTS} display_name",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = ProjectQuerySet.as_manager()

@@ -1,0 +1,132 @@
+"""Personal values in the answer to a request: noted as rows are read, and masked before the answer is sent.
+
+`watch` is told of every model, and notes what is read of the columns that are masked (`milo.columns`), whoever reads
+them: a page need not know which of its texts are personal. Values of documents, such as an annotation or a review, are
+found by the names that the masked columns have in manifests. E-mail addresses are found by their form.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from html import escape
+from typing import Any
+
+from django.db import models
+
+from milo.columns import Columns
+from milo.email_addresses import IN_TEXT
+
+MASK = "•••"
+E_MAIL = "e-mail addresses"
+# shorter ones are codes; replaced in a page, they would be found in other words
+_SHORTEST = 5
+_documented: dict[str, tuple[str, tuple[str, ...]]] = {}
+"""By the name that a masked column has in manifests: what it is called in records, and its codes."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """The personal values that were read for an answer, each with its columns, and the columns `found` in it.
+
+    `hides` tells whether they are to be masked. `typed` is what the request says itself: it stays as it is.
+    """
+
+    hides: Callable[[], bool]
+    typed: Collection[str] = ()
+    values: dict[str, set[str]] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
+
+    def text(self, text: str) -> str:
+        """Return a text of the answer, masked if it is to be."""
+        hides = self.hides()
+        for value in sorted(self.values, key=len, reverse=True):
+            for written in {value, escape(value), json.dumps(value)[1:-1]}:
+                if written in text and value not in self.typed:
+                    masked, count = re.subn(rf"(?<!\w){re.escape(written)}(?!\w)", MASK, text)
+                    text = masked if hides else text
+                    self.found |= self.values[value] if count else set()
+        return IN_TEXT.sub(lambda address: self._address(address[0], hides), text) if "@" in text else text
+
+    def _address(self, address: str, hides: bool) -> str:
+        if address in self.typed:
+            return address
+        self.found |= self.values.get(address, {E_MAIL})
+        return MASK if hides else address
+
+
+_answer: ContextVar[Answer | None] = ContextVar("personal_values", default=None)
+
+
+@contextmanager
+def noted(answer: Answer) -> Iterator[Answer]:
+    """Note in `answer` the personal values of all rows that are read inside."""
+    token = _answer.set(answer)
+    try:
+        yield answer
+    finally:
+        _answer.reset(token)
+
+
+def shown(text: str) -> str:
+    """Return a text as the answer being made may show it."""
+    answer = _answer.get()
+    return answer.text(text) if answer else text
+
+
+def watch(model: type[models.Model], columns: Columns, *copies: type[models.Model]) -> None:
+    """Note what is read of the personal columns of `model`, and of the models `copies` with the same columns."""
+    names: dict[str, str] = getattr(model, "manifest_paths", {})
+    for column in columns.masked:
+        what = f"{model._meta.model_name}.{column}"
+        _documented[names.get(column, column).rpartition(".")[2]] = (what, columns.codes)
+        for each in (model, *copies):
+            _note_reads(each, column, partial(_note, what=what, codes=columns.codes))
+    for column in columns.texts:
+        for each in (model, *copies):
+            if isinstance(each._meta.get_field(column), models.JSONField):
+                _note_reads(each, column, _note_document)
+
+
+def _note_reads(model: type[models.Model], column: str, note: Callable[[Any], None]) -> None:
+    read: Any = model._meta.get_field(column)
+    converted = getattr(read, "from_db_value", None)
+
+    def from_db_value(value: Any, expression: Any, connection: Any) -> Any:
+        value = converted(value, expression, connection) if converted else value
+        if value and _answer.get() is not None:
+            note(value)
+        return value
+
+    read.from_db_value = from_db_value
+
+
+def _note(value: Any, what: str, codes: Collection[str]) -> None:
+    if isinstance(value, dict):
+        value = [inner for key, inner in value.items() if key not in codes]
+    if isinstance(value, list):
+        for inner in value:
+            _note(inner, what, codes)
+    elif isinstance(value, str) and len(value) >= _SHORTEST and (answer := _answer.get()):
+        answer.values.setdefault(value, set()).add(what)
+
+
+def _note_document(value: Any) -> None:
+    """Note the personal values of a document, and of documents that are texts inside of it."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in _documented:
+                _note(inner, *_documented[key])
+            else:
+                _note_document(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _note_document(inner)

@@ -1,0 +1,154 @@
+"""Personal data on the staff site: no page shows an auditor any until it is revealed, which is recorded and sealed."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.test import Client
+
+from billing.compliance.einvoicing import EInvoicing
+from billing.compliance.preferences import Preferences
+from billing.compliance.tax_registrations import TaxRegistration
+from billing.models import BillingAccount, Notice
+from billing.services.accounts import AccountSpec, revise
+from milo.admin.personal import REVEALED, REVEALED_FOR_SECONDS
+from milo.admin.read_only import ReadOnlyAdmin
+from milo.columns import Columns
+from milo.kube.metadata import Metadata
+from milo.ledger.tables import all_tables
+from projects.services.projects import ProjectSpec, revise_project
+from tests.admin.browser import every_page, list_of, page_of, staff
+from tests.admin.conftest import Life, World
+from tests.support import make
+from tests.support.ledger import nothing_changes
+from tests.support.payer_changes import Travel, travel
+
+MAIL, TAX, PEPPOL, OLD_MAIL = "books@acme-corp.example", "DE136695976", "9930:de136695976", "old@acme-corp.example"
+CONTACT = "ops@acme-corp.example"
+PERSONAL = (MAIL, TAX, PEPPOL, OLD_MAIL, CONTACT, "invoices@acme-corp.example", "person@acme-corp.example")
+WHY = "sample of quarter 4"
+
+__all__ = ["travel"]
+
+
+def content(answer: Any) -> str:
+    body: bytes = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return body.decode()
+
+
+def leaked(text: str) -> list[str]:
+    return [value for value in PERSONAL if any(it in text for it in (value, escape(value), value.replace("@", "%40")))]
+
+
+@pytest.fixture
+def everything(world: World, life: Life) -> BillingAccount:
+    """An account whose personal data stand in its row, its history, an annotation, notices, and a review."""
+    for mail in (OLD_MAIL, MAIL):
+        preferences = Preferences(
+            country="DE",
+            tax_registrations=(TaxRegistration("DE", TAX),),
+            e_invoicing=EInvoicing("PEPPOL_BIS3", peppol_participant_id=PEPPOL),
+        )
+        spec = replace(AccountSpec.of(world.eu), invoice_email_addresses=[mail], preferences=preferences)
+        applied = {"spec": {"invoiceEmailAddresses": [mail], "preferences": preferences.as_json()}}
+        metadata = Metadata(annotations={"kubectl.kubernetes.io/last-applied-configuration": json.dumps(applied)})
+        revise(world.eu.pk, spec, metadata, actor=make.PLATFORM)
+    revise_project(world.project.pk, ProjectSpec("Web shop", [CONTACT]), actor=make.PLATFORM)
+    world.eu.refresh_from_db()
+    make.in_phase(world.eu, "Suspended")
+    make.a_request(world.eu, proposal={"paymentTerms": make.LONG_TERMS["paymentTerms"] | {"netDays": 45}})
+    make.a_person("person", email="person@acme-corp.example", is_staff=True)
+    return world.eu
+
+
+def test_no_page_shows_an_auditor_personal_data(everything: BillingAccount, auditor: Client) -> None:
+    pages = set(every_page())
+    for model, model_admin in admin.site._registry.items():
+        if isinstance(model_admin, ReadOnlyAdmin):
+            for row in model._default_manager.all():
+                pages |= {page_of(row), *([page_of(row, "history")] if model_admin.show_history else [])}
+    pages |= {f"{page_of(everything)}?tab={tab}" for tab in ("notices", "compliance", "suspensions", "closing")}
+    pages |= {f"{page_of(everything, 'timeline')}?csv=1", page_of(everything, "timeline")}
+    answers = {page: content(auditor.get(page)) for page in sorted(pages)}
+    assert {page: leaked(text) for page, text in answers.items() if leaked(text)} == {}
+    assert "•••" in answers[page_of(everything)]
+    assert "Personal data are masked" in answers[page_of(everything)]
+
+
+def test_no_file_has_personal_data_for_an_auditor(everything: BillingAccount, auditor: Client) -> None:
+    request = auditor.get("/admin/").wsgi_request
+    for model, model_admin in admin.site._registry.items():
+        if isinstance(model_admin, ReadOnlyAdmin) and model_admin.has_view_permission(request):
+            answer = auditor.post(list_of(model, "export"), {"resource": "0", "format": "0"})
+            assert leaked(content(answer)) == [], model
+
+
+def test_who_works_with_them_sees_them_at_once(everything: BillingAccount, operator: Client, approver: Client) -> None:
+    for client in (operator, approver):
+        page = content(client.get(page_of(everything)))
+        assert {MAIL, TAX} <= set(leaked(page))
+        assert "Reveal" not in page
+        with nothing_changes():
+            assert reveal(client, page_of(everything)).status_code == 403
+
+
+def reveal(client: Client, page: str, reason: str = WHY) -> Any:
+    return client.post("/admin/reveal/", {"page": page, "reason": reason})
+
+
+def test_what_is_revealed_is_recorded_and_hidden_again(
+    everything: BillingAccount, auditor: Client, travel: Travel
+) -> None:
+    page = page_of(everything)
+    assert reveal(auditor, page).headers["Location"] == page
+    assert not LogEntry.objects.exists()
+    assert {MAIL, TAX, PEPPOL} <= set(leaked(content(auditor.get(page))))
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.action_flag, entry.object_id) == ("auditor", REVEALED, str(everything.pk))
+    assert entry.content_type == ContentType.objects.get_for_model(BillingAccount)
+    what = "billingaccount.e_invoicing, billingaccount.invoice_email_addresses, billingaccount.tax_registrations"
+    assert entry.change_message == f"PersonalDataRevealed: {what}; {WHY}"
+    assert leaked(content(auditor.get(page_of(everything, "history")))) == []
+    assert leaked(content(staff("auditor", name="colleague").get(page))) == []
+    travel(timedelta(seconds=REVEALED_FOR_SECONDS + 1))
+    assert leaked(content(auditor.get(page))) == []
+    assert LogEntry.objects.count() == 1
+    report = content(auditor.get("/admin/identity/login/exports/"))
+    assert WHY in report
+
+
+def test_a_file_is_revealed_by_its_page(everything: BillingAccount, auditor: Client) -> None:
+    page = list_of(Notice, "export")
+    assert "Personal data are masked in the file" in content(auditor.get(page))
+    reveal(auditor, page)
+    answer = auditor.post(page, {"resource": "0", "format": "0"})
+    assert MAIL in content(answer)
+    assert "notice.recipient" in LogEntry.objects.latest("pk").change_message
+
+
+@pytest.mark.parametrize("page", ["https://elsewhere.example/", "//elsewhere.example/", "/apis/", ""])
+def test_revealing_leads_nowhere_else(page: str, world: World, auditor: Client) -> None:
+    with nothing_changes():
+        assert reveal(auditor, page).status_code == 400
+
+
+def test_revealing_needs_a_reason(world: World, auditor: Client) -> None:
+    with nothing_changes():
+        assert reveal(auditor, page_of(world.us), " ").status_code == 400
+
+
+@pytest.mark.once
+def test_the_record_is_in_a_sealed_table() -> None:
+    """What is done to a sealed table is found, tests/ledger/test_every_table.py says."""
+    assert "django_admin_log" in {table.name for table in all_tables()}
+
+
+def test_what_a_model_says_is_personal_is_masked_unless_it_is_a_text() -> None:
+    columns = Columns.of(free="street reason", personal="street", texts="reason")
+    assert (columns.masked, columns.personal) == (("street",), ("street", "reason"))
