@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help up up-production test test-fast bench soak soak-selftest screenshots lock sbom audit mutation
+.PHONY: help up up-production test test-fast bench soak soak-selftest accessibility screenshots lock sbom audit mutation
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,10 @@ soak: ## a night of clients and kills, then a check of everything; python -m soa
 soak-selftest: ## plant faults that the soak must find
 	@PYTHON=$(PYTHON) requirements/install dev
 	@exec $(RUN) -m soak.selftest
+
+accessibility: ## look at every page by axe-core in every combination of colors, language and width
+	@PYTHON=$(PYTHON) requirements/install dev
+	@exec env EVERY_COMBINATION=1 $(RUN) tests/run.py --engine sqlite tests/journeys/test_accessibility.py
 
 screenshots: ## take docs/console.md anew: pictures of the staff site with the samples, in Chromium
 	@PYTHON=$(PYTHON) requirements/install dev

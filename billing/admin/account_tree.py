@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from billing.admin.account_report import AccountReport
 from billing.models import BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Tree
 from milo.admin.forms import ActForm, Text
 from milo.admin.pages import PageAdmin
 from milo.admin.panels import Panel, first, link, list_address
-from milo.admin.reports import Report
 from milo.dates import parse_month
 from milo.spreadsheets import respond_csv
 
@@ -133,28 +133,22 @@ class HierarchyForm(ActForm):
             raise forms.ValidationError(_("must be a month such as 2027-02")) from error
 
 
-class Hierarchy(Report):
+class Hierarchy(AccountReport):
     """An account and all below it in a month, level by level: the alternative to the tree."""
 
     name = "hierarchy"
     title = gettext_lazy("Accounts below, as a table")
     icon = "account_tree"
+    tab = "hierarchy"
     form_class = HierarchyForm
 
-    def account(self) -> BillingAccount:
-        """Return the account of the address. Raises `Http404` if it does not exist."""
-        account: BillingAccount | None = self.admin.get_object(self.request, self.kwargs["object_id"])
-        if account is None:
-            raise Http404
-        return account
-
     def back(self) -> str:
-        return f"{reverse('admin:billing_billingaccount_change', args=[self.account().pk])}?tab=hierarchy"
+        return f"{super().back()}?tab={self.tab}"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
         if "csv" in request.GET and form.is_valid():
-            account = self.account()
+            account = self.account
             tree = _tree(account, form.cleaned_data["at"])
             names = ["account", "parent", "level", "payerOfRecord", "phase"]
             lines = _lines(tree, tree.subtree(account.pk), name=lambda row: row.name if row else "")
@@ -162,7 +156,7 @@ class Hierarchy(Report):
         return super().get(request, *args, **kwargs)
 
     def table(self, values: dict[str, Any]) -> Panel:
-        account, number = self.account(), values["page"] or 1
+        account, number = self.account, values["page"] or 1
         tree = _tree(account, values["at"])
         keys = tree.subtree(account.pk)
         page = keys[(number - 1) * PER_PAGE : number * PER_PAGE]

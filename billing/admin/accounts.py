@@ -20,7 +20,7 @@ from billing.admin.account_attention import (
     account_attention,
     account_charts,
 )
-from billing.admin.account_header import account_header
+from billing.admin.account_header import AccountHeader, account_header
 from billing.admin.account_tabs import ARCHIVE, account_tabs
 from billing.admin.account_tree import TreePages
 from billing.admin.affiliation_actions import PlaceUnder
@@ -238,8 +238,12 @@ class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, Le
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row: BillingAccount = context["original"]
-        context["account_header"] = account_header(row, self.phase_badge(row), timezone.now().date())
+        context["account_header"] = self.header(row)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def header(self, row: BillingAccount) -> AccountHeader:
+        """Return the top of the account's page, and of each report about it."""
+        return account_header(row, self.phase_badge(row), timezone.now().date())
 
     def tabs(self, request: HttpRequest, row: BillingAccount) -> Sequence[Tab]:
         return account_tabs(request, row)

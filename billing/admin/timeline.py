@@ -7,13 +7,14 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.account_report import AccountReport
 from billing.admin.wording import UID, in_words, readable
 from billing.models import BillingAccount
 from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
@@ -21,7 +22,6 @@ from billing.services.timeline_table import as_json, readable_timeline, rows, wh
 from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm, Instant, Select, Text
 from milo.admin.panels import Panel, instant, lines
-from milo.admin.reports import Report
 from milo.admin.wording import words
 from milo.errors import Refused
 from milo.spreadsheets import respond_csv
@@ -63,34 +63,25 @@ class TimelineForm(ActForm):
         return values
 
 
-class Timeline(Report):
+class Timeline(AccountReport):
     """Phases, revisions with their difference, suspensions, approvals, charges, bindings and notices, newest first."""
 
     name = "timeline"
     title = gettext_lazy("Everything that happened")
     icon = "history"
+    tab = "timeline"
     form_class = TimelineForm
-
-    def account(self) -> BillingAccount:
-        """Return the account of the address. Raises `Http404` if the person may not see it or it does not exist."""
-        account: BillingAccount | None = self.admin.get_object(self.request, self.kwargs["object_id"])
-        if account is None:
-            raise Http404
-        return account
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form_class(request.GET.dict())
         if "csv" in request.GET and form.is_valid():
-            account, actor, values = self.account(), request_actor(request), form.cleaned_data
+            account, actor, values = self.account, request_actor(request), form.cleaned_data
             events = whole_timeline(account, *_place(values), only=_only(values), actor=actor)
             return respond_csv(rows(map(as_json, events)), f"{account.name}-history")
         return super().get(request, *args, **kwargs)
 
-    def back(self) -> str:
-        return reverse("admin:billing_billingaccount_change", args=[self.account().pk])
-
     def table(self, values: dict[str, Any]) -> Panel:
-        account, actor = self.account(), request_actor(self.request)
+        account, actor = self.account, request_actor(self.request)
         events, following = readable_timeline(account, *_place(values), only=_only(values), limit=PER_PAGE, actor=actor)
         names = ("kind", "person", "since", "before")
         asked = {name: self.request.GET.get(name, "") for name in names}

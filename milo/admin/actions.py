@@ -183,6 +183,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             **site.each_context(request),
             **{
                 "title": self.title,
+                "subtitle": str(self.row) if self.row else "",
                 "opts": self.admin.opts,
                 "original": self.row,
                 "action": self,

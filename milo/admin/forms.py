@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.db import models
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
@@ -141,4 +142,4 @@ class Lines(forms.CharField):
 class Row(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
     """One of many rows, in a list that is searched by typing."""
 
-    widget = UnfoldAdminSelect2Widget
+    widget = UnfoldAdminSelect2Widget(attrs={"data-placeholder": gettext_lazy("Type to search")})

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
@@ -122,7 +123,8 @@ class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
         return self.admin_site.admin_view(action.as_view(model_admin=self))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        title = capfirst(self.opts.verbose_name_plural)
+        response = super().changelist_view(request, {"title": title, **(extra_context or {})})
         if hasattr(response, "context_data"):
             buttons = [report.button(self) for report in self.list_reports]
             buttons += [self.export_button(request), *self._buttons(request, self.list_actions, None)]

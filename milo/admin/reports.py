@@ -27,6 +27,8 @@ class Report(TemplateView):
     in_side_bar: ClassVar[bool] = False
     form_class: ClassVar[type[ActForm]]
 
+    top_template: ClassVar[str] = ""
+
     template_name = "milo/report.html"
     http_method_names = ["get", "head"]
     model_admin: PageAdmin | None = None
@@ -42,6 +44,10 @@ class Report(TemplateView):
     def table(self, values: dict[str, Any]) -> Panel:
         """Return the table that answers the form. Its `more` is a query string of this page for the rest."""
         raise NotImplementedError
+
+    def top(self) -> dict[str, Any]:
+        """Return context of the page for `top_template`, which is shown above the form, and for its title."""
+        return {}
 
     def back(self) -> str:
         """Return the URL of the parent page."""
@@ -69,6 +75,8 @@ class Report(TemplateView):
             "form": form,
             "panels": [panel] if panel else [],
             "back": self.back(),
+            "top_template": self.top_template,
+            **self.top(),
         }
         return self.render_to_response(context)
 

@@ -154,7 +154,20 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             reports = [report for report in getattr(model_admin, "list_reports", ()) if report.in_side_bar]
             items += [report.item(model_admin) for report in reports]
         groups.append({"title": app["name"], "separator": True, "items": items})
+    _mark_current(request.path, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_current(path: str, items: list[dict[str, Any]]) -> None:
+    """Mark the item of the side bar that leads to the page, or nearest to it.
+
+    Unfold marks each whose address is in that of the page: the list beside its reports.
+    """
+    home = reverse("admin:index")
+    above = [item for item in items if path.startswith(item["link"]) and (item["link"] != home or path == home)]
+    nearest = max(above, key=lambda item: len(item["link"]), default=None)
+    for item in items:
+        item["active"] = item is nearest
 
 
 def _item(request: HttpRequest, model: dict[str, Any], model_admin: Any) -> dict[str, Any]:

@@ -104,3 +104,11 @@ def test_the_header_takes_a_query_for_all_charges(world: World) -> None:
             account_header(account, "", timezone.now().date())
         counts.append(len(queries))
     assert counts == [1, 1]
+
+
+def test_the_timeline_and_the_table_of_a_tree_have_the_top_of_the_account(world: World, operator: Client) -> None:
+    for part, tab in (("timeline", "Timeline"), ("hierarchy", "Accounts above and below")):
+        page = operator.get(page_of(world.us, part))
+        assert page.context["account_header"].title == "acme-us"
+        assert [it.title for it in page.context["tabs"] if it.is_open] == [tab]
+        assert "acme-us" in page.content.decode().split("</title>")[0]

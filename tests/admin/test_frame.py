@@ -122,3 +122,15 @@ def test_the_api_tells_a_browser_what_it_is_and_everything_else_as_before(client
 @pytest.mark.django_db
 def test_a_page_in_a_browser_is_no_way_around_a_role() -> None:
     assert staff().get("/apis/billing.milo.io/v1alpha1/billingaccounts", headers=BROWSER).status_code == 401
+
+
+def test_the_side_bar_marks_the_page_and_no_other(world: World, auditor: Client) -> None:
+    for path, marked in (
+        ("/admin/", ["Overview"]),
+        ("/admin/identity/login/", ["Log-ins"]),
+        ("/admin/identity/login/ledger/", ["Ledger"]),
+        (page_of(world.us), ["Billing accounts"]),
+        ("/admin/sessions/", []),
+    ):
+        groups = auditor.get(path).context["sidebar_navigation"]
+        assert [item["title"] for group in groups for item in group["items"] if item["active"]] == marked, path

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return made
 
 
-@pytest.fixture
-def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> Iterator[Live]:
-    """Run a server for one test."""
+@contextmanager
+def serving(certificates: Certificates) -> Iterator[str]:
+    """Run a server in the block; yield its address."""
     listening = uvicorn.Config(
         application,
         port=0,
@@ -116,11 +117,18 @@ def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> I
     thread.start()
     try:
         assert server.listens.wait(START_WITHIN), "the server did not start"
-        yield Live(f"https://127.0.0.1:{server.port}", certificates.authority, tmp_path)
+        yield f"https://127.0.0.1:{server.port}"
     finally:
         server.should_exit = True
         thread.join(STOP_WITHIN)
         assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+def live(transactional_db: Any, certificates: Certificates, tmp_path: Path) -> Iterator[Live]:
+    """Run a server for one test."""
+    with serving(certificates) as url:
+        yield Live(url, certificates.authority, tmp_path)
 
 
 class _Server(uvicorn.Server):
