@@ -21,7 +21,7 @@ from tests.support.tamper import guards_off
 
 __all__ = ["mailbox"]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 SENT = {
     "rechnung@straße.example": "rechnung@xn--strae-oqa.example",

@@ -27,7 +27,7 @@ from tests.support import make
 from tests.support.retention import a_closed_account, noon
 from tests.support.usage import an_event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 EVENTS = "/apis/usage.milo.io/v1alpha1/events"
 BATCH = "application/cloudevents-batch+json"
 CHARGES = f"{BILLING}/namespaces/acme-corp/charges"

@@ -20,6 +20,8 @@ from milo.kube.models import Change
 from tests.admin.browser import page_of, staff
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]")
 NOTICES = "billing/templates/billing/notices/"
 CONTEXT: dict[str, dict[str, Any]] = {

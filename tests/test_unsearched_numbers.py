@@ -24,7 +24,7 @@ from tests.support import make
 from tests.support.ledger import nothing_changes
 from tests.support.usage import REPORTER, an_event, taken
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 CARD = "4111111111111111"
 CREDITOR_REFERENCE = "RF18539007547034"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

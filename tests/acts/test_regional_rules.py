@@ -24,7 +24,7 @@ from tests.support.clock import clock
 from tests.support.ledger import assert_history_explains, assert_watchers_see, causes_of, refused, shown
 from tests.support.make import APPROVER, REQUESTER, approve
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 __all__ = ["clock"]
 GERMAN = Preferences(country="DE", tax_registrations=(TaxRegistration("DE", "DE136695976"),), invoice_language="de-DE")
 XRECHNUNG = replace(GERMAN, e_invoicing=EInvoicing("XRECHNUNG"))

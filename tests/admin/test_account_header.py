@@ -20,6 +20,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.affiliations import an_affiliation
 
+pytestmark = pytest.mark.once
+
 
 def a_charge(
     account: BillingAccount, amount: str = "1", due: date = date(2026, 1, 31), *, currency: str = "USD"

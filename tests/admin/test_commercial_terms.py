@@ -17,6 +17,8 @@ from tests.support import make
 from tests.support.clock import clock
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 __all__ = ["clock"]
 DRIFT = list_of(BillingAccount, "drift")
 GERMAN: dict[str, Any] = {

@@ -11,6 +11,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
 
+pytestmark = pytest.mark.once
+
 CREATE = "/admin/projects/organization/create/"
 
 

@@ -22,7 +22,7 @@ PEOPLE: dict[str, Callable[[], Client]] = {
     **{role: lambda role=role: staff(role) for role in STAFF_ROLES},  # type: ignore[misc]
     "superuser": superuser,
 }
-pytestmark = pytest.mark.usefixtures("life")
+pytestmark = [pytest.mark.usefixtures("life"), pytest.mark.once]
 LEDGER = [model for model, page in admin.site._registry.items() if isinstance(page, LedgerAdmin)]
 
 

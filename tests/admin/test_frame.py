@@ -14,6 +14,8 @@ from tests.admin.browser import page_of, staff
 from tests.admin.conftest import World
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 

@@ -18,6 +18,8 @@ from tests.admin.browser import browser, list_of
 from tests.admin.conftest import World
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 INBOX = list_of(ApprovalRequest)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from django.db.models import Model
 from django.test import Client
 
@@ -9,6 +10,8 @@ from billing.models import BillingAccountBinding
 from tests.admin.browser import list_of, page_of, panels_of
 from tests.admin.conftest import World
 from tests.support import make
+
+pytestmark = pytest.mark.once
 
 
 def panel(client: Client, row: Model, title: str) -> Any:

@@ -1,5 +1,6 @@
 """Locking the payer on the page of a project: a reason, a badge, and what is refused until it is unlocked."""
 
+import pytest
 from django.test import Client
 
 from billing.models import PayerLock
@@ -8,6 +9,8 @@ from tests.admin.browser import buttons, errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
+
+pytestmark = pytest.mark.once
 
 
 def lock(client: Client, world: World, reason: str = "regulated workload") -> None:

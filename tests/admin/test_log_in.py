@@ -20,6 +20,8 @@ from django.utils import timezone
 from milo.settings import AXES_COOLOFF_TIME, AXES_FAILURE_LIMIT
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 PASSWORD = "correct horse battery"
 
 

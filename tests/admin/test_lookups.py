@@ -12,7 +12,7 @@ from django.test import Client
 
 from tests.admin.browser import list_of, superuser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 REFUSED = ["regex", "iregex", "startswith", "istartswith", "contains", "icontains", "gt", "lt", "range", "year__gt"]
 MODELS = list(admin.site._registry)
 

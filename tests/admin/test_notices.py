@@ -3,6 +3,7 @@
 import html
 import re
 
+import pytest
 from django.test import Client
 
 from billing.models import Notice
@@ -13,6 +14,8 @@ from tests.admin.conftest import Life, World
 from tests.admin.test_links import cells
 from tests.support import make
 from tests.support.ledger import nothing_changes
+
+pytestmark = pytest.mark.once
 
 
 def undeliverable(notice: Notice) -> Notice:

@@ -22,6 +22,8 @@ from milo.identity.identities import link, unlink
 from milo.identity.models import Identity
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 HOME, BEGIN, ISSUER = "/admin/", "/admin/oidc/login/", "https://id.example"
 CLIENT, SECRET = "milo-staff", "a secret of the client"
 

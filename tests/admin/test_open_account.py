@@ -12,6 +12,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes, steps
 
+pytestmark = pytest.mark.once
+
 OPEN = "/admin/billing/billingaccount/open-account/"
 DRIFT = list_of(BillingAccount, "drift")
 COMPLETE = {

@@ -12,6 +12,8 @@ from tests.support import make
 from tests.support.affiliations import an_affiliation, month
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 PLACE = "place-under"
 
 

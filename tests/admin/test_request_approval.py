@@ -12,6 +12,8 @@ from tests.support import make
 from tests.support.clock import Travel, travelling
 from tests.support.ledger import authors, nothing_changes
 
+pytestmark = pytest.mark.once
+
 __all__ = ["travelling"]
 
 JUSTIFIED = {"justification": "agreed with the customer"}

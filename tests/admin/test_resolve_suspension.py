@@ -10,6 +10,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def suspensions(world: World) -> list[Suspension]:

@@ -10,6 +10,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
 
+pytestmark = pytest.mark.once
+
 
 def test_sending_the_form_as_it_is_shown_changes_nothing(world: World, operator: Client) -> None:
     with nothing_changes():

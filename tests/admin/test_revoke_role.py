@@ -9,6 +9,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 WHY = "has left the department"
 
 

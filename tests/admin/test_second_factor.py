@@ -20,6 +20,8 @@ from tests.admin.conftest import Life
 from tests.support import make
 from tests.support.ledger import SUMMARY, nothing_changes
 
+pytestmark = pytest.mark.once
+
 HOME, FACTOR, SESSIONS = "/admin/", "/admin/second-factor/", "/admin/sessions/"
 
 

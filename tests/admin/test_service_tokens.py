@@ -15,6 +15,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 ISSUE, OWN = "/admin/identity/servicetoken/issue/", "/admin/own-token/"
 CREATE = "/admin/identity/servicetoken/create-service-user/"
 

@@ -12,6 +12,8 @@ from django.utils import timezone
 from tests.admin.browser import browser, page_of, superuser
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 HOME, SESSIONS = "/admin/", "/admin/sessions/"
 
 

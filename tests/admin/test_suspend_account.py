@@ -12,6 +12,8 @@ from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
 
+pytestmark = pytest.mark.once
+
 ANSWERS = {"reason_code": "PaymentPastDue", "message": "Invoice 12 is unpaid.", "internal_note": "a hard case"}
 
 

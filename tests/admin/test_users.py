@@ -17,6 +17,8 @@ from milo.identity.service_users import create_service_user
 from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def root(db: None) -> Client:

@@ -10,6 +10,8 @@ from tests.api.client import ACCOUNTS, Api, nothing_changes
 from tests.api.examples import GERMAN_PREFERENCES, an_account
 from tests.compliance.test_payment_profile import a_country_of, a_currency_of, profile, sample
 
+pytestmark = pytest.mark.once
+
 US = f"{ACCOUNTS}/acme-corp-us"
 SCHEDULE = f"{US}/paymentschedule"
 TERMS = {

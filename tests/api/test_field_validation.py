@@ -7,6 +7,8 @@ from tests.api.client import ACCOUNTS, PROJECTS, Api, nothing_changes
 from tests.api.examples import a_project, an_account
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 TYPO: dict[str, Any] = {"currencycode": "EUR", "paymentTerms": {"netDay": 60}}
 
 

@@ -10,6 +10,8 @@ from tests.api.client import ACCOUNTS, ORGANIZATIONS, PROJECTS, Api, nothing_cha
 from tests.api.examples import a_project, an_account, an_organization
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 ROOT = "/apis/authorization.k8s.io/v1"
 CORE: dict[str, dict[str, Any]] = {
     "/api/v1/namespaces": {"metadata": {"name": "new"}},

@@ -10,6 +10,8 @@ from tests.api.client import ACCOUNTS, BINDINGS, JSON_PATCH, MERGE_PATCH, PROJEC
 from tests.api.examples import an_account
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 NUMBERS = [
     "4111111111111111",
     "4111 1111 1111 1111",

@@ -16,6 +16,8 @@ from tests.api.client import ORGANIZATIONS, Api
 from tests.api.oidc import ISSUER, Published, Sign
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 
 def test_groups_of_the_token_are_roles_and_the_person_is_known_from_then_on(sign: Sign) -> None:
     make.an_organization("acme-corp")

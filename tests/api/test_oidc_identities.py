@@ -16,6 +16,8 @@ from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 from tests.api.oidc import ISSUER, Sign
 from tests.support import make
 
+pytestmark = pytest.mark.once
+
 LONG = 100_000
 
 

@@ -14,6 +14,8 @@ from tests.api.client import ACCOUNTS, BILLING, PROJECTS, Api, nothing_changes
 from tests.support import make
 from tests.support.payer_changes import a_payer_change
 
+pytestmark = pytest.mark.once
+
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
 ACTS = [(kind, act) for kind in all_kinds() for act in kind.actions]
 NAMES = {"organizations": "acme-corp", "projects": "webapp", "billingaccounts": "us", "payerchanges": "plan"}

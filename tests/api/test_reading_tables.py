@@ -12,6 +12,8 @@ from tests.api.client import ACCOUNTS, BILLING, ORGANIZATIONS, PROJECTS, Api
 from tests.support import make
 from tests.support.payer_changes import a_payer_change
 
+pytestmark = pytest.mark.once
+
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 READINGS = [(kind, reading) for kind in all_kinds() for reading in kind.read_subresources]
 

@@ -1,11 +1,15 @@
 """`kubectl auth`, and what those who may not do or see something are told."""
 
+import pytest
+
 from billing.models import BillingAccount
 from milo.kube.models import Change
 from tests.kubectl.commands import ACCOUNT, Kubectl
 from tests.kubectl.conftest import Acme
 from tests.support import make
 from tests.support.live import Live
+
+pytestmark = pytest.mark.once
 
 
 def test_auth_answers_from_the_access_table(admin: Kubectl, viewer: Kubectl, operator: Kubectl) -> None:

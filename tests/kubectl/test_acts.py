@@ -2,12 +2,16 @@
 
 import json
 
+import pytest
+
 from billing.models import BillingAccountBinding
 from projects.models import Organization, Project
 from tests.kubectl.commands import BINDING, Kubectl
 from tests.kubectl.conftest import Acme
 from tests.support import make
 from tests.support.live import Live
+
+pytestmark = pytest.mark.once
 
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
 LONGER_TERMS = """\

@@ -1,6 +1,10 @@
 """An account with all its preferences by kubectl: applied, explained, and refused with a bullet for each fault."""
 
+import pytest
+
 from tests.kubectl.commands import Kubectl
+
+pytestmark = pytest.mark.once
 
 ACCOUNT = """\
 apiVersion: billing.milo.io/v1alpha1

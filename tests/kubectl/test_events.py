@@ -1,10 +1,14 @@
 """What happened, as `kubectl describe` and `kubectl events` tell it."""
 
+import pytest
+
 from projects.services.organizations import OrganizationSpec, revise_organization
 from tests.kubectl.commands import BINDING, Kubectl
 from tests.kubectl.conftest import Acme
 from tests.kubectl.test_watch import running
 from tests.support import make
+
+pytestmark = pytest.mark.once
 
 
 def test_describe_tells_what_happened_to_each_object_of_a_rebind(admin: Kubectl) -> None:

@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.kubectl.commands import Kubectl
 from tests.kubectl.conftest import Acme
+
+pytestmark = pytest.mark.once
 
 ACCOUNT = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts/us"
 

@@ -8,6 +8,8 @@ from milo.kube.models import Change
 from tests.kubectl.commands import ACCOUNT, BINDING, Kubectl
 from tests.kubectl.conftest import Acme
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def _nothing_changes(acme: Acme) -> Iterator[None]:

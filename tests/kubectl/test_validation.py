@@ -8,6 +8,8 @@ from billing.models import BillingAccount
 from tests.support import make
 from tests.support.live import Live
 
+pytestmark = pytest.mark.once
+
 ACCOUNT = """\
 apiVersion: billing.milo.io/v1alpha1
 kind: BillingAccount

@@ -26,7 +26,8 @@ from tests.attacks import past
 from tests.support import make, tamper
 from tests.support.usage import an_event, taken
 
-pytestmark = pytest.mark.django_db
+# each engine is verified in test_verify_ledger.py
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 NEEDS_NONE = {
     "auth_permission": "names of Django's rights, which no page and no service asks for",
     "django_content_type": "names of models",
