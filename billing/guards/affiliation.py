@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 from billing.guards.sql import PURGED
 from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding
-from milo.append_only import Guard, fixed_as_said, no_delete, no_replace, postgresql_constraint, refuse
+from milo.append_only import (
+    Guard,
+    fixed_as_said,
+    no_delete,
+    no_replace,
+    on_sqlite,
+    postgresql_constraint,
+    refuse,
+    refuse_at_commit,
+)
 
 TABLE, PAYERS = BillingAccountAffiliation._meta.db_table, AccountPayer._meta.db_table
 ACCOUNT, BINDING = BillingAccount._meta.db_table, BillingAccountBinding._meta.db_table
@@ -29,6 +38,14 @@ _CYCLE = (
     f' SELECT f.parent_id FROM {TABLE} f JOIN "above" ON f.account_id = above.id'
     " WHERE f.phase = 'Active' AND f.parent_id IS NOT NULL)"
     ' SELECT 1 FROM "above" WHERE above.id = NEW.account_id)'
+)
+_PAID_BY_PARENT = f"SELECT 1 FROM {TABLE} f WHERE f.account_id = {{0}} AND f.phase = 'Active' AND f.payer = 'Parent'"
+_AS_RELATED = (
+    "EXISTS (WITH RECURSIVE up(id) AS (SELECT {0}.account_id UNION"
+    f' SELECT f.parent_id FROM {TABLE} f JOIN "up" ON f.account_id = up.id'
+    " WHERE f.phase = 'Active' AND f.payer = 'Parent')"
+    ' SELECT 1 FROM "up" WHERE up.id = {0}.payer_id'
+    f" AND NOT EXISTS ({_PAID_BY_PARENT.format('up.id')}))"
 )
 _FACTS = "was.phase IN ('Active', 'Superseded', 'Ended')"
 _OVERLAPS = (
@@ -117,20 +134,28 @@ def _of_payers() -> Iterator[Guard]:
         " AND (o.until_month IS NULL OR o.until_month > NEW.from_month)"
         " AND (NEW.until_month IS NULL OR NEW.until_month > o.from_month))"
     )
+    yield from fixed_as_said(AccountPayer)
+    yield refuse(
+        "account_payer_one_organization",
+        PAYERS,
+        "INSERT",
+        f"NOT EXISTS ({pair} AND a.organization_id = p.organization_id)",
+        "account and payer of record belong to different organizations",
+    )
     whole = f"{_WHOLE.format('from_month')} OR (NEW.until_month IS NOT NULL AND {_WHOLE.format('until_month')})"
-    for event in ("INSERT", "UPDATE"):
+    for event, when in (("INSERT", "TRUE"), ("UPDATE", "NEW.from_month IS DISTINCT FROM OLD.from_month")):
         suffix = event.lower()
         yield refuse(
-            f"account_payer_one_organization_{suffix}",
+            f"account_payer_whole_months_{suffix}", PAYERS, event, f"{when} AND ({whole})", "a month is its first day"
+        )
+        yield refuse(
+            f"account_payer_no_overlap_{suffix}",
             PAYERS,
             event,
-            f"NOT EXISTS ({pair} AND a.organization_id = p.organization_id)",
-            "account and payer of record belong to different organizations",
+            f"{when} AND {overlaps}",
+            "the account has a payer of record then",
         )
-        yield refuse(f"account_payer_whole_months_{suffix}", PAYERS, event, whole, "a month is its first day")
-        yield refuse(
-            f"account_payer_no_overlap_{suffix}", PAYERS, event, overlaps, "the account has a payer of record then"
-        )
+    yield from _of_open_rows()
     yield no_replace("account_payer_never_replaced", PAYERS, ["id"], ["account_id", "from_month"])
     yield postgresql_constraint(
         "account_payer_one_a_month",
@@ -138,6 +163,34 @@ def _of_payers() -> Iterator[Guard]:
         "EXCLUDE USING gist (int8range(account_id, account_id, '[]') WITH &&,"
         " daterange(from_month, until_month) WITH &&)",
     )
+
+
+def _of_open_rows() -> Iterator[Guard]:
+    """Yield the guards by which the open row of an account is `paid_by`.
+
+    An act writes rows first, then accounts, so it holds at its end only, at which SQLite calls no trigger. There each
+    open row is what the relations in force say, which the act has written before.
+    """
+    account = "COALESCE(NEW.account_id, OLD.account_id)"
+    payer = f"(SELECT o.payer_id FROM {PAYERS} o WHERE o.account_id = a.id AND o.until_month IS NULL)"
+    yield refuse_at_commit(
+        "account_payer_is_paid_by",
+        PAYERS,
+        ("INSERT", "DELETE"),
+        f"EXISTS (SELECT 1 FROM {ACCOUNT} a WHERE a.id = {account}"
+        f" AND COALESCE({payer}, a.id) <> COALESCE(a.paid_by_id, a.id))",
+        "the account is paid by another",
+    )
+    for event, row, wrong in (("INSERT", "NEW", "NOT "), ("DELETE", "OLD", "")):
+        yield on_sqlite(
+            refuse(
+                f"account_payer_as_related_{event.lower()}",
+                PAYERS,
+                event,
+                f"{row}.until_month IS NULL AND {wrong}{_AS_RELATED.format(row)}",
+                "the relations in force say otherwise",
+            )
+        )
 
 
 def _of_accounts() -> Iterator[Guard]:
@@ -174,6 +227,15 @@ def _of_accounts() -> Iterator[Guard]:
         f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} c ON c.id = f.account_id WHERE f.parent_id = NEW.id"
         " AND f.phase IN ('Active', 'Scheduled') AND c.phase NOT IN ('Closed', 'Archived'))",
         "accounts are under the account still",
+    )
+    yield refuse(
+        "account_reopened_below_closed",
+        ACCOUNT,
+        "UPDATE",
+        "OLD.phase = 'Closed' AND NEW.phase NOT IN ('Closed', 'Archived') AND EXISTS"
+        f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} p ON p.id = f.parent_id WHERE f.account_id = NEW.id"
+        " AND f.phase = 'Active' AND p.phase IN ('Closed', 'Archived'))",
+        "the account that it is under is closed",
     )
     yield refuse(
         "binding_needs_ready_payer",

@@ -217,7 +217,7 @@ class AccountPayer(models.Model):
     until_month = models.DateField(null=True, help_text="not included; empty: from then on")
 
     # recounted from the affiliations, which are the truth (billing/services/affiliations/payers.py)
-    columns = Columns.of(free="id account_id payer_id from_month until_month")
+    columns = Columns.of(fixed("account_payer_fixed", "id account_id payer_id until_month"), free="from_month")
     objects = AccountPayerQuerySet.as_manager()
 
     class Meta:

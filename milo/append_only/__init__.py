@@ -18,7 +18,14 @@ from milo.append_only.installation import (
     missing,
     put_back_on_failure,
 )
-from milo.append_only.of_postgresql import amend, by_right_of_owner, postgresql_constraint, refuse_unless, writer
+from milo.append_only.of_postgresql import (
+    amend,
+    by_right_of_owner,
+    postgresql_constraint,
+    refuse_at_commit,
+    refuse_unless,
+    writer,
+)
 from milo.append_only.triggers import (
     NOTHING,
     as_written,
@@ -26,6 +33,7 @@ from milo.append_only.triggers import (
     fixed_as_said,
     no_delete,
     no_replace,
+    on_sqlite,
     refuse,
 )
 from milo.append_only.versions import announce, of_another_version
@@ -55,9 +63,11 @@ __all__ = [
     "no_delete",
     "no_replace",
     "of_another_version",
+    "on_sqlite",
     "postgresql_constraint",
     "put_back_on_failure",
     "refuse",
+    "refuse_at_commit",
     "refuse_unless",
     "writer",
 ]

@@ -31,12 +31,13 @@ def same_trigger(statement: str) -> str:
     return f"SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = '{text}'"
 
 
-def same_function(function: str, table: str, body: str, *events: str, by_row: bool) -> str:
+def same_function(function: str, table: str, body: str, *events: str, by_row: bool, deferred: bool = False) -> str:
     """Return the query that finds the trigger %s, enabled, without a condition, calling the function as declared."""
-    kind = _BEFORE + _ROW * by_row + sum(_EVENTS[event] for event in events)
+    kind = _BEFORE * (not deferred) + _ROW * by_row + sum(_EVENTS[event] for event in events)
     return (
         "SELECT 1 FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid WHERE tgname = %s"
         f" AND tgrelid = to_regclass('public.{table}') AND tgenabled IN ('O', 'A') AND tgtype = {kind}"
+        f" AND tginitdeferred = {deferred}"
         f" AND tgqual IS NULL AND tgattr = '' AND tgfoid = to_regproc('public.{function}')"
         f" AND {same_body(table, body)}"
     )

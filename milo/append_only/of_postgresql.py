@@ -67,6 +67,32 @@ def refuse_unless(name: str, table: str, event: str, when: str, unless: str, mes
     )
 
 
+def refuse_at_commit(name: str, table: str, events: Sequence[str], when: str, message: str) -> Guard:
+    """Return a trigger of PostgreSQL that refuses a transaction at whose end `when` holds for a row of `events`.
+
+    `when` reads NEW of an INSERT or UPDATE and OLD of a DELETE; the other is null. SQLite has no such triggers.
+    """
+    text = f"{name}: {message}".replace("'", "''")
+    body = (
+        f" BEGIN IF {qualified(when)} THEN RAISE EXCEPTION '%', '{text}'"
+        f" USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{name}'; END IF; RETURN NULL; END "
+    )
+    function, _trigger = row_trigger(name, table, events[0], body)
+    drop = f"DROP TRIGGER IF EXISTS {name} ON public.{table}"
+    trigger = (
+        f"CREATE CONSTRAINT TRIGGER {name} AFTER {' OR '.join(events)} ON public.{table}"
+        f" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.{name}()"
+    )
+    return Guard(
+        name,
+        table,
+        create={"postgresql": [function, drop, trigger]},
+        drop={"postgresql": [drop]},
+        present={"postgresql": same_function(name, table, body, *events, by_row=True, deferred=True)},
+        body=body,
+    )
+
+
 def writer(name: str, table: str, types: Sequence[str], statement: str) -> Guard:
     """Return a PostgreSQL function that runs `statement` ($1, $2, ... of `types`) with the rights of the owner.
 

@@ -144,7 +144,7 @@ def no_replace(name: str, table: str, *keys: Sequence[str], partial: tuple[Seque
         columns, condition = partial
         same.append(" AND ".join([condition, *(f"was.{column} = NEW.{column}" for column in columns)]))
     when = " OR ".join(f"EXISTS (SELECT 1 FROM {table} was WHERE {match})" for match in same)
-    return _on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
+    return on_sqlite(refuse(name, table, "INSERT", when, "a row with this key exists"))
 
 
 def as_written(prefix: str, table: str, *keys: Sequence[str], partitioned: bool = False) -> tuple[Guard, Guard, Guard]:
@@ -156,6 +156,7 @@ def as_written(prefix: str, table: str, *keys: Sequence[str], partitioned: bool 
     )
 
 
-def _on_sqlite(guard: Guard) -> Guard:
+def on_sqlite(guard: Guard) -> Guard:
+    """Return the guard for SQLite alone."""
     create, drop = ({"sqlite": statements["sqlite"]} for statements in (guard.create, guard.drop))
     return replace(guard, create=create, drop=drop, present={"sqlite": guard.present["sqlite"]})

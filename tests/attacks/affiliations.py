@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -10,7 +11,18 @@ from django.utils import timezone
 
 from billing.models import AccountPayer
 from billing.services.affiliations.cancellations import cancel
-from tests.attacks.machinery import HOUR, SQLITE, Attack, changes, deletions, insert, replacements, unique, update
+from tests.attacks.machinery import (
+    HOUR,
+    SQLITE,
+    Attack,
+    changes,
+    delete,
+    deletions,
+    insert,
+    replacements,
+    unique,
+    update,
+)
 from tests.support import make
 from tests.support.affiliations import an_affiliation, month
 
@@ -36,6 +48,10 @@ class World:
         cancel(self.cancelled.pk, reason="put off", actor=make.PLATFORM)
         self.cancelled.refresh_from_db()
         make.in_phase(self.shaky, "Suspended")
+        self.shut, above = (make.a_ready_account(self.organization) for _ in range(2))
+        an_affiliation(self.shut, above, payer="Self")
+        for account in (self.shut, above):
+            make.in_phase(account, "Closed")
         self.row = AccountPayer.objects.get(account=self.eu)
         self.binding = make.a_binding(make.a_project(self.organization), self.spare)
         self.unbound = make.a_project(self.organization)
@@ -66,6 +82,22 @@ def _ended(w: World, day: date) -> object:
     return update(w.active, phase="Superseded", ended_from=day, finished_at=timezone.now())
 
 
+def _at_the_end(act: Callable[[World], object], w: World) -> None:
+    act(w)
+    connection.check_constraints()
+
+
+def _of_another(w: World) -> None:
+    delete(w.row)
+    AccountPayer.objects.create(account=w.eu, payer=w.spare, from_month=w.row.from_month)
+
+
+def _begins_earlier(w: World) -> None:
+    insert(w.row, from_month=date(2025, 1, 1), until_month=date(2025, 2, 1))
+    update(w.row, from_month=date(2025, 1, 1))
+
+
+_OVERLAP = ("account_payer_no_overlap_insert",)
 _CYCLE = _activated(account_id=lambda w: w.group.pk, parent_id=lambda w: w.de.pk, payer=lambda w: "Self")
 _SECOND = _activated(account_id=lambda w: w.eu.pk, parent_id=lambda w: w.spare.pk)
 ATTACKS: dict[str, list[Attack]] = {
@@ -145,20 +177,32 @@ ATTACKS: dict[str, list[Attack]] = {
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, reason="")),
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, created_by="")),
     ],
-    "account_payer_one_organization_insert": [Attack(lambda w: insert(w.row, account_id=w.foreign.pk))],
-    "account_payer_one_organization_update": changes("row", payer=lambda w: w.foreign),
+    "account_payer_fixed": changes(
+        "row", id=1_000_000, account=lambda w: w.spare, payer=lambda w: w.spare, until_month=lambda w: month(1)
+    ),
+    "account_payer_is_paid_by": [
+        Attack(partial(_at_the_end, act), only="postgresql")
+        for act in (
+            lambda w: delete(w.row),
+            lambda w: insert(w.row, account_id=w.spare.pk),
+            _of_another,
+        )
+    ],
+    "account_payer_as_related_insert": [
+        Attack(lambda w: insert(w.row, account_id=w.spare.pk), only=SQLITE),
+        # its parent, which another pays for
+        Attack(
+            lambda w: insert(w.row, account_id=w.de.pk, payer_id=w.eu.pk, from_month=month(1)), _OVERLAP, only=SQLITE
+        ),
+    ],
+    "account_payer_as_related_delete": [Attack(lambda w: delete(w.row), only=SQLITE)],
+    "account_payer_one_organization": [Attack(lambda w: insert(w.row, account_id=w.foreign.pk, until_month=month(1)))],
     "account_payer_whole_months_insert": [
-        Attack(lambda w: insert(w.row, account_id=w.spare.pk, from_month=month().replace(day=2)))
+        Attack(lambda w: insert(w.row, account_id=w.spare.pk, until_month=month(1).replace(day=2)))
     ],
     "account_payer_whole_months_update": changes("row", from_month=lambda w: month().replace(day=2)),
     "account_payer_no_overlap_insert": [Attack(lambda w: insert(w.row, from_month=month(1)))],
-    "account_payer_no_overlap_update": [
-        Attack(
-            lambda w: update(
-                insert(w.row, from_month=date(2025, 1, 1), until_month=date(2025, 2, 1)), until_month=month(1)
-            )
-        )
-    ],
+    "account_payer_no_overlap_update": [Attack(_begins_earlier)],
     "account_payer_never_replaced": replacements(
         "row", ("id",), ("account_id", "from_month"), lifting=("account_payer_no_overlap_insert",)
     ),
@@ -200,6 +244,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "account_closed_while_above": [
         Attack(lambda w: update(w.group, phase="Closed", closed_at=timezone.now(), closed_from="Ready"))
     ],
+    "account_reopened_below_closed": [Attack(lambda w: update(w.shut, phase="Ready", closed_at=None, closed_from=""))],
     "binding_needs_ready_payer": [
         Attack(lambda w: insert(w.binding, project_id=w.unbound.pk, account_id=w.below.pk)),
     ],

@@ -73,7 +73,8 @@ def test_no_guard_looks_at_a_temporary_table(build: Callable[[], Any], subtests:
             if whose is not build or name not in guards:
                 continue
             # the same function refuses every column of a guard, and tests/ledger/test_guards.py tries each
-            for attack in {0: attacks[0], len(attacks) - 1: attacks[-1]}.values():
+            own = [attack for attack in attacks if attack.only != SQLITE]
+            for attack in own[:1] + own[1:][-1:]:
                 with subtests.test(name), as_owner():
                     point = transaction.savepoint()
                     append_only.lift(connection, [guards[lifted] for lifted in attack.lifting])

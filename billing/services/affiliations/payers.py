@@ -47,18 +47,34 @@ def rewrite(organization_id: int) -> dict[int, int]:
     The caller holds the lock of the hierarchy. `paid_by` follows by `put_on`.
     """
     want, have = wanted(organization_id), stored(organization_id)
-    gone = sorted(have[row] for row in have.keys() - want)
-    for start in range(0, len(gone), _AT_ONCE):
-        AccountPayer.objects.filter(pk__in=gone[start : start + _AT_ONCE]).delete()
-    new = sorted(want - have.keys(), key=lambda row: (row[0], row[1].start))
+    gone, new = have.keys() - want, want - have.keys()
+    moved = _moved(gone, new)
+    keys = sorted(have[row] for row in gone - moved.keys())
+    for start in range(0, len(keys), _AT_ONCE):
+        AccountPayer.objects.filter(pk__in=keys[start : start + _AT_ONCE]).delete()
+    for row, (_account_id, span) in moved.items():
+        AccountPayer.objects.filter(pk=have[row]).update(from_month=span.start)
     AccountPayer.objects.bulk_create(
         [
             AccountPayer(account_id=account_id, payer_id=span.payer_id, from_month=span.start, until_month=span.until)
-            for account_id, span in new
+            for account_id, span in sorted(new - set(moved.values()), key=lambda row: (row[0], row[1].start))
         ],
         batch_size=_AT_ONCE,
     )
     return {account_id: span.payer_id for account_id, span in new if span.until is None}
+
+
+def _moved(gone: Collection[Row], new: Collection[Row]) -> dict[Row, Row]:
+    """Return the open rows of `gone` whose payer goes on, but from another month on, with those of `new`.
+
+    Guards let no open row go while its payer stays.
+    """
+    following = {(account_id, span.payer_id): (account_id, span) for account_id, span in new if span.until is None}
+    return {
+        (account_id, span): following[account_id, span.payer_id]
+        for account_id, span in gone
+        if span.until is None and (account_id, span.payer_id) in following
+    }
 
 
 def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why: str, actor: Actor) -> None:
