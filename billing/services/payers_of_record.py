@@ -22,10 +22,12 @@ def lock_shared(
     name: str = "",
     *,
     default_of: int | None = None,
+    others: Collection[int] = (),
 ) -> frozenset[int]:
     """Keep the payers of record of accounts in their phases until the transaction ends; call it before their locks.
 
-    The accounts are those of `keys`, the one named `name`, and the default of `default_of`. Shared, or all who bind
+    The accounts are those of `keys`, the one named `name`, and the default of `default_of`; `others` are kept in their
+    phases themselves. Shared, or all who bind
     into one tree would queue on one row. All locks are had in the order of primary keys: so the accounts below a payer
     come before it, and the caller locks the others. SQLite has one writer. Return the primary keys of the payers, for
     `refuse_changed`.
@@ -37,7 +39,7 @@ def lock_shared(
         concerned = dict(cursor.fetchall())
         payers = frozenset(payer for payer in concerned.values() if payer)
         # one that the caller locks itself is not shared first: two that share it would both wait to have it alone
-        for payer_id in sorted(payers - concerned.keys()):
+        for payer_id in sorted({*payers, *others} - concerned.keys()):
             before = [key for key in concerned if key < payer_id]
             list(BillingAccount.objects.locked().filter(pk__in=before).values_list("pk"))
             cursor.execute(_SHARE, [payer_id])

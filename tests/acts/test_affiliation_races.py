@@ -80,12 +80,12 @@ def test_an_affiliation_races(rival: str) -> None:
         assert_whole(child)
 
 
-def test_a_closed_account_is_reopened_or_its_payer_of_record_closes() -> None:
+def test_a_closed_account_is_reopened_or_the_account_above_it_closes() -> None:
     organization = make.an_organization()
     another = Actor("user:second-approver", make.APPROVER.roles)
-    for _race in range(RACES):
+    for race in range(RACES):
         child, parent = (make.a_ready_account(organization) for _ in range(2))
-        an_affiliation(child, parent)
+        an_affiliation(child, parent, payer=("Parent", "Self")[race % 2])
         make.in_phase(child, "Closed")
         requests = make.a_request(child, "Reopen"), make.a_request(parent, "Close")
         outcome = at_once([partial(make.approve, each.pk, actor=another) for each in requests])

@@ -1,5 +1,6 @@
 """Close and reopen an account: the blockers of a closure, and the effects of an approved request."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -191,15 +192,18 @@ def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     outbox.queue_standing(account, actor=actor)
 
 
-def lock_payer_of_record(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
-    """Keep whoever pays for the account named `account` in its phase: it must not close while that is reopened."""
-    payers_of_record.lock_shared(organization_id=organization_id, name=account)
+def lock_above(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
+    """Keep in their phases whoever pays for the account named `account`, and the account that it is under."""
+    under = BillingAccountAffiliation.objects.active().filter(organization=organization_id, account__name=account)
+    parents = under.exclude(parent=None).values_list("parent", flat=True)
+    payers_of_record.lock_shared(organization_id=organization_id, name=account, others=list(parents))
 
 
 def reopen_causes(account: BillingAccount) -> list[Cause]:
     """Return why `account`, locked by the caller, cannot be reopened now.
 
-    It must be Closed, for at most MILO_REOPEN_WINDOW_DAYS, and its payer of record Ready or Suspended.
+    It must be Closed, for at most MILO_REOPEN_WINDOW_DAYS, its payer of record Ready or Suspended, and no account
+    closed that it is under, whoever pays.
     """
     if account.phase != BillingAccount.Phase.CLOSED or account.closed_at is None:
         return [
@@ -211,11 +215,20 @@ def reopen_causes(account: BillingAccount) -> list[Cause]:
     ends = account.closed_at + timedelta(days=settings.MILO_REOPEN_WINDOW_DAYS)
     if timezone.now() > ends:
         return [Cause(ACCOUNT_FIELD, _("the time to reopen it ended on %(day)s") % {"day": ends.date()})]
+    return list(_closed_above(account))
+
+
+def _closed_above(account: BillingAccount) -> Iterator[Cause]:
     payer = account.paid_by
     if payer and payer.phase not in (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED):
         message = _("its payer of record %(payer)s is %(phase)s")
-        return [Cause(ACCOUNT_FIELD, message % {"payer": payer.name, "phase": payer.phase})]
-    return []
+        yield Cause(ACCOUNT_FIELD, message % {"payer": payer.name, "phase": payer.phase})
+    active = BillingAccountAffiliation.objects.active().filter(account=account).select_related("parent").first()
+    parent = active.parent if active else None
+    # no account is closed above an open one; whatever can be reopened below it, it can be for longer
+    if parent and parent != payer and parent.phase in BillingAccount.READ_ONLY:
+        message = _("it is under %(parent)s, which is %(phase)s: have that reopened first")
+        yield Cause(ACCOUNT_FIELD, message % {"parent": parent.name, "phase": parent.phase})
 
 
 def reopen(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:

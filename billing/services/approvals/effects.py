@@ -43,7 +43,7 @@ EFFECTS: dict[str, Effect] = {
     ),
     ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Action.REOPEN: Effect(
-        lambda account, _request: closures.reopen_causes(account), closures.reopen, lock=closures.lock_payer_of_record
+        lambda account, _request: closures.reopen_causes(account), closures.reopen, lock=closures.lock_above
     ),
     ApprovalRequest.Action.REVISE_TERMS: Effect(terms.causes, terms.apply),
     ApprovalRequest.Action.RELEASE_HOLD: Effect(holds.release_causes, holds.apply_release, holds.shows),
