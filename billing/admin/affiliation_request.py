@@ -1,15 +1,18 @@
 """What a request to put an account under another is about: before it is sent, and on its page."""
 
+from collections.abc import Collection
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.admin.proposals import change, months
 from billing.admin.wording import label, on_lines
-from billing.models import ApprovalRequest
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.services.approvals import affiliations
 from milo.admin.actions import Facts
-from milo.admin.panels import Panel, lines
+from milo.admin.panels import Panel, lines, link, list_address
+from projects.models import Project
 
 
 def preview_facts(request: ApprovalRequest, *, needed: bool) -> Facts:
@@ -23,7 +26,7 @@ def preview_facts(request: ApprovalRequest, *, needed: bool) -> Facts:
         (_("What changes"), lines(change(request))),
         (_("Who answers for what"), lines(_answers(review))),
         (_("Currency, terms and payment method"), lines(_invoiced_by(review))),
-        (_("Projects"), review["projectsCount"]),
+        (_("Projects"), lines([each["name"] for each in review["projects"]] + _more_projects(review))),
         (_("Usage of the last full month"), lines(_usage(review))),
         (_("Approval"), approval),
     ]
@@ -49,7 +52,9 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
             _("Who is invoiced"),
             [_("Billing account"), _("Months"), _("Before"), _("After"), _("Currency, terms and payment method")],
             rows,
+            more=_accounts_below(request) if more else "",
         ),
+        _projects(request),
         Panel(
             _("Usage of the last full month"),
             [_("Service"), _("Meter"), _("Quantity")],
@@ -59,6 +64,35 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
             ],
         ),
     ]
+
+
+def _projects(request: ApprovalRequest) -> Panel:
+    """Return the projects as reviewed, with the list of all that the accounts pay for now."""
+    review, organization_id = request.reviewed, request.organization_id
+    listed, rest = review.get("projects", []), _more_projects(review)
+    names = {each["name"] for each in listed}
+    projects = {row.name: row for row in Project.objects.filter(organization=organization_id, name__in=names)}
+    accounts = _rows_of(organization_id, {each["account"] for each in listed})
+    rows = [[link(projects[each["name"]]), link(accounts[each["account"]])] for each in listed]
+    changed = _rows_of(organization_id, {each["name"] for each in review.get("accounts", [])}) if rest else {}
+    keys = ",".join(str(row.pk) for row in changed.values())
+    more = list_address(BillingAccountBinding, account__in=keys, phase__exact="Active") if rest else ""
+    return Panel(_("Projects"), [_("Project"), _("Billing account")], rows + [[each, ""] for each in rest], more=more)
+
+
+def _rows_of(organization_id: int, names: Collection[str]) -> dict[str, BillingAccount]:
+    rows = BillingAccount.objects.filter(organization=organization_id, name__in=names)
+    return {row.name: row for row in rows}
+
+
+def _accounts_below(request: ApprovalRequest) -> str:
+    page = reverse("admin:billing_billingaccount_hierarchy", args=[request.account_id])
+    return f"{page}?at={request.reviewed['affiliation']['effectiveFrom']}"
+
+
+def _more_projects(review: dict[str, Any]) -> list[str]:
+    more = int(review.get("projectsCount", 0)) - len(review.get("projects", []))
+    return [_("and %(count)d more") % {"count": more}] if more else []
 
 
 def _unlisted(review: dict[str, Any]) -> int:

@@ -91,8 +91,7 @@ def report_charge(
     actor.require("create", CHARGES, organization_id)
     feature_gates.require(CHARGE_REPORTING)
     # whoever is payer of record from this month on owes it, also before the worker has said so
-    affiliations.make_due_facts(organization_id)
-    with audit.transaction():
+    with affiliations.transaction(organization_id):
         debtor, sub_account = _lock_accounts(organization_id, account, spec.sub_account)
         name = name or f"charge-{uuid4()}"
         causes = name_causes(name) + metadata.causes()

@@ -1,6 +1,6 @@
 """Close a month of usage: its figures never change any more. Who is payer of record closes it for all that it pays."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max
@@ -29,9 +29,8 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     an account that it pays for has an open month that is another's; `Unavailable` while one takes effect.
     """
     organization_id = BillingAccount.objects.values_list("organization_id", flat=True).get(pk=account_id)
-    affiliations.make_due_facts(organization_id)
     facts.make_due_facts_of(account_id)
-    with audit.transaction():
+    with affiliations.transaction(organization_id):
         paid = _paid_until(account_id, month)
         accounts = BillingAccount.objects.locked().filter(pk__in={account_id, *paid}).in_bulk()
         account = accounts[account_id]
@@ -71,16 +70,15 @@ def _open_since(accounts: Collection[int]) -> dict[int, date]:
     return dict(closings.annotate(last=Max("opens_on")))
 
 
-def _month_causes(account: BillingAccount, month: date, open_since: date | None, at: datetime) -> list[Cause]:
+def _month_causes(account: BillingAccount, month: date, open_since: date | None, at: datetime) -> Iterator[Cause]:
     if (at.year, at.month) <= (month.year, month.month):
-        return [Cause("spec.month", _("has not ended yet, in UTC"))]
+        yield Cause("spec.month", _("has not ended yet, in UTC"))
     payer = payer_of_record(account, month)
     if payer != account:
         message = _("%(payer)s closes %(month)s for it")
-        return [Cause("spec.month", message % {"payer": payer.name, "month": f"{month:%Y-%m}"})]
+        yield Cause("spec.month", message % {"payer": payer.name, "month": f"{month:%Y-%m}"})
     if open_since and open_since > month:
-        return [Cause("spec.month", _("is closed already"), "FieldValueDuplicate")]
-    return []
+        yield Cause("spec.month", _("is closed already"), "FieldValueDuplicate")
 
 
 def _open_before(account: BillingAccount, payer: BillingAccount, month: date, open_since: date | None) -> list[Cause]:

@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
+from billing.services.affiliations import rules
+from milo.admin.panels import link
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World
 from tests.support import make
@@ -38,7 +40,7 @@ def test_a_preview_says_what_the_request_would_and_writes_nothing(
     assert preview["What changes"] == f"Payer of record of acme-eu from {month(1):%Y-%m} on: acme-eu → acme-group"
     months = f"from {month(1):%Y-%m} on"
     assert preview["Who answers for what"] == f"acme-group is invoiced for the usage of acme-eu, {months}"
-    assert preview["Projects"] == 1
+    assert preview["Projects"] == "webapp-frontend"
     assert preview["Usage of the last full month"] == "-"
     assert "EUR, Net days: 30, Monthly, Credit card → EUR" in preview["Currency, terms and payment method"]
     assert "A second person must approve it" in preview["Approval"]
@@ -55,11 +57,29 @@ def test_an_account_that_is_used_is_requested_and_placed_by_a_second_person(
     panels = {panel.title: panel.rows for panel in approver.get(page_of(request)).context["panels"]}
     [[name, _months, before, after, _terms]] = panels["Who is invoiced"]
     assert (name, before, after) == ("acme-eu", "acme-eu", "acme-group")
-    assert ["Projects", 1] in panels["Whom it concerns"]
+    assert [link(world.project), link(world.eu)] in panels["Projects"]
     submit(approver, page_of(request, "approve"))
     plan = BillingAccountAffiliation.objects.get()
     assert (plan.account, plan.parent, plan.payer, plan.effective_from) == (world.eu, group, "Parent", month(1))
     assert (plan.phase, plan.reason) == ("Scheduled", "one invoice")
+
+
+def test_a_review_names_the_first_projects_and_leads_to_the_rest(
+    world: World, group: BillingAccount, approver: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "LISTED", 1)
+    other = make.a_project(world.organization, "aaa")
+    below = make.a_ready_account(world.organization, "acme-below", currency_code="EUR")
+    make.a_binding(other, world.eu)
+    an_affiliation(below, world.eu)
+    request = make.a_request(world.eu, "Affiliate", proposal={"parentRef": {"name": group.name}})
+    panels = {panel.title: panel for panel in approver.get(page_of(request)).context["panels"]}
+    assert panels["Projects"].rows == [[link(other), link(world.eu)], ["and 1 more", ""]]
+    rest = approver.get(panels["Projects"].more)
+    assert rest.status_code == 200, rest.headers
+    assert {row.project.name for row in rest.context["cl"].result_list} == {"aaa", "webapp-frontend"}
+    assert [row[0] for row in panels["Who is invoiced"].rows] == ["acme-eu", "and 1 more"]
+    assert b"acme-below" in approver.get(panels["Who is invoiced"].more).content
 
 
 def test_an_account_that_was_never_used_is_placed_at_once(

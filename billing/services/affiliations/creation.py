@@ -1,5 +1,6 @@
 """Create affiliations: a plan for a month to come, or a fact at once for an account that was never used."""
 
+from collections.abc import Iterator
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -35,8 +36,7 @@ def create_affiliation(
     """
     actor.require("create", AFFILIATIONS, organization_id)
     # what is due takes effect from its month on, however late: a newer plan must not cancel it
-    facts.make_due_facts(organization_id)
-    with audit.transaction():
+    with facts.transaction(organization_id):
         child, parent = lock_accounts(organization_id, spec)
         return write_affiliation(organization_id, name, spec, metadata, child, parent, actor=actor)
 
@@ -132,21 +132,20 @@ def proposal_causes(
     ]
 
 
-def _month_causes(proposed: Proposed) -> list[Cause]:
+def _month_causes(proposed: Proposed) -> Iterator[Cause]:
     month, present = proposed.month, present_month()
     if month < present:
-        return [Cause(EFFECTIVE_FROM, _("is in the past: correct the payer of a project instead"))]
+        yield Cause(EFFECTIVE_FROM, _("is in the past: correct the payer of a project instead"))
     if month > months_after(present, MONTHS_AHEAD):
-        return [Cause(EFFECTIVE_FROM, _("is more than %(months)d months ahead") % {"months": MONTHS_AHEAD})]
+        yield Cause(EFFECTIVE_FROM, _("is more than %(months)d months ahead") % {"months": MONTHS_AHEAD})
     if month == present and (used := rules.used_among(proposed.subtree)):
         message = _("must be a month to come, because %(name)s is used already")
-        return [Cause(EFFECTIVE_FROM, message % {"name": used[min(used)]})]
+        yield Cause(EFFECTIVE_FROM, message % {"name": used[min(used)]})
     active = BillingAccountAffiliation.objects.active().filter(account=proposed.child).first()
     if active and active.effective_from >= month:
         message = _("%(affiliation)s is in force from %(month)s on: begin later")
         names = {"affiliation": active.name, "month": f"{active.effective_from:%Y-%m}"}
-        return [Cause(EFFECTIVE_FROM, message % names)]
-    return []
+        yield Cause(EFFECTIVE_FROM, message % names)
 
 
 def relabel_affiliation(

@@ -1,9 +1,11 @@
 """Make due plans facts, from the planned month on even if it is late; what no longer holds fails, with every cause."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
+from django.db import transaction as database
 from django.utils.translation import gettext as _
 
 from billing.models import BillingAccount, BillingAccountAffiliation
@@ -134,8 +136,8 @@ def settle(affiliation_id: int) -> bool:
 def make_due_facts(organization_id: int) -> None:
     """Settle every plan of the organization that is due, in the order of their months.
 
-    Call it before the locks of the caller: it uses transactions of its own. A dry run, which could not keep them, does
-    nothing here. Raises `Beforehand` inside a transaction.
+    Call it before the locks of the caller: it uses transactions of its own. A dry run could not keep them, see
+    `transaction`. Raises `Beforehand` inside a transaction.
     """
     if audit.is_dry_run():
         return
@@ -143,13 +145,39 @@ def make_due_facts(organization_id: int) -> None:
         audit.beforehand(partial(_settle_all, due))
 
 
-def _settle_all(affiliations: Sequence[int]) -> None:
-    _count, failures = _settled(affiliations)
+@contextmanager
+def transaction(organization_id: int) -> Iterator[None]:
+    """Open the transaction of an act after every due plan of the organization has become a fact."""
+    make_due_facts(organization_id)
+    with audit.transaction():
+        settle_in_dry_run(organization_id)
+        yield
+
+
+def settle_in_dry_run(organization_id: int) -> None:
+    """Settle in the transaction of a dry run, which rolls it back, what `make_due_facts` has left.
+
+    Call it before the locks of the caller. All accounts are locked at once: those of one plan after another would be
+    out of order.
+    """
+    if audit.is_dry_run() and (due := _keys(_due(organization_id))):
+        lock_hierarchy(organization_id)
+        list(BillingAccount.objects.locked().filter(organization=organization_id).values_list("pk"))
+        _settle_all(due, _settle_in_savepoint)
+
+
+def _settle_in_savepoint(affiliation_id: int) -> bool:
+    with database.atomic():
+        return settle(affiliation_id)
+
+
+def _settle_all(affiliations: Sequence[int], act: Callable[[int], bool] = settle) -> None:
+    _count, failures = _settled(affiliations, act)
     for failure in failures.values():
         raise failure
 
 
-def _settled(affiliations: Sequence[int]) -> tuple[int, dict[int, Exception]]:
+def _settled(affiliations: Sequence[int], act: Callable[[int], bool] = settle) -> tuple[int, dict[int, Exception]]:
     """Settle plans; return how many were still due, and the failures of those that cannot be settled.
 
     One may have to wait for another of its month, such as that of an account that leaves the one that comes under it:
@@ -160,7 +188,7 @@ def _settled(affiliations: Sequence[int]) -> tuple[int, dict[int, Exception]]:
         failures: dict[int, Exception] = {}
         for affiliation_id in affiliations:
             try:
-                count += settle(affiliation_id)
+                count += act(affiliation_id)
             except Exception as failure:
                 # what a guard refuses that no rule foresaw must not hold up the other plans
                 failures[affiliation_id] = failure

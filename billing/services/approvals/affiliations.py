@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count
-
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
@@ -38,6 +36,7 @@ def lock(organization_id: int, account: str, proposal: dict[str, Any]) -> None:
 
     Raises `Beforehand` if a plan became due since `prepare`.
     """
+    facts.settle_in_dry_run(organization_id)
     creation.lock_accounts(organization_id, spec_of(account, proposal, ""))
     facts.refuse_due(organization_id)
 
@@ -66,7 +65,8 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
     listed = sorted(changed)[: rules.LISTED]
     payers = {key for of in changed.values() for each in of for key in (each.before, each.after)}
     rows = BillingAccount.objects.in_bulk({*listed, *payers})
-    projects = BillingAccountBinding.objects.paying().filter(account__in=changed)
+    paying = BillingAccountBinding.objects.paying().filter(account__in=changed)
+    projects = paying.order_by("project__name").values_list("project__name", "account__name")
     return {
         "affiliation": {
             "parent": parent.name if parent else "",
@@ -84,7 +84,8 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
             for key in listed
             for each in changed[key]
         ],
-        "projectsCount": projects.aggregate(n=Count("pk"))["n"],
+        "projectsCount": projects.count(),
+        "projects": [{"name": project, "account": account} for project, account in projects[: rules.LISTED]],
         "usageOfLastMonth": _usage(list(changed)),
     }
 
