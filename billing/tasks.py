@@ -40,8 +40,8 @@ def deliver_notices() -> int:
 
 @shared_task
 def announce_standing() -> int:
-    """Write the outstanding revisions of projects whose payer was suspended or reactivated."""
-    return deliveries.announce_due()
+    """Write the outstanding revisions that follow a payer: of the projects and accounts that it pays for."""
+    return deliveries.announce_due() + assessments.assess_paid()
 
 
 @shared_task

@@ -78,6 +78,7 @@ NORMAL = (
     "PayerLocked",
     "PayerOfRecordChanged",
     "PayerOfRecordReady",
+    "PayerOfRecordRevised",
     "PayerReactivated",
     "PayerUnlocked",
     "PaymentTermsRevised",

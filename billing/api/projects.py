@@ -165,14 +165,14 @@ def _standing(row: Project, paying: BillingAccountBinding | None) -> list[dict[s
     if paying is None:
         return []
     account, payer = paying.account, paying.account.paid_by
-    # the account itself first: its own suspension is nearer than that of who is invoiced for it
-    bad = next((each for each in (account, payer) if each and each.phase != BillingAccount.Phase.READY), None)
-    since = max(each.phase_since for each in ([bad] if bad else filter(None, (account, payer))))
+    both = [account, payer] if payer else [account]
+    bad = [each for each in both if each.phase != BillingAccount.Phase.READY]
+    # in bad standing since the first of the two was not Ready, in good standing since the second is
+    since = min(each.phase_since for each in bad) if bad else max(each.phase_since for each in both)
     since = max(since, paying.established_at)
-    reason, message, good = "PayerReady", "", bad is None
-    if bad:
-        reason, message = bad.phase_reason, bad.phase_message
-    return [condition("PayerInGoodStanding", good, since, reason, message, row.generation)]
+    # the account itself first: its own suspension is nearer than that of who is invoiced for it
+    reason, message = (bad[0].phase_reason, bad[0].phase_message) if bad else ("PayerReady", "")
+    return [condition("PayerInGoodStanding", not bad, since, reason, message, row.generation)]
 
 
 def _responsibility(manifest: dict[str, Any]) -> dict[str, Any]:

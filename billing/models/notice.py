@@ -142,8 +142,11 @@ class NoticeOutcome(models.Model):
 class Announcement(models.Model):
     """A change of an account's phase to announce, in the background.
 
-    Revisions and events of the accounts that it is payer of record of come first, then those of the projects.
+    Revisions and events of the accounts that it is payer of record of come first, then those of the projects. Of one
+    that was `REVISED` the accounts are assessed anew, and no project is told.
     """
+
+    REVISED = "PayerOfRecordRevised"
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="announcements")
     reason = models.CharField(max_length=60)

@@ -13,6 +13,7 @@ from billing.models.account import VERIFIER_UNAVAILABLE
 from billing.payment_profile import profiles
 from billing.services.account_spec import AccountSpec as AccountSpec
 from billing.services.compliance import assessments, rules
+from billing.services.notices import outbox
 from billing.verifiers import VerifierUnavailable, verify
 from milo import audit
 from milo.access import Actor
@@ -120,6 +121,8 @@ def revise(
             _verify_or_refuse(account)
         _save(account, actor)
         assessments.announce(account)
+        if spec != before:
+            outbox.queue_assessment(account, actor=actor)
         if not account.first_ready_at:
             validate_locked(account, actor)
         return account

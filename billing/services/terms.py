@@ -9,6 +9,7 @@ from billing.models import ApprovalRequest, BillingAccount
 from billing.services import accounts
 from billing.services.account_spec import AccountSpec
 from billing.services.compliance import assessments, rules
+from billing.services.notices import outbox
 from billing.terms.payment_terms import PaymentTerms
 from milo import audit
 from milo.access import Actor
@@ -41,5 +42,6 @@ def apply(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) ->
     assessments.assess(account, timezone.now().date())
     account.generation += 1
     audit.save_as(actor, account, reason="PaymentTermsRevised", why=f"approved by request {request.name}")
+    outbox.queue_assessment(account, actor=actor)
     if not account.first_ready_at:
         accounts.validate_locked(account, actor)

@@ -30,6 +30,8 @@ from billing.services.default_accounts import bind_waiting, set_default
 from billing.services.notices.deliveries import announce_due, text_of
 from billing.services.retention import archival
 from billing.services.suspensions import resolve
+from milo import audit
+from milo.access import Actor
 from milo.errors import Invalid
 from milo.kube.kinds import kind_of
 from milo.kube.metadata import Metadata
@@ -123,6 +125,40 @@ def test_a_charge_goes_to_the_new_payer_of_record_before_the_worker_has_said_so(
         a_charge(us)
 
 
+def test_a_dry_run_answers_as_if_what_is_due_were_a_fact(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    an_affiliation(us, group, after=1)
+    now = in_months.go(work=False)
+    closing = partial(close_month, us.pk, month(-1), reason="invoiced", actor=make.PLATFORM)
+    other = make.a_ready_account(organization, "other")
+    for act, refusal in (
+        (partial(a_charge, us), "us is paid by group: report the charge there"),
+        (partial(an_affiliation, us, group, after=1), "us is under group already"),
+        (
+            partial(make.a_request, us, "Affiliate", proposal={"parentRef": {"name": "group"}}),
+            "us is under group already",
+        ),
+    ):
+        with audit.dry_run(), pytest.raises(Invalid) as refused:
+            act()
+        assert any(refusal in cause.message for cause in refused.value.causes)
+    with audit.dry_run():
+        assert a_charge(group, "us", of=now).sub_account == us
+        # it paid itself then
+        assert closing().account == us
+        an_affiliation(other, us, after=1)
+    us.refresh_from_db()
+    assert (us.paid_by, BillingAccountAffiliation.objects.get().phase) == (None, "Scheduled")
+    assert not Charge.objects.exists()
+    assert not UsageClosing.objects.exists()
+    in_months.go(work=False)
+    with audit.dry_run(), pytest.raises(Invalid, match=f"group closes {now:%Y-%m} for it"):
+        close_month(us.pk, now, reason="invoiced", actor=make.PLATFORM)
+    assert not UsageClosing.objects.exists()
+
+
 def test_charges_for_an_account_keep_it_with_its_payer_of_record(group: BillingAccount, eu: BillingAccount) -> None:
     charge = a_charge(group, "eu")
     with pytest.raises(Invalid, match=f"charge {charge.name} of 120.00 USD is outstanding: settle it first"):
@@ -160,6 +196,12 @@ def test_the_payer_of_record_closes_months_for_all_that_it_pays(
     with pytest.raises(Invalid) as refusal:
         close_month(eu.pk, last, reason="invoiced", actor=make.PLATFORM)
     assert [cause.message for cause in refusal.value.causes] == [f"group closes {last:%Y-%m} for it"]
+    with pytest.raises(Invalid) as refusal:
+        close_month(eu.pk, month(), reason="invoiced", actor=make.PLATFORM)
+    assert [cause.message for cause in refusal.value.causes] == [
+        "has not ended yet, in UTC",
+        f"group closes {month():%Y-%m} for it",
+    ]
     close_month(group.pk, last, reason="invoiced", actor=make.PLATFORM)
     assert set(UsageClosing.objects.values_list("account__name", "opens_on")) == {("group", month()), ("eu", month())}
 
@@ -251,6 +293,25 @@ def test_an_account_is_not_closed_while_others_are_under_it(group: BillingAccoun
     with pytest.raises(Invalid) as refusal:
         make.a_request(eu, "Reopen")
     assert [cause.message for cause in refusal.value.causes] == ["its payer of record group is Closed"]
+
+
+def test_an_account_is_not_reopened_under_a_closed_one_though_it_pays_itself(
+    organization: Organization, group: BillingAccount
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    an_affiliation(us, group, payer="Self")
+    make.in_phase(us, "Closed")
+    request = make.a_request(us, "Reopen")
+    make.in_phase(group, "Closed")
+    another = Actor("user:second-approver", make.APPROVER.roles)
+    with pytest.raises(Invalid, match="it is under group, which is Closed: have that reopened first"):
+        make.approve(request.pk, actor=another)
+    us.refresh_from_db()
+    assert us.phase == "Closed"
+    for each in (make.a_request(group, "Reopen"), request):
+        make.approve(each.pk, actor=another)
+    us.refresh_from_db()
+    assert us.phase == "Ready"
 
 
 def test_archiving_an_account_ends_its_affiliation(
@@ -368,6 +429,30 @@ def test_a_suspension_reaches_the_projects_of_all_accounts_that_it_pays(
     assert standing["of-eu"]["message"] == "under review"
     one = kind.rows([Project.objects.get(name="of-eu").pk])
     assert [kind.status(row)["billingResponsibility"]["payerOfRecord"] for row in one.values()] == ["group"]
+
+
+def test_a_second_suspension_is_no_transition_of_the_standing(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    project = make.a_project(organization)
+    make.a_binding(project, eu)
+    kind = kind_of(Project)
+    assert kind
+
+    def standing() -> tuple[str, str]:
+        conditions = kind.status(kind.rows([project.pk])[project.pk])["conditions"]
+        (found,) = [each for each in conditions if each["type"] == "PayerInGoodStanding"]
+        return found["status"], found["lastTransitionTime"]
+
+    good = standing()
+    in_months.go()
+    make.in_phase(group, "Suspended")
+    bad = standing()
+    assert (good[0], bad[0]) == ("True", "False")
+    assert bad[1] > good[1]
+    in_months.go()
+    make.in_phase(eu, "Suspended")
+    assert standing() == bad
 
 
 def test_a_new_project_waits_while_the_payer_of_record_of_its_default_account_is_not_ready(

@@ -1,5 +1,6 @@
 """Country rules of accounts under others: those of invoices judge the payer of record, those of data both."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, revise, validate
 from billing.services.compliance.drift import checked_accounts, find_drift
+from billing.services.notices import deliveries
+from billing.tasks import announce_standing
 from milo.errors import Invalid
+from milo.kube.models import Change
 from projects.models import Organization
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months
@@ -91,3 +95,30 @@ def test_an_account_that_pays_itself_under_another_is_judged_by_itself(
     validate(polish.pk, actor=make.PLATFORM)
     polish.refresh_from_db()
     assert polish.phase == "Incomplete"
+
+
+def test_a_revision_of_the_payer_of_record_is_followed_in_steps_and_tells_no_project(
+    organization: Organization, group: BillingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "ANNOUNCED_AT_ONCE", 1)
+    below = [make.a_ready_account(organization, name, currency_code="EUR") for name in ("eu", "apac")]
+    for account in below:
+        an_affiliation(account, group)
+    make.a_binding(make.a_project(organization), group)
+    announce_standing()
+    events = Change.objects.count()
+    group.refresh_from_db()
+    revise(group.pk, replace(AccountSpec.of(group), preferences=Preferences(country="DE")), actor=make.PLATFORM)
+    assert [account.compliance_reason for account in below] == ["", ""]
+    assert announce_standing() == 2
+    for account in below:
+        account.refresh_from_db()
+        assert account.compliance_reason == "NoFindings"
+        assert account.compliance_since
+    # of group, and of each account that it pays for
+    assert Change.objects.count() - events == 3
+    # what changes nothing is not written
+    group.refresh_from_db()
+    revise(group.pk, replace(AccountSpec.of(group), display_name="Group"), actor=make.PLATFORM)
+    announce_standing()
+    assert Change.objects.count() - events == 4

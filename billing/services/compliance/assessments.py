@@ -11,11 +11,12 @@ from billing.compliance.check import check
 from billing.compliance.facts import AccountFacts
 from billing.compliance.findings import Severity
 from billing.features import COMPLIANCE_ENFORCEMENT
-from billing.models import BillingAccount
+from billing.models import Announcement, BillingAccount
 from billing.payment_profile import profiles
 from billing.services.compliance.drift import checked_accounts, in_batches
 from billing.services.compliance.rules import facts_of, platform
 from billing.services.notices import outbox
+from billing.services.notices.deliveries import in_steps, next_accounts
 from milo import audit, clock, feature_gates
 from milo.access import Actor
 
@@ -83,21 +84,40 @@ def assess_all() -> int:
     return changed
 
 
+def assess_paid() -> int:
+    """Assess the accounts whose payer of record was revised: the country rules of invoices judge that one.
+
+    Return how many there were.
+    """
+    return in_steps(Announcement.objects.filter(reason=Announcement.REVISED), _assess_next)
+
+
+def _assess_next(announcement: Announcement) -> int:
+    accounts = next_accounts(announcement)
+    for account in accounts:
+        record(account, timezone.now().date())
+    return len(accounts)
+
+
 def _record(account_id: int, today: date) -> bool:
     with audit.transaction():
-        account = BillingAccount.objects.locked().get(pk=account_id)
-        expiry = account.expiry_reason
-        # assessed without the lock: it may have been closed or revised since
-        if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
-            return False
-        reason = _event(account, expiry)
-        why = account.compliance_message
-        if reason in (EXPIRED, EXPIRING) and account.payment_profile:
-            end = profiles.expires_on(account.payment_profile)
-            why = f"the payment profile can be used up to and including {end}"
-        audit.save_as(ASSESSOR, account, reason=reason, why=why)
-        announce(account)
-        return True
+        return record(BillingAccount.objects.locked().get(pk=account_id), today)
+
+
+def record(account: BillingAccount, today: date) -> bool:
+    """Assess `account`, locked by the caller, and write what has changed; return whether anything has."""
+    expiry = account.expiry_reason
+    # it may have been closed or revised since it was found
+    if account.phase in BillingAccount.READ_ONLY or not assess(account, today):
+        return False
+    reason = _event(account, expiry)
+    why = account.compliance_message
+    if reason in (EXPIRED, EXPIRING) and account.payment_profile:
+        end = profiles.expires_on(account.payment_profile)
+        why = f"the payment profile can be used up to and including {end}"
+    audit.save_as(ASSESSOR, account, reason=reason, why=why)
+    announce(account)
+    return True
 
 
 def _event(account: BillingAccount, expiry: str) -> str:

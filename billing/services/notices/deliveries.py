@@ -5,7 +5,7 @@ next round.
 """
 
 import smtplib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from billing.access import NOTICES
@@ -198,24 +198,30 @@ def requeue(notice_id: int, *, actor: Actor) -> Notice:
 
 
 def announce_due() -> int:
-    """Write the queued events of accounts and projects whose payer changed its phase, and return how many.
+    """Write the queued events of accounts and projects whose payer changed its phase, and return how many."""
+    return in_steps(Announcement.objects.exclude(reason=Announcement.REVISED), _tell)
 
-    Each transaction writes 200 of them and stores how far it got. A failure of one announcement is logged; the others
-    go on.
+
+def in_steps(owed: QuerySet[Announcement], step: Callable[[Announcement], int]) -> int:
+    """Call `step` for each announcement that is not done until it returns 0, and return the sum.
+
+    Each transaction is one step, of at most ANNOUNCED_AT_ONCE rows, and stores how far it got. A failure of one
+    announcement is logged; the others go on.
     """
     events = 0
-    owed = Announcement.objects.filter(done_at=None).order_by("pk")
-    for announcement_id, parent, state in list(owed.values_list("pk", "traceparent", "tracestate")):
+    for announcement_id, parent, state in list(
+        owed.filter(done_at=None).order_by("pk").values_list("pk", "traceparent", "tracestate")
+    ):
         with traces.span("announcement", parent, state):
             try:
-                while count := _announce(announcement_id):
+                while count := _announce(announcement_id, step):
                     events += count
             except Exception:
                 log.exception("announcement_failed", announcement=announcement_id)
     return events
 
 
-def _announce(announcement_id: int) -> int:
+def _announce(announcement_id: int, step: Callable[[Announcement], int]) -> int:
     with audit.transaction():
         # locked, or two workers would write the events of the same projects
         announcement = (
@@ -223,27 +229,37 @@ def _announce(announcement_id: int) -> int:
         )
         if announcement.done_at:
             return 0
-        events = _tell_accounts(announcement) or _tell_projects(announcement)
+        events = step(announcement)
         if not events:
             announcement.done_at = timezone.now()
         announcement.save()
         return events
 
 
+def _tell(announcement: Announcement) -> int:
+    return _tell_accounts(announcement) or _tell_projects(announcement)
+
+
 def _tell_accounts(announcement: Announcement) -> int:
     """Write the next revisions of the accounts that the account is payer of record of: their condition shows it."""
     if announcement.last_project_id:
         return 0
-    payer = announcement.account
-    paid = accounts_invoiced_to(payer).filter(pk__gt=announcement.last_account_id)
-    accounts = list(paid.locked()[:ANNOUNCED_AT_ONCE])
+    payer, accounts = announcement.account, next_accounts(announcement)
     ready = payer.phase == BillingAccount.Phase.READY
     reason = "PayerOfRecordReady" if ready else "PayerOfRecordNotReady"
     why = f"{payer.name} is {payer.phase}: {payer.phase_message}"
     for account in accounts:
         audit.mark_changed(Actor(announcement.actor), account, reason=reason, why=why)
-        announcement.last_account_id = account.pk
     return len(accounts)
+
+
+def next_accounts(announcement: Announcement) -> list[BillingAccount]:
+    """Lock and return the next accounts that the announcement's is payer of record of; it moves on past them."""
+    paid = accounts_invoiced_to(announcement.account).filter(pk__gt=announcement.last_account_id)
+    accounts = list(paid.locked()[:ANNOUNCED_AT_ONCE])
+    if accounts:
+        announcement.last_account_id = accounts[-1].pk
+    return accounts
 
 
 def _tell_projects(announcement: Announcement) -> int:

@@ -96,6 +96,12 @@ def queue_standing(account: BillingAccount, *, actor: Actor) -> None:
     _queue_announcement(account, "PayerOfRecordReady" if ready else "PayerOfRecordNotReady", "", actor)
 
 
+def queue_assessment(account: BillingAccount, *, actor: Actor) -> None:
+    """Queue the assessment of the accounts that `account`, which was revised, is payer of record of."""
+    if accounts_invoiced_to(account).exists():
+        _queue_announcement(account, "PayerOfRecordRevised", "", actor)
+
+
 def queue_payers_of_record(accounts: Iterable[BillingAccount], why: str, *, actor: Actor) -> None:
     """Queue the events of the projects of `accounts`, whose payer of record changed; each project gets one."""
     payers = {account.pk: account.paid_by_id for account in accounts}
