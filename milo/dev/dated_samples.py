@@ -17,21 +17,23 @@ APPROVED = "wiki-was-south"
 _SOON = timedelta(seconds=30)
 
 
-def apply_dated(folder: Path, operator: Client, approver: Client) -> Iterator[str]:
+def apply_dated(folder: Path, operator: Client, approver: Client, reporter: Client) -> Iterator[str]:
     """Create every missing object of `folder`, lock a payer, and have a correction approved.
 
-    Yield a line for each refusal. What exists is not changed, because somebody may have worked with it since.
+    What is outstanding comes from `reporter`. Yield a line for each refusal. What exists is not changed, because
+    somebody may have worked with it since.
     """
     for path in sorted(folder.glob("*.yaml")):
         for manifest in yaml.safe_load_all(path.read_text()):
-            yield from _apply(manifest, operator, approver)
+            yield from _apply(manifest, operator, approver, reporter)
 
 
-def _apply(manifest: dict[str, Any], operator: Client, approver: Client) -> Iterator[str]:
+def _apply(manifest: dict[str, Any], operator: Client, approver: Client, reporter: Client) -> Iterator[str]:
     name, at = manifest["metadata"]["name"], collection(manifest)
     status, answer = operator.fetch("GET", f"{at}/{name}")
     if status == 404:
-        status, answer = operator.fetch("POST", at, _dated(manifest, operator))
+        author = reporter if manifest["kind"] == "Charge" else operator
+        status, answer = author.fetch("POST", at, _dated(manifest, operator))
         if status == 201 and name == FAILING:
             status, answer = _lock(operator)
         if status == 201 and name == APPROVED:
@@ -54,6 +56,8 @@ def _dated(manifest: dict[str, Any], operator: Client) -> dict[str, Any]:
         spec["effectiveAt"] = f"{now + _SOON:%Y-%m-%dT%H:%M:%SZ}"
     elif "effectiveFrom" in spec:
         spec["effectiveFrom"] = f"{now:%Y-%m}"
+    elif "month" in spec:
+        spec["month"] = f"{now:%Y-%m}"
     elif "project" in spec.get("proposal", {}):
         _status, project = operator.fetch("GET", f"{_projects()}/{spec['proposal']['project']}")
         since = project.get("status", {}).get("billingResponsibility", {}).get("establishedAt")

@@ -12,7 +12,7 @@ from milo.access import Actor
 from milo.dev.files import write_secret
 from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token, token_of
-from projects.access import AUDITOR, FINANCE_APPROVER, FINANCE_OPERATOR
+from projects.access import AUDITOR, CHARGE_REPORTER, FINANCE_APPROVER, FINANCE_OPERATOR, STAFF_ROLES
 from projects.models import Membership, Organization
 from projects.services.memberships import grant
 
@@ -23,13 +23,17 @@ SETUP = Actor.system("development-setup")
 class Person:
     """A sample user with a role across the platform (`group`) or in one organization.
 
-    Users with a role across the platform may log in to the staff site; the others use the API.
+    Staff may log in to the staff site; the others, such as a system that reports charges, use the API.
     """
 
     name: str
     group: str = ""
     organization: str = ""
     role: str = ""
+
+    @property
+    def is_staff(self) -> bool:
+        return self.group in STAFF_ROLES
 
     @property
     def described(self) -> str:
@@ -44,6 +48,7 @@ PEOPLE = (
     Person("acme-admin", organization="acme-corp", role=Membership.Role.BILLING_ADMIN),
     Person("acme-viewer", organization="acme-corp", role=Membership.Role.BILLING_VIEWER),
     Person("other-admin", organization="other-org", role=Membership.Role.BILLING_ADMIN),
+    Person("charge-reporter", group=CHARGE_REPORTER),
 )
 
 
@@ -66,13 +71,13 @@ def ensure_people(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 def _make_people(passwords: dict[str, str], tokens: dict[str, str]) -> None:
     for person in PEOPLE:
         # without an address they would get no notices of requests to decide
-        defaults = {"is_staff": bool(person.group), "email": f"{person.name}@milo.example"}
+        defaults = {"is_staff": person.is_staff, "email": f"{person.name}@milo.example"}
         user, created = User.objects.get_or_create(username=person.name, defaults=defaults)
         if person.group:
             user.groups.add(Group.objects.get_or_create(name=person.group)[0])
-            if created or person.name not in passwords:
-                user.set_password(passwords.setdefault(person.name, secrets.token_urlsafe(12)))
-                user.save()
+        if person.is_staff and (created or person.name not in passwords):
+            user.set_password(passwords.setdefault(person.name, secrets.token_urlsafe(12)))
+            user.save()
         known = token_of(tokens.get(person.name, ""))
         if known is None or known.user != user:
             tokens[person.name] = issue_token(user, description="make up", actor=actor_of(user))[1]

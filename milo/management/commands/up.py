@@ -78,9 +78,12 @@ class Command(BaseCommand):
         try:
             for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
                 self.stderr.write(refusal)
-            approver = samples.Client(secure, certificate.authority, tokens["approver"])
+            approver, reporter = (
+                samples.Client(secure, certificate.authority, tokens[name]) for name in ("approver", "charge-reporter")
+            )
             for folder in ("moves", "hierarchy"):
-                for refusal in dated_samples.apply_dated(settings.BASE_DIR / "samples" / folder, client, approver):
+                dated = settings.BASE_DIR / "samples" / folder
+                for refusal in dated_samples.apply_dated(dated, client, approver, reporter):
                     self.stderr.write(refusal)
         except OSError as error:
             # for example a server that is being restarted, or a busy machine
@@ -98,10 +101,10 @@ Tokens      {settings.DATA_DIR / "tokens.json"}
 Authority   {certificate.authority} (curl --cacert)
 Logs        {processes.logs}
 
-User         Role                          Password of the admin"""
+User             Role                          Password of the admin"""
         )
         for person in people.PEOPLE:
-            self.stdout.write(f"{person.name:<12} {person.described:<29} {passwords.get(person.name, '(token only)')}")
+            self.stdout.write(f"{person.name:<16} {person.described:<29} {passwords.get(person.name, '(token only)')}")
         self.stdout.write(f"\nMilo is ready at {plain}/admin/ - Ctrl-C stops it")
         self.stdout.flush()
         processes.watch()
