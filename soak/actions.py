@@ -60,8 +60,21 @@ class Actions:
         path = f"{path}/{organization}/grantrole"
         self.write("role", people.OPERATOR, path, {"spec": spec}, organization=organization, user=admin)
 
-    def open_account(self, organization: str) -> None:
+    def open_group(self, organization: str) -> None:
+        """Open an account that others come under; the clients do nothing else with it."""
+        name = f"g-{self._world.number()}"
+        if self._open(organization, name):
+            self._world.organizations[organization].group = name
+
+    def open_account(self, organization: str, *, paid: bool = False) -> None:
+        """Open an account; if `paid`, the group pays for it before anything uses it."""
         name = f"a-{self._world.number()}"
+        if self._open(organization, name):
+            if paid:
+                self.affiliate(organization, name, payer="Parent", month=f"{datetime.now(UTC):%Y-%m}")
+            self._world.add_account(organization, name)
+
+    def _open(self, organization: str, name: str) -> bool:
         spec = {
             "currencyCode": "USD",
             "paymentTerms": {"netDays": 30, "invoiceFrequency": "Monthly", "invoiceDayOfMonth": 1},
@@ -71,8 +84,30 @@ class Actions:
         manifest = _manifest("BillingAccount", name, spec)
         path = f"{namespace(organization)}/billingaccounts"
         said = {"organization": organization, "name": name}
-        if self.write("open", people.admin(organization), path, manifest, **said).is_acknowledged:
-            self._world.add_account(organization, name)
+        return self.write("open", people.admin(organization), path, manifest, **said).is_acknowledged
+
+    def affiliate(self, organization: str, account: str, payer: str = "Self", month: str = "") -> None:
+        """Put an account under the group from a month on, by default the next: that is a plan."""
+        name = f"f-{self._world.number()}"
+        spec: dict[str, Any] = {
+            "billingAccountRef": {"name": account},
+            "parentRef": {"name": self._world.organizations[organization].group},
+            "payer": payer,
+            "reason": "the soak plans it",
+        }
+        spec |= {"effectiveFrom": month} if month else {}
+        manifest = _manifest("BillingAccountAffiliation", name, spec)
+        path = f"{namespace(organization)}/billingaccountaffiliations"
+        said = {"organization": organization, "name": name, "account": account}
+        answer = self.write("affiliate", people.admin(organization), path, manifest, **said)
+        if answer.is_acknowledged and not month:
+            self._world.organizations[organization].affiliations.append(name)
+
+    def cancel_affiliation(self, organization: str, name: str) -> None:
+        path = f"{namespace(organization)}/billingaccountaffiliations/{name}/cancel"
+        body = {"spec": {"reason": "the soak cancels it"}}
+        # refused where another client has cancelled it, or a newer plan
+        self.write("disaffiliate", people.admin(organization), path, body, organization=organization, name=name)
 
     def open_project(self, organization: str) -> None:
         name = f"p-{self._world.number()}"

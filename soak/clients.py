@@ -1,4 +1,4 @@
-"""The clients: threads that open, bind, plan, suspend, approve, correct, close and report."""
+"""The clients: threads that open, affiliate, bind, plan, suspend, approve, correct, close and report."""
 
 import random
 import threading
@@ -13,8 +13,8 @@ FEWEST_PROJECTS = 5
 """An organization that has so few archives none."""
 RIVALRY, RIVALRY_OF_CLOSURES = 0.1, 0.5
 """How many binds, and how many closures, have a rival."""
-CANCELLED, UNLOCKED, ENDED = 0.2, 0.6, 0.7
-"""How many plans are cancelled, locks opened, and how many corrections have an end in the past."""
+CANCELLED, UNLOCKED, ENDED, PAID = 0.2, 0.6, 0.7, 0.5
+"""How many plans are cancelled, locks opened, corrections have an end in the past, and accounts are paid by a group."""
 
 
 class Worker(threading.Thread):
@@ -36,7 +36,8 @@ class Worker(threading.Thread):
             self._bind: 46,
             self._report_usage: 14,
             self._advance: 32,
-            self._actions.open_account: 1,
+            self._open_account: 1,
+            self._affiliate: 3,
             self._actions.open_project: 3,
             self._archive: 3,
             self._plan: 4,
@@ -46,6 +47,17 @@ class Worker(threading.Thread):
         }
         (action,) = self._random.choices(list(weights), list(weights.values()))
         action(organization)
+
+    def _open_account(self, organization: str) -> None:
+        self._actions.open_account(organization, paid=self._random.random() < PAID)
+
+    def _affiliate(self, organization: str) -> None:
+        """Plan that an account is reported under the group, or cancel such a plan."""
+        plans = list(self._world.organizations[organization].affiliations)
+        if plans and self._random.random() < CANCELLED:
+            self._actions.cancel_affiliation(organization, self._random.choice(plans))
+        elif account := self._world.account(self._random, organization):
+            self._actions.affiliate(organization, account.name)
 
     def _bind(self, organization: str) -> None:
         """Bind a project to another account; one in ten has a rival, who binds it to a third."""
@@ -148,7 +160,8 @@ def open_everything(actions: Actions, world: World, accounts: int, projects: int
     """Open the organizations, with so many accounts and projects each."""
     for organization in world.organizations:
         actions.open_organization(organization)
-        for _ in range(accounts):
-            actions.open_account(organization)
+        actions.open_group(organization)
+        for number in range(accounts):
+            actions.open_account(organization, paid=number % 2 == 1)
         for _ in range(projects):
             actions.open_project(organization)

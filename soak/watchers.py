@@ -14,6 +14,7 @@ from soak.records import Records
 KINDS = {
     "billingaccounts.billing.milo.io": f"{BILLING}/billingaccounts",
     "billingaccountbindings.billing.milo.io": f"{BILLING}/billingaccountbindings",
+    "billingaccountaffiliations.billing.milo.io": f"{BILLING}/billingaccountaffiliations",
     "approvalrequests.billing.milo.io": f"{BILLING}/approvalrequests",
     "payerchanges.billing.milo.io": f"{BILLING}/payerchanges",
     "projects.resources.milo.io": f"{RESOURCES}/projects",

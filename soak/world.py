@@ -33,6 +33,10 @@ class Organization:
     """The payer changes that were not cancelled, and their instants (Unix time)."""
     locked: set[str] = field(default_factory=set)
     """The projects whose payer is locked."""
+    group: str = ""
+    """The account that others come under."""
+    affiliations: list[str] = field(default_factory=list)
+    """Plans of accounts to come under the group."""
 
 
 class World:

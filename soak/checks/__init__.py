@@ -3,7 +3,7 @@
 Every check has its name here, by which `soak.selftest` says which one found a planted fault.
 """
 
-from soak.checks import acknowledged, answers, api, approvals, chain, notices, plans, timelines, usage, watches
+from soak.checks import acknowledged, answers, api, approvals, chain, notices, payers, plans, timelines, usage, watches
 from soak.evidence import Check
 
 CHECKS: dict[str, Check] = {
@@ -18,6 +18,7 @@ CHECKS: dict[str, Check] = {
     "instants-true": timelines.instants_true,
     "plans-take-effect": plans.take_effect,
     "locked-stay": plans.locked_stay,
+    "payers-of-record": payers.of_record,
     "four-eyes": approvals.four_eyes,
     "notices-owed": notices.owed,
     "notices-delivered": notices.delivered,

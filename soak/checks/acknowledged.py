@@ -13,6 +13,8 @@ OBJECTS = {
         JOIN projects_organization o ON o.id = p.organization_id""",
     "request": """SELECT o.name AS organization, r.name, r.uid FROM billing_approvalrequest r
         JOIN projects_organization o ON o.id = r.organization_id""",
+    "affiliate": """SELECT o.name AS organization, f.name, f.uid FROM billing_billingaccountaffiliation f
+        JOIN projects_organization o ON o.id = f.organization_id""",
     "plan": """SELECT o.name AS organization, c.name, c.uid FROM billing_payerchange c
         JOIN projects_organization o ON o.id = c.organization_id""",
 }
@@ -25,7 +27,7 @@ EFFECTS = {
 
 
 def objects(evidence: Evidence) -> Iterator[str]:
-    """Compare accounts, projects, requests and payer changes with what the clients made, by name and uid."""
+    """Compare accounts, affiliations, projects, requests and plans with what the clients made, by name and uid."""
     for action, statement in OBJECTS.items():
         rows = {(row["organization"], row["name"]): str(row["uid"]) for row in evidence.query(statement)}
         asked = {}
