@@ -25,7 +25,7 @@ settings.register_profile(
     "ci",
     derandomize=True,
     database=None,
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

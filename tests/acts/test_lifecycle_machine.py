@@ -386,7 +386,7 @@ def test_no_sequence_of_acts_breaks_a_rule() -> None:
     assert loaded
     # a course is long, so that to shrink one takes minutes; on PostgreSQL each takes twice as long as on SQLite
     course = settings(
-        max_examples=loaded.max_examples // (10 if connection.vendor == "postgresql" else 5),
+        max_examples=loaded.max_examples // (6 if connection.vendor == "postgresql" else 3),
         stateful_step_count=40,
         phases=(Phase.explicit, Phase.generate),
     )

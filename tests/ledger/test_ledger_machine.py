@@ -304,5 +304,5 @@ def test_any_course_of_acts_leaves_a_ledger_that_is_whole(settings: Settings) ->
     settings.MILO_PAYMENT_PROFILE_VERIFIER = verifiers.SWITCHED
     loaded = profile.default
     assert loaded
-    course = profile(max_examples=loaded.max_examples // 8, stateful_step_count=20)
+    course = profile(max_examples=loaded.max_examples // 5, stateful_step_count=20)
     run_state_machine_as_test(Ledger, settings=course)

@@ -387,7 +387,7 @@ class Model:
 
 
 # each example takes a second
-@settings(max_examples=EXAMPLES // 5)
+@settings(max_examples=EXAMPLES // 3)
 @given(st.lists(ACTS, min_size=8, max_size=16))
 def test_the_tree_is_what_a_plain_model_says_whatever_happens_in_whichever_order(steps: list[Any]) -> None:
     point = transaction.savepoint()
