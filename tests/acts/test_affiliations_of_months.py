@@ -8,6 +8,8 @@ from billing.admin.affiliation_request import affiliation_panels
 from billing.admin.proposals import change
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
 from billing.models.affiliation import payer_of_record
+from billing.services.affiliations import conditions
+from billing.services.affiliations.cancellations import cancel
 from billing.services.approvals.decisions import StaleReview
 from milo.errors import Invalid
 from projects.models import Organization
@@ -113,6 +115,33 @@ def test_a_plan_above_is_a_fact_though_an_approved_one_below_comes_later(
     approved(eu, apac, 2)
     in_months.go(2)
     assert payer_of_record(eu, month()) == group
+
+
+def test_an_approved_plan_fails_where_nobody_saw_who_is_invoiced_now(
+    group: BillingAccount, apac: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    above = an_affiliation(apac, group, after=1)
+    approved(eu, apac, 2)
+    assert conditions.foresee() == 0
+    cancel(above.pk, reason="put off", actor=make.PLATFORM)
+    assert conditions.foresee() == 1
+    in_months.go(2)
+    plan = BillingAccountAffiliation.objects.get(account=eu)
+    assert (plan.phase, plan.outcome) == (
+        "Failed",
+        "eu would be invoiced to apac, which nobody has approved: ask for act Affiliate again",
+    )
+    assert payer_of_record(eu, month()) == eu
+
+
+def test_an_approved_plan_may_fall_back_to_what_was_seen_first(
+    group: BillingAccount, apac: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    approved(eu, apac, 2)
+    approved(apac, group, 1)
+    cancel(BillingAccountAffiliation.objects.get(account=apac).pk, reason="put off", actor=make.PLATFORM)
+    in_months.go(2)
+    assert payer_of_record(eu, month()) == apac
 
 
 def test_a_cycle_in_a_later_month_is_refused_with_its_month(

@@ -23,6 +23,7 @@ from billing.models import (
 )
 from billing.services.account_spec import AccountSpec
 from billing.services.accounts import missing_account, not_ready
+from billing.services.affiliations import reviews
 from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
 from billing.services.affiliations.trees import Relation, Tree, facts_of, plans_of
 from billing.services.compliance import rules as regional
@@ -251,8 +252,16 @@ def fact_causes(affiliation: BillingAccountAffiliation, proposed: Proposed) -> l
     A plan of a later month is asked when that has come: it, and not this one, fails then.
     """
     made = BillingAccountAffiliation.history.filter(id=affiliation.pk, history_type="+")
-    approved = any(made.values_list("history_approval", flat=True))
-    return causes(proposed) + ([] if approved else approval_causes(proposed.changed_payers()))
+    approval, changed = made.values_list("history_approval", flat=True).first(), proposed.changed_payers()
+    if approval is None:
+        return causes(proposed) + approval_causes(changed)
+    used, names = used_among(list(changed)), _names([after for _before, after in changed.values()])
+    payers = {name: names[changed[key][1]] for key, name in used.items()}
+    message = _("%(name)s would be invoiced to %(payer)s, which nobody has approved: ask for act Affiliate again")
+    return causes(proposed) + [
+        Cause("spec", message % {"name": name, "payer": payers[name]})
+        for name in reviews.unseen(affiliation, approval, payers)
+    ]
 
 
 def used_among(accounts: Sequence[int]) -> Mapping[int, str]:
