@@ -67,6 +67,13 @@ def everything(world: World, life: Life) -> BillingAccount:
     return world.eu
 
 
+@pytest.mark.django_db
+@pytest.mark.once
+def test_ones_own_address_is_shown() -> None:
+    own = "auditor@milo.example"
+    assert own in content(staff("auditor", name="auditor", email=own).get("/admin/"))
+
+
 def test_no_page_shows_an_auditor_personal_data(everything: BillingAccount, auditor: Client) -> None:
     pages = set(every_page())
     for model, model_admin in admin.site._registry.items():
