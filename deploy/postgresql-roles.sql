@@ -47,6 +47,9 @@ GRANT DELETE ON django_session, axes_accessattempt, axes_accessattemptexpiration
     auth_user_groups, auth_user_user_permissions, projects_membership, identity_identity, otp_totp_totpdevice
     TO milo_application;
 
+-- filters of lists that a person needs no more
+GRANT DELETE ON identity_savedfilter TO milo_application;
+
 -- all of the owner's rights that it may use: a month's partition of the usage events
 GRANT EXECUTE ON FUNCTION make_usage_partition(date) TO milo_application;
 

@@ -66,7 +66,6 @@ class PayerFilter(DropdownFilter):
 
 @admin.register(Project)
 class BilledProjectAdmin(UsagePages, ProjectAdmin):
-    list_before_template = "milo/selection.html"
     list_display = ("selector", "name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
     list_display_links = ("name",)
     export_display = list_display[1:]

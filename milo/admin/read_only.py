@@ -23,6 +23,7 @@ from milo.admin.keysets import KeysetPages
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
+from milo.admin.saved_filters import saved_filters
 from milo.admin.tabs import Tab, open_tab, tab_links
 
 
@@ -45,6 +46,7 @@ class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
     actions = None
     list_per_page = 50
     list_filter_submit = True
+    list_before_template = "milo/above_list.html"
     # no submit row: nothing is submitted, and unfold labels its link to the list "Close", which is also an action
     change_form_template = "milo/read_only_form.html"
     change_form_outer_after_template = "milo/panels.html"
@@ -128,7 +130,7 @@ class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
         if hasattr(response, "context_data"):
             buttons = [report.button(self) for report in self.list_reports]
             buttons += [self.export_button(request), *self._buttons(request, self.list_actions, None)]
-            response.context_data["actions_list"] = buttons
+            response.context_data |= {"actions_list": buttons, "filters": saved_filters(request, self.model)}
         return response
 
     def render_change_form(

@@ -54,6 +54,7 @@ class StaffSite(UnfoldAdminSite):
         from milo.admin.oidc import begin_log_in, finish_log_in
         from milo.admin.password_links import PasswordPage
         from milo.admin.personal import Reveal
+        from milo.admin.saved_filters import SaveFilter
         from milo.admin.second_factor import ResetView, SecondFactorView
         from milo.admin.sessions import SessionsView
         from milo.admin.tokens import IssueOwnToken
@@ -78,6 +79,7 @@ class StaffSite(UnfoldAdminSite):
             ),
             path("password-link/<uidb64>/<token>/", password, name="password_link"),
             path("reveal/", self.admin_view(Reveal.as_view()), name="reveal"),
+            path("filters/", self.admin_view(SaveFilter.as_view()), {"admin_site": self}, name="save_filter"),
             path("own-token/", own_token, name="own_token"),
             path("sessions/<int:user_id>/", self.admin_view(SessionsView.as_view()), name="sessions_of"),
         ]

@@ -26,7 +26,6 @@ class ViewFilter(DropdownFilter):
 class ViewedAdmin(LedgerAdmin):
     """Pages of a model whose list has views: those of `view_filter`, and all."""
 
-    list_before_template = "milo/views.html"
     view_filter: ClassVar[type[ViewFilter]]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

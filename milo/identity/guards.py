@@ -1,16 +1,17 @@
 """Database guards of credentials: whose they are is immutable, and service users never log in."""
 
 from milo import append_only as guard
-from milo.identity.models import Identity, PasswordLink, ServiceToken, ServiceUser
+from milo.identity.models import Identity, PasswordLink, SavedFilter, ServiceToken, ServiceUser
 
 IDENTITY, SERVICE_USER, PASSWORD_LINK, TOKEN, LOG_IN = (
     f"identity_{name}" for name in ("identity", "serviceuser", "passwordlink", "servicetoken", "login")
 )
 USER = "auth_user"
-# ended sessions and attempts to log in; roles, identities and authenticators taken from a person
+# ended sessions and attempts to log in; saved filters; roles, identities and authenticators taken from a person
 _DELETABLE = (
     "django_session axes_accessattempt axes_accessattemptexpiration axes_accesslog axes_accessfailurelog"
     " auth_user_groups auth_user_user_permissions otp_totp_totpdevice identity_identity"
+    " identity_savedfilter"
 ).split()
 _LOGS_IN = "{row}.is_staff OR {row}.is_superuser OR {row}.password NOT LIKE '!%'"
 
@@ -48,5 +49,7 @@ def declare_guards() -> None:
         *guard.fixed_as_said(ServiceToken),
         guard.no_delete("token_never_deleted", TOKEN),
         guard.no_replace("token_never_replaced", TOKEN, ["id"], ["digest"]),
+        *guard.fixed_as_said(SavedFilter),
+        guard.no_replace("saved_filter_never_replaced", "identity_savedfilter", ["id"], ["person_id", "page", "name"]),
         *guard.as_written("log_in", LOG_IN, ["id"]),
     )

@@ -176,3 +176,34 @@ class LogIn(models.Model):
 
 
 histories.register()
+
+
+class SavedFilterQuerySet(models.QuerySet["SavedFilter"]):
+    def of(self, person_id: int, page: str) -> "SavedFilterQuerySet":
+        """Select the filters that a person has saved for a list, by name."""
+        return self.filter(person=person_id, page=page).order_by("name")
+
+
+class SavedFilter(models.Model):
+    """A filter of a list that a person has given a name. `query` is the query string of the list's address.
+
+    A row is written, and deleted by its person; another query has another row.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="saved_filters")
+    page = models.CharField(max_length=100, help_text="The model that is listed, such as `auth.user`.")
+    name = models.CharField(gettext_lazy("name"), max_length=60)
+    query = models.CharField(max_length=2000)
+
+    columns = Columns.of(fixed("saved_filter_fixed", "id person_id page name query"), texts="name query")
+    objects = SavedFilterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = gettext_lazy("saved filter")
+        verbose_name_plural = gettext_lazy("saved filters")
+        constraints = [
+            models.UniqueConstraint(fields=["person", "page", "name"], name="saved_filter_name_of_person"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

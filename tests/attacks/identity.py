@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 
 from milo.identity.identities import link
-from milo.identity.models import PasswordLink, ServiceUser
+from milo.identity.models import PasswordLink, SavedFilter, ServiceUser
 from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import revoke_token
@@ -33,6 +33,7 @@ class World:
         self.link = PasswordLink.objects.get()
         self.token, self.revoked = (make.a_token(person)[0] for _ in range(2))
         revoke_token(self.revoked.pk, actor=make.PLATFORM)
+        self.filter = SavedFilter.objects.create(person=person, page="auth.user", name="mine", query="q=a")
         # PostgreSQL truncates no table whose deferred checks are still to come
         connection.check_constraints()
 
@@ -90,6 +91,10 @@ ATTACKS: dict[str, list[Attack]] = {
     "service_user_made_of_nobody": [
         Attack(lambda w: ServiceUser.objects.bulk_create([ServiceUser(user=w.link.user)])),
     ],
+    "saved_filter_fixed": changes(
+        "filter", id=1_000_000, person=lambda w: w.stranger, page="auth.group", name="theirs", query="q=b"
+    ),
+    "saved_filter_never_replaced": replacements("filter", ("id",), ("person_id", "page", "name")),
     "password_link_fixed": changes(
         "link",
         id=1_000_000,

@@ -40,6 +40,7 @@ NEEDS_NONE = {
     "kube_counter": "the number of the last revision; revisions are sealed by their numbers",
     "kube_recordedresponse": "answers of the last 24 hours; what they answer for is sealed",
     "kube_renewal": "how far an upgrade's comparison came; the revisions that it writes are sealed in the change log",
+    "identity_savedfilter": "names that people give to filters of their lists; nothing depends on them",
     "ledger_inspection": "the last result of each check, written anew by the next one",
     "schedules_lastrun": "when each schedule was last sent and last succeeded, written anew by the next run",
 }
