@@ -66,7 +66,7 @@ class ListResource(Resource):
         return [_Column(title) for title in self.get_export_headers()]
 
     def export_resource(self, instance: Any, selected_fields: Any = None, **kwargs: Any) -> list[Any]:
-        return [_value(lookup_field(name, instance, self.model_admin)[2]) for name in self.columns]
+        return [cell_value(lookup_field(name, instance, self.model_admin)[2]) for name in self.columns]
 
     def rows(self, rows: QuerySet[Any]) -> Iterator[list[Any]]:
         """Yield the head and each row, in constant memory."""
@@ -75,7 +75,8 @@ class ListResource(Resource):
             yield [personal.shown(value) if isinstance(value, str) else value for value in self.export_resource(row)]
 
 
-def _value(value: Any) -> Any:
+def cell_value(value: Any) -> Any:
+    """Return what a page shows as the value of a cell: HTML as its text, on one line."""
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return value
     if isinstance(value, datetime):
@@ -127,9 +128,12 @@ class ListExport(ExportMixin):
         rows = ListResource(self).rows(queryset)
         # closed when it has been sent
         file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        number = (_write_xlsx if isinstance(file_format, XLSX) else _write_csv)(rows, file)
-        record_export(request, self.model, f"{file_format.get_extension()}, {number} rows", request.GET.urlencode())
-        return _sent(request, file, self.get_export_filename(request, queryset, file_format), file_format)
+        number = (write_xlsx if isinstance(file_format, XLSX) else write_csv)(rows, file)
+        title = str(self.opts.verbose_name_plural)
+        query = request.GET.urlencode()
+        record_export(request, self.model, title, f"{file_format.get_extension()}, {number} rows", query)
+        name = self.get_export_filename(request, queryset, file_format)
+        return send(request, file, name, file_format.get_content_type())
 
     def export_button(self: Any, request: HttpRequest) -> dict[str, Any]:
         """Return the button above the list, in the form that unfold expects. It keeps the filter."""
@@ -139,20 +143,21 @@ class ListExport(ExportMixin):
         return {"title": _("Export"), "icon": "download", "variant": ActionVariant.DEFAULT, "path": address}
 
 
-def record_export(request: HttpRequest, model: Any, what: str, query: str) -> LogEntry:
-    """Record who exported which list, `what` of it, and by which filter (a query string)."""
+def record_export(request: HttpRequest, model: Any, title: str, what: str, query: str) -> LogEntry:
+    """Record who exported the list `title`, `what` of it, and by which filter (a query string)."""
     person: Any = request.user
     filtered = f"filtered by {card_numbers.masked(unquote_plus(query))}" if query else "not filtered"
     return LogEntry.objects.create(
         user_id=person.pk,
         content_type=ContentType.objects.get_for_model(model),
-        object_repr=str(model._meta.verbose_name_plural)[:200],
+        object_repr=title[:200],
         action_flag=EXPORTED,
         change_message=f"ListExported: {what}, {filtered}",
     )
 
 
-def _write_csv(rows: Iterable[list[Any]], file: IO[bytes]) -> int:
+def write_csv(rows: Iterable[list[Any]], file: IO[bytes]) -> int:
+    """Write rows, the first of which is the head, as CSV. Return how many there are below it."""
     number = -1
     for row in rows:
         file.write(csv_text([row]).encode())
@@ -160,7 +165,8 @@ def _write_csv(rows: Iterable[list[Any]], file: IO[bytes]) -> int:
     return number
 
 
-def _write_xlsx(rows: Iterable[list[Any]], file: IO[bytes]) -> int:
+def write_xlsx(rows: Iterable[list[Any]], file: IO[bytes]) -> int:
+    """Write rows, the first of which is the head, as a sheet. Return how many there are below it."""
     book, number = Workbook(write_only=True), -1
     sheet = book.create_sheet()
     for row in rows:
@@ -174,12 +180,13 @@ def _sheet_cell(value: Any) -> Any:
     return harmless(ILLEGAL_CHARACTERS_RE.sub("", value)) if isinstance(value, str) else value
 
 
-def _sent(request: HttpRequest, file: IO[bytes], name: str, file_format: Any) -> StreamingHttpResponse:
+def send(request: HttpRequest, file: IO[bytes], name: str, content_type: str) -> StreamingHttpResponse:
+    """Return a response that streams `file`, and closes it afterwards, as a file to be saved as `name`."""
     file.seek(0)
     # Django reads an ordinary iterator to its end before it sends the first byte under ASGI
     content = _in_chunks_async(file) if isinstance(request, ASGIRequest) else _in_chunks(file)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(content, content_type=file_format.get_content_type(), headers=headers)
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
 def _in_chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db.models import Model
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
@@ -14,14 +17,18 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from milo import audit
+from milo import audit, personal
+from milo.admin.exports import MOST_ROWS, cell_value, record_export, send
 from milo.admin.forms import ActForm, Day, Select, Text
 from milo.admin.ledger import LedgerAdmin
+from milo.admin.ledger_bundle import AT_ONCE, TooMany, ledger_bundle
 from milo.admin.panels import Panel, instant, lines
+from milo.admin.personal import shows_personal
 from milo.admin.reports import Report
 from milo.admin.wording import readable
 from milo.continue_tokens import Malformed, Unreadable
 from milo.ledger.entries import Entry, Place, Selection, entries
+from milo.ledger.export import NothingSealed
 from milo.ledger.models import Inspection
 
 ON_A_PAGE = 50
@@ -67,6 +74,8 @@ class WholeLedger(Report):
     icon = "menu_book"
     in_side_bar = True
     form_class = LedgerForm
+    formats = ("csv", "xlsx")
+    http_method_names = ["get", "head", "post"]
 
     def defaults(self) -> dict[str, Any]:
         return {"since": (timezone.now() - A_WEEK).date().isoformat()}
@@ -78,22 +87,52 @@ class WholeLedger(Report):
         return form
 
     def table(self, values: dict[str, Any]) -> Panel:
-        selection = Selection(
-            values["person"],
-            values["object"],
-            values["action"],
-            _midnight(values["since"]),
-            _midnight(values["until"], timedelta(days=1)),
-        )
-        models = [model for model in self._models() if values["kind"] in ("", model._meta.label_lower)]
-        shown, place = entries(models, selection, values["after"], limit=ON_A_PAGE)
+        shown, place = entries(self._asked(values), _selection(values), values["after"], limit=ON_A_PAGE)
         asked = {name: value for name, value in values.items() if name != "after"}
         return Panel(
             _verification(),
-            [_("When"), _("Who"), _("Kind"), _("Object"), _("Why"), _("Changes"), _("Seal")],
+            self._head(),
             [self._cells(entry) for entry in shown],
             following=self.query(**asked, after=place) if place else "",
         )
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Send all entries that the filter selects as a table, in a bundle that proves them without Milo."""
+        form, suffix = self.form({**self.defaults(), **request.GET.dict()}), request.POST.get("format", "")
+        if suffix not in self.formats or not form.is_valid():
+            return HttpResponseBadRequest(_("There is no such file."))
+        values = form.cleaned_data
+        models, selection = self._asked(values), _selection(values)
+        try:
+            file, number = ledger_bundle(
+                suffix, self._file_rows(models, selection), models, selection, personal=shows_personal(request)
+            )
+        except NothingSealed:
+            messages.error(request, _("Nothing of this time is sealed yet."))
+        except TooMany:
+            messages.error(request, _("A file has at most %(rows)d rows: filter the list.") % {"rows": MOST_ROWS})
+        else:
+            record_export(request, Inspection, str(self.title), f"{suffix}, {number} rows", request.GET.urlencode())
+            return send(request, file, f"ledger-{timezone.now():%Y-%m-%d}.zip", "application/zip")
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _file_rows(self, models: list[type[Model]], selection: Selection) -> Iterator[list[Any]]:
+        """Yield the head and the cells of all entries, page by page."""
+        yield self._head()
+        place: Place | None = None
+        while True:
+            page, place = entries(models, selection, place, limit=AT_ONCE)
+            for entry in page:
+                yield [personal.shown(str(cell_value(cell))) for cell in self._cells(entry)]
+            if place is None:
+                return
+
+    @staticmethod
+    def _head() -> list[str]:
+        return [_("When"), _("Who"), _("Kind"), _("Object"), _("Why"), _("Changes"), _("Seal")]
+
+    def _asked(self, values: dict[str, Any]) -> list[type[Model]]:
+        return [model for model in self._models() if values["kind"] in ("", model._meta.label_lower)]
 
     def _cells(self, entry: Entry) -> list[Any]:
         row = entry.row
@@ -134,6 +173,16 @@ class WholeLedger(Report):
     def _page_of(self, model: type[Model]) -> LedgerAdmin | None:
         page = self.admin.admin_site._registry.get(model)
         return page if isinstance(page, LedgerAdmin) else None
+
+
+def _selection(values: dict[str, Any]) -> Selection:
+    return Selection(
+        values["person"],
+        values["object"],
+        values["action"],
+        _midnight(values["since"]),
+        _midnight(values["until"], timedelta(days=1)),
+    )
 
 
 def _midnight(day: Any, later: timedelta = timedelta()) -> datetime | None:

@@ -37,6 +37,11 @@ def may_reveal(actor: Actor) -> bool:
     return actor.may("create", PERSONAL_DATA, None, action=REVEAL)
 
 
+def shows_personal(request: HttpRequest) -> bool:
+    """Return whether the answer to a request shows personal data."""
+    return may_see(request_actor(request)) or _reason(request) is not None
+
+
 class PersonalDataMiddleware:
     """Mask personal data in the answers of the staff site, and record whatever was revealed to whom.
 
@@ -50,16 +55,13 @@ class PersonalDataMiddleware:
         if not request.path.startswith(SITE):
             return self.get_response(request)
 
-        def hides() -> bool:
-            return not may_see(request_actor(request)) and _reason(request) is None
-
         # one's own address, which the side bar shows, is no secret to oneself
         own: Any = request.user
         typed = {
             getattr(own, "email", ""),
             *(str(text) for values in (request.GET, request.POST) for text in values.values()),
         }
-        with personal.noted(personal.Answer(hides, typed)) as answer:
+        with personal.noted(personal.Answer(lambda: not shows_personal(request), typed)) as answer:
             response = self.get_response(request)
             # after the view, which may have logged somebody in
             if not may_see(request_actor(request)):

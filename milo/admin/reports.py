@@ -1,5 +1,6 @@
 """Reports: read-only pages with a form sent by GET and a table as the answer."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ class Report(TemplateView):
     icon: ClassVar[str]
     in_side_bar: ClassVar[bool] = False
     form_class: ClassVar[type[ActForm]]
+    formats: ClassVar[Sequence[str]] = ()
+    """Files that a report which answers POST exports, by their suffixes."""
 
     top_template: ClassVar[str] = ""
 
@@ -77,6 +80,7 @@ class Report(TemplateView):
             "back": self.back(),
             "top_template": self.top_template,
             **self.top(),
+            "formats": self.formats if panel else (),
         }
         return self.render_to_response(context)
 

@@ -12,10 +12,9 @@ from django.views import View
 
 from milo import card_numbers, texts
 from milo.admin.panels import list_address
-from milo.identity.models import SavedFilter
+from milo.identity.models import LONGEST_NAME, LONGEST_QUERY, SavedFilter
 
 MOST = 20
-_LONGEST_NAME, _LONGEST_QUERY = (SavedFilter._meta.get_field(name).max_length or 0 for name in ("name", "query"))
 # the place in the list, an error, and how the list is shown in a window of its own
 _NO_FILTER = ("p", "e", "_popup", "_to_field")
 
@@ -70,7 +69,7 @@ class SaveFilter(View):
 def _fault(name: str, query: str) -> str:
     if not name or not query:
         return _("A filter needs a name, and something to filter by.")
-    if len(name) > _LONGEST_NAME or len(query) > _LONGEST_QUERY:
+    if len(name) > LONGEST_NAME or len(query) > LONGEST_QUERY:
         return _("The name or the filter is too long.")
     asked = unquote_plus(query)
     causes = [cause for text in (name, asked) for cause in texts.causes(text, "") + card_numbers.causes(text, "")]

@@ -178,6 +178,9 @@ class LogIn(models.Model):
 histories.register()
 
 
+LONGEST_NAME, LONGEST_QUERY = 60, 2000
+
+
 class SavedFilterQuerySet(models.QuerySet["SavedFilter"]):
     def of(self, person_id: int, page: str) -> "SavedFilterQuerySet":
         """Select the filters that a person has saved for a list, by name."""
@@ -192,8 +195,8 @@ class SavedFilter(models.Model):
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="saved_filters")
     page = models.CharField(max_length=100, help_text="The model that is listed, such as `auth.user`.")
-    name = models.CharField(gettext_lazy("name"), max_length=60)
-    query = models.CharField(max_length=2000)
+    name = models.CharField(gettext_lazy("name"), max_length=LONGEST_NAME)
+    query = models.CharField(max_length=LONGEST_QUERY)
 
     columns = Columns.of(fixed("saved_filter_fixed", "id person_id page name query"), texts="name query")
     objects = SavedFilterQuerySet.as_manager()

@@ -88,15 +88,21 @@ def entries(
     histories = {_history_of(model)._meta.db_table: model for model in models}
     parts = []
     for table, model in histories.items():
-        named = _named(model, selection.name)
-        if named is not None:
-            parts.append(_part(table, model, selection.condition() & named & _behind(table, after), limit + 1))
+        rows = selected(model, selection)
+        if rows is not None:
+            parts.append(_part(table, rows.filter(_behind(table, after)), limit + 1))
     if not parts:
         return [], None
     found = list(parts[0].union(*parts[1:], all=True).order_by("-history_date", "table", "-history_id")[: limit + 1])
     places = [Place(*each) for each in found[:limit]]
     shown = _entries(histories, places)
     return shown, places[-1] if len(found) > limit else None
+
+
+def selected(model: type[Model], selection: Selection) -> "QuerySet[Any] | None":
+    """Return the history rows of `model` that a selection asks for; None if it can have none."""
+    named = _named(model, selection.name)
+    return None if named is None else _history_of(model)._base_manager.filter(selection.condition() & named)
 
 
 def _history_of(model: type[Model]) -> type[Model]:
@@ -130,14 +136,13 @@ def _behind(table: str, place: Place | None) -> Q:
     return audit.behind((place.at, place.table, place.key), table, "history_date", "history_id")
 
 
-def _part(table: str, model: type[Model], where: Q, limit: int) -> "QuerySet[Any, tuple[Any, ...]]":
+def _part(table: str, rows: "QuerySet[Any]", limit: int) -> "QuerySet[Any, tuple[Any, ...]]":
     """Return the places of the newest rows of a table.
 
     Their keys are found first, since SQLite takes no limit in a part of a union.
     """
-    manager: Any = _history_of(model)._base_manager
-    newest = manager.filter(where).order_by("-history_date", "-history_id").values("history_id")[:limit]
-    rows = manager.filter(history_id__in=newest).order_by().annotate(table=Value(table))
+    newest = rows.order_by("-history_date", "-history_id").values("history_id")[:limit]
+    rows = rows.model._base_manager.filter(history_id__in=newest).order_by().annotate(table=Value(table))
     part: QuerySet[Any, tuple[Any, ...]] = rows.values_list("history_date", "table", "history_id")
     return part
 

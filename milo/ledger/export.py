@@ -1,19 +1,21 @@
-"""Export a bundle that proves the rows of one organization on a machine without Milo and its database.
+"""Export a bundle that proves the rows of one organization, or others, on a machine without Milo and its database.
 
 A bundle is a ZIP file: `manifest.json`; `seals.jsonl`, the chain of the period with all leaves; `rows.jsonl`, the
-organization's rows in their sealed form, with personal values and their salts; `keys/`, the public keys. Rows of other
-organizations are present as leaves only, which reveal nothing.
+selected rows in their sealed form, with personal values and their salts; `keys/`, the public keys. Other rows are
+present as leaves only, which reveal nothing.
 """
 
 import base64
 import json
+import shutil
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import IO, Any
 
 from django.db.models import QuerySet
 
@@ -35,8 +37,32 @@ class NothingSealed(Exception):
 def export(path: Path, organization: str, since: datetime | None = None, until: datetime | None = None) -> int:
     """Write the bundle of an organization to `path`. Return how many rows it has.
 
-    It has the rows sealed at or after `since` and before `until` (UTC; None for no bound). Raises `NothingSealed`, and
-    `ColumnGone` if a table has lost a sealed column.
+    It has the rows sealed at or after `since` and before `until` (UTC; None for no bound). Raises what `write_bundle`
+    raises.
+    """
+
+    def own(table: Table) -> QuerySet[Any] | None:
+        of_organization = {table.organization: organization}
+        return table.model._base_manager.filter(**of_organization) if table.organization else None
+
+    return write_bundle(path, own, {"organization": organization}, since, until)
+
+
+def write_bundle(
+    path: Path | IO[bytes],
+    select: Callable[[Table], "QuerySet[Any] | None"],
+    about: Mapping[str, Any],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    personal: bool = True,
+    files: Mapping[str, IO[bytes]] = MappingProxyType({}),
+) -> int:
+    """Write a bundle of the rows that `select` returns of each table (None for none of it). Return how many it has.
+
+    `about` goes into the manifest, its `organization` says whose rows they are. Without `personal`, personal values are
+    digests. `files` are added, by their names. It has what was sealed at or after `since` and before `until` (UTC; None
+    for no bound). Raises `NothingSealed`, and `ColumnGone` if a table has lost a sealed column.
     """
     seals = Seal.objects.order_by("number")
     if since:
@@ -56,11 +82,14 @@ def export(path: Path, organization: str, since: datetime | None = None, until: 
         with bundle.open("rows.jsonl", "w") as file:
             for table in all_tables():
                 for span in spans[table.name]:
-                    for row in _rows(table, organization, span):
-                        file.write(_line(_row(table, row)))
+                    for row in _rows(table, select(table), span):
+                        file.write(_line(_row(table, row, personal)))
                         rows += 1
+        for name, content in files.items():
+            with bundle.open(name, "w") as file:
+                shutil.copyfileobj(content, file)
         manifest = {
-            "organization": organization,
+            **about,
             "from": instant(first.at),
             "to": instant(last.at),
             "seals": last.number - first.number + 1,
@@ -114,21 +143,23 @@ def _spans(first: int, last: int) -> dict[str, list[_Span]]:
     return spans
 
 
-def _rows(table: Table, organization: str, span: _Span) -> Iterator[Row]:
-    if not table.organization:
+def _rows(table: Table, selected: "QuerySet[Any] | None", span: _Span) -> Iterator[Row]:
+    if selected is None:
         return
-    own: QuerySet[Any] = table.model._base_manager.filter(**{table.organization: organization}, pk__lte=span.through)
     read, after = Reader(table, shape=span.shape), span.after
-    while batch := list(own.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]):
+    while batch := list(
+        selected.filter(pk__gt=after, pk__lte=span.through).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]
+    ):
         where = f"{table.key} IN ({', '.join(['%s'] * len(batch))})"
         yield from read(batch[0] - 1, batch[-1], where, *batch)
         after = batch[-1]
 
 
-def _row(table: Table, row: Row) -> dict[str, Any]:
+def _row(table: Table, row: Row, personal: bool) -> dict[str, Any]:
+    values = row.personal if personal else {}
     return {
         "table": table.name,
         "key": row.key,
         "canonical": canonical({"table": table.name, "row": row.columns}).decode(),
-        "personal": {name: (salt.hex(), canonical(value).decode()) for name, (salt, value) in row.personal.items()},
+        "personal": {name: (salt.hex(), canonical(value).decode()) for name, (salt, value) in values.items()},
     }

@@ -1,14 +1,23 @@
 """Auditors read who did what in one list over all histories; it shows what their pages show, and no more."""
 
+import csv
+import io
+import json
+import zipfile
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from billing.models import BillingAccountBinding, Suspension
+from milo import verify
 from milo.identity.actors import actor_of
 from milo.ledger.seals import seal
 from milo.ledger.verification import inspect
@@ -115,6 +124,59 @@ def test_it_takes_as_many_queries_for_many_entries_as_for_few(world: World, audi
 
 def test_it_changes_nothing(life: Life, auditor: Client) -> None:
     with nothing_changes():
-        assert auditor.post(LEDGER, {"person": "x"}).status_code in (403, 405)
+        assert auditor.post(LEDGER, {"person": "x"}).status_code in (400, 403, 405)
     assert BillingAccountBinding.objects.count() == 3
     assert Suspension.objects.count() == 1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_what_is_filtered_is_exported_with_its_proof(suffix: str, life: Life, auditor: Client, tmp_path: Path) -> None:
+    seal()
+    inspect()
+    revise_project(Project.objects.get(name="webapp-frontend").pk, ProjectSpec("Shop"), actor=make.PLATFORM)
+    address = f"{LEDGER}?object=webapp-frontend"
+    assert f'name="format" value="{suffix}"' in auditor.get(address).content.decode()
+    answer: Any = auditor.post(address, {"format": suffix})
+    bundle = tmp_path / "ledger.zip"
+    bundle.write_bytes(b"".join(answer.streaming_content))
+    with zipfile.ZipFile(bundle) as files:
+        manifest, table = json.loads(files.read("manifest.json")), files.read(f"ledger.{suffix}")
+        proved = [json.loads(line) for line in files.read("rows.jsonl").splitlines()]
+    if suffix == "csv":
+        head, *listed = list(csv.reader(io.StringIO(table.decode())))
+    else:
+        head, *listed = [
+            list(map(str, row)) for row in load_workbook(io.BytesIO(table)).active.iter_rows(values_only=True)
+        ]
+    assert head[0] == "When"
+    shown = rows(auditor, object="webapp-frontend")
+    assert [row[1:4] for row in listed] == [[row[WHO], row[KIND], "webapp-frontend"] for row in shown]
+    # the newest awaits a seal: it is in the table, and nothing proves it yet
+    assert [row[6] for row in listed] == ["awaits a seal", *["sealed"] * (len(listed) - 1)]
+    assert len(proved) == len(listed) - 1
+    assert {row["table"] for row in proved} == {"projects_historicalproject"}
+    assert [row["personal"] for row in proved] == [{}] * len(proved)
+    assert manifest["verification"]["violations"] == 0
+    assert verify.verify(bundle, [], []).startswith(f"{len(proved)} rows of the selection")
+    entry = LogEntry.objects.get()
+    assert entry.change_message == f"ListExported: {suffix}, {len(listed)} rows, filtered by object=webapp-frontend"
+    assert (entry.user.username, entry.object_repr) == ("auditor", "Ledger")
+
+
+def test_a_bundle_that_was_altered_proves_nothing(
+    life: Life, operator: Client, auditor: Client, tmp_path: Path
+) -> None:
+    assert auditor.post(LEDGER, {"format": "csv"}).status_code == 302
+    assert "is sealed yet" in auditor.get(LEDGER).content.decode()
+    seal()
+    assert auditor.post(LEDGER, {"format": "exe"}).status_code == 400
+    assert operator.post(LEDGER, {"format": "csv"}).status_code == 403
+    assert not LogEntry.objects.exists()
+    answer: Any = auditor.post(LEDGER, {"format": "csv"})
+    (tmp_path / "ledger.zip").write_bytes(b"".join(answer.streaming_content))
+    with zipfile.ZipFile(tmp_path / "ledger.zip") as files, zipfile.ZipFile(tmp_path / "forged.zip", "w") as forged:
+        for name in files.namelist():
+            forged.writestr(name, files.read(name).replace(b"webapp-frontend", b"webapp-backdoor"))
+    assert "hold" in verify.verify(tmp_path / "ledger.zip", [], [])
+    with pytest.raises(verify.ProofFailed):
+        verify.verify(tmp_path / "forged.zip", [], [])

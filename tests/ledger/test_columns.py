@@ -10,7 +10,7 @@ from billing.models import Notice, Suspension
 from billing.services.payer_changes.facts import move_due
 from milo import append_only, audit
 from milo.columns import Columns, Fixed
-from milo.identity.models import PasswordLink, ServiceToken
+from milo.identity.models import PasswordLink, SavedFilter, ServiceToken
 from tests.attacks import past
 from tests.attacks.machinery import update
 from tests.support import make
@@ -87,6 +87,7 @@ def a_row_in_each_state() -> None:
         audit.save_as(make.PLATFORM, project, reason="ProjectArchived")
     update(Notice.objects.latest("pk"), phase="Delivered", delivered_at="2026-11-01T00:00:00Z")
     update(PasswordLink.objects.latest("pk"), used_at="2026-11-01T00:00:00Z")
+    SavedFilter.objects.create(person=make.a_person(), page="auth.user", name="mine", query="q=a")
     update(ServiceToken.objects.latest("pk"), revoked_at="2026-11-01T00:00:00Z")
     connection.check_constraints()
 
