@@ -5,10 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import APPROVALS
@@ -32,6 +35,7 @@ VIEWS = (
     (DONE, gettext_lazy("Done")),
 )
 JUSTIFICATION_LENGTH = 100
+BACKGROUND = "billing_approvalrequest_background"
 
 
 class InboxFilter(ViewFilter):
@@ -149,8 +153,8 @@ class ApprovalRequestAdmin(ViewedAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         # before the row that the page shows: a change that comes in between is then refused, not decided unseen
-        row = self.get_object(request, unquote(object_id))
-        request.version_seen = changes.version_of(row) if row else 0  # type: ignore[attr-defined]
+        key = unquote(object_id)
+        request.version_seen = changes.version_of_key(self.model, key) if key.isdecimal() else 0  # type: ignore[attr-defined]
         return super().change_view(request, object_id, *args, **kwargs)
 
     def render_change_form(
@@ -165,9 +169,21 @@ class ApprovalRequestAdmin(ViewedAdmin):
             "stale": stale_text(row) if changed else "",
             "changed": [request_page.stale_panel(changed)] if changed else [],
             "decision": request_page.decision(row, version, stale=bool(changed), actor=actor) if pending else None,
-            "background": [*request_page.background(row, actor=actor), self.latest_changes(row)],
+            "background": reverse(f"admin:{BACKGROUND}", args=[row.pk]),
         }
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(require_safe(self.background))
+        return [path("<path:object_id>/background/", page, name=BACKGROUND), *super().get_urls()]
+
+    def background(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer the part below the decision: it takes as many queries as all above, which need not wait for it."""
+        row: ApprovalRequest | None = self.get_object(request, unquote(object_id))
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        panels = [*request_page.background(row, actor=request_actor(request)), self.latest_changes(row)]
+        return render(request, "milo/panels.html", {"panels": panels})
 
     def waiting(self, request: HttpRequest) -> int:
         # on every page: no more is counted than is shown

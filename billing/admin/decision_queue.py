@@ -21,7 +21,10 @@ def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
     """Return the requests that the logged-in person may approve or reject now."""
     actor = request_actor(request)
     # on every page, and nothing waits on most days: putting the whole query together takes longer than asking
-    if not actor.may("create", APPROVALS, None, action="approve") or not ApprovalRequest.objects.pending().exists():
+    if not hasattr(request, "anything_pending"):
+        decides = actor.may("create", APPROVALS, None, action="approve")
+        request.anything_pending = decides and ApprovalRequest.objects.pending().exists()  # type: ignore[attr-defined]
+    if not request.anything_pending:  # type: ignore[attr-defined]
         return ApprovalRequest.objects.none()
     return ApprovalRequest.objects.awaiting(actor.name)
 

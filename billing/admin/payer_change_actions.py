@@ -21,7 +21,7 @@ from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
-from milo.admin.panels import instant, lines, link
+from milo.admin.panels import lines, link, moment
 from milo.kube.names import generated_name
 from projects.models import Organization, Project
 
@@ -180,7 +180,7 @@ class MoveProjects(ServiceAction):
             return _("%(request)s awaits the decision of a second person.") % {"request": row}
         if row.at_once:
             return _("The projects move to %(account)s now, in the background.") % {"account": row.account}
-        names = {"account": row.account, "at": instant(row.effective_at)}
+        names = {"account": row.account, "at": moment(row.effective_at)}
         return _("The projects move to %(account)s on %(at)s.") % names
 
 

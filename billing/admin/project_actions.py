@@ -21,7 +21,7 @@ from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Paragraph, Row, Text
-from milo.admin.panels import instant, lines, link
+from milo.admin.panels import lines, link, moment
 from milo.admin.resources import SeenAction, SeenForm
 from projects.access import PROJECTS
 from projects.models import Project
@@ -36,7 +36,7 @@ def payer_of(binding: BillingAccountBinding | None) -> Any:
     """Return the payer of a binding and since when it pays, as HTML; 'nobody' for None."""
     if binding is None:
         return _("nobody")
-    return lines([f"{binding.account}", _("since %(at)s") % {"at": instant(binding.established_at)}])
+    return lines([f"{binding.account}", _("since %(at)s") % {"at": moment(binding.established_at)}])
 
 
 def lock_fact(project: Project) -> Facts:

@@ -11,7 +11,7 @@ from billing.admin.usage import COLORS
 from billing.models import BillingAccount
 from billing.models.affiliation import payer_of_record
 from billing.services.past import Stretch, payers
-from milo.admin.panels import BarPart, Panel, Question, instant, link
+from milo.admin.panels import BarPart, Panel, Question, instant, link, moment
 from milo.dates import parse_day
 from projects.models import Project
 
@@ -67,7 +67,7 @@ def _until(stretch: Stretch, stretches: list[Stretch]) -> str:
 
 def _words(accounts: dict[int, BillingAccount], stretch: Stretch) -> str:
     name = accounts[stretch.account_id].name if stretch.account_id else _("nobody")
-    return f"{name}, {instant(stretch.start)} - {instant(stretch.end)}"
+    return f"{name}, {moment(stretch.start)} - {moment(stretch.end)}"
 
 
 def sentence(project: Project, day: date) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -66,14 +66,15 @@ def panels(row: Any, by: str, scope: str = OWN) -> list[Panel]:
 
 def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
     """Return the days (UTC) on which a payer of the project, or a project of the account, changed, each with texts."""
-    bindings = BillingAccountBinding.objects.filter(established_at__date__gte=days[0])
+    since = datetime.combine(days[0], time(), UTC)
+    bindings = BillingAccountBinding.objects.filter(established_at__gte=since)
     bindings = bindings.filter(project=row) if isinstance(row, Project) else bindings.filter(account=row)
     handovers: dict[date, list[str]] = {}
     for binding in bindings.select_related("project", "account").order_by("established_at")[:SHOWN]:
         text = _("%(account)s pays for %(project)s") % {"account": binding.account, "project": binding.project}
         handovers.setdefault(binding.established_at.astimezone(UTC).date(), []).append(text)
     if not isinstance(row, Project):
-        ended = BillingAccountBinding.objects.filter(account=row, ended_at__date__gte=days[0])
+        ended = BillingAccountBinding.objects.filter(account=row, ended_at__gte=since)
         for binding in ended.select_related("project").order_by("ended_at")[:SHOWN]:
             assert binding.ended_at
             text = _("no longer pays for %(project)s") % {"project": binding.project}

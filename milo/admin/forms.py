@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -122,9 +124,17 @@ class Day(forms.DateField):
 
 
 class Instant(forms.DateTimeField):
-    """An instant in UTC, to the minute."""
+    """An instant in UTC, to the minute, whatever the zone in which pages are shown."""
 
     widget = InstantInput
+
+    def to_python(self, value: Any) -> datetime | None:
+        with timezone.override(UTC):
+            return super().to_python(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(UTC):
+            return super().prepare_value(value)
 
 
 class Lines(forms.CharField):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -138,6 +138,14 @@ def badge(text: str, kind: str = "") -> SafeString:
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": kind})
 
 
-def instant(at: Any) -> str:
-    """Return an instant in the site's format, in UTC; a dash for None."""
+def moment(at: Any) -> str:
+    """Return an instant in the site's format, in the zone of the person (else UTC), as text; a dash for None."""
     return formats.localize(timezone.localtime(at)) if at else "-"
+
+
+def instant(at: Any) -> SafeString | str:
+    """Return `moment`, with the instant in UTC as its title where the person has another zone."""
+    if not at or timezone.get_current_timezone_name() == "UTC":
+        return moment(at)
+    utc = formats.localize(timezone.localtime(at, UTC))
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), utc, moment(at))

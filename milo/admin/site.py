@@ -57,6 +57,7 @@ class StaffSite(UnfoldAdminSite):
         from milo.admin.saved_filters import SaveFilter
         from milo.admin.second_factor import ResetView, SecondFactorView
         from milo.admin.sessions import SessionsView
+        from milo.admin.time_zones import TimeZoneView
         from milo.admin.tokens import IssueOwnToken
         from milo.identity.models import ServiceToken
 
@@ -69,6 +70,7 @@ class StaffSite(UnfoldAdminSite):
         own = [
             path("oidc/login/", begin_log_in, name="oidc_login"),
             path("oidc/callback/", finish_log_in, name="oidc_callback"),
+            path("time-zone/", self.admin_view(TimeZoneView.as_view()), name="time_zone"),
             path("sessions/", self.admin_view(SessionsView.as_view()), name="sessions"),
             # without admin_view, which would redirect here
             path("second-factor/", never_cache(csrf_protect(SecondFactorView.as_view())), name="second_factor"),

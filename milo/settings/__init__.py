@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "milo.admin.content_security.ContentSecurityMiddleware",
     "axes.middleware.AxesMiddleware",
+    "milo.admin.time_zones.TimeZoneMiddleware",
     "milo.admin.personal.PersonalDataMiddleware",
 ]
 ROOT_URLCONF = "milo.urls"

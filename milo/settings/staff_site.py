@@ -66,6 +66,7 @@ UNFOLD = {
     "ACCOUNT": {
         "navigation": [
             {"title": gettext_lazy("Issue a token for yourself"), "link": reverse_lazy("admin:own_token")},
+            {"title": gettext_lazy("Time zone"), "link": reverse_lazy("admin:time_zone")},
             {"title": gettext_lazy("My sessions"), "link": reverse_lazy("admin:sessions")},
             {"title": gettext_lazy("Second factor"), "link": reverse_lazy("admin:second_factor")},
         ]

@@ -97,6 +97,12 @@ def panels_of(client: Client, row: Model) -> list[Any]:
     return [panel for part in parts_of(client, row) for panel in part.context["panels"]]
 
 
+def panels_of_request(client: Client, request: Model) -> list[Any]:
+    """The panels of the page of an approval request, and of the part below it that is read afterwards."""
+    page = client.get(page_of(request)).context
+    return [*page["changed"], *page["panels"], *client.get(page["background"]).context["panels"]]
+
+
 def text_of(client: Client, row: Model) -> str:
     """What a row's page says, whichever tab it is in."""
     return "\n".join(part.content.decode() for part in parts_of(client, row))

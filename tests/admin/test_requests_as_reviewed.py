@@ -20,7 +20,7 @@ from billing.services.suspensions import resolve, suspend
 from milo import audit
 from milo.identity.actors import actor_of
 from projects.models import Project
-from tests.admin.browser import errors, list_of, page_of, staff, submit, text_of
+from tests.admin.browser import errors, list_of, page_of, panels_of_request, staff, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -134,8 +134,7 @@ def approver(db: None) -> Client:
 
 
 def panels(client: Client, request: ApprovalRequest) -> dict[str, Any]:
-    page = client.get(page_of(request)).context
-    return {panel.title: panel for panel in (*page["changed"], *page["panels"], *page["background"])}
+    return {panel.title: panel for panel in panels_of_request(client, request)}
 
 
 def test_every_act_that_needs_approval_has_its_case() -> None:

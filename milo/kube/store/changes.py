@@ -88,6 +88,13 @@ def version_of(row: models.Model) -> int:
     return newest.values_list("resource_version", flat=True).first() or 0
 
 
+def version_of_key(model: type[models.Model], key: Any) -> int:
+    """Return the number of the newest revision of the row with a primary key; 0 if there is none. One query."""
+    uid = model._base_manager.filter(pk=key).values("uid")
+    newest = Change.objects.filter(uid=models.Subquery(uid)).order_by("-resource_version")
+    return newest.values_list("resource_version", flat=True).first() or 0
+
+
 def newest(row: models.Model, count: int) -> list[Change]:
     """Return the `count` newest revisions of `row`, newest first. Compacted revisions are missing."""
     return list(Change.objects.filter(uid=row.uid).order_by("-resource_version")[:count])  # type: ignore[attr-defined]
