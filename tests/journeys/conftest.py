@@ -13,8 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from tests.journeys.hands import Hand, Keyboard, Mouse
+from tests.support import make
 from tests.support.live import Certificates, serving
 
+# a page takes its time where other tests run beside it
+expect.set_options(timeout=10_000)
 PASSWORD = "correct horse battery"
 LogIn = Callable[[User], Page]
 TakePlace = Callable[[User], Hand]
@@ -68,3 +71,9 @@ def sit(request: pytest.FixtureRequest, log_in: LogIn) -> TakePlace:
     """Seats a person at a browser, logged in, who goes by mouse or by keyboard."""
     hand: Callable[[Page], Hand] = request.param
     return lambda person: hand(log_in(person))
+
+
+def a_member_of(role: str) -> User:
+    """Create a member of staff who has the platform role, and is named after what they do."""
+    name = role.removeprefix("finance-")
+    return make.a_person(name, groups=(role,), is_staff=True)

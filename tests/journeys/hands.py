@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 # more stops of the Tab key than these on the way to one thing, and nobody goes there by keyboard
 MOST_STOPS = 30
+BOX, OPTION = ".select2-selection", ".select2-results__option"
 
 
 class Hand(Protocol):
@@ -50,7 +51,7 @@ class Mouse:
     def find(self, target: Locator, text: str) -> None:
         target.click()
         self.page.keyboard.type(text)
-        self.page.get_by_role("option", name=text).first.click()
+        self.page.locator(OPTION, has_text=text).first.click()
 
 
 class Keyboard:
@@ -87,22 +88,26 @@ class Keyboard:
         self._reach(target)
         self.page.keyboard.press("Enter")
         self.page.keyboard.type(text)
-        expect(self.page.get_by_role("option", name=text).first).to_be_visible()
+        expect(self.page.locator(OPTION, has_text=text).first).to_be_visible()
         self.page.keyboard.press("Enter")
 
     def _reach(self, target: Locator) -> None:
         expect(target).to_be_visible()
-        key = "Tab"
-        if self.page.evaluate("document.activeElement === document.body") and not _in(target, "#nav-sidebar"):
+        if self._is_at("body") and not _in(target, "#nav-sidebar"):
             self.page.keyboard.press("Tab")
             self.page.keyboard.press("Enter")
-            # buttons of the page stand right before its main part
-            key = "Shift+Tab" if _in(target, "header") else "Tab"
+            expect(self.page.get_by_role("main")).to_be_focused()
+        # buttons of the page stand right before its main part
+        key = "Shift+Tab" if self._is_at("main") and _in(target, "header") else "Tab"
         for _stop in range(MOST_STOPS):
             if target.evaluate("it => it === document.activeElement"):
                 return
             self.page.keyboard.press(key)
         raise AssertionError(f"{target} is more than {MOST_STOPS} stops away")
+
+    def _is_at(self, part: str) -> bool:
+        there: bool = self.page.evaluate("part => document.activeElement.matches(part)", part)
+        return there
 
 
 def _in(target: Locator, part: str) -> bool:

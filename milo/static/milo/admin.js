@@ -49,7 +49,7 @@ function isIcon(element) {
 }
 
 // unfold draws icons by ligatures: words that a screen reader would say before the name of each link
-document.addEventListener("DOMContentLoaded", () => {
+function nameIcons() {
     const names = document.getElementById("page")?.dataset ?? {};
     for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
         const word = icon.textContent.trim();
@@ -65,6 +65,11 @@ document.addEventListener("DOMContentLoaded", () => {
             icon.parentElement.role = "img";
         }
     }
+}
+
+document.addEventListener("htmx:afterSwap", nameIcons);
+document.addEventListener("DOMContentLoaded", () => {
+    nameIcons();
     for (const link of document.querySelectorAll("#nav-sidebar .active")) {
         link.ariaCurrent = "page";
     }

@@ -1,0 +1,45 @@
+"""Usage for which nobody paid is found and assigned to an account: an operator asks, an approver decides."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from billing.models import ApprovalRequest, UsageAssignment
+from tests.journeys.conftest import TakePlace, a_member_of
+from tests.support import make
+from tests.support.usage import an_event, taken
+
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("journeys")]
+
+
+def test_usage_is_assigned(sit: TakePlace) -> None:
+    organization = make.an_organization("acme-corp")
+    make.a_ready_account(organization, "us")
+    project = make.a_project(organization, "webapp")
+    at = project.created_at - timedelta(days=40)
+    taken(an_event(project.name, time=at))
+    operator = sit(a_member_of("finance-operator"))
+    page = operator.page
+    operator.press(page.get_by_role("link", name="Projects", exact=True).first)
+    operator.press(page.get_by_role("link", name="Usage for which nobody paid"))
+    expect(page.get_by_role("main").get_by_role("link", name="webapp")).to_be_visible()
+    operator.press(page.get_by_role("link", name="Billing accounts", exact=True).first)
+    operator.press(page.get_by_role("link", name="us", exact=True))
+    operator.press(page.get_by_role("button", name="Request approval"))
+    operator.press(page.get_by_role("link", name="Request assignment of usage"))
+    operator.write(page.get_by_label("Project"), "webapp")
+    operator.write(page.get_by_label("From"), at.isoformat())
+    operator.write(page.get_by_label("Until"), (at + timedelta(hours=1)).isoformat())
+    operator.write(page.get_by_label("Justification"), "agreed with the customer")
+    operator.press(page.get_by_role("button", name="Request assignment of usage"))
+    expect(page.get_by_text("awaits the decision of a second person")).to_be_visible()
+    assert operator.clicks == 7
+
+    request = ApprovalRequest.objects.get()
+    approver = sit(a_member_of("finance-approver"))
+    approver.press(approver.page.get_by_role("link", name="Approval requests").first)
+    approver.press(approver.page.get_by_role("link", name=request.name))
+    approver.press(approver.page.get_by_role("button", name="Approve", exact=True))
+    expect(approver.page.get_by_text(f"{request.name}: Approved")).to_be_visible()
+    assert UsageAssignment.objects.get().project == project
