@@ -29,8 +29,10 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     an account that it pays for has an open month that is another's; `Unavailable` while one takes effect.
     """
     organization_id = BillingAccount.objects.values_list("organization_id", flat=True).get(pk=account_id)
+    affiliations.make_due_facts(organization_id)
     facts.make_due_facts_of(account_id)
-    with affiliations.transaction(organization_id):
+    with audit.transaction():
+        affiliations.settle_in_dry_run(organization_id)
         paid = _paid_until(account_id, month)
         accounts = BillingAccount.objects.locked().filter(pk__in={account_id, *paid}).in_bulk()
         account = accounts[account_id]
