@@ -36,7 +36,7 @@ from projects.services.organizations import OrganizationSpec, create_organizatio
 from projects.services.projects import ProjectSpec, create_project
 
 ACCOUNTS, FANOUT, METERS, MONTHS = 10_000, 10, 4, 12
-MOVED, PROJECTS, CLIENTS, ASKED = 1_000, 2_000, 64, 50
+MOVED, PROJECTS, CLIENTS = 1_000, 2_000, 64
 REPORTER = Actor("user:meter", frozenset({"usage-reporter"}))
 SUMS = """
 INSERT INTO billing_usagerollup (account_id, project_id, meter_id, granularity, starts_on, billed_in, quantity, events)
@@ -61,7 +61,7 @@ def run(stage: Stage) -> Report:
     small = stage.data.accounts < ACCOUNTS
     organization, accounts = _tree("acme-tree", 200 if small else ACCOUNTS)
     facts: dict[str, Any] = {"accounts of the tree": len(accounts)}
-    facts |= _usage(organization, accounts)
+    facts |= _usage(stage, organization, accounts)
     facts |= _binds(stage, organization, accounts, 4 if small else CLIENTS)
     facts |= _intake(stage, organization, accounts)
     facts |= _move(100 if small else MOVED)
@@ -117,7 +117,7 @@ def _without_guards() -> Iterator[None]:
         yield
 
 
-def _usage(organization: Organization, accounts: Sequence[BillingAccount]) -> dict[str, Any]:
+def _usage(stage: Stage, organization: Organization, accounts: Sequence[BillingAccount]) -> dict[str, Any]:
     meters = UsageMeter.objects.bulk_create(
         UsageMeter(service="trees", name=f"tree-{number}", unit="s") for number in range(METERS)
     )
@@ -140,7 +140,7 @@ def _usage(organization: Organization, accounts: Sequence[BillingAccount]) -> di
     with connection.cursor() as cursor:
         cursor.execute(OF_ONE, [one.pk, month, month, [row.pk for row in many], keys])
         cursor.execute("VACUUM ANALYZE billing_usagerollup")
-    part = _ratio(partial(of_scope, branch, query, SUBTREE), partial(of_account, one, query), ASKED)
+    part = _ratio(partial(of_scope, branch, query, SUBTREE), partial(of_account, one, query), stage.asked // 4)
     return {
         "a month of the root, and one scan of the rows": whole,
         f"a month of a branch of {len(below)} accounts, and of one account with as many sums": part,
@@ -184,9 +184,9 @@ def _binds(
     of_record = CompiledQuery(partial(paying.with_payer_of_record, Param("month")))
     of = {"at": at, "project": project.pk, "month": month_of(at)}
     facts = {
-        "a bind to a paid account, and to another": _ratio(partial(one, paid), partial(one, alone), ASKED),
+        "a bind to a paid account, and to another": _ratio(partial(one, paid), partial(one, alone), stage.asked // 4),
         "payer of record at T, and payer at T": _ratio(
-            partial(of_record.first, **of), partial(payer.first, **of), ASKED
+            partial(of_record.first, **of), partial(payer.first, **of), stage.asked // 4
         ),
     }
     rates: dict[str, list[float]] = {"tree": [], "apart": []}

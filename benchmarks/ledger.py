@@ -5,6 +5,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -35,14 +36,15 @@ def run(stage: Stage) -> Report:
     account = BillingAccount.objects.get(organization__name=ORGANIZATION, name="account-2")
     busiest = BillingAccount.objects.get(organization__name=ORGANIZATION, name="account-0")
     at = timezone.now()
+    times = partial(_times, stage.asked)
     facts |= {
         "bindings, and rows of their history": rows,
         "bindings of the project, and of the busiest account": (project.bindings.count(), busiest.bindings.count()),
-        "who paid at an instant, median and 95th percentile, ms": _times(lambda: past.payer_at(project, at)),
-        "who paid, as known at another, ms": _times(lambda: past.payer_at(project, at, at)),
-        "an account as of an instant, ms": _times(lambda: past.as_of(account, at)),
-        "its projects then, ms": _times(lambda: list(past.projects_at(account, at))),
-        "projects of the busiest account then, ms": _times(lambda: list(past.projects_at(busiest, at))),
+        "who paid at an instant, median and 95th percentile, ms": times(lambda: past.payer_at(project, at)),
+        "who paid, as known at another, ms": times(lambda: past.payer_at(project, at, at)),
+        "an account as of an instant, ms": times(lambda: past.as_of(account, at)),
+        "its projects then, ms": times(lambda: list(past.projects_at(account, at))),
+        "projects of the busiest account then, ms": times(lambda: list(past.projects_at(busiest, at))),
     }
     begun = time.perf_counter()
     sealed = seals.seal()
@@ -67,7 +69,7 @@ def _processor() -> float:
     return sum(os.times()[:4])
 
 
-def _times(ask: Callable[[], object], times: int = 200) -> tuple[float, float]:
+def _times(times: int, ask: Callable[[], object]) -> tuple[float, float]:
     took = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -90,7 +92,7 @@ def _guards(stage: Stage) -> str:
         append_only.lift(connection, guards)
         if guarded:
             append_only.install(connection, guards)
-        for _ in range(40):
+        for _ in range(stage.asked // 5):
             project, account = next(turns)
             begun = time.perf_counter()
             bind(organization.pk, f"guarded-{next(_names)}", f"project-{project}", account, actor=PLATFORM)

@@ -26,7 +26,6 @@ from billing.services.usage import recounts
 from projects.models import Project
 
 PROJECTS, ONE_IN = 500, 100
-ASKED = 200
 Taken = dict[str, dict[bool, list[float]]]
 
 
@@ -57,7 +56,7 @@ def run(stage: Stage) -> Report:
             taken["usage verify, processor time"][corrected].append(processor)
             for title, project in (("payer_at", projects[1]), ("payer_at of a corrected project", projects[0])):
                 asked = partial(payer_at, project, since)
-                taken[title][corrected].append(statistics.median(_seconds(asked) for _number in range(ASKED)))
+                taken[title][corrected].append(statistics.median(_seconds(asked) for _number in range(stage.asked)))
     _write(corrections, False)
     facts: dict[str, Any] = {"projects, corrected ones": [len(projects), len(corrections)]}
     for title, each in taken.items():
