@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from milo.admin.masking import MaskedErrors, is_masked
+from milo.admin.wording import in_words
 from milo.errors import Cause, Refused
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -49,7 +50,7 @@ class ActForm(forms.Form):
         self.add_error(None, refusal.message)
         for cause in refusal.causes:
             field = self._field_of(cause)
-            self.add_error(field, self._message(cause) if field else f"{cause.field}: {cause.message}")
+            self.add_error(field, self._message(cause) if field else f"{in_words(cause.field)}: {cause.message}")
 
     def _field_of(self, cause: Cause) -> str | None:
         """Return the field with the path of the cause, or with the nearest path above it."""

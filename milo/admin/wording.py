@@ -8,11 +8,20 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_INDEX = re.compile(r"\[\d+\]")
+# parts of paths that say where a field is, not what
+_OUTER = frozenset({"metadata", "spec", "status", "reviewed", "name"})
 
 
 def words(name: str) -> str:
     """Return the name of a manifest's field or kind as words: `Payment profile` for `paymentProfile`."""
     return str(capfirst(" ".join(_WORDS.split(name)).lower()))
+
+
+def in_words(path: str) -> str:
+    """Return the path of a field in a manifest as words: `Billing account` for `spec.billingAccountRef.name`."""
+    parts = [part for part in _INDEX.sub("", path).split(".") if part not in _OUTER]
+    return words(parts[-1].removesuffix("Ref")) if parts else words(path)
 
 
 def readable(value: Any, *, label: Callable[[str], str] = str, text: Callable[[Any], str] = str) -> str:
