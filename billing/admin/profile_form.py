@@ -31,7 +31,7 @@ class ProfileFields(ActForm):
     payment_details = Lines(
         required=False,
         label=gettext_lazy("References of the payment method"),
-        help_text=gettext_lazy("One a line, as mandateReference: M-1; see kubectl explain ba.spec.paymentProfile."),
+        help_text=gettext_lazy("One a line, as mandateReference: M-1. A refusal names those that are missing."),
     )
 
     def clean(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def name_causes(name: str, field: str = "metadata.name") -> list[Cause]:
     """Return a cause unless `name` is a DNS-1123 label (lower case letters, digits and `-`, at most 63)."""
     if DNS_LABEL.fullmatch(name):
         return []
-    message = _("must be a DNS-1123 label: lower case letters, digits and '-', at most 63, no '-' at either end")
+    message = _("must be lower case letters, digits and '-', at most 63, no '-' at either end")
     return [Cause(field, message)]
 
 
