@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing import currencies
 from billing.access import ACCOUNTS, APPROVALS
-from billing.admin.usage import COLORS, TEXT
+from billing.admin.usage import COLORS
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount, UsageIntake
 from billing.models.account import BillingAccountQuerySet
@@ -34,7 +34,7 @@ _OPTIONS = json.dumps(
         "responsive": True,
         "maintainAspectRatio": False,
         "plugins": {"legend": {"display": False}},
-        "scales": {"x": {"ticks": TEXT}, "y": {"beginAtZero": True, "ticks": {**TEXT, "precision": 0}}},
+        "scales": {"x": {}, "y": {"beginAtZero": True, "ticks": {"precision": 0}}},
     }
 )
 

@@ -68,10 +68,11 @@ class ApprovalRequestAdmin(ViewedAdmin):
         "phase_badge",
         "requester",
         "requested_at",
-        "expires_at",
         "decider",
         "decided_at",
     )
+    # as a column of the list it would leave the others no room; those that are pending have one
+    export_display = (*list_display, "expires_at")
     pending_display = (
         "name",
         "age",

@@ -31,15 +31,13 @@ DAYS = 31
 SCOPE = "scope"
 # distinguishable with color blindness and on light and dark backgrounds (Okabe and Ito)
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999")
-# the gray with the same contrast on white as on the dark background
-TEXT = {"color": "#767e8b"}
 OPTIONS = json.dumps(
     {
         "animation": False,
         "responsive": True,
         "maintainAspectRatio": False,
-        "plugins": {"legend": {"display": True, "position": "bottom", "labels": TEXT}},
-        "scales": {"x": {"stacked": True, "ticks": TEXT}, "y": {"stacked": True, "ticks": TEXT}},
+        "plugins": {"legend": {"display": True, "position": "bottom"}},
+        "scales": {"x": {"stacked": True}, "y": {"stacked": True}},
     }
 )
 

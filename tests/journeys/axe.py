@@ -20,8 +20,6 @@ _axe = Axe()
 
 def faults(page: Page) -> list[str]:
     """Return the violations of WCAG 2.2, A and AA, on the page as it is, each with the element that has it."""
-    # colors of what is fading in are none
-    page.wait_for_function("!document.getAnimations().length")
     found = _axe.run(page, options=_OPTIONS).response["violations"]
     nodes = [(rule["id"], node) for rule in found for node in rule["nodes"]]
     return [f"{rule}: {node['html'][:200]} ({node['failureSummary']})" for rule, node in nodes]

@@ -45,6 +45,8 @@ def opened(address: str, browser: Browser, transactional_db: None, settings: Any
             base_url=address,
             ignore_https_errors=True,
             color_scheme=scheme,
+            # colors of what fades in are none
+            reduced_motion="reduce",
             locale=language,
             viewport={"width": width, "height": 900},
         )
@@ -72,7 +74,7 @@ def test_no_page_keeps_anybody_out(opened: Open, world: World, life: Life) -> No
 def nameless(page: Page) -> Iterator[str]:
     """Yield what a page lacks to tell somebody who hears it where they are."""
     if page.locator("main").count() != 1 or page.locator("h1").count() != 1:
-        yield "one main part and one first heading are expected"
+        yield f"one main part and one first heading are expected: {page.title()}"
     name = page.locator("h1 > :last-child").last.inner_text()
     if OBJECT.search(page.url) and name not in page.title():
         yield f"{name} is not in the title {page.title()}"

@@ -75,6 +75,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
 });
 
+// words in charts have the color of those around them: none has enough contrast on both a light and a dark page
+if (window.Chart) {
+    Chart.defaults.scale.ticks.color = Chart.defaults.plugins.legend.labels.color = it => getComputedStyle(it.chart.canvas).color;
+}
+
 // select2 names its boxes after what is selected: name them after the label of their field, too
 addEventListener("load", () => window.django?.jQuery?.($ => {
     const label = select => select.labels[0].id ||= `${select.id}-label`;
