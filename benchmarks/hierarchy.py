@@ -176,7 +176,7 @@ def _binds(
 
     def one(rows: Sequence[BillingAccount]) -> None:
         turn = next(turns)
-        _bind(projects[rows[0].organization_id][0], rows[turn % len(rows)])
+        _bind(projects[rows[0].organization_id][-1], rows[turn % len(rows)])
 
     at, project = datetime.now(UTC), projects[organization.pk][1]
     paying = BillingAccountBinding.objects.paying(Param("at")).filter(project=Param("project"))
