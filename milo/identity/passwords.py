@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
@@ -90,13 +90,20 @@ def maker_of(user: User) -> str:
     The later of the two counts; "" if there is neither. A command line acts as `system:shell`. A person who changes
     their own password with the old one does not become its maker.
     """
-    used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk").first()
+    used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk")
     past = audit.histories()[User].model_of(User)._base_manager.filter(id=user.pk)
     by_others = past.filter(_SET).exclude(history_user_id=f"{PERSON}{user.get_username()}").order_by("-history_id")
-    other = by_others.values_list("history_user_id", "history_date").first()
-    if used and used.used_at and (other is None or used.used_at >= other[1]):
-        return used.requested_by
-    return other[0] if other else ""
+    # with the link, since every page of the staff site asks
+    newest = by_others.annotate(
+        link_by=Subquery(used.values("requested_by")[:1]), link_at=Subquery(used.values("used_at")[:1])
+    )
+    other = newest.values_list("history_user_id", "history_date", "link_by", "link_at").first()
+    if other is None:
+        link = used.first()
+        return link.requested_by if link else ""
+    author, at, link_by, link_at = other
+    maker: str = link_by if link_at and link_at >= at else author
+    return maker
 
 
 class PasswordChangeMail:
