@@ -1,5 +1,6 @@
 """The tabs of an account's page: what belongs together, read when it is opened."""
 
+from datetime import date
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +37,7 @@ SHOWN_OF_SCOPE = 100
 
 def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
     """Return the tabs of the page of an account; that of retention only once it is closed."""
-    scope = usage.scope_of(request)
+    scope, month = usage.scope_of(request), usage.month_of(request)
 
     def closing() -> list[Panel]:
         return checklist(row, actor=request_actor(request))
@@ -53,9 +54,9 @@ def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
         Tab(
             "usage",
             _("Usage"),
-            lambda: _usage(row, scope),
+            lambda: _usage(row, scope, month),
             template=SCOPES_TEMPLATE,
-            context=partial(scopes, row, "usage", scope),
+            context=lambda: scopes(row, "usage", scope, month) | usage.month_form(row, scope, month),
         ),
         Tab(
             "hierarchy",
@@ -76,16 +77,16 @@ def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
     ]
 
 
-def scopes(row: BillingAccount, tab: str, scope: str) -> dict[str, Any]:
+def scopes(row: BillingAccount, tab: str, scope: str, month: date | None = None) -> dict[str, Any]:
     """Return the choice of whose projects or usage a tab shows; none for an account that was never affiliated."""
     concerned = BillingAccountAffiliation.objects.facts().filter(Q(account=row) | Q(parent=row))
     if not concerned.exists():
         return {}
     titles = {OWN: _("its own"), PAID: _("all that it is invoiced for"), SUBTREE: _("its own and all below")}
-    page = address(row)
+    page, months = address(row), {usage.MONTH: f"{month:%Y-%m}"} if month else {}
     return {
         "scopes": [
-            TabLink(title, f"{page}?{urlencode({TAB: tab, usage.SCOPE: name})}", name == scope)
+            TabLink(title, f"{page}?{urlencode({TAB: tab, usage.SCOPE: name, **months})}", name == scope)
             for name, title in titles.items()
         ]
     }
@@ -95,9 +96,10 @@ def _projects(row: BillingAccount, scope: str) -> list[Panel]:
     return [_pays_for(row), _paid_for(row)] if scope == OWN else [_pays_for_others(row, scope)]
 
 
-def _usage(row: BillingAccount, scope: str) -> list[Panel]:
+def _usage(row: BillingAccount, scope: str, month: date | None) -> list[Panel]:
     days = {"days": usage.DAYS}
-    return usage.panels(row, "service", scope) or [Panel(_("No usage in the last %(days)d days") % days, [])]
+    nothing = _("No usage in this month") if month else _("No usage in the last %(days)d days") % days
+    return usage.panels(row, "service", scope, month) or [Panel(nothing, [])]
 
 
 def _pays_for_others(row: BillingAccount, scope: str) -> Panel:

@@ -30,7 +30,7 @@ from billing.admin.payer_change_actions import MoveFromAccount
 from billing.admin.request_actions import REQUESTS
 from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
-from billing.admin.usage import RequestAssignment, UsagePages
+from billing.admin.usage import FocusPage, RequestAssignment, UsagePages
 from billing.admin.wording import MORE_ACTIONS, in_words, label, readable
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
@@ -45,7 +45,7 @@ from milo.admin.tabs import Tab, open_tab
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(JsonSearches, UsagePages, TimelinePages, TreePages, LedgerAdmin):
+class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, TreePages, LedgerAdmin):
     """Lists accounts; an account's page shows spec, status and all that refers to it, and offers its actions."""
 
     resource = ACCOUNTS

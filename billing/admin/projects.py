@@ -20,7 +20,8 @@ from billing.admin.payer_correction_actions import CorrectPayer
 from billing.admin.payer_lock_actions import LockPayer, UnlockPayer, locks_panels
 from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.project_payers import payers_panel
-from billing.admin.usage import UnassignedUsage, UsagePages
+from billing.admin.unassigned_usage import AssignProjectUsage, UnassignedUsage
+from billing.admin.usage import UsagePages
 from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, PayerLock
 from billing.models.binding import unbound_projects
 from billing.services.locked_payers import why_locked
@@ -83,6 +84,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         LockPayer,
         UnlockPayer,
         ArchiveProject,
+        AssignProjectUsage,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:

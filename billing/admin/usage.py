@@ -1,34 +1,42 @@
-"""Usage on the pages of accounts and projects: chart, table and CSV by day; the report of unassigned usage."""
+"""Usage on the pages of accounts and projects: chart, table and CSV by day, and the bill of a month as FOCUS."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.request_actions import Action, Phase, RequestAction, RequestForm
-from billing.models import BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding
+from billing.models.affiliation import payer_of_record
+from billing.models.usage_partitions import next_month
 from billing.models.usage_rollup import DAY
+from billing.services.affiliations import bills
 from billing.services.affiliations.scopes import OWN, SCOPES, of_scope
-from billing.services.usage.assignments import unassigned
+from billing.services.usage.exports import BEGINNING, Cursor, Selection, page
 from billing.services.usage.reports import Line, UsageQuery, of_project
+from billing.usage.focus import Bill, text
+from billing.usage.focus import row as focus_row
 from billing.usage.quantities import EXACT, plain
-from milo.admin.forms import ActForm, Text
-from milo.admin.panels import SHOWN, Panel, link
-from milo.admin.reports import Report
-from milo.spreadsheets import respond_csv
+from billing.usage.times import EARLIEST, LATEST
+from milo.admin.exports import send, write_csv
+from milo.admin.forms import Text
+from milo.admin.panels import SHOWN, Panel
+from milo.dates import parse_month
+from milo.spreadsheets import CSV, respond_csv
 from projects.models import Project
 
 DAYS = 31
-SCOPE = "scope"
+SCOPE, MONTH = "scope", "month"
 # distinguishable with color blindness and on light and dark backgrounds (Okabe and Ito)
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999")
 OPTIONS = json.dumps(
@@ -42,19 +50,20 @@ OPTIONS = json.dumps(
 )
 
 
-def panels(row: Any, by: str, scope: str = OWN) -> list[Panel]:
-    """Return a panel for each unit: the usage of an account or project in the last 31 days, grouped by `by`.
+def panels(row: Any, by: str, scope: str = OWN, month: date | None = None) -> list[Panel]:
+    """Return a panel for each unit: the usage of an account or project in a month, grouped by `by`.
 
-    `scope` is whose usage it is (billing/services/affiliations/scopes.py), for accounts; other scopes than its own
-    show no handovers, which are too many.
+    Without `month`, the first day of one, it is that of the last 31 days. `scope` is whose usage it is
+    (billing/services/affiliations/scopes.py), for accounts; other scopes than its own show no handovers, which are too
+    many.
     """
-    today = timezone.now().astimezone(UTC).date()
-    query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, (by,))
+    query = _query(month, (by,))
     lines = of_project(row, query) if isinstance(row, Project) else of_scope(row, query, scope)
-    days = [query.start + timedelta(days=number) for number in range(DAYS)]
+    days = [query.start + timedelta(days=number) for number in range((query.end - query.start).days)]
     marks = _handovers(row, days) if scope == OWN else {}
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_usage", args=[row.pk])
-    parameters = urlencode({"by": by} if scope == OWN else {"by": by, "scope": scope})
+    months = {MONTH: f"{month:%Y-%m}"} if month else {}
+    parameters = urlencode({"by": by, **({} if scope == OWN else {SCOPE: scope}), **months})
     units = sorted({line.unit for line in lines})
     return [
         _panel(unit, by, [line for line in lines if line.unit == unit], days, marks, f"{address}?{parameters}")
@@ -62,17 +71,24 @@ def panels(row: Any, by: str, scope: str = OWN) -> list[Panel]:
     ]
 
 
+def _query(month: date | None, by: tuple[str, ...]) -> UsageQuery:
+    if month:
+        return UsageQuery(month, next_month(month), DAY, by)
+    today = timezone.now().astimezone(UTC).date()
+    return UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, by)
+
+
 def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
     """Return the days (UTC) on which a payer of the project, or a project of the account, changed, each with texts."""
-    since = datetime.combine(days[0], time(), UTC)
-    bindings = BillingAccountBinding.objects.filter(established_at__gte=since)
+    span = datetime.combine(days[0], time(), UTC), datetime.combine(days[-1] + timedelta(days=1), time(), UTC)
+    bindings = BillingAccountBinding.objects.filter(established_at__gte=span[0], established_at__lt=span[1])
     bindings = bindings.filter(project=row) if isinstance(row, Project) else bindings.filter(account=row)
     handovers: dict[date, list[str]] = {}
     for binding in bindings.select_related("project", "account").order_by("established_at")[:SHOWN]:
         text = _("%(account)s pays for %(project)s") % {"account": binding.account, "project": binding.project}
         handovers.setdefault(binding.established_at.astimezone(UTC).date(), []).append(text)
     if not isinstance(row, Project):
-        ended = BillingAccountBinding.objects.filter(account=row, ended_at__gte=since)
+        ended = BillingAccountBinding.objects.filter(account=row, ended_at__gte=span[0], ended_at__lt=span[1])
         for binding in ended.select_related("project").order_by("ended_at")[:SHOWN]:
             assert binding.ended_at
             text = _("no longer pays for %(project)s") % {"project": binding.project}
@@ -126,8 +142,23 @@ def scope_of(request: HttpRequest) -> str:
     return scope if scope in SCOPES else OWN
 
 
+def month_of(request: HttpRequest) -> date | None:
+    """Return the first day of the month that a page shows; None for anything that is no month of usage."""
+    try:
+        month = parse_month(request.GET.get(MONTH, ""))
+    except ValueError:
+        return None
+    return month if EARLIEST <= month < LATEST else None
+
+
+def month_form(row: BillingAccount, scope: str, month: date | None) -> dict[str, Any]:
+    """Return what the form of the month shows: the bill of one, as FOCUS, is of scopes that are invoiced."""
+    focus = reverse("admin:billing_billingaccount_focus", args=[row.pk]) if scope in bills.SCOPES else ""
+    return {"usage_month": month or timezone.now().date(), "usage_scope": scope, "focus": focus}
+
+
 class UsagePages:
-    """Mixin for the admins of accounts and projects: adds the usage of the last 31 days as CSV."""
+    """Mixin for the admins of accounts and projects: adds the usage of a month, or of the last 31 days, as CSV."""
 
     opts: Any
     admin_site: Any
@@ -138,15 +169,10 @@ class UsagePages:
         return [own, *super().get_urls()]  # type: ignore[misc]
 
     def usage_csv(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Return a CSV row for each day, payer, project, service, meter and unit of the last 31 days."""
-        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
-            raise PermissionDenied
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        today = timezone.now().astimezone(UTC).date()
+        """Return a CSV row for each day, payer, project, service, meter and unit of a month or the last 31 days."""
+        row = _row(self, request, object_id)
         by = ("account", "project", "service", "meter")
-        query = UsageQuery(today - timedelta(days=DAYS - 1), today + timedelta(days=1), DAY, by)
+        query = _query(month_of(request), by)
         scope = scope_of(request)
         lines = of_project(row, query) if isinstance(row, Project) else of_scope(row, query, scope)
         head = ["day", *by, "unit", "quantity", "events"]
@@ -156,41 +182,45 @@ class UsagePages:
         return respond_csv([head, *cells], f"{row.name}-usage")
 
 
-class QueueForm(ActForm):
-    organization = Text(required=False, max_length=63, label=gettext_lazy("Organization"))
+def _row(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+    if request.method not in ("GET", "HEAD") or not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    row = model_admin.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    return row
 
 
-class UnassignedUsage(Report):
-    """Usage at times when nobody paid for the project, oldest first."""
+class FocusPage:
+    """Mixin for the admin of accounts: adds the bill of a month as FOCUS, the same file as that of the API."""
 
-    name = "unassigned-usage"
-    title = gettext_lazy("Usage for which nobody paid")
-    icon = "help_center"
-    form_class = QueueForm
+    opts: Any
+    admin_site: Any
 
-    def table(self, values: dict[str, Any]) -> Panel:
-        rows = unassigned()
-        if values["organization"]:
-            rows = rows.filter(project__organization__name=values["organization"])
-        sums = list(rows[: SHOWN * 10])
-        projects = Project.objects.in_bulk({row["name"] for row in sums}, field_name="name")
-        return Panel(
-            _("An approved request assigns the usage of a span of time to an account"),
-            [_("Project"), _("Service"), _("Meter"), _("Unit"), _("Quantity"), _("Events"), _("From"), _("Until")],
-            [
-                [
-                    link(projects[row["name"]]),
-                    row["service"],
-                    row["counter"],
-                    row["unit"],
-                    plain(row["amount"]),
-                    row["count"],
-                    row["first"].isoformat(),
-                    row["last"].isoformat(),
-                ]
-                for row in sums
-            ],
-        )
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.focus_csv)
+        return [path("<path:object_id>/focus.csv", page, name="billing_billingaccount_focus"), *super().get_urls()]  # type: ignore[misc]
+
+    def focus_csv(self: Any, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Return the bill of the month, of the scope; usage that another account is invoiced for is a showback."""
+        row, month, scope = _row(self, request, object_id), month_of(request), scope_of(request)
+        if month is None or scope not in bills.SCOPES:
+            raise Http404
+        other = scope == OWN and payer_of_record(row, month).pk != row.pk
+        bill, selection = bills.bill_of_scope(row, month, scope, bills.SHOWBACK if other else "")
+        # closed when it has been sent
+        file = TemporaryFile()  # noqa: SIM115
+        write_csv(_focus_rows(bill, selection), file)
+        kind = "-showback" if other else "" if scope == OWN else f"-{scope}"
+        return send(request, file, f"{row.name}-{month:%Y-%m}{kind}.csv", f"{CSV}; charset=utf-8")
+
+
+def _focus_rows(bill: Bill, selection: Selection) -> Iterator[list[Any]]:
+    yield list(bill.columns)
+    cursor: Cursor | None = BEGINNING
+    while cursor:
+        usages, cursor = page(bill, selection, cursor)
+        yield from ([text(value) for value in focus_row(bill, usage)] for usage in usages)
 
 
 class AssignForm(RequestForm):
