@@ -20,6 +20,7 @@ from billing.admin.account_attention import (
     account_attention,
     account_charts,
 )
+from billing.admin.account_filters import AgeFilter, ChargesFilter, OpenedFilter, ReasonFilter
 from billing.admin.account_header import AccountHeader, account_header
 from billing.admin.account_tabs import ARCHIVE, account_tabs
 from billing.admin.account_tree import TreePages
@@ -79,6 +80,10 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
         CurrencyFilter,
         CountryFilter,
         WaitingFilter,
+        ReasonFilter,
+        ChargesFilter,
+        AgeFilter,
+        OpenedFilter,
     )
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")

@@ -1,6 +1,7 @@
 """Lists of the staff site: search, filters, and as many queries for six rows as for two."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing.compliance.preferences import Preferences
 from billing.models import BillingAccount, BillingAccountBinding, Suspension
@@ -16,7 +18,7 @@ from billing.services.projects import archive_project
 from milo.identity.models import ServiceToken
 from projects.models import Membership, Organization, Project
 from tests.admin.browser import list_of, parts_of, superuser
-from tests.admin.conftest import World
+from tests.admin.conftest import Life, World
 from tests.support import make
 
 
@@ -49,6 +51,22 @@ def test_projects_are_filtered_by_organization_phase_and_payer(others: Organizat
     assert names(operator, Project, phase__exact="Archived") == {"attic"}
     assert names(operator, Project, payer="nobody") == {"data-lake"}
     assert names(operator, Project, payer="somebody") == {"webapp-frontend"}
+
+
+def test_accounts_are_filtered_by_reason_charges_age_and_opening(life: Life, operator: Client) -> None:
+    assert names(operator, BillingAccount, suspendedFor="ManualReview") == {"acme-us"}
+    assert names(operator, BillingAccount, suspendedFor="FraudSuspected") == set()
+    assert names(operator, BillingAccount, charges="overdue") == {"acme-us"}
+    assert names(operator, BillingAccount, charges="outstanding") == {"acme-us"}
+    everyone = {"acme-us", "acme-eu", "acme-apac"}
+    now = timezone.now()
+    BillingAccount.objects.filter(name="acme-eu").update(phase_since=now - timedelta(days=31))
+    assert names(operator, BillingAccount, inPhaseFor="30") == {"acme-eu"}
+    assert names(operator, BillingAccount, inPhaseFor="90") == set()
+    assert names(operator, BillingAccount, opened="7") == names(operator, BillingAccount, opened="year") == everyone
+    assert names(operator, BillingAccount, opened="before") == set()
+    for unknown in ("inPhaseFor", "opened"):
+        assert names(operator, BillingAccount, **{unknown: "x"}) == everyone
 
 
 def test_accounts_are_searched_and_filtered(others: Organization, operator: Client) -> None:
