@@ -109,6 +109,10 @@ class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        # of what characters a name may be is for those who choose one
+        return super().get_form(request, obj, change, help_texts={"name": ""}, **kwargs)
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [

@@ -74,7 +74,8 @@ class Report(TemplateView):
         context = {
             **site.each_context(request),
             "title": self.title,
-            "opts": self.admin.opts,
+            # a report with an entry of its own in the side bar stands beside the lists, not below one
+            **({"content_title": self.title} if self.in_side_bar else {"opts": self.admin.opts}),
             "form": form,
             "panels": [panel] if panel else [],
             "back": self.back(),

@@ -114,3 +114,8 @@ def test_the_timeline_and_the_table_of_a_tree_have_the_top_of_the_account(world:
         assert page.context["account_header"].title == "acme-us"
         assert [it.title for it in page.context["tabs"] if it.is_open] == [tab]
         assert "acme-us" in page.content.decode().split("</title>")[0]
+
+
+def test_nothing_is_read_of_the_characters_of_a_name(world: World, operator: Client) -> None:
+    for row in (world.us, world.us.organization, make.a_project(world.us.organization, "wiki")):
+        assert "DNS-1123" not in operator.get(page_of(row)).content.decode()

@@ -49,6 +49,12 @@ def test_a_persons_week_is_read_over_all_kinds(life: Life, auditor: Client) -> N
     assert {row[WHO] for row in rows(auditor, person="sasha")} == {"user:sasha"}
 
 
+def test_it_stands_beside_the_lists_under_its_own_name(auditor: Client) -> None:
+    header = auditor.get(LEDGER).content.decode().partition("<h1")[2].partition("</h1>")[0]
+    assert "Ledger" in header
+    assert "Log-ins" not in header
+
+
 def test_the_newest_is_first_with_what_it_changed_and_a_link_to_its_history(world: World, auditor: Client) -> None:
     ended, began = rows(auditor, kind="billing.billingaccountbinding")[1::-1]
     assert "Superseded: acme-eu pays from now on" in (ended[WHY], began[WHY])
