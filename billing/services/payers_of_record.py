@@ -48,10 +48,15 @@ def lock_shared(
 
 def not_ready(account: BillingAccount, field: str = ACCOUNT_FIELD) -> Cause | None:
     """Return why no project can be bound to a Ready `account` now: its payer of record is not Ready."""
-    if account.phase != BillingAccount.Phase.READY:
-        return None
-    payer = account.paid_by
-    if payer is None or payer.phase == BillingAccount.Phase.READY:
+    return not_ready_as_payer(account.paid_by, account, field)
+
+
+def not_ready_as_payer(
+    payer: BillingAccount | None, account: BillingAccount, field: str = ACCOUNT_FIELD
+) -> Cause | None:
+    """Return why `payer`, if there is another, cannot answer for what comes to a Ready `account`: it is not Ready."""
+    ready = BillingAccount.Phase.READY
+    if account.phase != ready or payer is None or payer.phase == ready:
         return None
     message = _("billing account %(name)s is Ready, but its payer of record %(payer)s is %(phase)s: %(why)s")
     names = {"name": account.name, "payer": payer.name, "phase": payer.phase, "why": payer.phase_message}

@@ -267,16 +267,22 @@ def test_usage_is_assigned_for_months_in_which_somebody_could_be_invoiced(
     taken(an_event(project))
     in_months.go()
 
+    nobody = (
+        f"nobody could be invoiced for {before:%Y-%m}: {child.name} was not Ready by itself, and had no payer of record"
+    )
+
     def proposal(since: date, until: date) -> dict[str, str]:
         return {"project": project.name, "since": f"{since}T00:00:00Z", "until": f"{until}T00:00:00Z"}
 
     for until in (paid, month()):
         asked = partial(make.a_request, child, "AssignUsage", proposal=proposal(before, until))
-        assert refusals(asked) == {
-            "spec.proposal.since": f"nobody could be invoiced for {before:%Y-%m}: {child.name} was not Ready by itself,"
-            " and had no payer of record"
-        }
+        assert refusals(asked) == {"spec.proposal.since": nobody}
     make.an_approved(child, "AssignUsage", proposal=proposal(paid, month()))
+    # a correction of the payer moves usage to the same month
+    since, until = (datetime(each.year, each.month, 1, tzinfo=UTC) for each in (before, paid))
+    with pytest.raises(Invalid) as refusal:
+        make.a_payer_correction(project, child, since=since, until=until)
+    assert nobody in [cause.message for cause in refusal.value.causes]
     # one that could be Ready by itself may answer for the time before it was opened
     make.a_request(group, "AssignUsage", proposal=proposal(before, paid))
 

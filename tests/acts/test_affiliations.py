@@ -278,6 +278,25 @@ def test_a_project_is_bound_only_while_the_payer_of_record_is_ready(
     assert eu.phase == "Ready"
 
 
+@pytest.mark.once
+def test_a_suspended_payer_of_record_takes_nobody_in_by_way_of_a_ready_account(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    de, fr = (make.a_ready_account(organization, name) for name in ("de", "fr"))
+    an_affiliation(eu, group)
+    an_affiliation(de, eu, after=1)
+    make.in_phase(group, "Suspended")
+    why = "billing account eu is Ready, but its payer of record group is Suspended: under review"
+    with pytest.raises(Invalid) as refusal:
+        an_affiliation(fr, eu)
+    assert [(cause.field, cause.message) for cause in refusal.value.causes] == [("spec.parentRef.name", why)]
+    # it answers for one that pays itself no more than before
+    an_affiliation(fr, eu, payer="Self")
+    in_months.go()
+    assert BillingAccountAffiliation.objects.get(account=de).outcome == why
+    assert payer_of_record(de, month()) == de
+
+
 def test_what_follows_is_recounted(organization: Organization, group: BillingAccount, eu: BillingAccount) -> None:
     an_affiliation(eu, group)
     assert inspection.inspect() == 0

@@ -174,6 +174,8 @@ class Model:
             return True
         if was not in (child, will) and will == child and child == 4:
             return True
+        if will not in (child, was) and self.phases[will] != "Ready":
+            return True
         changed = [each for each in subtree(after, child) if payer(before, each) != payer(after, each)]
         return not approved and bool(self.used.intersection(changed))
 

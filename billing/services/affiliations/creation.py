@@ -42,11 +42,15 @@ def create_affiliation(
 
 
 def lock_accounts(organization_id: int, spec: AffiliationSpec) -> tuple[BillingAccount | None, BillingAccount | None]:
-    """Lock the hierarchy, then the accounts that the spec names and all below the child; return child and parent."""
+    """Lock the hierarchy, then the accounts that the spec names, all below the child, and the payers of record.
+
+    Return child and parent.
+    """
     lock_hierarchy(organization_id)
     named = BillingAccount.objects.filter(organization=organization_id, name__in=[spec.account, spec.parent])
     keys = dict(named.values_list("name", "pk"))
-    concerned = set(keys.values())
+    payers = BillingAccount.objects.filter(pays_for_accounts__in=keys.values())
+    concerned = {*keys.values(), *payers.values_list("pk", flat=True)}
     if spec.account in keys:
         concerned |= facts.concerned_by(organization_id, keys[spec.account])
     rows = BillingAccount.objects.locked().filter(pk__in=concerned).in_bulk()

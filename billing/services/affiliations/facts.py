@@ -113,7 +113,9 @@ def settle(affiliation_id: int) -> bool:
     with audit.transaction(), audit.ledger_language():
         lock_hierarchy(plan.organization_id)
         concerned = concerned_by(plan.organization_id, plan.account_id) | {plan.account_id}
-        concerned |= {plan.parent_id} if plan.parent_id else set()
+        if plan.parent_id:
+            payers_above = BillingAccount.objects.filter(pays_for_accounts=plan.parent_id)
+            concerned |= {plan.parent_id, *payers_above.values_list("pk", flat=True)}
         rows = BillingAccount.objects.locked().filter(pk__in=concerned).in_bulk()
         affiliation = BillingAccountAffiliation.objects.locked().get(pk=affiliation_id)
         if affiliation.phase != BillingAccountAffiliation.Phase.SCHEDULED:

@@ -27,6 +27,7 @@ from billing.services.affiliations import reviews
 from billing.services.affiliations.specs import ACCOUNT, PARENT, PAYER
 from billing.services.affiliations.trees import Relation, Tree, facts_of, plans_of
 from billing.services.compliance import rules as regional
+from billing.services.payers_of_record import not_ready_as_payer
 from billing.terms.payment_amounts import money_text
 from milo.errors import Cause
 
@@ -142,8 +143,12 @@ def _phases(proposed: Proposed) -> Iterator[Cause]:
     if child.phase in BillingAccount.READ_ONLY:
         message = _("billing account %(name)s is %(phase)s")
         yield Cause(ACCOUNT, message % {"name": child.name, "phase": child.phase})
-    if proposed.parent and (cause := not_ready(proposed.parent, PARENT)):
-        yield cause
+    if parent := proposed.parent:
+        # whoever answers for the child already takes nobody in
+        others = BillingAccount.objects.exclude(pk__in=(child.pk, proposed.payer_before))
+        payer = others.filter(pk=proposed.payer_after).first()
+        if cause := not_ready(parent, PARENT) or not_ready_as_payer(payer, parent, PARENT):
+            yield cause
 
 
 def _cycle(proposed: Proposed) -> Iterator[Cause]:

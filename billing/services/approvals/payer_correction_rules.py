@@ -27,7 +27,7 @@ from billing.services import bindings, past
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.closures import reopen_causes
 from billing.services.handovers import missing_project
-from billing.services.usage.assignments import proposed_instant
+from billing.services.usage.assignments import proposed_instant, unanswered
 from milo.errors import Cause
 from milo.kube.store.manifests import precise_instant
 from projects.models import Project
@@ -90,6 +90,7 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
         paid = past.payers(span.project, span.since, span.until)
         faults += [
             *_of_life(span),
+            *unanswered(account, span.since, span.until),
             *_of_others(account, paid, bool(request.proposal.get("currencyDiffers"))),
             *_of_events(span),
         ]

@@ -70,7 +70,7 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
     span, faults = _span(account, request.proposal)
     if account.phase in BillingAccount.READ_ONLY:
         faults.append(Cause(ACCOUNT_FIELD, _("a %(phase)s account is read-only") % {"phase": account.phase}))
-    return faults or (_conflicts(span) + _unanswered(account, span) if span else [])
+    return faults or (_conflicts(span) + unanswered(account, span.since, span.until) if span else [])
 
 
 def _span(account: BillingAccount, proposal: dict[str, Any]) -> tuple[Span | None, list[Cause]]:
@@ -113,15 +113,16 @@ def _conflicts(span: Span) -> list[Cause]:
     return [] if span.sums() else [Cause(f"{FIELD}.since", _("the project has no usage in this span"))]
 
 
-def _unanswered(account: BillingAccount, span: Span) -> list[Cause]:
-    """Return a cause if nobody could be invoiced for the first month of the span that the account pays itself.
+def unanswered(account: BillingAccount, since: datetime, until: datetime) -> list[Cause]:
+    """Return a cause if nobody could be invoiced for the first month that the account pays itself, of those from
+    `since` up to, not including, `until` (UTC).
 
     The account could not be Ready by itself then, and cannot be now.
     """
-    month = first = span.since.date().replace(day=1)
+    month = first = since.date().replace(day=1)
     while payer_of_record(account, month) != account:
         month = next_month(month)
-        if datetime(month.year, month.month, 1, tzinfo=UTC) >= span.until:
+        if datetime(month.year, month.month, 1, tzinfo=UTC) >= until:
             return []
     if _could_pay(account, month):
         return []
