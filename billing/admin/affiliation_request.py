@@ -21,7 +21,8 @@ def preview_facts(request: ApprovalRequest, *, needed: bool) -> Facts:
     review = request.reviewed
     approval = _("A second person must approve it; it takes no effect before.") if needed else _("not needed")
     if not review["accounts"]:
-        return [(_("What changes"), _("No account gets another payer of record.")), (_("Approval"), approval)]
+        nothing = _("No account gets another payer of record.")
+        return [(_("What changes"), lines([nothing, *change(request)])), (_("Approval"), approval)]
     return [
         (_("What changes"), lines(change(request))),
         (_("Who answers for what"), lines(_answers(review))),

@@ -8,7 +8,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from billing.admin.wording import label, readable
-from billing.models import ApprovalRequest, BillingAccount, Hold
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation, Hold
 from billing.reason_codes import ReasonCode
 from billing.services import holds
 from billing.services.usage.assignments import proposed_instant
@@ -144,9 +144,9 @@ def _span(binding: dict[str, Any]) -> str:
 
 
 def _affiliation(request: ApprovalRequest) -> list[Field]:
-    """Return who is invoiced for each account before and after, in which months."""
+    """Return who is invoiced for each account before and after, in which months, and the plan that is cancelled."""
     invoiced = _("Payer of record of %(name)s %(months)s")
-    return [
+    fields: list[Field] = [
         (
             invoiced % {"name": each["name"], "months": months(each, request.reviewed)},
             each["before"]["payerOfRecord"],
@@ -154,6 +154,12 @@ def _affiliation(request: ApprovalRequest) -> list[Field]:
         )
         for each in request.reviewed.get("accounts", [])
     ]
+    if plan := request.reviewed.get("affiliation", {}).get("cancels"):
+        name = _("Plan %(name)s (%(parent)s, from %(month)s on)")
+        names = {"name": plan["name"], "parent": plan["parent"] or "-", "month": plan["effectiveFrom"]}
+        phases = BillingAccountAffiliation.Phase
+        fields.append((name % names, str(phases.SCHEDULED.label), str(phases.CANCELLED.label)))
+    return fields
 
 
 def months(entry: dict[str, Any], review: dict[str, Any]) -> str:

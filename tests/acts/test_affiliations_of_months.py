@@ -11,6 +11,7 @@ from billing.models.affiliation import payer_of_record
 from billing.services.affiliations import conditions
 from billing.services.affiliations.cancellations import cancel
 from billing.services.approvals.decisions import StaleReview
+from billing.services.approvals.requests import renew
 from milo.errors import Invalid
 from projects.models import Organization
 from tests.support import make
@@ -95,6 +96,26 @@ def test_a_plan_made_in_between_makes_a_request_stale(
         [f"from {month(2):%Y-%m} until {month(3):%Y-%m}", "other", "group"],
         [f"from {month(3):%Y-%m} on", "other", "top"],
     ]
+
+
+def test_a_review_names_the_plan_that_is_cancelled_for_the_new_one(
+    group: BillingAccount, apac: BillingAccount, eu: BillingAccount
+) -> None:
+    request = a_request(eu, apac, 1)
+    plan = an_affiliation(eu, group, payer="Self", after=2)
+    with pytest.raises(StaleReview):
+        make.approve(request.pk, actor=make.APPROVER)
+    plan.refresh_from_db()
+    assert plan.phase == "Scheduled"
+    renew(request.pk, actor=make.REQUESTER)
+    request.refresh_from_db()
+    assert change(request) == [
+        f"Payer of record of eu from {month(1):%Y-%m} on: eu → apac",
+        f"Plan {plan.name} (group, from {month(2):%Y-%m} on): Scheduled → Cancelled",
+    ]
+    make.approve(request.pk, actor=make.APPROVER)
+    plan.refresh_from_db()
+    assert plan.phase == "Cancelled"
 
 
 def test_plans_of_unused_accounts_need_nobody(

@@ -51,7 +51,8 @@ def causes(account: BillingAccount, request: ApprovalRequest) -> list[Cause]:
 
 
 def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
-    """Return the accounts whose payer of record changes, with what each is invoiced by before and after.
+    """Return the accounts whose payer of record changes, with what each is invoiced by before and after, and the plan
+    of the account that is cancelled for this one.
 
     Where other plans change that in later months, there is an entry for each stretch of months, with the first of it
     (`from`, absent: that of the affiliation) and the first after it (`until`, absent: none). Beside them are the
@@ -72,6 +73,7 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
             "parent": parent.name if parent else "",
             "payer": spec.payer or spec.default_payer,
             "effectiveFrom": f"{proposed.month:%Y-%m}",
+            **_cancels(account),
         },
         "accountsCount": len(changed),
         "accounts": [
@@ -88,6 +90,15 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
         "projects": [{"name": project, "account": account} for project, account in projects[: rules.LISTED]],
         "usageOfLastMonth": _usage(list(changed)),
     }
+
+
+def _cancels(account: BillingAccount) -> dict[str, Any]:
+    """Return the plan of the account that the new one cancels, if there is one; somebody may have approved it."""
+    plan = BillingAccountAffiliation.objects.scheduled().filter(account=account).select_related("parent").first()
+    if plan is None:
+        return {}
+    relation = {"parent": plan.parent.name if plan.parent else "", "payer": plan.payer}
+    return {"cancels": {"name": plan.name, **relation, "effectiveFrom": f"{plan.effective_from:%Y-%m}"}}
 
 
 def _months(stretch: Stretch, first: date) -> dict[str, str]:
