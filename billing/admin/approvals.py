@@ -154,8 +154,7 @@ class ApprovalRequestAdmin(ViewedAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         # before the row that the page shows: a change that comes in between is then refused, not decided unseen
-        key = unquote(object_id)
-        request.version_seen = changes.version_of_key(self.model, key) if key.isdecimal() else 0  # type: ignore[attr-defined]
+        request.version_seen = changes.version_of_key(self.model, unquote(object_id))  # type: ignore[attr-defined]
         return super().change_view(request, object_id, *args, **kwargs)
 
     def render_change_form(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
@@ -34,7 +34,11 @@ def neighbors(request: HttpRequest, row: ApprovalRequest) -> tuple[ApprovalReque
     waiting, at = to_decide(request), row.requested_at
     earlier = waiting.filter(Q(requested_at__lt=at) | Q(requested_at=at, pk__lt=row.pk))
     later = waiting.filter(Q(requested_at__gt=at) | Q(requested_at=at, pk__gt=row.pk))
-    return earlier.order_by("-requested_at", "-pk").first(), later.order_by(*OLDEST_FIRST).first()
+    before = earlier.order_by("-requested_at", "-pk").values("pk")[:1]
+    after = later.order_by(*OLDEST_FIRST).values("pk")[:1]
+    found = ApprovalRequest.objects.filter(Q(pk=Subquery(before)) | Q(pk=Subquery(after)))
+    around = {(each.requested_at, each.pk) > (at, row.pk): each for each in found}
+    return around.get(False), around.get(True)
 
 
 def following(request: HttpRequest, row: ApprovalRequest) -> ApprovalRequest | None:

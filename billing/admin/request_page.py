@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, Window
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -23,7 +24,7 @@ from billing.services.timeline import TimelineEvent
 from billing.services.timeline_table import readable_timeline
 from billing.terms.payment_amounts import money_text
 from milo.access import Actor
-from milo.admin.panels import SHOWN, Panel, address, instant, lines, link
+from milo.admin.panels import SHOWN, Panel, address, first, instant, lines, link
 from projects.models import Project
 
 EVENTS = 10
@@ -106,7 +107,7 @@ def _concerned(request: ApprovalRequest) -> Panel:
     """Return projects, recipients and outstanding charges that the effect concerns."""
     account, told = request.account, outbox.recipients_of_decision(request)
     if request.act in (Action.CLOSE, Action.REACTIVATE):
-        told |= set(outbox.contacts_of(account))
+        told |= {*account.invoice_email_addresses}
     rows = [[_("Projects"), _projects(request)], [_("Outstanding charges"), _charges(account)]]
     if request.act == Action.REACTIVATE:
         rows.append([_("Contacts of these projects"), _("get a notice that the account is ready again")])
@@ -123,19 +124,22 @@ def _projects(request: ApprovalRequest) -> Any:
     if request.act == Action.MOVE_PAYERS:
         names = request.reviewed["projects"]
         projects = Project.objects.filter(organization=request.organization_id, name__in=names).order_by("name")
-    listed, count = [link(project) for project in projects[:SHOWN]], projects.count()
+    # listed and counted in one query
+    listed = list(projects.annotate(total=Window(Count("pk")))[:SHOWN])
+    count: int = listed[0].total if listed else 0  # type: ignore[attr-defined]  # annotated above
     more = [_("and %(count)d more") % {"count": count - SHOWN}] if count > SHOWN else []
-    return lines([*listed, *more])
+    return lines([*map(link, listed), *more])
 
 
 def _charges(account: BillingAccount) -> Any:
     unsettled = Charge.objects.filter(account=account).unsettled().order_by("due_date", "pk")
+    listed, more = first(unsettled)
     texts = [
         _("%(amount)s, due on %(day)s")
         % {"amount": money_text(charge.amount, charge.currency_code), "day": charge.due_date}
-        for charge in unsettled[: SHOWN + 1]
+        for charge in listed
     ]
-    return lines([*texts[:SHOWN], *([_("and more")] if len(texts) > SHOWN else [])])
+    return lines([*texts, *([_("and more")] if more else [])])
 
 
 def _evidence(request: ApprovalRequest, actor: Actor) -> list[Panel]:

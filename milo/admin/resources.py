@@ -49,10 +49,7 @@ class SeenAction(ServiceAction):
         The revision is read before the row. If a change comes in between, the form carries the older revision and
         submitting it is refused. In the other order, the person would overwrite a change that was never shown.
         """
-        row = super().load(object_id)
-        if row is None:
-            return None
-        self.version = changes.version_of(row)
+        self.version = changes.version_of_key(self.admin.opts.model, object_id)
         return super().load(object_id)
 
     def seen(self) -> dict[str, Any]:

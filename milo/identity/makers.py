@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Value
 
 from milo import audit
 from milo.identity.actors import PERSON
@@ -39,12 +40,17 @@ def _made(name: str, maker: str) -> Iterator[Acted]:
     For a password link also yield who set the e-mail address that it was sent to: they could have used the link.
     """
     username = name.removeprefix(PERSON)
-    for model in (PasswordLink, ServiceToken, Identity):
-        rows = _past(model).filter(user__username=username, history_type="+", history_user_id=maker)
-        for credential_maker, at in rows.values_list("history_credential_maker", "history_date"):
-            yield maker, credential_maker
-            if model is PasswordLink:
-                yield from _addressed(username, at)
+    one, *others = (
+        _past(model)
+        .filter(user__username=username, history_type="+", history_user_id=maker)
+        .order_by()
+        .values_list("history_credential_maker", "history_date", Value(model is PasswordLink))
+        for model in (PasswordLink, ServiceToken, Identity)
+    )
+    for credential_maker, at, is_link in one.union(*others):
+        yield maker, credential_maker
+        if is_link:
+            yield from _addressed(username, at)
 
 
 def _addressed(username: str, at: datetime) -> Iterator[Acted]:

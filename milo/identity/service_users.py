@@ -16,11 +16,6 @@ from milo.identity.models import ServiceUser
 from milo.identity.usernames import fault_of_new, lock_names
 
 
-def is_service(actor: Actor) -> bool:
-    """Return whether the actor is a service user. Service users never decide on approvals."""
-    return ServiceUser.objects.filter(user__username=actor.name.removeprefix(PERSON)).exists()
-
-
 def programs_of(names: Iterable[str]) -> frozenset[str]:
     """Return the names of service users among names of actors."""
     users = {name.removeprefix(PERSON): name for name in names if name.startswith(PERSON)}

@@ -21,8 +21,8 @@ from milo import audit, provenance
 from milo.access import Actor
 from milo.errors import Cause, Conflict, Forbidden, Invalid, Refused
 from milo.identity.actors import is_deactivated
-from milo.identity.makers import behind
-from milo.identity.service_users import is_service
+from milo.identity.makers import Acted, behind
+from milo.identity.service_users import programs_of
 from milo.kube.store import managers
 from projects.access import FINANCE_APPROVER
 
@@ -55,9 +55,10 @@ def approve(request_id: int, *, reviewed_hash: str, comment: str = "", actor: Ac
         account, request = lock_for_review(request_id)
         actor.require("create", APPROVALS, request.organization_id, action="approve")
         refuse_decided(request)
-        editors = reviews.editors(account)
-        _refuse_credential(account, request, actor)
-        _refuse_own(request, editors, actor)
+        edits, standings = reviews.edits_of(account), reviews.standings_of(request)
+        _refuse_credential(edits | standings, actor)
+        editors = reviews.everybody(edits)
+        _refuse_own(request, standings, editors, actor)
         _refuse_abandoned(request)
         _refuse_unseen(request, reviewed_hash)
         effect = EFFECTS[request.act]
@@ -82,7 +83,7 @@ def reject(request_id: int, *, comment: str = "", actor: Actor) -> ApprovalReque
         account, request = lock_request(request_id)
         actor.require("create", APPROVALS, request.organization_id, action="reject")
         refuse_decided(request)
-        _refuse_credential(account, request, actor)
+        _refuse_credential(reviews.edits_of(account) | reviews.standings_of(request), actor)
         if not comment.strip():
             raise Invalid.because([Cause.required("spec.comment")])
         request.reject(actor.name, audit.ledger_time(account), comment)
@@ -99,36 +100,38 @@ def obstacles(request: ApprovalRequest, *, actor: Actor) -> dict[str, str]:
         return dict.fromkeys(("approve", "reject"), why_no_role % {"role": FINANCE_APPROVER})
     try:
         refuse_decided(request)
-        _refuse_credential(request.account, request, actor)
+        edits, standings = reviews.edits_of(request.account), reviews.standings_of(request)
+        _refuse_credential(edits | standings, actor)
     except Refused as refusal:
         return dict.fromkeys(("approve", "reject"), refusal.message)
     try:
-        _refuse_own(request, reviews.editors(request.account), actor)
+        _refuse_own(request, standings, reviews.everybody(edits), actor)
         _refuse_abandoned(request)
     except Refused as refusal:
         return {"approve": refusal.message, "reject": ""}
     return {"approve": "", "reject": ""}
 
 
-def _refuse_own(request: ApprovalRequest, editors: Collection[str], actor: Actor) -> None:
+def _refuse_own(request: ApprovalRequest, standings: Collection[Acted], editors: Collection[str], actor: Actor) -> None:
     if actor.name in (request.requester, request.taken_over_by):
         raise Forbidden(_("you asked for this; a second person must approve it"))
-    if actor.name in reviews.requesters(request):
+    if actor.name in reviews.everybody(standings):
         raise Forbidden(_("you made the credential by which this was asked for; another person must approve it"))
     if actor.name in editors:
         raise Forbidden(_("you changed the account since its last approval; another person must approve this"))
 
 
-def _refuse_credential(account: BillingAccount, request: ApprovalRequest, actor: Actor) -> None:
+def _refuse_credential(acted: Collection[Acted], actor: Actor) -> None:
     """Raise `Forbidden` for a decision that the requester or an editor could have sent in the name of another person.
 
     A service user acts by a credential that somebody else holds, and whoever made a person's credential may still know
     it. So a decision is refused if its credential was made by one of those whose request or edit it is about.
     """
-    if is_service(actor):
+    programs = programs_of([actor.name, *(name for name, _maker in acted)])
+    # service users never decide on approvals
+    if actor.name in programs:
         raise Forbidden(_("a person must decide this, %(name)s is a service user") % {"name": actor.name})
-    makers = behind([(actor.name, actor.maker)])
-    if makers and (standing := makers & reviews.masters(account, request)):
+    if standing := behind([(actor.name, actor.maker)]) & reviews.masters(acted, programs):
         message = _("%(maker)s, who asks for this or has changed the account, made the credential that you act by")
         raise Forbidden(message % {"maker": min(standing)})
 

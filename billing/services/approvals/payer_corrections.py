@@ -4,7 +4,7 @@ Bindings stay as they are. A correction lies over them, and usage of its span is
 rules are in `payer_correction_rules`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,7 +102,8 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
         return {}
     stretches = past.payers(span.project, span.since, span.until)
     accounts = {each.account_id for each in stretches if each.account_id} | {account.pk}
-    names = names_of(accounts)
+    usage = usage_of(span)
+    names = names_of(accounts | {line.account_id for line in usage if line.account_id})
     review: dict[str, Any] = {
         "payers": [
             {
@@ -112,7 +113,7 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
             }
             for each in stretches
         ],
-        "usage": [*before_and_after(account, usage_of(span))],
+        "usage": [*before_and_after(account, usage, names)],
         "charges": [
             {
                 "account": names[charge.account_id],
@@ -131,9 +132,10 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
     return review
 
 
-def before_and_after(account: BillingAccount, usage: list[Moving]) -> Iterator[dict[str, Any]]:
+def before_and_after(
+    account: BillingAccount, usage: list[Moving], names: Mapping[int, str]
+) -> Iterator[dict[str, Any]]:
     """Yield for each meter and account its quantity in the span before the correction, and after it."""
-    names = names_of({line.account_id for line in usage if line.account_id} | {account.pk})
     for meter in {line.meter.pk: line.meter for line in usage}.values():
         total, lines = sums.NOTHING, dict[int | None, sums.Amount]({account.pk: sums.NOTHING})
         for line in usage:

@@ -9,26 +9,25 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import QuerySet
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
 from billing.models.edits import REVIEWED, edits, standings
 from milo.compiled_queries import CompiledQuery, Param
 from milo.identity.makers import Acted, behind
-from milo.identity.service_users import programs_of
 
 Difference = tuple[str, Any, Any]
 """The name of a field of the review, its value as reviewed and its value now."""
 _ACTED = ("history_user_id", "history_credential_maker")
 
 
-def _edits_of(model: type[Model]) -> CompiledQuery[tuple[str, str]]:
-    return CompiledQuery(
-        lambda: edits(model, Param("account"), ApprovalRequest.objects.approved()).values_list(*_ACTED)
-    )
+def _edits() -> "QuerySet[Any, Acted]":
+    approved = ApprovalRequest.objects.approved()
+    one, *others = (edits(model, Param("account"), approved).order_by().values_list(*_ACTED) for model in REVIEWED)
+    return one.union(*others)
 
 
-_EDITS = [_edits_of(model) for model in REVIEWED]
+_EDITS: CompiledQuery[Acted] = CompiledQuery(_edits)
 
 
 def reviewed(account: BillingAccount) -> dict[str, Any]:
@@ -94,36 +93,33 @@ def editors(account: BillingAccount) -> frozenset[str]:
     Reviewed columns are those that `reviewed` reads, not labels or annotations. Changes by the platform itself do not
     count. The maker of the credential that an editor used is an editor too.
     """
-    return _all_of(_edits(account))
+    return everybody(edits_of(account))
 
 
-def requesters(request: ApprovalRequest) -> frozenset[str]:
-    """Return who made the request and who took it over, and the makers of the credentials that they used."""
-    return _all_of({*_standings(request), (request.requester, request.taken_over_by)})
+def edits_of(account: BillingAccount) -> frozenset[Acted]:
+    """Return by whom and with whose credential `editors` changed the account. One query."""
+    return frozenset(_EDITS.fetch(account=account.pk))
 
 
-def masters(account: BillingAccount, request: ApprovalRequest) -> frozenset[str]:
-    """Return the people whose credentials nobody may use to decide a request.
-
-    They are its requester and owner, the editors of the account, and the makers of any service user among them. The
-    maker of a person's credential is not included: one administrator may have invited everybody.
-    """
-    acted = {*_edits(account), *_standings(request), (request.requester, ""), (request.taken_over_by, "")}
-    programs = programs_of(name for name, _maker in acted)
-    return _names((name, maker if name in programs else "") for name, maker in acted)
+def standings_of(request: ApprovalRequest) -> frozenset[Acted]:
+    """Return by whom and with whose credential the request was made, renewed and taken over. One query."""
+    rows = standings(ApprovalRequest, request.pk).values_list(*_ACTED)
+    return frozenset({*rows, (request.requester, request.taken_over_by), (request.taken_over_by, "")})
 
 
-def _all_of(acted: Collection[Acted]) -> frozenset[str]:
+def everybody(acted: Collection[Acted]) -> frozenset[str]:
+    """Return who acted, and the makers of the credentials that they used."""
     return _names(acted) | behind(acted)
+
+
+def masters(acted: Collection[Acted], programs: Collection[str]) -> frozenset[str]:
+    """Return the people whose credentials nobody may use to decide what those in `acted` asked for or changed.
+
+    They are who acted, and the makers of the `programs` among them, names of service users. The maker of a person's
+    credential is not included: one administrator may have invited everybody.
+    """
+    return _names((name, maker if name in programs else "") for name, maker in acted)
 
 
 def _names(acted: Iterable[Acted]) -> frozenset[str]:
     return frozenset(name for pair in acted for name in pair if name)
-
-
-def _edits(account: BillingAccount) -> set[tuple[str, str]]:
-    return {pair for query in _EDITS for pair in query.fetch(account=account.pk)}
-
-
-def _standings(request: ApprovalRequest) -> set[tuple[str, str]]:
-    return set(standings(ApprovalRequest, request.pk).values_list(*_ACTED))

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4, uuid5
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import get_supported_language_variant
 
 from billing.models import (
@@ -147,7 +148,7 @@ def _asker(request: ApprovalRequest) -> dict[str, str]:
 def recipients_of_decision(request: ApprovalRequest) -> set[str]:
     """Return the addresses of the requester and of the billing-admins of the organization."""
     requester = User.objects.filter(username=request.requester.removeprefix("user:")).exclude(email="")
-    return {*requester.values_list("email", flat=True), *_billing_admins(request.account)}
+    return set(requester.values_list("email", flat=True).union(_billing_admins(request.account)))
 
 
 def queue_correction(
@@ -234,7 +235,7 @@ def contacts_of(account: BillingAccount) -> list[str]:
     return sorted({*account.invoice_email_addresses, *_billing_admins(account)})
 
 
-def _billing_admins(account: BillingAccount) -> Iterable[str]:
+def _billing_admins(account: BillingAccount) -> "QuerySet[Membership, str]":
     admins = Membership.objects.filter(
         organization_id=account.organization_id, role=Membership.Role.BILLING_ADMIN, user__is_active=True
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -63,9 +64,12 @@ class Draft:
 
 def account_keys(organization_id: int, spec: PayerChangeSpec) -> dict[str, int]:
     """Return the primary keys of the accounts that `spec` names, by name; those that there are."""
+    return dict(_accounts_of(organization_id, spec).values_list("name", "pk"))
+
+
+def _accounts_of(organization_id: int, spec: PayerChangeSpec) -> QuerySet[BillingAccount]:
     names = [name for name in (spec.account, spec.source) if name]
-    rows = BillingAccount.objects.filter(organization=organization_id, name__in=names)
-    return dict(rows.values_list("name", "pk"))
+    return BillingAccount.objects.filter(organization=organization_id, name__in=names)
 
 
 def lock(organization_id: int, spec: PayerChangeSpec) -> set[int]:
@@ -91,13 +95,13 @@ def draft(
 
     `within` are the primary keys of the projects that may be of the set at most: those that are locked.
     """
-    accounts = account_keys(organization_id, spec)
+    payers = {row.name: row for row in _accounts_of(organization_id, spec)}
+    accounts = {name: row.pk for name, row in payers.items()}
     named, causes = sets.resolve(spec, organization_id, _source(spec, accounts))
     if within is not None:
         # one that came to the set while its locks were waited for is not of it
         named = [each for each in named if each.pk in within]
     projects = Project.objects.in_bulk([each.pk for each in named])
-    payers = {row.name: row for row in BillingAccount.objects.filter(pk__in=accounts.values())}
     change = _new(organization_id, name, spec, payers, creator)
     causes += _account_causes(spec, payers) + _causes_of_size(spec, named, payers)
     actives = _actives(projects)

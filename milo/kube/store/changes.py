@@ -88,8 +88,10 @@ def version_of(row: models.Model) -> int:
     return newest.values_list("resource_version", flat=True).first() or 0
 
 
-def version_of_key(model: type[models.Model], key: Any) -> int:
-    """Return the number of the newest revision of the row with a primary key; 0 if there is none. One query."""
+def version_of_key(model: type[models.Model], key: str) -> int:
+    """Return the number of the newest revision of the row with a primary key; 0 if there is none. One query at most."""
+    if not key.isdecimal():
+        return 0
     uid = model._base_manager.filter(pk=key).values("uid")
     newest = Change.objects.filter(uid=models.Subquery(uid)).order_by("-resource_version")
     return newest.values_list("resource_version", flat=True).first() or 0
