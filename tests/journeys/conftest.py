@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests.journeys.hands import Hand, Keyboard, Mouse
@@ -28,6 +28,15 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     executable = which("chromium") or which("google-chrome")
     assert executable, "the pages are tested in Chromium: install it (on Debian: apt install chromium) and try again"
     return {**browser_type_launch_args, "executable_path": executable, "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(scope="package")
+def browser(browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    """One for the folder, not for the session: its event loop would go on in the thread of all tests after it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**browser_type_launch_args)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="package")
