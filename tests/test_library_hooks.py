@@ -89,7 +89,6 @@ CALLED: dict[Any, dict[str, str]] = {
     },
     ConnectionPool: {"check": "self", "drain": "self", "check_connection": "conn", "get_stats": "self"},
     FSMField: {"set_state": "self instance state", "_collect_transitions": "self args kwargs"},
-    SimpleHistoryAdmin: {"get_historical_record_context_helper": "self request historical_record"},
 }
 
 

@@ -6,7 +6,7 @@ extend the pages of `projects.admin`. Permissions, pages and panels come from `m
 database.
 """
 
-from billing.admin import (  # noqa: F401  registers the pages
+from billing.admin import (  # noqa: F401  registers the pages, and the labels of reasons
     accounts,
     affiliations,
     approvals,
@@ -17,5 +17,6 @@ from billing.admin import (  # noqa: F401  registers the pages
     organizations,
     payer_changes,
     projects,
+    reasons,
     suspensions,
 )

@@ -15,6 +15,7 @@ from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
 from milo.admin.forms import Row, Text
+from milo.admin.reasons import reason_text
 from milo.admin.resources import SeenAction, SeenForm
 from projects.models import Organization
 
@@ -52,7 +53,7 @@ class AccountAction(ServiceAction):
         return _("%(account)s is %(phase)s: %(why)s") % {
             "account": row,
             "phase": row.get_phase_display(),
-            "why": in_words(row.phase_message) or row.phase_reason,
+            "why": in_words(row.phase_message) or reason_text(row.phase_reason),
         }
 
     def level(self, row: BillingAccount) -> int:

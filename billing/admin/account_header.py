@@ -9,7 +9,6 @@ from django.db.models import Count, Min, Q
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from iso3166 import countries_by_alpha2
 
@@ -21,7 +20,7 @@ from billing.models.quantity import ExactSum
 from billing.reason_codes import ReasonCode
 from billing.terms.payment_amounts import money_text
 from milo.admin.panels import instant, lines, link, list_address
-from milo.admin.wording import words
+from milo.admin.reasons import reason
 
 # their messages say more than the reason does
 EXPLAINED = frozenset({"BillingAccountIncomplete", VERIFIER_UNAVAILABLE, *ReasonCode.values})
@@ -57,19 +56,8 @@ def account_header(account: BillingAccount, phase: str, today: date) -> AccountH
 
 
 def _reason(account: BillingAccount) -> list[str]:
-    reason = account.phase_reason
-    texts = {
-        "ValidationPending": _("waits for validation"),
-        VERIFIER_UNAVAILABLE: _("waits for a verifier that does not answer"),
-        "BillingAccountActive": _("active, and ready for projects"),
-        "BillingAccountIncomplete": _("something is missing"),
-        "BillingAccountSuspended": _("suspended"),
-        "BillingAccountClosed": _("closed by approval"),
-        "BillingAccountArchived": _("archived"),
-    }
-    text = str(ReasonCode(reason).label) if reason in ReasonCode.values else texts.get(reason) or words(reason)
-    message = in_words(account.phase_message) if reason in EXPLAINED else ""
-    return [str(capfirst(text)), *([message] if message else [])]
+    message = in_words(account.phase_message) if account.phase_reason in EXPLAINED else ""
+    return [reason(account.phase_reason), *([message] if message else [])]
 
 
 def _terms(account: BillingAccount) -> str:

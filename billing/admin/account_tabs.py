@@ -28,6 +28,7 @@ from billing.services.affiliations.scopes import OWN, PAID, SUBTREE, projects_of
 from billing.services.approvals.closures import CLOSABLE
 from milo.admin.actors import request_actor
 from milo.admin.panels import Panel, address, first, instant, link, list_address
+from milo.admin.reasons import reason
 from milo.admin.tabs import TAB, Tab, TabLink
 
 ARCHIVE = "archive"
@@ -136,7 +137,7 @@ def _paid_for(row: BillingAccount) -> Panel:
                 link(binding.project),
                 instant(binding.established_at),
                 instant(binding.ended_at),
-                binding.end_reason,
+                reason(binding.end_reason),
                 link(binding),
             ]
             for binding in rows

@@ -41,6 +41,7 @@ from billing.services.retention.plans import planned
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, instant, lines, link
+from milo.admin.reasons import reason
 from milo.admin.resources import METADATA
 from milo.admin.tabs import Tab, open_tab
 
@@ -99,7 +100,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
                     "display_name",
                     "organization_link",
                     "phase_badge",
-                    "phase_reason",
+                    "reason",
                     "message",
                     "phase_since",
                     "first_ready_at",
@@ -184,6 +185,10 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
         if plan.kept_for:
             return _("not while data of %(account)s are kept, for which it paid") % {"account": plan.kept_for}
         return _("on %(day)s at the earliest") % {"day": plan.purge_on} if plan.purge_on else _("no date is known")
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason(self, row: BillingAccount) -> str:
+        return reason(row.phase_reason)
 
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: BillingAccount) -> str:

@@ -10,6 +10,7 @@ from billing.access import BINDINGS
 from billing.models import BillingAccountBinding
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
+from milo.admin.reasons import reason
 from milo.admin.resources import METADATA
 
 
@@ -48,7 +49,7 @@ class BillingAccountBindingAdmin(LedgerAdmin):
                     "phase_badge",
                     "established_at",
                     "ended_at",
-                    "end_reason",
+                    "ended_for",
                     "supersedes_link",
                     "superseded_by_link",
                 )
@@ -68,6 +69,10 @@ class BillingAccountBindingAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("organization"), ordering="organization__name")
     def organization_link(self, row: BillingAccountBinding) -> str:
         return link(row.organization)
+
+    @admin.display(description=gettext_lazy("end reason"))
+    def ended_for(self, row: BillingAccountBinding) -> str:
+        return reason(row.end_reason)
 
     @admin.display(description=gettext_lazy("supersedes"))
     def supersedes_link(self, row: BillingAccountBinding) -> str:

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from billing.admin.wording import in_words
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
@@ -64,7 +65,7 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
         [
             capfirst(str(_KINDS[it.type][0]._meta.verbose_name)),
             link(found.get((it.type, it.name)), it.name),
-            it.message,
+            in_words(it.message),
             _fix(it, found.get((it.type, it.name)), account, actor),
             it.who,
         ]
@@ -80,7 +81,10 @@ def in_the_way(account: BillingAccount, *, actor: Actor) -> list[str]:
     """Return a line for each of the first blockers of a closure, with a link to what removes it."""
     listed = blockers(account)[:SHOWN]
     found = _rows(account, listed)
-    return [format_html("{}: {}", it.message, _fix(it, found.get((it.type, it.name)), account, actor)) for it in listed]
+    return [
+        format_html("{}: {}", in_words(it.message), _fix(it, found.get((it.type, it.name)), account, actor))
+        for it in listed
+    ]
 
 
 def _rows(account: BillingAccount, obstacles: Iterable[Blocker]) -> dict[tuple[str, str], Any]:

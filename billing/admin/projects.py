@@ -31,6 +31,7 @@ from billing.services.usage.assignments import unassigned
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, Question, badge, first, instant, link, list_address
+from milo.admin.reasons import reason, reason_text
 from projects.admin.projects import ProjectAdmin
 from projects.models import Project
 
@@ -126,7 +127,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
         account = row.paying_bindings[0].account
         if account.phase == BillingAccount.Phase.READY:
             return badge(_("In good standing"), "success")
-        why = f"{account.get_phase_display()}: {account.phase_reason}"
+        why = f"{account.get_phase_display()}: {reason_text(account.phase_reason)}"
         return badge(why, "danger")
 
     @admin.display(description=gettext_lazy("payer lock"))
@@ -195,7 +196,7 @@ def _bound(binding: BillingAccountBinding) -> list[Any]:
         instant(binding.established_at),
         instant(binding.ended_at),
         binding.get_phase_display(),
-        binding.end_reason or "-",
+        reason(binding.end_reason),
         link(binding),
     ]
 

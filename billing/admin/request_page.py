@@ -14,7 +14,7 @@ from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
-from billing.admin.wording import UID, label, on_lines
+from billing.admin.wording import UID, label, on_lines, said
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
 from billing.services.approvals import decisions
@@ -25,6 +25,7 @@ from billing.services.timeline_table import readable_timeline
 from billing.terms.payment_amounts import money_text
 from milo.access import Actor
 from milo.admin.panels import SHOWN, Panel, address, first, instant, lines, link
+from milo.admin.reasons import reason
 from projects.models import Project
 
 EVENTS = 10
@@ -226,7 +227,10 @@ def _recent(account: BillingAccount, actor: Actor) -> Panel:
     return Panel(
         _("What happened to the account lately"),
         [_("When"), _("What"), _("Reason"), _("Message"), _("Who")],
-        [[instant(event.at), _subject(event), event.reason, event.message or "-", event.actor] for event in events],
+        [
+            [instant(event.at), _subject(event), reason(event.reason), said(event.message), event.actor]
+            for event in events
+        ],
         more=reverse("admin:billing_billingaccount_timeline", args=[account.pk]),
     )
 

@@ -15,14 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.account_report import AccountReport
-from billing.admin.wording import UID, in_words, readable
+from billing.admin.wording import UID, label, said
 from billing.models import BillingAccount
 from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
 from milo.admin.actors import request_actor
+from milo.admin.changed_values import change_in_words
 from milo.admin.forms import ActForm, Instant, Select, Text
 from milo.admin.panels import Panel, instant, lines
-from milo.admin.wording import words
+from milo.admin.reasons import reason
 from milo.errors import Refused
 from milo.spreadsheets import respond_csv
 
@@ -107,12 +108,12 @@ def _only(values: dict[str, Any]) -> EventFilter:
 def _cells(event: TimelineEvent) -> list[Any]:
     model = apps.get_model("billing", event.kind)
     who = lines(filter(None, (event.actor, event.credential, event.credential_maker)))
-    changes = (change_in_words(model, name, *values) for name, values in event.changes.items())
+    changes = (change_in_words(model, name, *values, label=label) for name, values in event.changes.items())
     return [
         instant(event.at),
         _subject(model, event),
-        words(event.reason),
-        in_words(event.message) or "-",
+        reason(event.reason),
+        said(event.message),
         who,
         lines(changes),
     ]
@@ -131,21 +132,6 @@ def _subject(model: type[Model], event: TimelineEvent) -> str:
         return text
     page = reverse(f"admin:billing_{model._meta.model_name}_change", args=[event.row_id])
     return format_html('<a href="{}" class="text-link">{}</a>', page, text)
-
-
-def change_in_words(model: type[Model], name: str, before: Any, after: Any) -> str:
-    """Return a changed column with its values before and after: by their labels, instants in the site's format."""
-    column = model._meta.get_field(name)
-    choices: dict[Any, Any] = dict(getattr(column, "flatchoices", ()))
-
-    def text(value: Any) -> str:
-        if isinstance(value, datetime):
-            return instant(value)
-        # fields of a manifest, such as those of a payment profile, are no choices, nor could they be looked up
-        return str(choices[value]) if isinstance(value, str) and value in choices else readable(value)
-
-    title = capfirst(str(getattr(column, "verbose_name", name)))
-    return f"{title}: {text(before)} \N{RIGHTWARDS ARROW} {text(after)}"
 
 
 class TimelinePages:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from billing.models import BillingAccount, Hold, Suspension
 from milo.admin import wording
 from milo.admin.panels import lines
+from milo.admin.reasons import message_text
 from milo.admin.wording import words
 
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -70,9 +71,14 @@ def offer_accounts(
     field.choices = [("", nothing), *labels]
 
 
+def said(message: str) -> str:
+    """Return the message of a change in words; a dash for none."""
+    return in_words(message) or "-"
+
+
 def in_words(text: str) -> str:
-    """Return a text with paths of fields, such as `spec.paymentTerms.netDays`, replaced by their labels."""
-    return _PATH.sub(lambda path: _field(path[0]), text)
+    """Return a text with codes, and paths of fields such as `spec.paymentTerms.netDays`, replaced by their labels."""
+    return _PATH.sub(lambda path: _field(path[0]), message_text(text))
 
 
 def _field(path: str) -> str:

@@ -69,4 +69,4 @@ class Hold(models.Model):
         return f"{self.type}: {self.message}" if self.message else str(self.type)
 
     def __str__(self) -> str:
-        return f"{self.type} ({self.account})"
+        return f"{self.get_type_display()} ({self.account})"

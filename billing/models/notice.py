@@ -116,7 +116,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.about} {self.recipient}"
+        return f"{self.get_about_display()} {self.recipient}"
 
 
 class NoticeOutcome(models.Model):

@@ -77,4 +77,4 @@ class Suspension(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reason_code} ({self.account})"
+        return f"{self.get_reason_code_display()} ({self.account})"

@@ -1,5 +1,6 @@
 """Export of a list as it is filtered, as CSV or XLSX. Each export is recorded: who, which list, which filter."""
 
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ MOST_ROWS = 1_048_575
 # beyond Django's own flags of additions, changes and deletions
 EXPORTED = 4
 _CHUNK, _AT_ONCE = 65_536, 2000
+# what pages show by a label or in the person's zone has its code, or UTC in ISO 8601, as title
+_TITLED = re.compile(r'<(time|data) [^>]*title="([^"]*)">.*?</\1>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,14 @@ class ListResource(Resource):
 
 
 def cell_value(value: Any) -> Any:
-    """Return what a page shows as the value of a cell: HTML as its text, on one line."""
+    """Return what a page shows as the value of a cell: HTML as its text on one line, codes instead of labels."""
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, SafeString):
-        return unescape(strip_tags(value.replace("<br>", "; "))).strip()
+        text = _TITLED.sub(r"\2", value)
+        return unescape(strip_tags(text.replace("<br>", "; "))).strip()
     return value if hasattr(value, "isoformat") else str(value)
 
 

@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from milo.admin.masking import MaskedErrors, is_masked
+from milo.admin.reasons import message_text
 from milo.admin.wording import in_words
 from milo.errors import Cause, Refused
 
@@ -50,7 +51,8 @@ class ActForm(forms.Form):
         self.add_error(None, refusal.message)
         for cause in refusal.causes:
             field = self._field_of(cause)
-            self.add_error(field, self._message(cause) if field else f"{in_words(cause.field)}: {cause.message}")
+            message = self._message(cause) if field else f"{in_words(cause.field)}: {message_text(cause.message)}"
+            self.add_error(field, message)
 
     def _field_of(self, cause: Cause) -> str | None:
         """Return the field with the path of the cause, or with the nearest path above it."""
@@ -64,7 +66,8 @@ class ActForm(forms.Form):
     @staticmethod
     def _message(cause: Cause) -> str:
         index = _INDEX.search(cause.field)
-        return f"{int(index[1]) + 1}: {cause.message}" if index else cause.message
+        message = message_text(cause.message)
+        return f"{int(index[1]) + 1}: {message}" if index else message
 
 
 class Text(forms.CharField):

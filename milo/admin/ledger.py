@@ -1,5 +1,6 @@
 """Read-only pages of rows with their history."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib.admin import helpers
@@ -7,14 +8,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from simple_history.admin import SimpleHistoryAdmin
-from simple_history.models import ModelChange, ModelDelta
 from unfold.forms import AdminForm, Fieldline
 
+from milo.admin.changed_values import change_in_words
 from milo.admin.panels import Panel, instant
 from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.reasons import why
 
 LATEST_CHANGES = 5
 
@@ -47,31 +50,28 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         return Panel(
             _("Latest changes"),
             [_("When"), _("Who"), _("Why")],
-            [[instant(was.history_date), was.history_user_id, was.history_summary] for was in changes],
+            [[instant(was.history_date), was.history_user_id, why(was.history_summary)] for was in changes],
             more=reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_history", args=[row.pk]),
         )
 
     def set_history_delta_changes(
         self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True
     ) -> None:
-        """Set the changes that each history row of a page shows.
+        """Set the changes and the reason that each history row of a page shows.
 
         The library omits fields that no form edits, such as the phase, and the oldest row of each page.
         """
         records = list(historical_records)
         for record, before in zip(records, [*records[1:], records[-1].prev_record] if records else [], strict=True):
+            record.why = why(record.history_summary)
             if before is not None:
-                helper = self.get_historical_record_context_helper(request, record)
-                record.history_delta_changes = helper.context_for_delta_changes(self._difference(before, record))
+                record.history_delta_changes = list(self._difference(before, record))
 
-    def _difference(self, before: Any, after: Any) -> ModelDelta:
-        changes = [
-            ModelChange(field.name, "" if old is None else old, "" if new is None else new)
-            for field in after.tracked_fields
-            if field.name not in self.history_ignores
-            and (old := getattr(before, field.attname)) != (new := getattr(after, field.attname))
-        ]
-        return ModelDelta(changes, [change.field for change in changes], before, after)
+    def _difference(self, before: Any, after: Any) -> Iterator[SafeString]:
+        for field in after.tracked_fields:
+            values = [getattr(row, field.attname) for row in (before, after)]
+            if values[0] != values[1] and field.name not in self.history_ignores:
+                yield change_in_words(self.model, field.name, *values)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if not _is_key(object_id):
@@ -84,7 +84,9 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         if not (_is_key(object_id) and _is_key(version_id)):
             raise Http404
         record = get_object_or_404(self.model.history, pk=version_id, id=object_id)
-        return super().history_form_view(request, object_id, version_id, {"record": record})
+        return super().history_form_view(
+            request, object_id, version_id, {"record": record, "why": why(record.history_summary)}
+        )
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True

@@ -18,14 +18,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from milo import audit, personal
+from milo.admin.changed_values import change_in_words
 from milo.admin.exports import MOST_ROWS, cell_value, record_export, send
 from milo.admin.forms import ActForm, Day, Select, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.ledger_bundle import AT_ONCE, TooMany, ledger_bundle
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.personal import shows_personal
+from milo.admin.reasons import choices, why
 from milo.admin.reports import Report
-from milo.admin.wording import readable
 from milo.continue_tokens import Malformed, Unreadable
 from milo.ledger.entries import Entry, Place, Selection, entries
 from milo.ledger.export import NothingSealed
@@ -47,12 +48,7 @@ class LedgerForm(ActForm):
     object = Text(
         required=False, max_length=200, label=gettext_lazy("Object"), help_text=gettext_lazy("Its name, or its UID.")
     )
-    action = Text(
-        required=False,
-        max_length=100,
-        label=gettext_lazy("Action"),
-        help_text=gettext_lazy("The word before the colon, such as UserChanged."),
-    )
+    action = Select(choices=lambda: [("", _("All")), *choices()], required=False, label=gettext_lazy("Action"))
     since = Day(required=False, label=gettext_lazy("From"))
     until = Day(required=False, label=gettext_lazy("Until"), help_text=gettext_lazy("This day included (UTC)."))
     after = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -141,7 +137,7 @@ class WholeLedger(Report):
             row.history_user_id,
             capfirst(str(entry.model._meta.verbose_name)),
             self._link(entry),
-            row.history_summary,
+            why(row.history_summary),
             lines(self._changes(entry)),
             _("sealed") if entry.sealed else _("awaits a seal"),
         ]
@@ -156,9 +152,7 @@ class WholeLedger(Report):
         """Yield what the page of the history shows; of users and credentials there is none, as it would be personal."""
         if self._page_of(entry.model):
             for name, values in audit.difference(entry.model, entry.before, entry.row, _MACHINERY).items():
-                title = capfirst(str(entry.model._meta.get_field(name).verbose_name))  # type: ignore[union-attr]
-                before, after = (readable(value, text=_text) for value in values)
-                yield _("%(field)s: %(before)s → %(after)s") % {"field": title, "before": before, "after": after}
+                yield change_in_words(entry.model, name, *values)
 
     def _models(self) -> list[type[Model]]:
         """Return the models whose history the person may see.
@@ -187,10 +181,6 @@ def _selection(values: dict[str, Any]) -> Selection:
 
 def _midnight(day: Any, later: timedelta = timedelta()) -> datetime | None:
     return datetime.combine(day, time(), UTC) + later if day else None
-
-
-def _text(value: Any) -> str:
-    return instant(value) if isinstance(value, datetime) else str(value)
 
 
 def _verification() -> str:

@@ -15,6 +15,7 @@ from milo.admin.ledger_report import WholeLedger
 from milo.admin.panels import Panel, badge, instant
 from milo.admin.personal import REVEALED
 from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.reasons import why
 from milo.admin.reports import Report
 from milo.identity.access import LOG_INS
 from milo.identity.changes import changes
@@ -52,7 +53,7 @@ class PeopleChanges(Report):
             _("Newest first"),
             [_("When"), _("Who"), _("Why"), _("User"), _("Platform role")],
             [
-                [instant(change.at), change.author, change.reason, change.person or "-", change.role or "-"]
+                [instant(change.at), change.author, why(change.reason), change.person or "-", change.role or "-"]
                 for change in newest[:ON_A_PAGE]
             ],
             following=self.query(person=person, page=page + 1) if more else "",
@@ -81,7 +82,7 @@ class ListExports(Report):
             _("Newest first"),
             [_("When"), _("Who"), _("List or page"), _("What")],
             [
-                [instant(entry.action_time), entry.user.get_username(), entry.object_repr, entry.change_message]
+                [instant(entry.action_time), entry.user.get_username(), entry.object_repr, why(entry.change_message)]
                 for entry in newest[:ON_A_PAGE]
             ],
             following=self.query(page=page + 1) if more else "",

@@ -144,8 +144,8 @@ def moment(at: Any) -> str:
 
 
 def instant(at: Any) -> SafeString | str:
-    """Return `moment`, with the instant in UTC as its title where the person has another zone."""
-    if not at or timezone.get_current_timezone_name() == "UTC":
-        return moment(at)
-    utc = formats.localize(timezone.localtime(at, UTC))
+    """Return `moment`, with the instant in UTC as its title (ISO 8601) where it is shown in another form."""
+    utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "-"
+    if moment(at) == utc:
+        return utc
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), utc, moment(at))

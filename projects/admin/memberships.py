@@ -16,6 +16,7 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Row, Select, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, instant, link, list_address
+from milo.admin.reasons import why
 from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE
 from projects.models import Membership, Organization
 from projects.services.memberships import grant, is_last_billing_admin, members, revoke, role_changes
@@ -135,7 +136,7 @@ def _changes(organization: Organization) -> Panel:
                 change.username,
                 change.get_role_display(),
                 change.history_user_id,
-                change.history_summary,
+                why(change.history_summary),
             ]
             for change in changes
         ],

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from milo.admin.log_ins import PeopleChanges
 from milo.admin.panels import SHOWN, Panel, badge, first, instant, lines, link, list_address
+from milo.admin.reasons import why
 from milo.admin.users import UserAdmin
 from milo.identity.changes import changes
 from milo.identity.models import LogIn
@@ -100,6 +101,6 @@ def _changed(user: User) -> Panel:
     return Panel(
         _("Changes to this person's access"),
         [_("When"), _("Who"), _("Why"), _("Platform role")],
-        [[instant(change.at), change.author, change.reason, change.role or "-"] for change in newest[:SHOWN]],
+        [[instant(change.at), change.author, why(change.reason), change.role or "-"] for change in newest[:SHOWN]],
         more=report + PeopleChanges.query(person=name) if len(newest) > SHOWN else "",
     )

@@ -15,6 +15,7 @@ from billing.compliance.preferences import Preferences
 from billing.models import BillingAccount
 from billing.services.charges import ChargeSpec, report_charge, settle_charge
 from billing.services.suspensions import suspend
+from milo.admin.reasons import reason
 from tests.admin.browser import page_of
 from tests.admin.conftest import World
 from tests.support import make
@@ -49,10 +50,10 @@ def test_terms_country_and_reason_are_in_words(world: World) -> None:
     shown = facts(make.a_ready_account(world.organization, "words", preferences=Preferences("DE")))
     assert shown["Payment terms"] == "Monthly, net days: 30"
     assert shown["Country of the payer"] == "Germany"
-    assert shown["Reason"] == "Active, and ready for projects"
+    assert ">Active, and ready for projects<" in shown["Reason"]
     assert shown["Currency"] == "USD"
     suspend(world.us.pk, reason_code="OwnershipDispute", message="Two <b> claim it.", actor=make.PLATFORM)
-    assert facts(world.us)["Reason"] == "Dispute over ownership<br>Two &lt;b&gt; claim it."
+    assert facts(world.us)["Reason"] == f"{reason('OwnershipDispute')}<br>Two &lt;b&gt; claim it."
 
 
 def test_what_is_owed_is_summed_in_minor_units_and_leads_to_the_charges(world: World, operator: Client) -> None:

@@ -133,7 +133,7 @@ def test_a_project_says_whether_its_payer_is_in_good_standing(world: World, oper
     assert "In good standing" in operator.get(address).content.decode()
     make.in_phase(world.eu, "Suspended")
     page = operator.get(address).content.decode()
-    assert "Suspended: ManualReview" in page
+    assert "Suspended: Manual review" in page
     assert "In good standing" not in page
 
 

@@ -12,7 +12,7 @@ from billing.admin import timeline
 from billing.services.accounts import AccountSpec, revise
 from billing.services.approvals.requests import withdraw
 from billing.tasks import deliver_notices
-from milo.admin.wording import words
+from milo.admin.reasons import reason
 from tests.admin.browser import page_of
 from tests.admin.conftest import Life, World
 from tests.support import make
@@ -31,12 +31,12 @@ def test_one_list_has_every_kind_of_event_and_what_it_changed(world: World, life
     assert {kind for kind in kinds for row in rows if f">{kind}" in row[1]} == kinds
     suspended = next(row for row in rows if page_of(world.us) in row[1])
     assert "Phase: Ready → Suspended" in suspended[-1]
-    assert suspended[2] == "Billing account suspended"
+    assert suspended[2] == reason("BillingAccountSuspended")
     assert suspended[4] == "system:tests"
     [charge] = [row for row in rows if page_of(life.charge) in row[1]]
     assert "None" not in str(rows)
     assert str(life.hold.uid) not in str(rows)
-    assert charge[2] == "Charge reported"
+    assert charge[2] == reason("ChargeReported")
 
 
 def test_it_is_filtered_by_kind_person_and_period_on_every_page_and_as_csv(
@@ -89,7 +89,7 @@ def test_as_csv_it_is_the_same_and_a_formula_is_disarmed(world: World, life: Lif
     answer = auditor.get(page_of(world.us, "timeline"), {"csv": "1"})
     assert answer.headers["Content-Disposition"] == 'attachment; filename="acme-us-history.csv"'
     rows = list(csv.DictReader(answer.content.decode().splitlines()))
-    assert [words(row["reason"]) for row in rows] == [row[2] for row in texts(auditor, page_of(world.us, "timeline"))]
+    assert [reason(row["reason"]) for row in rows] == [row[2] for row in texts(auditor, page_of(world.us, "timeline"))]
     assert rows[0]["message"] == "'=HYPERLINK(1)"
 
 
@@ -133,7 +133,7 @@ def test_an_instant_with_more_events_than_a_page_is_read_to_its_end(
     assert set(sizes[:-1]) == {4}
     assert len([name for name in names if name[0]]) == 11
     rows = csv.DictReader(auditor.get(address, {"csv": "1"}).content.decode().splitlines())
-    assert [(row["kind"] == "Notice", words(row["reason"])) for row in rows] == names
+    assert [(row["kind"] == "Notice", reason(row["reason"])) for row in rows] == names
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "AAAA", "W10"])

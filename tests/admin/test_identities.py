@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from milo.admin.reasons import why
 from milo.identity.models import Identity
 from tests.admin.browser import buttons, errors, list_of, page_of, staff, submit, superuser
 from tests.admin.conftest import World
@@ -27,8 +28,8 @@ def test_a_subject_is_linked_and_unlinked_with_reasons_in_the_history(world: Wor
     assert answer.headers["Location"] == list_of(Identity)
     assert not Identity.objects.filter(pk=identity.pk).exists()
     shown = admin.get(page_of(identity, "history")).content.decode()
-    assert "IdentityLinked: HR-12" in shown
-    assert "IdentityUnlinked: has left" in shown
+    assert why("IdentityLinked: HR-12") in shown
+    assert why("IdentityUnlinked: has left") in shown
 
 
 def test_the_issuer_of_the_settings_stands_in_the_form(admin: Client, settings: object) -> None:

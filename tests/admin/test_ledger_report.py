@@ -18,6 +18,7 @@ from openpyxl import load_workbook
 
 from billing.models import BillingAccountBinding, Suspension
 from milo import verify
+from milo.admin.reasons import reason, why
 from milo.identity.actors import actor_of
 from milo.ledger.seals import seal
 from milo.ledger.verification import inspect
@@ -57,7 +58,7 @@ def test_it_stands_beside_the_lists_under_its_own_name(auditor: Client) -> None:
 
 def test_the_newest_is_first_with_what_it_changed_and_a_link_to_its_history(world: World, auditor: Client) -> None:
     ended, began = rows(auditor, kind="billing.billingaccountbinding")[1::-1]
-    assert "Superseded: acme-eu pays from now on" in (ended[WHY], began[WHY])
+    assert why("Superseded: acme-eu pays from now on") in (ended[WHY], began[WHY])
     (row,) = [row for row in (ended, began) if "Superseded" in row[WHY]]
     assert "Phase: Active → Superseded" in row[CHANGES]
     assert page_of(world.first, "history") in row[OBJECT]
@@ -69,7 +70,9 @@ def test_it_is_narrowed_to_an_object_by_name_or_uid_an_action_and_a_period(life:
     by_name, by_uid = rows(auditor, object="webapp-frontend"), rows(auditor, object=str(project.uid))
     assert by_name
     assert by_name == by_uid
-    assert {row[WHY].partition(":")[0] for row in rows(auditor, action="SuspensionOpened")} == {"SuspensionOpened"}
+    assert {row[WHY].partition(": ")[0] for row in rows(auditor, action="SuspensionOpened")} == {
+        reason("SuspensionOpened")
+    }
     now = timezone.now()
     yesterday, tomorrow = (f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
     assert rows(auditor, since=tomorrow) == rows(auditor, until=yesterday) == []
@@ -109,7 +112,7 @@ def test_nobody_reads_there_what_their_pages_do_not_show(life: Life, auditor: Cl
     person.first_name = "Charlie"
     person.save()
     text = auditor.get(LEDGER).content.decode()
-    assert "UserChanged" in text
+    assert "User changed" in text
     for secret in ("robin@milo.example", "Robin", "Charlie", "sha256"):
         assert secret not in text
     assert staff("finance-operator").get(LEDGER).status_code == 403

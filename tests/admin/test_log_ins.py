@@ -6,6 +6,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from milo.admin.reasons import why
 from milo.identity.models import LogIn
 from tests.admin.browser import browser, list_of, page_of, staff, superuser
 from tests.admin.conftest import World
@@ -42,7 +43,7 @@ def granted() -> User:
 
 
 def test_who_was_made_approver_is_read_with_author_reason_and_person(granted: User, auditor: Client) -> None:
-    assert ["user:root", f"PlatformRoleGranted: {APPROVER}", "robin", APPROVER] in rows(auditor)
+    assert ["user:root", why(f"PlatformRoleGranted: {APPROVER}"), "robin", APPROVER] in rows(auditor)
 
 
 def test_a_role_that_was_taken_and_a_user_made_superuser_by_the_shell_are_read(granted: User, auditor: Client) -> None:
@@ -52,8 +53,8 @@ def test_a_role_that_was_taken_and_a_user_made_superuser_by_the_shell_are_read(g
     granted.save()
     newest = rows(auditor, person="robin")[:2]
     assert newest == [
-        ["system:shell", "SuperuserGranted: is_superuser", "robin", "-"],
-        ["system:shell", f"PlatformRoleRevoked: {APPROVER}", "robin", APPROVER],
+        ["system:shell", why("SuperuserGranted: is_superuser"), "robin", "-"],
+        ["system:shell", why(f"PlatformRoleRevoked: {APPROVER}"), "robin", APPROVER],
     ]
 
 
@@ -63,7 +64,7 @@ def test_changes_are_narrowed_to_a_person_by_any_name_they_had(granted: User, au
     for name in ("robin", "sasha"):
         found = rows(auditor, person=name)
         assert {row[2] for row in found} == {"sasha"}
-        assert any(row[1].startswith("UserChanged: username") for row in found)
+        assert any(row[1].startswith(why("UserChanged: username")) for row in found)
     assert rows(auditor, person="nobody-of-that-name") == []
 
 
@@ -71,7 +72,7 @@ def test_who_was_deleted_keeps_their_name(auditor: Client) -> None:
     person = make.a_person("robin")
     with tamper.guards_off():
         person.delete()
-    assert rows(auditor)[0][1:3] == ["UserDeleted", "robin"]
+    assert rows(auditor)[0][1:3] == [why("UserDeleted"), "robin"]
 
 
 def test_tokens_and_identities_of_people_are_among_the_changes(world: World, auditor: Client) -> None:

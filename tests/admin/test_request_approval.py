@@ -50,7 +50,7 @@ def test_the_form_to_close_lists_every_blocker_and_the_refusal_too(life: Life, w
     in_the_way = str(dict(page.context["facts"])["What stands in the way"])
     with nothing_changes():
         refusal = " ".join(errors(submit(operator, page_of(world.us, "request-closure"), **JUSTIFIED))["__all__"])
-    for said in ("12.5", "invoice 12 is disputed", "a request to ReviseTerms is pending"):
+    for said in ("12.5", "invoice 12 is disputed", "a request to Revise terms is pending"):
         assert said in in_the_way
         assert said in refusal
 
@@ -60,7 +60,7 @@ def test_reactivation_waits_for_open_suspensions_which_are_named(life: Life, wor
     assert "Manual review" in str(dict(page.context["facts"])["Open suspensions, to be resolved first"])
     with nothing_changes():
         page = submit(operator, page_of(world.us, "request-reactivation"), **JUSTIFIED)
-    assert "ManualReview" in " ".join(errors(page)["__all__"])
+    assert "Manual review" in " ".join(errors(page)["__all__"])
 
 
 def test_other_terms_begin_with_those_of_now(world: World, operator: Client) -> None:

@@ -14,6 +14,7 @@ from billing.admin.decision_queue import age_badge
 from billing.models import ApprovalRequest
 from billing.services.approvals import requests
 from billing.services.suspensions import suspend
+from milo.admin.reasons import reason
 from milo.identity.actors import actor_of
 from tests.admin.browser import browser, list_of, page_of, panels_of_request, staff
 from tests.admin.conftest import World
@@ -184,7 +185,7 @@ def test_a_closure_shows_phase_projects_charges_recipients_and_checklist(world: 
     [obstacle] = panel(approver, request, "What keeps it from being closed")
     assert "project late is bound to the account" in obstacle
     recent = panel(approver, request, "What happened to the account lately")
-    assert any("ApprovalRequested" in row for row in recent)
+    assert any(reason("ApprovalRequested") in row for row in recent)
 
 
 def test_new_terms_show_the_changed_lines_only(world: World, approver: Client) -> None:

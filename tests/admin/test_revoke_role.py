@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from milo.admin.reasons import why
 from projects.models import Membership
 from tests.admin.browser import browser, buttons, errors, filled_in, page_of, staff, submit
 from tests.admin.conftest import World
@@ -29,7 +30,7 @@ def test_the_role_goes_and_its_past_stays_on_the_page_of_the_organization(
     panels = {panel.title: panel for panel in operator.get(page_of(world.organization)).context["panels"]}
     assert [row[1] for row in panels["Roles"].rows] == ["Billing admin"]
     newest = panels["Roles granted and revoked"].rows[0]
-    assert newest[1:] == ["clerk", "Billing user", "user:operator", f"RoleRevoked: {WHY}"]
+    assert newest[1:] == ["clerk", "Billing user", "user:operator", why(f"RoleRevoked: {WHY}")]
     assert history in newest[0]
     assert WHY in operator.get(history).content.decode()
 

@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from milo import audit
 from milo.access import TABLE, Actor
+from milo.admin.reasons import why
 from milo.identity.actors import actor_of
 from milo.identity.models import PasswordLink
 from milo.identity.passwords import request_link, set_by_link
@@ -200,8 +201,8 @@ def test_the_page_of_a_person_shows_their_roles_and_who_changed_which(root: Clie
     assert organization.name in held.rows[0][0]
     author = f"user:{User.objects.get(is_superuser=True).username}"
     assert [(row[1], row[2], row[3]) for row in changed.rows[:2]] == [
-        (author, "PlatformRoleRevoked: finance-approver", "finance-approver"),
-        (author, "PlatformRoleGranted: finance-approver", "finance-approver"),
+        (author, why("PlatformRoleRevoked: finance-approver"), "finance-approver"),
+        (author, why("PlatformRoleGranted: finance-approver"), "finance-approver"),
     ]
 
 

@@ -30,6 +30,6 @@ def test_a_role_is_granted_and_revoked(sit: TakePlace) -> None:
     operator.press(page.get_by_role("link", name="Revoke role"))
     operator.write(page.get_by_label("Reason"), "leaves the department")
     operator.press(page.get_by_role("button", name="Revoke role"))
-    expect(page.get_by_text("RoleRevoked: leaves the department")).to_be_visible()
+    expect(page.get_by_text("Role revoked: leaves the department")).to_be_visible()
     assert not Membership.objects.exists()
     assert operator.clicks == 7
