@@ -24,7 +24,7 @@ from billing.services.approvals.reactivations import resolved_accounts
 from billing.services.compliance.assessments import ERRORS
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
-from milo.admin.panels import Attention, Panel, list_address
+from milo.admin.panels import Attention, Panel, day_text, list_address
 
 WAITS_FOR, REACTIVATION, RULES = "waitsFor", "reactivation", "rules"
 DAYS = 30
@@ -127,7 +127,7 @@ def _usage() -> Panel:
     since = datetime.combine(days[0], time(), UTC)
     intakes = UsageIntake.objects.filter(received_at__gte=since).order_by()
     events = dict(intakes.values_list(TruncDate("received_at", tzinfo=UTC)).annotate(Sum("events")))
-    rows = [(day.isoformat(), events.get(day, 0)) for day in days]
+    rows = [(day_text(day), events.get(day, 0)) for day in days]
     return _chart(_("Usage events received in the last 30 days (UTC)"), _("Day"), _("Events"), rows)
 
 

@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 from iso3166 import countries_by_alpha2
 
 from billing.admin.charges import DUE, OUTSTANDING, OVERDUE
-from billing.admin.wording import in_words
+from billing.admin.wording import in_words, money
 from billing.models import BillingAccount, Charge
 from billing.models.account import VERIFIER_UNAVAILABLE
 from billing.models.quantity import ExactSum
 from billing.reason_codes import ReasonCode
-from billing.terms.payment_amounts import money_text
-from milo.admin.panels import instant, lines, link, list_address
+from milo.admin.panels import day_text, instant, lines, link, list_address
 from milo.admin.reasons import reason
 
 # their messages say more than the reason does
@@ -94,7 +93,7 @@ def _balance(account: BillingAccount, today: date) -> list[tuple[str, Any]]:
     texts = [_of(each["late"], each["late_total"], each["currency_code"]) for each in late]
     oldest = min((each["late_since"] for each in late), default=None)
     if oldest:
-        texts.append(_("the oldest was due on %(day)s") % {"day": oldest.isoformat()})
+        texts.append(_("the oldest was due on %(day)s") % {"day": day_text(oldest)})
     return [
         (_("Outstanding charges"), _listed(account, OUTSTANDING, outstanding)),
         (_("Overdue charges"), _listed(account, OVERDUE, texts)),
@@ -102,7 +101,7 @@ def _balance(account: BillingAccount, today: date) -> list[tuple[str, Any]]:
 
 
 def _of(count: int, total: Decimal, currency_code: str) -> str:
-    texts = {"amount": money_text(total, currency_code), "count": formats.number_format(count, force_grouping=True)}
+    texts = {"amount": money(total, currency_code), "count": formats.number_format(count, force_grouping=True)}
     return _("%(amount)s (charges: %(count)s)") % texts
 
 

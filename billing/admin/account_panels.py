@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from billing.admin.proposals import summary
+from billing.admin.wording import money
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
 from billing.services.payment_schedules import payment_schedule
-from billing.terms.payment_amounts import money_text
-from milo.admin.panels import Panel, first, instant, lines, link, list_address, pairs
+from milo.admin.panels import Panel, day_text, first, instant, lines, link, list_address, pairs
 
 SCHEDULED = 6
 
@@ -28,12 +28,12 @@ def schedule_panel(account: BillingAccount) -> Panel:
     if not account.payment_terms.missing():
         panel.rows = [
             [
-                it.invoice_date.isoformat(),
-                it.period_start.isoformat(),
-                it.period_end.isoformat(),
-                it.due_date.isoformat(),
-                it.payable_by.isoformat(),
-                (it.invoice_date + timedelta(days=early.days)).isoformat() if early else "-",
+                day_text(it.invoice_date),
+                day_text(it.period_start),
+                day_text(it.period_end),
+                day_text(it.due_date),
+                day_text(it.payable_by),
+                day_text(it.invoice_date + timedelta(days=early.days)) if early else "-",
             ]
             for it in (payment.invoice for payment in payment_schedule(account, timezone.now().date(), SCHEDULED))
         ]
@@ -105,8 +105,8 @@ def charges_panel(account: BillingAccount) -> Panel:
         [
             [
                 link(row, row.external_id),
-                money_text(row.amount, row.currency_code),
-                row.due_date.isoformat(),
+                money(row.amount, row.currency_code),
+                day_text(row.due_date),
                 instant(row.settled_at),
                 row.settlement_reference or "-",
             ]

@@ -40,7 +40,7 @@ from billing.services.retention.archival import archive_on
 from billing.services.retention.plans import planned
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
-from milo.admin.panels import Attention, Panel, instant, lines, link
+from milo.admin.panels import Attention, Panel, day_text, instant, lines, link
 from milo.admin.reasons import reason
 from milo.admin.resources import METADATA
 from milo.admin.tabs import Tab, open_tab
@@ -175,7 +175,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
     def archival(self, row: BillingAccount) -> str:
         if row.archived_at:
             return instant(row.archived_at)
-        return _("on %(day)s at the earliest") % {"day": archive_on(row)}
+        return _("on %(day)s at the earliest") % {"day": day_text(archive_on(row))}
 
     @admin.display(description=gettext_lazy("purge of personal data"))
     def purge(self, row: BillingAccount) -> str:
@@ -184,7 +184,11 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
             return _("not while a hold is open")
         if plan.kept_for:
             return _("not while data of %(account)s are kept, for which it paid") % {"account": plan.kept_for}
-        return _("on %(day)s at the earliest") % {"day": plan.purge_on} if plan.purge_on else _("no date is known")
+        return (
+            _("on %(day)s at the earliest") % {"day": day_text(plan.purge_on)}
+            if plan.purge_on
+            else _("no date is known")
+        )
 
     @admin.display(description=gettext_lazy("reason"))
     def reason(self, row: BillingAccount) -> str:

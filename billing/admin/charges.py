@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
 from billing.access import CHARGES
+from billing.admin.wording import money
 from billing.models import Charge
-from billing.terms.payment_amounts import money_text
 from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, link
@@ -101,7 +101,7 @@ class ChargeAdmin(LedgerAdmin):
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def amount_due(self, row: Charge) -> str:
-        return money_text(row.amount, row.currency_code)
+        return money(row.amount, row.currency_code)
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         overdue = Charge.objects.overdue(timezone.now().date())

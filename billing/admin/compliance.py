@@ -16,7 +16,7 @@ from billing.models import BillingAccount
 from billing.services.compliance.drift import drift_page
 from billing.services.compliance.rules import facts_of, platform
 from milo.admin.forms import ActForm, Day, Text
-from milo.admin.panels import Panel, badge, lines, link
+from milo.admin.panels import Panel, badge, day_text, lines, link
 from milo.admin.reports import Report
 
 _COLORS = {Severity.ERROR: "danger", Severity.WARNING: "warning", Severity.INFO: "info"}
@@ -42,7 +42,7 @@ def _headers() -> list[str]:
 
 
 def _cells(finding: Finding) -> list[Any]:
-    since = finding.effective_from.isoformat() if finding.effective_from else _("before the data begin")
+    since = day_text(finding.effective_from) if finding.effective_from else _("before the data begin")
     sources = [_source(key) for key in finding.source.split(";") if key]
     return [in_words(finding.field), finding.message, finding.rule, since, finding.confidence or "-", lines(sources)]
 
@@ -73,7 +73,7 @@ class ComplianceDrift(Report):
         findings, last = drift_page(values["as_of"], values["organization"], values["after"] or 0)
         rest = {"as_of": values["as_of"].isoformat(), "organization": values["organization"], "after": last}
         return Panel(
-            _("Errors by the rules of %(day)s") % {"day": values["as_of"].isoformat()},
+            _("Errors by the rules of %(day)s") % {"day": day_text(values["as_of"])},
             [_("Billing account"), *_headers()],
             [[link(account), *_cells(finding)] for account, finding in findings],
             more=self.query(**rest) if last else "",

@@ -11,7 +11,7 @@ from billing.admin.usage import COLORS
 from billing.models import BillingAccount
 from billing.models.affiliation import payer_of_record
 from billing.services.past import Stretch, payers
-from milo.admin.panels import BarPart, Panel, Question, instant, link, moment
+from milo.admin.panels import BarPart, Panel, Question, day_text, instant, link, moment
 from milo.dates import parse_day
 from projects.models import Project
 
@@ -79,7 +79,7 @@ def sentence(project: Project, day: date) -> str:
         return _("The calendar ends on that day.")
     stretches = payers(project, start, end)
     accounts = BillingAccount.objects.in_bulk({each.account_id for each in stretches if each.account_id})
-    names = {"day": day.isoformat(), "project": project.name, "who": _who(stretches, accounts, start, end)}
+    names = {"day": day_text(day), "project": project.name, "who": _who(stretches, accounts, start, end)}
     # what begins after now is not known yet
     paid = _("As things are, the payer of %(project)s on %(day)s (UTC) is %(who)s.")
     if end <= timezone.now():

@@ -13,6 +13,7 @@ from billing.reason_codes import ReasonCode
 from billing.services import holds
 from billing.services.usage.assignments import proposed_instant
 from billing.terms.payment_terms import FIELDS
+from milo.admin.panels import day_text, moment
 
 _TERMS = (*FIELDS, "earlyPaymentDiscount", "latePaymentPenalty")
 _SUMMARY_LENGTH = 120
@@ -60,7 +61,7 @@ def at_words(value: Any) -> str:
     at = proposed_instant(value)
     if at is None:
         return str(value or "")
-    return at.date().isoformat() if at.time() == time() else f"{at:%Y-%m-%d %H:%M} UTC"
+    return day_text(at.date()) if at.time() == time() else moment(at)
 
 
 def _suspension(suspension: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
-from billing.admin.wording import UID, label, on_lines, said
+from billing.admin.wording import UID, label, money, on_lines, said
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
 from billing.services.approvals import decisions
@@ -22,9 +22,8 @@ from billing.services.approvals.reviews import Difference
 from billing.services.notices import outbox
 from billing.services.timeline import TimelineEvent
 from billing.services.timeline_table import readable_timeline
-from billing.terms.payment_amounts import money_text
 from milo.access import Actor
-from milo.admin.panels import SHOWN, Panel, address, first, instant, lines, link
+from milo.admin.panels import SHOWN, Panel, address, day_text, first, instant, lines, link
 from milo.admin.reasons import reason
 from projects.models import Project
 
@@ -137,7 +136,7 @@ def _charges(account: BillingAccount) -> Any:
     listed, more = first(unsettled)
     texts = [
         _("%(amount)s, due on %(day)s")
-        % {"amount": money_text(charge.amount, charge.currency_code), "day": charge.due_date}
+        % {"amount": money(charge.amount, charge.currency_code), "day": day_text(charge.due_date)}
         for charge in listed
     ]
     return lines([*texts, *([_("and more")] if more else [])])

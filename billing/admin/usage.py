@@ -30,7 +30,7 @@ from billing.usage.quantities import EXACT, plain
 from billing.usage.times import EARLIEST, LATEST
 from milo.admin.exports import send, write_csv
 from milo.admin.forms import Text
-from milo.admin.panels import SHOWN, Panel
+from milo.admin.panels import SHOWN, Panel, day_text
 from milo.dates import parse_month
 from milo.spreadsheets import CSV, respond_csv
 from projects.models import Project
@@ -110,7 +110,7 @@ def _panel(
         [_("Day"), *names, _("Handover")],
         [
             [
-                day.isoformat(),
+                day_text(day),
                 *(plain(sums[day, name]) if (day, name) in sums else "-" for name in names),
                 "; ".join(marks.get(day, ())) or "-",
             ]

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import formats
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount, Hold, Suspension
+from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
 from milo.admin.panels import lines
 from milo.admin.reasons import message_text
@@ -69,6 +72,12 @@ def offer_accounts(
     field.queryset = accounts
     labels = [(account.pk, f"{account.name} ({account.get_phase_display()})") for account in offered.order_by("name")]
     field.choices = [("", nothing), *labels]
+
+
+def money(amount: Decimal, currency_code: str) -> str:
+    """Return an amount with its currency in the person's format: `1,234.50 EUR`, in German `1.234,50 EUR`."""
+    text = amount_text(amount, currency_code)
+    return f"{formats.number_format(text, force_grouping=True)} {currency_code}"
 
 
 def said(message: str) -> str:

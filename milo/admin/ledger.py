@@ -63,7 +63,7 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
         """
         records = list(historical_records)
         for record, before in zip(records, [*records[1:], records[-1].prev_record] if records else [], strict=True):
-            record.why = why(record.history_summary)
+            record.at, record.why = instant(record.history_date), why(record.history_summary)
             if before is not None:
                 record.history_delta_changes = list(self._difference(before, record))
 

@@ -138,6 +138,11 @@ def badge(text: str, kind: str = "") -> SafeString:
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": kind})
 
 
+def day_text(day: date | None) -> str:
+    """Return a day in the site's format; a dash for None."""
+    return formats.date_format(day) if day else "-"
+
+
 def moment(at: Any) -> str:
     """Return an instant in the site's format, in the zone of the person (else UTC), as text; a dash for None."""
     return formats.localize(timezone.localtime(at)) if at else "-"

@@ -63,8 +63,8 @@ def test_what_is_owed_is_summed_in_minor_units_and_leads_to_the_charges(world: W
     for day, amount in ((late, "100000000000000.10"), (soon, "0.20"), (today, "5")):
         a_charge(world.us, amount, day)
     shown = facts(world.us)
-    assert "100000000000005.30 USD (charges: 3)" in shown["Outstanding charges"]
-    assert "100000000000000.10 USD (charges: 1)<br>" in shown["Overdue charges"]
+    assert "100,000,000,000,005.30 USD (charges: 3)" in shown["Outstanding charges"]
+    assert "100,000,000,000,000.10 USD (charges: 1)<br>" in shown["Overdue charges"]
     assert f"the oldest was due on {late}" in shown["Overdue charges"]
     page = shown["Overdue charges"].split('"')[1].replace("&amp;", "&")
     assert [charge.due_date for charge in operator.get(page).context["cl"].result_list] == [late]

@@ -1,4 +1,4 @@
-"""ISO 8601 with the time zone, so that instants of the ledger are unambiguous."""
+"""Days as in German letters; instants with seconds and time zone, for those of the ledger must be unambiguous."""
 
-DATETIME_FORMAT = "Y-m-d H:i:s e"
-DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = "d.m.Y H:i:s e"
+DATE_FORMAT = "d.m.Y"
