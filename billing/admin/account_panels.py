@@ -23,6 +23,7 @@ def schedule_panel(account: BillingAccount) -> Panel:
     panel = Panel(
         _("Next invoices"),
         [_("Invoice date"), _("From"), _("Until"), _("Due date"), _("Payable by"), _("Discount until")],
+        nothing=_("The payment terms are incomplete: revise the account."),
     )
     early = account.payment_terms.early_payment_discount
     if not account.payment_terms.missing():
@@ -57,6 +58,7 @@ def suspensions_panel(account: BillingAccount) -> Panel:
             ]
             for row in rows
         ],
+        of=Suspension,
         more=list_address(Suspension, account__id__exact=account.pk) if more else "",
     )
 
@@ -92,6 +94,7 @@ def holds_panel(account: BillingAccount) -> Panel:
             ]
             for row in rows
         ],
+        of=Hold,
         more=list_address(Hold, account__id__exact=account.pk) if more else "",
     )
 
@@ -112,6 +115,7 @@ def charges_panel(account: BillingAccount) -> Panel:
             ]
             for row in rows
         ],
+        of=Charge,
         more=list_address(Charge, account__id__exact=account.pk) if more else "",
     )
 
@@ -144,6 +148,7 @@ def requests_panel(account: BillingAccount) -> Panel:
             ]
             for row in rows
         ],
+        of=ApprovalRequest,
         more=list_address(ApprovalRequest, account__id__exact=account.pk) if more else "",
     )
 
@@ -165,5 +170,6 @@ def notices_panel(notices: QuerySet[Notice], **filters: Any) -> Panel:
             ]
             for row in rows
         ],
+        of=Notice,
         more=list_address(Notice, **filters) if more else "",
     )

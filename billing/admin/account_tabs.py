@@ -122,6 +122,7 @@ def _pays_for(row: BillingAccount) -> Panel:
         _("Pays for now"),
         [_("Project"), _("Since"), _("Binding")],
         [[link(binding.project), instant(binding.established_at), link(binding)] for binding in rows],
+        of=BillingAccountBinding,
         more=list_address(BillingAccountBinding, account__id__exact=row.pk, phase__exact="Active") if more else "",
     )
 
@@ -142,5 +143,6 @@ def _paid_for(row: BillingAccount) -> Panel:
             ]
             for binding in rows
         ],
+        of=BillingAccountBinding,
         more=list_address(BillingAccountBinding, account__id__exact=row.pk) if more else "",
     )

@@ -52,6 +52,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
 
     resource = ACCOUNTS
     icon = "credit_card"
+    nothing_yet = gettext_lazy("The first account is opened by the button above, or on the page of its organization.")
     phase_colors = {"Ready": "success", "Provisioning": "info", "Incomplete": "warning", "Suspended": "danger"}
     list_display = (
         "name",

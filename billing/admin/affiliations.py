@@ -54,6 +54,7 @@ class AffiliationViews(ViewFilter):
 class BillingAccountAffiliationAdmin(ViewedAdmin):
     resource = AFFILIATIONS
     icon = "account_tree"
+    nothing_yet = gettext_lazy("An account is placed under another by a button on its page.")
     phase_colors = {"Active": "success", "Scheduled": "info", "Failed": "danger"}
     view_filter = AffiliationViews
     list_display = (

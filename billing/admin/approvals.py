@@ -57,6 +57,7 @@ class InboxFilter(ViewFilter):
 class ApprovalRequestAdmin(ViewedAdmin):
     resource = APPROVALS
     icon = "how_to_reg"
+    nothing_yet = gettext_lazy("Approvals are requested on the page of an account or of a project.")
     phase_colors = {"Pending": "warning", "Approved": "success", "Rejected": "danger"}
     view_filter = InboxFilter
     list_display = (

@@ -18,6 +18,7 @@ from milo.admin.resources import METADATA
 class BillingAccountBindingAdmin(LedgerAdmin):
     resource = BINDINGS
     icon = "link"
+    nothing_yet = gettext_lazy("A project is bound to an account by a button on its page.")
     phase_colors = {"Active": "success"}
     list_display = (
         "name",

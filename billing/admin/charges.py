@@ -43,6 +43,7 @@ class DueFilter(DropdownFilter):
 class ChargeAdmin(LedgerAdmin):
     resource = CHARGES
     icon = "receipt_long"
+    nothing_yet = gettext_lazy("Charges are reported by the invoicing system through the API.")
     list_display = ("external_id", "account_link", "amount_due", "due_date", "settled_at", "settlement_reference")
     export_display = (
         "external_id",

@@ -34,6 +34,7 @@ def findings_panel(account: BillingAccount) -> Panel:
         _("Regional rules"),
         [_("Severity"), *_headers()],
         [[badge(str(_SEVERITIES[it.severity]), _COLORS[it.severity]), *_cells(it)] for it in findings],
+        nothing=_("The account breaks no rule."),
     )
 
 

@@ -66,6 +66,7 @@ class SetHold(ServiceAction):
 class HoldAdmin(LedgerAdmin):
     resource = ACCOUNTS
     icon = "front_hand"
+    nothing_yet = gettext_lazy("A hold is set by a button on the page of its account.")
     list_display = ("type", "account_link", "set_at", "set_by", "released_at", "released_by")
     list_filter = (
         ("account", AutocompleteSelectFilter),

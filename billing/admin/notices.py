@@ -48,6 +48,9 @@ class Requeue(ServiceAction):
 class NoticeAdmin(ReadOnlyAdmin):
     resource = NOTICES
     icon = "mail"
+    nothing_yet = gettext_lazy(
+        "Notices are sent about requests, suspensions and changes of the payer. Nobody has to write them."
+    )
     phase_colors = {"Delivered": "success", "Pending": "info", "Dead": "danger"}
     list_display = (
         "recipient",

@@ -53,6 +53,7 @@ class PayerChangeViews(ViewFilter):
 class PayerChangeAdmin(ViewedAdmin):
     resource = PAYER_CHANGES
     icon = "move_up"
+    nothing_yet = gettext_lazy("Projects are moved by a button on their list, or on the page of their payer.")
     phase_colors = _COLORS
     view_filter = PayerChangeViews
     list_display = ("name", "organization_link", "account_link", "effective_at", "phase_badge", "created_by", "reason")
@@ -154,6 +155,7 @@ class PayerChangeAdmin(ViewedAdmin):
 class PayerChangeItemAdmin(ReadOnlyAdmin):
     resource = PAYER_CHANGES
     icon = "list"
+    nothing_yet = PayerChangeAdmin.nothing_yet
     phase_colors = _ITEM_COLORS
     list_display = ("project", "change_link", "phase_badge", "effective_at", "settled_at", "message")
     list_filter = (("change", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))

@@ -21,6 +21,7 @@ from milo.admin.panels import Attention, link, pairs
 class SuspensionAdmin(JsonSearches, LedgerAdmin):
     resource = ACCOUNTS
     icon = "block"
+    nothing_yet = gettext_lazy("An account is suspended by a button on its page.")
     list_display = ("reason_code", "account_link", "suspended_at", "suspended_by", "resolved_at", "resolved_by")
     list_filter = (
         ("account__organization", AutocompleteSelectFilter),

@@ -92,6 +92,9 @@ class UnlinkIdentity(ServiceAction):
 class IdentityAdmin(LedgerAdmin):
     resource = IDENTITIES
     icon = "badge"
+    nothing_yet = gettext_lazy(
+        "Identities are linked by the button above, or at the first log-in by the identity provider."
+    )
     list_display = ("subject", "issuer", "user", "created_at")
     list_select_related = ("user",)
     search_fields = ("subject", "user__username")

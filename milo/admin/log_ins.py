@@ -93,6 +93,7 @@ class ListExports(Report):
 class LogInAdmin(ReadOnlyAdmin):
     resource = LOG_INS
     icon = "login"
+    nothing_yet = gettext_lazy("Log-ins are listed once somebody logs in.")
     list_display = ("at", "user_name", "outcome_badge", "address")
     list_filter = (("outcome", ChoicesDropdownFilter),)
     search_fields = ("name", "request_id")

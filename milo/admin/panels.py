@@ -6,6 +6,7 @@ from datetime import UTC, date
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.db import models
 from django.template.loader import render_to_string
@@ -51,7 +52,8 @@ class Panel:
     `more` is the URL of the whole list if the table is only a part of it; `more_title` replaces the text "Show all".
     `chart` and `chart_options` are the data and options of a bar chart above the table, as JSON for Chart.js.
     `question` asks for an instant or a day, and `sentence` answers it. `bar` is drawn above the table, whose rows have
-    the names of its parts. `following` is the URL of the next page, if any.
+    the names of its parts. `following` is the URL of the next page, if any. A table without rows says `nothing`, else
+    what the list of the model `of` says where it is empty.
     """
 
     title: str
@@ -65,6 +67,15 @@ class Panel:
     following: str = ""
     sentence: str = ""
     bar: Sequence[BarPart] = ()
+    of: type[models.Model] | None = None
+    nothing: str | Promise = ""
+
+    @property
+    def nothing_yet(self) -> str | Promise:
+        """Return what to say instead of an empty table: `nothing`, else how the first row of `of` comes about."""
+        if self.of and not self.nothing:
+            return admin.site.get_model_admin(self.of).nothing_yet  # type: ignore[attr-defined]
+        return self.nothing or _("Nothing yet.")
 
 
 def counted(number: int) -> str:

@@ -35,6 +35,8 @@ class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
 
     resource: ClassVar[str]
     icon: ClassVar[str] = "list"
+    # how the first row comes about, for empty lists and panels
+    nothing_yet: ClassVar[str | Promise] = ""
     phase_colors: ClassVar[Mapping[str, str]] = {}
     show_history: ClassVar[bool] = False
     list_actions: ClassVar[Sequence[type[ServiceAction]]] = ()

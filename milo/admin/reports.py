@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 from unfold.enums import ActionVariant
 
@@ -69,6 +70,8 @@ class Report(TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form = self.form({**self.defaults(), **request.GET.dict()})
         panel = self.table(form.cleaned_data) if form.is_valid() else None
+        if panel and not panel.nothing:
+            panel.nothing = _("Nothing matches: change what is chosen above.")
         site = self.admin.admin_site
         request.current_app = site.name
         context = {

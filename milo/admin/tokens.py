@@ -175,6 +175,7 @@ class CreateServiceUser(ServiceAction):
 class ServiceTokenAdmin(LedgerAdmin):
     resource = TOKENS
     icon = "key"
+    nothing_yet = gettext_lazy("The first service token is issued by a button above.")
     list_display = (
         "__str__",
         "user",

@@ -113,6 +113,9 @@ class UserAdmin(NamedLookups, KeysetPages, DjangoUserAdmin, ModelAdmin):  # type
     add_form = _NewUserForm
     add_fieldsets = ((None, {"fields": ("username", "email")}),)
     icon = "person"
+    nothing_yet = gettext_lazy(
+        "Users are created by the button above, or at their first log-in by the identity provider."
+    )
     actions = None
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", RoleFilter)

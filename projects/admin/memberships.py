@@ -93,6 +93,7 @@ class RevokeRole(ServiceAction):
 class MembershipAdmin(LedgerAdmin):
     resource = ORGANIZATIONS
     icon = "group"
+    nothing_yet = gettext_lazy("Roles are granted by a button on the page of the organization.")
     list_display = ("user", "organization", "role")
     list_filter = (("organization", AutocompleteSelectFilter), ("role", ChoicesDropdownFilter))
     list_select_related = ("user", "organization")

@@ -75,6 +75,7 @@ class ReviseOrganization(SeenAction):
 class OrganizationAdmin(LedgerAdmin):
     resource = ORGANIZATIONS
     icon = "corporate_fare"
+    nothing_yet = gettext_lazy("The first organization is created by the button above.")
     phase_colors = {"Active": "success"}
     list_display = ("name", "display_name", "phase_badge", "projects_count", "created_at")
     list_filter = (("phase", ChoicesDropdownFilter),)

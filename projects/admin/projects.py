@@ -103,6 +103,7 @@ class ReviseProject(SeenAction):
 class ProjectAdmin(JsonSearches, LedgerAdmin):
     resource = PROJECTS
     icon = "deployed_code"
+    nothing_yet = gettext_lazy("Projects are created by a button on the page of their organization.")
     phase_colors = {"Active": "success"}
     list_display: tuple[str, ...] = ("name", "display_name", "organization_link", "phase_badge", "created_at")
     list_filter: tuple[Any, ...] = (("organization", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))
