@@ -18,6 +18,8 @@ from tests.admin.browser import every_act, filled_in, page_of, superuser
 from tests.admin.conftest import Life
 from tests.support.ledger import nothing_changes
 
+pytestmark = pytest.mark.once
+
 NUMBER = "4111111111111111"
 
 

@@ -29,6 +29,8 @@ from tests.support import make
 from tests.support.ledger import nothing_changes
 from tests.support.payer_changes import Travel, travel
 
+pytestmark = pytest.mark.once
+
 MAIL, TAX, PEPPOL, OLD_MAIL = "books@acme-corp.example", "DE136695976", "9930:de136695976", "old@acme-corp.example"
 CONTACT = "ops@acme-corp.example"
 PERSONAL = (MAIL, TAX, PEPPOL, OLD_MAIL, CONTACT, "invoices@acme-corp.example", "person@acme-corp.example")

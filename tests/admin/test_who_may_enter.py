@@ -10,7 +10,7 @@ from tests.support.ledger import nothing_changes
 
 FOR_SUPERUSERS = ("/admin/auth/", "/admin/identity/")
 FOR_CONTROLLERS = "/admin/identity/login/"
-pytestmark = pytest.mark.usefixtures("life")
+pytestmark = [pytest.mark.usefixtures("life"), pytest.mark.once]
 
 
 def opened(client: Client) -> set[str]:

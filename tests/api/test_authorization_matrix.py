@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import TestCase
 from django.urls import URLResolver, get_resolver
@@ -26,6 +27,8 @@ from tests.api.client import Answer, Api, nothing_changes
 from tests.support import make
 from tests.support.affiliations import an_affiliation
 from tests.support.payer_changes import a_payer_change
+
+pytestmark = pytest.mark.once
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OWN, FOREIGN, MISSING = "ours", "them", "gone"
