@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
-from django.db.models import Expression, QuerySet
+from django.db.models import Expression, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.transaction import TransactionManagementError
 
@@ -27,6 +27,19 @@ class Param(Expression):
 
     def as_sql(self, compiler: SQLCompiler, connection: Any) -> Any:
         return "%s", [self]
+
+
+class Literal(Value):
+    """A text of this program that is part of the statement, not one of its parameters.
+
+    PostgreSQL plans a statement that is prepared for any parameters. It then reads the whole table where a partial
+    index has the few rows of one phase, since the phase could be another one.
+    """
+
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> Any:
+        text = str(self.value)
+        assert text.isalnum()
+        return f"'{text}'", []
 
 
 class CompiledQuery(Generic[T]):

@@ -15,6 +15,7 @@ from billing.models.account import BillingAccount
 from billing.models.edits import REVIEWED, by, edits, standings
 from milo import audit
 from milo.columns import Columns, fixed
+from milo.compiled_queries import Literal
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 
@@ -35,7 +36,8 @@ def public_review(reviewed: dict[str, Any]) -> dict[str, Any]:
 class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
     def pending(self) -> "ApprovalRequestQuerySet":
         """Select requests that wait for a decision."""
-        return self.filter(phase=ApprovalRequest.Phase.PENDING)
+        # the literal of the index `approval_pending`: every page of the staff site asks
+        return self.filter(phase=Literal(ApprovalRequest.Phase.PENDING.value))
 
     def of_same_act(self, request: "ApprovalRequest") -> "ApprovalRequestQuerySet":
         """Select requests of which only one may be pending: of its act on its account, or about its project.

@@ -116,3 +116,10 @@ def test_the_inbox_takes_as_many_queries_for_twelve_requests_as_for_two(world: W
             assert len(shown(approver, "to-decide")) >= more
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_a_prepared_statement_finds_the_few_that_wait_by_their_index() -> None:
+    """The phase is no parameter: for any phase, PostgreSQL would read all requests that were ever decided."""
+    sql, parameters = ApprovalRequest.objects.pending().query.sql_with_params()
+    assert "= 'Pending'" in sql
+    assert parameters == ()
