@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -93,7 +94,10 @@ class OrganizationAdmin(LedgerAdmin):
         return pk
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
-        return super().get_queryset(request).annotate(projects_count=Count("projects"))
+        # a subquery, since a join would count the projects of all organizations for a page of them
+        projects = Project.objects.filter(organization=OuterRef("pk")).order_by().values("organization")
+        counted = Subquery(projects.annotate(count=Count("pk")).values("count"))
+        return super().get_queryset(request).annotate(projects_count=Coalesce(counted, 0))
 
     @admin.display(description=gettext_lazy("projects"), ordering="projects_count")
     def projects_count(self, row: Any) -> int:
