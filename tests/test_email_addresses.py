@@ -62,7 +62,7 @@ def test_mail_goes_to_the_domain_of_idna_2008(mailbox: Mailbox, address: str, se
     assert (message["To"], message["X-RcptTo"]) == (sent, sent)
     notice = Notice.objects.get()
     assert (notice.recipient, notice.phase) == (address, "Delivered")
-    page = logged_in("auditor").get(f"/admin/billing/notice/{notice.pk}/change/").content.decode()
+    page = logged_in("finance-operator").get(f"/admin/billing/notice/{notice.pk}/change/").content.decode()
     assert (address in page, sent in page) == (True, True)
 
 
