@@ -11,11 +11,12 @@ from django.conf import settings
 from billing.compliance.dataset import data
 from billing.payment_profile.payment_fields import FIELDS
 from billing.usage import identifiers
-from milo import card_numbers
+from milo import card_numbers, personal
 from tests.compliance.test_payment_profile import SAMPLES
 
 # they look for numbers that somebody hid; the more they find, the better
-SEARCHES = {card_numbers.__name__, identifiers.__name__}
+# words of any script begin and end
+SEARCHES = {card_numbers.__name__, identifiers.__name__, personal.__name__}
 # they read paths and texts that this program wrote itself
 OWN_TEXTS = {"billing.admin.wording", "billing.models.account", "milo.admin.forms"}
 # a remittance reference is free text, unless it is a creditor reference

@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_INDEX = re.compile(r"\[\d+\]")
+_INDEX = re.compile(r"\[[0-9]+\]")
 # parts of paths that say where a field is, not what
 _OUTER = frozenset({"metadata", "spec", "status", "reviewed", "name"})
 

@@ -90,7 +90,7 @@ def version_of(row: models.Model) -> int:
 
 def version_of_key(model: type[models.Model], key: str) -> int:
     """Return the number of the newest revision of the row with a primary key; 0 if there is none. One query at most."""
-    if not key.isdecimal():
+    if not (key.isascii() and key.isdecimal()):
         return 0
     uid = model._base_manager.filter(pk=key).values("uid")
     newest = Change.objects.filter(uid=models.Subquery(uid)).order_by("-resource_version")
