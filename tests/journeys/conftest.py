@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from billing.models import ApprovalRequest
 from tests.journeys.hands import Hand, Keyboard, Mouse
 from tests.support import make
 from tests.support.live import Certificates, serving
@@ -86,3 +87,12 @@ def a_member_of(role: str) -> User:
     """Create a member of staff who has the platform role, and is named after what they do."""
     name = role.removeprefix("finance-")
     return make.a_person(name, groups=(role,), is_staff=True)
+
+
+def approve_the_request(approver: Hand) -> None:
+    """Approve the only request there is, from the first page on."""
+    request = ApprovalRequest.objects.get()
+    approver.press(approver.page.get_by_role("link", name="Approval requests").first)
+    approver.press(approver.page.get_by_role("link", name=request.name))
+    approver.press(approver.page.get_by_role("button", name="Approve", exact=True))
+    expect(approver.page.get_by_text(f"{request.name}: Approved")).to_be_visible()

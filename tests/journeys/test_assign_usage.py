@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from billing.models import ApprovalRequest, UsageAssignment
-from tests.journeys.conftest import TakePlace, a_member_of
+from billing.models import UsageAssignment
+from tests.journeys.conftest import TakePlace, a_member_of, approve_the_request
 from tests.support import make
 from tests.support.usage import an_event, taken
 
@@ -36,10 +36,5 @@ def test_usage_is_assigned(sit: TakePlace) -> None:
     expect(page.get_by_text("awaits the decision of a second person")).to_be_visible()
     assert operator.clicks == 7
 
-    request = ApprovalRequest.objects.get()
-    approver = sit(a_member_of("finance-approver"))
-    approver.press(approver.page.get_by_role("link", name="Approval requests").first)
-    approver.press(approver.page.get_by_role("link", name=request.name))
-    approver.press(approver.page.get_by_role("button", name="Approve", exact=True))
-    expect(approver.page.get_by_text(f"{request.name}: Approved")).to_be_visible()
+    approve_the_request(sit(a_member_of("finance-approver")))
     assert UsageAssignment.objects.get().project == project

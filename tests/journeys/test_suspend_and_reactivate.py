@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from billing.models import ApprovalRequest, BillingAccount
-from tests.journeys.conftest import TakePlace, a_member_of
+from billing.models import BillingAccount
+from tests.journeys.conftest import TakePlace, a_member_of, approve_the_request
 from tests.support import make
 
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("journeys")]
@@ -43,10 +43,5 @@ def test_an_account_is_suspended_resolved_and_reactivated(sit: TakePlace) -> Non
     expect(page.get_by_text("awaits the decision of a second person")).to_be_visible()
     assert operator.clicks == 11
 
-    request = ApprovalRequest.objects.get()
-    approver = sit(a_member_of("finance-approver"))
-    approver.press(approver.page.get_by_role("link", name="Approval requests").first)
-    approver.press(approver.page.get_by_role("link", name=request.name))
-    approver.press(approver.page.get_by_role("button", name="Approve", exact=True))
-    expect(approver.page.get_by_text(f"{request.name}: Approved")).to_be_visible()
+    approve_the_request(sit(a_member_of("finance-approver")))
     assert BillingAccount.objects.get().phase == "Ready"
