@@ -9,10 +9,11 @@ import pytest
 from django.db import connection, transaction
 
 from milo.kube.models import Counter
+from milo.migrating.locks import brief_waits
 from projects.models import Organization
 from tests.api.client import ORGANIZATIONS, Api, nothing_changes
 from tests.api.examples import an_organization
-from tests.attacks.machinery import SQLITE, execute
+from tests.attacks.machinery import SQLITE
 from tests.support.threads import attempt
 
 
@@ -44,9 +45,7 @@ def test_a_writer_that_waits_too_long_is_429_with_retry_after_and_changes_nothin
     assert operator.get(ORGANIZATIONS).names() == ["acme-corp"]
     if connection.vendor == SQLITE:
         monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0)
-    else:
-        execute("SET lock_timeout = 50")
-    with held():
+    with brief_waits(connection), held():
         with nothing_changes():
             answer = operator.post(ORGANIZATIONS, an_organization("new-corp"))
             answer.refused(429, "TooManyRequests")
