@@ -36,7 +36,7 @@ from projects.services.organizations import OrganizationSpec, create_organizatio
 from projects.services.projects import ProjectSpec, create_project
 
 ACCOUNTS, FANOUT, METERS, MONTHS = 10_000, 10, 4, 12
-MOVED, PROJECTS, CLIENTS = 1_000, 2_000, 64
+MOVED, PROJECTS, CLIENTS = 1_000, 10_000, 64
 REPORTER = Actor("user:meter", frozenset({"usage-reporter"}))
 SUMS = """
 INSERT INTO billing_usagerollup (account_id, project_id, meter_id, granularity, starts_on, billed_in, quantity, events)
@@ -190,7 +190,7 @@ def _binds(
         ),
     }
     rates: dict[str, list[float]] = {"tree": [], "apart": []}
-    for turn in range(1, stage.rounds + 1):
+    for turn in range(1, 3 * stage.rounds + 1):
         for title, rows in (("tree", paid), ("apart", alone)):
             begun = time.perf_counter()
             with ThreadPoolExecutor(clients) as pool:
@@ -256,7 +256,7 @@ def _suspension(number: int) -> dict[str, Any]:
         )
     return {
         f"a suspension told to {number} projects, of a tree, and of one account": _ratio(
-            partial(_suspended, root), partial(_suspended, own), 2
+            partial(_suspended, root), partial(_suspended, own), 3
         )
     }
 

@@ -46,13 +46,20 @@ _PRESENT = CompiledQuery(
         | BillingAccountBinding.objects.filter(organization=Param("organization"), name=Param("name"))
     ).annotate(payer_is_locked=Exists(PayerLock.objects.open().filter(project=OuterRef("project"))))
 )
-# locks the new payer and the present payer
+# locks the new payer and the present payer; reads their payers of record too, which are locked before
 _PAYERS = CompiledQuery(
     lambda: (
         BillingAccount.objects.filter(
             Q(organization=Param("organization"), name=Param("name")) | Q(pk=Param("present"))
         )
-        .only("name", "phase", "phase_message", "organization_id", "paid_by_id")
+        .select_related("paid_by")
+        .only(
+            "name",
+            "phase",
+            "phase_message",
+            "organization_id",
+            *(f"paid_by__{field}" for field in payers_of_record.STANDING),
+        )
         .locked()
     )
 )

@@ -9,11 +9,14 @@ from billing.models import BillingAccount
 from billing.services.accounts import ACCOUNT_FIELD
 from milo.errors import Cause, Unavailable
 
+STANDING = ("name", "phase", "phase_message")
+"""What a payer of record is asked for by `not_ready_as_payer`."""
 _CONCERNED = """
     SELECT id, paid_by_id FROM billing_billingaccount
     WHERE id = ANY(%s) OR (organization_id = %s AND name = %s)
         OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s)"""
-_SHARE = "SELECT phase FROM billing_billingaccount WHERE id = %s FOR SHARE"
+_LOCK = "SELECT id FROM billing_billingaccount WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_SHARE = "SELECT id FROM billing_billingaccount WHERE id = %s FOR SHARE"
 
 
 def lock_shared(
@@ -27,10 +30,9 @@ def lock_shared(
     """Keep the payers of record of accounts in their phases until the transaction ends; call it before their locks.
 
     The accounts are those of `keys`, the one named `name`, and the default of `default_of`; `others` are kept in their
-    phases themselves. Shared, or all who bind
-    into one tree would queue on one row. All locks are had in the order of primary keys: so the accounts below a payer
-    come before it, and the caller locks the others. SQLite has one writer. Return the primary keys of the payers, for
-    `refuse_changed`.
+    phases themselves. Shared, or all who bind into one tree would queue on one row. All locks are had in the order of
+    primary keys: so the accounts below a payer come before it, and the caller locks the others. SQLite has one writer.
+    Return the primary keys of the payers, for `refuse_changed`.
     """
     if connection.vendor != "postgresql":
         return frozenset()
@@ -40,8 +42,8 @@ def lock_shared(
         payers = frozenset(payer for payer in concerned.values() if payer)
         # one that the caller locks itself is not shared first: two that share it would both wait to have it alone
         for payer_id in sorted({*payers, *others} - concerned.keys()):
-            before = [key for key in concerned if key < payer_id]
-            list(BillingAccount.objects.locked().filter(pk__in=before).values_list("pk"))
+            if before := [key for key in concerned if key < payer_id]:
+                cursor.execute(_LOCK, [before])
             cursor.execute(_SHARE, [payer_id])
     return payers
 
