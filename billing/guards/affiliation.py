@@ -47,6 +47,15 @@ _AS_RELATED = (
     ' SELECT 1 FROM "up" WHERE up.id = {0}.payer_id'
     f" AND NOT EXISTS ({_PAID_BY_PARENT.format('up.id')}))"
 )
+# who answers for the account already goes on answering for it, Ready or not
+_PAYER_NOT_READY = (
+    "NEW.payer = 'Parent' AND EXISTS (WITH RECURSIVE up(id) AS (SELECT NEW.parent_id UNION"
+    f' SELECT f.parent_id FROM {TABLE} f JOIN "up" ON f.account_id = up.id'
+    " WHERE f.phase = 'Active' AND f.payer = 'Parent')"
+    f' SELECT 1 FROM "up" JOIN {ACCOUNT} p ON p.id = up.id WHERE p.phase <> \'Ready\''
+    f" AND p.id <> NEW.parent_id AND NOT EXISTS ({_PAID_BY_PARENT.format('up.id')}) AND NOT EXISTS"
+    f" (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.paid_by_id = p.id))"
+)
 _FACTS = "was.phase IN ('Active', 'Superseded', 'Ended')"
 _OVERLAPS = (
     f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.account_id = NEW.account_id AND was.id <> NEW.id AND {_FACTS}"
@@ -110,6 +119,7 @@ def _of_activation() -> Iterator[Guard]:
     refusals = {
         # a suspension, or a closure, of the parent that races the activation
         "needs_ready": (_NOT_READY, "the parent is not Ready"),
+        "needs_ready_payer": (_PAYER_NOT_READY, "the payer of record of the parent is not Ready"),
         "one_currency": (_OTHER_CURRENCY, "the account and its payer bill in different currencies"),
         # two activations at once, each of which saw no cycle
         "no_cycle": (_CYCLE, "the parent is under the account already"),

@@ -35,14 +35,15 @@ class World:
 
     def __init__(self) -> None:
         self.organization, self.other = make.an_organization(), make.an_organization()
-        self.group, self.eu, self.de, self.solo, self.spare, self.below, self.shaky = (
-            make.a_ready_account(self.organization) for _ in range(7)
+        self.group, self.eu, self.de, self.solo, self.spare, self.below, self.lowest, self.shaky = (
+            make.a_ready_account(self.organization) for _ in range(8)
         )
         self.yen = make.a_ready_account(self.organization, currency_code="JPY")
         self.foreign = make.a_ready_account(self.other)
         self.active = an_affiliation(self.eu, self.group)
         an_affiliation(self.de, self.eu)
         an_affiliation(self.below, self.shaky)
+        an_affiliation(self.lowest, self.below)
         self.planned = an_affiliation(self.solo, self.group, after=1)
         self.cancelled = an_affiliation(self.spare, self.group, after=1)
         cancel(self.cancelled.pk, reason="put off", actor=make.PLATFORM)
@@ -143,6 +144,11 @@ ATTACKS: dict[str, list[Attack]] = {
     "affiliation_whole_months_update": [Attack(lambda w: _ended(w, month(1).replace(day=2)))],
     "affiliation_needs_ready": [
         Attack(_activated(account_id=lambda w: w.spare.pk, parent_id=lambda w: w.shaky.pk)),
+    ],
+    "affiliation_needs_ready_payer": [
+        Attack(_activated(account_id=lambda w: w.spare.pk, parent_id=lambda w: w.below.pk)),
+        # two levels up
+        Attack(_activated(account_id=lambda w: w.spare.pk, parent_id=lambda w: w.lowest.pk)),
     ],
     "affiliation_one_currency": [
         Attack(_activated(account_id=lambda w: w.yen.pk)),
