@@ -52,7 +52,7 @@ _PAYER_NOT_READY = (
     "NEW.payer = 'Parent' AND EXISTS (WITH RECURSIVE up(id) AS (SELECT NEW.parent_id UNION"
     f' SELECT f.parent_id FROM {TABLE} f JOIN "up" ON f.account_id = up.id'
     " WHERE f.phase = 'Active' AND f.payer = 'Parent')"
-    f' SELECT 1 FROM "up" JOIN {ACCOUNT} p ON p.id = up.id WHERE p.phase <> \'Ready\''
+    f" SELECT 1 FROM \"up\" JOIN {ACCOUNT} p ON p.id = up.id WHERE p.phase <> 'Ready'"
     f" AND p.id <> NEW.parent_id AND NOT EXISTS ({_PAID_BY_PARENT.format('up.id')}) AND NOT EXISTS"
     f" (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.paid_by_id = p.id))"
 )

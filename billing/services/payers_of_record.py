@@ -15,7 +15,9 @@ _CONCERNED = """
     SELECT id, paid_by_id FROM billing_billingaccount
     WHERE id = ANY(%s) OR (organization_id = %s AND name = %s)
         OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s)"""
-_LOCK = "SELECT id FROM billing_billingaccount WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = (
+    'SELECT id FROM billing_billingaccount WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE OF "billing_billingaccount"'
+)
 _SHARE = "SELECT id FROM billing_billingaccount WHERE id = %s FOR SHARE"
 
 

@@ -177,6 +177,31 @@ def test_charges_for_accounts_below_keep_an_account_with_its_payer_of_record(
         an_affiliation(eu, after=1)
 
 
+def test_a_charge_keeps_an_account_with_the_payer_of_record_alone_that_owes_it(
+    organization: Organization, group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    now, other = month(), make.a_ready_account(organization, "other")
+    an_affiliation(eu, other, after=1)
+    in_months.go()
+    # late, of the month in which `group` was payer of record, and of one in which it paid itself
+    late = a_charge(group, "eu", of=now)
+    own = a_charge(eu, of=month(-2))
+    own_debt = f"charge {own.name} of 120.00 USD is outstanding: settle it first"
+    charge = a_charge(other, "eu")
+    leaving = partial(an_affiliation, eu, after=1)
+    assert refusals(leaving) == {
+        "spec.billingAccountRef.name": f"charge {charge.name} of 120.00 USD is outstanding: settle it first"
+    }
+    settle_charge(charge.pk, reference="bank-1", actor=make.PLATFORM)
+    # what it owes itself, it settles before another pays
+    assert refusals(lambda: an_affiliation(eu, group, after=1)) == {"spec.billingAccountRef.name": own_debt}
+    assert leaving().phase == "Scheduled"
+    in_months.go()
+    eu.refresh_from_db()
+    assert eu.paid_by is None
+    assert set(Charge.objects.unsettled()) == {late, own}
+
+
 def test_outstanding_charges_and_holds_come_before_another_pays(
     organization: Organization, group: BillingAccount
 ) -> None:

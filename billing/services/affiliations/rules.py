@@ -215,9 +215,11 @@ def _leaving(proposed: Proposed) -> Iterator[Cause]:
             message = _("%(name)s would break a rule once it pays itself: %(field)s %(finding)s")
             names = {"name": child.name, "field": finding.field, "finding": finding.message}
             yield Cause(PAYER, message % names)
-    # those that its payer of record owes for it and for those below, too: one would owe for what another uses
+    # one would owe for what another uses: of any month, but what an earlier payer owes is no matter of this one
     leaving = [key for key, (before, _after) in proposed.changed_payers().items() if before == proposed.payer_before]
-    yield from _charges(Q(account=child) | Q(sub_account__in=leaving))
+    charges = Q(account=proposed.payer_before, sub_account__in=leaving)
+    # another who pays next takes nobody in who owes by itself
+    yield from _charges(charges if proposed.payer_after == child.pk else charges | Q(account=child))
 
 
 def _charges(of: Q) -> Iterator[Cause]:
