@@ -1,7 +1,9 @@
-"""Parse days and instants. Each has one accepted form, that of RFC 3339."""
+"""Parse days and instants, each in one accepted form, that of RFC 3339; names of time zones."""
 
 import re
 from datetime import UTC, date, datetime
+from functools import cache
+from zoneinfo import available_timezones
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 INSTANT = re.compile(
@@ -32,3 +34,10 @@ def parse_instant(text: str) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("lies outside the calendar") from error
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the IANA Time Zone Database. Found once: it takes opening the files of all zones."""
+    # the server's own setting and a placeholder lie in the same folder
+    return frozenset(available_timezones()) - {"localtime", "Factory"}

@@ -4,9 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +15,7 @@ from billing.services.usage.reports import GRANULARITIES, GROUPS, TOTAL, Line, U
 from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.card_numbers import excerpt
+from milo.dates import time_zones
 from milo.errors import Cause, Invalid
 from milo.kube.fields import DayField, NamesField
 from milo.kube.kinds import ReadSubresource
@@ -101,16 +100,6 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-# files of the zone folder that are not time zones: the server's own setting, and a placeholder
-_NOT_ZONES = {"localtime", "Factory"}
-
-
-@cache
-def _zones() -> frozenset[str]:
-    # cached: available_timezones() opens the files of all zones
-    return frozenset(available_timezones()) - _NOT_ZONES
-
-
 def query_of(sent: dict[str, Any]) -> UsageQuery:
     """Return the usage query of validated parameters; days default to the current month.
 
@@ -125,7 +114,7 @@ def query_of(sent: dict[str, Any]) -> UsageQuery:
             "known": ", ".join(GROUPS),
         }
         causes.append(Cause("query.groupBy", message, "FieldValueNotSupported"))
-    if zone not in _zones():
+    if zone not in time_zones():
         causes.append(Cause("query.timeZone", _("is no IANA time zone"), "FieldValueNotSupported"))
     if causes:
         raise Invalid.because(causes)

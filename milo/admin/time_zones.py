@@ -1,7 +1,7 @@
 """The time zone in which a person reads the staff site: kept in a cookie, as Django keeps a language; else UTC."""
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.views.generic import FormView
 
 from milo.admin.forms import Select
 from milo.bare_pages import SITE
+from milo.dates import time_zones
 
 COOKIE, UTC = "milo_time_zone", "UTC"
 _A_YEAR = 365 * 24 * 3600
@@ -31,22 +32,21 @@ class TimeZoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        zone = zone_of(request)
-        if zone == UTC or request.method not in ("GET", "HEAD") or not request.path.startswith(SITE):
+        if request.method not in ("GET", "HEAD") or not request.path.startswith(SITE):
             return self.get_response(request)
-        with timezone.override(ZoneInfo(zone)):
+        with timezone.override(ZoneInfo(zone_of(request))):
             return self.get_response(request)
 
 
 def zone_of(request: HttpRequest) -> str:
     """Return the name of the zone that the person chose; UTC if there is none by the name in the cookie."""
     name = request.COOKIES.get(COOKIE, UTC)
-    return name if name in available_timezones() else UTC
+    return name if name in time_zones() else UTC
 
 
 class ZoneForm(forms.Form):
     zone = Select(
-        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(time_zones())],
         label=gettext_lazy("Time zone"),
         help_text=gettext_lazy("Times on pages are shown in it. What you type in, and what is exported, is in UTC."),
     )
