@@ -400,6 +400,7 @@ def test_what_is_killed_is_started_again_and_all_works(running: Up, child: str) 
     assert running.process.poll() is None
 
 
+@pytest.mark.once
 @pytest.mark.xdist_group("up")
 def test_the_worker_answers_remote_control(running: Up) -> None:
     environment = {"PATH": os.environ["PATH"], "MILO_DATA_DIR": str(running.folder), "PYTHONPATH": str(ROOT)}
@@ -413,6 +414,7 @@ def test_the_worker_answers_remote_control(running: Up) -> None:
     assert list((running.folder / "broker").glob("*.reply.celery.pidbox.msg")) == []
 
 
+@pytest.mark.once
 @pytest.mark.xdist_group("up")
 def test_a_worker_that_keeps_ending_ends_everything_with_the_reason_in_the_last_line(running: Up) -> None:
     control = running.folder / "broker-control"
