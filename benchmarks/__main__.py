@@ -35,6 +35,7 @@ NAMES = (
     "usage-intake",
     "usage-rollup",
     "usage-export",
+    "console",
     "sqlite-turns",
 )
 
@@ -66,6 +67,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
     from benchmarks import (
         bind,
         compliance,
+        console,
         default_payers,
         exports,
         hierarchy,
@@ -103,6 +105,7 @@ def run(database_url: str, names: list[str], *, quick: bool) -> None:
                 usage.intake,
                 rollup.run,
                 exports.run,
+                console.run,
                 turns.run,
             ),
             strict=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import NAMES
+from tests.admin.test_list_pages import MOST_QUERIES
 
 
 @pytest.mark.once  # they measure on a PostgreSQL whatever the engine of the run
@@ -33,3 +34,5 @@ def test_every_benchmark_runs_and_reports(tmp_path: Path) -> None:
     assert corrected["projects, corrected ones"] == [100, 1]
     bound, unbound = found["default-payers"]["contestants"]
     assert bound["queries"] > unbound["queries"]
+    accounts = found["console"]["facts"]["billing accounts"]
+    assert 0 < accounts["queries"] <= MOST_QUERIES
