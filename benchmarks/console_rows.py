@@ -164,7 +164,7 @@ _ROWS: Sequence[tuple[type[Model], dict[str, str]]] = (
             **_OWNER,
             "name": f"'request-' || {_NAME}",
             "account_id": _KEY,
-            "act": _rare("'CloseAccount'", "'ReactivateAccount'"),
+            "act": _rare("'Close'", "'Reactivate'"),
             "reviewed": "'{}'::jsonb",
             "requester": "'user:somebody'",
             "requested_at": _AT,
