@@ -18,6 +18,7 @@ from projects.models import Organization, Project
 from tests.support import database, make
 from tests.support.live import certificates, live
 from tests.support.lock_order import watched
+from tests.support.pages import kept_whole
 
 __all__ = ["certificates", "live"]
 
@@ -46,6 +47,12 @@ def django_db_setup(
         database.made(shared if worker_id == "master" else shared.parent, worker_id),
         mock.patch.object(TransactionTestCase, "_fixture_teardown", database.empty),
     ):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def pages(django_test_environment: None) -> Iterator[None]:
+    with kept_whole():
         yield
 
 
