@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from billing.admin.binding_filters import AFFILIATION
 from billing.admin.proposals import change, months
 from billing.admin.wording import label, on_lines
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
@@ -75,9 +76,8 @@ def _projects(request: ApprovalRequest) -> Panel:
     projects = {row.name: row for row in Project.objects.filter(organization=organization_id, name__in=names)}
     accounts = _rows_of(organization_id, {each["account"] for each in listed})
     rows = [[link(projects[each["name"]]), link(accounts[each["account"]])] for each in listed]
-    changed = _rows_of(organization_id, {each["name"] for each in review.get("accounts", [])}) if rest else {}
-    keys = ",".join(str(row.pk) for row in changed.values())
-    more = list_address(BillingAccountBinding, account__in=keys, phase__exact="Active") if rest else ""
+    every = {AFFILIATION: request.pk, "phase__exact": "Active"}
+    more = list_address(BillingAccountBinding, **every) if rest else ""
     return Panel(_("Projects"), [_("Project"), _("Billing account")], rows + [[each, ""] for each in rest], more=more)
 
 

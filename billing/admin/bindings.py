@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from billing.access import BINDINGS
+from billing.admin.binding_filters import AffiliationFilter
 from billing.models import BillingAccountBinding
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
@@ -34,6 +35,7 @@ class BillingAccountBindingAdmin(LedgerAdmin):
         ("account", AutocompleteSelectFilter),
         ("project", AutocompleteSelectFilter),
         ("phase", ChoicesDropdownFilter),
+        AffiliationFilter,
     )
     list_select_related = ("project", "account", "organization")
     search_fields = ("name", "project__name", "account__name", "uid")

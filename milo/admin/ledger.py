@@ -18,16 +18,13 @@ from milo.admin.changed_values import change_in_words
 from milo.admin.panels import Panel, instant
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.reasons import why
+from milo.keys import is_key
 
 LATEST_CHANGES = 5
 
 # unfold does this with its first change form; a past version may be shown before that
 helpers.AdminForm = AdminForm  # type: ignore[misc]
 helpers.Fieldline = Fieldline  # type: ignore[misc]
-
-
-def _is_key(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
 
 
 # simple-history would revert a row on POST even with the view permission only (docs/traps.md)
@@ -74,14 +71,14 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
                 yield change_in_words(self.model, field.name, *values)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        if not _is_key(object_id):
+        if not is_key(object_id):
             raise Http404  # the library would pass it to the database
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        if not (_is_key(object_id) and _is_key(version_id)):
+        if not (is_key(object_id) and is_key(version_id)):
             raise Http404
         record = get_object_or_404(self.model.history, pk=version_id, id=object_id)
         return super().history_form_view(

@@ -13,6 +13,7 @@ from django.views import View
 from milo import card_numbers, texts
 from milo.admin.panels import list_address
 from milo.identity.models import LONGEST_NAME, LONGEST_QUERY, SavedFilter
+from milo.keys import is_key
 
 MOST = 20
 # the place in the list, an error, and how the list is shown in a window of its own
@@ -55,7 +56,7 @@ class SaveFilter(View):
         person: Any = request.user
         rows = SavedFilter.objects.of(person.pk, page.model._meta.label_lower)
         if key := request.POST.get("delete", ""):
-            row = rows.filter(pk=int(key)).first() if key.isascii() and key.isdecimal() and len(key) < 19 else None
+            row = rows.filter(pk=int(key)).first() if is_key(key) else None
             if row is None:
                 raise Http404
             row.delete()

@@ -72,12 +72,17 @@ def test_a_review_names_the_first_projects_and_leads_to_the_rest(
     below = make.a_ready_account(world.organization, "acme-below", currency_code="EUR")
     make.a_binding(other, world.eu)
     an_affiliation(below, world.eu)
+    # of the second account, which the review does not name, and of one that pays itself
+    make.a_binding(make.a_project(world.organization, "zzz"), below)
+    itself = make.a_ready_account(world.organization, "acme-itself", currency_code="EUR")
+    an_affiliation(itself, world.eu, payer="Self")
+    make.a_binding(make.a_project(world.organization, "not-concerned"), itself)
     request = make.a_request(world.eu, "Affiliate", proposal={"parentRef": {"name": group.name}})
     panels = {panel.title: panel for panel in approver.get(page_of(request)).context["panels"]}
-    assert panels["Projects"].rows == [[link(other), link(world.eu)], ["and 1 more", ""]]
+    assert panels["Projects"].rows == [[link(other), link(world.eu)], ["and 2 more", ""]]
     rest = approver.get(panels["Projects"].more)
     assert rest.status_code == 200, rest.headers
-    assert {row.project.name for row in rest.context["cl"].result_list} == {"aaa", "webapp-frontend"}
+    assert {row.project.name for row in rest.context["cl"].result_list} == {"aaa", "webapp-frontend", "zzz"}
     assert [row[0] for row in panels["Who is invoiced"].rows] == ["acme-eu", "and 1 more"]
     assert b"acme-below" in approver.get(panels["Who is invoiced"].more).content
 

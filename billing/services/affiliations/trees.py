@@ -169,6 +169,16 @@ class Tree:
                 children[parent].append(account_id)
         return children
 
+    def paid_along(self, account_id: int) -> list[int]:
+        """Return an account, and all below it that have the same payer of record by way of it."""
+        found, seen = [account_id], {account_id}
+        for each in found:
+            children = (child for child in self.children.get(each, ()) if self.relations[child].paid_by_parent)
+            below = [child for child in children if child not in seen]
+            found.extend(below)
+            seen.update(below)
+        return found
+
     def subtree(self, account_id: int) -> list[int]:
         """Return an account and all below it, breadth first."""
         found, seen = [account_id], {account_id}

@@ -16,8 +16,10 @@ from billing.models.usage_rollup import MONTH
 from billing.services.affiliations import creation, facts, rules
 from billing.services.affiliations.rules import Proposed, Stretch
 from billing.services.affiliations.specs import EFFECTIVE_FROM, PARENT, PAYER, AffiliationSpec, present_month, spec_of
+from billing.services.affiliations.trees import Tree, facts_of, plans_of
 from billing.usage.quantities import plain
 from milo.access import Actor
+from milo.dates import parse_month
 from milo.errors import Cause
 from milo.kube.metadata import Metadata
 from milo.kube.names import generated_name
@@ -90,6 +92,18 @@ def shows(account: BillingAccount, request: ApprovalRequest) -> dict[str, Any]:
         "projects": [{"name": project, "account": account} for project, account in projects[: rules.LISTED]],
         "usageOfLastMonth": _usage(list(changed)),
     }
+
+
+def concerned(request: ApprovalRequest) -> set[int]:
+    """Return the accounts (primary keys) that have the payer of record of the account of `request` by way of it, in any
+    month from that of the affiliation on, as far as known now; the account is one of them.
+    """
+    account = request.account
+    first = parse_month(request.reviewed["affiliation"]["effectiveFrom"])
+    of_past, planned = facts_of(account.organization_id), plans_of(account.organization_id)
+    begins = {each.start for of in of_past.values() for each in of} | {plan.start for plan in planned.values()}
+    months = {first, *(start for start in begins if start > first)}
+    return {key for month in months for key in Tree.in_month(of_past, month, planned).paid_along(account.pk)}
 
 
 def _cancels(account: BillingAccount) -> dict[str, Any]:

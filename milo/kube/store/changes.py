@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from milo import audit, clock
 from milo.errors import Conflict, Refused
+from milo.keys import is_key
 from milo.kube.kinds import Kind, kind_of
 from milo.kube.models import Change, Counter
 from milo.kube.store import numbering
@@ -90,7 +91,7 @@ def version_of(row: models.Model) -> int:
 
 def version_of_key(model: type[models.Model], key: str) -> int:
     """Return the number of the newest revision of the row with a primary key; 0 if there is none. One query at most."""
-    if not (key.isascii() and key.isdecimal()):
+    if not is_key(key):
         return 0
     uid = model._base_manager.filter(pk=key).values("uid")
     newest = Change.objects.filter(uid=models.Subquery(uid)).order_by("-resource_version")
