@@ -61,10 +61,10 @@ class Actions:
         self.write("role", people.OPERATOR, path, {"spec": spec}, organization=organization, user=admin)
 
     def open_group(self, organization: str) -> None:
-        """Open an account that others come under; the clients do nothing else with it."""
+        """Open an account that others come under."""
         name = f"g-{self._world.number()}"
         if self._open(organization, name):
-            self._world.organizations[organization].group = name
+            self._world.organizations[organization].group = Account(name)
 
     def open_account(self, organization: str, *, paid: bool = False) -> None:
         """Open an account; if `paid`, the group pays for it before anything uses it."""
@@ -91,7 +91,7 @@ class Actions:
         name = f"f-{self._world.number()}"
         spec: dict[str, Any] = {
             "billingAccountRef": {"name": account},
-            "parentRef": {"name": self._world.organizations[organization].group},
+            "parentRef": {"name": self._world.organizations[organization].group.name},
             "payer": payer,
             "reason": "the soak plans it",
         }

@@ -15,6 +15,8 @@ RIVALRY, RIVALRY_OF_CLOSURES = 0.1, 0.5
 """How many binds, and how many closures, have a rival."""
 CANCELLED, UNLOCKED, ENDED, PAID = 0.2, 0.6, 0.7, 0.5
 """How many plans are cancelled, locks opened, corrections have an end in the past, and accounts are paid by a group."""
+SUSPENDED = 0.1
+"""How often a group that is Ready is suspended: the longer it is, the fewer binds of accounts that it pays for."""
 
 
 class Worker(threading.Thread):
@@ -36,6 +38,7 @@ class Worker(threading.Thread):
             self._bind: 46,
             self._report_usage: 14,
             self._advance: 32,
+            self._advance_group: 6,
             self._open_account: 1,
             self._affiliate: 3,
             self._actions.open_project: 3,
@@ -140,20 +143,38 @@ class Worker(threading.Thread):
             return
         if self._random.random() < 0.1:
             self._actions.refresh(organization, account)
-        requester = people.BOTH if self._random.random() < 0.2 else people.admin(organization)
+        requester = self._requester(organization)
         if account.request:
-            # one in ten tries what must be refused: to approve the request of oneself
-            decider = people.BOTH if self._random.random() < 0.1 else self._random.choice(people.approvers())
-            self._approve(organization, account, decider)
+            self._approve(organization, account, self._decider())
         elif account.phase == "Suspended":
-            if not self._actions.resolve(organization, account):
-                self._actions.request(organization, account, "Reactivate", requester)
+            self._reactivate(organization, account, requester)
         elif account.phase == "Closed":
             self._actions.request(organization, account, "Reopen", requester)
         elif account.phase == "Ready" and not self._world.is_paying(organization, account.name):
             self._actions.request(organization, account, "Close", requester)
         elif account.phase == "Ready" and self._random.random() < 0.5:
             self._actions.suspend(organization, account)
+
+    def _advance_group(self, organization: str) -> None:
+        """Suspend the account that others are under now and then, and have it reactivated."""
+        group = self._world.organizations[organization].group
+        if group.request:
+            self._actions.approve(organization, group, self._decider())
+        elif group.phase == "Suspended":
+            self._reactivate(organization, group, self._requester(organization))
+        elif group.name and self._random.random() < SUSPENDED:
+            self._actions.suspend(organization, group)
+
+    def _reactivate(self, organization: str, account: Account, requester: str) -> None:
+        if not self._actions.resolve(organization, account):
+            self._actions.request(organization, account, "Reactivate", requester)
+
+    def _requester(self, organization: str) -> str:
+        return people.BOTH if self._random.random() < 0.2 else people.admin(organization)
+
+    def _decider(self) -> str:
+        """Return who approves; one in ten tries what must be refused: to approve the request of oneself."""
+        return people.BOTH if self._random.random() < 0.1 else self._random.choice(people.approvers())
 
 
 def open_everything(actions: Actions, world: World, accounts: int, projects: int) -> None:

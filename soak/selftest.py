@@ -65,6 +65,7 @@ PLANTS = (
     Plant("a clock that is believed", ("instants-true",), "clock_believed", faults=("clock",)),
     # usage has to arrive first, and two people to agree
     Plant("corrections that move no usage", ("usage-sums",), "corrections_uncounted", times=3),
+    Plant("affiliations that change no payer", ("payers-of-record",), "payers_kept"),
 )
 KILLS = 4
 

@@ -33,8 +33,8 @@ class Organization:
     """The payer changes that were not cancelled, and their instants (Unix time)."""
     locked: set[str] = field(default_factory=set)
     """The projects whose payer is locked."""
-    group: str = ""
-    """The account that others come under."""
+    group: Account = field(default_factory=lambda: Account(""))
+    """The account that others come under; without a name until it is open."""
     affiliations: list[str] = field(default_factory=list)
     """Plans of accounts to come under the group."""
 

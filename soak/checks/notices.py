@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from soak import people
 from soak.evidence import Evidence
 
+# of the account that was suspended, and of those that it is payer of record of
 CONTACTS = """SELECT s.message AS token, c.address FROM billing_suspension s
-        JOIN billing_billingaccountbinding b ON b.account_id = s.account_id
+        JOIN billing_billingaccountbinding b ON (b.account_id = s.account_id OR b.account_id IN (
+                SELECT f.account_id FROM billing_billingaccountaffiliation f
+                WHERE f.parent_id = s.account_id AND f.payer = 'Parent' AND f.activated_at <= s.suspended_at
+                    AND (f.finished_at IS NULL OR f.finished_at > s.suspended_at)))
             AND b.established_at <= s.suspended_at AND (b.ended_at IS NULL OR b.ended_at > s.suspended_at)
         JOIN projects_project p ON p.id = b.project_id
         CROSS JOIN LATERAL jsonb_array_elements_text(p.contact_email_addresses) AS c(address)
