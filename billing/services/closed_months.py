@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from billing.models import AccountPayer, BillingAccount, UsageClosing, UsageRoll
 from billing.models.affiliation import payer_of_record
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations import facts as affiliations
+from billing.services.affiliations.locks import lock_hierarchy
 from billing.services.payer_changes import facts
 from billing.services.usage import locks, times
 from milo import audit
@@ -32,14 +34,16 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
     affiliations.make_due_facts(organization_id)
     facts.make_due_facts_of(account_id)
     with audit.transaction():
-        affiliations.settle_in_dry_run(organization_id)
+        _settle_in_dry_run(organization_id, account_id)
         paid = _paid_until(account_id, month)
         accounts = BillingAccount.objects.locked().filter(pk__in={account_id, *paid}).in_bulk()
         account = accounts[account_id]
         actor.require("create", ACCOUNTS, account.organization_id, action="closeusage")
         affiliations.refuse_due(organization_id)
         facts.refuse_due_of(account_id)
-        locks.lock_all_exclusive()
+        # what is closed in a dry run is open again at its end; with the locks of what it settled they are out of order
+        if not audit.is_dry_run():
+            locks.lock_all_exclusive()
         at = times.decision()
         open_since = _open_since(accounts)
         causes = [] if reason.strip() else [Cause.required("spec.reason")]
@@ -53,6 +57,13 @@ def close_month(account_id: int, month: date, *, reason: str, actor: Actor) -> U
             if (open_since.get(key) or date.min) <= last:
                 _close(accounts[key], last, at, reason, actor)
         return closing
+
+
+def _settle_in_dry_run(organization_id: int, account_id: int) -> None:
+    """Settle what is due in the transaction of a dry run: of affiliations first, under the locks of the projects."""
+    if audit.is_dry_run():
+        lock_hierarchy(organization_id)
+        facts.settle_in_dry_run(account_id, between=partial(affiliations.settle_in_dry_run, organization_id))
 
 
 def _paid_until(payer_id: int, month: date) -> dict[int, date]:

@@ -39,6 +39,7 @@ def suspend(
     """
     facts.make_due_facts_of(account_id)
     with audit.transaction():
+        facts.settle_in_dry_run(account_id)
         account = BillingAccount.objects.locked().get(pk=account_id)
         actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
         # drawn before the question what is due: nothing can become due between it and the suspension
@@ -86,7 +87,9 @@ def preview(account: BillingAccount, *, reason_code: str, message: str, actor: A
     actor.require("create", ACCOUNTS, account.organization_id, action="suspend")
     if causes := _suspension_causes(reason_code, message):
         raise Invalid.because(causes)
-    projects = list(projects_invoiced_to(account).order_by("name"))
+    with audit.dry_run(), audit.transaction():
+        facts.settle_in_dry_run(account.pk)
+        projects = list(projects_invoiced_to(account).order_by("name"))
     recipients = {address for project in projects for address in project.contact_email_addresses}
     context = {"reasonCode": reason_code, "message": message}
     text: Text = render(

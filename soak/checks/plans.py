@@ -11,6 +11,11 @@ ITEMS = """SELECT c.name, c.phase AS change_phase, c.uid, o.name AS organization
         -- as they were at the instant, whenever that became a fact
         (SELECT h.phase FROM billing_historicalbillingaccount h WHERE h.id = a.id AND h.history_date <= i.effective_at
             ORDER BY h.history_id DESC LIMIT 1) AS account_phase,
+        COALESCE((SELECT h.phase FROM billing_historicalbillingaccount h
+            WHERE h.history_date <= i.effective_at AND h.id IN (SELECT f.parent_id
+                FROM billing_billingaccountaffiliation f WHERE f.account_id = a.id AND f.payer = 'Parent'
+                    AND f.activated_at <= i.effective_at AND (f.finished_at IS NULL OR f.finished_at > i.effective_at))
+            ORDER BY h.history_id DESC LIMIT 1), 'Ready') AS payer_phase,
         EXISTS (SELECT 1 FROM billing_payerlock l WHERE l.project_id = p.id AND l.locked_at <= i.effective_at
             AND (l.unlocked_at IS NULL OR l.unlocked_at > i.effective_at)) AS is_locked
     FROM billing_payerchangeitem i JOIN billing_payerchange c ON c.id = i.change_id
@@ -46,16 +51,18 @@ def take_effect(evidence: Evidence) -> Iterator[str]:
 
 def _fault(row: dict[str, Any]) -> str:
     """Return what is wrong with the outcome of an item, judged by the state of everything at its instant."""
-    then = f"{row['account']} was {row['account_phase']} then, and locked: {row['is_locked']}"
+    phases = row["account_phase"], row["payer_phase"]
+    then = f"{row['account']} and its payer of record were {phases} then, and locked: {row['is_locked']}"
+    was_ready = phases == ("Ready", "Ready")
     if row["phase"] == "Pending":
         return "is still pending"
     if row["phase"] == "Done":
         there = row["bound"], row["payer"], row["established_at"]
         if there != (row["project_id"], row["account_id"], row["effective_at"]):
             return f"is done, and project, payer and instant of its binding are {there}"
-        if row["account_phase"] != "Ready" or row["is_locked"]:
+        if not was_ready or row["is_locked"]:
             return f"is done: {then}"
-    is_ready = row["reason"] == "AccountNotReady" and row["account_phase"] == "Ready"
+    is_ready = row["reason"] == "AccountNotReady" and was_ready
     is_open = row["reason"] == "PayerLocked" and not row["is_locked"]
     return f"failed by {row['reason']}: {then}" if is_ready or is_open else ""
 

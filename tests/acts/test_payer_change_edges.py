@@ -1,7 +1,8 @@
 """Payer changes at their edges: sets that change under a plan, lists that are empty, a worker that comes late."""
 
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,20 +10,23 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.models import BillingAccount, PayerChange
+from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding, Notice, PayerChange, Suspension
 from billing.services.account_spec import AccountSpec
 from billing.services.accounts import revise
+from billing.services.closed_months import close_month
 from billing.services.payer_changes import facts
 from billing.services.payer_changes.cancellations import cancel
 from billing.services.payer_changes.creation import OF_A_USER
 from billing.services.payer_changes.facts import move_due
 from billing.services.payer_changes.retries import retry
 from billing.services.projects import archive_project
+from billing.services.suspensions import preview, resolve, suspend
 from milo import audit
 from milo.errors import Invalid
 from projects.models import Project
 from tests.support import make
-from tests.support.ledger import member, refused
+from tests.support.affiliations import an_affiliation
+from tests.support.ledger import everything, member, refused
 from tests.support.payer_changes import DAY, HOUR, Travel, World, a_payer_change, outcomes, travel
 
 __all__ = ["travel"]
@@ -128,3 +132,72 @@ def test_archiving_locks_the_account_before_the_payer_change_as_the_worker_does(
         for model in (BillingAccount, PayerChange)
     }
     assert first[BillingAccount] < first[PayerChange]
+
+
+def test_dry_runs_and_previews_answer_as_if_what_is_due_were_a_fact(world: World, travel: Travel) -> None:
+    *moving, third = world.projects
+    change = a_payer_change(world.emea, *moving)
+    travel(DAY + HOUR)
+    before = everything()
+    shown = preview(world.emea, reason_code="ManualReview", message="under review", actor=make.PLATFORM)
+    assert shown["projects"] == sorted(project.name for project in moving)
+    acts = (
+        partial(suspended, world.emea),
+        partial(suspended, world.eu),
+        partial(close_month, world.emea.pk, date(2024, 1, 1), reason="invoiced", actor=make.PLATFORM),
+    )
+    for act in acts:
+        with audit.dry_run(), audit.transaction():
+            act()
+            paying = BillingAccountBinding.objects.paying().filter(account=world.emea)
+            assert {binding.project for binding in paying} == {*moving}
+    assert everything() == before
+    # an account that is suspended still gets no project
+    change = a_payer_change(world.emea, third)
+    request = a_reactivation(world.emea)
+    travel(DAY + HOUR)
+    with audit.dry_run(), audit.transaction():
+        make.approve(request.pk, actor=make.APPROVER)
+        assert outcomes(change) == {third.name: ("Failed", "AccountNotReady")}
+    assert outcomes(change) == {third.name: ("Pending", "")}
+
+
+def suspended(account: BillingAccount) -> BillingAccount:
+    return suspend(account.pk, reason_code="ManualReview", message="under review", actor=make.PLATFORM)
+
+
+def a_reactivation(account: BillingAccount) -> ApprovalRequest:
+    """A request to reactivate an account whose suspension is resolved."""
+    suspended(account)
+    opened = Suspension.objects.get(account=account)
+    evidence = {"reviewer": "jo", "note": "cleared"}
+    resolve(account.pk, opened.uid, evidence=evidence, actor=make.PLATFORM)
+    account.refresh_from_db()
+    return make.a_request(account, "Reactivate")
+
+
+def test_what_is_due_comes_before_the_suspension_of_the_payer_of_record_and_after_it_fails(
+    world: World, travel: Travel
+) -> None:
+    """However late the worker is: the account that another pays for gets no project while that one is suspended."""
+    group = make.a_ready_account(world.organization)
+    unused = make.a_ready_account(world.organization)
+    an_affiliation(unused, group)
+    contact = ["a@example.org"]
+    coming, staying, third = (make.a_project(world.organization, contact_email_addresses=contact) for _ in range(3))
+    make.a_binding(third, unused)
+    begun = a_payer_change(unused, coming)
+    late = a_payer_change(unused, staying, effective_at=timezone.now() + 2 * DAY)
+    leaving = a_payer_change(world.emea, third, effective_at=timezone.now() + 3 * DAY)
+    travel(DAY + HOUR)
+    request = a_reactivation(group)
+    assert outcomes(begun) == {coming.name: ("Done", "")}
+    assert Notice.objects.filter(project=coming, about="Suspended").exists()
+    travel(DAY)
+    make.approve(request.pk, actor=make.APPROVER)
+    assert outcomes(late) == {staying.name: ("Failed", "AccountNotReady")}
+    travel(DAY)
+    suspended(group)
+    assert outcomes(leaving) == {third.name: ("Done", "")}
+    # of the first suspension: it has left since
+    assert Notice.objects.filter(project=third, about="Suspended").count() == 1

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import orjson
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.test.client import ClientHandler
@@ -78,6 +80,23 @@ def _client() -> Client:
     # one for all: loading the middleware takes longer than most requests
     client.handler = _handler
     return client
+
+
+def streamed(response: Any) -> bytes:
+    """The whole of a file that is sent page by page."""
+
+    async def read() -> bytes:
+        return b"".join([part async for part in response])
+
+    # without a loop, so that the pages are read in the transaction that holds what the test made
+    with mock.patch("billing.api.usage_focus.in_thread", _at_once), pytest.raises(StopIteration) as done:
+        read().send(None)
+    content: bytes = done.value.value
+    return content
+
+
+async def _at_once(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 @dataclass(frozen=True)

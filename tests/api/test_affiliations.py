@@ -1,18 +1,22 @@
 """Affiliations over HTTP: create, list, watch, cancel, and where an account stands among others."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from billing.models import BillingAccount
+from billing.services.affiliations.scopes import SCOPES
 from billing.tasks import announce_standing
 from milo.errors import Invalid
 from projects.models import Organization
-from tests.api.client import ACCOUNTS, BILLING, Api
+from tests.api.access_matrix import ACCOUNT, BINDING, PROJECT, ROUTES
+from tests.api.client import ACCOUNTS, BILLING, Answer, Api, streamed
 from tests.support import make
 from tests.support.affiliations import an_affiliation, month
+from tests.support.usage import an_event, taken
 
 AFFILIATIONS = f"{BILLING}/namespaces/acme-corp/billingaccountaffiliations"
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
@@ -75,34 +79,43 @@ def test_a_fact_shows_on_both_accounts_and_on_no_other(admin: Api) -> None:
     assert {row["cells"][0]: row["cells"][wide] for row in table["rows"]} == {"de": "", "eu": "group", "group": "group"}
 
 
+def readings_of(account: str, project: str, binding: str) -> list[str]:
+    """Every address that reads an account, a project or a binding, by the routes, and the lists that name it alone."""
+    addresses = []
+    for route, name in ((ACCOUNT, account), (PROJECT, project), (BINDING, binding)):
+        addresses.append(f"/{route.removesuffix('/<str:name>')}?fieldSelector=metadata.name={name}")
+        for each, cases in ROUTES.items():
+            if (each == route or each.startswith(f"{route}/")) and "GET" in cases:
+                query = f"?{cases['GET'].query}" if cases["GET"].query else ""
+                addresses.append(f"/{each}{query}".replace("<str:name>", name))
+    scoped = [f"{ACCOUNTS}/{account}/{reading}?scope={scope}" for reading in ("usage", "projects") for scope in SCOPES]
+    return [address.replace("<str:namespace>", "acme-corp") for address in addresses] + scoped
+
+
 def test_an_account_without_affiliation_stays_as_it_is_to_the_byte(
-    admin: Api, organization: Organization, accounts: list[BillingAccount]
+    admin: Api, organization: Organization, accounts: list[BillingAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group, eu, de = accounts
-    make.a_binding(make.a_project(organization, "shop"), de)
-    readings = [
-        "",
-        "/asof?at=2999-01-01T00:00:00Z",
-        "/history",
-        "/projects?at=2999-01-01T00:00:00Z",
-        "/usage",
-        "/closurechecklist",
-        "/suspensions",
-        "/holds",
-    ]
-    addresses = [f"{ACCOUNTS}/de{reading}" for reading in readings]
-    addresses += [f"{ACCOUNTS}?labelSelector=apart=yes", f"{ACCOUNTS}?fieldSelector=metadata.name=de"]
+    shop = make.a_project(organization, "shop")
+    make.a_binding(shop, de, "shop-to-de")
+    taken(an_event(shop))
+    addresses = readings_of("de", "shop", "shop-to-de")
+    stranger, later = Api.of(make.a_person()), timezone.now() + timedelta(hours=1)
+    ways = [(admin, "application/json"), (admin, TABLE), (stranger, "application/json")]
 
-    stranger = Api.of(make.a_person())
+    def body(answer: Answer) -> bytes:
+        return streamed(answer.response) if answer.response.streaming else answer.raw
 
     def answers() -> list[tuple[str, int, bytes]]:
-        """What is answered, without the revision of a list, which is that of the whole change log."""
-        asked = [(address, api.get(address)) for address in addresses for api in (admin, stranger)]
+        """What is answered at one instant, without the revision of a list, which is that of the whole change log."""
+        with monkeypatch.context() as clock:
+            clock.setattr(timezone, "now", lambda: later)
+            asked = [(address, api.get(address, accept=form)) for address in addresses for api, form in ways]
         version = rb'"metadata":{"resourceVersion":"[0-9]+"}'
-        return [(address, answer.code, re.sub(version, b"", answer.raw)) for address, answer in asked]
+        return [(address, answer.code, re.sub(version, b"", body(answer))) for address, answer in asked]
 
     before = answers()
-    assert [code for _address, code, _text in before[::2]] == [200] * len(addresses)
+    assert {(address, code) for address, code, _text in before[:: len(ways)]} == {(each, 200) for each in addresses}
     an_affiliation(eu, group)
     make.in_phase(group, "Suspended")
     announce_standing()

@@ -4,7 +4,6 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest import mock
 
 import pytest
 from django.utils import timezone
@@ -17,7 +16,7 @@ from billing.services.closed_months import close_month
 from billing.usage.focus import COLUMNS
 from milo.kube.store.manifests import precise_instant
 from projects.models import Organization
-from tests.api.client import ACCOUNTS, Api
+from tests.api.client import ACCOUNTS, Api, streamed
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months, month
 from tests.support.usage import an_event, taken
@@ -43,19 +42,7 @@ def tree(organization: Organization) -> dict[str, BillingAccount]:
 def body(api: Api, account: str, query: str) -> bytes:
     response = api.get(f"{ACCOUNTS}/{account}/usage/focus?period={query}").response
     assert response.status_code == 200
-
-    async def read() -> bytes:
-        return b"".join([part async for part in response])
-
-    # without a loop, so that the pages are read in the transaction that holds what the test made
-    with mock.patch("billing.api.usage_focus.in_thread", at_once), pytest.raises(StopIteration) as done:
-        read().send(None)
-    content: bytes = done.value.value
-    return content
-
-
-async def at_once(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
+    return streamed(response)
 
 
 def export(api: Api, account: str, query: str = "", period: str = "") -> list[dict[str, str]]:

@@ -6,7 +6,6 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,7 +18,7 @@ from billing.services.usage import exports
 from billing.usage.focus import COLUMNS, Type
 from billing.usage.focus_units import focus_unit
 from projects.models import Organization
-from tests.api.client import ACCOUNTS, Api
+from tests.api.client import ACCOUNTS, Api, streamed
 from tests.support import make
 from tests.support.usage import a_correction, an_event, taken
 
@@ -42,25 +41,13 @@ COSTS = ["BilledCost", "ContractedCost", "EffectiveCost", "ListCost"]
 def body(api: Api, query: str, content_type: str, accept: str = "*/*") -> bytes:
     response = api.get(f"{ACCOUNTS}/us/usage/focus?{query}", Accept=accept).response
     assert response.headers["Content-Type"] == content_type
-
-    async def read() -> bytes:
-        return b"".join([part async for part in response])
-
-    # without a loop, so that the pages are read in the transaction that holds what the test made
-    with mock.patch("billing.api.usage_focus.in_thread", at_once), pytest.raises(StopIteration) as done:
-        read().send(None)
-    content: bytes = done.value.value
-    return content
+    return streamed(response)
 
 
 def export(api: Api, period: str) -> list[dict[str, str]]:
     text = body(api, f"period={period}", "text/csv; charset=utf-8").decode()
     assert text.splitlines()[0].split(",") == list(COLUMNS)
     return list(csv.DictReader(text.splitlines()))
-
-
-async def at_once(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
 
 
 def told(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:

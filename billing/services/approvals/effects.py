@@ -39,7 +39,10 @@ class Effect:
 
 EFFECTS: dict[str, Effect] = {
     ApprovalRequest.Action.REACTIVATE: Effect(
-        lambda account, _request: reactivations.causes(account), reactivations.apply, prepare=reactivations.prepare
+        lambda account, _request: reactivations.causes(account),
+        reactivations.apply,
+        lock=reactivations.lock,
+        prepare=reactivations.prepare,
     ),
     ApprovalRequest.Action.CLOSE: Effect(closures.close_causes, closures.close),
     ApprovalRequest.Action.REOPEN: Effect(

@@ -17,9 +17,19 @@ from milo.errors import Cause
 
 def prepare(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
     """Make due payer changes of the account facts: while it was suspended it was no payer of further projects."""
-    key = BillingAccount.objects.filter(organization=organization_id, name=account).values_list("pk", flat=True).first()
-    if key:
+    if key := _key(organization_id, account):
         facts.make_due_facts_of(key)
+
+
+def lock(organization_id: int, account: str, _proposal: dict[str, Any]) -> None:
+    """Settle in a dry run what `prepare` has left; lock nothing in others."""
+    if key := _key(organization_id, account):
+        facts.settle_in_dry_run(key)
+
+
+def _key(organization_id: int, account: str) -> int | None:
+    accounts = BillingAccount.objects.filter(organization=organization_id, name=account)
+    return accounts.values_list("pk", flat=True).first()
 
 
 def causes(account: BillingAccount) -> list[Cause]:

@@ -4,7 +4,7 @@ Whatever changes the payer of a project, or whether it may move, or closes a mon
 the project. Then nothing that is decided later stands in the ledger before what was due earlier.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import structlog
@@ -13,7 +13,7 @@ from django.db.models.functions import Mod
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.models import BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
+from billing.models import AccountPayer, BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
 from billing.models.payer_change import PayerChangeItemQuerySet
 from billing.services.payer_changes import moves
 from billing.services.usage import locks
@@ -68,8 +68,9 @@ def lock_payers(projects: Iterable[int], *, besides: Iterable[int]) -> dict[int,
 def make_due_facts_of(account_id: int) -> None:
     """Make due items facts by which a project gets the account `account_id` (primary key) as payer, or leaves it.
 
-    Call it before the locks of the caller: it uses transactions of its own. A dry run, which could not keep them, does
-    nothing here. Raises `Beforehand` inside a transaction.
+    The same of each account that it ever was payer of record of: they stand with it. Call it before the locks of the
+    caller: it uses transactions of its own. A dry run, which could not keep them, does nothing here. Raises
+    `Beforehand` inside a transaction.
     """
     if audit.is_dry_run():
         return
@@ -83,6 +84,22 @@ def _move_all(changes: Iterable[int]) -> None:
             pass
 
 
+def settle_in_dry_run(account_id: int, *, between: Callable[[], None] = lambda: None) -> None:
+    """Settle in the transaction of a dry run, which rolls it back, what `make_due_facts_of` has left.
+
+    Call it before the locks of the caller. `between` locks accounts, or settles what does: after the projects, and
+    before what is due here.
+    """
+    due = _due_of(account_id) if audit.is_dry_run() else PayerChangeItem.objects.none()
+    # in one move, however many changes: the locks of one after another would be out of order
+    together = PayerChangeItem.objects.due(timezone.now()).filter(change__in=set(due.values_list("change", flat=True)))
+    projects = set(together.values_list("project", flat=True))
+    payees = {project.pk: project for project in Project.objects.locked().filter(pk__in=projects)} if projects else {}
+    between()
+    if payees:
+        moves.move(payees, timezone.now(), besides=[account_id])
+
+
 def refuse_due_of(account_id: int) -> None:
     """Raise `Beforehand` if something of the account, locked by the caller, became due since `make_due_facts_of`."""
     if audit.is_dry_run():
@@ -92,8 +109,9 @@ def refuse_due_of(account_id: int) -> None:
 
 
 def _due_of(account_id: int) -> PayerChangeItemQuerySet:
-    paying = BillingAccountBinding.objects.paying().filter(account=account_id).values("project")
-    concerned = Q(change__account=account_id) | Q(project__in=paying)
+    paid = AccountPayer.objects.filter(payer=account_id).values("account")
+    paying = BillingAccountBinding.objects.paying().filter(Q(account=account_id) | Q(account__in=paid))
+    concerned = Q(change__account=account_id) | Q(change__account__in=paid) | Q(project__in=paying.values("project"))
     return PayerChangeItem.objects.due(timezone.now()).filter(concerned)
 
 

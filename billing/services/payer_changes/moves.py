@@ -26,8 +26,8 @@ LABEL = "billing.milo.io/payer-change"
 """The label of a binding that a payer change made: the name of the change."""
 ARCHIVED = "ProjectArchived"
 _DIGITS = 8
-_SHOWN = ("name", "phase", "phase_message")
-_STANDING = ("organization_id", "phase_since", *_SHOWN, *(f"paid_by__{column}" for column in _SHOWN))
+_SHOWN = ("name", "phase", "phase_message", "phase_since")
+_STANDING = ("organization_id", *_SHOWN, *(f"paid_by__{column}" for column in _SHOWN))
 _SETTLED = Update(PayerChangeItem, "phase", "reason", "message", "binding", "settled_at")
 
 
@@ -148,10 +148,12 @@ def _refusal(planned: _Move, taken: set[str]) -> Refusal | None:
         return Refusal(
             refusal_reason(payee, payer, locked=planned.locked), "; ".join(cause.message for cause in causes)
         )
-    if payer.phase_since > planned.item.effective_at:
-        # a worker that came in time would have found it so
-        message = _("billing account %(name)s is Ready since %(since)s only")
-        return Refusal("AccountNotReady", message % {"name": payer.name, "since": precise_instant(payer.phase_since)})
+    for account in filter(None, (payer, payer.paid_by)):
+        if account.phase_since > planned.item.effective_at:
+            # a worker that came in time would have found it so
+            message = _("billing account %(name)s is Ready since %(since)s only")
+            names = {"name": account.name, "since": precise_instant(account.phase_since)}
+            return Refusal("AccountNotReady", message % names)
     if planned.last and planned.last >= planned.item.effective_at:
         return changed_since()
     if taken.issuperset(planned.names):
