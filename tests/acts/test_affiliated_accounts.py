@@ -1,6 +1,7 @@
 """What follows the payer of record: approvals, charges, closed months, closure, archival and usage."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,6 +22,7 @@ from billing.models import (
 )
 from billing.models.affiliation import payer_of_record
 from billing.models.default_account import PAYER_ANNOTATION
+from billing.services.accounts import AccountSpec, revise
 from billing.services.affiliations import inspection
 from billing.services.approvals.decisions import StaleReview
 from billing.services.approvals.requests import renew
@@ -383,6 +385,34 @@ def test_an_approved_request_makes_the_plan_and_its_review_goes_stale(
     make.approve(request.pk, actor=make.APPROVER)
     plan = BillingAccountAffiliation.objects.get(name="us-under-group")
     assert (plan.phase, plan.effective_from, plan.created_by) == ("Scheduled", month(1), make.APPROVER.name)
+
+
+def test_a_review_goes_stale_when_the_profile_of_a_payer_of_record_changes(
+    organization: Organization, group: BillingAccount
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    make.a_binding(make.a_project(organization), us)
+    request = make.a_request(us, "Affiliate", proposal={"parentRef": {"name": "group"}})
+    spec = replace(AccountSpec.of(group), payment_profile={"creditCard": {"cardReference": "card_another"}})
+    revise(group.pk, spec, actor=make.PLATFORM)
+    with pytest.raises(StaleReview) as stale:
+        make.approve(request.pk, actor=make.APPROVER)
+    assert "BillingAccountAffiliation" not in str(stale.value)
+    request.refresh_from_db()
+    assert (request.phase, "card_another" in str(request.reviewed)) == ("Pending", False)
+
+
+def test_a_stale_review_is_told_in_the_words_of_the_manifest(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    us = make.a_ready_account(organization, "us")
+    make.a_binding(make.a_project(organization), us)
+    request = make.a_request(us, "Affiliate", proposal={"parentRef": {"name": "group"}})
+    an_affiliation(us, eu, payer="Self", after=2)
+    with pytest.raises(StaleReview) as stale:
+        make.approve(request.pk, actor=make.APPROVER)
+    assert "'payer': 'Parent'" in str([(each.field, each.message) for each in stale.value.causes])
+    assert "Payer.PARENT" not in str([(each.field, each.message) for each in stale.value.causes])
 
 
 @pytest.mark.parametrize(

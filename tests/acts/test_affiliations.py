@@ -15,11 +15,14 @@ from billing.services.affiliations.cancellations import cancel
 from billing.services.affiliations.creation import create_affiliation
 from billing.services.affiliations.specs import AffiliationSpec
 from billing.services.affiliations.trees import Tree
+from billing.services.holds import set_hold
+from billing.services.notices.deliveries import text_of
 from milo.errors import AlreadyExists, Forbidden, Invalid
 from milo.kube.models import Change
 from projects.models import Organization
 from tests.support import make, tamper
 from tests.support.affiliations import Months, an_affiliation, in_months, month
+from tests.support.ledger import nothing_changes
 
 __all__ = ["in_months"]
 pytestmark = pytest.mark.django_db
@@ -221,6 +224,35 @@ def test_what_must_be_settled_before_another_pays(organization: Organization, gr
     assert message == f"request {request.name} to ReviseTerms is pending: have it decided, or withdraw it"
 
 
+def test_what_must_be_settled_before_another_payer_takes_over_the_account_or_one_below_it(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    below, other = (make.a_ready_account(organization, name) for name in ("below", "other"))
+    an_affiliation(eu, group)
+    an_affiliation(below, eu)
+    request = make.a_request(eu)
+    hold = set_hold(below.pk, type="Dispute", message="invoice 12", actor=make.PLATFORM)
+    pending = f"request {request.name} to ReviseTerms is pending: have it decided, or withdraw it"
+    held = f"below: {hold.described}: request its release first"
+    with nothing_changes():
+        assert messages(planned(eu, other, after=1)) == [held, pending]
+    # who leaves to pay itself is taken in by nobody, and takes those below it along
+    with nothing_changes():
+        assert messages(planned(eu, None, after=1)) == [held]
+
+
+def test_addresses_of_a_parent_that_took_nobody_in_go_with_its_own_notices(
+    group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    an_affiliation(eu, group, after=1)
+    make.in_phase(group, "Suspended")
+    in_months.go()
+    told = Notice.objects.filter(about="AffiliationFailed").values_list("recipient", "account__name")
+    assert dict(told) == {"eu@acme-corp.example": "eu", "group@acme-corp.example": "group"}
+    for notice in Notice.objects.filter(about="AffiliationFailed"):
+        assert "of billing account eu could not take effect" in text_of(notice).plain
+
+
 def test_a_plan_that_no_longer_holds_fails_with_every_cause_and_people_are_told(
     group: BillingAccount, eu: BillingAccount, in_months: Months
 ) -> None:
@@ -261,6 +293,17 @@ def test_a_plan_is_cancelled_for_a_reason(group: BillingAccount, eu: BillingAcco
     viewer = make.an_actor(roles={eu.organization: "billing-viewer"})
     with pytest.raises(Forbidden):
         cancel(plan.pk, reason="again", actor=viewer)
+
+
+def test_what_is_due_is_not_cancelled_however_late_the_worker_is(
+    group: BillingAccount, eu: BillingAccount, in_months: Months
+) -> None:
+    plan = an_affiliation(eu, group, after=1)
+    first = in_months.go(work=False)
+    with pytest.raises(Invalid, match="is Active, and no plan"):
+        cancel(plan.pk, reason="put off", actor=make.PLATFORM)
+    plan.refresh_from_db()
+    assert (plan.phase, payer_of_record(eu, first)) == ("Active", group)
 
 
 def test_a_project_is_bound_only_while_the_payer_of_record_is_ready(

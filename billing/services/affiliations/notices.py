@@ -24,15 +24,18 @@ def queue_failure(affiliation: BillingAccountAffiliation) -> None:
 
 
 def _queue(about: Notice.About, affiliation: BillingAccountAffiliation, cause: UUID, why: str) -> int:
+    child, parent = affiliation.account, affiliation.parent
     context = {
         "affiliation": affiliation.name,
+        "child": child.name,
         "month": f"{affiliation.effective_from:%Y-%m}",
-        "parent": affiliation.parent.name if affiliation.parent else "",
+        "parent": parent.name if parent else "",
         "message": why,
     }
-    accounts = [affiliation.account, *([affiliation.parent] if affiliation.parent else [])]
-    recipients = {address for account in accounts for address in outbox.contacts_of(account)}
     username = affiliation.created_by.removeprefix("user:")
     creator = User.objects.filter(username=username, is_active=True).exclude(email="")
-    recipients.update(creator.values_list("email", flat=True))
-    return outbox.queue_once(about, affiliation.account, cause, recipients, context)
+    told = {*outbox.contacts_of(child), *creator.values_list("email", flat=True)}
+    queued = outbox.queue_once(about, child, cause, told, context)
+    # the address of an account goes with its own notices when its data are purged
+    others = set(outbox.contacts_of(parent)) - told if parent else set()
+    return queued + (outbox.queue_once(about, parent, cause, others, context) if parent else 0)

@@ -230,19 +230,23 @@ def _charges(of: Q) -> Iterator[Cause]:
 
 
 def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[Cause]:
-    """Yield what an account that pays itself must settle before another pays for it."""
+    """Yield what must be settled before another than now pays for an account, be it the child or one below it."""
     child = proposed.child
-    if proposed.payer_before != child.pk or proposed.payer_after == child.pk:
+    if proposed.payer_before == child.pk != proposed.payer_after:
+        yield from _charges(Q(account=child))
+    taken = {key for key, (_before, after) in proposed.changed_payers().items() if after != key}
+    if not taken:
         return
-    yield from _charges(Q(account=child))
-    for hold in Hold.objects.filter(account=child).open().order_by("pk")[:LISTED]:
-        yield Cause(ACCOUNT, _("%(hold)s: request its release first") % {"hold": hold.described})
-    pending = ApprovalRequest.objects.pending().filter(account=child)
+    holds = Hold.objects.open().filter(account__organization=child.organization_id).select_related("account")
+    pending = ApprovalRequest.objects.pending().filter(organization=child.organization_id).select_related("account")
     if besides:
         pending = pending.exclude(pk=besides.pk)
+    release = _("%(hold)s: request its release first")
     decide = _("request %(name)s to %(act)s is pending: have it decided, or withdraw it")
-    for request in pending.order_by("pk")[:LISTED]:
-        yield Cause(ACCOUNT, decide % {"name": request.name, "act": request.act})
+    blocking = [(hold.account, release % {"hold": hold.described}) for hold in holds.order_by("pk")]
+    blocking += [(each.account, decide % {"name": each.name, "act": each.act}) for each in pending.order_by("pk")]
+    for account, message in [each for each in blocking if each[0].pk in taken][:LISTED]:
+        yield Cause(ACCOUNT, message if account == child else f"{account.name}: {message}")
 
 
 def approval_causes(changed: Collection[int]) -> list[Cause]:

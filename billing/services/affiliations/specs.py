@@ -39,7 +39,7 @@ class AffiliationSpec:
     @property
     def default_payer(self) -> str:
         payers = BillingAccountAffiliation.Payer
-        return payers.PARENT if self.parent else payers.SELF
+        return (payers.PARENT if self.parent else payers.SELF).value
 
     def causes(self) -> list[Cause]:
         """Return every fault of the spec that needs no look at the rows."""

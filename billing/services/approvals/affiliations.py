@@ -123,6 +123,8 @@ def _months(stretch: Stretch, first: date) -> dict[str, str]:
 def _invoiced(payer: BillingAccount) -> dict[str, Any]:
     return {
         "payerOfRecord": payer.name,
+        # its profile too, of which nothing may stay here when the data of the payer are purged
+        "generation": payer.generation,
         "currencyCode": payer.currency_code,
         "paymentTerms": payer.payment_terms.as_json(),
         "paymentMethod": next(iter(payer.payment_profile or {}), ""),
