@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Min, Q
-from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,7 +17,7 @@ from billing.models import BillingAccount, Charge
 from billing.models.account import VERIFIER_UNAVAILABLE
 from billing.models.quantity import ExactSum
 from billing.reason_codes import ReasonCode
-from milo.admin.panels import day_text, instant, lines, link, list_address
+from milo.admin.panels import day_text, instant, lines, link, list_address, number_text
 from milo.admin.reasons import reason
 
 # their messages say more than the reason does
@@ -101,7 +100,7 @@ def _balance(account: BillingAccount, today: date) -> list[tuple[str, Any]]:
 
 
 def _of(count: int, total: Decimal, currency_code: str) -> str:
-    texts = {"amount": money(total, currency_code), "count": formats.number_format(count, force_grouping=True)}
+    texts = {"amount": money(total, currency_code), "count": number_text(count)}
     return _("%(amount)s (charges: %(count)s)") % texts
 
 

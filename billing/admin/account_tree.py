@@ -22,7 +22,7 @@ from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Tree
 from milo.admin.forms import ActForm, Text
 from milo.admin.pages import PageAdmin
-from milo.admin.panels import Panel, first, link, list_address
+from milo.admin.panels import Panel, first, link, list_address, month_text, number_text
 from milo.dates import parse_month
 from milo.spreadsheets import respond_csv
 
@@ -104,7 +104,7 @@ def affiliations_panels(account: BillingAccount) -> list[Panel]:
                 link(row),
                 link(row.parent),
                 row.get_payer_display(),
-                f"{row.effective_from:%Y-%m}",
+                month_text(row.effective_from),
                 row.get_phase_display(),
                 row.obstacle or row.outcome or "-",
             ]
@@ -162,7 +162,8 @@ class Hierarchy(AccountReport):
         page = keys[(number - 1) * PER_PAGE : number * PER_PAGE]
         at = f"{values['at']:%Y-%m}" if values["at"] else None
         return Panel(
-            _("%(account)s and all accounts below: %(number)d") % {"account": account, "number": len(keys)},
+            _("%(account)s and all accounts below: %(number)s")
+            % {"account": account, "number": number_text(len(keys))},
             [_("Billing account"), _("Parent"), _("Level"), _("Payer of record"), _("Phase")],
             list(_lines(tree, page, name=link)),
             following=self.query(at=at, page=number + 1) if number * PER_PAGE < len(keys) else "",

@@ -18,7 +18,7 @@ from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Row, Select
-from milo.admin.panels import link
+from milo.admin.panels import link, month_text
 from milo.dates import parse_month
 from milo.kube.names import generated_name
 
@@ -74,7 +74,7 @@ def _months(account: BillingAccount) -> list[tuple[str, str]]:
     present = present_month()
     first = 1 if rules.used_among([account.pk]) else 0
     months = [f"{months_after(present, number):%Y-%m}" for number in range(first, MONTHS_AHEAD + 1)]
-    return [(month, month) for month in months]
+    return [(month, month_text(month)) for month in months]
 
 
 class PlaceUnder(ServiceAction):
@@ -160,12 +160,12 @@ class PlaceUnder(ServiceAction):
         )
         place = f"{_above(self.row) or '-'} \N{RIGHTWARDS ARROW} {values['parent'] or '-'}"
         facts = preview_facts(request, needed=self.needs_approval(values))
-        return [(_("Under which account"), place), (_("From which month on"), values["month"]), *facts]
+        return [(_("Under which account"), place), (_("From which month on"), month_text(values["month"])), *facts]
 
     def message(self, row: BillingAccountAffiliation | ApprovalRequest) -> str:
         if isinstance(row, ApprovalRequest):
             return _("%(request)s awaits the decision of a second person.") % {"request": row}
-        names = {"account": row.account, "parent": row.parent, "month": f"{row.effective_from:%Y-%m}"}
+        names = {"account": row.account, "parent": row.parent, "month": month_text(row.effective_from)}
         if row.parent is None:
             return _("%(account)s stands alone from %(month)s on.") % names
         return _("%(account)s is under %(parent)s from %(month)s on.") % names
@@ -203,7 +203,7 @@ class CancelAffiliation(ServiceAction):
             (_("Billing account"), link(plan.account)),
             (_("Parent"), link(plan.parent)),
             (_("Payer"), plan.get_payer_display()),
-            (_("From which month on"), f"{plan.effective_from:%Y-%m}"),
+            (_("From which month on"), month_text(plan.effective_from)),
             (_("What will happen"), _("What is in force now goes on.")),
         ]
 

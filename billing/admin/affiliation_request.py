@@ -12,7 +12,7 @@ from billing.admin.wording import label, on_lines
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.services.approvals import affiliations
 from milo.admin.actions import Facts
-from milo.admin.panels import Panel, lines, link, list_address
+from milo.admin.panels import Panel, lines, link, list_address, number_text
 from projects.models import Project
 
 
@@ -48,7 +48,7 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
         for each in review.get("accounts", [])
     ]
     if more := _unlisted(review):
-        rows.append([_("and %(count)d more") % {"count": more}, "", "", "", ""])
+        rows.append([_("and %(count)s more") % {"count": number_text(more)}, "", "", "", ""])
     return [
         Panel(
             _("Who is invoiced"),
@@ -60,10 +60,7 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
         Panel(
             _("Usage of the last full month"),
             [_("Service"), _("Meter"), _("Quantity")],
-            [
-                [each["service"], each["meter"], f"{each['quantity']} {each['unit']}"]
-                for each in review.get("usageOfLastMonth", [])
-            ],
+            [[each["service"], each["meter"], _quantity(each)] for each in review.get("usageOfLastMonth", [])],
         ),
     ]
 
@@ -93,7 +90,7 @@ def _accounts_below(request: ApprovalRequest) -> str:
 
 def _more_projects(review: dict[str, Any]) -> list[str]:
     more = int(review.get("projectsCount", 0)) - len(review.get("projects", []))
-    return [_("and %(count)d more") % {"count": more}] if more else []
+    return [_("and %(count)s more") % {"count": number_text(more)}] if more else []
 
 
 def _unlisted(review: dict[str, Any]) -> int:
@@ -111,7 +108,7 @@ def _answers(review: dict[str, Any]) -> list[str]:
         text % {"payer": payer, "accounts": ", ".join(names), "months": span} for (payer, span), names in payers.items()
     ]
     if more := _unlisted(review):
-        sentences.append(_("and %(count)d more") % {"count": more})
+        sentences.append(_("and %(count)s more") % {"count": number_text(more)})
     return sentences
 
 
@@ -130,7 +127,9 @@ def _invoiced(by: dict[str, Any]) -> str:
     return ", ".join(filter(None, words)) or "-"
 
 
+def _quantity(line: dict[str, Any]) -> str:
+    return f"{number_text(line['quantity'])} {line['unit']}"
+
+
 def _usage(review: dict[str, Any]) -> list[str]:
-    return [
-        f"{each['service']} {each['meter']}: {each['quantity']} {each['unit']}" for each in review["usageOfLastMonth"]
-    ]
+    return [f"{each['service']} {each['meter']}: {_quantity(each)}" for each in review["usageOfLastMonth"]]

@@ -1,5 +1,6 @@
 """The list and the page of affiliations: which account is under which other, since when, and what is planned."""
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +17,8 @@ from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
 from milo.admin.attention import attention
-from milo.admin.panels import Attention, Panel, badge, lines, link
+from milo.admin.panels import Attention, Panel, badge, lines, link, month_text
+from milo.admin.reasons import coded
 from milo.admin.resources import METADATA
 from milo.admin.viewed import ViewedAdmin, ViewFilter
 
@@ -137,11 +139,11 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
 
     @admin.display(description=gettext_lazy("from month"), ordering="effective_from")
     def month(self, row: BillingAccountAffiliation) -> str:
-        return f"{row.effective_from:%Y-%m}"
+        return _month(row.effective_from)
 
     @admin.display(description=gettext_lazy("first month without it"))
     def end_month(self, row: BillingAccountAffiliation) -> str:
-        return f"{row.ended_from:%Y-%m}" if row.ended_from else "-"
+        return _month(row.ended_from) if row.ended_from else "-"
 
     @admin.display(description=gettext_lazy("what stands in its way"))
     def in_the_way(self, row: BillingAccountAffiliation) -> str:
@@ -168,6 +170,10 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
         return [attention(_("Accounts that will not come under another"), rows, "created_at", page)]
 
 
+def _month(day: date) -> str:
+    return coded(f"{day:%Y-%m}", month_text(day))
+
+
 def _foresight(row: BillingAccountAffiliation) -> list[Panel]:
     """Return whether a plan would become a fact as things are at this moment, and every cause where it would not."""
     if row.phase != Phase.SCHEDULED:
@@ -180,6 +186,6 @@ def _foresight(row: BillingAccountAffiliation) -> list[Panel]:
         Panel(
             _("What stands in its way now"),
             [_("From month"), _("As things are"), _("What stands in its way")],
-            [[f"{row.effective_from:%Y-%m}", will, lines(causes) if causes else _("nothing")]],
+            [[month_text(row.effective_from), will, lines(causes) if causes else _("nothing")]],
         )
     ]

@@ -8,14 +8,14 @@ from django.utils.translation import gettext_lazy
 from billing.access import APPROVALS
 from billing.admin.project_actions import active_binding, payer_of
 from billing.admin.request_actions import RequestForm
-from billing.admin.wording import offer_accounts
+from billing.admin.wording import money_in_words, offer_accounts
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Row, Text, Tick
-from milo.admin.panels import lines, link
+from milo.admin.panels import lines, link, month_text, number_text
 from projects.models import Project
 
 _FIELDS = ("project", "since", "until", "evidence")
@@ -87,11 +87,14 @@ class CorrectPayer(ServiceAction):
         ]
         sums = [
             f"{each['account'] or _('nobody')}: {each['service']} {each['meter']}:"
-            f" {each['before']} \N{RIGHTWARDS ARROW} {each['after']} {each['unit']}"
+            f" {number_text(each['before'])} \N{RIGHTWARDS ARROW} {number_text(each['after'])} {each['unit']}"
             for each in reviewed.get("usage", [])
         ]
-        closed = [f"{name}: {month}" for name, month in sorted(reviewed.get("firstOpenMonths", {}).items())]
-        charges = [f"{each['account']}: {each['name']}: {each['amount']}" for each in reviewed.get("charges", [])]
+        closed = [f"{name}: {month_text(month)}" for name, month in sorted(reviewed.get("firstOpenMonths", {}).items())]
+        charges = [
+            f"{each['account']}: {each['name']}: {money_in_words(each['amount'])}"
+            for each in reviewed.get("charges", [])
+        ]
         return [
             (_("Should have paid"), values["account"].name),
             (_("Who pays for this time now"), lines(paid)),

@@ -13,7 +13,7 @@ from billing.reason_codes import ReasonCode
 from billing.services import holds
 from billing.services.usage.assignments import proposed_instant
 from billing.terms.payment_terms import FIELDS
-from milo.admin.panels import day_text, moment
+from milo.admin.panels import day_text, moment, month_text, number_text
 
 _TERMS = (*FIELDS, "earlyPaymentDiscount", "latePaymentPenalty")
 _SUMMARY_LENGTH = 120
@@ -125,7 +125,7 @@ def _moving(request: ApprovalRequest) -> list[Field]:
     payers = [f"{each['account']} ({each['projects']})" for each in review["payers"]]
     payers += [f"{_('nobody')} ({review['unbound']})"] if review["unbound"] else []
     at = at_words(spec["effectiveAt"]) if "effectiveAt" in spec else _("the instant of the approval")
-    payer = _("Payer of %(number)d projects") % {"number": len(review["projects"])}
+    payer = _("Payer of %(number)s projects") % {"number": number_text(len(review["projects"]))}
     return [(payer, ", ".join(payers), _("%(account)s, from %(at)s on") % {"account": request.account.name, "at": at})]
 
 
@@ -157,7 +157,7 @@ def _affiliation(request: ApprovalRequest) -> list[Field]:
     ]
     if plan := request.reviewed.get("affiliation", {}).get("cancels"):
         name = _("Plan %(name)s (%(parent)s, from %(month)s on)")
-        names = {"name": plan["name"], "parent": plan["parent"] or "-", "month": plan["effectiveFrom"]}
+        names = {"name": plan["name"], "parent": plan["parent"] or "-", "month": month_text(plan["effectiveFrom"])}
         phases = BillingAccountAffiliation.Phase
         fields.append((name % names, str(phases.SCHEDULED.label), str(phases.CANCELLED.label)))
     return fields
@@ -165,7 +165,8 @@ def _affiliation(request: ApprovalRequest) -> list[Field]:
 
 def months(entry: dict[str, Any], review: dict[str, Any]) -> str:
     """Return in which months an account of an affiliation's review has another payer of record."""
-    names = {"month": entry.get("from", review.get("affiliation", {}).get("effectiveFrom", "")), **entry}
+    names = {"month": month_text(entry.get("from", review.get("affiliation", {}).get("effectiveFrom", "")))}
+    names["until"] = month_text(entry.get("until", ""))
     return (_("from %(month)s until %(until)s") if "until" in entry else _("from %(month)s on")) % names
 
 

@@ -14,7 +14,7 @@ from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
-from billing.admin.wording import UID, label, money, on_lines, said
+from billing.admin.wording import UID, label, money, money_in_words, on_lines, said
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
 from billing.services.approvals import decisions
@@ -23,8 +23,9 @@ from billing.services.notices import outbox
 from billing.services.timeline import TimelineEvent
 from billing.services.timeline_table import readable_timeline
 from milo.access import Actor
-from milo.admin.panels import SHOWN, Panel, address, day_text, first, instant, lines, link
+from milo.admin.panels import SHOWN, Panel, address, day_text, first, instant, lines, link, month_text, number_text
 from milo.admin.reasons import reason
+from milo.dates import parse_day
 from projects.models import Project
 
 EVENTS = 10
@@ -127,7 +128,7 @@ def _projects(request: ApprovalRequest) -> Any:
     # listed and counted in one query
     listed = list(projects.annotate(total=Window(Count("pk")))[:SHOWN])
     count: int = listed[0].total if listed else 0  # type: ignore[attr-defined]  # annotated above
-    more = [_("and %(count)d more") % {"count": count - SHOWN}] if count > SHOWN else []
+    more = [_("and %(count)s more") % {"count": number_text(count - SHOWN)}] if count > SHOWN else []
     return lines([*map(link, listed), *more])
 
 
@@ -175,10 +176,14 @@ def _usage(request: ApprovalRequest) -> Panel:
         _("Usage that is assigned"),
         [_("Service"), _("Meter"), _("Quantity"), _("Events")],
         [
-            [each["service"], each["meter"], f"{each['quantity']} {each['unit']}", each["events"]]
+            [each["service"], each["meter"], _amount(each, "quantity"), number_text(each["events"])]
             for each in request.reviewed.get("usage", [])
         ],
     )
+
+
+def _amount(line: dict[str, Any], name: str) -> str:
+    return f"{number_text(line[name])} {line['unit']}"
 
 
 def _payers(request: ApprovalRequest) -> Panel:
@@ -200,8 +205,8 @@ def _moving(request: ApprovalRequest) -> Panel:
             [
                 f"{each['service']} {each['meter']}",
                 each["account"] or _("nobody"),
-                f"{each['before']} {each['unit']}",
-                f"{each['after']} {each['unit']}",
+                _amount(each, "before"),
+                _amount(each, "after"),
             ]
             for each in request.reviewed.get("usage", [])
             if each["before"] != each["after"]
@@ -211,11 +216,11 @@ def _moving(request: ApprovalRequest) -> Panel:
 
 def _months(request: ApprovalRequest) -> Panel:
     charges = [
-        [each["account"], f"{each['name']}: {each['amount']}, {each['dueDate']}"]
+        [each["account"], f"{each['name']}: {money_in_words(each['amount'])}, {day_text(parse_day(each['dueDate']))}"]
         for each in request.reviewed.get("charges", [])
     ]
     months = [
-        [name, _("months before %(month)s are closed, and reversed in it") % {"month": month}]
+        [name, _("months before %(month)s are closed, and reversed in it") % {"month": month_text(month)}]
         for name, month in request.reviewed.get("firstOpenMonths", {}).items()
     ]
     return Panel(_("Charges and closed months"), [_("Billing account"), _("What")], [*charges, *months])

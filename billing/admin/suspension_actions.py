@@ -15,7 +15,7 @@ from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Day, Paragraph, Select, Text
-from milo.admin.panels import SHOWN, instant, lines, link
+from milo.admin.panels import SHOWN, instant, lines, link, number_text
 
 DAYS = {"mandateDate": gettext_lazy("Date of the mandate"), "dateLifted": gettext_lazy("Date it was lifted")}
 REFERENCES = {
@@ -53,8 +53,8 @@ def reason_choices() -> list[tuple[str, Any]]:
 
 def some(texts: list[str]) -> Any:
     """Return the number of texts and the first `SHOWN` of them, one per line."""
-    more = [_("and %(count)d more") % {"count": len(texts) - SHOWN}] if len(texts) > SHOWN else []
-    return lines([_("%(count)d in all") % {"count": len(texts)}, *texts[:SHOWN], *more])
+    more = [_("and %(count)s more") % {"count": number_text(len(texts) - SHOWN)}] if len(texts) > SHOWN else []
+    return lines([_("%(count)s in all") % {"count": number_text(len(texts))}, *texts[:SHOWN], *more])
 
 
 class SuspendForm(ActForm):

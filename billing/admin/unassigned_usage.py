@@ -26,7 +26,7 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm, Row, Text
-from milo.admin.panels import SHOWN, Panel, day_text, link
+from milo.admin.panels import SHOWN, Panel, day_text, link, number_text
 from milo.admin.reports import Report
 from milo.spreadsheets import respond_csv
 from projects.models import Project
@@ -68,7 +68,13 @@ class UnassignedUsage(Report):
         )
 
     def _cells(self, row: dict[str, Any], project: Project) -> Iterator[Any]:
-        yield from (link(project), *_values(row)[1:-2], day_text(row["first"]), day_text(row["last"]))
+        yield from (link(project), row["service"], row["counter"], row["unit"])
+        yield from (
+            number_text(plain(row["amount"])),
+            number_text(row["count"]),
+            day_text(row["first"]),
+            day_text(row["last"]),
+        )
         yield timesince(_midnight(row["first"]), depth=1)
         may = request_actor(self.request).may("create", APPROVALS, project.organization_id)
         yield _assign(project, row) if may else "-"

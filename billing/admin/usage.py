@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -30,7 +30,7 @@ from billing.usage.quantities import EXACT, plain
 from billing.usage.times import EARLIEST, LATEST
 from milo.admin.exports import send, write_csv
 from milo.admin.forms import Text
-from milo.admin.panels import SHOWN, Panel, day_text
+from milo.admin.panels import SHOWN, Panel, day_text, number_text
 from milo.dates import parse_month
 from milo.spreadsheets import CSV, respond_csv
 from projects.models import Project
@@ -96,6 +96,10 @@ def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
     return handovers
 
 
+def _day_of_month(day: date) -> str:
+    return formats.date_format(day, "MONTH_DAY_FORMAT")
+
+
 def _panel(
     unit: str, by: str, lines: Iterable[Line], days: list[date], marks: dict[date, list[str]], address: str
 ) -> Panel:
@@ -111,7 +115,7 @@ def _panel(
         [
             [
                 day_text(day),
-                *(plain(sums[day, name]) if (day, name) in sums else "-" for name in names),
+                *(number_text(plain(sums[day, name])) if (day, name) in sums else "-" for name in names),
                 "; ".join(marks.get(day, ())) or "-",
             ]
             for day in used
@@ -121,7 +125,7 @@ def _panel(
         chart=json.dumps(
             {
                 # an arrow below the day marks a handover
-                "labels": [[f"{day:%m-%d}", "⇄"] if day in marks else f"{day:%m-%d}" for day in days],
+                "labels": [[_day_of_month(day), "⇄"] if day in marks else _day_of_month(day) for day in days],
                 "datasets": [
                     {
                         "label": name,

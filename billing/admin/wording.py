@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import formats
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from billing.models import BillingAccount, Hold, Suspension
 from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
-from milo.admin.panels import lines
+from milo.admin.panels import lines, number_text
 from milo.admin.reasons import message_text
 from milo.admin.wording import words
 
@@ -77,7 +76,13 @@ def offer_accounts(
 def money(amount: Decimal, currency_code: str) -> str:
     """Return an amount with its currency in the person's format: `1,234.50 EUR`, in German `1.234,50 EUR`."""
     text = amount_text(amount, currency_code)
-    return f"{formats.number_format(text, force_grouping=True)} {currency_code}"
+    return f"{number_text(text)} {currency_code}"
+
+
+def money_in_words(text: str) -> str:
+    """Return an amount of a review, such as `1234.50 EUR`, in the person's format."""
+    amount, currency_code = text.rsplit(" ", 1)
+    return f"{number_text(amount)} {currency_code}"
 
 
 def said(message: str) -> str:

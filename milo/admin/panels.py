@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+
+from milo.dates import parse_month
 
 SHOWN = 20
 MOST_COUNTED = 1000
@@ -78,9 +81,14 @@ class Panel:
         return self.nothing or _("Nothing yet.")
 
 
+def number_text(number: int | Decimal | str) -> str:
+    """Return a number in the person's format, with all of its digits: `1,234.5`, in German `1.234,5`."""
+    return formats.number_format(number, force_grouping=True)
+
+
 def counted(number: int) -> str:
     """Return a number for people: "1,000+" where more were not counted."""
-    least = formats.number_format(min(number, MOST_COUNTED), force_grouping=True)
+    least = number_text(min(number, MOST_COUNTED))
     return f"{least}+" if number > MOST_COUNTED else least
 
 
@@ -152,6 +160,16 @@ def badge(text: str, kind: str = "") -> SafeString:
 def day_text(day: date | None) -> str:
     """Return a day in the site's format; a dash for None."""
     return formats.date_format(day) if day else "-"
+
+
+def month_text(month: date | str) -> str:
+    """Return a month, such as that of a day or "2027-02", in the person's format; another text as it is."""
+    if isinstance(month, str):
+        try:
+            month = parse_month(month)
+        except ValueError:
+            return str(month)
+    return formats.date_format(month, "YEAR_MONTH_FORMAT")
 
 
 def moment(at: Any) -> str:

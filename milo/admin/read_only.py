@@ -20,6 +20,7 @@ from milo.admin.actions import ServiceAction
 from milo.admin.actors import request_actor
 from milo.admin.exports import ListExport
 from milo.admin.keysets import KeysetPages
+from milo.admin.local_values import LocalValues
 from milo.admin.lookups import NamedLookups
 from milo.admin.panels import Attention, Panel, badge, list_address, pairs
 from milo.admin.reports import Report
@@ -30,7 +31,7 @@ from milo.admin.tabs import Tab, open_tab, tab_links
 @method_decorator(require_safe, name="changelist_view")
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
-class ReadOnlyAdmin(NamedLookups, KeysetPages, ListExport, ModelAdmin):
+class ReadOnlyAdmin(NamedLookups, LocalValues, KeysetPages, ListExport, ModelAdmin):
     """Read-only pages of one model. `resource` is its plural in the access table, which alone decides who sees it."""
 
     resource: ClassVar[str]

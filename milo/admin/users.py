@@ -24,6 +24,7 @@ from milo.access import TABLE
 from milo.admin.actors import request_actor
 from milo.admin.forms import Text, Tick
 from milo.admin.keysets import KeysetPages
+from milo.admin.local_values import LocalValues
 from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
 from milo.admin.panels import lines
@@ -106,7 +107,7 @@ class RoleFilter(DropdownFilter):
 
 
 @admin.register(User)
-class UserAdmin(NamedLookups, KeysetPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Pages of users. Users are never deleted or renamed, because the history refers to them by name."""
 
     form = _UserForm

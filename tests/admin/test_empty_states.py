@@ -14,6 +14,10 @@ from tests.admin.conftest import World
 
 pytestmark = pytest.mark.once
 
+WORDS = {
+    "en": ("No account was opened yet", "No usage was received"),
+    "de": ("Noch wurde kein Konto eröffnet", "Keine Nutzung"),
+}
 SHOWN = {model: page for model, page in admin.site._registry.items() if isinstance(page, ReadOnlyAdmin | UserAdmin)}
 
 
@@ -30,6 +34,16 @@ def test_an_empty_list_says_how_the_first_comes_about_and_a_filtered_one_how_to_
     page = auditor.get(f"{list_of(Hold)}?{urlencode({'q': 'nobody'})}").content.decode()
     assert "No results found" in page
     assert "Reset filters" in page
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_an_empty_chart_says_so_in_the_language_of_the_person(language: str, operator: Client) -> None:
+    operator.cookies["django_language"] = language
+    page = operator.get("/admin/").content.decode()
+    assert "No data" not in page
+    assert "<canvas" not in page
+    for said in WORDS[language]:
+        assert said in page
 
 
 def test_an_empty_table_says_the_same_as_the_list(world: World, auditor: Client) -> None:

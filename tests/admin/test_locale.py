@@ -2,18 +2,23 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.formats import date_format
+from django.utils.translation import override
 
-from billing.models import Charge
+from billing.models import Charge, Notice
 from billing.services.charges import ChargeSpec, report_charge
-from tests.admin.browser import list_of, page_of
+from projects.models import Project
+from tests.admin.browser import list_of, page_of, panels_of_request
 from tests.admin.conftest import World
 from tests.support import make
+from tests.support.affiliations import an_affiliation
+from tests.support.usage import an_event, taken
 
 pytestmark = pytest.mark.once  # worded in Python
 
@@ -41,6 +46,51 @@ def test_pages_are_in_the_format_of_the_language(language: str, charge: Charge, 
     assert TIMES[language] in account
     # in one format whatever the language
     assert (f'title="{TIMES["en"]}">{TIMES["de"]}</time>' in account) is (language == "de")
+
+
+NUMBERS = {"en": "1,234.5", "de": "1.234,5"}
+MONTHS = {"en": "Y-m", "de": "F Y"}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_quantities_counts_and_months_are_in_the_format_of_the_language(
+    language: str, world: World, operator: Client
+) -> None:
+    operator.cookies["django_language"] = language
+    taken(an_event(world.project, "1234.5"))
+    assert NUMBERS[language] in cells(operator.get(page_of(world.eu), {"tab": "usage"}))
+    past = world.project.created_at - timedelta(days=40)
+    taken(an_event(world.project, "1234.5", time=past))
+    assert NUMBERS[language] in cells(operator.get(list_of(Project, "unassigned-usage")))
+    span = {"since": (past - timedelta(hours=1)).isoformat(), "until": (past + timedelta(hours=1)).isoformat()}
+    request = make.a_request(world.eu, "AssignUsage", proposal={"project": world.project.name, **span})
+    assert f"{NUMBERS[language]} s" in [cell for panel in panels_of_request(operator, request) for cell in flat(panel)]
+    make.in_phase(world.us, "Suspended")
+    Notice.objects.update(attempts=1234)
+    notice = Notice.objects.earliest("pk")
+    for page in (page_of(notice), list_of(Notice)):
+        assert NUMBERS[language].removesuffix(".5").removesuffix(",5") in operator.get(page).content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_months_are_in_the_format_of_the_language(language: str, world: World, operator: Client) -> None:
+    operator.cookies["django_language"] = language
+    plan = an_affiliation(world.us, make.a_ready_account(world.organization), payer="Self", after=1)
+    with override(language):
+        month = date_format(plan.effective_from, MONTHS[language])
+    for page in (list_of(type(plan)), page_of(plan), f"{page_of(world.us)}?tab=hierarchy", page_of(plan, "cancel")):
+        assert month in operator.get(page).content.decode(), page
+    answer: Any = operator.post(list_of(type(plan), "export"), {"format": "0"})
+    assert f"{plan.effective_from:%Y-%m}".encode() in b"".join(answer.streaming_content)
+
+
+def flat(panel: Any) -> list[str]:
+    return [str(cell) for row in panel.rows for cell in row]
+
+
+def cells(page: Any) -> list[str]:
+    """What the tables of a page show."""
+    return [cell for panel in page.context["panels"] for cell in flat(panel)]
 
 
 def test_files_and_inputs_are_the_same_in_every_language(charge: Charge, operator: Client) -> None:

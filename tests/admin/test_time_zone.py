@@ -1,15 +1,24 @@
 """Times of pages in the person's time zone: chosen in the user menu, with UTC as title, and nowhere else."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib import admin
+from django.contrib.admin.utils import lookup_field
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import Model
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from unfold.templatetags.unfold_list import items_for_result
 
-from billing.models import BillingAccount
+from billing.models import ApprovalRequest, BillingAccount
 from milo.admin.time_zones import COOKIE
-from tests.admin.browser import list_of, page_of, text_of
+from tests.admin.browser import list_of, page_of, superuser, text_of
 from tests.admin.conftest import Life, World
+from tests.support import make
 from tests.support.ledger import nothing_changes
 
 PAGE = "/admin/time-zone/"
@@ -39,6 +48,45 @@ def test_the_title_of_a_time_is_utc(world: World, berlin: Client) -> None:
     [history] = [line for line in text_of(berlin, world.us).splitlines() if "<time" in line][:1]
     assert 'title="' in history
     assert ' UTC">' in history
+
+
+def titles(row: Model, names: Iterable[Any]) -> set[str]:
+    """The titles of what `names` show of a row where they show an instant."""
+    values = [lookup_field(name, row, admin.site.get_model_admin(type(row)))[2] for name in names]
+    return {f'title="{at:%Y-%m-%d %H:%M:%S} UTC"' for at in values if isinstance(at, datetime)}
+
+
+def test_each_instant_in_a_column_of_a_list_has_utc_as_title(life: Life, subtests: pytest.Subtests) -> None:
+    request = RequestFactory().get("/")
+    request.user, request.session = make.a_person(is_staff=True, is_superuser=True), SessionStore()
+    waiting = RequestFactory().get("/?phase__exact=Pending")
+    waiting.user, waiting.session = request.user, request.session
+    lists: list[tuple[Any, Any]] = [(model, request) for model in admin.site._registry]
+    shown = set()
+    with timezone.override("Europe/Berlin"):
+        for model, asked in [*lists, (ApprovalRequest, waiting)]:
+            page_admin: Any = admin.site.get_model_admin(model)
+            page = page_admin.get_changelist_instance(asked)
+            with subtests.test(f"{model.__name__} {asked.GET.urlencode()}"):
+                for row in page.result_list:
+                    cells = "".join(items_for_result(page, row, None))
+                    expected = titles(row, page_admin.get_list_display(asked))
+                    assert [title for title in expected if title not in cells] == []
+                    shown |= expected
+    assert len(shown) > 1
+
+
+def test_each_instant_among_the_fields_of_a_page_has_utc_as_title(world: World, berlin: Client) -> None:
+    client = superuser()
+    client.cookies[COOKIE] = "Europe/Berlin"
+    person = world.membership.user
+    User.objects.filter(pk=person.pk).update(last_login=AT)
+    expected = {world.us: ["created_at"], person: ["last_login", "date_joined"]}
+    for row, names in expected.items():
+        row.refresh_from_db()
+        page = client.get(page_of(row)).content.decode()
+        assert len(titles(row, names)) == len(names)
+        assert [title for title in titles(row, names) if title not in page] == []
 
 
 def test_what_is_typed_in_and_written_stays_in_utc(life: Life, world: World, berlin: Client) -> None:

@@ -2,3 +2,5 @@
 
 DATETIME_FORMAT = "d.m.Y H:i:s e"
 DATE_FORMAT = "d.m.Y"
+YEAR_MONTH_FORMAT = "F Y"
+MONTH_DAY_FORMAT = "d.m."

@@ -2,3 +2,5 @@
 
 DATETIME_FORMAT = "Y-m-d H:i:s e"
 DATE_FORMAT = "Y-m-d"
+YEAR_MONTH_FORMAT = "Y-m"
+MONTH_DAY_FORMAT = "m-d"

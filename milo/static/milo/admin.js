@@ -75,8 +75,10 @@ document.addEventListener("DOMContentLoaded", () => {
     }
 });
 
-// words in charts have the color of those around them: none has enough contrast on both a light and a dark page
+// numbers in charts are in the language of the page; words in them have the color of those around them: none has enough
+// contrast on both a light and a dark page
 if (window.Chart) {
+    Chart.defaults.locale = document.documentElement.lang;
     Chart.defaults.scale.ticks.color = Chart.defaults.plugins.legend.labels.color = it => getComputedStyle(it.chart.canvas).color;
 }
 
