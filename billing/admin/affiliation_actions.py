@@ -17,8 +17,9 @@ from billing.services.affiliations.specs import MONTHS_AHEAD, AffiliationSpec, m
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Paragraph, Row, Select
+from milo.admin.forms import ActForm, Paragraph, Select
 from milo.admin.panels import link, month_text
+from milo.admin.suggestions import SuggestedRow
 from milo.dates import parse_month
 from milo.kube.names import generated_name
 
@@ -28,7 +29,9 @@ Payer = BillingAccountAffiliation.Payer
 class PlaceForm(ActForm):
     """Under which account, who is invoiced, from which month on, and why."""
 
-    parent = Row(BillingAccount.objects.none(), required=False, label=gettext_lazy("Under which billing account"))
+    parent = SuggestedRow(
+        BillingAccount.objects.none(), required=False, label=gettext_lazy("Under which billing account")
+    )
     payer = Select(choices=Payer.choices, label=gettext_lazy("Who is invoiced for it"))
     month = Select(
         label=gettext_lazy("From which month on"),

@@ -11,9 +11,9 @@ from billing.models import BillingAccount
 from billing.services.default_accounts import DEFAULT_FIELD, default_of, set_default
 from milo.access import Actor
 from milo.admin.actions import Facts
-from milo.admin.forms import Row
 from milo.admin.panels import link
 from milo.admin.resources import SeenAction, SeenForm
+from milo.admin.suggestions import SuggestedRow
 from projects.access import ORGANIZATIONS
 from projects.models import Organization
 from projects.services.organizations import OrganizationSpec
@@ -22,7 +22,7 @@ from projects.services.organizations import OrganizationSpec
 class DefaultAccountForm(SeenForm):
     """Offer the accounts of the organization that are not closed, and nobody."""
 
-    account = Row(
+    account = SuggestedRow(
         BillingAccount.objects.none(),
         required=False,
         label=gettext_lazy("Account that pays for new projects"),

@@ -14,15 +14,16 @@ from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import Row, Text, Tick
+from milo.admin.forms import Text, Tick
 from milo.admin.panels import lines, link, month_text, number_text
+from milo.admin.suggestions import SuggestedRow
 from projects.models import Project
 
 _FIELDS = ("project", "since", "until", "evidence")
 
 
 class CorrectForm(RequestForm):
-    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that should have paid"))
+    account = SuggestedRow(BillingAccount.objects.none(), label=gettext_lazy("Billing account that should have paid"))
     since = Text(
         max_length=40, label=gettext_lazy("From"), help_text=gettext_lazy("An instant, such as 2026-11-01T00:00:00Z.")
     )

@@ -25,9 +25,10 @@ from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.actors import request_actor
-from milo.admin.forms import ActForm, Row, Text
+from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, day_text, link, number_text
 from milo.admin.reports import Report
+from milo.admin.suggestions import SuggestedRow
 from milo.spreadsheets import respond_csv
 from projects.models import Project
 
@@ -103,7 +104,7 @@ def _assign(project: Project, row: dict[str, Any]) -> str:
 
 
 class AssignToForm(RequestForm):
-    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that shall pay"))
+    account = SuggestedRow(BillingAccount.objects.none(), label=gettext_lazy("Billing account that shall pay"))
     since = Text(
         max_length=40, label=gettext_lazy("From"), help_text=gettext_lazy("An instant, such as 2026-11-01T00:00:00Z.")
     )

@@ -67,10 +67,9 @@ def on_lines(value: Any) -> str:
 def offer_accounts(
     field: Any, accounts: QuerySet[BillingAccount], offered: QuerySet[BillingAccount], *, nothing: str = ""
 ) -> None:
-    """Let a field accept any of `accounts`, and offer those `offered` by name and phase, or `nothing`."""
-    field.queryset = accounts
-    labels = [(account.pk, f"{account.name} ({account.get_phase_display()})") for account in offered.order_by("name")]
-    field.choices = [("", nothing), *labels]
+    """Let a field accept any of `accounts`, and suggest those `offered` by name and phase, or `nothing`."""
+    field.queryset, field.offered, field.nothing = accounts, offered, nothing
+    field.label_of = lambda account: f"{account.name} ({account.get_phase_display()})"
 
 
 def money(amount: Decimal, currency_code: str) -> str:

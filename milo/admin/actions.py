@@ -21,6 +21,7 @@ from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm
 from milo.admin.pages import PageAdmin
 from milo.admin.panels import address
+from milo.admin.suggestions import SEARCH, suggest
 from milo.errors import Conflict, Refused
 from milo.metrics import counted
 from milo.races import is_race
@@ -134,6 +135,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "row": self.row}
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if SEARCH in request.GET:
+            return suggest(self.get_form(), request.GET)
+        return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if "edit" in request.POST:

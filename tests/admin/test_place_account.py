@@ -7,6 +7,7 @@ from django.test import Client
 
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations import rules
+from milo.admin import suggestions
 from milo.admin.panels import link
 from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import World
@@ -121,7 +122,7 @@ def test_an_account_stands_alone_again(world: World, operator: Client) -> None:
     assert page_of(world.us) in dict(page.context["facts"])["Under which account now"]
     form = page.context["form"]
     assert form["parent"].value() == world.us.pk
-    assert form.fields["parent"].choices[0] == ("", "none: the account stands alone again")
+    assert "none: the account stands alone again" in page.content.decode()
     page = operator.post(page_of(child, PLACE), filled_in(page, **asked(world.us, parent="")))
     assert dict(page.context["preview"])["Under which account"] == "acme-us → -"
     answer = submit(operator, page_of(child, PLACE), **asked(world.us, parent=""))
@@ -143,11 +144,59 @@ def test_every_cause_is_shown_at_a_field_in_words(world: World, operator: Client
 def test_only_ready_accounts_of_the_organization_are_offered(world: World, operator: Client) -> None:
     make.a_ready_account(make.an_organization("other-corp"), "other-us")
     make.in_phase(make.a_ready_account(world.organization, "acme-attic"), "Suspended")
-    choices = operator.get(page_of(world.eu, PLACE)).context["form"].fields["parent"].choices
-    assert [label for _key, label in choices] == ["", "acme-us (Ready)"]
+    assert suggested(operator, world.eu) == ["acme-us (Ready)"]
     with nothing_changes():
         page = submit(operator, page_of(world.eu, PLACE), **asked(world.us, parent=""))
     assert errors(page)["parent"] == ["This field is required."]
+
+
+def suggested(client: Client, account: BillingAccount, **asked: Any) -> list[str]:
+    answer = client.get(page_of(account, PLACE), {"search": "parent"} | asked)
+    assert answer.status_code == 200
+    return [found["text"] for found in answer.json()["results"]]
+
+
+def test_accounts_are_suggested_while_somebody_types_and_none_is_in_the_page(
+    world: World, group: BillingAccount, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BillingAccount.objects.filter(pk=group.pk).update(display_name="Whole group")
+    page = operator.get(page_of(world.eu, PLACE)).content.decode()
+    assert "acme-us" not in page
+    assert 'data-ajax--url="?search=parent"' in page
+    assert (
+        suggested(operator, world.eu, term="ACME-G")
+        == suggested(operator, world.eu, term="whole")
+        == ["acme-group (Ready)"]
+    )
+    # neither the account itself nor anything that is no page, no word or no key is a fault
+    assert suggested(operator, world.eu, term="acme-eu") == []
+    for nonsense in ("\x00", "'", "%", "a " * 800, "x" * 9000):
+        assert suggested(operator, world.eu, term=nonsense, page=nonsense) is not None
+    monkeypatch.setattr(suggestions, "AT_ONCE", 1)
+    assert suggested(operator, world.eu, page="1") == ["acme-group (Ready)"]
+    assert suggested(operator, world.eu, page="2") == ["acme-us (Ready)"]
+    assert suggested(operator, world.eu, page="3") == []
+    chosen = operator.post(page_of(world.eu, PLACE), asked(group, reason="", month="x")).content.decode()
+    assert f'<option value="{group.pk}" selected' in chosen
+
+
+def test_an_account_of_others_is_neither_suggested_nor_told_from_one_that_is_missing(
+    world: World, operator: Client, approver: Client, client: Client
+) -> None:
+    foreign = make.a_ready_account(make.an_organization("other-corp"), "other-us")
+    assert suggested(operator, world.eu, term="other") == []
+    said = []
+    for key in (foreign.pk, 10**6, 10**30, "x", world.eu.pk):
+        with nothing_changes():
+            page = operator.post(page_of(world.eu, PLACE), asked(foreign, parent=key))
+        assert "other-us" not in page.content.decode()
+        said.append(errors(page)["parent"])
+    assert said == [said[0]] * len(said)
+    address = page_of(world.eu, PLACE)
+    assert approver.get(address, {"search": "parent"}).status_code == 403
+    assert client.get(address, {"search": "parent"}).status_code == 302
+    for field in ("reason", "nothing", ""):
+        assert operator.get(address, {"search": field}).status_code == 404
 
 
 @pytest.mark.parametrize("phase", ["Closed", "Archived"])

@@ -1,0 +1,86 @@
+"""A field for one of very many rows: the page holds the chosen one, and the server searches while somebody types."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import Http404, JsonResponse, QueryDict
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelect2Widget
+
+from milo.admin import searches
+from milo.admin.forms import Row
+from milo.admin.lookups import MOST_WORDS
+
+SEARCH = "search"
+AT_ONCE, MOST_PAGES, LONGEST = 20, 50, 200
+
+
+class SuggestingSelect(UnfoldAdminSelect2Widget):
+    """Asks the page that it is on, as Django's own `autocomplete.js` does; without it, it keeps what is chosen."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> list[Any]:
+        field: SuggestedRow = self.choices.field
+        options = [self.create_option(name, "", field.nothing, False, 0)]
+        if chosen := field.row_of(value[0] if value else ""):
+            options.append(self.create_option(name, chosen.pk, field.label_from_instance(chosen), True, 1))
+        return [(None, options, 0)]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        field: SuggestedRow = self.choices.field
+        asking = {
+            "class": "admin-autocomplete",
+            "data-ajax--cache": "true",
+            "data-ajax--delay": 250,
+            "data-ajax--url": f"?{SEARCH}={name}",
+            "data-allow-clear": "false" if field.required else "true",
+            "data-placeholder": str(field.nothing or gettext_lazy("Type to search")),
+        }
+        return super().get_context(name, value, {**(attrs or {}), **asking})
+
+    class Media:
+        js = ("admin/js/autocomplete.js",)
+
+
+class SuggestedRow(Row):
+    """One of `queryset`; those of `offered` are suggested, with `label` as their words, and `nothing` for none."""
+
+    widget = SuggestingSelect
+    paths: ClassVar[Sequence[str]] = ("name", "display_name")
+    offered: QuerySet[Any] | None = None
+    label_of: Callable[[Any], str] = str
+    nothing: Any = ""
+
+    def label_from_instance(self, row: Model) -> str:
+        return self.label_of(row)
+
+    def row_of(self, value: Any) -> Any:
+        """Return the row with the key `value`; None if there is none that the field accepts."""
+        try:
+            return self.to_python(value)
+        except ValidationError:
+            return None
+
+    def suggestions(self, term: str, page: str) -> dict[str, Any]:
+        """Return a page of the rows in which each word of `term` is found, as Django's view of suggestions does."""
+        rows = self.queryset if self.offered is None else self.offered
+        words = [] if "\0" in term else list(searches.words_of(term[:LONGEST]))[:MOST_WORDS]
+        for word in words:
+            rows = rows.filter(searches.condition(rows.model, self.paths, word))  # type: ignore[union-attr]
+        number = min(int(page), MOST_PAGES) if page.isascii() and page.isdecimal() and 0 < len(page) < 9 else 1
+        start = max(number - 1, 0) * AT_ONCE
+        found = list(rows.order_by("name")[start : start + AT_ONCE + 1])  # type: ignore[union-attr]
+        return {
+            "results": [{"id": str(row.pk), "text": self.label_from_instance(row)} for row in found[:AT_ONCE]],
+            "pagination": {"more": len(found) > AT_ONCE and number < MOST_PAGES},
+        }
+
+
+def suggest(form: forms.BaseForm, asked: QueryDict) -> JsonResponse:
+    """Answer the search in a field of a form. Raises Http404 for a field that has none."""
+    field = form.fields.get(asked.get(SEARCH, ""))
+    if not isinstance(field, SuggestedRow) or field.disabled:
+        raise Http404
+    return JsonResponse(field.suggestions(asked.get("term", ""), asked.get("page", "")))
