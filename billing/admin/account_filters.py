@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.models import BillingAccount, Charge, Suspension
 from billing.reason_codes import ReasonCode
+from milo.admin.day_ranges import DayRangeFilter
 
 DAYS = (7, 30, 90, 365)
 THIS_YEAR, BEFORE = "year", "before"
@@ -60,6 +61,12 @@ class AgeFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
         days = {str(each): each for each in DAYS}.get(self.value() or "")
         return queryset.filter(phase_since__lt=timezone.now() - timedelta(days=days)) if days else queryset
+
+
+class OpenedBetween(DayRangeFilter):
+    """On which days (UTC) the account was opened."""
+
+    label = gettext_lazy("opened between")
 
 
 class OpenedFilter(DropdownFilter):

@@ -20,7 +20,7 @@ from billing.admin.account_attention import (
     account_attention,
     account_charts,
 )
-from billing.admin.account_filters import AgeFilter, ChargesFilter, OpenedFilter, ReasonFilter
+from billing.admin.account_filters import AgeFilter, ChargesFilter, OpenedBetween, OpenedFilter, ReasonFilter
 from billing.admin.account_header import AccountHeader, account_header
 from billing.admin.account_tabs import ARCHIVE, account_tabs
 from billing.admin.account_tree import TreePages
@@ -86,6 +86,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
         ChargesFilter,
         AgeFilter,
         OpenedFilter,
+        ("created_at", OpenedBetween),
     )
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")

@@ -28,6 +28,7 @@ from billing.usage.focus import Bill, text
 from billing.usage.focus import row as focus_row
 from billing.usage.quantities import EXACT, plain
 from billing.usage.times import EARLIEST, LATEST
+from milo import personal
 from milo.admin.exports import send, write_csv
 from milo.admin.forms import Text
 from milo.admin.panels import SHOWN, Panel, day_text, number_text
@@ -224,7 +225,7 @@ def _focus_rows(bill: Bill, selection: Selection) -> Iterator[list[Any]]:
     cursor: Cursor | None = BEGINNING
     while cursor:
         usages, cursor = page(bill, selection, cursor)
-        yield from ([text(value) for value in focus_row(bill, usage)] for usage in usages)
+        yield from ([personal.shown(text(value)) for value in focus_row(bill, usage)] for usage in usages)
 
 
 class AssignForm(RequestForm):

@@ -55,4 +55,5 @@ def _parameters(item: Any) -> list[str]:
     if isinstance(item, type):
         return [item.parameter_name]  # type: ignore[attr-defined]
     field = item if isinstance(item, str) else item[0]
-    return [f"{field}{lookup}" for lookup in _LOOKUPS]
+    suffixes = () if isinstance(item, str) else getattr(item[1], "suffixes", ())
+    return [f"{field}{lookup}" for lookup in (*_LOOKUPS, *suffixes)]

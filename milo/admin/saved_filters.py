@@ -21,10 +21,10 @@ _NO_FILTER = ("p", "e", "_popup", "_to_field")
 
 
 def filter_of(query: str) -> str:
-    """Return the part of a query string of a list that filters, searches and orders it."""
+    """Return the part of a query string of a list that filters, searches and orders it; not what was left blank."""
     asked = QueryDict(query, mutable=True)
-    for name in _NO_FILTER:
-        asked.pop(name, None)
+    for name, values in list(asked.lists()):
+        asked.setlist(name, [value for value in values if value and name not in _NO_FILTER])
     return asked.urlencode()
 
 

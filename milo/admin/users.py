@@ -29,6 +29,7 @@ from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
 from milo.admin.panels import lines
 from milo.admin.password_links import ask_for_password
+from milo.admin.saved_filters import saved_filters
 from milo.errors import Refused
 from milo.identity.models import ServiceUser
 from milo.identity.usernames import fault_of_new
@@ -118,6 +119,7 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
         "Users are created by the button above, or at their first log-in by the identity provider."
     )
     actions = None
+    list_before_template = "milo/above_list.html"
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", RoleFilter)
     fieldsets = (
@@ -127,6 +129,10 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
     )
     readonly_fields: ClassVar[tuple[str, ...]] = ("last_login", "date_joined", "sessions", "second_factor")
     filter_horizontal = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        context = {"filters": saved_filters(request, User), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save as Django does, then send a password link to a new person, or if the form asks for it."""

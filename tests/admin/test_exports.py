@@ -51,6 +51,7 @@ def charges(world: World) -> list[Charge]:
         )
         for number, amount, due, text in (
             ("inv-1", "12.50", date(2026, 1, 31), "=HYPERLINK(1)"),
+            ("inv-3", "8", date(2036, 1, 31), "x;=cmd|' /C calc'!A0"),
             ("inv-2", "7", date(2036, 1, 31), "Bücher; more"),
         )
     ]
@@ -63,7 +64,7 @@ def test_a_list_is_exported_as_it_is_filtered(charges: list[Charge], operator: C
     assert [row[0] for row in rows] == ["inv-1"]
     assert rows[0][2:9] == ["acme-corp", "acme-eu", "12.5000", "EUR", "2026-01-31", "'=HYPERLINK(1)", ""]
     head, *rows = rows_of(exported(operator, list_of(Charge, "export")))
-    assert {row[0] for row in rows} == {"inv-1", "inv-2"}
+    assert {row[0] for row in rows} == {"inv-1", "inv-2", "inv-3"}
     (found,) = rows_of(exported(operator, f"{list_of(Charge, 'export')}?q=inv-2"))[1:]
     assert found[7] == "Bücher; more"
 
@@ -73,6 +74,11 @@ def test_a_sheet_has_numbers_and_days_and_no_formula(charges: list[Charge], oper
     assert head[0] == "External id"
     ((_id, _name, _organization, _account, amount, _currency, due, text, *_rest),) = rows
     assert (amount, due.date(), text) == (12.5, date(2026, 1, 31), "'=HYPERLINK(1)")
+
+
+def test_a_sheet_holds_no_formula_whatever_a_customer_called_things(charges: list[Charge], operator: Client) -> None:
+    _head, *rows = sheet_of(exported(operator, list_of(Charge, "export"), XLSX))
+    assert {row[7] for row in rows} == {"'=HYPERLINK(1)", "x;'=cmd|' /C calc'!A0", "Bücher; more"}
 
 
 def test_cells_are_words_and_no_markup(world: World, operator: Client) -> None:

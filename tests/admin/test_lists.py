@@ -1,8 +1,10 @@
 """Lists of the staff site: search, filters, and as many queries for six rows as for two."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -67,6 +69,28 @@ def test_accounts_are_filtered_by_reason_charges_age_and_opening(life: Life, ope
     assert names(operator, BillingAccount, opened="before") == set()
     for unknown in ("inPhaseFor", "opened"):
         assert names(operator, BillingAccount, **{unknown: "x"}) == everyone
+
+
+def test_accounts_are_filtered_by_the_days_on_which_they_were_opened(world: World, operator: Client) -> None:
+    last = datetime(2026, 1, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    with mock.patch.object(BillingAccount._meta.get_field("created_at"), "_get_default", return_value=last):
+        make.a_ready_account(world.organization, "acme-old")
+    both = {"acme-us", "acme-eu"}
+    for asked, expected in (
+        ({"from": "2026-01-31", "to": "2026-01-31"}, {"acme-old"}),
+        ({"to": "2026-01-31"}, {"acme-old"}),
+        ({"to": "2026-01-30"}, set()),
+        ({"from": "2026-02-01"}, both),
+        ({"from": "", "to": ""}, {"acme-old", *both}),
+        ({"to": "9999-12-31", "from": "0001-01-01"}, {"acme-old", *both}),
+        ({"from": "31.01.2026", "to": "x\x00"}, {"acme-old", *both}),
+    ):
+        query = {f"created_at_{name}": value for name, value in asked.items()}
+        assert names(operator, BillingAccount, **query) == expected, asked
+    page = operator.get(list_of(BillingAccount), {"created_at_from": "31.01.2026"}).content.decode()
+    assert "Enter a valid date" in page
+    page = operator.get(list_of(BillingAccount), {"created_at_from": "2026-01-31"}).content.decode()
+    assert re.search('<input type="date" name="created_at_from" value="2026-01-31"', page)
 
 
 def test_accounts_are_searched_and_filtered(others: Organization, operator: Client) -> None:

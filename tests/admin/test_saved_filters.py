@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.models import BillingAccount, Charge
 from milo.admin import saved_filters
 from milo.identity.models import SavedFilter
-from tests.admin.browser import list_of
+from tests.admin.browser import list_of, superuser
 from tests.admin.conftest import World
 
 SAVE = "/admin/filters/"
@@ -43,6 +44,24 @@ def test_a_filter_is_saved_opened_and_deleted_by_its_person(world: World, operat
     assert f'name="delete" value="{row.pk}"' in operator.get(address).content.decode()
     operator.post(SAVE, {"page": row.page, "delete": row.pk})
     assert not SavedFilter.objects.exists()
+
+
+def test_a_filter_of_users_is_saved_too_and_by_those_alone_who_see_them(world: World, operator: Client) -> None:
+    root = superuser()
+    page = save(root, "staff", "is_staff__exact=1&q=", "auth.user")
+    assert page.redirect_chain[-1][0] == f"{list_of(User)}?is_staff__exact=1"
+    assert saved(root, User) == {"staff": f"{list_of(User)}?is_staff__exact=1"}
+    assert "staff</a>" in page.content.decode()
+    assert save(operator, "staff", "is_staff__exact=1", "auth.user").status_code == 403
+    row = SavedFilter.objects.get()
+    root.post(SAVE, {"page": row.page, "delete": row.pk})
+    assert saved(root, User) == {}
+
+
+def test_a_span_of_days_is_saved_without_what_was_left_blank(world: World, operator: Client) -> None:
+    page = operator.get(f"{list_of(BillingAccount)}?created_at_from=2026-01-31&created_at_to=&q=&opened=")
+    assert page.context["filters"]["new"] == "created_at_from=2026-01-31"
+    assert operator.get(f"{list_of(BillingAccount)}?created_at_from=&q=").context["filters"]["new"] == ""
 
 
 def test_what_is_no_filter_is_refused_with_the_reason(

@@ -18,6 +18,7 @@ from billing.services.usage import exports
 from billing.usage.focus import COLUMNS, Type
 from billing.usage.focus_units import focus_unit
 from projects.models import Organization
+from tests.admin.browser import page_of, staff
 from tests.api.client import ACCOUNTS, Api, streamed
 from tests.support import make
 from tests.support.usage import a_correction, an_event, taken
@@ -77,6 +78,22 @@ def test_a_closed_bill_stays_as_it_was_and_what_came_late_is_a_correction_of_the
             ("2026-05-20T00:00:00Z", "Correction", "4", "Seconds", "compute", "webapp"),
             ("2026-06-03T00:00:00Z", "", "1", "Seconds", "compute", "webapp"),
         ]
+
+
+def test_the_file_of_the_staff_site_is_that_of_the_api_byte_for_byte_and_masked_for_an_auditor(
+    organization: Organization, viewer: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 2)
+    account = make.a_ready_account(organization, "us", display_name="=Ops; books@acme-corp.example")
+    project = make.a_project(organization, "webapp", display_name="Bücher")
+    make.a_binding(project, account)
+    taken(*(an_event(project, "1.50", data={"meter": f"meter-{n}"}) for n in range(5)))
+    month = f"{timezone.now():%Y-%m}"
+    address = f"{page_of(account).removesuffix('/change/')}/focus.csv?month={month}"
+    file, masked = (b"".join(staff(role).get(address)) for role in ("finance-operator", "auditor"))
+    assert file == body(viewer, f"period={month}", "text/csv; charset=utf-8")
+    assert file.count(b"books@acme-corp.example") == 5
+    assert masked == file.replace(b"books@acme-corp.example", "•••".encode())
 
 
 def test_an_export_of_many_pages_holds_every_row_once(
