@@ -41,7 +41,8 @@ class SuggestingSelect(UnfoldAdminSelect2Widget):
         return super().get_context(name, value, {**(attrs or {}), **asking})
 
     class Media:
-        js = ("admin/js/autocomplete.js",)
+        # in this order among those of the parent
+        js = ("admin/js/jquery.init.js", "admin/js/autocomplete.js")
 
 
 class SuggestedRow(Row):

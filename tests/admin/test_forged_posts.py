@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db.models import Model
+from django.forms import CharField, ModelChoiceField
 from django.test import Client
 
 from billing.models import BillingAccount
@@ -21,7 +22,7 @@ from milo.identity.models import SavedFilter
 from milo.ledger.models import Inspection, Salt
 from milo.ledger.tables import all_tables
 from milo.ledger.tasks import seal_ledger
-from projects.models import Membership
+from projects.models import Membership, Organization
 from tests.admin.browser import STAFF_ROLES, browser, every_page, list_of, page_of, staff, superuser
 from tests.admin.conftest import Life, World
 from tests.support import make
@@ -95,17 +96,20 @@ def test_a_page_holds_no_field_to_type_into(world: World) -> None:
             assert page.context["adminform"].form.fields == {}, page_of(row, part)
 
 
-def acts_refused(actor: Actor | None) -> Iterator[str]:
-    """Each address of an act that `actor` may not do, by what decides which buttons are shown; None may do nothing."""
+def acts() -> Iterator[tuple[type[ServiceAction], int | None, str]]:
+    """Each act, on one row of each kind, with the organization whose roles count for it, and its address."""
     for model, page in admin.site._registry.items():
         if not isinstance(page, ReadOnlyAdmin):
             continue
         row = model._default_manager.first()
         assert row, model
-        acts: list[tuple[type[ServiceAction], int | None, str]]
-        acts = [(act, None, list_of(model, act.name)) for act in page.list_actions]
-        acts += [(act, page.organization_id(row), page_of(row, act.name)) for act in page.object_actions]
-        yield from (address for act, owner, address in acts if actor is None or not act.allowed(actor, owner))
+        yield from ((act, None, list_of(model, act.name)) for act in page.list_actions)
+        yield from ((act, page.organization_id(row), page_of(row, act.name)) for act in page.object_actions)
+
+
+def acts_refused(actor: Actor | None) -> Iterator[str]:
+    """Each address of an act that `actor` may not do, by what decides which buttons are shown; None may do nothing."""
+    return (address for act, owner, address in acts() if actor is None or not act.allowed(actor, owner))
 
 
 def pages() -> set[str]:
@@ -148,6 +152,42 @@ def test_a_forged_post_of_any_form_changes_nothing_whoever_sends_it(role: str, w
         assert set(refused.values()) == {403}, refused
         assert {*read.values()} <= {200, 302, 400, 403, 404, 405}, read
     assert not [address for address, answer in answers.items() if "elsewhere" in answer.headers.get("Location", "")]
+
+
+def nonsense(form: Any, foreign: Organization) -> list[dict[str, Any]]:
+    """What fills all fields of a form so that it says nothing: too long, with NUL, keys of others and of nothing."""
+    texts = [name for name, field in form.fields.items() if isinstance(field, CharField | ModelChoiceField)]
+    chosen = {name: form.fields[name] for name in texts if isinstance(form.fields[name], ModelChoiceField)}
+    keys = {Organization: foreign.pk, BillingAccount: BillingAccount.objects.get(organization=foreign).pk}
+    of_others = {name: keys.get(field.queryset.model, 10**30) for name, field in chosen.items()}
+    fillings = [dict.fromkeys(form.fields, "x" * 9000), dict.fromkeys(form.fields, "a\x00b")] if texts else []
+    return [*fillings, *([dict.fromkeys(form.fields, "") | of_others] if of_others else [])]
+
+
+def test_no_value_in_the_form_of_an_act_that_one_may_do_is_a_fault_of_the_server(world: World) -> None:
+    """Each act by one person who may do it: blank, and with one other nonsense in turn, so that a run takes seconds."""
+    foreign = make.an_organization("other-corp")
+    make.a_ready_account(foreign, "other-us")
+    people = [make.a_person(groups=(role,), is_staff=True) for role in STAFF_ROLES]
+    people.append(make.a_person(is_staff=True, is_superuser=True))
+    clients = [(actor_of(person), browser(person)) for person in people]
+    posted: dict[str, int] = {}
+    with nothing_changes():
+        for turn, (act, owner, address) in enumerate(acts()):
+            client = next((client for actor, client in clients if act.allowed(actor, owner)), None)
+            if client is None:
+                continue
+            needs = any(field.required for field in act.form_class.base_fields.values())
+            page = client.post(address, {"confirm": "1"}) if needs else client.get(address)
+            assert page.status_code in (200, 404), address
+            tried = nonsense(page.context["form"], foreign) if page.status_code == 200 else []
+            if tried:
+                answer = client.post(address, tried[turn % len(tried)] | {"confirm": "1"})
+                assert answer.status_code == 200, address
+                assert not answer.context["form"].is_valid(), address
+                posted[address] = turn % len(tried)
+    assert len(posted) > 30
+    assert {*posted.values()} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
