@@ -50,6 +50,8 @@ class ReadOnlyAdmin(NamedLookups, LocalValues, KeysetPages, ListExport, ModelAdm
     list_per_page = 50
     list_filter_submit = True
     list_before_template = "milo/above_list.html"
+    # who has come down to the last row by keyboard finds the button of a selection there, too
+    list_after_template = "milo/below_list.html"
     # no submit row: nothing is submitted, and unfold labels its link to the list "Close", which is also an action
     change_form_template = "milo/read_only_form.html"
     change_form_outer_after_template = "milo/panels.html"

@@ -23,11 +23,11 @@ def test_the_projects_that_are_selected_in_the_list_move(sit: TakePlace) -> None
     operator = sit(a_member_of("finance-operator"))
     page = operator.page
     operator.press(page.get_by_role("link", name="Projects", exact=True).first)
-    boxes = page.locator("[form=selection]")
+    boxes = page.locator("[name=selected]")
     expect(boxes).to_have_count(MANY)
     for number in range(MANY):
         operator.tick(boxes.nth(number))
-    operator.press(page.get_by_role("button", name="Move the selected"))
+    operator.press(page.get_by_role("button", name="Move the selected").last)
     expect(page.get_by_label("Projects", exact=True)).to_have_value(re.compile(f"(webapp-[0-9]+\\s*){{{MANY}}}"))
     operator.find(page.locator(BOX).last, "eu")
     operator.write(page.get_by_label("Reason"), "the department moved")
