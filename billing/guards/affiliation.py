@@ -66,6 +66,7 @@ _LEAVES_A_GAP = (
     f" AND NOT EXISTS (SELECT 1 FROM {TABLE} was WHERE was.id = NEW.supersedes_id AND was.account_id = NEW.account_id"
     " AND was.phase = 'Superseded' AND was.ended_from = NEW.effective_from)"
 )
+_MONTH = "SUBSTR(CAST(NEW.{0} AS TEXT), 1, 7)"
 _WHOLE = "CAST(NEW.{0} AS TEXT) NOT LIKE '%-01'"
 
 
@@ -94,6 +95,14 @@ def guards() -> Iterator[Guard]:
         f"EXISTS (SELECT 1 FROM {TABLE} was WHERE was.account_id = NEW.account_id AND was.phase = 'Scheduled')",
         "another affiliation of the account is planned",
     )
+    # the past is what was invoiced
+    yield refuse(
+        "affiliation_not_planned_late",
+        TABLE,
+        "INSERT",
+        f"{_MONTH.format('effective_from')} < {_MONTH.format('created_at')}",
+        "the month is past",
+    )
     yield refuse(
         "affiliation_goes_forward",
         TABLE,
@@ -111,12 +120,15 @@ def guards() -> Iterator[Guard]:
         name = f"affiliation_whole_months_{event.lower()}"
         yield refuse(name, TABLE, event, condition, "a month is its first day")
     yield from _of_activation()
+    yield from _of_ends()
     yield from _of_payers()
     yield from _of_accounts()
 
 
 def _of_activation() -> Iterator[Guard]:
     refusals = {
+        # `paid_by` and the open row are of the present
+        "not_early": (f"{_MONTH.format('effective_from')} > {_MONTH.format('activated_at')}", "its month is to come"),
         # a suspension, or a closure, of the parent that races the activation
         "needs_ready": (_NOT_READY, "the parent is not Ready"),
         "needs_ready_payer": (_PAYER_NOT_READY, "the payer of record of the parent is not Ready"),
@@ -134,6 +146,38 @@ def _of_activation() -> Iterator[Guard]:
         TABLE,
         "EXCLUDE USING gist (int8range(account_id, account_id, '[]') WITH &&,"
         " daterange(effective_from, ended_from) WITH &&) WHERE (phase IN ('Active', 'Superseded', 'Ended'))",
+    )
+
+
+def _of_ends() -> Iterator[Guard]:
+    """Yield the guards by which a relation in force ends for another, or with its account.
+
+    The plan that takes over becomes a fact afterwards, in the same transaction, which PostgreSQL asks at its end.
+    """
+    superseded = "NEW.phase = 'Superseded' AND OLD.phase = 'Active'"
+    message = "no other affiliation of the account takes over"
+    yield refuse(
+        "affiliation_superseded_by_plan",
+        TABLE,
+        "UPDATE",
+        f"{superseded} AND NOT EXISTS (SELECT 1 FROM {TABLE} f WHERE f.account_id = NEW.account_id"
+        " AND f.phase = 'Scheduled' AND f.effective_from = NEW.ended_from)",
+        message,
+    )
+    yield refuse_at_commit(
+        "affiliation_has_successor",
+        TABLE,
+        ("UPDATE",),
+        f"{superseded} AND NOT EXISTS (SELECT 1 FROM {TABLE} f WHERE f.supersedes_id = NEW.id)",
+        message,
+    )
+    yield refuse(
+        "affiliation_ends_with_account",
+        TABLE,
+        "UPDATE",
+        "NEW.phase = 'Ended' AND OLD.phase = 'Active' AND NOT EXISTS"
+        f" (SELECT 1 FROM {ACCOUNT} a WHERE a.id = NEW.account_id AND a.phase = 'Archived')",
+        "the account is not archived",
     )
 
 
@@ -237,6 +281,16 @@ def _of_accounts() -> Iterator[Guard]:
         f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} c ON c.id = f.account_id WHERE f.parent_id = NEW.id"
         " AND f.phase IN ('Active', 'Scheduled') AND c.phase NOT IN ('Closed', 'Archived'))",
         "accounts are under the account still",
+    )
+    # archival ends its affiliation: those below would be paid for by an archived account
+    yield refuse(
+        "account_archived_between",
+        ACCOUNT,
+        "UPDATE",
+        "NEW.phase = 'Archived' AND OLD.phase <> 'Archived' AND NEW.paid_by_id IS NOT NULL AND EXISTS"
+        f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} c ON c.id = f.account_id WHERE f.parent_id = NEW.id"
+        " AND f.phase = 'Active' AND f.payer = 'Parent' AND c.phase <> 'Archived')",
+        "accounts are paid for through it still",
     )
     yield refuse(
         "account_reopened_below_closed",

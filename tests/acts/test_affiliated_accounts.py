@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from billing.admin.proposals import change
 from billing.models import (
+    AccountPayer,
     BillingAccount,
     BillingAccountAffiliation,
     Charge,
@@ -364,6 +365,28 @@ def test_archiving_an_account_ends_its_affiliation(
     assert (eu.phase, eu.paid_by) == ("Archived", None)
     assert payer_of_record(eu, month()) == group
     assert payer_of_record(eu, month(1)) == eu
+    assert [*inspection.breaks()] == []
+
+
+def test_an_account_is_archived_after_those_that_are_paid_for_through_it(
+    organization: Organization, group: BillingAccount, in_months: Months, settings: Any
+) -> None:
+    settings.STORAGES = {**settings.STORAGES, "archive": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    # Ready by its payer alone
+    between = make.an_incomplete_account(organization, "between")
+    an_affiliation(between, group)
+    below = make.a_ready_account(organization, "below")
+    an_affiliation(below, between)
+    in_months.go()
+    for account in (below, between):
+        make.in_phase(account, "Closed")
+    in_months.go(4, work=False)
+    with pytest.raises(Invalid, match="below is paid for through it, and is Closed: archive that first"):
+        archival.archive(between.pk, actor=make.PLATFORM)
+    # the one below first, whose key is higher
+    assert archival.archive_due() == 2
+    in_months.go()
+    assert [each.payer for each in AccountPayer.objects.filter(account=below).order_by("pk")] == [group, below]
     assert [*inspection.breaks()] == []
 
 

@@ -1,6 +1,6 @@
 """Accounts under accounts: plans, facts, refusals, who is payer of record, and what a paid account may do without."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -364,9 +364,42 @@ def test_each_payer_of_record_was_one(organization: Organization, group: Billing
             says = "was paid for by another then" if payer == eu else "never was Ready"
             assert found == [f"acme-corp: {payer.name}, payer of record of de, {says}"]
             row.delete()
+        make.in_phase(eu, "Closed")
+        BillingAccount.objects.filter(pk=eu.pk).update(phase="Archived", archived_at=timezone.now())
+        row = AccountPayer.objects.create(account=de, payer=eu, from_month=month(1))
+        assert (
+            f"acme-corp: eu, payer of record of de from {month(1):%Y-%m} on, was Archived by then"
+            in inspection.breaks()
+        )
+        row.delete()
         # a month in which it paid itself
         row = AccountPayer.objects.create(account=de, payer=eu, from_month=month(-1), until_month=month())
         assert not [fault for fault in inspection.breaks() if "payer of record of" in fault]
+
+
+def test_relations_that_guards_would_refuse_are_found(
+    organization: Organization, group: BillingAccount, eu: BillingAccount
+) -> None:
+    de, fr, it = (make.a_ready_account(organization, name) for name in ("de", "fr", "it"))
+    early = an_affiliation(eu, group, after=1, name="early")
+    past = an_affiliation(de, group, after=1, name="past")
+    superseded, ended = an_affiliation(fr, group, name="superseded"), an_affiliation(it, group, name="ended")
+    rows, now = BillingAccountAffiliation.objects, timezone.now()
+    with tamper.guards_off():
+        rows.filter(pk=early.pk).update(phase="Active", activated_at=now)
+        AccountPayer.objects.create(account=eu, payer=group, from_month=month(1))
+        BillingAccount.objects.filter(pk=eu.pk).update(paid_by=group)
+        rows.filter(pk=past.pk).update(effective_from=date(2020, 1, 1))
+        for row, phase in ((superseded, "Superseded"), (ended, "Ended")):
+            rows.filter(pk=row.pk).update(phase=phase, ended_from=month(1), finished_at=now)
+        found = [*inspection.breaks()]
+        assert {fault for fault in found if "account " not in fault} == {
+            f"acme-corp: eu is paid by group, which is payer of record from {month(1):%Y-%m} on",
+            "acme-corp: affiliation early was a fact before its first month",
+            "acme-corp: affiliation past was planned after its first month",
+            "acme-corp: affiliation superseded is Superseded, and no other took over",
+            "acme-corp: affiliation ended is Ended, and it is not archived",
+        }
 
 
 def test_what_was_planned_of_an_unused_account_needs_an_approval_once_it_is_used(

@@ -53,6 +53,11 @@ class World:
         an_affiliation(self.shut, above, payer="Self")
         for account in (self.shut, above):
             make.in_phase(account, "Closed")
+        self.between, end = (make.a_ready_account(self.organization) for _ in range(2))
+        an_affiliation(self.between, self.group)
+        an_affiliation(end, self.between)
+        for account in (end, self.between):
+            make.in_phase(account, "Closed")
         self.row = AccountPayer.objects.get(account=self.eu)
         self.binding = make.a_binding(make.a_project(self.organization), self.spare)
         self.unbound = make.a_project(self.organization)
@@ -67,7 +72,8 @@ def _activated(**columns: Callable[[World], Any]) -> Callable[[World], object]:
     """Make a plan by SQL, which is no fault, and then the fact that is refused."""
 
     def attack(w: World) -> None:
-        plan = insert(w.planned, **{name: value(w) for name, value in columns.items()})
+        values = {"effective_from": month()} | {name: value(w) for name, value in columns.items()}
+        plan = insert(w.planned, **values)
         update(plan, phase="Active", activated_at=timezone.now())
 
     return attack
@@ -81,6 +87,12 @@ def _superseded_by_force(w: World) -> None:
 
 def _ended(w: World, day: date) -> object:
     return update(w.active, phase="Superseded", ended_from=day, finished_at=timezone.now())
+
+
+def _unfollowed(w: World) -> None:
+    """Supersede by a plan that stays one."""
+    insert(w.planned, account_id=w.eu.pk)
+    _ended(w, month(1))
 
 
 def _at_the_end(act: Callable[[World], object], w: World) -> None:
@@ -141,7 +153,18 @@ ATTACKS: dict[str, list[Attack]] = {
     "affiliation_whole_months_insert": [
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, effective_from=month(1).replace(day=2)))
     ],
-    "affiliation_whole_months_update": [Attack(lambda w: _ended(w, month(1).replace(day=2)))],
+    "affiliation_whole_months_update": [
+        Attack(lambda w: _ended(w, month(1).replace(day=2)), ("affiliation_superseded_by_plan",))
+    ],
+    "affiliation_not_planned_late": [
+        Attack(lambda w: insert(w.planned, account_id=w.spare.pk, effective_from=month(-1))),
+    ],
+    "affiliation_not_early": [Attack(lambda w: update(w.planned, phase="Active", activated_at=timezone.now()))],
+    "affiliation_superseded_by_plan": [Attack(lambda w: _ended(w, month(3)))],
+    "affiliation_has_successor": [Attack(partial(_at_the_end, _unfollowed), only="postgresql")],
+    "affiliation_ends_with_account": [
+        Attack(lambda w: update(w.active, phase="Ended", ended_from=month(1), finished_at=timezone.now()))
+    ],
     "affiliation_needs_ready": [
         Attack(_activated(account_id=lambda w: w.spare.pk, parent_id=lambda w: w.shaky.pk)),
     ],
@@ -178,7 +201,9 @@ ATTACKS: dict[str, list[Attack]] = {
     "affiliation_payer_exists": [Attack(lambda w: insert(w.planned, account_id=w.spare.pk, parent_id=None))],
     "affiliation_not_under_itself": [Attack(lambda w: insert(w.planned, account_id=w.group.pk))],
     "affiliation_instants_of_phase": changes("planned", activated_at=_now, finished_at=_now, outcome="none"),
-    "affiliation_ends_after_start": [Attack(lambda w: _ended(w, w.active.effective_from))],
+    "affiliation_ends_after_start": [
+        Attack(lambda w: _ended(w, w.active.effective_from), ("affiliation_superseded_by_plan",))
+    ],
     "affiliation_by_someone_for_a_reason": [
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, reason="")),
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, created_by="")),
@@ -250,6 +275,7 @@ ATTACKS: dict[str, list[Attack]] = {
     "account_closed_while_above": [
         Attack(lambda w: update(w.group, phase="Closed", closed_at=timezone.now(), closed_from="Ready"))
     ],
+    "account_archived_between": [Attack(lambda w: update(w.between, phase="Archived", archived_at=timezone.now()))],
     "account_reopened_below_closed": [Attack(lambda w: update(w.shut, phase="Ready", closed_at=None, closed_from=""))],
     "binding_needs_ready_payer": [
         Attack(lambda w: insert(w.binding, project_id=w.unbound.pk, account_id=w.below.pk)),

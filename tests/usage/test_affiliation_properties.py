@@ -301,8 +301,12 @@ class Model:
         self.phases[account] = "Closed"
 
     def archive(self, _account: int) -> None:
-        for number, account in enumerate(self.accounts):
+        for account in self.accounts:
             account.refresh_from_db()
+        # those below first
+        closed = [(account.closed_at, number) for number, account in enumerate(self.accounts) if account.closed_at]
+        for _closed_at, number in sorted(closed):
+            account = self.accounts[number]
             due = archival.archive_on(account)
             if due and due <= timezone.now().date():
                 archival.archive(account.pk, actor=make.PLATFORM)

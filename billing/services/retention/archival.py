@@ -57,8 +57,9 @@ def archive(account_id: int, *, actor: Actor) -> BillingAccount:
 
     The bundle is written outside the transaction, because it may take minutes. Until the transaction commits the
     account is Closed, and a repeat writes another bundle; files of earlier attempts are deleted last. Raises `Invalid`
-    before its day or in another phase; `ClockWrong`; `FeatureDisabled`; `Conflict` if the account changed while the
-    bundle was written; `bundles.BundleDamaged`; and whatever the storage raises.
+    before its day, in another phase, or while an account below is paid for through it; `ClockWrong`;
+    `FeatureDisabled`; `Conflict` if the account changed while the bundle was written; `bundles.BundleDamaged`; and
+    whatever the storage raises.
     """
     account = BillingAccount.objects.select_related("organization").get(pk=account_id)
     _refuse_early(account)
@@ -89,6 +90,9 @@ def _refuse_early(account: BillingAccount) -> None:
         raise Invalid(_("a %(phase)s account cannot be archived") % {"phase": account.phase})
     if timezone.now().date() < due:
         raise Invalid(_("it is archived on %(day)s at the earliest") % {"day": due})
+    if through := payers.paid_through(account):
+        message = _("%(name)s is paid for through it, and is %(phase)s: archive that first")
+        raise Invalid(message % {"name": through.name, "phase": through.phase})
 
 
 def archive_due() -> int:
@@ -100,7 +104,8 @@ def archive_due() -> int:
     done = 0
     if not feature_gates.enabled(ARCHIVAL):
         return done
-    closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("pk")
+    # no account is closed before those under it: so these come first
+    closed = BillingAccount.objects.filter(phase=BillingAccount.Phase.CLOSED).order_by("closed_at", "pk")
     for account in list(closed.only("pk", "phase", "closed_at")):
         due = archive_on(account)
         if due and due <= timezone.now().date():

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db.models import Exists, F, OuterRef, Q
 
-from billing.models import AccountPayer, BillingAccount
+from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation
 from billing.models.account import BillingAccountQuerySet
 
 _AT_ONCE = 1000
@@ -24,6 +24,18 @@ def payer_countries(account: BillingAccount) -> list[str]:
     payers = _OTHERS.filter(account=account).values("payer")
     countries = BillingAccount.objects.filter(pk__in=payers).exclude(country="")
     return sorted(set(countries.values_list("country", flat=True)))
+
+
+def paid_through(account: BillingAccount) -> BillingAccount | None:
+    """Return an account that another pays for by way of `account`, and that is not archived; None if there is none.
+
+    The archival of `account` ends its affiliation: from the next month it would be payer of record itself.
+    """
+    if account.paid_by_id is None:
+        return None
+    relations = BillingAccountAffiliation.objects.active().filter(parent=account, payer="Parent")
+    accounts = BillingAccount.objects.filter(pk__in=relations.values("account"))
+    return accounts.exclude(phase=BillingAccount.Phase.ARCHIVED).order_by("pk").first()
 
 
 def paid_for(account: BillingAccount) -> Iterator[BillingAccount]:
