@@ -7,6 +7,7 @@ here.
 
 from billing.guards import (
     account,
+    affiliated_account,
     affiliation,
     approval,
     binding,
@@ -33,6 +34,7 @@ __all__ = ["declare_guards"]
 _TABLES = (
     account,
     affiliation,
+    affiliated_account,
     approval,
     binding,
     charge,
