@@ -38,7 +38,10 @@ def conditions(row: BillingAccount) -> list[dict[str, Any]]:
 def _payer_of_record_ready(row: Any) -> dict[str, Any]:
     """Return the condition with the reason of the payer's phase; `row` is one of `with_hierarchy`."""
     ready = row.payer_phase == BillingAccount.Phase.READY
-    since = max(filter(None, (row.payer_phase_since, row.affiliated_at)))
+    since = row.payer_stands_since(row.payer_phase_since)
+    if row.paid_by_since is None and row.affiliated_at:
+        # affiliated before the ledger kept that
+        since = max(since, row.affiliated_at)
     reason, message = row.payer_phase_reason, row.payer_phase_message
     return condition("PayerOfRecordReady", ready, since, reason, message, row.generation)
 

@@ -66,6 +66,10 @@ class AffiliationStatusSerializer(serializers.Serializer[Any]):
         required=False, help_text=gettext_lazy("Since when (UTC) the ledger knows it as a fact, however late.")
     )
     endedFrom = serializers.CharField(required=False, help_text=gettext_lazy("The first month without it."))
+    insteadOf = ReferenceSerializer(
+        required=False,
+        help_text=gettext_lazy("The plan of the account that it cancelled; that one's condition says so."),
+    )
     supersededBy = serializers.CharField(required=False, help_text=gettext_lazy("The affiliation that took over."))
     payerOfRecord = ReferenceSerializer(
         required=False, help_text=gettext_lazy("Who is invoiced for the account now, while it is Active.")
@@ -146,6 +150,7 @@ class BillingAccountAffiliationKind(Kind):
                 "createdBy": row.created_by,
                 "activatedAt": row.activated_at and precise_instant(row.activated_at),
                 "endedFrom": row.ended_from and f"{row.ended_from:%Y-%m}",
+                "insteadOf": {"name": row.instead_of} if row.instead_of else None,
                 "supersededBy": row.superseded_by.name if hasattr(row, "superseded_by") else "",
                 "payerOfRecord": {"name": (row.account.paid_by or row.account).name} if active else None,
                 "conditions": _conditions(row),
@@ -194,5 +199,6 @@ def _conditions(row: BillingAccountAffiliation) -> list[dict[str, Any]]:
     if row.phase != BillingAccountAffiliation.Phase.SCHEDULED:
         return [effect]
     reason = "Obstacle" if row.obstacle else "NoObstacle"
-    will = condition("WillTakeEffect", not row.obstacle, row.created_at, reason, row.obstacle, row.generation)
+    looked = row.obstacle_since or row.created_at
+    will = condition("WillTakeEffect", not row.obstacle, looked, reason, row.obstacle, row.generation)
     return [will, effect]

@@ -1,6 +1,6 @@
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from django.apps import apps
 from django.conf import settings
@@ -106,6 +106,20 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         verbose_name=gettext_lazy("paid by"),
         help_text=gettext_lazy("The payer of record; empty: the account itself."),
     )
+    paid_by_since = models.DateTimeField(
+        gettext_lazy("paid by it since"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Since when the ledger knows the payer of record."),
+    )
+    payer_ready_since = models.DateTimeField(
+        gettext_lazy("readiness of the payer since"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy(
+            "Since when the payers of record were Ready, or not, as this one was when it took over."
+        ),
+    )
     phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
     phase_reason = models.CharField(gettext_lazy("reason"), max_length=60, default="ValidationPending", editable=False)
     phase_message = models.TextField(gettext_lazy("message"), blank=True, editable=False)
@@ -152,7 +166,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         ),
         free=(
             "managed_fields finalizers owner_references phase_message purge_on compliance_reason compliance_message"
-            " compliance_since expiry_reason expiry_since paid_by_id"
+            " compliance_since expiry_reason expiry_since paid_by_id paid_by_since"
+            " payer_ready_since"
         ),
         personal="invoice_email_addresses tax_registrations e_invoicing",
         texts=f"{Resource.TEXTS} display_name phase_message",
@@ -179,8 +194,8 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         r"spec\.preferences\.(taxRegistrations\[\d+\]\.number|eInvoicing\.identifiers\.(peppolParticipantId|leitwegId))"
         rf"|spec\.paymentProfile\.\w+\.({'|'.join(sorted(NUMBERS))})"
     )
-    # the seals of the first versions do not cover it
-    later_columns = Resource.later_columns | {"paid_by_id"}
+    # the seals of the first versions do not cover them
+    later_columns = Resource.later_columns | {"paid_by_id", "paid_by_since", "payer_ready_since"}
     name_constraint = "account_name_in_organization"
 
     class Meta:
@@ -262,6 +277,15 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             return terms
         anchored = replace(terms, anchor_month=terms.anchor_month or self.anchor_month)
         return anchored.anchored(self.first_ready_at.date())
+
+    def payer_stands_since(self, payer_phase_since: datetime) -> datetime:
+        """Return since when (UTC) the payers of record have been Ready, or not, as the present one is.
+
+        `payer_phase_since` is since when that one is in its phase.
+        """
+        if self.paid_by_since is None or self.payer_ready_since is None or payer_phase_since > self.paid_by_since:
+            return payer_phase_since
+        return self.payer_ready_since
 
     def missing(self) -> list[Cause]:
         """Return a cause for each value that the account lacks to become Ready.

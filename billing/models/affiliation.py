@@ -77,6 +77,21 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
         editable=False,
         help_text=gettext_lazy("Why it will not take effect, as the change log says."),
     )
+    obstacle_since = models.DateTimeField(
+        gettext_lazy("obstacle since"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Since when there is an obstacle, or none again; empty: there never was one."),
+    )
+    instead_of = models.CharField(
+        gettext_lazy("instead of"),
+        max_length=63,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=gettext_lazy("The plan of the account that it cancelled."),
+    )
     outcome = models.TextField(
         gettext_lazy("outcome"),
         blank=True,
@@ -107,7 +122,7 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
     columns = Columns.of(
         fixed(
             "affiliation_identity_fixed",
-            f"{Resource.FIXED} organization_id account_id parent_id payer effective_from reason created_by",
+            f"{Resource.FIXED} organization_id account_id parent_id payer effective_from reason created_by instead_of",
         ),
         fixed("affiliation_activation_fixed", "activated_at supersedes_id", once="OLD.phase <> 'Scheduled'"),
         fixed(
@@ -115,12 +130,14 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
             "phase outcome ended_from finished_at",
             once="OLD.phase NOT IN ('Scheduled', 'Active')",
         ),
-        free=f"{Resource.FREE} obstacle",
+        free=f"{Resource.FREE} obstacle obstacle_since",
         texts=f"{Resource.TEXTS} reason obstacle outcome",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountAffiliationQuerySet.as_manager()
 
+    # the seals of the first versions do not cover them
+    later_columns = Resource.later_columns | {"obstacle_since", "instead_of"}
     manifest_paths = Resource.manifest_paths | {"reason": "spec.reason", "outcome": "spec.reason"}
     name_constraint = "affiliation_name_in_organization"
 

@@ -44,7 +44,7 @@ _NOTICES = len(HISTORIES)
 KINDS = (*(model.__name__ for model in HISTORIES), Notice.__name__)
 DELIVERIES = "system:deliveries"
 # columns of the API machinery, left out for every reader
-_MACHINERY = {"managed_fields", "generation", "phase_since"}
+_MACHINERY = {"managed_fields", "generation", "phase_since", "paid_by_since", "payer_ready_since", "obstacle_since"}
 # columns for staff only
 _INTERNAL: dict[type[Model], set[str]] = {Suspension: {"internal_note"}, Hold: {"reason"}}
 

@@ -7,7 +7,14 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation, BillingAccountBinding, Notice
+from billing.models import (
+    AccountPayer,
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    Hold,
+    Notice,
+)
 from billing.models.affiliation import paid_accounts, payer_of_record
 from billing.services.accounts import AccountSpec, revise
 from billing.services.affiliations import conditions, facts, inspection, payers
@@ -18,6 +25,7 @@ from billing.services.affiliations.trees import Tree
 from billing.services.holds import set_hold
 from billing.services.notices.deliveries import text_of
 from milo.errors import AlreadyExists, Forbidden, Invalid
+from milo.kube.kinds import kind_of
 from milo.kube.models import Change
 from projects.models import Organization
 from tests.support import make, tamper
@@ -268,6 +276,32 @@ def test_a_plan_that_no_longer_holds_fails_with_every_cause_and_people_are_told(
     assert payer_of_record(eu, month()) == eu
     told = Notice.objects.filter(about="AffiliationFailed").values_list("recipient", flat=True)
     assert set(told) == {"eu@acme-corp.example", "group@acme-corp.example"}
+
+
+def test_will_take_effect_says_since_when(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:
+    in_months.go()
+    plan = an_affiliation(eu, group, after=1)
+    kind = kind_of(BillingAccountAffiliation)
+    assert kind
+
+    def says(days: int) -> tuple[str, str]:
+        in_months.before(month(1), timedelta(days=days))
+        conditions.foresee()
+        will, _taken = kind.status(kind.rows([plan.pk])[plan.pk])["conditions"]
+        return will["status"], will["lastTransitionTime"][:10]
+
+    planned_on, at_risk_on, again_on = (str(month(1) - timedelta(days=days)) for days in (30, 20, 5))
+    assert says(29) == ("True", planned_on)
+    in_months.before(month(1), timedelta(days=20))
+    hold = set_hold(eu.pk, type="LegalHold", message="a court asks", actor=make.PLATFORM)
+    assert says(20) == ("False", at_risk_on)
+    # another obstacle is no transition
+    make.in_phase(group, "Suspended")
+    assert says(10) == ("False", at_risk_on)
+    with tamper.guards_off():
+        BillingAccount.objects.filter(pk=group.pk).update(phase="Ready")
+        Hold.objects.filter(pk=hold.pk).delete()
+    assert says(5) == ("True", again_on)
 
 
 def test_people_are_told_a_week_and_a_day_before(group: BillingAccount, eu: BillingAccount, in_months: Months) -> None:

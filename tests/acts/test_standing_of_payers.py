@@ -157,3 +157,33 @@ def test_projects_show_a_new_payer_of_record_to_whoever_watches_them(
         assert_watchers_see(project)
         assert shown(project)["status"]["billingResponsibility"]["payerOfRecord"] == "group"
     assert announce_standing() == 0
+
+
+def test_the_condition_says_since_when_whoever_pays_meanwhile(
+    organization: Organization, group: BillingAccount, in_months: Months
+) -> None:
+    between, below = (make.a_ready_account(organization, name) for name in ("between", "below"))
+    an_affiliation(below, between)
+
+    def says() -> tuple[str, str]:
+        announce_standing()
+        (found,) = (each for each in status(below)["conditions"] if each["type"] == "PayerOfRecordReady")
+        return found["status"], found["lastTransitionTime"][:7]
+
+    suspended_in = f"{in_months.go():%Y-%m}"
+    make.in_phase(between, "Suspended")
+    assert says() == ("False", suspended_in)
+    paid_by_group_in = f"{in_months.go():%Y-%m}"
+    an_affiliation(between, group)
+    assert says() == ("True", paid_by_group_in)
+    # one that became Ready after that
+    in_months.go()
+    other = make.a_ready_account(organization, "other")
+    an_affiliation(between, other, after=1)
+    in_months.go()
+    below.refresh_from_db()
+    assert below.paid_by == other
+    assert says() == ("True", paid_by_group_in)
+    suspended_in = f"{in_months.go():%Y-%m}"
+    make.in_phase(other, "Suspended")
+    assert says() == ("False", suspended_in)

@@ -65,6 +65,14 @@ def test_a_plan_is_created_shown_listed_and_cancelled(admin: Api) -> None:
     assert done["status"]["conditions"][0]["message"] == "put off"
 
 
+def test_a_plan_names_the_one_that_it_cancelled(admin: Api) -> None:
+    assert "insteadOf" not in admin.post(AFFILIATIONS, manifest("older")).json()["status"]
+    newer = admin.post(AFFILIATIONS, manifest("newer", payer="Self")).json()
+    assert newer["status"]["insteadOf"] == {"name": "older"}
+    older = admin.get(f"{AFFILIATIONS}/older").json()
+    assert older["status"]["conditions"][0]["message"] == "newer was planned instead"
+
+
 def test_a_fact_shows_on_both_accounts_and_on_no_other(admin: Api) -> None:
     before = admin.get(f"{ACCOUNTS}/de").done()
     assert "hierarchy" not in before["status"]

@@ -127,6 +127,7 @@ ATTACKS: dict[str, list[Attack]] = {
         effective_from=lambda w: month(2),
         reason="none",
         created_by="user:nobody",
+        instead_of="none",
     ),
     "affiliation_activation_fixed": changes("active", activated_at=_now, supersedes=lambda w: w.cancelled),
     "affiliation_outcome_fixed": changes(

@@ -24,6 +24,7 @@ from tests.support.ledger import everything
 pytestmark = pytest.mark.django_db
 
 LOST = {
+    ("billing", "0047_since_when_and_instead"): "billing_historicalbillingaccount.paid_by_since",
     ("billing", "0038_affiliations"): "billing_historicalbillingaccount.paid_by_id",
     ("billing", "0019_history_messages"): "billing_historicalbillingaccount.history_change_message",
     ("billing", "0001_initial"): "billing_historicalbillingaccount",
@@ -32,7 +33,7 @@ LOST = {
     ("kube", "0001_initial"): "kube_change",
     ("ledger", "0001_seals"): "ledger_seal",
 }
-KEPT = [("billing", "0039_move_payers")]
+KEPT = [("ledger", "0002_place_of_inspections")]
 
 
 @pytest.fixture

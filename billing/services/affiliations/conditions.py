@@ -45,6 +45,8 @@ def _write(affiliation_id: int, why: str) -> bool:
         plan = BillingAccountAffiliation.objects.locked().get(pk=affiliation_id)
         if plan.phase != BillingAccountAffiliation.Phase.SCHEDULED or plan.obstacle == why:
             return False
+        if bool(plan.obstacle) != bool(why):
+            plan.obstacle_since = audit.ledger_time(plan)
         plan.obstacle = why
         audit.save_as(FORESIGHT, plan, reason="AffiliationAtRisk" if why else "AffiliationOnTrack", why=why)
         return True

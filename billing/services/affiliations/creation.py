@@ -95,7 +95,7 @@ def write_affiliation(
         created_at=at,
     )
     metadata.put_on(affiliation)
-    older = _cancel_older(child, affiliation, actor)
+    affiliation.instead_of = older = _cancel_older(child, affiliation, actor)
     with audit.ledger_language():
         instead = _("%(reason)s; instead of %(older)s") % {"reason": spec.reason, "older": older}
     audit.save_as(actor, affiliation, reason="AffiliationPlanned", why=instead if older else spec.reason)

@@ -83,7 +83,8 @@ def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why:
     The revisions of their projects, which name the payer of record, follow in the background.
     """
     today = timezone.now().date()
-    named = BillingAccount.objects.select_related("organization").in_bulk(set(payers.values()))
+    before = {account.paid_by_id for account in accounts if account.paid_by_id}
+    named = BillingAccount.objects.select_related("organization").in_bulk({*payers.values(), *before})
     changed: list[BillingAccount] = []
     for account in sorted(accounts, key=lambda account: account.pk):
         payer_id = payers.get(account.pk, account.paid_by_id or account.pk)
@@ -91,15 +92,27 @@ def put_on(accounts: Collection[BillingAccount], payers: dict[int, int], *, why:
         if paid_by_id == account.paid_by_id:
             audit.mark_changed(actor, account, reason="HierarchyChanged", why=why)
         else:
-            account.paid_by = named[paid_by_id] if paid_by_id else None
+            earlier = named[account.paid_by_id] if account.paid_by_id else None
+            _hand_over(account, earlier, named[paid_by_id] if paid_by_id else None)
             # the country rules of invoices judge who is invoiced
             assessments.assess(account, today)
             changed.append(account)
+    columns = ["paid_by", "paid_by_since", "payer_ready_since", *assessments.COLUMNS]
     # a branch may have thousands
     for start in range(0, len(changed), _AT_ONCE):
         part = [(account, why) for account in changed[start : start + _AT_ONCE]]
-        audit.save_all_as(actor, part, reason="PayerOfRecordChanged", columns=["paid_by", *assessments.COLUMNS])
+        audit.save_all_as(actor, part, reason="PayerOfRecordChanged", columns=columns)
     outbox.queue_payers_of_record(changed, why, actor=actor)
+
+
+def _hand_over(account: BillingAccount, earlier: BillingAccount | None, later: BillingAccount | None) -> None:
+    """Let `later` pay for `account`. Where both are Ready, or neither, that goes on since it was so."""
+    ready = BillingAccount.Phase.READY
+    since = now = audit.ledger_time(account)
+    if earlier and later and (earlier.phase == ready) == (later.phase == ready):
+        since = account.payer_stands_since(earlier.phase_since)
+    account.paid_by = later
+    account.paid_by_since, account.payer_ready_since = (now, since) if later else (None, None)
 
 
 def differences(organization_id: int) -> Iterator[PayerDifference]:
