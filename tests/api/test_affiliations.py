@@ -66,10 +66,10 @@ def test_a_plan_is_created_shown_listed_and_cancelled(admin: Api) -> None:
 
 
 def test_a_plan_names_the_one_that_it_cancelled(admin: Api) -> None:
-    assert "insteadOf" not in admin.post(AFFILIATIONS, manifest("older")).json()["status"]
-    newer = admin.post(AFFILIATIONS, manifest("newer", payer="Self")).json()
+    assert "insteadOf" not in admin.post(AFFILIATIONS, manifest("older")).json["status"]
+    newer = admin.post(AFFILIATIONS, manifest("newer", payer="Self")).json
     assert newer["status"]["insteadOf"] == {"name": "older"}
-    older = admin.get(f"{AFFILIATIONS}/older").json()
+    older = admin.get(f"{AFFILIATIONS}/older").json
     assert older["status"]["conditions"][0]["message"] == "newer was planned instead"
 
 
