@@ -35,6 +35,18 @@ def guards() -> Iterator[Guard]:
         f" OR EXISTS (SELECT 1 FROM {ACCOUNT} c WHERE c.paid_by_id = NEW.id))",
         "its payer of record bills in another currency",
     )
+    yield from _of_phases()
+    yield refuse(
+        "binding_needs_ready_payer",
+        BINDING,
+        "INSERT",
+        f"EXISTS (SELECT 1 FROM {ACCOUNT} a JOIN {ACCOUNT} p ON p.id = a.paid_by_id WHERE a.id = NEW.account_id"
+        " AND p.phase <> 'Ready')",
+        "the payer of record of the account is not Ready",
+    )
+
+
+def _of_phases() -> Iterator[Guard]:
     # a closure that races an affiliation: the accounts under it would have nobody above them that can pay
     yield refuse(
         "account_closed_while_above",
@@ -63,12 +75,4 @@ def guards() -> Iterator[Guard]:
         f" (SELECT 1 FROM {TABLE} f JOIN {ACCOUNT} p ON p.id = f.parent_id WHERE f.account_id = NEW.id"
         " AND f.phase = 'Active' AND p.phase IN ('Closed', 'Archived'))",
         "the account that it is under is closed",
-    )
-    yield refuse(
-        "binding_needs_ready_payer",
-        BINDING,
-        "INSERT",
-        f"EXISTS (SELECT 1 FROM {ACCOUNT} a JOIN {ACCOUNT} p ON p.id = a.paid_by_id WHERE a.id = NEW.account_id"
-        " AND p.phase <> 'Ready')",
-        "the payer of record of the account is not Ready",
     )
