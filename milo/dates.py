@@ -1,4 +1,4 @@
-"""Parse days and instants, each in one accepted form, that of RFC 3339; names of time zones."""
+"""Parse days and instants, each in one accepted form, that of RFC 3339; months; names of time zones."""
 
 import re
 from datetime import UTC, date, datetime
@@ -21,6 +21,11 @@ def parse_day(text: str) -> date:
 def parse_month(text: str) -> date:
     """Return the first day of the month of `text`, such as "2026-01". Raises ValueError for other forms."""
     return parse_day(f"{text}-01")
+
+
+def first_of_month(at: datetime) -> date:
+    """Return the first day of the month (UTC) of an instant."""
+    return at.astimezone(UTC).date().replace(day=1)
 
 
 def parse_instant(text: str) -> datetime:

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.apps import apps
 from django.db import models
@@ -13,6 +13,7 @@ from billing.models.account import BillingAccount
 from milo import audit
 from milo.columns import Columns, fixed
 from milo.compiled_queries import Param
+from milo.dates import first_of_month
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
 from projects.models import Project
@@ -39,7 +40,7 @@ class BillingAccountBindingQuerySet(ResourceQuerySet["BillingAccountBinding"]):
 
         A `Param` stands for the first day of the month.
         """
-        month = at if isinstance(at, Param) else (at or timezone.now()).astimezone(UTC).date().replace(day=1)
+        month = at if isinstance(at, Param) else first_of_month(at or timezone.now())
         rows = apps.get_model("billing.AccountPayer").objects.in_month(month).filter(account=OuterRef("account"))
         payer = Coalesce(Subquery(rows.values("payer")[:1]), F("account"), output_field=models.BigIntegerField())
         return self.annotate(payer_of_record=payer)

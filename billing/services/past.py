@@ -5,7 +5,7 @@ the history rows of a binding, and the instant at which a correction was recorde
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, UsageAssignment
 from milo.compiled_queries import CompiledQuery, Param
+from milo.dates import first_of_month
 from projects.models import Project
 
 
@@ -50,7 +51,7 @@ def payer_at(project: Project, at: datetime, known_at: datetime | None = None) -
         binding = _known_binding(project, at, known_at)
         corrections = covering.filter(project=project, recorded_at__lte=known_at)
     else:
-        month = at.astimezone(UTC).date().replace(day=1)
+        month = first_of_month(at)
         found: Any = _PAYING.first(project=project.pk, at=at, month=month)
         if found and found.correction is None:
             # the usual case, in one query

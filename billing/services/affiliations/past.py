@@ -13,11 +13,7 @@ from billing.models.affiliation import payer_of_record
 from billing.models.usage_partitions import next_month
 from billing.services import past
 from billing.services.affiliations.trees import Tree
-
-
-def month_of(at: datetime) -> date:
-    """Return the first day of the month (UTC) of an instant."""
-    return at.date().replace(day=1)
+from milo.dates import first_of_month
 
 
 def payer_as_known(account: BillingAccount, at: datetime, known_at: datetime | None = None) -> BillingAccount:
@@ -27,7 +23,7 @@ def payer_as_known(account: BillingAccount, at: datetime, known_at: datetime | N
     """
     if known_at is None:
         return payer_of_record(account, at.date())
-    payer_id = Tree.of(account.organization_id, month_of(at), known_at=known_at).payer(account.pk)
+    payer_id = Tree.of(account.organization_id, first_of_month(at), known_at=known_at).payer(account.pk)
     return account if payer_id == account.pk else BillingAccount.objects.get(pk=payer_id)
 
 
@@ -51,8 +47,8 @@ def others_over(accounts: Collection[int]) -> dict[int, list[Months]]:
 
 def clipped(spans: Iterable[Months], start: datetime, end: datetime | None) -> list[Months]:
     """Return the parts of `spans` in the months (UTC) of the time from `start` up to, not including, `end`."""
-    first = month_of(start)
-    last = None if end is None else next_month(month_of(end - timedelta(microseconds=1)))
+    first = first_of_month(start)
+    last = None if end is None else next_month(first_of_month(end - timedelta(microseconds=1)))
     parts = [
         Months(each.payer, max(each.start, first), min(filter(None, (each.until, last)), default=None))
         for each in spans
@@ -68,7 +64,7 @@ def as_of(account: BillingAccount, at: datetime) -> BillingAccount | None:
     row: Any = past.as_of(account, at)
     if row is None:
         return None
-    tree = Tree.of(account.organization_id, month_of(at), known_at=at)
+    tree = Tree.of(account.organization_id, first_of_month(at), known_at=at)
     above, payer_id, below = tree.above(row.pk), tree.payer(row.pk), tree.children.get(row.pk, ())
     accounts = BillingAccount.objects.in_bulk({*above[:1], payer_id} - {row.pk}) if above else {}
     payer = accounts.get(payer_id)

@@ -13,6 +13,7 @@ from billing.services import past
 from billing.services.affiliations.trees import Tree
 from billing.services.usage.reports import Line, Stretch, Subtree, UsageQuery, of_account, of_accounts
 from milo.compiled_queries import CompiledQuery, Param
+from milo.dates import first_of_month
 
 OWN, PAID, SUBTREE = "own", "paid", "subtree"
 SCOPES = (OWN, PAID, SUBTREE)
@@ -41,7 +42,7 @@ def projects_of_scope(account: BillingAccount, at: datetime, scope: str) -> list
     if scope == PAID:
         found = list(paying.filter(account__in=paid_accounts(account, at.date())))
     else:
-        keys = Tree.of(account.organization_id, at.date().replace(day=1)).subtree(account.pk)
+        keys = Tree.of(account.organization_id, first_of_month(at)).subtree(account.pk)
         # databases bound the number of parameters of a statement
         parts = (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
         found = [binding for part in parts for binding in paying.filter(account__in=part)]

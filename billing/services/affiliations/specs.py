@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing.models import BillingAccountAffiliation
 from billing.models.usage_partitions import next_month
 from billing.services.payer_changes.plans import reason_causes
-from milo.dates import parse_month
+from milo.dates import first_of_month, parse_month
 from milo.errors import Cause
 
 ACCOUNT, PARENT, PAYER = "spec.billingAccountRef.name", "spec.parentRef.name", "spec.payer"
@@ -68,7 +68,7 @@ def spec_of(account: str, proposal: Mapping[str, Any], reason: str) -> Affiliati
 
 def present_month() -> date:
     """Return the first day of the present month (UTC)."""
-    return timezone.now().date().replace(day=1)
+    return first_of_month(timezone.now())
 
 
 def months_after(month: date, number: int) -> date:

@@ -28,6 +28,7 @@ from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.approvals.closures import reopen_causes
 from billing.services.handovers import missing_project
 from billing.services.usage.assignments import proposed_instant, unanswered
+from milo.dates import first_of_month
 from milo.errors import Cause
 from milo.kube.store.manifests import precise_instant
 from projects.models import Project
@@ -48,7 +49,7 @@ class Span:
 
     def months(self) -> Iterator[date]:
         """Yield the months of the span, by their first days (UTC)."""
-        month = self.since.astimezone(UTC).date().replace(day=1)
+        month = first_of_month(self.since)
         while datetime(month.year, month.month, 1, tzinfo=UTC) < self.until:
             yield month
             month = next_month(month)

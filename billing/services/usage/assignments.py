@@ -29,6 +29,7 @@ from billing.usage.quantities import plain
 from billing.usage.times import EARLIEST, FIRST, LATEST
 from milo import audit
 from milo.access import Actor
+from milo.dates import first_of_month
 from milo.errors import Cause, Invalid
 from projects.models import Organization, Project
 
@@ -119,7 +120,7 @@ def unanswered(account: BillingAccount, since: datetime, until: datetime) -> lis
 
     The account could not be Ready by itself then, and cannot be now.
     """
-    month = first = since.date().replace(day=1)
+    month = first = first_of_month(since)
     while payer_of_record(account, month) != account:
         month = next_month(month)
         if datetime(month.year, month.month, 1, tzinfo=UTC) >= until:
