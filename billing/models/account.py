@@ -22,6 +22,7 @@ from milo.columns import Columns, fixed
 from milo.errors import Cause
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 from projects.models import Organization
 
 VERIFIER_UNAVAILABLE = "VerifierUnavailable"
@@ -257,6 +258,21 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             # the periodic task looks for the few waiting accounts among many Ready ones
             models.Index(fields=["phase_reason"], name="account_waiting", condition=Q(first_ready_at=None)),
             LabelIndex(name="account_labels"),
+            # filters and searches of the staff site
+            models.Index(fields=["currency_code", "id"], name="account_by_currency"),
+            models.Index(fields=["country", "id"], name="account_by_country"),
+            models.Index(fields=["created_at", "id"], name="account_by_opening"),
+            WordIndex(
+                words=[
+                    "name",
+                    "display_name",
+                    "invoice_email_addresses",
+                    "payment_profile",
+                    "e_invoicing",
+                    "tax_registrations",
+                ],
+                name="account_words",
+            ),
             # the home page: accounts by phase, and the first thousand of a phase, the oldest first
             models.Index(fields=["phase", "phase_since"], name="account_phase_since"),
             # the home page: the few that break a rule

@@ -14,6 +14,7 @@ from milo.columns import Columns, fixed
 from milo.compiled_queries import Param
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
 
@@ -191,6 +192,10 @@ class BillingAccountAffiliation(PhaseLoading, Resource):
             # the list of the staff site, newest first
             models.Index(fields=["-created_at", "-id"], name="affiliation_newest_first"),
             LabelIndex(name="affiliation_labels"),
+            # filters and searches of the staff site
+            models.Index(fields=["phase", "id"], name="affiliation_by_phase"),
+            models.Index(fields=["payer", "id"], name="affiliation_by_payer"),
+            WordIndex(words=["name", "created_by"], name="affiliation_words"),
         ]
 
     @transition("phase", source=Phase.SCHEDULED, target=Phase.ACTIVE)

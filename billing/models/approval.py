@@ -18,6 +18,7 @@ from milo.columns import Columns, fixed
 from milo.compiled_queries import Literal
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 
 _NAME_BETWEEN_LINE_FEEDS: Any = Concat(Value("\n"), F("decider"), Value("\n"))
 
@@ -212,6 +213,10 @@ class ApprovalRequest(PhaseLoading, Resource):
         indexes = [
             # the few that wait, among all that were decided: the inbox, and the side bar of every page
             models.Index(fields=["requested_at", "id"], name="approval_pending", condition=Q(phase="Pending")),
+            # filters and searches of the staff site
+            models.Index(fields=["phase", "id"], name="approval_by_phase"),
+            models.Index(fields=["act", "id"], name="approval_by_act"),
+            WordIndex(words=["name", "requester", "decider"], name="approval_words"),
         ]
 
     @transition("phase", source=Phase.PENDING, target=Phase.APPROVED)

@@ -16,6 +16,7 @@ from milo.compiled_queries import Param
 from milo.dates import first_of_month
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 from projects.models import Project
 from projects.models.project import ProjectQuerySet
 
@@ -151,6 +152,9 @@ class BillingAccountBinding(PhaseLoading, Resource):
             # the list of the staff site, newest first
             models.Index(fields=["-established_at", "-id"], name="binding_newest_first"),
             LabelIndex(name="binding_labels"),
+            # filters and searches of the staff site
+            models.Index(fields=["phase", "id"], name="binding_by_phase"),
+            WordIndex(words=["name"], name="binding_words"),
         ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.SUPERSEDED)

@@ -10,6 +10,7 @@ from milo import audit
 from milo.columns import Columns, fixed
 from milo.decimals import ExactDecimalField
 from milo.kube.models import Resource, ResourceQuerySet
+from milo.word_indexes import WordIndex
 
 
 class ChargeQuerySet(ResourceQuerySet["Charge"]):
@@ -104,4 +105,6 @@ class Charge(Resource):
             models.Index(fields=["due_date"], name="charge_unsettled_by_day", condition=Q(settled_at=None)),
             # the list of the staff site
             models.Index(fields=["due_date", "id"], name="charge_by_day"),
+            # searches of the staff site
+            WordIndex(words=["external_id", "name", "settlement_reference"], name="charge_words"),
         ]

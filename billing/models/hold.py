@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from billing.models.account import BillingAccount
 from milo import audit
 from milo.columns import Columns, fixed
+from milo.word_indexes import WordIndex
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
@@ -61,6 +62,12 @@ class Hold(models.Model):
                 name="hold_released_by_someone_for_a_reason",
             ),
             models.CheckConstraint(condition=Q(type__in=["LegalHold", "Dispute"]), name="hold_known_type"),
+        ]
+        indexes = [
+            # filters and searches of the staff site
+            models.Index(fields=["type", "id"], name="hold_by_type"),
+            models.Index(fields=["id"], name="hold_open", condition=Q(released_at=None)),
+            WordIndex(words=["set_by", "released_by"], name="hold_words"),
         ]
 
     @property

@@ -14,6 +14,7 @@ from milo import audit
 from milo.columns import Columns, fixed
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 from projects.models import Project
 
 _OPEN = ["Scheduled", "InProgress"]
@@ -158,6 +159,9 @@ class PayerChange(PhaseLoading, Resource):
             # the list of the staff site, newest first
             models.Index(fields=["-created_at", "-id"], name="payer_change_newest_first"),
             LabelIndex(name="payer_change_labels"),
+            # filters and searches of the staff site
+            models.Index(fields=["phase", "id"], name="payer_change_by_phase"),
+            WordIndex(words=["name", "created_by"], name="payer_change_words"),
         ]
 
     @transition("phase", source=Phase.SCHEDULED, target=Phase.IN_PROGRESS)
@@ -294,6 +298,7 @@ class PayerChangeItem(models.Model):
             models.Index(fields=["effective_at", "id"], name="payer_change_item_due", condition=Q(phase="Pending")),
             # counts, and the reading by phase
             models.Index(fields=["change", "phase", "id"], name="payer_change_item_by_phase"),
+            models.Index(fields=["phase", "id"], name="payer_change_item_of_phase"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from billing.models.account import BillingAccount
 from billing.reason_codes import ReasonCode
 from milo import audit
 from milo.columns import Columns, fixed
+from milo.word_indexes import WordIndex
 
 
 class SuspensionQuerySet(models.QuerySet["Suspension"]):
@@ -74,6 +75,9 @@ class Suspension(models.Model):
         indexes = [
             # open suspensions keep an account suspended
             models.Index(fields=["account"], name="suspension_open", condition=Q(resolved_at=None)),
+            # filters and searches of the staff site
+            models.Index(fields=["reason_code", "id"], name="suspension_by_reason"),
+            WordIndex(words=["suspended_by", "resolved_by", "evidence"], name="suspension_words"),
         ]
 
     def __str__(self) -> str:

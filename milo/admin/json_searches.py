@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django.db import connection
 from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Replace
-from django.http import HttpRequest
 
 # what people type between the groups of a number, and what stored numbers have there
 _BETWEEN = re.compile(r"[\s./\u00b7\u2010-\u2015\u2212-]+")
@@ -26,16 +25,12 @@ class JsonSearches:
     json_search_fields: ClassVar[Sequence[str]] = ()
     number_search_fields: ClassVar[Sequence[str]] = ()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def with_more(self, rows: QuerySet[Any], found: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return the rows that the other search finds, and those with the text inside of a JSON column."""
-        rows, duplicates = super().get_search_results(request, queryset, search_term)  # type: ignore[misc]
-        # a search that was refused for its length stays empty
-        if rows.query.is_empty() or not _TELLING.search(search_term):
-            return rows, duplicates
-        inside = self._inside(queryset.model._base_manager.all(), search_term.strip())
-        return queryset.filter(Q(pk__in=rows.order_by().values("pk")) | Q(pk__in=inside.values("pk"))), duplicates
+        if not _TELLING.search(text):
+            return found
+        inside = self._inside(rows.model._base_manager.all(), text.strip())
+        return rows.filter(Q(pk__in=found.order_by().values("pk")) | Q(pk__in=inside.values("pk")))
 
     def _inside(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         condition = Q(pk__in=[])

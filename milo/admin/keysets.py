@@ -73,9 +73,11 @@ class KeysetChangeList(ChangeList):
         """Find the rows of the page.
 
         A filter that few rows match is asked once, without an order: the planner would rather go through the whole
-        table in the order of the list to find them.
+        table in the order of the list to find them. A search of a long list has found their keys already.
         """
-        few = list(self.queryset.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        few = getattr(request, "found_keys", None)
+        if few is None:
+            few = list(self.queryset.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1])
         if len(few) <= MOST_COUNTED:
             rows = self.root_queryset.filter(pk__in=few).order_by(*self.queryset.query.order_by)
             self.queryset = rows if rows.query.select_related else self.apply_select_related(rows)

@@ -17,12 +17,14 @@ from milo.admin.personal import REVEALED
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.admin.reasons import why
 from milo.admin.reports import Report
+from milo.continue_tokens import Malformed, Unreadable
 from milo.identity.access import LOG_INS
-from milo.identity.changes import changes
+from milo.identity.changes import Place, changes
 from milo.identity.models import LogIn
 
 ON_A_PAGE = 50
-_LAST_PAGE = 10_000
+# of integers of 64 bits
+_LAST_KEY = 2**63 - 1
 _COLORS = {"Succeeded": "success", "Failed": "warning", "LockedOut": "danger"}
 
 
@@ -33,7 +35,15 @@ class ChangesForm(ActForm):
         label=gettext_lazy("User name"),
         help_text=gettext_lazy("Empty for all people and roles."),
     )
-    page = forms.IntegerField(required=False, min_value=1, max_value=_LAST_PAGE, widget=forms.HiddenInput)
+    after = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_after(self) -> Place | None:
+        try:
+            return Place.parse(self.cleaned_data["after"]) if self.cleaned_data["after"] else None
+        except (Malformed, Unreadable):
+            # above the form, since the field is hidden
+            self.add_error(None, _("This page cannot be found any more: show the list again."))
+            return None
 
 
 class PeopleChanges(Report):
@@ -46,9 +56,9 @@ class PeopleChanges(Report):
     form_class = ChangesForm
 
     def table(self, values: dict[str, Any]) -> Panel:
-        page, person = values["page"] or 1, values["person"]
-        newest = changes((page - 1) * ON_A_PAGE, ON_A_PAGE + 1, username=person)
-        more = len(newest) > ON_A_PAGE and page < _LAST_PAGE
+        person = values["person"]
+        newest = changes(ON_A_PAGE + 1, values["after"], username=person)
+        more = len(newest) > ON_A_PAGE
         return Panel(
             _("Newest first"),
             [_("When"), _("Who"), _("Why"), _("User"), _("Platform role")],
@@ -56,12 +66,12 @@ class PeopleChanges(Report):
                 [instant(change.at), change.author, why(change.reason), change.person or "-", change.role or "-"]
                 for change in newest[:ON_A_PAGE]
             ],
-            following=self.query(person=person, page=page + 1) if more else "",
+            following=self.query(person=person, after=newest[ON_A_PAGE - 1].place) if more else "",
         )
 
 
 class ExportsForm(ActForm):
-    page = ChangesForm.base_fields["page"]
+    before = forms.IntegerField(required=False, min_value=1, max_value=_LAST_KEY, widget=forms.HiddenInput)
 
 
 class ListExports(Report):
@@ -73,11 +83,11 @@ class ListExports(Report):
     form_class = ExportsForm
 
     def table(self, values: dict[str, Any]) -> Panel:
-        page = values["page"] or 1
-        start = (page - 1) * ON_A_PAGE
         entries = LogEntry.objects.filter(action_flag__in=(EXPORTED, REVEALED)).select_related("user").order_by("-pk")
-        newest = list(entries[start : start + ON_A_PAGE + 1])
-        more = len(newest) > ON_A_PAGE and page < _LAST_PAGE
+        if values["before"]:
+            entries = entries.filter(pk__lt=values["before"])
+        newest = list(entries[: ON_A_PAGE + 1])
+        more = len(newest) > ON_A_PAGE
         return Panel(
             _("Newest first"),
             [_("When"), _("Who"), _("List or page"), _("What")],
@@ -85,7 +95,7 @@ class ListExports(Report):
                 [instant(entry.action_time), entry.user.get_username(), entry.object_repr, why(entry.change_message)]
                 for entry in newest[:ON_A_PAGE]
             ],
-            following=self.query(page=page + 1) if more else "",
+            following=self.query(before=newest[ON_A_PAGE - 1].pk) if more else "",
         )
 
 

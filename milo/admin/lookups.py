@@ -1,13 +1,16 @@
 """Restriction of the query parameters of admin lists to the lookups of their filters and search fields."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from milo.admin import searches
+from milo.admin import searches, word_searches
 
 # the lookups of list filters; others are refused: a regular expression can keep SQLite busy for seconds, and with
 # prefixes secrets could be guessed letter by letter
@@ -16,6 +19,10 @@ _LOOKUPS = ("", "__exact", "__id__exact", "__in", "__isnull", "__isempty")
 _BEYOND_KEYS = 2**63
 # the cost of a search is words times fields
 MOST_WORDS = 20
+_BEGINNINGS = gettext_lazy(
+    "More than %(rows)s rows: words are found by how they begin, and only the first thousand rows are shown. Filter"
+    " the list to search inside of words."
+)
 
 
 class NamedLookups:
@@ -33,14 +40,43 @@ class NamedLookups:
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows in which each of at most 20 words is found; a longer search shows an error instead."""
+        """Return the rows in which each of at most 20 words is found; a longer search shows an error instead.
+
+        In a list of more than 10,000 rows words are found by how they begin, and the page says so.
+        """
         if len(search_term.split()) > MOST_WORDS:
             messages.error(request, _("Search for at most %(words)d words.") % {"words": MOST_WORDS})
             return queryset.none(), False
         admin: Any = self
-        for word in searches.words_of(search_term):
-            queryset = queryset.filter(searches.condition(queryset.model, admin.get_search_fields(request), word))
-        return queryset, False
+        fields, words = admin.get_search_fields(request), list(searches.words_of(search_term))
+        if words and word_searches.applies(queryset, fields):
+            return _by_words(request, queryset, fields, words), False
+        found = queryset
+        for word in words:
+            found = found.filter(searches.condition(queryset.model, fields, word))
+        return self.with_more(queryset, found, search_term), False
+
+    def with_more(self, rows: QuerySet[Any], found: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Return `found`, and those of `rows` that a search for `text` finds otherwise; here there are none."""
+        return found
+
+
+def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], words: Sequence[str]) -> QuerySet[Any]:
+    """Return the rows of a long list that are found; the list takes the keys from the request, a file has every row."""
+    page = _page_of(request)
+    if page == "export":
+        return rows.filter(pk__in=word_searches.found(rows, fields, words, None))
+    keys = list(word_searches.found(rows, fields, words, word_searches.MOST))
+    if page == "changelist":
+        request.found_keys = keys  # type: ignore[attr-defined]
+        messages.info(request, _BEGINNINGS % {"rows": number_format(word_searches.SHORT, force_grouping=True)})
+    return rows.filter(pk__in=keys)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Return the last word of the name of a page: "changelist", "export", or another."""
+    match = request.resolver_match
+    return (match.url_name or "").rpartition("_")[2] if match else ""
 
 
 def _is_beyond_keys(text: str) -> bool:

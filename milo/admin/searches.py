@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, Q, UUIDField
+from django.db.models import Exists, Model, OuterRef, Q, UUIDField
 from django.utils.text import smart_split, unescape_string_literal
 
 from milo.kube.models import Resource
@@ -25,7 +25,8 @@ def words_of(text: str) -> Iterator[str]:
 def condition(model: type[Model], paths: Iterable[str], word: str) -> Q:
     """Return the condition that one of the fields `paths` of a row of `model` contains `word`, in any case.
 
-    A UID must begin with the word. A field of another table is searched there, by a subquery.
+    A UID must begin with the word. A field of another table is searched there, by a subquery of one row: one of all
+    that match is read anew for each row, where they are more than fit into the memory of a query.
     """
     matching = Q(pk__in=[])
     for path in paths:
@@ -38,7 +39,8 @@ def _condition_of_path(model: type[Model], path: str, word: str) -> Q:
     field: Any = model._meta.get_field(name)
     if rest:
         related = field.related_model
-        return Q(**{f"{name}__in": related._base_manager.filter(_condition_of_path(related, rest, word)).values("pk")})
+        row = related._base_manager.filter(_condition_of_path(related, rest, word), pk=OuterRef(field.attname))
+        return Q(Exists(row))
     if isinstance(field, UUIDField):
         return _begins_with(name, word.lower())
     # names of resources are in lower case, which needs no folding

@@ -2,15 +2,27 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db.models import F, Model, QuerySet, Value
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from milo import audit
+from milo import audit, continue_tokens
 from milo.identity.models import Identity, PasswordLink, ServiceToken, ServiceUser
 
 _NOBODY = Value(0)
+_PURPOSE = "changes of people and roles"
+_COLUMNS = (
+    "history_date",
+    "history_id",
+    "source",
+    "history_user_id",
+    "history_change_reason",
+    "history_change_message",
+    "person",
+    "role",
+)
 # per history: the columns with the primary keys of the person and of the platform role
 _SOURCES: dict[type[Model], tuple[F | Value, F | Value]] = {
     User: (F("id"), _NOBODY),
@@ -23,9 +35,29 @@ _SOURCES: dict[type[Model], tuple[F | Value, F | Value]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The position of a change: its instant (UTC), the number of its history and its key there."""
+
+    at: datetime
+    source: int
+    key: int
+
+    def __str__(self) -> str:
+        """Return the place as an opaque token, safe in a URL."""
+        return continue_tokens.seal([self.at.isoformat(), self.source, self.key], _PURPOSE)
+
+    @classmethod
+    def parse(cls, token: str) -> "Place":
+        """Return the place of a token. Raises `Malformed` or `Unreadable` of `milo.continue_tokens`."""
+        at, source, key = continue_tokens.unseal(token, _PURPOSE)
+        return cls(datetime.fromisoformat(at), source, key)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One history row. `person` and `role` are current or last names; "" if the change has none."""
 
+    place: "Place"
     at: datetime
     author: str
     reason: str
@@ -33,38 +65,37 @@ class Change:
     role: str
 
 
-def changes(start: int, count: int, *, username: str = "") -> list[Change]:
-    """Return `count` changes from index `start` on, newest first. Takes three queries.
+def changes(count: int, after: Place | None = None, *, username: str = "") -> list[Change]:
+    """Return `count` changes behind a place, newest first. Takes three queries.
 
     `username` limits them to changes of users who have, or once had, this name.
     """
-    rows: list[QuerySet[Model, tuple[datetime, int, str, str, str, str, int, int]]] = [
-        _past(model)
-        .order_by()
-        .annotate(source=Value(model.__name__), person=person, role=role)
-        .values_list(
-            "history_date",
-            "history_id",
-            "source",
-            "history_user_id",
-            "history_change_reason",
-            "history_change_message",
-            "person",
-            "role",
-        )
-        for model, (person, role) in _SOURCES.items()
-    ]
-    if username:
-        known = _past(User).order_by().filter(username=username).values("id")
-        rows = [part.filter(person__in=known) for part in rows]
+    known = _past(User).order_by().filter(username=username).values("id") if username else None
+    parts = []
+    for number, (model, (person, role)) in enumerate(_SOURCES.items()):
+        rows: QuerySet[Any] = _past(model).alias(person=person)
+        if after:
+            rows = rows.filter(audit.behind((after.at, after.source, after.key), number, "history_date", "history_id"))
+        if known is not None:
+            rows = rows.filter(person__in=known)
+        # found first, since SQLite takes no limit in a part of a union
+        newest = rows.order_by("-history_date", "-history_id").values("history_id")[:count]
+        shown = _past(model).filter(history_id__in=newest).order_by()
+        parts.append(shown.annotate(source=Value(number), person=person, role=role).values_list(*_COLUMNS))
     # a total order, because one transaction may write several rows of the same instant
-    ordered = rows[0].union(*rows[1:], all=True).order_by("-history_date", "source", "-history_id")
-    page = list(ordered[start : start + count])
+    page = list(parts[0].union(*parts[1:], all=True).order_by("-history_date", "source", "-history_id")[:count])
     people = _names(User, "username", {row[6] for row in page})
     roles = _names(Group, "name", {row[7] for row in page})
     return [
-        Change(at, author, f"{reason}: {message}" if message else reason, people.get(person, ""), roles.get(role, ""))
-        for at, _id, _source, author, reason, message, person, role in page
+        Change(
+            Place(at, source, key),
+            at,
+            author,
+            f"{reason}: {message}" if message else reason,
+            people.get(person, ""),
+            roles.get(role, ""),
+        )
+        for at, key, source, author, reason, message, person, role in page
     ]
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from milo import audit, provenance
 from milo.columns import Columns, fixed
 from milo.identity import histories
+from milo.word_indexes import WordIndex
 
 PREFIX = "milo_"
 
@@ -115,6 +116,12 @@ class ServiceToken(models.Model):
     class Meta:
         verbose_name = gettext_lazy("service token")
         verbose_name_plural = gettext_lazy("service tokens")
+        indexes = [
+            # filters and searches of the staff site
+            models.Index(fields=["id"], name="token_revoked", condition=Q(revoked_at__isnull=False)),
+            models.Index(fields=["id"], name="token_expires", condition=Q(expires_at__isnull=False)),
+            WordIndex(words=["hint", "description"], name="token_words"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.hint}… ({self.user})"
@@ -141,6 +148,8 @@ class Identity(models.Model):
             # stops two first requests at once from mapping one subject to two users
             models.UniqueConstraint(fields=["issuer", "subject"], name="identity_is_one_person")
         ]
+        # searches of the staff site
+        indexes = [WordIndex(words=["subject"], name="identity_words")]
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.issuer})"
@@ -170,6 +179,11 @@ class LogIn(models.Model):
     class Meta:
         verbose_name = gettext_lazy("log-in")
         verbose_name_plural = gettext_lazy("log-ins")
+        indexes = [
+            # the filter and searches of the staff site
+            models.Index(fields=["outcome", "id"], name="log_in_by_outcome"),
+            WordIndex(words=["name", "request_id"], name="log_in_words"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.outcome}"

@@ -8,14 +8,15 @@ from django.db.migrations.state import ProjectState
 
 from milo.migrating import locks
 
-_INVALID = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid)"
+_VALID = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s)"
 
 
 class AddIndexConcurrently(AddIndex):
-    """Add an index while rows are written; its migration is `atomic = False` and holds nothing else.
+    """Add an index while rows are written; its migration is `atomic = False` and holds nothing but these.
 
     PostgreSQL waits for every transaction that is open, and nobody waits for it. One that was interrupted leaves an
-    index that is not valid, which is made anew. SQLite has one writer, so there it is an index as any other.
+    index that is not valid, which is made anew; one that is there already stays. SQLite has one writer, so there it is
+    an index as any other.
     """
 
     atomic = False
@@ -31,15 +32,18 @@ class AddIndexConcurrently(AddIndex):
             schema_editor.add_index(model, self.index, concurrently=True)
             return
         with locks.long_waits(schema_editor.connection):
-            if self._is_invalid(schema_editor.connection):
+            valid = self._is_valid(schema_editor.connection)
+            if valid is False:
                 schema_editor.remove_index(model, self.index, concurrently=True)
-            schema_editor.add_index(model, self.index, concurrently=True)
+            if not valid:
+                schema_editor.add_index(model, self.index, concurrently=True)
 
-    def _is_invalid(self, connection: BaseDatabaseWrapper) -> bool:
+    def _is_valid(self, connection: BaseDatabaseWrapper) -> bool | None:
+        """Return whether the index can be used; None if there is none."""
         with connection.cursor() as cursor:
-            cursor.execute(_INVALID, [f"public.{self.index.name}"])
-            (answer,) = cursor.fetchone()
-        return bool(answer)
+            cursor.execute(_VALID, [f"public.{self.index.name}"])
+            found = cursor.fetchone()
+        return bool(found[0]) if found else None
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState

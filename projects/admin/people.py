@@ -96,7 +96,7 @@ def _held(user: User) -> Panel:
 
 def _changed(user: User) -> Panel:
     name = user.get_username()
-    newest = changes(0, SHOWN + 1, username=name)
+    newest = changes(SHOWN + 1, username=name)
     report = reverse(f"admin:{LogIn._meta.app_label}_{LogIn._meta.model_name}_{PeopleChanges.name}")
     return Panel(
         _("Changes to this person's access"),

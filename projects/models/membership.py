@@ -35,6 +35,8 @@ class Membership(models.Model):
                 name="membership_known_role",
             ),
         ]
+        # the filter of the staff site
+        indexes = [models.Index(fields=["role", "id"], name="membership_by_role")]
 
     def __str__(self) -> str:
         try:

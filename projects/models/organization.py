@@ -6,6 +6,7 @@ from milo import audit
 from milo.columns import Columns, fixed
 from milo.kube.models import Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 
 
 class Organization(PhaseLoading, Resource):
@@ -38,4 +39,8 @@ class Organization(PhaseLoading, Resource):
         constraints = [
             # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(condition=Q(phase__in=["Active"]), name="organization_known_phase"),
+        ]
+        indexes = [
+            # searches of the staff site
+            WordIndex(words=["name", "display_name"], name="organization_words"),
         ]

@@ -8,6 +8,7 @@ from milo.clock import ledger_time
 from milo.columns import Columns, fixed
 from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
 from milo.phases import PhaseField, PhaseLoading
+from milo.word_indexes import WordIndex
 from projects.models.organization import Organization
 
 
@@ -67,7 +68,12 @@ class Project(PhaseLoading, Resource):
             # an unknown phase would slip past every rule that checks phases
             models.CheckConstraint(condition=Q(phase__in=["Active", "Archived"]), name="project_known_phase"),
         ]
-        indexes = [LabelIndex(name="project_labels")]
+        indexes = [
+            LabelIndex(name="project_labels"),
+            # filters and searches of the staff site
+            models.Index(fields=["phase", "id"], name="project_by_phase"),
+            WordIndex(words=["name", "display_name", "contact_email_addresses"], name="project_words"),
+        ]
 
     @transition("phase", source=Phase.ACTIVE, target=Phase.ARCHIVED)
     def archive(self) -> None:

@@ -186,6 +186,8 @@ def test_an_index_that_was_interrupted_is_made_anew_and_waits_for_locks_end_as_b
             with connection.cursor() as cursor:
                 cursor.execute(f"SELECT indisvalid, current_setting('lock_timeout') FROM pg_index WHERE {index}")
                 assert cursor.fetchone() == (True, "500ms")
+            # one that can be used stays, where a migration of several was interrupted
+            operation.database_forwards("billing", editor, state, state)
 
 
 def test_a_second_migrate_waits_for_the_first_and_says_so() -> None:

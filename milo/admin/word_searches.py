@@ -1,0 +1,104 @@
+"""Search of long lists: rows are found by how words begin, by the indexes of the words of their texts.
+
+A part of a word has no index: each search for one would read the whole table.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Model, QuerySet, UUIDField
+
+from milo.admin import searches
+from milo.word_indexes import HasWords, word_index
+
+SHORT = 10_000
+"""A list of at most this many rows is searched for any part of a word."""
+MOST = 1_001
+"""So many rows are looked for in each field: one more than lists count."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+def applies(rows: QuerySet[Any], paths: Sequence[str]) -> bool:
+    """Return whether `rows` are more than a few, and the fields `paths` have indexes of words. One query at most."""
+    return connection.vendor == "postgresql" and _has_words(rows.model, paths) and _is_long(rows)
+
+
+def found(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str], most: int | None) -> QuerySet[Any]:
+    """Return the primary keys of those of `rows` whose own texts have words that begin with all `words`, and of those
+    of which one of the fields `paths` has the longest of them, and any field contains the others.
+
+    At most so many are looked for by each field, unless `most` is None.
+    """
+    longest = max(words, key=len)
+    others = [word for word in words if word != longest]
+    parts = [*_by_own_words(rows, longest, most), *_by_fields(rows, paths, longest, most)]
+    for word in others:
+        condition = searches.condition(rows.model, paths, word)
+        parts = [_keys(rows.model._base_manager.filter(condition, pk__in=part), None) for part in parts]
+    together = _WORD.findall(" ".join(words))
+    if len(together) > 1:
+        # as they are, and as one: numbers are typed in groups
+        parts += [part for text in (" ".join(words), "".join(together)) for part in _by_own_words(rows, text, most)]
+    if not parts:
+        return _keys(rows.none(), most)
+    return parts[0].union(*parts[1:]) if parts[1:] else parts[0]
+
+
+def _has_words(model: type[Model], paths: Sequence[str]) -> bool:
+    own = [path for path in paths if "__" not in path and not _is_uid(model, path)]
+    if len(own) == len(paths) and all(_is_unique(model, path) for path in own):
+        return True
+    index = word_index(model)
+    if own and not (index and set(own) <= set(index.words)):
+        return False
+    others = (path.partition("__") for path in paths if "__" in path)
+    return all(_has_words(_related(model, name), [rest]) for name, _separator, rest in others)
+
+
+def _is_uid(model: type[Model], name: str) -> bool:
+    return isinstance(model._meta.get_field(name), UUIDField)
+
+
+def _is_unique(model: type[Model], name: str) -> bool:
+    return bool(getattr(model._meta.get_field(name), "unique", False))
+
+
+def _related(model: type[Model], name: str) -> type[Model]:
+    related: Any = model._meta.get_field(name).related_model
+    return related
+
+
+def _is_long(rows: QuerySet[Any]) -> bool:
+    few = rows.order_by().values("pk")[: SHORT + 1]
+    return bool(few.aggregate(number=Count("*"))["number"] > SHORT)
+
+
+def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[QuerySet[Any]]:
+    index, words = word_index(rows.model), _WORD.findall(text)
+    if index and words:
+        yield _keys(rows.filter(HasWords(index.words, words)), most)
+
+
+def _by_fields(rows: QuerySet[Any], paths: Sequence[str], word: str, most: int | None) -> Iterator[QuerySet[Any]]:
+    for path in paths:
+        name, _separator, rest = path.partition("__")
+        if not rest and _is_uid(rows.model, name):
+            yield _keys(rows.filter(searches.condition(rows.model, [name], word)), most)
+        elif rest:
+            related = _related(rows.model, name)
+            for keys in _of_related(related, rest, word, most):
+                yield _keys(rows.filter(**{f"{name}__in": keys}), most)
+
+
+def _of_related(model: type[Model], path: str, word: str, most: int | None) -> Iterator[QuerySet[Any]]:
+    if word_index(model):
+        yield from _by_own_words(model._base_manager.filter(searches.condition(model, [path], word)), word, most)
+    else:
+        # the index of a unique text serves its beginning too
+        yield _keys(model._base_manager.filter(**{f"{path}__startswith": word}), most)
+
+
+def _keys(rows: QuerySet[Any], most: int | None) -> QuerySet[Any]:
+    return rows.order_by().values_list("pk", flat=True)[:most]

@@ -1,0 +1,127 @@
+"""Searches of lists that are too long for looking inside of words: rows are found by how words begin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+
+from billing.models import BillingAccount, BillingAccountBinding, Charge
+from milo.admin import word_searches
+from milo.word_indexes import HasWords, word_index
+from projects.models import Membership, Organization, Project
+from tests.admin.browser import list_of, staff, superuser
+from tests.admin.conftest import World
+from tests.admin.test_list_pages import bounded
+from tests.support import make
+
+pytestmark = pytest.mark.django_db
+INDEXED = [model for model in admin.site._registry if word_index(model)]
+
+
+@pytest.fixture
+def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_searches, "SHORT", 0)
+
+
+def found(model: type[Model], search: str, **filters: Any) -> list[str]:
+    page = staff("auditor").get(list_of(model), {"q": search, **filters})
+    return [row.name for row in page.context["cl"].result_list]
+
+
+def on(postgresql: Sequence[str], sqlite: Sequence[str]) -> list[str]:
+    """What each engine finds: SQLite has no index of words."""
+    return sorted(postgresql if connection.vendor == "postgresql" else sqlite)
+
+
+def test_rows_of_a_long_list_are_found_by_how_words_begin(long_lists: None) -> None:
+    organization = make.an_organization("acme-corp")
+    make.a_ready_account(
+        organization,
+        "us-east",
+        display_name="Österreich GmbH",
+        invoice_email_addresses=["billing@payer.example"],
+    )
+    make.a_ready_account(organization, "eu-west", display_name="Other")
+    for search in ("us-east", "EAST", "öster", "gmbh öst", '"us-e"', "billing@payer.ex", "payer.example"):
+        assert found(BillingAccount, search) == ["us-east"], search
+    assert sorted(found(BillingAccount, "acme-c")) == ["eu-west", "us-east"]
+    assert found(BillingAccount, "acme other") == ["eu-west"]
+    uid = str(BillingAccount.objects.get(name="us-east").uid)
+    assert found(BillingAccount, uid[:8]) == ["us-east"]
+    assert found(BillingAccount, "ast") == on([], ["us-east"])
+    assert found(BillingAccount, "us-east:*") == on(["us-east"], [])
+    for search in ("nowhere", "gmbh other", "'", "%", "a & b", "\\"):
+        assert found(BillingAccount, search) == [], search
+
+
+def test_a_number_typed_in_groups_is_found_in_a_long_list(long_lists: None) -> None:
+    profile = {"creditCard": {"cardReference": "AB123456"}}
+    make.a_ready_account(make.an_organization(), "us", payment_profile=profile)
+    for search in ("AB123456", "AB 123 456", "ab-123.456", "AB1"):
+        assert found(BillingAccount, search) == ["us"], search
+
+
+def test_rows_of_a_long_list_are_found_by_what_they_belong_to(long_lists: None) -> None:
+    organization = make.an_organization("acme-corp")
+    account = make.a_ready_account(organization, "us-east")
+    for name in ("webapp-frontend", "pipeline"):
+        make.a_binding(make.a_project(organization, name), account, f"of-{name}")
+    assert found(BillingAccountBinding, "front") == ["of-webapp-frontend"]
+    assert sorted(found(BillingAccountBinding, "us-east")) == ["of-pipeline", "of-webapp-frontend"]
+    assert found(BillingAccountBinding, "us-east pipe") == ["of-pipeline"]
+    assert found(BillingAccountBinding, "us-east", phase__exact="Ended") == []
+
+
+def test_a_long_list_says_how_it_is_searched_and_a_short_one_looks_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = make.an_organization("acme-corp")
+    for number in range(3):
+        make.a_project(organization, f"web-{number}")
+    monkeypatch.setattr(word_searches, "SHORT", 2)
+    told = "words are found by how they begin"
+    page = staff("auditor").get(list_of(Project), {"q": "eb"})
+    assert (told in page.text) == (connection.vendor == "postgresql")
+    narrowed = staff("auditor").get(list_of(Organization), {"q": "cme"})
+    assert told not in narrowed.text
+    assert [row.name for row in narrowed.context["cl"].result_list] == ["acme-corp"]
+
+
+def test_an_export_has_every_row_that_a_long_list_finds(long_lists: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_searches, "MOST", 2)
+    organization = make.an_organization("acme-corp")
+    for number in range(4):
+        make.a_project(organization, f"web-{number}")
+    client = staff("auditor")
+    shown = client.get(list_of(Project), {"q": "web"}).context["cl"].result_list
+    assert len(shown) == (2 if connection.vendor == "postgresql" else 4)
+    export: Any = client.post(f"{list_of(Project, 'export')}?q=web", {"format": "0"})
+    assert b"".join(export.streaming_content).count(b"web-") == 4
+
+
+@pytest.mark.usefixtures("life")
+def test_a_search_of_a_long_list_takes_few_queries_that_are_bounded(long_lists: None) -> None:
+    client = superuser()
+    for model in admin.site._registry:
+        bounded(client, f"{list_of(model)}?q=a+b1")
+
+
+def test_rows_of_a_long_list_are_found_by_the_person_they_are_of(long_lists: None, world: World) -> None:
+    page = superuser().get(list_of(Membership), {"q": "acme-ad"})
+    assert {row.user.username for row in page.context["cl"].result_list} == {"acme-admin"}
+    assert superuser().get(list_of(Membership), {"q": "nobody"}).context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("model", INDEXED, ids=lambda model: model.__name__)
+def test_words_are_found_by_the_index(model: type[Model]) -> None:
+    index = word_index(model)
+    assert index
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert index.name in model._base_manager.filter(HasWords(index.words, ["acme"])).values("pk").explain()
+
+
+def test_the_lists_of_many_rows_have_indexes_of_words() -> None:
+    assert {BillingAccount, BillingAccountBinding, Charge, Organization, Project} <= set(INDEXED)
