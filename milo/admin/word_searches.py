@@ -4,6 +4,7 @@ A part of a word has no index: each search for one would read the whole table.
 """
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,11 +19,30 @@ SHORT = 10_000
 MOST = 1_001
 """So many rows are looked for in each field: one more than lists count."""
 _WORD = re.compile(r"[^\W_]+")
+# seconds
+_FRESH = 60
+_known: dict[str, int] = {}
+_known_at: float | None = None
 
 
 def applies(rows: QuerySet[Any], paths: Sequence[str]) -> bool:
-    """Return whether `rows` are more than a few, and the fields `paths` have indexes of words. One query at most."""
-    return connection.vendor == "postgresql" and _has_words(rows.model, paths) and _is_long(rows)
+    """Return whether `rows` are more than a few, and the fields `paths` have indexes of words.
+
+    Filtered rows of a long table are counted, which takes one query.
+    """
+    if connection.vendor != "postgresql" or not _has_words(rows.model, paths):
+        return False
+    return estimates().get(rows.model._meta.db_table, 0) > SHORT and (not rows.query.where or _is_long(rows))
+
+
+def estimates() -> dict[str, int]:
+    """Return about how many rows tables have, as PostgreSQL knows for its plans. One query a minute."""
+    global _known, _known_at
+    if _known_at is None or time.monotonic() - _known_at > _FRESH:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT relname, reltuples FROM pg_catalog.pg_class WHERE relkind = 'r'")
+            _known, _known_at = dict(cursor.fetchall()), time.monotonic()
+    return _known
 
 
 def found(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str], most: int | None) -> QuerySet[Any]:
