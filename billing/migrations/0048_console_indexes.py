@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('billing', '0046_remove_account_by_name'),
+        ('billing', '0047_since_when_and_instead'),
         ('projects', '0008_console_indexes'),
     ]
 
