@@ -61,7 +61,7 @@ def test_rows_of_a_long_list_are_found_by_how_words_begin(long_lists: None) -> N
     assert found(BillingAccount, "ast") == on([], ["us-east"])
     assert found(BillingAccount, "payer.example") == on(["us-east"], [])
     assert found(BillingAccount, "us-east:*") == on(["us-east"], [])
-    for search in ("nowhere", "gmbh other", "'", "%", "a & b", "\\"):
+    for search in ("nowhere", "gmbh other", "%", "a & b", "\\"):
         assert found(BillingAccount, search) == [], search
 
 
