@@ -20,7 +20,6 @@ from benchmarks.stage import Stage
 from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding, UsageMeter
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations.creation import create_affiliation
-from billing.services.affiliations.past import month_of
 from billing.services.affiliations.payers import rewrite
 from billing.services.affiliations.scopes import SUBTREE, of_scope
 from billing.services.affiliations.specs import AffiliationSpec, present_month
@@ -31,6 +30,7 @@ from billing.services.usage.intake import report
 from billing.services.usage.reports import TOTAL, UsageQuery, of_account
 from milo.access import Actor
 from milo.compiled_queries import CompiledQuery, Param
+from milo.dates import first_of_month
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec, create_organization
 from projects.services.projects import ProjectSpec, create_project
@@ -182,7 +182,7 @@ def _binds(
     paying = BillingAccountBinding.objects.paying(Param("at")).filter(project=Param("project"))
     payer = CompiledQuery(paying.all)
     of_record = CompiledQuery(partial(paying.with_payer_of_record, Param("month")))
-    of = {"at": at, "project": project.pk, "month": month_of(at)}
+    of = {"at": at, "project": project.pk, "month": first_of_month(at)}
     facts = {
         "a bind to a paid account, and to another": _ratio(partial(one, paid), partial(one, alone), stage.asked // 4),
         "payer of record at T, and payer at T": _ratio(
