@@ -77,6 +77,11 @@ def shown(text: str) -> str:
     return answer.text(text) if answer else text
 
 
+def note(text: str, what: str) -> None:
+    """Note that `text`, which is of no personal column, may be somebody's personal data all the same."""
+    _note(text, what, ())
+
+
 def watch(model: type[models.Model], columns: Columns, *copies: type[models.Model]) -> None:
     """Note what is read of the personal columns of `model`, and of the models `copies` with the same columns."""
     names: dict[str, str] = getattr(model, "manifest_paths", {})

@@ -15,7 +15,7 @@ from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Day, Paragraph, Select, Text
-from milo.admin.panels import SHOWN, instant, lines, link, number_text
+from milo.admin.panels import SHOWN, lines, link, moment, number_text
 
 DAYS = {"mandateDate": gettext_lazy("Date of the mandate"), "dateLifted": gettext_lazy("Date it was lifted")}
 REFERENCES = {
@@ -148,7 +148,7 @@ def described(suspension: Suspension) -> str:
     """Return the reason of a suspension and since when it is open."""
     return _("%(reason)s, since %(at)s") % {
         "reason": suspension.get_reason_code_display(),
-        "at": instant(suspension.suspended_at),
+        "at": moment(suspension.suspended_at),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
@@ -27,6 +28,9 @@ from milo.metrics import counted
 from milo.races import is_race
 
 Facts = Sequence[tuple[str, Any]]
+# the field, and the entry of the session, with the numbers of forms that were opened, and of those that have acted
+_OPENED, _ACTED = "opened", "forms_that_acted"
+_REMEMBERED = 50
 
 
 class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs only
@@ -129,6 +133,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return "danger" if self.variant is ActionVariant.DANGER else "primary"
 
     @property
+    def back(self) -> str:
+        """Return the address of the object's page, or of the list."""
+        return address(self.row) if self.row else self.admin.list_address()
+
+    @property
     def admin(self) -> PageAdmin:
         assert self.model_admin
         return self.model_admin
@@ -142,6 +151,10 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.POST.get(_OPENED) in request.session.get(_ACTED, []):
+            text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
+            messages.warning(request, text % {"act": self.title})
+            return HttpResponseRedirect(self.back)
         if "edit" in request.POST:
             return self.render_to_response(self.get_context_data())
         return super().post(request, *args, **kwargs)
@@ -167,8 +180,15 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             form.add_error(None, _("Somebody else was faster, or the name is taken; look again."))
             self.look_again(form)
         else:
+            self._remember()
             return self.finish(row)
         return self.form_invalid(form)
+
+    def _remember(self) -> None:
+        """Note that the form has acted: sent again, by Back or a repeated confirmation, it does not act twice."""
+        if opened := self.request.POST.get(_OPENED):
+            acted = self.request.session.get(_ACTED, [])
+            self.request.session[_ACTED] = [*acted, opened[:32]][-_REMEMBERED:]
 
     def _act(self, values: dict[str, Any]) -> models.Model:
         with self.acting(values):
@@ -195,7 +215,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 "action": self,
                 "facts": self.facts(),
                 "obstacle": self.obstacle(),
-                "back": address(self.row) if self.row else self.admin.list_address(),
+                "back": self.back,
+                "opened": request.POST.get(_OPENED) or uuid4().hex,
                 **kwargs,
             },
         )

@@ -8,7 +8,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from milo.admin.forms import ActForm
-from milo.admin.panels import instant
+from milo.admin.panels import moment
 from milo.admin.reasons import message_text, reason_text
 from milo.admin.wording import readable, words
 from milo.kube.models import Change
@@ -43,7 +43,7 @@ def _sentence(revision: Change, before: Change, form: ActForm) -> str:
     ]
     return _("%(who)s changed it at %(when)s: %(what)s") % {
         "who": revision.actor,
-        "when": instant(revision.at),
+        "when": moment(revision.at),
         "what": "; ".join(fields) or message_text(revision.message) or reason_text(revision.reason),
     }
 

@@ -1,7 +1,7 @@
 """The ledger for auditors: who changed what, when and why, over all histories that the person may see."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -179,8 +179,12 @@ def _selection(values: dict[str, Any]) -> Selection:
     )
 
 
-def _midnight(day: Any, later: timedelta = timedelta()) -> datetime | None:
-    return datetime.combine(day, time(), UTC) + later if day else None
+def _midnight(day: date | None, later: timedelta = timedelta()) -> datetime | None:
+    """Return the beginning of a day (UTC), or of one so much `later`; None for no day, and where the calendar ends."""
+    try:
+        return datetime.combine(day, time(), UTC) + later if day else None
+    except OverflowError:
+        return None
 
 
 def _verification() -> str:

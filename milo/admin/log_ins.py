@@ -1,5 +1,6 @@
 """Read-only pages for auditors: log-ins, the whole ledger, and changes of users, roles and credentials."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from milo import personal
 from milo.admin.exports import EXPORTED
 from milo.admin.forms import ActForm, Text
 from milo.admin.ledger_report import WholeLedger
@@ -25,6 +27,8 @@ from milo.identity.models import LogIn
 ON_A_PAGE = 50
 # of integers of 64 bits
 _LAST_KEY = 2**63 - 1
+# the words of a search, in the record of an export
+_SEARCHED = re.compile(r"\bq=([^&]+)")
 _COLORS = {"Succeeded": "success", "Failed": "warning", "LockedOut": "danger"}
 
 
@@ -88,6 +92,10 @@ class ListExports(Report):
             entries = entries.filter(pk__lt=values["before"])
         newest = list(entries[: ON_A_PAGE + 1])
         more = len(newest) > ON_A_PAGE
+        for entry in newest:
+            # what another person searched for may be an address or a tax number
+            if entry.user_id != self.request.user.pk and (searched := _SEARCHED.search(entry.change_message)):
+                personal.note(searched[1], "searches")
         return Panel(
             _("Newest first"),
             [_("When"), _("Who"), _("List or page"), _("What")],

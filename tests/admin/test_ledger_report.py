@@ -77,6 +77,7 @@ def test_it_is_narrowed_to_an_object_by_name_or_uid_an_action_and_a_period(life:
     yesterday, tomorrow = (f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
     assert rows(auditor, since=tomorrow) == rows(auditor, until=yesterday) == []
     assert rows(auditor, since=yesterday, until=f"{now:%Y-%m-%d}")
+    assert rows(auditor, since="0001-01-01", until="9999-12-31") == rows(auditor)
 
 
 def test_pages_follow_each_other_though_all_happened_at_one_instant(world: World, auditor: Client) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
@@ -114,6 +115,18 @@ def texts_of(answer: Any) -> list[str]:
     elements = [element for part in parts for element in part.iter()]
     assert not [element for element in elements if element.tag.endswith("}f")]
     return [element.text for element in elements if element.text]
+
+
+def test_what_somebody_else_searched_for_is_masked_where_the_export_is_recorded(
+    everything: BillingAccount, operator: Client, auditor: Client
+) -> None:
+    for client, name in ((operator, "operator"), (auditor, "auditor")):
+        address = f"{list_of(BillingAccount, 'export')}?{urlencode({'q': f'{TAX} of {name}', 'phase__exact': 'Ready'})}"
+        assert client.post(address, {"resource": "0", "format": "0"}).status_code == 200
+    report = content(auditor.get("/admin/identity/login/exports/"))
+    assert f"{TAX} of operator" not in report
+    assert f"{TAX} of auditor" in report
+    assert "•••" in report
 
 
 def test_a_sheet_has_the_personal_data_for_who_works_with_them(

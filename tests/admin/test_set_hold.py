@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Hold
-from tests.admin.browser import buttons, errors, page_of, submit, text_of
+from tests.admin.browser import buttons, errors, filled_in, page_of, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
@@ -17,6 +17,20 @@ def test_a_hold_is_set_and_shown_on_the_account(world: World, operator: Client) 
     assert (hold.account, hold.type, hold.reason) == (world.us, "LegalHold", "court order 5")
     assert authors(hold) == {"user:operator"}
     assert "court order 5" in text_of(operator, world.us)
+
+
+def test_a_form_that_is_sent_again_holds_nothing_a_second_time(world: World, operator: Client) -> None:
+    address = page_of(world.us, "hold")
+    page = operator.get(address)
+    sent = filled_in(page, type="LegalHold", reason="court order 5", opened=page.context["opened"])
+    assert f'name="opened" value="{page.context["opened"]}"' in page.content.decode()
+    operator.post(address, sent)
+    with nothing_changes():
+        again = operator.post(address, sent, follow=True)
+    assert again.redirect_chain == [(page_of(world.us), 302)]
+    assert "this form was sent before" in again.content.decode()
+    submit(operator, address, type="LegalHold", reason="court order 6")
+    assert Hold.objects.count() == 2
 
 
 @pytest.mark.parametrize("answers", [{"type": "LegalHold", "reason": " "}, {"type": "Other", "reason": "x"}])

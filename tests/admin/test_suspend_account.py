@@ -38,6 +38,17 @@ def test_a_preview_names_projects_recipients_and_the_very_text_and_changes_nothi
     assert preview["Text of the notice"].split("<br>") == str(mail.body).splitlines()
 
 
+def test_a_confirmation_that_is_sent_again_suspends_once(world: World, operator: Client) -> None:
+    address = page_of(world.eu, "suspend")
+    opened = operator.get(address)
+    sent = filled_in(opened, **ANSWERS) | {"opened": opened.context["opened"]}
+    preview = operator.post(address, sent)
+    assert preview.context["opened"] == sent["opened"]
+    for _turn in range(2):
+        assert operator.post(address, sent | {"confirm": "1"}).status_code == 302
+    assert Suspension.objects.count() == 1
+
+
 def test_a_preview_of_many_projects_is_short(world: World, operator: Client) -> None:
     for number in range(21):
         make.a_binding(make.a_project(world.organization, f"batch-{number:02}"), world.eu)

@@ -16,7 +16,7 @@ from unfold.templatetags.unfold_list import items_for_result
 
 from billing.models import ApprovalRequest, BillingAccount
 from milo.admin.time_zones import COOKIE
-from tests.admin.browser import list_of, page_of, superuser, text_of
+from tests.admin.browser import every_act, list_of, page_of, superuser, text_of
 from tests.admin.conftest import Life, World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -87,6 +87,15 @@ def test_each_instant_among_the_fields_of_a_page_has_utc_as_title(world: World, 
         page = client.get(page_of(row)).content.decode()
         assert len(titles(row, names)) == len(names)
         assert [title for title in titles(row, names) if title not in page] == []
+
+
+def test_no_form_shows_the_markup_of_a_time_as_text(life: Life, world: World) -> None:
+    person = superuser()
+    person.cookies[COOKIE] = "Europe/Berlin"
+    pages = {path: person.get(path).content.decode() for path in every_act()}
+    assert [path for path, page in pages.items() if "&lt;time" in page] == []
+    resolving = next(page for path, page in pages.items() if path.endswith("/resolve-suspension/"))
+    assert " CE" in resolving
 
 
 def test_what_is_typed_in_and_written_stays_in_utc(life: Life, world: World, berlin: Client) -> None:
