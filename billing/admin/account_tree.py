@@ -20,11 +20,11 @@ from billing.admin.account_report import AccountReport
 from billing.models import BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Tree
+from milo.admin.exports import respond_recorded
 from milo.admin.forms import ActForm, Text
 from milo.admin.pages import PageAdmin
 from milo.admin.panels import Panel, first, link, list_address, month_text, number_text
 from milo.dates import parse_month
-from milo.spreadsheets import respond_csv
 
 LEVEL = 50
 """Accounts of one level that are read at once."""
@@ -152,7 +152,7 @@ class Hierarchy(AccountReport):
             tree = _tree(account, form.cleaned_data["at"])
             names = ["account", "parent", "level", "payerOfRecord", "phase"]
             lines = _lines(tree, tree.subtree(account.pk), name=lambda row: row.name if row else "")
-            return respond_csv([names, *lines], f"{account.name}-hierarchy")
+            return respond_recorded(request, type(account), [names, *lines], f"{account.name}-hierarchy")
         return super().get(request, *args, **kwargs)
 
     def table(self, values: dict[str, Any]) -> Panel:

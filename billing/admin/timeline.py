@@ -21,11 +21,11 @@ from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
 from milo.admin.actors import request_actor
 from milo.admin.changed_values import change_in_words
+from milo.admin.exports import respond_recorded
 from milo.admin.forms import ActForm, Instant, Select, Text
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reasons import reason
 from milo.errors import Refused
-from milo.spreadsheets import respond_csv
 
 PER_PAGE = 100
 
@@ -78,7 +78,7 @@ class Timeline(AccountReport):
         if "csv" in request.GET and form.is_valid():
             account, actor, values = self.account, request_actor(request), form.cleaned_data
             events = whole_timeline(account, *_place(values), only=_only(values), actor=actor)
-            return respond_csv(rows(map(as_json, events)), f"{account.name}-history")
+            return respond_recorded(request, type(account), rows(map(as_json, events)), f"{account.name}-history")
         return super().get(request, *args, **kwargs)
 
     def table(self, values: dict[str, Any]) -> Panel:

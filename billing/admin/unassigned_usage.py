@@ -25,11 +25,11 @@ from billing.usage.quantities import plain
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.actors import request_actor
+from milo.admin.exports import respond_recorded
 from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, day_text, link, number_text
 from milo.admin.reports import Report
 from milo.admin.suggestions import SuggestedRow
-from milo.spreadsheets import respond_csv
 from projects.models import Project
 
 SPAN = ("since", "until")
@@ -51,7 +51,8 @@ class UnassignedUsage(Report):
         form = self.form(request.GET.dict())
         if "csv" in request.GET and form.is_valid():
             head = ["project", "service", "meter", "unit", "quantity", "events", "from", "until"]
-            return respond_csv([head, *map(_values, _queue(form.cleaned_data).iterator())], "unassigned-usage")
+            lines = [head, *map(_values, _queue(form.cleaned_data).iterator())]
+            return respond_recorded(request, Project, lines, "unassigned-usage")
         return super().get(request, *args, **kwargs)
 
     def table(self, values: dict[str, Any]) -> Panel:

@@ -29,11 +29,11 @@ from billing.usage.focus import row as focus_row
 from billing.usage.quantities import EXACT, plain
 from billing.usage.times import EARLIEST, LATEST
 from milo import personal
-from milo.admin.exports import send, write_csv
+from milo.admin.exports import record_export, respond_recorded, send, write_csv
 from milo.admin.forms import Text
 from milo.admin.panels import SHOWN, Panel, day_text, number_text
 from milo.dates import parse_month
-from milo.spreadsheets import CSV, respond_csv
+from milo.spreadsheets import CSV
 from projects.models import Project
 
 DAYS = 31
@@ -177,14 +177,18 @@ class UsagePages:
         """Return a CSV row for each day, payer, project, service, meter and unit of a month or the last 31 days."""
         row = _row(self, request, object_id)
         by = ("account", "project", "service", "meter")
-        query = _query(month_of(request), by)
+        month = month_of(request)
+        if month is None and request.GET.get(MONTH):
+            raise Http404
+        query = _query(month, by)
         scope = scope_of(request)
         lines = of_project(row, query) if isinstance(row, Project) else of_scope(row, query, scope)
         head = ["day", *by, "unit", "quantity", "events"]
         cells = [
             [line.start.isoformat(), *line.of.values(), line.unit, plain(line.quantity), line.events] for line in lines
         ]
-        return respond_csv([head, *cells], f"{row.name}-usage")
+        name = f"{row.name}-usage-{month:%Y-%m}" if month else f"{row.name}-usage"
+        return respond_recorded(request, type(row), [head, *cells], name)
 
 
 def _row(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
@@ -215,9 +219,11 @@ class FocusPage:
         bill, selection = bills.bill_of_scope(row, month, scope, bills.SHOWBACK if other else "")
         # closed when it has been sent
         file = TemporaryFile()  # noqa: SIM115
-        write_csv(_focus_rows(bill, selection), file)
+        number = write_csv(_focus_rows(bill, selection), file)
         kind = "-showback" if other else "" if scope == OWN else f"-{scope}"
-        return send(request, file, f"{row.name}-{month:%Y-%m}{kind}.csv", f"{CSV}; charset=utf-8")
+        name = f"{row.name}-{month:%Y-%m}{kind}.csv"
+        record_export(request, type(row), name, f"FOCUS, {number} rows", request.GET.urlencode())
+        return send(request, file, name, f"{CSV}; charset=utf-8")
 
 
 def _focus_rows(bill: Bill, selection: Selection) -> Iterator[list[Any]]:

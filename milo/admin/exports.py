@@ -17,7 +17,7 @@ from django.contrib.admin.utils import label_for_field, lookup_field
 from django.contrib.contenttypes.models import ContentType
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
@@ -33,7 +33,7 @@ from unfold.contrib.import_export.forms import ExportForm
 from unfold.enums import ActionVariant
 
 from milo import card_numbers, personal
-from milo.spreadsheets import csv_text, harmless
+from milo.spreadsheets import csv_text, harmless, respond_csv
 
 # a sheet has 1,048,576 rows, one of them the head
 MOST_ROWS = 1_048_575
@@ -158,6 +158,13 @@ def record_export(request: HttpRequest, model: Any, title: str, what: str, query
         action_flag=EXPORTED,
         change_message=f"ListExported: {what}, {filtered}",
     )
+
+
+def respond_recorded(request: HttpRequest, model: Any, rows: Iterable[Sequence[Any]], name: str) -> HttpResponse:
+    """Return rows, the first of which is the head, as the CSV file `name` (without suffix), recorded as an export."""
+    lines = list(rows)
+    record_export(request, model, name, f"csv, {len(lines) - 1} rows", request.GET.urlencode())
+    return respond_csv(lines, name)
 
 
 def write_csv(rows: Iterable[list[Any]], file: IO[bytes]) -> int:

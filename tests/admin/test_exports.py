@@ -19,7 +19,7 @@ from billing.services.charges import ChargeSpec, report_charge
 from milo.admin import exports
 from milo.admin.reasons import why
 from projects.models import Project
-from tests.admin.browser import browser, list_of, staff
+from tests.admin.browser import browser, list_of, page_of, staff
 from tests.admin.conftest import World
 from tests.support import make
 
@@ -156,3 +156,23 @@ def test_under_asgi_the_file_is_sent_in_chunks(monkeypatch: pytest.MonkeyPatch) 
         return [chunk async for chunk in exports._in_chunks_async(io.BytesIO(b"abc"))]
 
     assert asyncio.run(chunks()) == [b"ab", b"c"]
+
+
+def test_every_file_of_a_page_is_recorded_with_its_name_and_filter(world: World, operator: Client) -> None:
+    files = {
+        f"{page_of(world.us).removesuffix('/change/')}/usage.csv?month=2026-01": "acme-us-usage-2026-01",
+        f"{page_of(world.us).removesuffix('/change/')}/focus.csv?month=2026-01": "acme-us-2026-01.csv",
+        f"{page_of(world.project).removesuffix('/change/')}/usage.csv": "webapp-frontend-usage",
+        f"{page_of(world.us, 'timeline')}?csv=1&person=operator": "acme-us-history",
+        f"{page_of(world.us, 'hierarchy')}?csv=1": "acme-us-hierarchy",
+        f"{list_of(Project, 'unassigned-usage')}?csv=1": "unassigned-usage",
+    }
+    for address, name in files.items():
+        assert operator.get(address).headers["Content-Type"].startswith("text/csv"), address
+        entry = LogEntry.objects.latest("pk")
+        assert (entry.user.username, entry.action_flag, entry.object_repr) == ("operator", exports.EXPORTED, name)
+        query = address.partition("?")[2]
+        assert query.split("&")[-1] in entry.change_message if query else "not filtered" in entry.change_message
+    assert LogEntry.objects.count() == len(files)
+    broken = f"{page_of(world.us).removesuffix('/change/')}/usage.csv?month=zz"
+    assert operator.get(broken).status_code == 404
