@@ -133,7 +133,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return "danger" if self.variant is ActionVariant.DANGER else "primary"
 
     @property
-    def back(self) -> str:
+    def origin(self) -> str:
         """Return the address of the object's page, or of the list."""
         return address(self.row) if self.row else self.admin.list_address()
 
@@ -154,7 +154,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         if request.POST.get(_OPENED) in request.session.get(_ACTED, []):
             text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
             messages.warning(request, text % {"act": self.title})
-            return HttpResponseRedirect(self.back)
+            return HttpResponseRedirect(self.origin)
         if "edit" in request.POST:
             return self.render_to_response(self.get_context_data())
         return super().post(request, *args, **kwargs)
@@ -215,7 +215,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 "action": self,
                 "facts": self.facts(),
                 "obstacle": self.obstacle(),
-                "back": self.back,
+                "back": self.origin,
                 "opened": request.POST.get(_OPENED) or uuid4().hex,
                 **kwargs,
             },
