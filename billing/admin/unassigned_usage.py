@@ -58,18 +58,20 @@ class UnassignedUsage(Report):
     def table(self, values: dict[str, Any]) -> Panel:
         sums = list(_queue(values)[: SHOWN * 10])
         projects = Project.objects.in_bulk({row["name"] for row in sums}, field_name="name")
+        pending = ApprovalRequest.objects.pending().filter(act=ApprovalRequest.Action.ASSIGN_USAGE).order_by("pk")
+        asked = {request.proposal.get("project"): request for request in pending}
         return Panel(
             _("An approved request assigns the usage of a span of time to an account"),
             [
                 *(_("Project"), _("Service"), _("Meter"), _("Unit"), _("Quantity"), _("Events")),
                 *(_("From"), _("Until"), _("Age"), _("Request")),
             ],
-            [list(self._cells(row, projects[row["name"]])) for row in sums],
+            [list(self._cells(row, projects[row["name"]], asked.get(row["name"]))) for row in sums],
             more=self.query(**values, csv="1"),
             more_title=_("CSV"),
         )
 
-    def _cells(self, row: dict[str, Any], project: Project) -> Iterator[Any]:
+    def _cells(self, row: dict[str, Any], project: Project, asked: ApprovalRequest | None) -> Iterator[Any]:
         yield from (link(project), row["service"], row["counter"], row["unit"])
         yield from (
             number_text(plain(row["amount"])),
@@ -78,6 +80,9 @@ class UnassignedUsage(Report):
             day_text(row["last"]),
         )
         yield timesince(_midnight(row["first"]), depth=1)
+        if asked:
+            yield link(asked, asked.get_phase_display())
+            return
         may = request_actor(self.request).may("create", APPROVALS, project.organization_id)
         yield _assign(project, row) if may else "-"
 

@@ -137,6 +137,8 @@ def test_a_row_of_the_queue_leads_to_the_request_that_assigns_it(
     request = ApprovalRequest.objects.get()
     assert (request.act, request.account, request.proposal["project"]) == ("AssignUsage", world.eu, "webapp-frontend")
     assert request.reviewed["usage"][0]["quantity"] == "4"
+    # there is nothing to ask for while that one is pending
+    assert f'href="{page_of(request)}"' in operator.get(report).context["panels"][0].rows[0][-1]
     head, line = operator.get(f"{report}?csv=1").content.decode().splitlines()
     assert line == f"webapp-frontend,compute,cpu-time,s,4,1,{day},{day}"
     assert operator.get(f"{report}?csv=1&organization=other").content.decode().splitlines() == [head]
