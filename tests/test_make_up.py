@@ -289,6 +289,8 @@ def lasting(text: str) -> list[str]:
     text = re.sub(r"(?<= since )\d{4}-\d\d-\d\d", "DAY", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", text)
     text = re.sub(r"(?<= )\d+[smh](\d+s)?(?=\s)", "AGE", text)
+    # kubectl wait says so now and then where it ends its own watch
+    text = re.sub(r"^I\d{4} .*watch ended with error.*context canceled.*\n", "", text, flags=re.MULTILINE)
     return [re.sub(" +", " ", line.rstrip()) for line in text.splitlines()]
 
 

@@ -180,8 +180,18 @@ def test_usage_is_recounted_for_the_account_of_the_latest_correction(
     ("outcome", "fault"),
     [
         ({"phase": "Done"}, ""),
-        ({"phase": "Done", "account_phase": "Suspended"}, "is done: a was Suspended then, and locked: False"),
-        ({"phase": "Done", "is_locked": True}, "is done: a was Ready then, and locked: True"),
+        (
+            {"phase": "Done", "account_phase": "Suspended"},
+            "is done: a and its payer of record were ('Suspended', 'Ready') then, and locked: False",
+        ),
+        (
+            {"phase": "Done", "payer_phase": "Suspended"},
+            "is done: a and its payer of record were ('Ready', 'Suspended') then, and locked: False",
+        ),
+        (
+            {"phase": "Done", "is_locked": True},
+            "is done: a and its payer of record were ('Ready', 'Ready') then, and locked: True",
+        ),
         (
             {"phase": "Done", "established_at": 8},
             "is done, and project, payer and instant of its binding are (1, 2, 8)",
@@ -189,16 +199,21 @@ def test_usage_is_recounted_for_the_account_of_the_latest_correction(
         ({"phase": "Pending"}, "is still pending"),
         ({"phase": "Failed", "reason": "PaysAlready"}, ""),
         ({"phase": "Failed", "reason": "AccountNotReady", "account_phase": "Suspended"}, ""),
+        ({"phase": "Failed", "reason": "AccountNotReady", "payer_phase": "Suspended"}, ""),
         (
             {"phase": "Failed", "reason": "AccountNotReady"},
-            "failed by AccountNotReady: a was Ready then, and locked: False",
+            "failed by AccountNotReady: a and its payer of record were ('Ready', 'Ready') then, and locked: False",
         ),
-        ({"phase": "Failed", "reason": "PayerLocked"}, "failed by PayerLocked: a was Ready then, and locked: False"),
+        (
+            {"phase": "Failed", "reason": "PayerLocked"},
+            "failed by PayerLocked: a and its payer of record were ('Ready', 'Ready') then, and locked: False",
+        ),
     ],
 )
 def test_a_plan_is_judged_by_the_state_at_its_instant(outcome: dict[str, Any], fault: str) -> None:
     kept = {"project_id": 1, "bound": 1, "account_id": 2, "payer": 2, "effective_at": 7, "established_at": 7}
-    row = kept | {"account": "a", "account_phase": "Ready", "is_locked": False, "reason": ""} | outcome
+    ready = {"account_phase": "Ready", "payer_phase": "Ready"}
+    row = kept | ready | {"account": "a", "is_locked": False, "reason": ""} | outcome
     assert plans._fault(row) == fault
 
 

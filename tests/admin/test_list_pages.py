@@ -156,5 +156,5 @@ def test_more_rows_than_are_counted_are_sorted_by_an_index_only(
     answer = client.get(list_of(Project), {ORDER_VAR: "2"})
     page = answer.context["cl"]
     assert page.queryset.query.order_by == ("name",)
-    assert page.sortable_by == ["name", "phase_badge"]
+    assert [getattr(each, "__name__", each) for each in page.sortable_by] == ["name", "phase_badge"]
     assert page.result_count == 3
