@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from milo.settings import AXES_COOLOFF_TIME, AXES_FAILURE_LIMIT
+from tests.admin.browser import staff
 from tests.support import make
 
 pytestmark = pytest.mark.once
@@ -43,6 +44,13 @@ def guess(times: int = AXES_FAILURE_LIMIT, **where: Any) -> None:
 def test_the_right_password_opens_the_site(operator: User) -> None:
     answer = log_in("operator", PASSWORD)
     assert (answer.status_code, answer["Location"]) == (302, reverse("admin:index"))
+
+
+def test_who_has_no_role_on_the_site_is_told_so(db: None) -> None:
+    client = staff(name="newcomer")
+    page = client.get(reverse("admin:index"), follow=True).content.decode()
+    assert "You are logged in as newcomer, who has no role on this site." in page
+    assert "no role" not in Client().get(reverse("admin:login")).content.decode()
 
 
 def test_a_wrong_password_is_told_and_may_be_corrected(operator: User) -> None:
