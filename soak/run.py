@@ -147,12 +147,14 @@ def settle(evidence: Evidence, watchers: list[Watcher]) -> None:
         + (SELECT count(*) FROM billing_payerchangeitem WHERE phase = 'Pending') AS owed"""
     end = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < end:
+        # first, or the last plan could be done between the two questions, and its events be missed
+        owed = evidence.query(statement)[0]["owed"]
         newest = {
             row["resource"]: row["newest"]
             for row in evidence.query("SELECT resource, max(resource_version) AS newest FROM kube_change GROUP BY 1")
         }
         behind = [each for each in watchers if each.version < newest.get(each.resource, 0)]
-        if not behind and not evidence.query(statement)[0]["owed"]:
+        if not behind and not owed:
             return
         time.sleep(0.5)
 
