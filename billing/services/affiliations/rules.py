@@ -237,15 +237,16 @@ def _taken_in(proposed: Proposed, besides: ApprovalRequest | None) -> Iterator[C
     taken = {key for key, (_before, after) in proposed.changed_payers().items() if after != key}
     if not taken:
         return
-    holds = Hold.objects.open().filter(account__organization=child.organization_id).select_related("account")
-    pending = ApprovalRequest.objects.pending().filter(organization=child.organization_id).select_related("account")
+    holds = Hold.objects.open().filter(account__in=taken).select_related("account")
+    pending = ApprovalRequest.objects.pending().filter(account__in=taken).select_related("account")
     if besides:
         pending = pending.exclude(pk=besides.pk)
     release = _("%(hold)s: request its release first")
     decide = _("request %(name)s to %(act)s is pending: have it decided, or withdraw it")
-    blocking = [(hold.account, release % {"hold": hold.described}) for hold in holds.order_by("pk")]
-    blocking += [(each.account, decide % {"name": each.name, "act": each.act}) for each in pending.order_by("pk")]
-    for account, message in [each for each in blocking if each[0].pk in taken][:LISTED]:
+    blocking = [(each.account, release % {"hold": each.described}) for each in holds.order_by("pk")[:LISTED]]
+    for each in pending.order_by("pk")[:LISTED]:
+        blocking.append((each.account, decide % {"name": each.name, "act": each.act}))
+    for account, message in blocking:
         yield Cause(ACCOUNT, message if account == child else f"{account.name}: {message}")
 
 

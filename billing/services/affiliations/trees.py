@@ -1,7 +1,7 @@
 """The trees of an organization's accounts, in memory: parents and subtrees in a month, payers of record in all."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -171,19 +171,16 @@ class Tree:
 
     def paid_along(self, account_id: int) -> list[int]:
         """Return an account, and all below it that have the same payer of record by way of it."""
-        found, seen = [account_id], {account_id}
-        for each in found:
-            children = (child for child in self.children.get(each, ()) if self.relations[child].paid_by_parent)
-            below = [child for child in children if child not in seen]
-            found.extend(below)
-            seen.update(below)
-        return found
+        return self._below(account_id, lambda child: self.relations[child].paid_by_parent)
 
     def subtree(self, account_id: int) -> list[int]:
         """Return an account and all below it, breadth first."""
+        return self._below(account_id, lambda _child: True)
+
+    def _below(self, account_id: int, goes_on: Callable[[int], bool]) -> list[int]:
         found, seen = [account_id], {account_id}
         for each in found:
-            below = [child for child in self.children.get(each, ()) if child not in seen]
+            below = [child for child in self.children.get(each, ()) if child not in seen and goes_on(child)]
             found.extend(below)
             seen.update(below)
         return found
