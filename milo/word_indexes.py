@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import BooleanField, Func, JSONField, Q, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
+from milo.gin_indexes import GinIndex
+
 # signs that PostgreSQL would read as parts of words: of compound words, numbers, addresses, paths and tags
 _SIGNS = "-_./@:+&#=?~<>"
 
@@ -46,19 +48,17 @@ class HasWords(Func):
         return f"({sql} @@ to_tsquery('simple', '{self.query}'))", parameters
 
 
-class WordIndex(models.Index):
+class WordIndex(GinIndex):
     """An index of the words of texts that are never NULL, or of JSON."""
 
     def __init__(self, *, words: Sequence[str], name: str) -> None:
         super().__init__(_Words(*words), name=name)
         self.words = list(words)
 
-    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
-        if schema_editor.connection.vendor == "postgresql":
-            return super().create_sql(model, schema_editor, using=" USING gin", **kwargs)
-        # SQLite has no such index, and hardly a row is without the first of its texts
-        name = self.words[0]
-        return models.Index(fields=[name], name=self.name, condition=Q(**{name: ""})).create_sql(model, schema_editor)
+    def in_its_place(self) -> models.Index:
+        # hardly a row is without the first of its texts
+        first = self.words[0]
+        return models.Index(fields=[first], name=self.name, condition=Q(**{first: ""}))
 
     def deconstruct(self) -> Any:
         path, _arguments, _options = super().deconstruct()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from milo.columns import Columns, fixed
+from milo.gin_indexes import GinIndex
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ResourceQuerySet(models.QuerySet[M]):
         return self.annotate(manifest=Subquery(text, output_field=models.TextField()))
 
 
-class LabelIndex(models.Index):
+class LabelIndex(GinIndex):
     """An index of label keys and values for label selectors, on PostgreSQL. On SQLite it is of no row."""
 
     suffix = "gin"
@@ -56,11 +57,9 @@ class LabelIndex(models.Index):
     def __init__(self, *, name: str) -> None:
         super().__init__(fields=["labels"], name=name)
 
-    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
-        if schema_editor.connection.vendor == "postgresql":
-            return super().create_sql(model, schema_editor, using=" USING gin", **kwargs)
-        # SQLite has no such index, and no object is without a name
-        return models.Index(fields=self.fields, name=self.name, condition=Q(name="")).create_sql(model, schema_editor)
+    def in_its_place(self) -> models.Index:
+        # no object is without a name
+        return models.Index(fields=self.fields, name=self.name, condition=Q(name=""))
 
     def deconstruct(self) -> Any:
         path, _arguments, _options = super().deconstruct()
