@@ -1,7 +1,7 @@
 """Parse days and instants, each in one accepted form, that of RFC 3339; months; names of time zones."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -21,6 +21,19 @@ def parse_day(text: str) -> date:
 def parse_month(text: str) -> date:
     """Return the first day of the month of `text`, such as "2026-01". Raises ValueError for other forms."""
     return parse_day(f"{text}-01")
+
+
+def midnight(day: date) -> datetime:
+    """Return the first instant (UTC) of a day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def end_of(day: date) -> datetime | None:
+    """Return the first instant (UTC) after a day; None where the calendar ends."""
+    try:
+        return midnight(day) + timedelta(days=1)
+    except OverflowError:
+        return None
 
 
 def first_of_month(at: datetime) -> date:

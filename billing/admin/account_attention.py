@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
@@ -25,6 +25,7 @@ from billing.services.compliance.assessments import ERRORS
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, day_text, list_address, number_text
+from milo.dates import midnight
 
 WAITS_FOR, REACTIVATION, RULES = "waitsFor", "reactivation", "rules"
 DAYS = 30
@@ -125,7 +126,7 @@ def _by_phase() -> Panel:
 def _usage() -> Panel:
     today = timezone.now().astimezone(UTC).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
-    since = datetime.combine(days[0], time(), UTC)
+    since = midnight(days[0])
     intakes = UsageIntake.objects.filter(received_at__gte=since).order_by()
     events = dict(intakes.values_list(TruncDate("received_at", tzinfo=UTC)).annotate(Sum("events")))
     rows = [(day_text(day), events.get(day, 0)) for day in days]

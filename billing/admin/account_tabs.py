@@ -23,11 +23,12 @@ from billing.admin.account_panels import (
 from billing.admin.account_tree import affiliations_panels, tree_context
 from billing.admin.blockers import checklist
 from billing.admin.compliance import findings_panel
+from billing.admin.wording import and_more
 from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding
 from billing.services.affiliations.scopes import OWN, PAID, SUBTREE, projects_of_scope
 from billing.services.approvals.closures import CLOSABLE
 from milo.admin.actors import request_actor
-from milo.admin.panels import Panel, address, first, instant, link, list_address, number_text
+from milo.admin.panels import Panel, address, first, instant, link, list_address
 from milo.admin.reasons import reason
 from milo.admin.tabs import TAB, Tab, TabLink
 
@@ -111,7 +112,7 @@ def _pays_for_others(row: BillingAccount, scope: str) -> Panel:
         for binding in bindings[:SHOWN_OF_SCOPE]
     ]
     if len(bindings) > SHOWN_OF_SCOPE:
-        rows.append([_("and %(count)s more") % {"count": number_text(len(bindings) - SHOWN_OF_SCOPE)}, "", "", ""])
+        rows.append([and_more(len(bindings) - SHOWN_OF_SCOPE), "", "", ""])
     return Panel(_("Pay for now"), [_("Project"), _("Billing account"), _("Since"), _("Binding")], rows)
 
 

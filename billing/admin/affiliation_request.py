@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from billing.admin.binding_filters import AFFILIATION
 from billing.admin.proposals import change, months
-from billing.admin.wording import label, on_lines
+from billing.admin.wording import and_more, label, on_lines, quantity
 from billing.models import ApprovalRequest, BillingAccount, BillingAccountBinding
 from billing.services.approvals import affiliations
 from milo.admin.actions import Facts
-from milo.admin.panels import Panel, lines, link, list_address, number_text
+from milo.admin.panels import Panel, lines, link, list_address
 from projects.models import Project
 
 
@@ -47,20 +47,20 @@ def affiliation_panels(request: ApprovalRequest) -> list[Panel]:
         ]
         for each in review.get("accounts", [])
     ]
-    if more := _unlisted(review):
-        rows.append([_("and %(count)s more") % {"count": number_text(more)}, "", "", "", ""])
+    if left := _unlisted(review):
+        rows.append([and_more(left), "", "", "", ""])
     return [
         Panel(
             _("Who is invoiced"),
             [_("Billing account"), _("Months"), _("Before"), _("After"), _("Currency, terms and payment method")],
             rows,
-            more=_accounts_below(request) if more else "",
+            more=_accounts_below(request) if left else "",
         ),
         _projects(request),
         Panel(
             _("Usage of the last full month"),
             [_("Service"), _("Meter"), _("Quantity")],
-            [[each["service"], each["meter"], _quantity(each)] for each in review.get("usageOfLastMonth", [])],
+            [[each["service"], each["meter"], _amount(each)] for each in review.get("usageOfLastMonth", [])],
         ),
     ]
 
@@ -89,8 +89,8 @@ def _accounts_below(request: ApprovalRequest) -> str:
 
 
 def _more_projects(review: dict[str, Any]) -> list[str]:
-    more = int(review.get("projectsCount", 0)) - len(review.get("projects", []))
-    return [_("and %(count)s more") % {"count": number_text(more)}] if more else []
+    left = int(review.get("projectsCount", 0)) - len(review.get("projects", []))
+    return [and_more(left)] if left else []
 
 
 def _unlisted(review: dict[str, Any]) -> int:
@@ -107,8 +107,8 @@ def _answers(review: dict[str, Any]) -> list[str]:
     sentences = [
         text % {"payer": payer, "accounts": ", ".join(names), "months": span} for (payer, span), names in payers.items()
     ]
-    if more := _unlisted(review):
-        sentences.append(_("and %(count)s more") % {"count": number_text(more)})
+    if left := _unlisted(review):
+        sentences.append(and_more(left))
     return sentences
 
 
@@ -127,9 +127,9 @@ def _invoiced(by: dict[str, Any]) -> str:
     return ", ".join(filter(None, words)) or "-"
 
 
-def _quantity(line: dict[str, Any]) -> str:
-    return f"{number_text(line['quantity'])} {line['unit']}"
+def _amount(line: dict[str, Any]) -> str:
+    return quantity(line["quantity"], line["unit"])
 
 
 def _usage(review: dict[str, Any]) -> list[str]:
-    return [f"{each['service']} {each['meter']}: {_quantity(each)}" for each in review["usageOfLastMonth"]]
+    return [f"{each['service']} {each['meter']}: {_amount(each)}" for each in review["usageOfLastMonth"]]

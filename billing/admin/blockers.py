@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from billing.admin.wording import in_words
+from billing.admin.wording import and_more, in_words
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
@@ -22,7 +22,7 @@ from billing.models import (
 )
 from billing.services.approvals.closures import CLOSABLE, Blocker, blockers
 from milo.access import Actor
-from milo.admin.panels import SHOWN, Panel, link, number_text
+from milo.admin.panels import SHOWN, Panel, link
 from projects.models import Organization, Project
 
 Way = tuple[type[Model], Any, str]
@@ -72,7 +72,7 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
         for it in listed
     ]
     if len(obstacles) > SHOWN:
-        rows.append([_("and %(count)s more") % {"count": number_text(len(obstacles) - SHOWN)}, "", "", "", ""])
+        rows.append([and_more(len(obstacles) - SHOWN), "", "", "", ""])
     title = _("What keeps it from being closed") if obstacles else _("Nothing keeps it from being closed")
     return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
 

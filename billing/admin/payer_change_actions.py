@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import CANCEL, PAYER_CHANGES, RETRY
-from billing.admin.wording import MORE_ACTIONS, read_only_now
+from billing.admin.wording import MORE_ACTIONS, quantity, read_only_now
 from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
 from billing.services.approvals.requests import request_approval
 from billing.services.payer_changes import outcomes
@@ -21,7 +21,7 @@ from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
-from milo.admin.panels import lines, link, moment, number_text
+from milo.admin.panels import lines, link, moment
 from milo.kube.names import generated_name
 from projects.models import Organization, Project
 
@@ -238,7 +238,7 @@ class MoveListed(MoveProjects):
 
 def preview_facts(preview: Preview) -> Facts:
     """Return a preview as labelled facts."""
-    usage = [f"{each.service} {each.meter}: {number_text(each.last_30_days)} {each.unit}" for each in preview.usage]
+    usage = [f"{each.service} {each.meter}: {quantity(each.last_30_days, each.unit)}" for each in preview.usage]
     refused = [f"{each.project}: {each.message}" for each in (*preview.locked, *preview.refused)]
     return [
         (_("Projects that move"), preview.projects),
@@ -255,7 +255,7 @@ def preview_facts(preview: Preview) -> Facts:
 
 def usage_of_month(preview: Preview) -> list[str]:
     """Return the usage of this month by meter."""
-    return [f"{each.service} {each.meter}: {number_text(each.present_month)} {each.unit}" for each in preview.usage]
+    return [f"{each.service} {each.meter}: {quantity(each.present_month, each.unit)}" for each in preview.usage]
 
 
 def change_facts(preview: Preview) -> Facts:

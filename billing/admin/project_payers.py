@@ -1,6 +1,6 @@
 """Who paid for a project when: a drawn bar with its table, and the answer for one day as a sentence."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ from billing.models import BillingAccount
 from billing.models.affiliation import payer_of_record
 from billing.services.past import Stretch, payers
 from milo.admin.panels import BarPart, Panel, Question, day_text, instant, link, moment
-from milo.dates import parse_day
+from milo.dates import end_of, midnight, parse_day
 from projects.models import Project
 
 DAY = "paidOnDay"
@@ -72,10 +72,8 @@ def _words(accounts: dict[int, BillingAccount], stretch: Stretch) -> str:
 
 def sentence(project: Project, day: date) -> str:
     """Return who paid on `day` (UTC), with times only where the payer changed, and who is invoiced for the account."""
-    start = datetime.combine(day, time(), UTC)
-    try:
-        end = start + timedelta(days=1)
-    except OverflowError:
+    start, end = midnight(day), end_of(day)
+    if end is None:
         return _("The calendar ends on that day.")
     stretches = payers(project, start, end)
     accounts = BillingAccount.objects.in_bulk({each.account_id for each in stretches if each.account_id})

@@ -14,7 +14,7 @@ from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
 from billing.admin.suspension_actions import some
-from billing.admin.wording import UID, label, money, money_in_words, on_lines, said
+from billing.admin.wording import UID, and_more, label, money, money_in_words, on_lines, quantity, said
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
 from billing.services.approvals import decisions
@@ -128,8 +128,8 @@ def _projects(request: ApprovalRequest) -> Any:
     # listed and counted in one query
     listed = list(projects.annotate(total=Window(Count("pk")))[:SHOWN])
     count: int = listed[0].total if listed else 0  # type: ignore[attr-defined]  # annotated above
-    more = [_("and %(count)s more") % {"count": number_text(count - SHOWN)}] if count > SHOWN else []
-    return lines([*map(link, listed), *more])
+    rest = [and_more(count - SHOWN)] if count > SHOWN else []
+    return lines([*map(link, listed), *rest])
 
 
 def _charges(account: BillingAccount) -> Any:
@@ -176,14 +176,10 @@ def _usage(request: ApprovalRequest) -> Panel:
         _("Usage that is assigned"),
         [_("Service"), _("Meter"), _("Quantity"), _("Events")],
         [
-            [each["service"], each["meter"], _amount(each, "quantity"), number_text(each["events"])]
+            [each["service"], each["meter"], quantity(each["quantity"], each["unit"]), number_text(each["events"])]
             for each in request.reviewed.get("usage", [])
         ],
     )
-
-
-def _amount(line: dict[str, Any], name: str) -> str:
-    return f"{number_text(line[name])} {line['unit']}"
 
 
 def _payers(request: ApprovalRequest) -> Panel:
@@ -205,8 +201,8 @@ def _moving(request: ApprovalRequest) -> Panel:
             [
                 f"{each['service']} {each['meter']}",
                 each["account"] or _("nobody"),
-                _amount(each, "before"),
-                _amount(each, "after"),
+                quantity(each["before"], each["unit"]),
+                quantity(each["after"], each["unit"]),
             ]
             for each in request.reviewed.get("usage", [])
             if each["before"] != each["after"]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
-from billing.admin.wording import MORE_ACTIONS, not_in_phase
+from billing.admin.wording import MORE_ACTIONS, and_more, not_in_phase
 from billing.models import BillingAccount, Suspension
 from billing.reason_codes import EVIDENCE, Category, ReasonCode
 from billing.services.suspensions import MAX_EVIDENCE_LENGTH, preview, resolve, suspend
@@ -53,8 +53,8 @@ def reason_choices() -> list[tuple[str, Any]]:
 
 def some(texts: list[str]) -> Any:
     """Return the number of texts and the first `SHOWN` of them, one per line."""
-    more = [_("and %(count)s more") % {"count": number_text(len(texts) - SHOWN)}] if len(texts) > SHOWN else []
-    return lines([_("%(count)s in all") % {"count": number_text(len(texts))}, *texts[:SHOWN], *more])
+    rest = [and_more(len(texts) - SHOWN)] if len(texts) > SHOWN else []
+    return lines([_("%(count)s in all") % {"count": number_text(len(texts))}, *texts[:SHOWN], *rest])
 
 
 class SuspendForm(ActForm):

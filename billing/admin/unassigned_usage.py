@@ -1,7 +1,7 @@
 """Usage at times when nobody paid: the report, as a page and as CSV, and the request that assigns it to an account."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +30,7 @@ from milo.admin.forms import ActForm, Text
 from milo.admin.panels import SHOWN, Panel, day_text, link, number_text
 from milo.admin.reports import Report
 from milo.admin.suggestions import SuggestedRow
+from milo.dates import midnight
 from projects.models import Project
 
 SPAN = ("since", "until")
@@ -79,7 +80,7 @@ class UnassignedUsage(Report):
             day_text(row["first"]),
             day_text(row["last"]),
         )
-        yield timesince(_midnight(row["first"]), depth=1)
+        yield timesince(midnight(row["first"]), depth=1)
         if asked:
             yield link(asked, asked.get_phase_display())
             return
@@ -97,14 +98,10 @@ def _values(row: dict[str, Any]) -> list[Any]:
     return [row["name"], row["service"], row["counter"], row["unit"], plain(row["amount"]), row["count"], *days]
 
 
-def _midnight(day: Any) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
 def _assign(project: Project, row: dict[str, Any]) -> str:
     """Return a link to the request for the days of a row; of today, until now."""
-    until = min(_midnight(row["last"]) + timedelta(days=1), timezone.now().astimezone(UTC).replace(microsecond=0))
-    span = zip(SPAN, (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (_midnight(row["first"]), until)), strict=True)
+    until = min(midnight(row["last"]) + timedelta(days=1), timezone.now().astimezone(UTC).replace(microsecond=0))
+    span = zip(SPAN, (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (midnight(row["first"]), until)), strict=True)
     page = reverse(f"admin:projects_project_{AssignProjectUsage.name}", args=[project.pk])
     return format_html('<a href="{}?{}" class="text-link">{}</a>', page, urlencode(list(span)), _("Assign"))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import Any
@@ -32,7 +32,7 @@ from milo import personal
 from milo.admin.exports import record_export, respond_recorded, send, write_csv
 from milo.admin.forms import Text
 from milo.admin.panels import SHOWN, Panel, day_text, number_text
-from milo.dates import parse_month
+from milo.dates import midnight, parse_month
 from milo.spreadsheets import CSV
 from projects.models import Project
 
@@ -81,7 +81,7 @@ def _query(month: date | None, by: tuple[str, ...]) -> UsageQuery:
 
 def _handovers(row: Any, days: list[date]) -> dict[date, list[str]]:
     """Return the days (UTC) on which a payer of the project, or a project of the account, changed, each with texts."""
-    span = datetime.combine(days[0], time(), UTC), datetime.combine(days[-1] + timedelta(days=1), time(), UTC)
+    span = midnight(days[0]), midnight(days[-1] + timedelta(days=1))
     bindings = BillingAccountBinding.objects.filter(established_at__gte=span[0], established_at__lt=span[1])
     bindings = bindings.filter(project=row) if isinstance(row, Project) else bindings.filter(account=row)
     handovers: dict[date, list[str]] = {}

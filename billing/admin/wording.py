@@ -84,6 +84,16 @@ def money_in_words(text: str) -> str:
     return f"{number_text(amount)} {currency_code}"
 
 
+def quantity(number: Decimal | str, unit: str) -> str:
+    """Return a quantity of usage with its unit in the person's format: `1,234.5 s`, in German `1.234,5 s`."""
+    return f"{number_text(number)} {unit}"
+
+
+def and_more(number: int) -> str:
+    """Return what stands below a part of a list: how many it leaves out."""
+    return _("and %(count)s more") % {"count": number_text(number)}
+
+
 def said(message: str) -> str:
     """Return the message of a change in words; a dash for none."""
     return in_words(message) or "-"

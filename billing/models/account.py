@@ -167,8 +167,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         ),
         free=(
             "managed_fields finalizers owner_references phase_message purge_on compliance_reason compliance_message"
-            " compliance_since expiry_reason expiry_since paid_by_id paid_by_since"
-            " payer_ready_since"
+            " compliance_since expiry_reason expiry_since paid_by_id paid_by_since payer_ready_since"
         ),
         personal="invoice_email_addresses tax_registrations e_invoicing",
         texts=f"{Resource.TEXTS} display_name phase_message",

@@ -1,7 +1,7 @@
 """Filter of a list by a span of days, from and until, either of which may be left open."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from milo.admin.forms import Day, DayInput
-from milo.dates import parse_day
+from milo.dates import end_of, midnight, parse_day
 
 FROM, UNTIL = "_from", "_to"
 
@@ -50,6 +50,6 @@ class DayRangeFilter(RangeDateFilter):
         """Return the first instant of the day `from`, or of the day after `until`; None without."""
         try:
             day = parse_day(self.used_parameters.get(f"{self.field_path}{suffix}", ""))
-            return datetime.combine(day, time(), UTC) + timedelta(days=suffix == UNTIL)
-        except (ValueError, OverflowError):
+        except ValueError:
             return None
+        return end_of(day) if suffix == UNTIL else midnight(day)

@@ -1,7 +1,7 @@
 """The ledger for auditors: who changed what, when and why, over all histories that the person may see."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -28,6 +28,7 @@ from milo.admin.personal import shows_personal
 from milo.admin.reasons import choices, why
 from milo.admin.reports import Report
 from milo.continue_tokens import Malformed, Unreadable
+from milo.dates import end_of, midnight
 from milo.ledger.entries import Entry, Place, Selection, entries
 from milo.ledger.export import NothingSealed
 from milo.ledger.models import Inspection
@@ -174,17 +175,9 @@ def _selection(values: dict[str, Any]) -> Selection:
         values["person"],
         values["object"],
         values["action"],
-        _midnight(values["since"]),
-        _midnight(values["until"], timedelta(days=1)),
+        midnight(values["since"]) if values["since"] else None,
+        end_of(values["until"]) if values["until"] else None,
     )
-
-
-def _midnight(day: date | None, later: timedelta = timedelta()) -> datetime | None:
-    """Return the beginning of a day (UTC), or of one so much `later`; None for no day, and where the calendar ends."""
-    try:
-        return datetime.combine(day, time(), UTC) + later if day else None
-    except OverflowError:
-        return None
 
 
 def _verification() -> str:
