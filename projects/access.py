@@ -1,7 +1,7 @@
 """Roles of the platform, and the rules of the access table for organizations and projects."""
 
 from milo.access import READ, Rule, declare, grant_superusers
-from milo.identity.access import LOG_INS, PERSONAL_DATA, REVEAL
+from milo.identity.access import LOG_INS, PERSONAL_DATA, REVEAL, TOKENS, USERS
 from milo.identity.actors import register_organization_roles
 from projects.models import Membership
 
@@ -22,6 +22,8 @@ def declare_rules() -> None:
     grant_superusers(*STAFF_ROLES)
     register_organization_roles("memberships__organization_id", "memberships__role")
     declare(Rule(role, LOG_INS, ("get", "list")) for role in CONTROLLERS)
+    # who has which role, and which tokens; no page shows a secret
+    declare(Rule(AUDITOR, resource, ("get", "list")) for resource in (USERS, TOKENS))
     declare(Rule(role, kind, READ) for role in STAFF_ROLES for kind in (ORGANIZATIONS, PROJECTS))
     declare(
         Rule(role, kind, READ, organization=True)

@@ -1,4 +1,4 @@
-"""Pages of users and their platform roles (groups), for superusers only."""
+"""Pages of users and their platform roles (groups): superusers change them, auditors read them."""
 
 from typing import Any, ClassVar, NoReturn
 
@@ -31,6 +31,7 @@ from milo.admin.panels import lines
 from milo.admin.password_links import ask_for_password
 from milo.admin.saved_filters import saved_filters
 from milo.errors import Refused
+from milo.identity.access import USERS
 from milo.identity.models import ServiceUser
 from milo.identity.usernames import fault_of_new
 
@@ -92,6 +93,12 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
         self.instance.set_unusable_password()
         user: User = super().save(commit)
         return user
+
+
+_FOR_CHANGES = frozenset({"send_password_link", "sessions", "second_factor"})
+"""Fields of the page of a user that are acts, or lead to pages of acts."""
+_READ = {"groups": "roles"}
+"""Fields that a page which only reads shows by a column of the list."""
 
 
 class RoleFilter(DropdownFilter):
@@ -170,6 +177,16 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields of a page: for whoever only reads, without those that act or lead to acts."""
+        fieldsets: Any = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {"fields": [_READ.get(name, name) for name in options["fields"] if name not in _FOR_CHANGES]})
+            for title, options in fieldsets
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "username") if obj else self.readonly_fields
 
@@ -187,12 +204,14 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request_actor(request).may("list", USERS, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # no role suffices: whoever may change users may make themselves a superuser
         return bool(request.user.is_active and request.user.is_superuser)
 
-    has_change_permission = has_view_permission
-
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+        return self.has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,9 +1,9 @@
-"""Rules of the access table for service tokens, password links, identities and token reviews."""
+"""Rules of the access table for users, service tokens, password links, identities and token reviews."""
 
 from milo.access import Rule, declare, grant_superusers
 
 TOKENS, TOKEN_REVIEWS, IDENTITIES, PASSWORD_LINKS = "servicetokens", "tokenreviews", "identities", "passwordlinks"
-LOG_INS = "logins"
+LOG_INS, USERS = "logins", "users"
 PERSONAL_DATA, REVEAL = "personaldata", "reveal"
 PLATFORM_ADMIN = "platform-admin"
 # like the cluster role system:auth-delegator of Kubernetes: a service that receives tokens may review them, no more
@@ -15,6 +15,7 @@ def declare_rules() -> None:
     grant_superusers(PLATFORM_ADMIN)
     declare(
         [
+            Rule(PLATFORM_ADMIN, USERS, ("get", "list")),
             Rule(PLATFORM_ADMIN, TOKENS, ("get", "list", "create", "delete")),
             Rule(PLATFORM_ADMIN, PASSWORD_LINKS, ("create",)),
             Rule(PLATFORM_ADMIN, IDENTITIES, ("get", "list", "create", "delete")),

@@ -135,6 +135,24 @@ def test_the_staff_of_finance_neither_see_nor_issue_nor_revoke_tokens(world: Wor
     assert world.token.revoked_at is None
 
 
+def test_an_auditor_reads_tokens_and_never_a_secret(world: World, root: Client, auditor: Client) -> None:
+    secret = issued(world, root).context["secret"]
+    token = ServiceToken.objects.get(description="deploys")
+    for address in (list_of(ServiceToken), page_of(token), page_of(token, "history")):
+        page = auditor.get(address)
+        assert "deploys" in page.content.decode()
+        assert [it for it in (secret, digest(secret)) if it in page.content.decode()] == []
+    assert buttons(auditor.get(list_of(ServiceToken))) == {list_of(ServiceToken, "export")}
+    assert buttons(auditor.get(page_of(token))) == set()
+    exported: Any = auditor.post(list_of(ServiceToken, "export"), {"resource": "0", "format": "0"})
+    table = b"".join(exported.streaming_content).decode()
+    assert "deploys" in table
+    assert digest(secret) not in table
+    with nothing_changes():
+        assert auditor.post(page_of(token, "revoke"), {"confirm": "1"}).status_code == 403
+        assert auditor.post(ISSUE, {"user": token.user_id, "description": "x"}).status_code == 403
+
+
 def test_everybody_on_the_staff_site_issues_tokens_for_themselves_alone(world: World) -> None:
     approver = make.a_person("approver", groups=("finance-approver",), is_staff=True)
     client = browser(approver)

@@ -15,8 +15,9 @@ from milo.identity.actors import actor_of
 from milo.identity.models import PasswordLink
 from milo.identity.passwords import request_link, set_by_link
 from milo.identity.service_users import create_service_user
-from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
+from tests.admin.browser import browser, buttons, errors, list_of, page_of, staff, submit, superuser
 from tests.support import make
+from tests.support.ledger import nothing_changes
 
 pytestmark = pytest.mark.once
 
@@ -140,6 +141,33 @@ def test_permissions_of_django_open_nothing(root: Client) -> None:
     for address in (list_of(User), page_of(target), page_of(target, "password"), list_of(User, "add")):
         assert client.get(address).status_code == 403, address
     assert client.post(page_of(person), {"username": "x", "is_superuser": "on"}).status_code == 403
+    person.refresh_from_db()
+    assert not person.is_superuser
+
+
+def test_an_auditor_reads_who_has_which_role_and_changes_nothing(root: Client) -> None:
+    person = make.a_person("target", groups=("finance-operator",), email="target@milo.example", is_staff=True)
+    create_service_user("robot", actor=make.PLATFORM)
+    client = staff("auditor")
+    page = client.get(page_of(person))
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "finance-operator" in text
+    assert "Roles in organizations" in text
+    assert [
+        it
+        for it in ("target@milo.example", person.password, f"/sessions/{person.pk}", "/reset/", "send_password")
+        if it in text
+    ] == []
+    assert '<form id="user_form"' not in text or 'type="submit" name="_save"' not in text
+    assert "robot" in client.get(list_of(User)).content.decode()
+    assert client.get(page_of(person, "history")).status_code == 200
+    with nothing_changes():
+        for address in (list_of(User, "add"), page_of(person, "password"), page_of(person, "delete")):
+            assert client.get(address).status_code == 403, address
+        for address in (page_of(person), list_of(User, "add"), f"/admin/sessions/{person.pk}/"):
+            assert client.post(address, {"username": "x", "is_superuser": "on"}).status_code == 403, address
+        assert client.post(f"/admin/second-factor/{person.pk}/reset/", {"why": "x"}).status_code == 403
     person.refresh_from_db()
     assert not person.is_superuser
 
