@@ -13,10 +13,10 @@ from billing.admin.wording import in_words, read_only_now
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
-from milo.admin.actions import ServiceAction
+from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Row, Text
 from milo.admin.reasons import reason_text
-from milo.admin.resources import SeenAction, SeenForm
+from milo.admin.resources import ReviseAction, ReviseForm
 from projects.models import Organization
 
 
@@ -38,7 +38,9 @@ class OpenForm(SpecFields):
             del self.fields["organization"]
 
 
-class ReviseForm(SeenForm, SpecFields):
+class ReviseAccountForm(ReviseForm, SpecFields):
+    field_order = (*SpecFields.field_order, "why")
+    paths = {**SpecFields.paths, **ReviseForm.paths}
     row: BillingAccount
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,12 +77,9 @@ class OpenAccount(AccountAction):
         return open_account(organization.pk, values["name"], spec_of(values, AccountSpec()), actor=actor)
 
 
-class ReviseAccount(AccountAction, SeenAction):
-    name = "revise"
-    title = gettext_lazy("Revise")
-    icon = "edit"
-    verb, resource = "update", ACCOUNTS
-    form_class = ReviseForm
+class ReviseAccount(AccountAction, ReviseAction):
+    resource = ACCOUNTS
+    form_class = ReviseAccountForm
 
     @classmethod
     def offered(cls, row: BillingAccount) -> bool:
@@ -90,9 +89,14 @@ class ReviseAccount(AccountAction, SeenAction):
     def why_not(cls, row: BillingAccount) -> str:
         return read_only_now(row)
 
-    def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), **initial_of(AccountSpec.of(self.row))}
+    def values_of(self, row: BillingAccount) -> dict[str, Any]:
+        return initial_of(AccountSpec.of(row))
 
-    def call(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
+    def revise(self, values: dict[str, Any], *, actor: Actor) -> BillingAccount:
         spec = spec_of(values, AccountSpec.of(self.row))
-        return revise(self.row.pk, spec, actor=actor, resource_version=values["resource_version"])
+        return revise(self.row.pk, spec, why=values["why"], actor=actor, resource_version=values["resource_version"])
+
+    def preview(self, values: dict[str, Any]) -> Facts:
+        phases = [self.row.get_phase_display(), self.revised.get_phase_display()]
+        becomes = [(_("Phase"), " \N{RIGHTWARDS ARROW} ".join(phases))] if phases[0] != phases[1] else []
+        return [*becomes, *super().preview(values)]

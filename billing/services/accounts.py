@@ -86,13 +86,16 @@ def revise(
     spec: AccountSpec,
     metadata: Metadata | None = None,
     *,
+    why: str = "",
     actor: Actor,
     resource_version: int | None = None,
 ) -> BillingAccount:
     """Replace an account's spec, and its metadata if given; validate the account unless it was Ready before.
 
-    An unchanged account is not written. Raises `Forbidden`; `Conflict` for a stale `resource_version`; `Unavailable` if
-    a new payment profile cannot be verified now, for an account that was Ready before; `Invalid` for:
+    An unchanged account is not written. `why` is a reason for people, kept in the history.
+
+    Raises `Forbidden`; `Conflict` for a stale `resource_version`; `Unavailable` if a new payment profile cannot be
+    verified now, for an account that was Ready before; `Invalid` for:
 
     - a fault of the spec, or a regional rule that it breaks and did not break before;
     - another currency, or a missing value, once the account was Ready;
@@ -111,7 +114,7 @@ def revise(
         changed = metadata is not None and metadata.put_on(account)
         if not fixed:
             # finalizers alone changed: a controller must be able to remove its own from a closed account too
-            return _save(account, actor) if changed else managers.record(account, actor=actor)
+            return _save(account, actor, why) if changed else managers.record(account, actor=actor)
         if account.phase in BillingAccount.READ_ONLY:
             raise Invalid(_("billing account %(name)s is closed and cannot be changed") % {"name": account.name})
         spec.put_on(account)
@@ -119,7 +122,7 @@ def revise(
         account.generation += spec != before
         if account.first_ready_at and spec.payment_profile and spec.payment_profile != before.payment_profile:
             _verify_or_refuse(account)
-        _save(account, actor)
+        _save(account, actor, why)
         assessments.announce(account)
         if spec != before:
             outbox.queue_assessment(account, actor=actor)
@@ -128,8 +131,8 @@ def revise(
         return account
 
 
-def _save(account: BillingAccount, actor: Actor) -> BillingAccount:
-    return audit.save_as(actor, account, reason="BillingAccountRevised")
+def _save(account: BillingAccount, actor: Actor, why: str) -> BillingAccount:
+    return audit.save_as(actor, account, reason="BillingAccountRevised", why=why)
 
 
 def _revision_causes(account: BillingAccount, before: AccountSpec, spec: AccountSpec, today: date) -> list[Cause]:

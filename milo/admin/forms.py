@@ -24,7 +24,7 @@ from unfold.widgets import (
 
 from milo.admin.masking import MaskedErrors, is_masked
 from milo.admin.reasons import message_text
-from milo.admin.wording import in_words
+from milo.admin.wording import in_words, readable
 from milo.errors import Cause, Refused
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -68,6 +68,16 @@ class ActForm(forms.Form):
         index = _INDEX.search(cause.field)
         message = message_text(cause.message)
         return f"{int(index[1]) + 1}: {message}" if index else message
+
+
+def value_text(field: forms.Field, value: Any) -> str:
+    """Return a value of a field on one line, choices by their labels; a dash if it is empty."""
+    choices = dict(getattr(field, "choices", ()))
+
+    def text(scalar: Any) -> str:
+        return str(choices.get(scalar) or field.prepare_value(scalar))
+
+    return readable(value, text=text)
 
 
 class Text(forms.CharField):

@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
+from django.db import models
 from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from milo import audit
-from milo.admin.actions import ServiceAction
+from milo.access import Actor
+from milo.admin.actions import Facts, ServiceAction
 from milo.admin.conflicts import changes_since
-from milo.admin.forms import ActForm
+from milo.admin.forms import ActForm, Paragraph, value_text
 from milo.kube.store import changes
 
 METADATA = (
@@ -84,3 +86,59 @@ class SeenAction(ServiceAction):
         if "resource_version" in form.errors:
             self.look_again(form)
         return super().form_invalid(form)
+
+
+class ReviseForm(SeenForm):
+    """The values of an object as it is, and why they change. Subclasses add the fields and their paths."""
+
+    why = Paragraph(
+        max_length=2000, label=gettext_lazy("Reason"), help_text=gettext_lazy("It stays in the history for ever.")
+    )
+
+    paths = {"message": "why"}
+
+
+class ReviseAction(SeenAction):
+    """Replace values of an object, after a look at those that change, for a reason that the history keeps."""
+
+    name = "revise"
+    title = gettext_lazy("Revise")
+    icon = "edit"
+    verb = "update"
+    form_class = ReviseForm
+    previews = True
+    revised: Any = None
+
+    def values_of(self, row: Any) -> dict[str, Any]:
+        """Return the form's values for `row`."""
+        raise NotImplementedError
+
+    def revise(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
+        """Call the service with the form's values and return the row as it is then."""
+        raise NotImplementedError
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), **self.values_of(self.row)}
+
+    def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
+        self.revised = self.revise(values, actor=actor)
+        return self.revised
+
+    def preview(self, values: dict[str, Any]) -> Facts:
+        """Return the values that change, before and after, as the service would write them; then the reason."""
+        changed = [
+            (self._label(name), f"{self._text(name, was)} \N{RIGHTWARDS ARROW} {self._text(name, becomes)}")
+            for (name, was), becomes in zip(
+                self.values_of(self.row).items(), self.values_of(self.revised).values(), strict=True
+            )
+            if was != becomes
+        ]
+        if not changed:
+            return [(_("What changes"), _("nothing, so that nothing is written, and no reason either"))]
+        return [*changed, (_("Reason"), values["why"])]
+
+    def _label(self, name: str) -> str:
+        return str(self.form_class.base_fields[name].label)
+
+    def _text(self, name: str, value: Any) -> str:
+        return value_text(self.form_class.base_fields[name], value)

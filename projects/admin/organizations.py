@@ -17,7 +17,7 @@ from milo.admin.actions import ServiceAction
 from milo.admin.forms import ActForm, Text
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, link, list_address
-from milo.admin.resources import METADATA, SeenAction, SeenForm
+from milo.admin.resources import METADATA, ReviseAction, ReviseForm
 from projects.access import ORGANIZATIONS
 from projects.admin.memberships import GrantRole, role_panels
 from projects.admin.projects import CreateProject
@@ -36,10 +36,11 @@ class OrganizationForm(ActForm):
     paths = {"metadata.name": "name", "spec.displayName": "display_name"}
 
 
-class ReviseOrganizationForm(SeenForm):
+class ReviseOrganizationForm(ReviseForm):
     display_name = OrganizationForm.base_fields["display_name"]
 
-    paths = OrganizationForm.paths
+    field_order = ("display_name", "why")
+    paths = {**ReviseForm.paths, **OrganizationForm.paths}
 
 
 class CreateOrganization(ServiceAction):
@@ -54,20 +55,18 @@ class CreateOrganization(ServiceAction):
         return create_organization(values["name"], OrganizationSpec(values["display_name"]), actor=actor)
 
 
-class ReviseOrganization(SeenAction):
-    name = "revise"
-    title = gettext_lazy("Revise")
-    icon = "edit"
-    verb, resource = "update", ORGANIZATIONS
+class ReviseOrganization(ReviseAction):
+    resource = ORGANIZATIONS
     form_class = ReviseOrganizationForm
 
-    def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), "display_name": self.row.display_name}
+    def values_of(self, row: Organization) -> dict[str, Any]:
+        return {"display_name": row.display_name}
 
-    def call(self, values: dict[str, Any], *, actor: Actor) -> Organization:
+    def revise(self, values: dict[str, Any], *, actor: Actor) -> Organization:
         return revise_organization(
             self.row.pk,
             OrganizationSpec(values["display_name"]),
+            why=values["why"],
             actor=actor,
             resource_version=values["resource_version"],
         )

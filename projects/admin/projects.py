@@ -14,7 +14,7 @@ from milo.admin.forms import ActForm, Lines, Row, Text
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import lines, link
-from milo.admin.resources import METADATA, SeenAction, SeenForm
+from milo.admin.resources import METADATA, ReviseAction, ReviseForm
 from projects.access import PROJECTS
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, create_project, revise_project
@@ -55,11 +55,12 @@ class ProjectForm(ActForm):
             del self.fields["organization"]
 
 
-class ReviseProjectForm(SeenForm):
+class ReviseProjectForm(ReviseForm):
     display_name = ProjectForm.base_fields["display_name"]
     contact_email_addresses = ProjectForm.base_fields["contact_email_addresses"]
 
-    paths = PATHS
+    field_order = ("display_name", "contact_email_addresses", "why")
+    paths = {**ReviseForm.paths, **PATHS}
 
 
 class CreateProject(ServiceAction):
@@ -77,27 +78,25 @@ class CreateProject(ServiceAction):
         return create_project(values["name"], organization.pk, spec_of(values), actor=actor)
 
 
-class ReviseProject(SeenAction):
-    name = "revise"
-    title = gettext_lazy("Revise")
-    icon = "edit"
-    verb, resource = "update", PROJECTS
+class ReviseProject(ReviseAction):
+    resource = PROJECTS
     form_class = ReviseProjectForm
 
     @classmethod
     def offered(cls, row: Project) -> bool:
         return row.phase == Project.Phase.ACTIVE
 
-    def get_initial(self) -> dict[str, Any]:
-        project = self.row
-        return {
-            **super().get_initial(),
-            "display_name": project.display_name,
-            "contact_email_addresses": project.contact_email_addresses,
-        }
+    def values_of(self, row: Project) -> dict[str, Any]:
+        return {"display_name": row.display_name, "contact_email_addresses": row.contact_email_addresses}
 
-    def call(self, values: dict[str, Any], *, actor: Actor) -> Project:
-        return revise_project(self.row.pk, spec_of(values), actor=actor, resource_version=values["resource_version"])
+    def revise(self, values: dict[str, Any], *, actor: Actor) -> Project:
+        return revise_project(
+            self.row.pk,
+            spec_of(values),
+            why=values["why"],
+            actor=actor,
+            resource_version=values["resource_version"],
+        )
 
 
 class ProjectAdmin(JsonSearches, LedgerAdmin):

@@ -47,11 +47,13 @@ def revise_organization(
     metadata: Metadata | None = None,
     *,
     respecified: bool = False,
+    why: str = "",
     actor: Actor,
     resource_version: int | None = None,
 ) -> Organization:
     """Replace the spec, and the metadata if given. Writes no revision if nothing changes.
 
+    `why` is a reason for people, kept in the history.
     `respecified` says that a part of the spec which another application keeps has changed, in the same transaction.
 
     Raises `Forbidden`, `Invalid`, and `Conflict` for a stale `resource_version`.
@@ -68,4 +70,4 @@ def revise_organization(
             return managers.record(organization, actor=actor)
         organization.display_name = spec.display_name
         organization.generation += respecified
-        return audit.save_as(actor, organization, reason="OrganizationRevised")
+        return audit.save_as(actor, organization, reason="OrganizationRevised", why=why)

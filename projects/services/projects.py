@@ -69,10 +69,13 @@ def revise_project(
     spec: ProjectSpec,
     metadata: Metadata | None = None,
     *,
+    why: str = "",
     actor: Actor,
     resource_version: int | None = None,
 ) -> Project:
     """Replace the spec, and the metadata if given. Writes no revision if nothing changes.
+
+    `why` is a reason for people, kept in the history.
 
     Raises `Forbidden`, `Invalid` (also for an archived project), and `Conflict` for a stale `resource_version`.
     """
@@ -93,4 +96,4 @@ def revise_project(
         project.display_name = spec.display_name
         project.contact_email_addresses = spec.contact_email_addresses
         project.generation += spec != before
-        return audit.save_as(actor, project, reason="ProjectRevised")
+        return audit.save_as(actor, project, reason="ProjectRevised", why=why)

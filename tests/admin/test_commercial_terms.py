@@ -37,6 +37,7 @@ def test_everything_that_an_account_can_be_is_asked_for_in_its_form(world: World
     submit(
         operator,
         page_of(world.eu, "revise"),
+        why="as agreed",
         invoice_frequency="Quarterly",
         anchor_month="2",
         business_day_convention="FOLLOWING",
@@ -89,7 +90,7 @@ def test_everything_that_an_account_can_be_is_asked_for_in_its_form(world: World
         "dataResidency": "EU",
     }
     with nothing_changes():
-        assert submit(operator, page_of(world.eu, "revise")).status_code == 302
+        assert submit(operator, page_of(world.eu, "revise"), why="as agreed").status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_refusal_stands_at_its_field_with_the_rule_that_decided(
     world: World, operator: Client, answers: dict[str, str], field: str, says: str
 ) -> None:
     with nothing_changes():
-        page = submit(operator, page_of(world.eu, "revise"), **answers)
+        page = submit(operator, page_of(world.eu, "revise"), why="as agreed", **answers)
     assert says in " ".join(errors(page)[field])
 
 

@@ -65,13 +65,15 @@ def terms_revised(account: BillingAccount) -> None:
     revise(account.pk, AccountSpec("", "USD", terms, make.CARD), actor=OTHER)
 
 
+# the preview is left out
+MINE = {"display_name": "Mine", "why": "renamed", "confirm": "1"}
 DECISION = {"comment": "as agreed"}
 CASES: dict[tuple[type, str], Case] = {
     (Organization, "revise"): Case(
         lambda world: world.organization,
         lambda row: revise_organization(row.pk, OrganizationSpec("Theirs"), actor=OTHER),
         "Display name: An organization → Theirs",
-        answers={"display_name": "Mine"},
+        answers={"display_name": "Mine", "why": "renamed"},
     ),
     (Organization, "default-account"): Case(
         lambda world: world.organization,
@@ -83,7 +85,7 @@ CASES: dict[tuple[type, str], Case] = {
         lambda world: world.project,
         lambda row: revise_project(row.pk, ProjectSpec("Theirs", ["ops@acme-corp.example"]), actor=OTHER),
         "Contact e-mail addresses: - → ops@acme-corp.example; Display name: Web shop → Theirs",
-        answers={"display_name": "Mine"},
+        answers={"display_name": "Mine", "why": "renamed"},
     ),
     (Project, "bind"): Case(
         lambda world: world.project,
@@ -97,7 +99,7 @@ CASES: dict[tuple[type, str], Case] = {
         },
     ),
     (BillingAccount, "revise"): Case(
-        lambda world: world.us, terms_revised, "Net days: 30 → 45", answers={"display_name": "Mine"}
+        lambda world: world.us, terms_revised, "Net days: 30 → 45", answers={"display_name": "Mine", "why": "renamed"}
     ),
     **{
         (ApprovalRequest, act): Case(a_request, renewed, "Generation: 1 → 2", who=OWNER, answers=answers)
@@ -178,14 +180,14 @@ def test_it_says_who_changed_what_keeps_the_answers_and_can_be_sent_again(
 def test_after_a_conflict_the_form_offers_to_go_over_the_changes_or_to_start_again(
     world: World, client: Client
 ) -> None:
-    address = page_of(world.organization, "revise")
-    sent = filled_in(client.get(address), display_name="Mine")
+    address = page_of(world.organization, "default-account")
+    sent = filled_in(client.get(address), account=world.eu.pk)
     assert "Discard mine" not in client.get(address).content.decode()
     revise_organization(world.organization.pk, OrganizationSpec("Theirs"), actor=OTHER)
     page = client.post(address, sent).content.decode()
-    assert "Revise, over these changes" in page
+    assert "Set default account, over these changes" in page
     assert f'href="{address}"' in page.split("Discard mine")[0].rpartition("<a ")[2]
-    assert filled_in(client.get(address))["display_name"] == "Theirs"
+    assert filled_in(client.get(address))["account"] == ""
 
 
 def test_a_preview_is_refused_once_and_then_shows_what_the_new_version_would_become(
@@ -201,30 +203,30 @@ def test_a_preview_is_refused_once_and_then_shows_what_the_new_version_would_bec
 
 def test_a_change_between_the_two_looks_is_refused_again(world: World, client: Client) -> None:
     address = page_of(world.organization, "revise")
-    sent = filled_in(client.get(address), display_name="Mine")
+    sent = filled_in(client.get(address), **MINE)
     for name in ("First", "Second"):
         revise_organization(world.organization.pk, OrganizationSpec(name), actor=OTHER)
         with nothing_changes():
             page = client.post(address, sent)
         assert f"→ {name}" in errors(page)["__all__"][1]
-        sent = filled_in(page)
+        sent = filled_in(page, confirm="1")
     assert client.post(address, sent).status_code == 302
 
 
 @pytest.mark.parametrize("version", ["", "x", "1.5", None])
 def test_a_form_that_says_no_version_is_given_one(version: str | None, world: World, client: Client) -> None:
     address = page_of(world.organization, "revise")
-    sent = filled_in(client.get(address), display_name="Mine")
+    sent = filled_in(client.get(address), **MINE)
     del sent["resource_version"]
     with nothing_changes():
         page = client.post(address, sent if version is None else {**sent, "resource_version": version})
     assert "What you typed is kept" in errors(page)["__all__"][0]
-    assert client.post(address, filled_in(page)).status_code == 302
+    assert client.post(address, filled_in(page, confirm="1")).status_code == 302
 
 
 def test_of_many_changes_the_newest_are_told(world: World, client: Client) -> None:
     address = page_of(world.organization, "revise")
-    sent = filled_in(client.get(address), display_name="Mine")
+    sent = filled_in(client.get(address), **MINE)
     for number in range(conflicts.SHOWN + 2):
         revise_organization(world.organization.pk, OrganizationSpec(f"number {number}"), actor=OTHER)
     page = client.post(address, sent)
@@ -232,12 +234,12 @@ def test_of_many_changes_the_newest_are_told(world: World, client: Client) -> No
     assert len(told) == conflicts.SHOWN
     assert told[0].endswith("number 10 → number 11")
     assert more == "Earlier changes are in the history."
-    assert client.post(address, filled_in(page)).status_code == 302
+    assert client.post(address, filled_in(page, confirm="1")).status_code == 302
 
 
 def test_what_others_typed_is_shown_as_text(world: World, client: Client) -> None:
     address = page_of(world.organization, "revise")
-    sent = filled_in(client.get(address), display_name="Mine")
+    sent = filled_in(client.get(address), **MINE)
     revise_organization(world.organization.pk, OrganizationSpec("<script>alert(1)</script>"), actor=OTHER)
     page = client.post(address, sent).content.decode()
     assert "<script>alert" not in page

@@ -44,14 +44,15 @@ def test_a_card_number_is_refused_at_its_field_and_not_kept(operator: Client) ->
 
 
 def test_a_display_name_is_revised(world: World, operator: Client) -> None:
-    submit(operator, page_of(world.organization, "revise"), display_name="ACME")
+    submit(operator, page_of(world.organization, "revise"), display_name="ACME", why="renamed")
     world.organization.refresh_from_db()
     assert world.organization.display_name == "ACME"
+    assert world.organization.history.latest().history_summary == "OrganizationRevised: renamed"
 
 
 def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World, operator: Client) -> None:
     address = page_of(world.organization, "revise")
-    answers = filled_in(operator.get(address), display_name="mine")
+    answers = filled_in(operator.get(address), display_name="mine", why="renamed")
     other = actor_of(make.a_person(groups=("finance-operator",)))
     revise_organization(world.organization.pk, OrganizationSpec("theirs"), actor=other)
     with nothing_changes():

@@ -61,15 +61,16 @@ def test_a_name_that_is_taken_or_wrong_is_refused(name: str, said: str, world: W
 def test_a_project_is_revised_and_keeps_what_the_form_does_not_show(world: World, operator: Client) -> None:
     metadata = Metadata(labels={"team": "web"})
     revise_project(world.project.pk, ProjectSpec("Web shop"), metadata, actor=make.PLATFORM)
-    submit(operator, page_of(world.project, "revise"), display_name="Shop")
+    submit(operator, page_of(world.project, "revise"), display_name="Shop", why="renamed")
     world.project.refresh_from_db()
+    assert world.project.history.latest().history_summary == "ProjectRevised: renamed"
     assert world.project.display_name == "Shop"
     assert world.project.labels == {"team": "web"}
 
 
 def test_what_changed_since_the_form_was_opened_is_not_overwritten(world: World, operator: Client) -> None:
     address = page_of(world.project, "revise")
-    answers = filled_in(operator.get(address), display_name="mine")
+    answers = filled_in(operator.get(address), display_name="mine", why="renamed")
     revise_project(world.project.pk, ProjectSpec("theirs"), actor=make.PLATFORM)
     with nothing_changes():
         page = operator.post(address, answers)

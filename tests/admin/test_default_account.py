@@ -48,7 +48,7 @@ def test_a_foreign_or_closed_account_is_refused(world: World, operator: Client) 
 
 def test_revising_the_name_keeps_the_default(world: World, operator: Client) -> None:
     submit(operator, page_of(world.organization, "default-account"), account=world.us.pk)
-    submit(operator, page_of(world.organization, "revise"), display_name="ACME")
+    submit(operator, page_of(world.organization, "revise"), display_name="ACME", why="renamed")
     assert DefaultAccount.objects.get().account == world.us
 
 

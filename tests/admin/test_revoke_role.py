@@ -77,7 +77,7 @@ def test_it_is_effective_at_the_next_request_of_a_session_that_is_open(world: Wo
     person = make.a_person("both", groups=("auditor",), roles={world.organization: "billing-admin"}, is_staff=True)
     session, address = browser(person), page_of(world.organization, "revise")
     assert address in buttons(session.get(page_of(world.organization)))
-    opened_before = filled_in(session.get(address), display_name="Mine")
+    opened_before = filled_in(session.get(address), display_name="Mine", why="renamed")
     submit(operator, page_of(Membership.objects.get(user=person), "revoke"), why=WHY)
     with nothing_changes():
         assert session.post(address, opened_before).status_code == 403
