@@ -30,8 +30,3 @@ REFUSED = frozenset(
     ]
 )
 ALLOWED = frozenset(currency.code for currency in Currency) - REFUSED
-
-
-def choices() -> list[tuple[str, str]]:
-    """Return the code and a label of each allowed currency, sorted by code."""
-    return [(code, f"{code} - {Currency(code).currency_name}") for code in sorted(ALLOWED)]

@@ -11,13 +11,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from iso3166 import countries_by_alpha2
 from unfold.contrib.filters.admin import DropdownFilter
 
-from billing import currencies
 from billing.access import ACCOUNTS, APPROVALS
+from billing.admin.localized_names import country_choices, currency_choices
 from billing.admin.usage import COLORS
-from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount, UsageIntake
 from billing.models.account import BillingAccountQuerySet
 from billing.services.approvals.reactivations import resolved_accounts
@@ -70,8 +68,7 @@ class CountryFilter(DropdownFilter):
     parameter_name = "country"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        named = ((code, countries_by_alpha2[code].apolitical_name) for code in COUNTRIES)
-        return sorted(named, key=lambda country: country[1])
+        return country_choices()
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
         return queryset.filter(country=self.value()) if self.value() else queryset
@@ -84,7 +81,7 @@ class CurrencyFilter(DropdownFilter):
     parameter_name = "currency_code"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return currencies.choices()
+        return currency_choices()
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> QuerySet[BillingAccount]:
         return queryset.filter(currency_code=self.value()) if self.value() else queryset

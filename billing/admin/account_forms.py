@@ -5,22 +5,22 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from billing import currencies
 from billing.admin import preferences_form
+from billing.admin.localized_names import currency_choices
 from billing.admin.preferences_form import PreferencesFields, initial_preferences, preferences_of
 from billing.admin.profile_form import ProfileFields, initial_profile, profile_of
 from billing.admin.terms_form import NOT_YET, TermsFields, initial_terms, terms_of, terms_paths
 from billing.services.accounts import AccountSpec
-from milo.admin.forms import Lines, Select, Text
+from milo.admin.forms import Lines, SearchedSelect, Text
 
 
 class SpecFields(TermsFields, ProfileFields, PreferencesFields):
     """All fields of an account's spec. None is required: an account without a required value becomes Incomplete."""
 
     display_name = Text(max_length=200, required=False, label=gettext_lazy("Display name"))
-    currency_code = Select(
+    currency_code = SearchedSelect(
         required=False,
-        choices=lambda: [NOT_YET, *currencies.choices()],
+        choices=lambda: [NOT_YET, *currency_choices()],
         label=gettext_lazy("Currency"),
         help_text=gettext_lazy("ISO 4217; fixed once the account has been Ready."),
     )

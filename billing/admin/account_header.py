@@ -9,9 +9,9 @@ from django.db.models import Count, Min, Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from iso3166 import countries_by_alpha2
 
 from billing.admin.charges import DUE, OUTSTANDING, OVERDUE
+from billing.admin.localized_names import country_name
 from billing.admin.wording import in_words, money
 from billing.models import BillingAccount, Charge
 from billing.models.account import VERIFIER_UNAVAILABLE
@@ -47,7 +47,7 @@ def account_header(account: BillingAccount, phase: str, today: date) -> AccountH
         (_("Reason"), lines(_reason(account))),
         (_("Currency"), account.currency_code or "-"),
         (_("Payment terms"), _terms(account)),
-        (_("Country of the payer"), _country(account)),
+        (_("Country of the payer"), country_name(account.country) or "-"),
         *_balance(account, today),
     ]
     return AccountHeader(account.display_name or account.name, phase, link(payer) if payer else "", facts)
@@ -63,11 +63,6 @@ def _terms(account: BillingAccount) -> str:
         return _("those of the payer of record") if account.paid_by_id else "-"
     frequency = account.get_invoice_frequency_display()
     return _("%(frequency)s, net days: %(days)d") % {"frequency": frequency, "days": account.net_days}
-
-
-def _country(account: BillingAccount) -> str:
-    country = countries_by_alpha2.get(account.country)
-    return str(country.apolitical_name) if country else account.country or "-"
 
 
 def _balance(account: BillingAccount, today: date) -> list[tuple[str, Any]]:

@@ -27,6 +27,7 @@ from billing.admin.account_tree import TreePages
 from billing.admin.affiliation_actions import PlaceUnder
 from billing.admin.compliance import ComplianceDrift
 from billing.admin.holds import SetHold
+from billing.admin.localized_names import country_name
 from billing.admin.payer_change_actions import MoveFromAccount
 from billing.admin.request_actions import REQUESTS
 from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
@@ -131,7 +132,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
             gettext_lazy("Regional preferences"),
             {
                 "fields": (
-                    "country",
+                    "country_named",
                     "customer_kind",
                     "tax_numbers",
                     "invoice_language",
@@ -228,6 +229,10 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
     def late_payment_penalty(self, row: BillingAccount) -> str:
         penalty = row.payment_terms.as_json().get("latePaymentPenalty")
         return _("%(annualRatePercent)s%% a year after %(graceDays)d days") % penalty if penalty else "-"
+
+    @admin.display(description=BillingAccount._meta.get_field("country").verbose_name)
+    def country_named(self, row: BillingAccount) -> str:
+        return country_name(row.country) or "-"
 
     @admin.display(description=gettext_lazy("tax registrations"))
     def tax_numbers(self, row: BillingAccount) -> str:

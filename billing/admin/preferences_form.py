@@ -6,14 +6,14 @@ from typing import Any
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
+from billing.admin.localized_names import country_choices
 from billing.compliance.dataset import data
 from billing.compliance.einvoicing import EInvoicing
-from billing.compliance.jurisdictions import COUNTRIES
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_numbers import Scheme
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models.account_preferences import CUSTOMER_KINDS
-from milo.admin.forms import ActForm, Lines, Select, Text
+from milo.admin.forms import ActForm, Lines, SearchedSelect, Select, Text
 
 NONE = ("", gettext_lazy("Not given"))
 LONGEST = 200
@@ -28,7 +28,7 @@ def _each(codes: Any) -> list[Any]:
 class PreferencesFields(ActForm):
     """Country, tax numbers and invoice preferences of the customer."""
 
-    country = Select(required=False, choices=_each(COUNTRIES), label=gettext_lazy("Country"))
+    country = SearchedSelect(required=False, choices=lambda: [NONE, *country_choices()], label=gettext_lazy("Country"))
     customer_kind = Select(choices=CUSTOMER_KINDS, initial="business", label=gettext_lazy("Kind of customer"))
     tax_registrations = Lines(
         required=False,

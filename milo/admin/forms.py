@@ -117,6 +117,12 @@ class Select(forms.ChoiceField):
     widget = UnfoldAdminSelectWidget
 
 
+class SearchedSelect(forms.ChoiceField):
+    """One of many choices that the page holds, in a list that is searched by typing."""
+
+    widget = UnfoldAdminSelect2Widget
+
+
 class Choices(forms.MultipleChoiceField):
     """Any number of a few choices, as check boxes."""
 

@@ -49,7 +49,7 @@ def test_the_page_says_every_name_whole_however_long_it_is(world: World, operato
 def test_terms_country_and_reason_are_in_words(world: World) -> None:
     shown = facts(make.a_ready_account(world.organization, "words", preferences=Preferences("DE")))
     assert shown["Payment terms"] == "Monthly, net days: 30"
-    assert shown["Country of the payer"] == "Germany"
+    assert shown["Country of the payer"] == "Germany (DE)"
     assert ">Active, and ready for projects<" in shown["Reason"]
     assert shown["Currency"] == "USD"
     suspend(world.us.pk, reason_code="OwnershipDispute", message="Two <b> claim it.", actor=make.PLATFORM)

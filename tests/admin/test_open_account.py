@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
+from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import currencies
+from billing.admin.localized_names import country_choices, currency_choices
+from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount
 from tests.admin.browser import buttons, errors, list_of, page_of, submit
 from tests.admin.conftest import World
@@ -62,6 +66,25 @@ def test_on_the_page_of_an_organization_it_is_opened_there(world: World, operato
 def test_every_allowed_currency_can_be_chosen(world: World, operator: Client) -> None:
     choices = operator.get(OPEN).context["form"].fields["currency_code"].choices
     assert {code for code, _name in choices} == {"", *currencies.ALLOWED}
+
+
+def test_countries_and_currencies_are_called_by_their_names_in_the_language_of_the_person(operator: Client) -> None:
+    operator.cookies["django_language"] = "de"
+    fields = operator.get(OPEN).context["form"].fields
+    assert isinstance(fields["country"].widget, UnfoldAdminSelect2Widget)
+    assert isinstance(fields["currency_code"].widget, UnfoldAdminSelect2Widget)
+    page = operator.get(OPEN).content.decode()
+    assert '<option value="AT">Österreich (AT)</option>' in page
+    assert '<option value="CHF">CHF - Schweizer Franken</option>' in page
+    with override("de"):
+        names = [name for _code, name in country_choices()]
+    # sorted regardless of accents and case
+    assert names.index("Afghanistan (AF)") < names.index("Ägypten (EG)") < names.index("Albanien (AL)")
+    with override("en"):
+        assert {code for code, _name in country_choices()} == COUNTRIES
+        assert ("DE", "Germany (DE)") in country_choices()
+        # younger than the names of Unicode in German
+        assert ("XCG", "XCG - Caribbean guilder") in currency_choices()
 
 
 @pytest.mark.parametrize(
