@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from milo.dev import browsers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ROOT / "docs/console.md"
@@ -107,9 +108,9 @@ SHOTS = (
 
 def main() -> None:
     """Take all pictures and write the page. Ends with a message where Chromium is missing or nothing is served."""
-    executable = which("chromium") or which("google-chrome")
+    executable = browsers.chromium()
     if not executable:
-        sys.exit("Chromium is missing: install it (on Debian: apt install chromium) and try again")
+        sys.exit(f"Chromium is missing: {browsers.INSTALL}")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="milo-console-") as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])

@@ -4,7 +4,6 @@ Chromium is the one of the machine: no test downloads a browser.
 """
 
 from collections.abc import Callable, Iterator
-from shutil import which
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from billing.models import ApprovalRequest
+from milo.dev import browsers
 from tests.journeys.hands import Hand, Keyboard, Mouse
 from tests.support import make
 from tests.support.live import Certificates, serving
@@ -26,8 +26,8 @@ TakePlace = Callable[[User], Hand]
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    executable = which("chromium") or which("google-chrome")
-    assert executable, "the pages are tested in Chromium: install it (on Debian: apt install chromium) and try again"
+    executable = browsers.chromium()
+    assert executable, f"the pages are tested in Chromium: {browsers.INSTALL}"
     return {**browser_type_launch_args, "executable_path": executable, "args": ["--no-sandbox"]}
 
 
