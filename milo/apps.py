@@ -58,8 +58,10 @@ def _watch_personal_data() -> None:
     """Have what is read of personal columns noted, of rows and of their histories; and what was revealed sealed."""
     from django.apps import apps
     from django.contrib.admin.models import LogEntry
+    from django.contrib.auth.models import User
 
     from milo import audit, personal
+    from milo.columns import Columns
     from milo.ledger import tables
 
     tables.register(tables.Table(LogEntry))
@@ -67,6 +69,8 @@ def _watch_personal_data() -> None:
         if columns := getattr(model, "columns", None):
             records = audit.histories().get(model)
             personal.watch(model, columns, *([records.model_of(model)] if records else []))
+    # names of staff stay legible
+    personal.watch(User, Columns.of(personal="email"), audit.histories()[User].model_of(User))
 
 
 class StaffSiteConfig(AdminConfig):

@@ -25,34 +25,39 @@ E_MAIL = "e-mail addresses"
 # shorter ones are codes; replaced in a page, they would be found in other words
 _SHORTEST = 5
 _documented: dict[str, tuple[str, tuple[str, ...]]] = {}
-"""By the name that a masked column has in manifests: what it is called in records, and its codes."""
+"""By the names of a masked column, its own and that in manifests: what it is called in records, and its codes."""
 
 
 @dataclass(slots=True)
 class Answer:
     """The personal values that were read for an answer, each with its columns, and the columns `found` in it.
 
-    `hides` tells whether they are to be masked. `typed` is what the request says itself: it stays as it is.
+    `hides` tells whether they are to be masked. `typed` is what the request says itself: it stays as it is, and so
+    confirms what whoever asked may have guessed, in the columns `confirmed`. `own` is of whoever asks.
     """
 
     hides: Callable[[], bool]
     typed: Collection[str] = ()
+    own: Collection[str] = ()
     values: dict[str, set[str]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
+    confirmed: set[str] = field(default_factory=set)
 
     def text(self, text: str) -> str:
         """Return a text of the answer, masked if it is to be."""
         hides = self.hides()
+        for value in self.typed:
+            self.confirmed |= self.values.get(value, set())
         for value in sorted(self.values, key=len, reverse=True):
             for written in {value, escape(value), json.dumps(value)[1:-1]}:
-                if written in text and value not in self.typed:
+                if written in text and value not in self.typed and value not in self.own:
                     masked, count = re.subn(rf"(?<!\w){re.escape(written)}(?!\w)", MASK, text)
                     text = masked if hides else text
                     self.found |= self.values[value] if count else set()
         return IN_TEXT.sub(lambda address: self._address(address[0], hides), text) if "@" in text else text
 
     def _address(self, address: str, hides: bool) -> str:
-        if address in self.typed:
+        if address in self.typed or address in self.own:
             return address
         self.found |= self.values.get(address, {E_MAIL})
         return MASK if hides else address
@@ -77,9 +82,57 @@ def shown(text: str) -> str:
     return answer.text(text) if answer else text
 
 
+def hides() -> bool:
+    """Return whether personal data are masked in the answer being made."""
+    answer = _answer.get()
+    return answer is not None and answer.hides()
+
+
+def confirm(what: str) -> None:
+    """Note that the answer being made tells that a value of the column `what` is what the request says."""
+    if answer := _answer.get():
+        answer.confirmed.add(what)
+
+
 def note(text: str, what: str) -> None:
     """Note that `text`, which is of no personal column, may be somebody's personal data all the same."""
     _note(text, what, ())
+
+
+def masked(value: Any) -> Any:
+    """Return a document with the values of its masked columns, and e-mail addresses in its texts, replaced by masks.
+
+    Columns are found by the names that they have in manifests, in documents that are texts inside of it, too.
+    """
+    if isinstance(value, dict):
+        # a difference names its column beside the values before and after
+        field = value.get("field")
+        codes = _documented[field][1] if isinstance(field, str) and field in _documented else None
+        return {key: _inside(key, inner, codes if key != "field" else None) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("{"):
+        try:
+            return json.dumps(masked(json.loads(value)), ensure_ascii=False)
+        except ValueError:
+            pass
+    return IN_TEXT.sub(MASK, value) if "@" in value else value
+
+
+def _inside(key: str, value: Any, codes: Collection[str] | None) -> Any:
+    if codes is None and key not in _documented:
+        return masked(value)
+    return _hidden(value, _documented[key][1] if codes is None else codes)
+
+
+def _hidden(value: Any, codes: Collection[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: inner if key in codes else _hidden(inner, codes) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(inner, codes) for inner in value]
+    return MASK if value and isinstance(value, str) else value
 
 
 def watch(model: type[models.Model], columns: Columns, *copies: type[models.Model]) -> None:
@@ -87,7 +140,7 @@ def watch(model: type[models.Model], columns: Columns, *copies: type[models.Mode
     names: dict[str, str] = getattr(model, "manifest_paths", {})
     for column in columns.masked:
         what = f"{model._meta.model_name}.{column}"
-        _documented[names.get(column, column).rpartition(".")[2]] = (what, columns.codes)
+        _documented[names.get(column, column).rpartition(".")[2]] = _documented[column] = (what, columns.codes)
         for each in (model, *copies):
             _note_reads(each, column, partial(_note, what=what, codes=columns.codes))
     for column in columns.texts:

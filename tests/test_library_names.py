@@ -25,7 +25,7 @@ APPLICATIONS = ("projects", "billing")
 MILO: Path = settings.BASE_DIR / "milo"
 # resources and roles of the library itself
 OWN = {
-    *(access.TOKENS, access.TOKEN_REVIEWS, access.IDENTITIES, access.PASSWORD_LINKS, access.LOG_INS),
+    *(access.TOKENS, access.TOKEN_REVIEWS, access.IDENTITIES, access.PASSWORD_LINKS, access.LOG_INS, access.USERS),
     access.PERSONAL_DATA,
     *(access.PLATFORM_ADMIN, access.AUTH_DELEGATOR),
 }

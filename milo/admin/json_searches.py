@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Replace
+
+from milo import personal
 
 # what people type between the groups of a number, and what stored numbers have there
 _BETWEEN = re.compile(r"[\s./\u00b7\u2010-\u2015\u2212-]+")
@@ -19,7 +21,8 @@ _TELLING = re.compile(r"[\d@]", re.ASCII)
 class JsonSearches:
     """Mixin for read-only admins; list it first. A search also finds a row by the values of its JSON columns.
 
-    The text is searched as a whole. In `number_search_fields` separators between groups do not count.
+    The text is searched as a whole. In `number_search_fields` separators between groups do not count. Whoever reads
+    masks finds a row by a whole value only, which is noted.
     """
 
     json_search_fields: ClassVar[Sequence[str]] = ()
@@ -29,18 +32,25 @@ class JsonSearches:
         """Return the rows that the other search finds, and those with the text inside of a JSON column."""
         if not _TELLING.search(text):
             return found
-        inside = self._inside(rows.model._base_manager.all(), text.strip())
-        return rows.filter(Q(pk__in=found.order_by().values("pk")) | Q(pk__in=inside.values("pk")))
+        every, asked = rows.model._base_manager.all(), text.strip()
+        masked = set(rows.model.columns.masked) if personal.hides() else set()
+        inside = self._inside(every, asked, lambda column: column not in masked)
+        whole = self._inside(every, asked, masked.__contains__, '"')
+        if masked and whole.exists():
+            personal.confirm(f"{rows.model._meta.model_name}.{', '.join(sorted(masked))}")
+        also = Q(pk__in=inside.values("pk")) | (Q(pk__in=whole.values("pk")) if masked else Q())
+        return rows.filter(Q(pk__in=found.order_by().values("pk")) | also)
 
-    def _inside(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    def _inside(self, rows: QuerySet[Any], text: str, counts: Callable[[str], bool], bound: str = "") -> QuerySet[Any]:
+        """Return the rows with `text` in one of the columns that count, between two of `bound` if that is not empty."""
         condition = Q(pk__in=[])
         for form in _stored_forms(text):
-            for column in self.json_search_fields:
-                condition |= Q(**{f"{column}__icontains": form})
+            for column in filter(counts, self.json_search_fields):
+                condition |= Q(**{f"{column}__icontains": f"{bound}{form}{bound}"})
         if number := _BETWEEN.sub("", text):
-            for column in self.number_search_fields:
+            for column in filter(counts, self.number_search_fields):
                 rows = rows.alias(**{f"compact_{column}": _compact(column)})
-                condition |= Q(**{f"compact_{column}__icontains": number})
+                condition |= Q(**{f"compact_{column}__icontains": f"{bound}{number}{bound}"})
         return rows.filter(condition)
 
 

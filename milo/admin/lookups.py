@@ -1,15 +1,16 @@
 """Restriction of the query parameters of admin lists to the lookups of their filters and search fields."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from milo import personal
 from milo.admin import searches, word_searches
 
 # the lookups of list filters; others are refused: a regular expression can keep SQLite busy for seconds, and with
@@ -26,7 +27,12 @@ _BEGINNINGS = gettext_lazy(
 
 
 class NamedLookups:
-    """Mixin for every ModelAdmin of the site; list it first. Django itself permits lookups of any local field."""
+    """Mixin for every ModelAdmin of the site; list it first. Django itself permits lookups of any local field.
+
+    `masked_search_fields` are those of models without `columns`: whoever reads masks finds nothing by a part of them.
+    """
+
+    masked_search_fields: ClassVar[Sequence[str]] = ()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Return whether a lookup belongs to `list_filter`, or is an exact match of one of `search_fields`."""
@@ -51,14 +57,31 @@ class NamedLookups:
         fields, words = admin.get_search_fields(request), list(searches.words_of(search_term))
         if words and word_searches.applies(queryset, fields):
             return _by_words(request, queryset, fields, words), False
+        masked = self._masked(queryset.model) & set(fields) if personal.hides() else set()
         found = queryset
         for word in words:
-            found = found.filter(searches.condition(queryset.model, fields, word))
+            condition = searches.condition(queryset.model, [name for name in fields if name not in masked], word)
+            if masked:
+                condition |= _whole_value(queryset, sorted(masked), word)
+            found = found.filter(condition)
         return self.with_more(queryset, found, search_term), False
+
+    def _masked(self, model: Any) -> set[str]:
+        """Return the columns by a part of which whoever reads masks finds nothing, else it could be guessed."""
+        columns = getattr(model, "columns", None)
+        return {*self.masked_search_fields, *(columns.masked if columns else ())}
 
     def with_more(self, rows: QuerySet[Any], found: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return `found`, and those of `rows` that a search for `text` finds otherwise; here there are none."""
         return found
+
+
+def _whole_value(rows: QuerySet[Any], names: Sequence[str], word: str) -> Q:
+    """Return the condition that `word` is the whole value of one of the columns; that it is one is noted."""
+    whole = searches.whole(rows.model, names, word)
+    if rows.filter(whole).exists():
+        personal.confirm(f"{rows.model._meta.model_name}.{', '.join(names)}")
+    return whole
 
 
 def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], words: Sequence[str]) -> QuerySet[Any]:

@@ -57,11 +57,9 @@ class PersonalDataMiddleware:
 
         # one's own address, which the side bar shows, is no secret to oneself
         own: Any = request.user
-        typed = {
-            getattr(own, "email", ""),
-            *(str(text) for values in (request.GET, request.POST) for text in values.values()),
-        }
-        with personal.noted(personal.Answer(lambda: not shows_personal(request), typed)) as answer:
+        address = getattr(own, "email", "")
+        typed = {str(text) for values in (request.GET, request.POST) for text in values.values()} - {address, ""}
+        with personal.noted(personal.Answer(lambda: not shows_personal(request), typed, {address})) as answer:
             response = self.get_response(request)
             # after the view, which may have logged somebody in
             if not may_see(request_actor(request)):
@@ -80,7 +78,10 @@ def _finish(request: HttpRequest, response: HttpResponseBase, answer: personal.A
             form = render_to_string("milo/reveal.html", context, request)
             response.content = text.replace(_ABOVE, form + _ABOVE, 1)
     if answer.found and (reason := _reason(request)) is not None:
-        _record(request, response, answer.found, reason)
+        _record(request, response, answer.found, "PersonalDataRevealed", reason)
+    if answer.confirmed and may_reveal(request_actor(request)):
+        asked = f"q={', '.join(sorted(text for text in answer.typed if len(text) > 1))}"
+        _record(request, response, answer.confirmed, "PersonalDataSearched", asked)
 
 
 def _reason(request: HttpRequest) -> str | None:
@@ -89,8 +90,8 @@ def _reason(request: HttpRequest) -> str | None:
     return reason if timezone.now().timestamp() < until and may_reveal(request_actor(request)) else None
 
 
-def _record(request: HttpRequest, response: HttpResponseBase, found: set[str], reason: str) -> None:
-    """Record who was shown which columns of which object, before the answer is sent."""
+def _record(request: HttpRequest, response: HttpResponseBase, columns: set[str], act: str, reason: str) -> None:
+    """Record who was shown which columns of which object, or found it by them, before the answer is sent."""
     context: dict[str, Any] = getattr(response, "context_data", None) or {}
     kind = getattr(context.get("opts"), "model", None)
     person: Any = request.user
@@ -100,7 +101,7 @@ def _record(request: HttpRequest, response: HttpResponseBase, found: set[str], r
         object_id=request.resolver_match.kwargs.get("object_id") if request.resolver_match else None,
         object_repr=request.path[:200],
         action_flag=REVEALED,
-        change_message=f"PersonalDataRevealed: {', '.join(sorted(found))}; {card_numbers.masked(reason)}",
+        change_message=f"{act}: {', '.join(sorted(columns))}; {card_numbers.masked(reason[:200])}",
     )
 
 

@@ -28,6 +28,7 @@ _labels: dict[str, str | Promise] = {
     "PermissionRevoked": gettext_lazy("Permission revoked"),
     "PersonFirstSeen": gettext_lazy("User created at the first log-in"),
     "PersonalDataRevealed": gettext_lazy("Personal data revealed"),
+    "PersonalDataSearched": gettext_lazy("Found by personal data"),
     "PlatformRoleCreated": gettext_lazy("Platform role created"),
     "PlatformRoleGranted": gettext_lazy("Platform role granted"),
     "PlatformRoleRenamed": gettext_lazy("Platform role renamed"),

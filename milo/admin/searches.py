@@ -3,12 +3,13 @@
 Django joins every table that is searched, and folds the case of every text of every row: 4.7 s for 990,500 bindings.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Model, OuterRef, Q, UUIDField
+from django.db.models import Exists, JSONField, Model, OuterRef, Q, UUIDField
 from django.utils.text import smart_split, unescape_string_literal
 
 from milo.kube.models import Resource
@@ -32,6 +33,15 @@ def condition(model: type[Model], paths: Iterable[str], word: str) -> Q:
     for path in paths:
         matching |= _condition_of_path(model, path, word)
     return matching
+
+
+def whole(model: type[Model], names: Iterable[str], text: str) -> Q:
+    """Return the condition that `text` is the value of one of the columns, or one inside of their JSON, in any case."""
+    condition = Q(pk__in=[])
+    for name in names:
+        inside = isinstance(model._meta.get_field(name), JSONField)
+        condition |= Q(**({f"{name}__icontains": json.dumps(text)} if inside else {f"{name}__iexact": text}))
+    return condition
 
 
 def _condition_of_path(model: type[Model], path: str, word: str) -> Q:

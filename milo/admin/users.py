@@ -126,6 +126,7 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
         "Users are created by the button above, or at their first log-in by the identity provider."
     )
     actions = None
+    masked_search_fields = ("email",)
     list_before_template = "milo/above_list.html"
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", RoleFilter)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Model, QuerySet, UUIDField
+from django.db.models import Count, Model, Q, QuerySet, UUIDField
 
+from milo import personal
 from milo.admin import searches
-from milo.word_indexes import HasWords, word_index
+from milo.word_indexes import HasWords, WordIndex, word_index
 
 SHORT = 10_000
 """A list of at most this many rows is searched for any part of a word."""
@@ -98,7 +99,23 @@ def _is_long(rows: QuerySet[Any]) -> bool:
 def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[QuerySet[Any]]:
     index, words = word_index(rows.model), _WORD.findall(text)
     if index and words:
-        yield _keys(rows.filter(HasWords(index.words, words)), most)
+        found = rows.filter(HasWords(index.words, words))
+        yield _keys(_readable(found, index, words, text) if personal.hides() else found, most)
+
+
+def _readable(found: QuerySet[Any], index: WordIndex, words: Sequence[str], text: str) -> QuerySet[Any]:
+    """Return those of the rows that have the words in columns that are not masked, or `text` as a whole masked value.
+
+    The latter is noted.
+    """
+    masked = [name for name in index.words if name in found.model.columns.masked]
+    if not masked:
+        return found
+    whole = searches.whole(found.model, masked, text)
+    if found.filter(whole).exists():
+        personal.confirm(f"{found.model._meta.model_name}.{', '.join(masked)}")
+    legible = [name for name in index.words if name not in masked]
+    return found.filter(Q(HasWords(legible, words)) | whole if legible else whole)
 
 
 def _by_fields(rows: QuerySet[Any], paths: Sequence[str], word: str, most: int | None) -> Iterator[QuerySet[Any]]:

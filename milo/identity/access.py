@@ -1,6 +1,6 @@
 """Rules of the access table for users, service tokens, password links, identities and token reviews."""
 
-from milo.access import Rule, declare, grant_superusers
+from milo.access import Actor, Rule, declare, grant_superusers
 
 TOKENS, TOKEN_REVIEWS, IDENTITIES, PASSWORD_LINKS = "servicetokens", "tokenreviews", "identities", "passwordlinks"
 LOG_INS, USERS = "logins", "users"
@@ -23,3 +23,8 @@ def declare_rules() -> None:
             Rule(AUTH_DELEGATOR, TOKEN_REVIEWS, ("create",)),
         ]
     )
+
+
+def reads_masked(actor: Actor) -> bool:
+    """Return whether the actor reads personal data across the platform masked, and may only reveal them."""
+    return actor.may("create", PERSONAL_DATA, None, action=REVEAL) and not actor.may("get", PERSONAL_DATA, None)

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from milo import audit
+from milo import audit, personal
 from milo.kube import queries, subresource_tables
 from milo.kube.kinds import Action, ReadSubresource
 from milo.kube.store import changes, objects
@@ -82,8 +82,10 @@ class ReadSubresourceView(KubeView):
         query = queries.read(subresource.parameters, self.request.GET)
         if wants(CSV, request.headers.get("Accept", "")):
             whole = subresource.whole(row, query, actor=self.actor)
+            whole = personal.masked(whole) if self.hides else whole
             return respond_csv(subresource_tables.rows(subresource, whole), f"{row.name}-{subresource.name}")
         value = subresource.call(row, query, actor=self.actor)
         if self.answer.shape == "Table":
+            value = self.answer.shown(value)
             return self.answer.respond(subresource_tables.table(subresource, value, self.answer.version))
         return self.plain.respond(value)

@@ -19,6 +19,7 @@ from milo.access import Actor
 from milo.card_numbers import excerpt
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Forbidden, NotFound, Refused
+from milo.identity.access import reads_masked
 from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.models import ResourceQuerySet
@@ -56,6 +57,8 @@ class KubeView(SafeRetry, APIView):
     preconditions: ClassVar[tuple[str, ...]] = ()
     """Precondition headers that a POST to this view honors; others are refused."""
     name_sent = ""
+    # the one organization whose objects are read, once that is known
+    organization_read: int | None = None
     # operations defined by Kubernetes ignore unknown query parameters
     standard: ClassVar[bool] = False
 
@@ -107,8 +110,21 @@ class KubeView(SafeRetry, APIView):
         return actor
 
     @cached_property
-    def answer(self) -> Answer:
+    def accepted_form(self) -> Answer:
         return negotiate(self.request.headers.get("Accept", ""))
+
+    @cached_property
+    def _reads_masked(self) -> bool:
+        return self.request.auth is not None and reads_masked(self.actor)
+
+    @property
+    def hides(self) -> bool:
+        """Return whether the answer masks personal data: for an actor who is shown masks on the staff site, too."""
+        return self._reads_masked and self.organization_read not in self.actor.organizations
+
+    @property
+    def answer(self) -> Answer:
+        return replace(self.accepted_form, hides=True) if self.hides else self.accepted_form
 
     @property
     def plain(self) -> Answer:
@@ -182,6 +198,7 @@ class KubeView(SafeRetry, APIView):
         organization_id: int | None = _ORGANIZATION.first(name=self.namespace)
         if organization_id is None or not self.actor.may("get", namespaces.plural, organization_id):
             raise NotFound(f'namespaces "{self.namespace}" not found')
+        self.organization_read = organization_id
         return organization_id
 
     def row(self, verb: str = "get") -> Any:
@@ -214,6 +231,7 @@ class KubeView(SafeRetry, APIView):
         """Raise `NotFound` if there is no object (None), or the actor may not get objects of its organization."""
         if organization_id is None or not self.actor.may("get", self.kind.plural, organization_id):
             raise NotFound(f'{self.kind.plural}.{self.kind.group} "{self.kwargs["name"]}" not found')
+        self.organization_read = organization_id
 
     def one(self, manifest: dict[str, Any], status: int = 200, warnings: tuple[str, ...] = ()) -> HttpResponse:
         """Answer with an object, in the form the client accepts."""

@@ -33,8 +33,8 @@ def with_long_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_searches, "estimates", lambda: tables)
 
 
-def found(model: type[Model], search: str, **filters: Any) -> list[str]:
-    page = staff("auditor").get(list_of(model), {"q": search, **filters})
+def found(model: type[Model], search: str, role: str = "auditor", **filters: Any) -> list[str]:
+    page = staff(role).get(list_of(model), {"q": search, **filters})
     return [row.name for row in page.context["cl"].result_list]
 
 
@@ -52,14 +52,17 @@ def test_rows_of_a_long_list_are_found_by_how_words_begin(long_lists: None) -> N
         invoice_email_addresses=["billing@payer.example"],
     )
     make.a_ready_account(organization, "eu-west", display_name="Other")
-    for search in ("us-east", "EAST", "öster", "gmbh öst", '"us-e"', "billing@payer.ex"):
+    for search in ("us-east", "EAST", "öster", "gmbh öst", '"us-e"', "billing@payer.example"):
         assert found(BillingAccount, search) == ["us-east"], search
+    # a part of an address finds nothing for whoever reads masks
+    assert found(BillingAccount, "billing@payer.ex", "finance-operator") == ["us-east"]
+    assert found(BillingAccount, "billing@payer.ex") == []
     assert sorted(found(BillingAccount, "acme-c")) == ["eu-west", "us-east"]
     assert found(BillingAccount, "acme other") == ["eu-west"]
     uid = str(BillingAccount.objects.get(name="us-east").uid)
     assert found(BillingAccount, uid[:8]) == ["us-east"]
     assert found(BillingAccount, "ast") == on([], ["us-east"])
-    assert found(BillingAccount, "payer.example") == on(["us-east"], [])
+    assert found(BillingAccount, "payer.example", "finance-operator") == on(["us-east"], [])
     assert found(BillingAccount, "us-east:*") == on(["us-east"], [])
     for search in ("nowhere", "gmbh other", "%", "a & b", "\\"):
         assert found(BillingAccount, search) == [], search

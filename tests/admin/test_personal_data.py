@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
@@ -26,9 +27,11 @@ from milo.admin.read_only import ReadOnlyAdmin
 from milo.columns import Columns
 from milo.kube.metadata import Metadata
 from milo.ledger.tables import all_tables
+from projects.services.memberships import grant
 from projects.services.projects import ProjectSpec, revise_project
 from tests.admin.browser import every_page, list_of, page_of, staff
 from tests.admin.conftest import Life, World
+from tests.api.client import Api
 from tests.support import make
 from tests.support.ledger import nothing_changes
 from tests.support.payer_changes import Travel, travel
@@ -189,6 +192,73 @@ def test_revealing_leads_nowhere_else(page: str, world: World, auditor: Client) 
 def test_revealing_needs_a_reason(world: World, auditor: Client) -> None:
     with nothing_changes():
         assert reveal(auditor, page_of(world.us), " ").status_code == 400
+
+
+def test_nothing_is_found_by_a_part_of_what_is_masked_and_the_whole_is_recorded(
+    everything: BillingAccount, auditor: Client, operator: Client
+) -> None:
+    notice = Notice.objects.filter(recipient=MAIL).first()
+    assert notice
+    parts = {BillingAccount: (TAX[:-1], TAX[2:], "books@", PEPPOL[:-1]), Notice: ("books@",), User: ("person@milo",)}
+    for model, guesses in parts.items():
+        for guess in guesses:
+            assert list(auditor.get(list_of(model), {"q": guess}).context["cl"].result_list) == [], guess
+            assert "acme-eu" not in content(auditor.get("/admin/search/", {"s": guess, "extended": "1"}))
+            if model is not User:
+                exported = auditor.post(f"{list_of(model, 'export')}?q={guess}", {"resource": "0", "format": "0"})
+                assert len(content(exported).splitlines()) == 1
+    assert not LogEntry.objects.filter(action_flag=REVEALED).exists()
+    for search in (TAX.lower(), "DE 136-695-976", MAIL, PEPPOL):
+        found = auditor.get(list_of(BillingAccount), {"q": search}).context["cl"].result_list
+        assert [row.name for row in found] == ["acme-eu"], search
+        entry = LogEntry.objects.filter(action_flag=REVEALED).latest("pk")
+        assert entry.change_message.startswith("PersonalDataSearched: billingaccount."), search
+        assert entry.change_message.endswith(f"q={search}")
+    assert [row.name for row in operator.get(list_of(BillingAccount), {"q": TAX[4:]}).context["cl"].result_list] == [
+        "acme-eu"
+    ]
+    recorded = LogEntry.objects.filter(action_flag=REVEALED).count()
+    # what an address says is confirmed by the page that shows it
+    assert TAX in content(auditor.get(f"{page_of(everything)}?x={TAX}"))
+    assert MAIL in content(auditor.get(list_of(Notice), {"q": MAIL}))
+    assert LogEntry.objects.filter(action_flag=REVEALED).count() == recorded + 2
+    assert LogEntry.objects.filter(user__username="operator", action_flag=REVEALED).count() == 0
+    # names and payment references stay found by their parts
+    assert auditor.get(list_of(BillingAccount), {"q": "acme-e"}).context["cl"].result_list
+
+
+def test_the_api_masks_for_whoever_reads_masks_on_the_staff_site(everything: BillingAccount, subtests: Any) -> None:
+    person = make.a_person("reader", groups=("auditor",))
+    api, works = Api.of(person), Api.of(make.a_person("worker", groups=("finance-operator",)))
+    namespaced = "/apis/billing.milo.io/v1alpha1/namespaces/acme-corp"
+    one = f"{namespaced}/billingaccounts/{everything.name}"
+    addresses = [
+        *(f"{namespaced}/{plural}" for plural in ("billingaccounts", "billingaccountbindings", "approvalrequests")),
+        "/apis/billing.milo.io/v1alpha1/billingaccounts",
+        "/apis/resources.milo.io/v1alpha1/projects",
+        "/apis/resources.milo.io/v1alpha1/projects/webapp-frontend",
+        "/api/v1/events",
+        one,
+        *(f"{one}/{part}" for part in ("history", "closurechecklist", "suspensions", "hierarchy")),
+    ]
+    seen = set()
+    for address in addresses:
+        for accept in ("application/json", "application/yaml", "application/json;as=Table;v=v1;g=meta.k8s.io"):
+            with subtests.test(f"{address} {accept}"):
+                answer, whole = (it.get(address, Accept=accept).response for it in (api, works))
+                assert answer.status_code == whole.status_code == 200
+                assert leaked(answer.content.decode()) == []
+                seen |= set(leaked(whole.content.decode()))
+    assert {MAIL, TAX, PEPPOL, CONTACT} <= seen
+    assert leaked(api.get(f"{one}/history", Accept="text/csv").raw.decode()) == []
+    assert TAX in works.get(f"{one}/history", Accept="text/csv").raw.decode()
+    spec = api.get(one).done()["spec"]
+    assert spec["invoiceEmailAddresses"] == ["•••"]
+    assert spec["preferences"]["taxRegistrations"] == [{"country": "DE", "number": "•••"}]
+    # whoever writes an organization's objects reads them as they are
+    grant(everything.organization, person, "billing-admin", actor=make.PLATFORM)
+    assert TAX in Api.of(person).get(one).raw.decode()
+    assert leaked(Api.of(person).get("/apis/billing.milo.io/v1alpha1/billingaccounts").raw.decode()) == []
 
 
 @pytest.mark.once

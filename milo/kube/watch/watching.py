@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException
 
 from milo.access import Actor
 from milo.errors import Forbidden
+from milo.identity.access import reads_masked
 from milo.kube import tables
 from milo.kube.kinds import Kind, namespace_kind
 from milo.kube.store import list_options
@@ -16,6 +17,7 @@ from milo.kube.store.selectors import Selection
 from milo.kube.watch.streams import LONGEST_SECONDS, Watch
 from milo.kube.wire.negotiation import Answer
 from milo.kube.wire.parameters import MAX_VERSION, Parameters
+from milo.kube.wire.status import Expired
 
 if TYPE_CHECKING:
     from milo.kube.views import KubeView
@@ -81,6 +83,8 @@ def _scope(view: "KubeView") -> Callable[[], frozenset[str] | None]:
 
     def scope() -> frozenset[str] | None:
         actor = actor_now(view)
+        if reads_masked(actor) != reads_masked(view.actor):
+            raise Expired(_("your rights have changed; list again"))
         allowed = actor.organizations_for("watch", kind.plural)
         organizations = namespace_kind().model._default_manager
         if allowed is None:
@@ -102,7 +106,7 @@ def renderer(
 
     def rendered(manifest: dict[str, Any], first: bool) -> dict[str, Any]:
         if "uid" in manifest["metadata"]:
-            return tables.shape_one(shape, presented(manifest), answer, include, header=first)
+            return answer.shown(tables.shape_one(shape, presented(manifest), answer, include, header=first))
         if answer.shape == "Table":
             return tables.table(shape, [], manifest["metadata"], version=answer.version, header=first)
         bookmark = manifest | {"kind": shape.kind, "apiVersion": shape.api_version}

@@ -11,6 +11,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from milo import personal
 from milo.kube.wire.status import NotAcceptable
 
 SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
@@ -18,11 +19,15 @@ SHAPES = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A negotiated form. `shape` is "" for the object itself; `version` is the version of `meta.k8s.io`."""
+    """A negotiated form. `shape` is "" for the object itself; `version` is the version of `meta.k8s.io`.
+
+    With `hides` personal data are masked.
+    """
 
     shape: str = ""
     version: str = "v1"
     yaml: bool = False
+    hides: bool = False
 
     @property
     def content_type(self) -> str:
@@ -32,10 +37,15 @@ class Answer:
     @property
     def raw(self) -> bool:
         """Return whether objects are sent as stored: complete, as JSON."""
-        return not self.shape and not self.yaml
+        return not self.shape and not self.yaml and not self.hides
+
+    def shown(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return a value of an answer as it may be read."""
+        shown: dict[str, Any] = personal.masked(value) if self.hides else value
+        return shown
 
     def respond(self, value: dict[str, Any], status: int = 200) -> HttpResponse:
-        body = orjson.dumps(value)
+        body = orjson.dumps(self.shown(value))
         if self.yaml:
             # by way of JSON: PyYAML cannot represent enumerations, and would write dates in its own form
             body = yaml.safe_dump(orjson.loads(body), sort_keys=False).encode()
