@@ -10,7 +10,7 @@ from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from milo import audit
+from milo import audit, card_numbers
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.conflicts import changes_since
@@ -96,6 +96,13 @@ class ReviseForm(SeenForm):
     )
 
     paths = {"message": "why"}
+
+    def clean_why(self) -> str:
+        """Refuse a card number here already: a revision that changes nothing writes no reason, and refuses none."""
+        why: str = self.cleaned_data["why"]
+        if causes := card_numbers.causes(why, "message"):
+            raise forms.ValidationError(causes[0].message)
+        return why
 
 
 class ReviseAction(SeenAction):
