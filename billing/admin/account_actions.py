@@ -31,6 +31,10 @@ class OpenForm(SpecFields):
     )
 
     field_order = ("organization", "name", *SpecFields.field_order)
+    fieldsets = (
+        (None, {"fields": ("organization", "name", "display_name", "currency_code")}),
+        *SpecFields.spec_fieldsets,
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,6 +44,11 @@ class OpenForm(SpecFields):
 
 class ReviseAccountForm(ReviseForm, SpecFields):
     field_order = (*SpecFields.field_order, "why")
+    fieldsets = (
+        (None, {"fields": ("display_name", "currency_code")}),
+        *SpecFields.spec_fieldsets,
+        (None, {"fields": ("why",)}),
+    )
     paths = {**SpecFields.paths, **ReviseForm.paths}
     row: BillingAccount
 

@@ -1,17 +1,23 @@
 """The form of an account's spec, and its conversion from and to `AccountSpec`."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 
 from billing.admin import preferences_form
 from billing.admin.localized_names import currency_choices
-from billing.admin.preferences_form import PreferencesFields, initial_preferences, preferences_of
+from billing.admin.preferences_form import (
+    CUSTOMER_FIELDS,
+    INVOICE_FIELDS,
+    PreferencesFields,
+    initial_preferences,
+    preferences_of,
+)
 from billing.admin.profile_form import ProfileFields, initial_profile, profile_of
-from billing.admin.terms_form import NOT_YET, TermsFields, initial_terms, terms_of, terms_paths
+from billing.admin.terms_form import NOT_YET, TERMS_FIELDSETS, TermsFields, initial_terms, terms_of, terms_paths
 from billing.services.accounts import AccountSpec
-from milo.admin.forms import Lines, SearchedSelect, Text
+from milo.admin.forms import Fieldsets, Lines, SearchedSelect, Text
 
 
 class SpecFields(TermsFields, ProfileFields, PreferencesFields):
@@ -28,6 +34,12 @@ class SpecFields(TermsFields, ProfileFields, PreferencesFields):
         required=False, label=gettext_lazy("Invoice e-mail addresses"), help_text=gettext_lazy("One a line.")
     )
 
+    spec_fieldsets: ClassVar[Fieldsets] = (
+        *TERMS_FIELDSETS,
+        (gettext_lazy("Payment"), {"fields": tuple(ProfileFields.base_fields)}),
+        (gettext_lazy("Invoices"), {"fields": ("invoice_email_addresses", *INVOICE_FIELDS)}),
+        (gettext_lazy("Customer"), {"fields": CUSTOMER_FIELDS}),
+    )
     field_order: tuple[str, ...] = (
         "display_name",
         "currency_code",
@@ -41,7 +53,7 @@ class SpecFields(TermsFields, ProfileFields, PreferencesFields):
         "spec.displayName": "display_name",
         "spec.currencyCode": "currency_code",
         **terms_paths("spec.paymentTerms"),
-        "spec.paymentProfile": "card_reference",
+        "spec.paymentProfile": "payment_method",
         "spec.invoiceEmailAddresses": "invoice_email_addresses",
         **preferences_form.PATHS,
     }

@@ -25,6 +25,15 @@ def _each(codes: Any) -> list[Any]:
     return [NONE, *((code, code) for code in sorted(codes))]
 
 
+INVOICE_FIELDS = (
+    ("invoice_language", "invoice_format"),
+    ("e_invoice_standard", "peppol_participant_id"),
+    ("leitweg_id", "codice_destinatario"),
+    "pec_address",
+)
+CUSTOMER_FIELDS = (("country", "customer_kind"), "tax_registrations", "data_residency")
+
+
 class PreferencesFields(ActForm):
     """Country, tax numbers and invoice preferences of the customer."""
 

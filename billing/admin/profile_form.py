@@ -1,76 +1,112 @@
-"""The form fields of an account's payment profile: a credit card, or any other method with its references."""
+"""The form fields of an account's payment profile: a method, and a field for each reference of it."""
 
+import re
 from typing import Any
 
+from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.localized_names import country_choices
+from billing.payment_profile import payment_forms
+from billing.payment_profile.labels import CHOICE_LABELS, FIELD_LABELS, METHOD_LABELS
 from billing.payment_profile.payment_fields import FIELDS, REFERENCE_LENGTH
 from billing.payment_profile.profiles import FIELD, method_of, methods
-from milo.admin.forms import ActForm, Lines, Select, Text
+from milo.admin.forms import ActForm, Day, Number, SearchedSelect, Select, Text, Tick
 from milo.errors import Cause
 
 Profile = dict[str, Any] | None
-_CONSTANTS = {"true": True, "false": False}
+_NONE = ("", gettext_lazy("Not given"))
+_UPPER = re.compile("(?=[A-Z])")
+# plain words such as `brand` may be words of a sentence
+_NAMES = re.compile(rf"\b(?:{'|'.join(name for name in FIELDS if not name.islower())})\b")
 
 
 class ProfileFields(ActForm):
-    """A credit card reference, or another payment method; both at once are refused."""
+    """The method, and the fields of all methods; those of others than the chosen one are hidden, or refused."""
 
-    card_reference = Text(
-        max_length=REFERENCE_LENGTH,
-        required=False,
-        label=gettext_lazy("Credit card reference"),
-        help_text=gettext_lazy("The payment provider's reference, never the card's number."),
-    )
     payment_method = Select(
         required=False,
-        choices=lambda: [("", _("None, or the card above")), *((name, name) for name in methods())],
+        choices=lambda: [_NONE, *((name, METHOD_LABELS[name]) for name in methods())],
         label=gettext_lazy("Payment method"),
-    )
-    payment_details = Lines(
-        required=False,
-        label=gettext_lazy("References of the payment method"),
-        help_text=gettext_lazy("One a line, as mandateReference: M-1. A refusal names those that are missing."),
+        help_text=gettext_lazy("References of the payment provider or the bank, never numbers that one can pay with."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conditional_fields = {}
+        for field, name in DETAILS.items():
+            holders = [member for member, method in methods().items() if name in method.fields]
+            self.conditional_fields[field] = shown = f"{holders}.includes(payment_method)"
+            # a field that is hidden is not sent
+            self.fields[field].widget.attrs["x-bind:disabled"] = f"!{shown}"
+
     def clean(self) -> dict[str, Any]:
+        """Refuse references without a method, and those that the method does not have."""
         values = super().clean() or {}
-        if values.get("card_reference") and values.get("payment_method"):
-            self.add_error("payment_method", _("give a credit card reference or another method, not both"))
+        method = values.get("payment_method")
+        for field, name in DETAILS.items():
+            if not values.get(field):
+                continue
+            if not method and "payment_method" not in self.errors:
+                self.add_error("payment_method", _("choose the method that the references are of"))
+            elif method and name not in methods()[method].fields:
+                self.add_error(field, _("belongs to another payment method than the one chosen"))
         return values
 
     def _field_of(self, cause: Cause) -> str | None:
-        if cause.field.startswith(FIELD) and self.cleaned_data.get("payment_method"):
-            return "payment_details"
-        return super()._field_of(cause)
+        if not cause.field.startswith(FIELD):
+            return super()._field_of(cause)
+        name = cause.field.rpartition(".")[2]
+        return _field_name(name) if name in FIELDS else "payment_method"
+
+    @staticmethod
+    def _message(cause: Cause) -> str:
+        message = ActForm._message(cause)
+        if not cause.field.startswith(FIELD):
+            return message
+        return _NAMES.sub(lambda name: str(FIELD_LABELS[name[0]]), message)
+
+
+def _field_name(name: str) -> str:
+    """Return the name of the form's field for a field of the profile: `mandate_reference` for `mandateReference`."""
+    return "_".join(_UPPER.split(name)).lower()
+
+
+def _field(name: str) -> forms.Field:
+    kind = FIELDS[name]
+    options: dict[str, Any] = {"required": False, "label": FIELD_LABELS[name]}
+    if name in CHOICE_LABELS:
+        return Select(choices=[_NONE, *CHOICE_LABELS[name].items()], **options)
+    if kind.form is payment_forms.country:
+        return SearchedSelect(choices=lambda: [_NONE, *country_choices()], **options)
+    if kind.format == "date":
+        return Day(**options)
+    if kind.type is str:
+        return Text(max_length=REFERENCE_LENGTH, **options)
+    return Tick(**options) if kind.type is bool else Number(**options)
+
+
+# the fields of the profile by those of the form, in the order of the form
+DETAILS = {_field_name(name): name for name in FIELDS}
+ProfileFields.base_fields.update({field: _field(name) for field, name in DETAILS.items()})
 
 
 def profile_of(values: dict[str, Any]) -> Profile:
     """Return the payment profile of the form's values; None if no method is chosen."""
-    if method := values["payment_method"]:
-        return {method: dict(_detail(line) for line in values["payment_details"])}
-    return {"creditCard": {"cardReference": values["card_reference"]}} if values["card_reference"] else None
+    method = values["payment_method"]
+    if not method:
+        return None
+    given = {name: values[field] for field, name in DETAILS.items() if values[field] not in (None, "", False)}
+    return {method: {name: _text(name, given[name]) for name in given if name in methods()[method].fields}}
 
 
-def _detail(line: str) -> tuple[str, Any]:
-    name, _colon, text = (part.strip() for part in line.partition(":"))
-    field = FIELDS.get(name)
-    if field and field.type is int and text.isascii() and text.isdigit() and len(text) < 10:
-        return name, int(text)
-    return name, _CONSTANTS.get(text, text) if field and field.type is bool else text
+def _text(name: str, value: Any) -> Any:
+    return value.isoformat() if FIELDS[name].format == "date" else value
 
 
 def initial_profile(profile: Profile) -> dict[str, Any]:
-    """Return the initial values of the form for a profile. A card with only a reference uses the card field."""
+    """Return the initial values of the form for a profile."""
     method = method_of(profile)
     details = (profile or {}).get(method, {})
-    if method == "creditCard" and set(details) == {"cardReference"}:
-        return {"card_reference": details["cardReference"], "payment_method": "", "payment_details": []}
-    return {"card_reference": "", "payment_method": method, "payment_details": profile_lines(profile)}
-
-
-def profile_lines(profile: Profile) -> list[str]:
-    """Return the references of a profile in the syntax of the form: one per line, `name: value`."""
-    details = (profile or {}).get(method_of(profile), {})
-    return [f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in details.items()]
+    return {"payment_method": method, **{field: details.get(name) for field, name in DETAILS.items()}}

@@ -15,10 +15,25 @@ from billing.terms.payment_terms import (
     LatePaymentPenalty,
     PaymentTerms,
 )
-from milo.admin.forms import ActForm, Number, Percent, Select, Tick
+from milo.admin.forms import ActForm, Fieldsets, Number, Percent, Select, Tick
 
 NOT_YET = ("", gettext_lazy("Not known yet"))
 PAIRS = (("discount_percent", "discount_days"), ("penalty_percent", "penalty_grace_days"))
+
+TERMS_FIELDSETS: Fieldsets = (
+    (
+        gettext_lazy("Payment terms"),
+        {
+            "fields": (
+                ("net_days", "business_day_convention"),
+                ("invoice_frequency", "invoice_day_of_month", "anchor_month"),
+                ("discount_percent", "discount_days"),
+                ("penalty_percent", "penalty_grace_days"),
+                "extended_terms_agreed",
+            )
+        },
+    ),
+)
 
 
 class TermsFields(ActForm):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import BillingAccount, Hold, Suspension
+from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
 from milo.admin.panels import lines, number_text
@@ -40,7 +41,12 @@ def not_in_phase(account: BillingAccount, phases: Iterable[str]) -> str:
 
 
 def label(name: str) -> str:
-    """Return the label of a manifest's field or kind: the verbose name of its column or model, else its words."""
+    """Return the label of a manifest's field or kind.
+
+    It is that of a payment method or of a field of one, the verbose name of its column or model, or else its words.
+    """
+    if known := METHOD_LABELS.get(name) or FIELD_LABELS.get(name):
+        return str(known)
     text = words(name)
     column = text.lower().replace(" ", "_")
     for model in (BillingAccount, Suspension, Hold):

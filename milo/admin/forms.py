@@ -1,12 +1,13 @@
 """Forms and form fields of service actions. Refusals of the service appear at the fields that they name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import AdminForm
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,11 +30,20 @@ from milo.errors import Cause, Refused
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
+Fieldsets = Sequence[tuple[Any, dict[str, Any]]]
+
 
 class ActForm(forms.Form):
-    """The form of an action on `row` (None for an action of a list). `paths` maps manifest paths to field names."""
+    """The form of an action on `row` (None for an action of a list). `paths` maps manifest paths to field names.
+
+    `fieldsets` group the fields as those of a ModelAdmin do; without them the fields are listed in their order. Of
+    `conditional_fields` each has an expression of Alpine, in which fields are named, and is shown while it holds. Both
+    are rendered by unfold.
+    """
 
     paths: Mapping[str, str] = {}
+    fieldsets: Fieldsets = ()
+    conditional_fields: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, row: models.Model | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
@@ -45,6 +55,19 @@ class ActForm(forms.Form):
         for name in [name for name, value in values.items() if is_masked(value)]:
             self.add_error(name, _("Type this again: what looked like a card number was replaced by stars."))
         return values
+
+    @property
+    def adminform(self) -> AdminForm:
+        """Return the form in its fieldsets, without the fields that it lacks, as unfold's templates expect it."""
+        fieldsets = [
+            (title, {**options, "fields": [line for line in map(self._line, options["fields"]) if line]})
+            for title, options in self.fieldsets
+        ]
+        # the templates ask a ModelAdmin for nothing but conditions
+        return AdminForm(self, fieldsets, {}, model_admin=self)  # type: ignore[arg-type]
+
+    def _line(self, names: str | tuple[str, ...]) -> list[str]:
+        return [name for name in ((names,) if isinstance(names, str) else names) if name in self.fields]
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal: each cause at its field if the form has it, else above the form."""

@@ -4,13 +4,17 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 from django.utils.translation import override
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import currencies
 from billing.admin.localized_names import country_choices, currency_choices
+from billing.admin.profile_form import DETAILS
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount
+from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
+from billing.payment_profile.profiles import FIELDS, methods
 from tests.admin.browser import buttons, errors, list_of, page_of, submit
 from tests.admin.conftest import World
 from tests.support import make
@@ -27,6 +31,7 @@ COMPLETE = {
     "net_days": "0",
     "invoice_frequency": "Quarterly",
     "invoice_day_of_month": "15",
+    "payment_method": "creditCard",
     "card_reference": "cc-777",
     "invoice_email_addresses": "ap@acme-corp.example",
 }
@@ -66,6 +71,22 @@ def test_on_the_page_of_an_organization_it_is_opened_there(world: World, operato
 def test_every_allowed_currency_can_be_chosen(world: World, operator: Client) -> None:
     choices = operator.get(OPEN).context["form"].fields["currency_code"].choices
     assert {code for code, _name in choices} == {"", *currencies.ALLOWED}
+
+
+def test_each_reference_has_a_field_that_is_shown_and_sent_for_its_payment_methods_alone(operator: Client) -> None:
+    page = operator.get(OPEN)
+    form, text = page.context["form"], page.content.decode()
+    assert set(FIELD_LABELS) == set(FIELDS) == set(DETAILS.values())
+    assert set(METHOD_LABELS) == set(methods())
+    assert 'x-model.fill="payment_method"' in text
+    for field, name in DETAILS.items():
+        shown = [member for member, method in methods().items() if name in method.fields]
+        assert form.conditional_fields[field] == f"{shown}.includes(payment_method)"
+        assert form[field].label == FIELD_LABELS[name]
+    for bound in form:
+        assert text.count(f'name="{bound.html_name}"') == 1
+        assert f'x-show="{escape(form.conditional_fields.get(bound.name, ""))}"' in text or bound.name not in DETAILS
+    assert text.count("x-bind:disabled=") == len(DETAILS)
 
 
 def test_countries_and_currencies_are_called_by_their_names_in_the_language_of_the_person(operator: Client) -> None:

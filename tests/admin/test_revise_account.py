@@ -60,7 +60,13 @@ def test_the_preview_says_that_nothing_changes_or_that_the_phase_does(world: Wor
     unchanged = operator.post(address := page_of(world.us, "revise"), filled_in(operator.get(address), why=WHY))
     assert [str(name) for name, _value in unchanged.context["preview"]] == ["What changes"]
     address = page_of(make.an_incomplete_account(world.organization), "revise")
-    terms = {"net_days": "30", "invoice_frequency": "Monthly", "invoice_day_of_month": "1", "card_reference": "cc-1"}
+    terms = {
+        "net_days": "30",
+        "invoice_frequency": "Monthly",
+        "invoice_day_of_month": "1",
+        "payment_method": "creditCard",
+    }
+    terms["card_reference"] = "cc-1"
     completed = operator.post(address, filled_in(operator.get(address), why=WHY, **terms))
     assert ("Phase", "Incomplete → Ready") in completed.context["preview"]
 
@@ -74,6 +80,7 @@ def test_completing_an_incomplete_account_makes_it_ready(world: World, operator:
         net_days="30",
         invoice_frequency="Monthly",
         invoice_day_of_month="1",
+        payment_method="creditCard",
         card_reference="cc-1",
     )
     account.refresh_from_db()
