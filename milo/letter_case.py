@@ -1,4 +1,4 @@
-"""Case-insensitive search on SQLite, whose own LIKE folds only ASCII letters."""
+"""Case-insensitive search: of letters beyond ASCII on SQLite, whose own LIKE folds no others; of ß on both engines."""
 
 import re
 from functools import lru_cache
@@ -7,6 +7,18 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
+
+_SHARP_S = re.compile("ss|[ß\u1e9e]", re.IGNORECASE)
+
+
+def spellings(text: str) -> list[str]:
+    """Return `text`, and how it is written with ss, ß or its capital instead: `Größe` is `GRÖSSE` in capitals.
+
+    No engine folds one into the other.
+    """
+    if not _SHARP_S.search(text):
+        return [text]
+    return list(dict.fromkeys([text, *(_SHARP_S.sub(letter, text) for letter in ("ss", "ß", "\u1e9e"))]))
 
 
 def fold(text: str) -> str:

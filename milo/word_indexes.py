@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Func, JSONField, Q, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
 from milo.gin_indexes import GinIndex
+from milo.letter_case import spellings
 
 # signs that PostgreSQL would read as parts of words: of compound words, numbers, addresses, paths and tags
 _SIGNS = "-_./@:+&#=?~<>"
@@ -41,7 +42,7 @@ class HasWords(Func):
         # part of the statement: for any parameter PostgreSQL would plan to read the table
         assert words
         assert all(map(str.isalnum, words))
-        self.query = " & ".join(f"{word}:*" for word in words)
+        self.query = " & ".join(f"({' | '.join(f'{spelling}:*' for spelling in spellings(word))})" for word in words)
 
     def as_sql(self, compiler: SQLCompiler, connection: Any, *_arguments: Any, **_context: Any) -> Any:
         sql, parameters = compiler.compile(self.get_source_expressions()[0])

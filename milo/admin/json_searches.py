@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Replace
 
 from milo import personal
+from milo.letter_case import spellings
 
 # what people type between the groups of a number, and what stored numbers have there
 _BETWEEN = re.compile(r"[\s./\u00b7\u2010-\u2015\u2212-]+")
@@ -65,4 +66,5 @@ def _stored_forms(text: str) -> Iterable[str]:
     """Return `text` as the engine shows it inside of JSON: SQLite keeps letters beyond ASCII as escapes."""
     escaped = connection.vendor == "sqlite"
     forms = {text, text.lower(), text.upper()} if escaped else {text}
-    return {json.dumps(form, ensure_ascii=escaped)[1:-1] for form in forms}
+    written = {spelling for form in forms for spelling in spellings(form)}
+    return {json.dumps(form, ensure_ascii=escaped)[1:-1] for form in written}

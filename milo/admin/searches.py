@@ -13,6 +13,7 @@ from django.db.models import Exists, JSONField, Model, OuterRef, Q, UUIDField
 from django.utils.text import smart_split, unescape_string_literal
 
 from milo.kube.models import Resource
+from milo.letter_case import spellings
 
 _BEGINNING = re.compile("[0-9a-f-]{4,36}", re.ASCII)
 
@@ -56,7 +57,7 @@ def _condition_of_path(model: type[Model], path: str, word: str) -> Q:
     # names of resources are in lower case, which needs no folding
     if issubclass(model, Resource) and name == "name":
         return Q(name__contains=word.lower())
-    return Q(**{f"{name}__icontains": word})
+    return Q(*((f"{name}__icontains", spelling) for spelling in spellings(word)), _connector=Q.OR)
 
 
 def _begins_with(name: str, word: str) -> Q:

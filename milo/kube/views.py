@@ -290,8 +290,7 @@ class KubeView(SafeRetry, APIView):
 
 def _user_agent(request: HttpRequest) -> str:
     """Return the User-Agent decoded as UTF-8: WSGI and ASGI decode headers as Latin-1."""
-    decoded = request.headers.get("User-Agent", "")
-    return decoded.encode("latin-1", "replace").decode("utf-8", "replace")
+    return str(request.headers.get("User-Agent", "")).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:

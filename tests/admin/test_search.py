@@ -19,10 +19,11 @@ NAMES = {
     "Österreich GmbH": ["österreich", "ÖSTERREICH", "ÖSTERREICH gmbh", "reich"],
     "Ελληνική Εταιρεία": ["ελληνική", "ΕΤΑΙΡΕΊΑ"],
     "Москва": ["москва", "МОСКВА", "оскв"],  # noqa: RUF001
-    "Straße 5 100%": ["straße", "STRAßE", "100%"],
+    "Straße 5 100%": ["straße", "STRAßE", "100%", "strasse", "STRASSE", "STRA\u1e9eE", "asse"],
+    "GRÖSSE & Maß": ["Größe", "größe maß", "MASS"],
     "Łódź_Š": ["ŁÓDŹ", "łódź_š"],
 }
-OTHERS = ["osterreich", "strasse", "1000", "Łódźx"]
+OTHERS = ["osterreich", "strase", "1000", "Łódźx"]
 
 
 @pytest.mark.parametrize(("name", "searches"), NAMES.items())
