@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
 
-from milo import card_numbers, personal
+from milo import card_numbers, personal, texts
 from milo.access import Actor
 from milo.admin.actors import request_actor
 from milo.bare_pages import SITE
@@ -115,7 +115,7 @@ class Reveal(View):
         if not may_reveal(request_actor(request)):
             raise PermissionDenied
         path = page.partition("?")[0]
-        if not path.startswith(SITE) or not reason:
+        if not path.startswith(SITE) or not reason or texts.is_unseen(reason):
             return HttpResponse(_("Say for what reason."), status=400)
         now = timezone.now().timestamp()
         pages = {key: value for key, value in request.session.get(_PAGES, {}).items() if value[0] > now}

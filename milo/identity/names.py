@@ -10,13 +10,11 @@ from importlib.resources import files
 from confusable_homoglyphs import categories
 from django.utils.translation import gettext as _
 
+from milo.texts import INVISIBLE
+
 LONGEST = 150
 _BETWEEN_WORDS = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
 _LETTERS_MARKS_NUMBERS = "LMN"
-# invisible letters and marks: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
 # UTS 39, section 5.2, Highly Restrictive. Digits and combining marks go with every script
 _ANY_SCRIPT = {"COMMON", "INHERITED"}
 _TOGETHER = (
@@ -39,7 +37,7 @@ def fault(name: str) -> str | None:
     """
     if not 0 < len(name) <= LONGEST:
         return _("has 1 to %(longest)d characters") % {"longest": LONGEST}
-    if _INVISIBLE.search(name) or not all(_is_allowed(character) for character in name):
+    if INVISIBLE.search(name) or not all(_is_allowed(character) for character in name):
         return _("has letters, digits, blanks and signs of ASCII alone")
     for word in _BETWEEN_WORDS.split(name):
         scripts = categories.unique_aliases(word) - _ANY_SCRIPT

@@ -191,7 +191,8 @@ def test_revealing_leads_nowhere_else(page: str, world: World, auditor: Client) 
 
 def test_revealing_needs_a_reason(world: World, auditor: Client) -> None:
     with nothing_changes():
-        assert reveal(auditor, page_of(world.us), " ").status_code == 400
+        for reason in (" ", "\u200b\u202e"):
+            assert reveal(auditor, page_of(world.us), reason).status_code == 400
 
 
 def test_nothing_is_found_by_a_part_of_what_is_masked_and_the_whole_is_recorded(

@@ -70,6 +70,7 @@ def test_what_is_no_filter_is_refused_with_the_reason(
     refused = {
         "needs a name": {"name": " "},
         "something to filter by": {"query": "p=place"},
+        "nothing that can be seen": {"name": "\u202e\u200d \ufe0f"},
         "too long": {"name": "x" * 61},
         "looks like a card number": {"query": "q=4111+1111+1111+1111"},
         "is too long": {"query": f"q={'x' * 2000}"},

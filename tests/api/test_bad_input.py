@@ -416,6 +416,23 @@ def test_a_card_number_is_refused_wherever_text_is_accepted(
                 assert card not in answer.raw.decode()
 
 
+UNSEEN = ["\u202e", "\u200d\u200b", " \u2060 ", "\u3164", "\u2800", "\ufe0f", "\u0301"]
+
+
+def test_a_text_of_nothing_that_can_be_seen_is_refused_wherever_text_is_accepted(
+    operator: Api, ledger: None, subtests: pytest.Subtests
+) -> None:
+    for path, body, field in CARD_IN_TEXTS:
+        with subtests.test(path=path, field=field), nothing_changes():
+            for unseen in UNSEEN:
+                answer = operator.post(path, changed(body, field, unseen))
+                answer.refused(422, "Invalid")
+                assert answer.causes() == {field: "has nothing that can be seen"}
+    # within a text they have their use, and so have pictures
+    for number, seen in enumerate(("\u0645\u06cc\u200c\u062e", "\U0001f469\u200d\U0001f4bb", "a\u0301")):
+        operator.post(PROJECTS, changed(a_project(f"seen-{number}"), "spec.displayName", seen)).done(201)
+
+
 PLAIN = CARD.replace(" ", "")
 
 
