@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from billing.models.account import BillingAccount
 from milo import traces
 from milo.columns import Columns, fixed
+from milo.word_indexes import WordIndex
 from projects.models import Project
 
 
@@ -113,6 +114,8 @@ class Notice(models.Model):
             models.Index(fields=["-created_at", "-id"], name="notice_newest_first"),
             # the home page: the few that are undeliverable
             models.Index(fields=["created_at"], name="notice_dead", condition=Q(phase="Dead")),
+            # searches of the staff site
+            WordIndex(words=["recipient"], name="notice_words"),
         ]
 
     def __str__(self) -> str:

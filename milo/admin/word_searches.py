@@ -5,21 +5,23 @@ A part of a word has no index: each search for one would read the whole table.
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from django.contrib import admin
 from django.db import connection
 from django.db.models import Count, Model, Q, QuerySet, UUIDField
 
 from milo import personal
 from milo.admin import searches
-from milo.word_indexes import HasWords, WordIndex, word_index
+from milo.word_indexes import SIGNS, HasWords, WordIndex, word_index
 
 SHORT = 10_000
 """A list of at most this many rows is searched for any part of a word."""
 MOST = 1_001
 """So many rows are looked for in each field: one more than lists count."""
-_WORD = re.compile(r"[^\W_]+")
+# a word of letters and digits, and the sign behind it
+_WORD = re.compile(rf"([^\W_]+)([{re.escape(SIGNS)}]?)")
 # seconds
 _FRESH = 60
 _known: dict[str, int] = {}
@@ -48,20 +50,22 @@ def estimates() -> dict[str, int]:
 
 def found(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str], most: int | None) -> QuerySet[Any]:
     """Return the primary keys of those of `rows` whose own texts have words that begin with all `words`, and of those
-    of which one of the fields `paths` has the longest of them, and any field contains the others.
+    of which one of the fields `paths` has the rarest of them, and any field contains the others.
 
     At most so many are looked for by each field, unless `most` is None.
     """
-    longest = max(words, key=len)
-    others = [word for word in words if word != longest]
-    parts = [*_by_own_words(rows, longest, most), *_by_fields(rows, paths, longest, most)]
+    # numbers are rarer than names, and long words than short ones
+    rarest = max(words, key=lambda word: (any(map(str.isdigit, word)), len(word)))
+    others = [word for word in words if word != rarest]
+    parts = [*_by_own_words(rows, rarest, most), *_by_fields(rows, paths, rarest, most)]
     for word in others:
         condition = searches.condition(rows.model, paths, word)
         parts = [_keys(rows.model._base_manager.filter(condition, pk__in=part), None) for part in parts]
-    together = _WORD.findall(" ".join(words))
+    together = [word for word, _sign in _WORD.findall(" ".join(words))]
     if len(together) > 1:
         # as they are, and as one: numbers are typed in groups
-        parts += [part for text in (" ".join(words), "".join(together)) for part in _by_own_words(rows, text, most)]
+        texts = [" ".join(words)] if others else []
+        parts += [part for text in (*texts, "".join(together)) for part in _by_own_words(rows, text, most)]
     if not parts:
         return _keys(rows.none(), most)
     return parts[0].union(*parts[1:]) if parts[1:] else parts[0]
@@ -99,23 +103,36 @@ def _is_long(rows: QuerySet[Any]) -> bool:
 def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[QuerySet[Any]]:
     index, words = word_index(rows.model), _WORD.findall(text)
     if index and words:
-        found = rows.filter(HasWords(index.words, words))
-        yield _keys(_readable(found, index, words, text) if personal.hides() else found, most)
+        # what stands before a sign was typed to its end
+        whole = [word for word, sign in words if sign]
+        beginnings = [word for word, sign in words if not sign]
+        found = rows.filter(HasWords(index.words, beginnings, whole))
+        yield _keys(_readable(found, index, beginnings, whole, text) if personal.hides() else found, most)
 
 
-def _readable(found: QuerySet[Any], index: WordIndex, words: Sequence[str], text: str) -> QuerySet[Any]:
+def _readable(
+    found: QuerySet[Any], index: WordIndex, beginnings: Sequence[str], whole_words: Sequence[str], text: str
+) -> QuerySet[Any]:
     """Return those of the rows that have the words in columns that are not masked, or `text` as a whole masked value.
 
     The latter is noted.
     """
-    masked = [name for name in index.words if name in found.model.columns.masked]
+    masked = [name for name in index.words if name in _masked(found.model)]
     if not masked:
         return found
     whole = searches.whole(found.model, masked, text)
     if found.filter(whole).exists():
         personal.confirm(f"{found.model._meta.model_name}.{', '.join(masked)}")
     legible = [name for name in index.words if name not in masked]
-    return found.filter(Q(HasWords(legible, words)) | whole if legible else whole)
+    return found.filter(Q(HasWords(legible, beginnings, whole_words)) | whole if legible else whole)
+
+
+def _masked(model: Any) -> Collection[str]:
+    """Return the columns that are masked; a model of a library has no `columns`, and its admin knows."""
+    if columns := getattr(model, "columns", None):
+        masked: Collection[str] = columns.masked
+        return masked
+    return getattr(admin.site.get_model_admin(model), "masked_search_fields", ())
 
 
 def _by_fields(rows: QuerySet[Any], paths: Sequence[str], word: str, most: int | None) -> Iterator[QuerySet[Any]]:

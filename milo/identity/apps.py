@@ -11,13 +11,14 @@ class IdentityConfig(AppConfig):
     verbose_name = gettext_lazy("Access")
 
     def ready(self) -> None:
-        from milo.identity import access, guards, histories, log_ins
+        from milo.identity import access, guards, histories, log_ins, user_indexes
         from milo.identity.models import LogIn
         from milo.ledger import proofs, tables
 
         access.declare_rules()
         guards.declare_guards()
         log_ins.connect()
+        user_indexes.declare()
         tables.register(tables.Table(LogIn))
         proofs.register(proofs.Proof("passwords", histories.passwords))
         proofs.register(proofs.Proof("second-factors", histories.second_factors))

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import AddIndex
 from django.db.migrations.state import ProjectState
+from django.db.models import Index
 
 from milo.migrating import locks
 
@@ -54,3 +55,28 @@ class AddIndexConcurrently(AddIndex):
         model = from_state.apps.get_model(app_label, self.model_name)
         with locks.long_waits(schema_editor.connection):
             schema_editor.remove_index(model, self.index, concurrently=True)
+
+
+class AddIndexOfLibraryConcurrently(AddIndexConcurrently):
+    """Add an index to a table of the app `library`, whose own migrations and models know nothing of it."""
+
+    def __init__(self, library: str, model_name: str, index: Index) -> None:
+        super().__init__(model_name, index)
+        self.library = library
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the state alone, or the library's next migration would remove the index."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        super().database_forwards(self.library, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        super().database_backwards(self.library, schema_editor, from_state, to_state)
+
+    def deconstruct(self) -> Any:
+        name, _arguments, options = super().deconstruct()
+        return name, [], {"library": self.library, **options}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
@@ -52,7 +53,7 @@ def test_rows_of_a_long_list_are_found_by_how_words_begin(long_lists: None) -> N
         invoice_email_addresses=["billing@payer.example"],
     )
     make.a_ready_account(organization, "eu-west", display_name="Other")
-    for search in ("us-east", "EAST", "öster", "gmbh öst", "GRÖSSE", '"us-e"', "billing@payer.example"):
+    for search in ("us-east", "EAST", "öster", "gmbh öst", "GRÖSSE", '"us-e"', "us-", "billing@payer.example"):
         assert found(BillingAccount, search) == ["us-east"], search
     # a part of an address finds nothing for whoever reads masks
     assert found(BillingAccount, "billing@payer.ex", "finance-operator") == ["us-east"]
@@ -64,7 +65,8 @@ def test_rows_of_a_long_list_are_found_by_how_words_begin(long_lists: None) -> N
     assert found(BillingAccount, "ast") == on([], ["us-east"])
     assert found(BillingAccount, "payer.example", "finance-operator") == on(["us-east"], [])
     assert found(BillingAccount, "us-east:*") == on(["us-east"], [])
-    for search in ("nowhere", "gmbh other", "%", "a & b", "\\"):
+    # what stands before a sign is a whole word
+    for search in ("nowhere", "gmbh other", "%", "a & b", "\\", "bill@payer", "u-east"):
         assert found(BillingAccount, search) == [], search
 
 
@@ -124,6 +126,28 @@ def test_rows_of_a_long_list_are_found_by_the_person_they_are_of(long_lists: Non
     page = superuser().get(list_of(Membership), {"q": "acme-ad"})
     assert {row.user.username for row in page.context["cl"].result_list} == {"acme-admin"}
     assert superuser().get(list_of(Membership), {"q": "nobody"}).context["cl"].result_count == 0
+
+
+def test_users_of_a_long_list_are_found_by_words_of_their_names_and_addresses(long_lists: None) -> None:
+    make.a_person("ann-smith", email="ann@acme.example")
+    make.a_person("bob", first_name="Joann")
+    for search, names in {
+        "smith": {"ann-smith"},
+        "ann@acme": {"ann-smith"},
+        "bob joa": {"bob"},
+        "ann": {"ann-smith"} if connection.vendor == "postgresql" else {"ann-smith", "bob"},
+        "an@acme": set(),
+    }.items():
+        page = superuser().get(list_of(User), {"q": search})
+        assert {row.username for row in page.context["cl"].result_list} == names, search
+
+
+def test_a_number_among_words_is_looked_for_first(long_lists: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_searches, "MOST", 2)
+    organization = make.an_organization("customers")
+    for number in range(4):
+        make.a_project(organization, f"p-{number}")
+    assert found(Project, "customers 3") == ["p-3"]
 
 
 @pytest.mark.parametrize("model", INDEXED, ids=lambda model: model.__name__)
