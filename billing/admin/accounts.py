@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
 from billing.admin.account_actions import OpenAccount, ReviseAccount
@@ -43,6 +43,7 @@ from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, Panel, day_text, instant, lines, link
 from milo.admin.reasons import reason
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 from milo.admin.tabs import Tab, open_tab
 
@@ -78,7 +79,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
         "uid",
     )
     list_filter = (
-        ("organization", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
         ("phase", ChoicesDropdownFilter),
         CurrencyFilter,
         CountryFilter,

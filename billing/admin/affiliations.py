@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import AFFILIATIONS
 from billing.admin.affiliation_actions import CancelAffiliation
@@ -19,6 +19,7 @@ from billing.services.affiliations import rules
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, badge, lines, link, month_text
 from milo.admin.reasons import coded
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 from milo.admin.viewed import ViewedAdmin, ViewFilter
 
@@ -86,9 +87,9 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
     )
     list_filter = (
         AffiliationViews,
-        ("organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
-        ("parent", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
+        ("account", RelatedFilter),
+        ("parent", RelatedFilter),
         ("payer", ChoicesDropdownFilter),
         ("phase", ChoicesDropdownFilter),
     )

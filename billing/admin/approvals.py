@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import APPROVALS
 from billing.admin import request_page
@@ -24,6 +24,7 @@ from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
 from milo.admin.panels import MOST_COUNTED, Attention, Panel, link
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 from milo.admin.viewed import ViewedAdmin, ViewFilter
 from milo.kube.store import changes
@@ -87,8 +88,8 @@ class ApprovalRequestAdmin(ViewedAdmin):
     )
     list_filter = (
         InboxFilter,
-        ("organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
+        ("account", RelatedFilter),
         ("act", ChoicesDropdownFilter),
         ("phase", ChoicesDropdownFilter),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import BINDINGS
 from billing.admin.binding_filters import AffiliationFilter
@@ -12,6 +12,7 @@ from billing.models import BillingAccountBinding
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
 from milo.admin.reasons import reason
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 
 
@@ -31,9 +32,9 @@ class BillingAccountBindingAdmin(LedgerAdmin):
         "organization_link",
     )
     list_filter = (
-        ("organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
-        ("project", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
+        ("account", RelatedFilter),
+        ("project", RelatedFilter),
         ("phase", ChoicesDropdownFilter),
         AffiliationFilter,
     )

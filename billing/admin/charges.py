@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.access import CHARGES
 from billing.admin.wording import money
@@ -16,6 +16,7 @@ from billing.models import Charge
 from milo.admin.attention import attention
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, link
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 
 DUE, OVERDUE, OUTSTANDING, SETTLED = "due", "overdue", "outstanding", "settled"
@@ -60,8 +61,8 @@ class ChargeAdmin(LedgerAdmin):
         "month",
     )
     list_filter = (
-        ("organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
+        ("account", RelatedFilter),
         DueFilter,
     )
     list_select_related = ("account", "sub_account", "organization")

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
 from billing.admin.wording import MORE_ACTIONS
@@ -16,6 +16,7 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import link
+from milo.admin.related_filters import RelatedFilter
 
 
 class HoldForm(ActForm):
@@ -69,7 +70,7 @@ class HoldAdmin(LedgerAdmin):
     nothing_yet = gettext_lazy("A hold is set by a button on the page of its account.")
     list_display = ("type", "account_link", "set_at", "set_by", "released_at", "released_by")
     list_filter = (
-        ("account", AutocompleteSelectFilter),
+        ("account", RelatedFilter),
         ("type", ChoicesDropdownFilter),
         ("released_at", admin.EmptyFieldListFilter),
     )

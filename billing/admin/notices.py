@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import escape, format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import NOTICES
 from billing.models import Notice
@@ -19,6 +19,7 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, lines, link
 from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.related_filters import RelatedFilter
 
 
 class Requeue(ServiceAction):
@@ -63,8 +64,8 @@ class NoticeAdmin(ReadOnlyAdmin):
         "delivered_at",
     )
     list_filter = (
-        ("account", AutocompleteSelectFilter),
-        ("project", AutocompleteSelectFilter),
+        ("account", RelatedFilter),
+        ("project", RelatedFilter),
         ("about", ChoicesDropdownFilter),
         ("phase", ChoicesDropdownFilter),
     )

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import PAYER_CHANGES
 from billing.admin.payer_change_actions import CancelPayerChange, RetryPayerChange, preview_facts
@@ -18,6 +18,7 @@ from billing.services.payer_changes.previews import preview_of_change
 from milo.admin.attention import attention
 from milo.admin.panels import Attention, Panel, badge, first, instant, link, list_address
 from milo.admin.read_only import ReadOnlyAdmin
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 from milo.admin.viewed import ViewedAdmin, ViewFilter
 
@@ -59,8 +60,8 @@ class PayerChangeAdmin(ViewedAdmin):
     list_display = ("name", "organization_link", "account_link", "effective_at", "phase_badge", "created_by", "reason")
     list_filter = (
         PayerChangeViews,
-        ("organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
+        ("organization", RelatedFilter),
+        ("account", RelatedFilter),
         ("phase", ChoicesDropdownFilter),
     )
     list_select_related = ("account", "organization", "source")
@@ -158,7 +159,7 @@ class PayerChangeItemAdmin(ReadOnlyAdmin):
     nothing_yet = PayerChangeAdmin.nothing_yet
     phase_colors = _ITEM_COLORS
     list_display = ("project", "change_link", "phase_badge", "effective_at", "settled_at", "message")
-    list_filter = (("change", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))
+    list_filter = (("change", RelatedFilter), ("phase", ChoicesDropdownFilter))
     list_select_related = ("project", "change")
     search_fields = ("project__name", "change__name")
     ordering = ("-pk",)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import ACCOUNTS
 from billing.models import Suspension
@@ -15,6 +15,7 @@ from milo.admin.attention import attention
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Attention, link, pairs
+from milo.admin.related_filters import RelatedFilter
 
 
 @admin.register(Suspension)
@@ -24,8 +25,8 @@ class SuspensionAdmin(JsonSearches, LedgerAdmin):
     nothing_yet = gettext_lazy("An account is suspended by a button on its page.")
     list_display = ("reason_code", "account_link", "suspended_at", "suspended_by", "resolved_at", "resolved_by")
     list_filter = (
-        ("account__organization", AutocompleteSelectFilter),
-        ("account", AutocompleteSelectFilter),
+        ("account__organization", RelatedFilter),
+        ("account", RelatedFilter),
         ("reason_code", ChoicesDropdownFilter),
         ("resolved_at", admin.EmptyFieldListFilter),
     )

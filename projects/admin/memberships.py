@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
 from milo.access import Actor
@@ -17,6 +17,7 @@ from milo.admin.forms import ActForm, Paragraph, Row, Select, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, instant, link, list_address
 from milo.admin.reasons import why
+from milo.admin.related_filters import RelatedFilter
 from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE
 from projects.models import Membership, Organization
 from projects.services.memberships import grant, is_last_billing_admin, members, revoke, role_changes
@@ -95,7 +96,7 @@ class MembershipAdmin(LedgerAdmin):
     icon = "group"
     nothing_yet = gettext_lazy("Roles are granted by a button on the page of the organization.")
     list_display = ("user", "organization", "role")
-    list_filter = (("organization", AutocompleteSelectFilter), ("role", ChoicesDropdownFilter))
+    list_filter = (("organization", RelatedFilter), ("role", ChoicesDropdownFilter))
     list_select_related = ("user", "organization")
     search_fields = ("user__username", "organization__name")
     ordering = ("-pk",)

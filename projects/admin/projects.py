@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
 from milo.access import Actor
@@ -14,6 +14,7 @@ from milo.admin.forms import ActForm, Lines, Row, Text
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import lines, link
+from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA, ReviseAction, ReviseForm
 from projects.access import PROJECTS
 from projects.models import Organization, Project
@@ -105,7 +106,7 @@ class ProjectAdmin(JsonSearches, LedgerAdmin):
     nothing_yet = gettext_lazy("Projects are created by a button on the page of their organization.")
     phase_colors = {"Active": "success"}
     list_display: tuple[str, ...] = ("name", "display_name", "organization_link", "phase_badge", "created_at")
-    list_filter: tuple[Any, ...] = (("organization", AutocompleteSelectFilter), ("phase", ChoicesDropdownFilter))
+    list_filter: tuple[Any, ...] = (("organization", RelatedFilter), ("phase", ChoicesDropdownFilter))
     list_select_related = ("organization",)
     search_fields = ("name", "display_name", "organization__name", "uid")
     json_search_fields = ("contact_email_addresses",)
