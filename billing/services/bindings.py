@@ -1,5 +1,7 @@
 """Actions on bindings: who pays for a project from now on."""
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -39,12 +41,16 @@ _PAYEE = CompiledQuery(
         .locked()
     )
 )
-# the active binding of the project, with whether the payer is locked, and the binding that has the name already
+# the active binding of the project, with whether the payer is locked and a move planned, and the binding that has the
+# name already
 _PRESENT = CompiledQuery(
     lambda: (
         BillingAccountBinding.objects.paying().filter(project=Param("project"))
         | BillingAccountBinding.objects.filter(organization=Param("organization"), name=Param("name"))
-    ).annotate(payer_is_locked=Exists(PayerLock.objects.open().filter(project=OuterRef("project"))))
+    ).annotate(
+        payer_is_locked=Exists(PayerLock.objects.open().filter(project=OuterRef("project"))),
+        is_planned=Exists(PayerChangeItem.objects.pending().filter(project=OuterRef("project"))),
+    )
 )
 # locks the new payer and the present payer; reads their payers of record too, which are locked before
 _PAYERS = CompiledQuery(
@@ -106,15 +112,12 @@ def bind_authorized(
         raise Invalid.because(causes)
     with audit.transaction():
         payee = _PAYEE.first(organization=organization_id, name=project)
-        planned = plans.open_item(payee.pk) if payee else None
+        present, active, planned = _present(payee, organization_id, name)
         if planned and _make_due_fact(planned, account):
-            planned = None
-        payee_id = payee.pk if payee else None
-        present = _PRESENT.fetch(project=payee_id, organization=organization_id, name=name)
+            present, active, planned = _present(payee, organization_id, name)
         # before the rules, which a repeat of what was done breaks: the project has this payer already
         if any(each.name == name for each in present if each.organization_id == organization_id):
             raise AlreadyExists(_("binding %(name)s already exists") % {"name": name})
-        active = next((each for each in present if each.project_id == payee_id and each.ended_at is None), None)
         accounts = _lock_payers(organization_id, account, active)
         payer = next((each for each in accounts if each.name == account), None)
         if causes := _causes(project, payee, account, payer, active, planned):
@@ -137,6 +140,19 @@ def bind_authorized(
         return binding
 
 
+def _present(
+    payee: Project | None, organization_id: int, name: str
+) -> tuple[Sequence[BillingAccountBinding], BillingAccountBinding | None, PayerChangeItem | None]:
+    """Return the rows of `_PRESENT`, the active binding of `payee` among them, and its open item of a payer change."""
+    key = payee.pk if payee else None
+    present = _PRESENT.fetch(project=key, organization=organization_id, name=name)
+    active = next((each for each in present if each.project_id == key and each.ended_at is None), None)
+    # most projects have a payer and no plan, and are asked for no item
+    if payee is None or (active and not active.is_planned):  # type: ignore[attr-defined]
+        return present, active, None
+    return present, active, plans.open_item(payee.pk)
+
+
 def _lock_payers(organization_id: int, account: str, active: BillingAccountBinding | None) -> list[BillingAccount]:
     """Lock the account of that name and the present payer, and their payers of record shared; return the first two."""
     present = active.account_id if active else None
@@ -157,9 +173,7 @@ def _make_due_fact(planned: PayerChangeItem, account: str) -> bool:
 def refusals(organization_id: int, project: str, account: str) -> list[Cause]:
     """Return why `bind` would be refused now, whatever the name of the binding; it locks what `bind` locks."""
     payee = _PAYEE.first(organization=organization_id, name=project)
-    planned = plans.open_item(payee.pk) if payee else None
-    present = _PRESENT.fetch(project=payee.pk if payee else None, organization=organization_id, name="")
-    active = next((each for each in present if each.ended_at is None), None)
+    _rows, active, planned = _present(payee, organization_id, "")
     accounts = _lock_payers(organization_id, account, active)
     payer = next((each for each in accounts if each.name == account), None)
     return _causes(project, payee, account, payer, active, planned)

@@ -64,6 +64,16 @@ def read_time_lines(rows: Sequence[models.Model]) -> None:
         current.newest.update(_newest_of_all(heads[0][0], list(dict.fromkeys(key for _model, key in heads))))
 
 
+def begin(row: models.Model) -> None:
+    """Note that `row` begins a timeline, since the database has just drawn its key: that needs no query.
+
+    Do nothing unless the query of another timeline has compared the clocks in this transaction.
+    """
+    current, head = instants(), _head_of(row)
+    if current and head == (type(row), row.pk) and any(current.newest.values()):
+        current.newest[head] = None
+
+
 def history_time(row: models.Model) -> datetime:
     """Return the instant (UTC) of the next history row of `row`.
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from milo import card_numbers, clock, provenance, texts
 from milo.access import Actor
+from milo.audit import time_lines
 from milo.audit.records import histories
 from milo.audit.transactions import Anonymous, Entry, note, writing
 from milo.compiled_queries import Update
@@ -40,13 +41,15 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
     concurrent transaction takes the name, `ClockWrong` in a process whose clock is wrong, and `Anonymous`
     outside `transaction()` or without actor or reason.
     """
-    created = row._state.adding
+    created, drawn = row._state.adding, row.pk is None
     with _answered_for(actor, row, reason):
         for prepare in _preparations:
             prepare(row)
         refuse_texts(row, "" if generated else why)
         with _refusals_explained(row):
             row.save()
+        if drawn:
+            time_lines.begin(row)
         _record(row, "+" if created else "~", actor, reason, why)
     note(row, Entry(row, actor, reason, why, created))
     return row

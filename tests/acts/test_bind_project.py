@@ -5,6 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.models import BillingAccount, BillingAccountBinding
@@ -81,6 +83,19 @@ def test_every_object_that_a_rebind_touches_gets_a_revision(project: Project, or
         assert (newest.reason, newest.resource_version > before) == (reason, True)
         assert_watchers_see(row)
     assert [shown(row)["status"]["linkedProjectsCount"] for row in (first, second)] == [0, 1]
+
+
+def test_a_rebind_asks_for_nothing_that_it_knows(project: Project, organization: Organization) -> None:
+    """No item of a payer change where none is planned, and no history of a binding that is new."""
+    first, second = make.a_ready_account(organization, "first"), make.a_ready_account(organization, "second")
+    make.a_binding(project, first)
+    with CaptureQueriesContext(connection) as queries:
+        new = make.a_binding(project, second)
+    sent = [query["sql"] for query in queries]
+    assert not [sql for sql in sent if 'FROM "billing_payerchangeitem"' in sql.partition(" WHERE ")[0]]
+    newest = [sql for sql in sent if sql.startswith("SELECT max(at)")]
+    assert len(newest) == 1
+    assert f"= {new.pk})" not in newest[0]
 
 
 def test_neither_project_nor_account_writes_history_for_a_binding(project: Project, account: BillingAccount) -> None:

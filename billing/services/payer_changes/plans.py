@@ -21,7 +21,6 @@ def _pending() -> PayerChangeItemQuerySet:
     return PayerChangeItem.objects.pending().select_related("change__account", "project").only(*shown)
 
 
-# every bind asks it of its project, and most have no plan
 _OF_PROJECT = CompiledQuery(lambda: _pending().filter(project=Param("project")))
 
 
