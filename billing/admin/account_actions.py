@@ -14,16 +14,17 @@ from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import Row, Text
+from milo.admin.forms import Text
 from milo.admin.reasons import reason_text
 from milo.admin.resources import ReviseAction, ReviseForm
+from milo.admin.suggestions import SuggestedRow
 from projects.models import Organization
 
 
 class OpenForm(SpecFields):
     """The spec of a new account. The field `organization` is left out on the page of an organization."""
 
-    organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
+    organization = SuggestedRow(Organization.objects.all(), label=gettext_lazy("Organization"))
     name = Text(
         max_length=63,
         label=gettext_lazy("Name"),

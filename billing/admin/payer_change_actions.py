@@ -8,6 +8,13 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import CANCEL, PAYER_CHANGES, RETRY
+from billing.admin.payer_change_forms import (
+    CancelForm,
+    MoveFromAccountForm,
+    MoveListedForm,
+    MoveOfOrganizationForm,
+    RetryForm,
+)
 from billing.admin.wording import MORE_ACTIONS, quantity, read_only_now
 from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
 from billing.services.approvals.requests import request_approval
@@ -20,93 +27,14 @@ from billing.services.payer_changes.sets import PayerChangeSpec
 from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Instant, Lines, Paragraph, Row, Text, Tick
 from milo.admin.panels import lines, link, moment
 from milo.kube.names import generated_name
-from projects.models import Organization, Project
+from projects.models import Project
 
 SELECTED = "selected"
 """The parameter of the page that has the primary keys of projects selected in the list."""
 SELECTED_AT_MOST = 1000
 _KEY = re.compile("[0-9]{1,18}")
-
-
-class MoveForm(ActForm):
-    """Who pays, from when on, and why. Subclasses say which projects."""
-
-    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
-    effective_at = Instant(
-        required=False,
-        label=gettext_lazy("From when on (UTC)"),
-        help_text=gettext_lazy("At most 1 year ahead. Empty: now."),
-    )
-    atomic = Tick(required=False, label=gettext_lazy("All or none, at most 200 projects"))
-    reason = Paragraph(label=gettext_lazy("Reason"))
-    name = Text(max_length=63, label=gettext_lazy("Name of the payer change"))
-
-    paths = {
-        "metadata.name": "name",
-        "spec.toAccountRef.name": "account",
-        "spec.effectiveAt": "effective_at",
-        "spec.atomic": "atomic",
-        "spec.reason": "reason",
-    }
-
-    def offer(self, organization_id: int, *names: str) -> None:
-        """Offer the accounts of an organization that are not closed in the fields `names`."""
-        accounts = BillingAccount.objects.filter(organization_id=organization_id)
-        for name in names:
-            self.fields[name].queryset = accounts.exclude(  # type: ignore[attr-defined]
-                phase__in=BillingAccount.READ_ONLY
-            ).order_by("name")
-
-
-class MoveFromAccountForm(MoveForm):
-    """All projects of the account."""
-
-    paths = {**MoveForm.paths, "spec.fromAccountRef": "account"}
-    row: BillingAccount
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.offer(self.row.organization_id, "account")
-
-
-class MoveNamedForm(MoveForm):
-    """The projects by their names."""
-
-    projects = Lines(
-        label=gettext_lazy("Projects"), help_text=gettext_lazy("Their names, one per line."), required=False
-    )
-    field_order = ("organization", "projects", "source", "account")
-
-    paths = {**MoveForm.paths, "spec.projects": "projects"}
-
-
-class MoveOfOrganizationForm(MoveNamedForm):
-    """Projects of an organization by their names, or all that one account pays for."""
-
-    source = Row(
-        BillingAccount.objects.none(), required=False, label=gettext_lazy("Or all projects of this billing account")
-    )
-
-    paths = {**MoveNamedForm.paths, "spec.fromAccountRef": "source"}
-    row: Organization
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.offer(self.row.pk, "account", "source")
-
-
-class MoveListedForm(MoveNamedForm):
-    """Projects of an organization that is still to be chosen."""
-
-    organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        accounts = BillingAccount.objects.exclude(phase__in=BillingAccount.READ_ONLY)
-        self.fields["account"].queryset = accounts.order_by("name")  # type: ignore[attr-defined]
 
 
 class MoveProjects(ServiceAction):
@@ -266,17 +194,6 @@ def change_facts(preview: Preview) -> Facts:
     ]
 
 
-class CancelForm(ActForm):
-    projects = Lines(
-        required=False,
-        label=gettext_lazy("Only these projects"),
-        help_text=gettext_lazy("Their names, one per line. Empty: all that have not moved."),
-    )
-    reason = Paragraph(label=gettext_lazy("Reason"))
-
-    paths = {"spec.reason": "reason", "spec.projects": "projects"}
-
-
 class CancelPayerChange(ServiceAction):
     name = "cancel"
     title = gettext_lazy("Cancel the payer change")
@@ -299,12 +216,6 @@ class CancelPayerChange(ServiceAction):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> PayerChange:
         return cancel(self.row.pk, reason=values["reason"], projects=values["projects"] or None, actor=actor)
-
-
-class RetryForm(ActForm):
-    reason = Paragraph(label=gettext_lazy("Reason"))
-
-    paths = {"spec.reason": "reason"}
 
 
 class RetryPayerChange(ServiceAction):

@@ -20,9 +20,10 @@ from billing.services.projects import archive_project
 from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import Paragraph, Row, Text
+from milo.admin.forms import Paragraph, Text
 from milo.admin.panels import lines, link, moment
 from milo.admin.resources import SeenAction, SeenForm
+from milo.admin.suggestions import SuggestedRow
 from projects.access import PROJECTS
 from projects.models import Project
 
@@ -47,7 +48,7 @@ def lock_fact(project: Project) -> Facts:
 class BindForm(SeenForm):
     """Offer the Ready accounts of the organization; the service refuses all others with the reason."""
 
-    account = Row(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
+    account = SuggestedRow(BillingAccount.objects.none(), label=gettext_lazy("Billing account that will pay"))
     name = Text(max_length=63, label=gettext_lazy("Name of the new binding"))
     reason = Paragraph(label=gettext_lazy("Reason"))
 
@@ -57,10 +58,9 @@ class BindForm(SeenForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         accounts = BillingAccount.objects.filter(organization_id=self.row.organization_id)
-        account = self.fields["account"]
-        account.queryset = accounts  # type: ignore[attr-defined]
-        ready = accounts.filter(phase=BillingAccount.Phase.READY).order_by("name")
-        account.choices = [("", ""), *((payer.pk, f"{payer.name} ({payer.currency_code})") for payer in ready)]  # type: ignore[attr-defined]
+        field: Any = self.fields["account"]
+        field.queryset, field.offered = accounts, accounts.filter(phase=BillingAccount.Phase.READY)
+        field.label_of = lambda payer: f"{payer.name} ({payer.currency_code})"
 
 
 class BindProject(SeenAction):

@@ -17,6 +17,8 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select
 from milo.admin.panels import lines, link
+from milo.admin.suggestions import SuggestedRow
+from projects.models import Project
 
 Action, Phase = ApprovalRequest.Action, BillingAccount.Phase
 
@@ -158,7 +160,7 @@ class RequestRelease(RequestAction):
 
 
 class RedateForm(RequestForm):
-    project = Select(label=gettext_lazy("Project"))
+    project = SuggestedRow(Project.objects.none(), label=gettext_lazy("Project"))
 
     field_order = ("project", "justification")
     paths = {**RequestForm.paths, redating.FIELD: "project"}
@@ -166,8 +168,7 @@ class RedateForm(RequestForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = redating.redatable(self.row).values_list("name", flat=True)
-        self.fields["project"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        self.fields["project"].queryset = redating.redatable(self.row)  # type: ignore[attr-defined]
 
 
 class RequestRedating(RequestAction):
@@ -192,7 +193,7 @@ class RequestRedating(RequestAction):
         return [*super().facts(), (_("What an approval does"), will)]
 
     def proposal(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {"project": values["project"]}
+        return {"project": values["project"].name}
 
 
 REQUESTS = (RequestReactivation, RequestClosure, RequestReopening, RequestTerms, RequestRelease, RequestRedating)

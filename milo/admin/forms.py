@@ -11,7 +11,6 @@ from django.contrib.admin.helpers import AdminForm
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
@@ -190,9 +189,3 @@ class Lines(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
-
-
-class Row(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
-    """One of many rows, in a list that is searched by typing."""
-
-    widget = UnfoldAdminSelect2Widget(attrs={"data-placeholder": gettext_lazy("Type to search")})

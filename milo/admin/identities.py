@@ -11,8 +11,9 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Paragraph, Row, Text
+from milo.admin.forms import ActForm, Paragraph, Text
 from milo.admin.ledger import LedgerAdmin
+from milo.admin.suggestions import SuggestedUser
 from milo.identity import oidc
 from milo.identity.access import IDENTITIES
 from milo.identity.identities import LONGEST, link, unlink
@@ -24,7 +25,7 @@ _REASON = Paragraph(
 
 
 class LinkForm(ActForm):
-    user = Row(User.objects.order_by("username"), label=gettext_lazy("User"))
+    user = SuggestedUser(User.objects.all(), label=gettext_lazy("User"))
     issuer = Text(max_length=LONGEST, label=gettext_lazy("Issuer"))
     subject = Text(
         max_length=LONGEST,

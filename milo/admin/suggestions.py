@@ -1,7 +1,7 @@
 """A field for one of very many rows: the page holds the chosen one, and the server searches while somebody types."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from milo.admin import searches
-from milo.admin.forms import Row
 from milo.admin.lookups import MOST_WORDS
 
 SEARCH = "search"
@@ -45,11 +44,14 @@ class SuggestingSelect(UnfoldAdminSelect2Widget):
         js = ("admin/js/jquery.init.js", "admin/js/autocomplete.js")
 
 
-class SuggestedRow(Row):
-    """One of `queryset`; those of `offered` are suggested, with `label` as their words, and `nothing` for none."""
+class SuggestedRow(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
+    """One of `queryset`; those of `offered` are suggested, with `label_of` as their words, and `nothing` for none.
+
+    Words are searched in the fields `paths`; the first of them sorts.
+    """
 
     widget = SuggestingSelect
-    paths: ClassVar[Sequence[str]] = ("name", "display_name")
+    paths: Sequence[str] = ("name", "display_name")
     offered: QuerySet[Any] | None = None
     label_of: Callable[[Any], str] = str
     nothing: Any = ""
@@ -72,11 +74,17 @@ class SuggestedRow(Row):
             rows = rows.filter(searches.condition(rows.model, self.paths, word))  # type: ignore[union-attr]
         number = min(int(page), MOST_PAGES) if page.isascii() and page.isdecimal() and 0 < len(page) < 9 else 1
         start = max(number - 1, 0) * AT_ONCE
-        found = list(rows.order_by("name")[start : start + AT_ONCE + 1])  # type: ignore[union-attr]
+        found = list(rows.order_by(self.paths[0], "pk")[start : start + AT_ONCE + 1])  # type: ignore[union-attr]
         return {
             "results": [{"id": str(row.pk), "text": self.label_from_instance(row)} for row in found[:AT_ONCE]],
             "pagination": {"more": len(found) > AT_ONCE and number < MOST_PAGES},
         }
+
+
+class SuggestedUser(SuggestedRow):
+    """One of the users of `queryset`, by user name; found by the person's name, too."""
+
+    paths = ("username", "first_name", "last_name")
 
 
 def suggest(form: forms.BaseForm, asked: QueryDict) -> JsonResponse:

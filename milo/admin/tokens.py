@@ -18,9 +18,10 @@ from unfold.enums import ActionVariant
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.actors import request_actor
-from milo.admin.forms import ActForm, Choices, Instant, Row, Text, Tick
+from milo.admin.forms import ActForm, Choices, Instant, Text, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import address
+from milo.admin.suggestions import SuggestedUser
 from milo.identity.access import TOKENS
 from milo.identity.models import ServiceToken, ServiceUser
 from milo.identity.service_users import create_service_user
@@ -31,7 +32,9 @@ PROPOSED_DAYS = 90
 
 
 class IssueForm(ActForm):
-    user = Row(User.objects.none(), label=gettext_lazy("User"), help_text=gettext_lazy("Yourself or a service user."))
+    user = SuggestedUser(
+        User.objects.none(), label=gettext_lazy("User"), help_text=gettext_lazy("Yourself or a service user.")
+    )
     description = Text(max_length=200, label=gettext_lazy("Description"), help_text=gettext_lazy("What it is for."))
     expires_at = Instant(
         required=False,
@@ -73,7 +76,7 @@ class IssueToken(ServiceAction):
 
     def _users(self) -> QuerySet[User]:
         """Return the users to choose from. The service decides in the end."""
-        users = User.objects.filter(is_active=True).order_by("username")
+        users = User.objects.filter(is_active=True)
         condition = Q(username=self.request.user.get_username())
         if self.actor.may("create", TOKENS, None):
             condition |= Q(service_user__isnull=False)

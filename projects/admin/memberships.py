@@ -13,11 +13,12 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.forms import ActForm, Paragraph, Row, Select, Tick
+from milo.admin.forms import ActForm, Paragraph, Select, Tick
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import Panel, first, instant, link, list_address
 from milo.admin.reasons import why
 from milo.admin.related_filters import RelatedFilter
+from milo.admin.suggestions import SuggestedUser
 from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE
 from projects.models import Membership, Organization
 from projects.services.memberships import grant, is_last_billing_admin, members, revoke, role_changes
@@ -26,7 +27,7 @@ _PATHS = {"spec.user": "user", "spec.role": "role", "spec.reason": "why", "messa
 
 
 class GrantForm(ActForm):
-    user = Row(User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("User"))
+    user = SuggestedUser(User.objects.filter(is_active=True), label=gettext_lazy("User"))
     role = Select(choices=Membership.Role.choices, label=gettext_lazy("Role"))
     why = Paragraph(max_length=2000, required=False, label=gettext_lazy("Reason"))
 

@@ -10,12 +10,13 @@ from unfold.enums import ActionVariant
 
 from milo.access import Actor
 from milo.admin.actions import ServiceAction
-from milo.admin.forms import ActForm, Lines, Row, Text
+from milo.admin.forms import ActForm, Lines, Text
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.panels import lines, link
 from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA, ReviseAction, ReviseForm
+from milo.admin.suggestions import SuggestedRow
 from projects.access import PROJECTS
 from projects.models import Organization, Project
 from projects.services.projects import ProjectSpec, create_project, revise_project
@@ -35,7 +36,7 @@ def spec_of(values: dict[str, Any]) -> ProjectSpec:
 class ProjectForm(ActForm):
     """A new project. The field `organization` is left out on the page of an organization."""
 
-    organization = Row(Organization.objects.order_by("name"), label=gettext_lazy("Organization"))
+    organization = SuggestedRow(Organization.objects.all(), label=gettext_lazy("Organization"))
     name = Text(
         max_length=63,
         label=gettext_lazy("Name"),

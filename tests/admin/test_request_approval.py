@@ -107,7 +107,7 @@ def test_redating_is_offered_on_the_account_that_a_wrong_clock_has_bound(
     assert page_of(world.eu, "request-redating") not in buttons(operator.get(page_of(world.eu)))
     with nothing_changes():
         assert "project" in errors(submit(operator, address, project="another", **JUSTIFIED))
-    submit(operator, address, project=world.project.name, **JUSTIFIED)
+    submit(operator, address, project=world.project.pk, **JUSTIFIED)
     request = ApprovalRequest.objects.get()
     assert (request.act, request.proposal) == ("RedateBindings", {"project": world.project.name})
     assert [it["name"] for it in request.reviewed["bindings"]] == ["second", "ahead"]
