@@ -23,6 +23,7 @@ from billing.models import (
 from billing.services.approvals.closures import CLOSABLE, Blocker, blockers
 from milo.access import Actor
 from milo.admin.panels import SHOWN, Panel, link
+from milo.errors import Invalid, Refused
 from projects.models import Organization, Project
 
 Way = tuple[type[Model], Any, str]
@@ -38,6 +39,7 @@ _KINDS: Mapping[str, tuple[type[Model], str]] = {
 }
 _WAYS: Mapping[str, Callable[[Any], Way]] = {
     "BillingAccountBinding": lambda row: (Project, row.project_id, "bind"),
+    "LockedBinding": lambda row: (Project, row.project_id, "unlock-payer"),
     "PayerChange": lambda row: (PayerChange, row.pk, "cancel"),
     "BillingAccountAffiliation": lambda row: (
         (BillingAccountAffiliation, row.pk, "cancel")
@@ -77,14 +79,23 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
     return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
 
 
-def in_the_way(account: BillingAccount, *, actor: Actor) -> list[str]:
+def in_the_way(account: BillingAccount, *, besides: ApprovalRequest | None = None, actor: Actor) -> list[str]:
     """Return a line for each of the first blockers of a closure, with a link to what removes it."""
-    listed = blockers(account)[:SHOWN]
+    listed = blockers(account, besides=besides)[:SHOWN]
     found = _rows(account, listed)
     return [
         format_html("{}: {}", in_words(it.message), _fix(it, found.get((it.type, it.name)), account, actor))
         for it in listed
     ]
+
+
+def besides_blockers(refusal: Refused, account: BillingAccount, *, besides: ApprovalRequest | None = None) -> Refused:
+    """Return a refusal without the causes that the page of the form lists as blockers, in words and with links."""
+    listed = {blocker.cause for blocker in blockers(account, besides=besides)}
+    others = [cause for cause in refusal.causes if cause not in listed]
+    if len(others) == len(refusal.causes):
+        return refusal
+    return Invalid(_("It cannot be closed yet: this page lists what stands in the way, and what removes it."), others)
 
 
 def _rows(account: BillingAccount, obstacles: Iterable[Blocker]) -> dict[tuple[str, str], Any]:
@@ -106,12 +117,13 @@ def _rows(account: BillingAccount, obstacles: Iterable[Blocker]) -> dict[tuple[s
 
 def _fix(blocker: Blocker, row: Any, account: BillingAccount, actor: Actor) -> str:
     """Return what removes a blocker, as a link to the page of the action where there is one for `actor`."""
-    if row is None or blocker.type not in _WAYS:
-        return blocker.fix
-    model, key, name = _WAYS[blocker.type](row)
+    way = _WAYS.get("LockedBinding" if blocker.locked else blocker.type)
+    if row is None or way is None:
+        return in_words(blocker.fix)
+    model, key, name = way(row)
     actions = admin.site.get_model_admin(model).object_actions  # type: ignore[attr-defined]
     action = next((each for each in actions if each.name == name), None)
     if action and not action.allowed(actor, account.organization_id):
-        return blocker.fix
+        return in_words(blocker.fix)
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=[key])
-    return format_html('<a href="{}" class="text-link underline">{}</a>', page, blocker.fix)
+    return format_html('<a href="{}" class="text-link underline">{}</a>', page, in_words(blocker.fix))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from billing.access import APPROVALS
+from billing.admin.blockers import besides_blockers, in_the_way
 from billing.admin.decision_queue import following
 from billing.admin.proposals import change, reviewed_on_lines
 from billing.admin.wording import label
@@ -61,7 +62,9 @@ class ApproveForm(SeenForm):
     def refuse(self, refusal: Refused) -> None:
         """Show a stale review in words: each field by its label, before and now."""
         if not isinstance(refusal, decisions.StaleReview) or not refusal.changed:
-            super().refuse(refusal)
+            request: Any = self.row
+            closing = request.act == ApprovalRequest.Action.CLOSE
+            super().refuse(besides_blockers(refusal, request.account, besides=request) if closing else refusal)
             return
         self.add_error(None, refusal.message)
         for name, before, after in refusal.changed:
@@ -135,7 +138,11 @@ class Approve(DecideAction):
     def facts(self) -> Facts:
         texts = ((label(name), "; ".join(reviewed_on_lines(name, value))) for name, value in self.row.reviewed.items())
         reviewed = lines(sorted(": ".join(pair) for pair in texts))
-        return [*super().facts(), (_("The account as reviewed"), reviewed)]
+        facts = [*super().facts(), (_("The account as reviewed"), reviewed)]
+        if self.row.act == ApprovalRequest.Action.CLOSE:
+            obstacles = in_the_way(self.row.account, besides=self.row, actor=self.actor)
+            facts += [(_("What stands in the way"), lines(obstacles))] if obstacles else []
+        return facts
 
     def obstacle(self) -> str:
         stale = effects.changes_since_review(self.row.account, self.row)

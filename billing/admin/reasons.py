@@ -2,9 +2,21 @@
 
 from django.utils.translation import gettext_lazy
 
-from billing.models import ApprovalRequest, Hold, Notice
+from billing.admin.wording import GROUPS, label, money_in_words
+from billing.currencies import ALLOWED
+from billing.models import (
+    ApprovalRequest,
+    BillingAccount,
+    BillingAccountAffiliation,
+    BillingAccountBinding,
+    Hold,
+    Notice,
+    PayerChange,
+)
 from billing.reason_codes import ReasonCode
 from milo.admin import reasons
+from milo.admin.messages import register_values
+from milo.admin.wording import register_labels
 
 LABELS = {
     "AffiliationActive": gettext_lazy("Affiliation took effect"),
@@ -104,4 +116,8 @@ LABELS = {
 _CODES = dict(
     choice for codes in (Hold.Type, Notice.About, ApprovalRequest.Action, ReasonCode) for choice in codes.choices
 )
-reasons.register(LABELS, messages=_CODES)
+# of two words or more, by which they are found in a message; charges and holds are words of people, too
+_KINDS = (ApprovalRequest, BillingAccount, BillingAccountAffiliation, BillingAccountBinding, PayerChange)
+reasons.register(LABELS, messages=_CODES | {kind.__name__: kind._meta.verbose_name or "" for kind in _KINDS})
+register_labels(label, groups=GROUPS)
+register_values(rf"(?<![\w.-])[0-9]+(?:\.[0-9]+)? (?:{'|'.join(sorted(ALLOWED))})(?![\w-])", money_in_words)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.access import APPROVALS
-from billing.admin.blockers import in_the_way
+from billing.admin.blockers import besides_blockers, in_the_way
 from billing.admin.terms_form import TermsFields, initial_terms, terms_of, terms_paths
 from billing.admin.wording import not_in_phase
 from billing.models import ApprovalRequest, BillingAccount, Hold, Suspension
@@ -18,6 +18,7 @@ from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select
 from milo.admin.panels import lines, link
 from milo.admin.suggestions import SuggestedRow
+from milo.errors import Refused
 from projects.models import Project
 
 Action, Phase = ApprovalRequest.Action, BillingAccount.Phase
@@ -53,6 +54,14 @@ class ReleaseForm(RequestForm):
             for hold in holds
         ]
         self.fields["hold"].choices = choices  # type: ignore[attr-defined]
+
+
+class ClosureForm(RequestForm):
+    row: BillingAccount
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a refusal without what the page above the form says."""
+        super().refuse(besides_blockers(refusal, self.row))
 
 
 class RequestAction(ServiceAction):
@@ -115,6 +124,7 @@ class RequestClosure(RequestAction):
     name = "request-closure"
     title = gettext_lazy("Request closure")
     asks_for, phases = Action.CLOSE, CLOSABLE
+    form_class = ClosureForm
 
     def facts(self) -> Facts:
         obstacles = lines(in_the_way(self.row, actor=self.actor))

@@ -14,6 +14,7 @@ from billing.models import BillingAccount, Hold, Suspension
 from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
+from milo.admin.messages import refusal_text
 from milo.admin.panels import lines, number_text
 from milo.admin.reasons import message_text
 from milo.admin.wording import words
@@ -21,9 +22,8 @@ from milo.admin.wording import words
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MORE_ACTIONS = gettext_lazy("More actions")
 """The menu of what is done with an account less often."""
-_PATH = re.compile(r"\bspec(?:\.\w+)+")
-# groups of fields without a label of their own on the staff site
-_GROUPS = frozenset({"paymentTerms", "preferences"})
+# fields of manifests that hold others, without a label of their own on the staff site
+GROUPS = frozenset({"paymentTerms", "preferences"})
 
 
 def read_only_now(account: BillingAccount) -> str:
@@ -102,14 +102,9 @@ def and_more(number: int) -> str:
 
 def said(message: str) -> str:
     """Return the message of a change in words; a dash for none."""
-    return in_words(message) or "-"
+    return message_text(message) or "-"
 
 
 def in_words(text: str) -> str:
-    """Return a text with codes, and paths of fields such as `spec.paymentTerms.netDays`, replaced by their labels."""
-    return _PATH.sub(lambda path: _field(path[0]), message_text(text))
-
-
-def _field(path: str) -> str:
-    spec, *parts = path.split(".")
-    return " - ".join(label(part) for part in parts if part not in _GROUPS) or label(spec)
+    """Return a text of the platform with fields and codes by their labels, and times and amounts in their format."""
+    return refusal_text(text)

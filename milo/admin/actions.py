@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.generic import FormView
@@ -162,8 +164,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     def form_valid(self, form: ActForm) -> HttpResponse:
         try:
             if self.previews and "confirm" not in self.request.POST:
-                with audit.dry_run(), self.acting(form.cleaned_data):
-                    self.call(form.cleaned_data, actor=self.actor)
+                with audit.dry_run():
+                    self._act(form.cleaned_data)
                 return self.render_to_response(
                     self.get_context_data(form=form, preview=self.preview(form.cleaned_data))
                 )
@@ -191,7 +193,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             self.request.session[_ACTED] = [*acted, opened[:32]][-_REMEMBERED:]
 
     def _act(self, values: dict[str, Any]) -> models.Model:
-        with self.acting(values):
+        # what is written does not depend on the zone in which the person reads
+        with timezone.override(UTC), self.acting(values):
             return self.call(values, actor=self.actor)
 
     def look_again(self, form: ActForm) -> None:

@@ -8,9 +8,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from milo.admin.forms import ActForm
+from milo.admin.messages import in_their_format
 from milo.admin.panels import moment
 from milo.admin.reasons import message_text, reason_text
-from milo.admin.wording import readable, words
+from milo.admin.wording import in_words, readable
 from milo.kube.models import Change
 from milo.kube.store import changes
 
@@ -71,13 +72,12 @@ def _within(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def _label(path: str, form: ActForm) -> str:
-    """Return the label of the form's field for a path, else the path in words: `Payment profile - Card reference`."""
+    """Return the label of the form's field for a path, else the path by labels: `Payment profile - Reference`."""
     field = form.fields.get(form.paths.get(path, ""))
     if field and field.label:
         return str(field.label)
-    _part, *names = path.split(".")
-    return " - ".join(words(name) for name in names)
+    return in_words(path)
 
 
 def _value(value: Any) -> str:
-    return readable(value, text=lambda scalar: Truncator(str(scalar)).chars(_LONGEST))
+    return readable(value, label=in_words, text=lambda scalar: Truncator(in_their_format(str(scalar))).chars(_LONGEST))

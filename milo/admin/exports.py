@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from html import unescape
 from typing import IO, Any, ClassVar
@@ -19,6 +19,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -132,7 +133,8 @@ class ListExport(ExportMixin):
         rows = ListResource(self).rows(queryset)
         # closed when it has been sent
         file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        number = (write_xlsx if isinstance(file_format, XLSX) else write_csv)(rows, file)
+        with timezone.override(UTC):
+            number = (write_xlsx if isinstance(file_format, XLSX) else write_csv)(rows, file)
         title = str(self.opts.verbose_name_plural)
         query = request.GET.urlencode()
         record_export(request, self.model, title, f"{file_format.get_extension()}, {number} rows", query)

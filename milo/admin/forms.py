@@ -23,7 +23,7 @@ from unfold.widgets import (
 )
 
 from milo.admin.masking import MaskedErrors, is_masked
-from milo.admin.reasons import message_text
+from milo.admin.messages import refusal_text
 from milo.admin.wording import in_words, readable
 from milo.errors import Cause, Refused
 
@@ -70,10 +70,10 @@ class ActForm(forms.Form):
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal: each cause at its field if the form has it, else above the form."""
-        self.add_error(None, refusal.message)
+        self.add_error(None, refusal_text(refusal.message))
         for cause in refusal.causes:
             field = self._field_of(cause)
-            message = self._message(cause) if field else f"{in_words(cause.field)}: {message_text(cause.message)}"
+            message = self._message(cause) if field else f"{in_words(cause.field)}: {refusal_text(cause.message)}"
             self.add_error(field, message)
 
     def _field_of(self, cause: Cause) -> str | None:
@@ -88,7 +88,7 @@ class ActForm(forms.Form):
     @staticmethod
     def _message(cause: Cause) -> str:
         index = _INDEX.search(cause.field)
-        message = message_text(cause.message)
+        message = refusal_text(cause.message)
         return f"{int(index[1]) + 1}: {message}" if index else message
 
 

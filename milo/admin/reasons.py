@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from milo.admin.wording import words
+from milo.admin.wording import fields_in_words, words
 
 _CODE = re.compile(r"\b(?:[A-Z][a-z0-9]+){2,}\b")
 _labels: dict[str, str | Promise] = {
@@ -86,10 +86,10 @@ def is_code(text: str) -> bool:
 
 
 def message_text(message: str) -> str:
-    """Return the message of a change, codes in it by their labels; a plain word is one only as the whole message."""
+    """Return the message of a change, fields and codes in it by their labels; a plain word is one only as the whole."""
     if message in _messages:
         return str(_messages[message])
-    return _CODE.sub(lambda code: str(_messages.get(code[0], code[0])), message)
+    return _CODE.sub(lambda code: str(_messages.get(code[0], code[0])), fields_in_words(message))
 
 
 def why(summary: str) -> SafeString | str:

@@ -23,16 +23,16 @@ _A_YEAR = 365 * 24 * 3600
 
 
 class TimeZoneMiddleware:
-    """Show instants on pages of the staff site in the zone of the person.
+    """Show instants on pages of the staff site in the zone of the person, those that answer a form, too.
 
-    Only while a page is read: what is written, exported or typed in stays in UTC.
+    What is written, exported or typed in stays in UTC: services, exports and fields of forms set it for themselves.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method not in ("GET", "HEAD") or not request.path.startswith(SITE):
+        if not request.path.startswith(SITE):
             return self.get_response(request)
         with timezone.override(ZoneInfo(zone_of(request))):
             return self.get_response(request)

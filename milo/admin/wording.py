@@ -1,7 +1,7 @@
 """Values of manifests on one line, and names of fields as words."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.utils.text import capfirst
@@ -9,8 +9,17 @@ from django.utils.translation import gettext as _
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INDEX = re.compile(r"\[[0-9]+\]")
+_PATH = re.compile(r"\b(?:metadata|reviewed|spec|status)(?:\.[A-Za-z][A-Za-z0-9]*(?:\[[0-9]+\])?)+")
 # parts of paths that say where a field is, not what
 _OUTER = frozenset({"metadata", "spec", "status", "reviewed", "name"})
+_labels: list[Callable[[str], str]] = []
+_groups: set[str] = set()
+
+
+def register_labels(label: Callable[[str], str], *, groups: Iterable[str]) -> None:
+    """Register what calls the field of a manifest by its label; `groups` are fields that hold others, without one."""
+    _labels[:] = [label]
+    _groups.update(groups)
 
 
 def words(name: str) -> str:
@@ -19,9 +28,19 @@ def words(name: str) -> str:
 
 
 def in_words(path: str) -> str:
-    """Return the path of a field in a manifest as words: `Billing account` for `spec.billingAccountRef.name`."""
+    """Return the path of a field in a manifest by its labels: `Billing account` for `spec.billingAccountRef.name`."""
     parts = [part for part in _INDEX.sub("", path).split(".") if part not in _OUTER]
-    return words(parts[-1].removesuffix("Ref")) if parts else words(path)
+    called = [part for part in parts if part not in _groups] or parts[-1:]
+    return " - ".join(_label(part.removesuffix("Ref")) for part in called) or words(path)
+
+
+def fields_in_words(text: str) -> str:
+    """Return a text with the paths of fields inside it by their labels."""
+    return _PATH.sub(lambda path: in_words(path[0]), text)
+
+
+def _label(name: str) -> str:
+    return _labels[0](name) if _labels else words(name)
 
 
 def readable(value: Any, *, label: Callable[[str], str] = str, text: Callable[[Any], str] = str) -> str:

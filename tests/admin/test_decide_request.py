@@ -159,7 +159,8 @@ def test_a_blocker_that_came_meanwhile_is_named(
     make.a_binding(make.a_project(world.organization, "data-lake"), world.us)
     with nothing_changes():
         page = submit(approver, page_of(request_to_close, "approve"))
-    assert "project data-lake is bound to the account" in " ".join(errors(page)["__all__"])
+    assert "lists what stands in the way" in " ".join(errors(page)["__all__"])
+    assert "project data-lake is bound to the account" in str(dict(page.context["facts"])["What stands in the way"])
 
 
 @pytest.mark.parametrize("role", ["finance-operator", "auditor"])

@@ -164,7 +164,8 @@ def test_the_side_bar_leads_to_what_the_person_may_see(world: World) -> None:
         "/admin/projects/project/",
     }
     log_ins = {f"/admin/identity/login/{page}" for page in ("", "ledger/", "people-changes/")}
-    assert links(staff("auditor")) == ledger | log_ins
+    people = {"/admin/auth/user/", "/admin/identity/servicetoken/"}
+    assert links(staff("auditor")) == ledger | log_ins | people
     assert links(superuser()) == ledger | log_ins | {
         "/admin/auth/user/",
         "/admin/identity/identity/",

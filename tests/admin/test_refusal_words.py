@@ -1,15 +1,27 @@
-"""No refusal on the staff site speaks the words of the API."""
+"""No refusal and no page on the staff site speaks the words of the API, or of Python."""
 
 import re
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
-from tests.admin.browser import every_act, superuser
+from tests.admin.browser import every_act, every_page, superuser
 
-OF_THE_API = re.compile(r"kubectl|DNS-1123|\b(?:spec|metadata|reviewed)\.\w+|: was \[")
+OF_THE_API = re.compile(
+    r"kubectl|DNS-1123|\b(?:spec|status|metadata|reviewed)\.[a-z]\w*|: was \[|\['|\{'|\bNone\b|Decimal\(|datetime\."
+    r"|\bBillingAccount(?:Binding|Affiliation)?\b|\bApprovalRequest\b|\bPayerChange\b"
+    # an example of what to type is none
+    r"|(?<!such as )\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|\+00:00)"
+)
+UNSEEN = re.compile(r"<(script|style|template)\b.*?</\1>", re.DOTALL)
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("life")]
+
+
+def of_the_api(text: str) -> list[str]:
+    """Words of the API in a text, with what stands around them."""
+    return [text[max(0, it.start() - 60) : it.end() + 40] for it in OF_THE_API.finditer(text)]
 
 
 def senseless(field: Any) -> str:
@@ -44,4 +56,15 @@ def test_no_form_and_no_refusal_has_words_of_the_api(subtests: pytest.Subtests) 
     client = superuser()
     for address in every_act():
         with subtests.test(address):
-            assert not [word for text in sent(client, address) for word in OF_THE_API.findall(text)]
+            texts = sent(client, address)
+            assert not [
+                text[max(0, it.start() - 60) : it.end() + 40] for text in texts for it in OF_THE_API.finditer(text)
+            ]
+
+
+def test_no_page_has_words_of_the_api(subtests: pytest.Subtests) -> None:
+    client = superuser()
+    for address in every_page():
+        with subtests.test(address):
+            text = strip_tags(UNSEEN.sub("", client.get(address).content.decode()))
+            assert not of_the_api(text)

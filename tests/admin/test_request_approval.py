@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from billing.models import ApprovalRequest
+from billing.services.payer_locks import lock_payer
 from tests.admin.browser import buttons, errors, page_of, submit
 from tests.admin.conftest import Life, World
 from tests.support import make
@@ -45,14 +46,22 @@ def test_asking_to_close_changes_the_account_not_at_all_and_shows_the_request(wo
     assert world.us.phase == "Ready"
 
 
-def test_the_form_to_close_lists_every_blocker_and_the_refusal_too(life: Life, world: World, operator: Client) -> None:
-    page = operator.get(page_of(world.us, "request-closure"))
-    in_the_way = str(dict(page.context["facts"])["What stands in the way"])
+def test_the_form_to_close_lists_every_blocker_and_the_refusal_does_not_again(
+    life: Life, world: World, operator: Client
+) -> None:
+    lock_payer(world.project.pk, reason="audit", actor=make.PLATFORM)
+    page = page_of(world.us, "request-closure")
+    in_the_way = str(dict(operator.get(page).context["facts"])["What stands in the way"])
     with nothing_changes():
-        refusal = " ".join(errors(submit(operator, page_of(world.us, "request-closure"), **JUSTIFIED))["__all__"])
-    for said in ("12.5", "invoice 12 is disputed", "a request to Revise terms is pending"):
+        answer = submit(operator, page, **JUSTIFIED)
+    [refusal] = errors(answer)["__all__"]
+    assert "lists what stands in the way" in refusal
+    for said in ("12.50", "invoice 12 is disputed", "a request to Revise terms is pending"):
         assert said in in_the_way
-        assert said in refusal
+        assert answer.content.decode().count(said) == 1
+    answer = submit(operator, page_of(world.eu, "request-closure"), **JUSTIFIED)
+    assert "BillingAccountBinding" not in answer.content.decode()
+    assert page_of(world.project, "unlock-payer") in str(dict(answer.context["facts"])["What stands in the way"])
 
 
 def test_reactivation_waits_for_open_suspensions_which_are_named(life: Life, world: World, operator: Client) -> None:

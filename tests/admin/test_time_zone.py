@@ -1,6 +1,8 @@
 """Times of pages in the person's time zone: chosen in the user menu, with UTC as title, and nowhere else."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +17,9 @@ from django.utils import timezone
 from unfold.templatetags.unfold_list import items_for_result
 
 from billing.models import ApprovalRequest, BillingAccount
+from billing.services.accounts import AccountSpec, revise
 from milo.admin.time_zones import COOKIE
-from tests.admin.browser import every_act, list_of, page_of, superuser, text_of
+from tests.admin.browser import errors, every_act, filled_in, list_of, page_of, superuser, text_of
 from tests.admin.conftest import Life, World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -96,6 +99,20 @@ def test_no_form_shows_the_markup_of_a_time_as_text(life: Life, world: World) ->
     assert [path for path, page in pages.items() if "&lt;time" in page] == []
     resolving = next(page for path, page in pages.items() if path.endswith("/resolve-suspension/"))
     assert " CE" in resolving
+
+
+def test_the_answer_to_a_form_is_in_the_zone_too_and_so_is_a_conflict(world: World, berlin: Client) -> None:
+    page = page_of(world.eu, "revise")
+    answers = filled_in(berlin.get(page), display_name="Mine", why="renamed")
+    revise(world.eu.pk, replace(AccountSpec.of(world.eu), display_name="Theirs"), actor=make.PLATFORM)
+    with nothing_changes():
+        told = " ".join(errors(berlin.post(page, answers))["__all__"])
+    assert re.search(r"changed it at [0-9-]+ [0-9:]+ CES?T: ", told)
+    token = berlin.get("/admin/own-token/")
+    expires = token.context["form"]["expires_at"].value()
+    refused = berlin.post("/admin/own-token/", filled_in(token, description=""))
+    # what is typed stays in UTC
+    assert refused.context["form"]["expires_at"].value() == expires
 
 
 def test_what_is_typed_in_and_written_stays_in_utc(life: Life, world: World, berlin: Client) -> None:

@@ -39,13 +39,22 @@ CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingA
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """An object that keeps an account from being closed; `fix` says what removes it, `who` names the roles that can."""
+    """An object that keeps an account from being closed; `fix` says what removes it, `who` names the roles that can.
+
+    A binding whose payer is `locked` is removed by nothing before that is undone.
+    """
 
     type: str
     name: str
     message: str
     fix: str
     who: str
+    locked: bool = False
+
+    @property
+    def cause(self) -> Cause:
+        """Return the blocker as a cause of a refusal."""
+        return Cause(ACCOUNT_FIELD, f"{self.type} {self.name}: {self.message}; {self.fix}")
 
 
 def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Blocker]:
@@ -76,6 +85,7 @@ def _bindings(account: BillingAccount) -> list[Blocker]:
             _("project %(name)s is bound to the account") % {"name": binding.project.name},
             "; ".join(filter(None, [locked.get(binding.project_id), _way_out(planned.get(binding.project_id))])),
             "billing-admin, finance-operator" if binding.project_id in locked else MOVERS,
+            binding.project_id in locked,
         )
         for binding in listed
     ]
@@ -176,10 +186,7 @@ def close_causes(account: BillingAccount, besides: ApprovalRequest | None = None
     """Return why `account`, locked by the caller, cannot be closed now."""
     if account.phase not in CLOSABLE:
         return [Cause(ACCOUNT_FIELD, _("a %(phase)s account cannot be closed") % {"phase": account.phase})]
-    return [
-        Cause(ACCOUNT_FIELD, f"{blocker.type} {blocker.name}: {blocker.message}; {blocker.fix}")
-        for blocker in blockers(account, besides=besides)
-    ]
+    return [blocker.cause for blocker in blockers(account, besides=besides)]
 
 
 def close(account: BillingAccount, request: ApprovalRequest, *, actor: Actor) -> None:
