@@ -40,6 +40,9 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+_WAYS_IN = ("is_active", "is_staff", "is_superuser")
+
+
 class _UserForm(UserChangeForm):
     send_password_link = Tick(
         required=False,
@@ -47,14 +50,23 @@ class _UserForm(UserChangeForm):
         help_text=gettext_lazy("By mail; it is good once, and ends the links before it."),
     )
 
+    own = False
+    """Whether the person changes their own user."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
         # somebody who sets another person's password could act as that person
         del self.fields["password"]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse access to the staff site for service users, and a password link without an e-mail address."""
+        """Refuse access to the staff site for service users, and a password link without an e-mail address.
+
+        Refuse also what would lock the person out of this page: another superuser may do it.
+        """
         values = super().clean() or {}
+        for name in _WAYS_IN if self.own else ():
+            if name in self.changed_data and not values.get(name):
+                self.add_error(name, _("would lock you out of this page; another superuser can take it from you"))
         service = ServiceUser.objects.filter(user_id=self.instance.pk).exists()
         if service and (values.get("is_staff") or values.get("is_superuser") or values.get("send_password_link")):
             raise ValidationError(_("a service user has no password and is neither staff nor superuser"))
@@ -187,6 +199,14 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
             (title, {"fields": [_READ.get(name, name) for name in options["fields"] if name not in _FOR_CHANGES]})
             for title, options in fieldsets
         ]
+
+    def get_form(  # type: ignore[override]  # as the page of users of Django has it
+        self, request: HttpRequest, obj: Any = None, **kwargs: Any
+    ) -> Any:
+        form: Any = super().get_form(request, obj, **kwargs)
+        # a class of this request alone
+        form.own = obj is not None and obj.pk == request.user.pk
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "username") if obj else self.readonly_fields

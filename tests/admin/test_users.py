@@ -103,6 +103,23 @@ def test_a_password_set_by_the_link_of_the_requester_decides_nothing_of_theirs(
     assert "made the credential that you act by" in errors(page)["__all__"][0]
 
 
+def test_a_superuser_does_not_lock_themselves_out_and_another_one_may(root: Client) -> None:
+    own, ways_in = User.objects.get(), ("is_active", "is_staff", "is_superuser")
+    for name in ways_in:
+        answers = sent(root.get(page_of(own)))
+        del answers[name]
+        page = root.post(page_of(own), answers)
+        assert "another superuser can take it from you" in page.context["adminform"].form.errors[name][0]
+        own.refresh_from_db()
+        assert (own.is_active, own.is_staff, own.is_superuser) == (True, True, True)
+    assert root.post(page_of(own), sent(root.get(page_of(own)), first_name="Ada")).status_code == 302
+    other = superuser()
+    answers = sent(other.get(page_of(own)))
+    assert other.post(page_of(own), {name: answers[name] for name in answers if name not in ways_in}).status_code == 302
+    own.refresh_from_db()
+    assert (own.is_active, own.is_staff, own.is_superuser, own.first_name) == (False, False, False, "Ada")
+
+
 def test_a_service_user_is_let_in_by_no_form(root: Client) -> None:
     robot = create_service_user("robot", actor=make.PLATFORM).user
     for answer in ({"is_staff": "on"}, {"is_superuser": "on"}, {"send_password_link": "on", "email": "r@example.org"}):
