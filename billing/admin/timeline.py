@@ -22,7 +22,7 @@ from billing.services.timeline_table import as_json, readable_timeline, rows, wh
 from milo.admin.actors import request_actor
 from milo.admin.changed_values import change_in_words
 from milo.admin.exports import respond_recorded
-from milo.admin.forms import ActForm, Instant, Select, Text
+from milo.admin.forms import ActForm, Instant, Select, Text, refuse_backwards
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.reasons import reason
 from milo.errors import Refused
@@ -55,6 +55,7 @@ class TimelineForm(ActForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        refuse_backwards(self, "since", "before")
         try:
             if values.get("cursor"):
                 Cursor.parse(values["cursor"])

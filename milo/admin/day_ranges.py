@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
-from milo.admin.forms import Day, DayInput
+from milo.admin.forms import Day, DayInput, refuse_backwards
 from milo.dates import end_of, midnight, parse_day
 
 FROM, UNTIL = "_from", "_to"
@@ -26,9 +26,16 @@ class DayRangeForm(forms.Form):
             widget = DayInput(attrs={"aria-label": label, "title": label})
             self.fields[f"{name}{suffix}"] = Day(required=False, widget=widget)
 
+    def clean(self) -> dict[str, Any]:
+        refuse_backwards(self, *self.fields)
+        return self.cleaned_data
+
 
 class DayRangeFilter(RangeDateFilter):
-    """The instant of a column lies within days (UTC). What is no day is shown as an error, and filters nothing."""
+    """The instant of a column lies within days (UTC). What is no day is shown as an error, and filters nothing.
+
+    A span that ends before it begins has no rows, and an error, too.
+    """
 
     form_class = DayRangeForm
     suffixes: ClassVar = (FROM, UNTIL)

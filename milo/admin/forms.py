@@ -92,6 +92,13 @@ class ActForm(forms.Form):
         return f"{int(index[1]) + 1}: {message}" if index else message
 
 
+def refuse_backwards(form: forms.BaseForm, first: str, last: str) -> None:
+    """Add an error to the field `last` of a form if its day or instant is before that of `first`."""
+    since, until = (form.cleaned_data.get(name) for name in (first, last))
+    if since and until and until < since:
+        form.add_error(last, _("This is before the beginning: exchange the two."))
+
+
 def value_text(field: forms.Field, value: Any) -> str:
     """Return a value of a field on one line, choices by their labels; a dash if it is empty."""
     choices = dict(getattr(field, "choices", ()))

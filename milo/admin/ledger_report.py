@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from milo import audit, personal
 from milo.admin.changed_values import change_in_words
 from milo.admin.exports import MOST_ROWS, cell_value, record_export, send
-from milo.admin.forms import ActForm, Day, Select, Text
+from milo.admin.forms import ActForm, Day, Select, Text, refuse_backwards
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.ledger_bundle import AT_ONCE, TooMany, ledger_bundle
 from milo.admin.panels import Panel, instant, lines
@@ -53,6 +53,11 @@ class LedgerForm(ActForm):
     since = Day(required=False, label=gettext_lazy("From"))
     until = Day(required=False, label=gettext_lazy("Until"), help_text=gettext_lazy("This day included (UTC)."))
     after = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        refuse_backwards(self, "since", "until")
+        return values
 
     def clean_after(self) -> Place | None:
         try:

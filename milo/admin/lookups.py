@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
@@ -48,13 +49,22 @@ class NamedLookups:
     ) -> tuple[QuerySet[Any], bool]:
         """Return the rows in which each of at most 20 words is found; a longer search shows an error instead.
 
+        A text in which there is nothing to look for, or that cannot be stored, finds nothing, and a message says so.
         In a list of more than 10,000 rows words are found by how they begin, and the page says so.
         """
         if len(search_term.split()) > MOST_WORDS:
             messages.error(request, _("Search for at most %(words)d words.") % {"words": MOST_WORDS})
             return queryset.none(), False
+        if "\0" in search_term + request.GET.get(SEARCH_VAR, ""):
+            # Django has said so in a message, and then looks for nothing
+            return queryset.none(), False
+        words = [word for word in searches.words_of(search_term) if word.strip()]
+        if search_term.strip() and not words:
+            if _page_of(request) == "changelist":
+                messages.error(request, _("There is nothing to search for between the quotation marks."))
+            return queryset.none(), False
         admin: Any = self
-        fields, words = admin.get_search_fields(request), list(searches.words_of(search_term))
+        fields = admin.get_search_fields(request)
         if words and word_searches.applies(queryset, fields):
             return _by_words(request, queryset, fields, words), False
         masked = self._masked(queryset.model) & set(fields) if personal.hides() else set()

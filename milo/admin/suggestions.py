@@ -69,8 +69,11 @@ class SuggestedRow(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic
     def suggestions(self, term: str, page: str) -> dict[str, Any]:
         """Return a page of the rows in which each word of `term` is found, as Django's view of suggestions does."""
         rows = self.queryset if self.offered is None else self.offered
-        words = [] if "\0" in term else list(searches.words_of(term[:LONGEST]))[:MOST_WORDS]
-        for word in words:
+        if "\0" in term:
+            # no text that is stored has it
+            rows = self.queryset.none()  # type: ignore[union-attr]
+            term = ""
+        for word in list(searches.words_of(term[:LONGEST]))[:MOST_WORDS]:
             rows = rows.filter(searches.condition(rows.model, self.paths, word))  # type: ignore[union-attr]
         number = min(int(page), MOST_PAGES) if page.isascii() and page.isdecimal() and 0 < len(page) < 9 else 1
         start = max(number - 1, 0) * AT_ONCE

@@ -76,6 +76,8 @@ def test_it_is_narrowed_to_an_object_by_name_or_uid_an_action_and_a_period(life:
     now = timezone.now()
     yesterday, tomorrow = (f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
     assert rows(auditor, since=tomorrow) == rows(auditor, until=yesterday) == []
+    backwards = auditor.get(LEDGER, {"since": tomorrow, "until": yesterday}).content.decode()
+    assert "before the beginning" in backwards
     assert rows(auditor, since=yesterday, until=f"{now:%Y-%m-%d}")
     assert rows(auditor, since="0001-01-01", until="9999-12-31") == rows(auditor)
 

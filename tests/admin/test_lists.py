@@ -89,6 +89,9 @@ def test_accounts_are_filtered_by_the_days_on_which_they_were_opened(world: Worl
         assert names(operator, BillingAccount, **query) == expected, asked
     page = operator.get(list_of(BillingAccount), {"created_at_from": "31.01.2026"}).content.decode()
     assert "Enter a valid date" in page
+    backwards = {"created_at_from": "2026-02-01", "created_at_to": "2026-01-31"}
+    assert names(operator, BillingAccount, **backwards) == set()
+    assert "before the beginning" in operator.get(list_of(BillingAccount), backwards).content.decode()
     page = operator.get(list_of(BillingAccount), {"created_at_from": "2026-01-31"}).content.decode()
     assert re.search('<input type="date" name="created_at_from" value="2026-01-31"', page)
 

@@ -10,7 +10,9 @@ from django.contrib import admin
 from django.db.models import Field, Model
 from django.test import Client
 
-from tests.admin.browser import list_of, superuser
+from billing.models import BillingAccount
+from tests.admin.browser import list_of, page_of, superuser
+from tests.admin.conftest import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 REFUSED = ["regex", "iregex", "startswith", "istartswith", "contains", "icontains", "gt", "lt", "range", "year__gt"]
@@ -106,6 +108,16 @@ def test_a_key_that_is_none_is_no_fault_of_the_server(address: str, model_admin:
     for key in ("9" * 30, "-1", "1_0", "\x00"):
         for part in ("change", "history", "history/1", f"history/{'9' * 30}"):
             assert root.get(f"{address}{quote(key)}/{part}/").status_code < 500, (key, part)
+
+
+def test_a_search_for_nothing_that_can_be_found_shows_no_rows_and_says_why(world: World, root: Client) -> None:
+    for text, says in (("acme\x00", "Null characters"), ("\x00", "Null characters"), ('""', "nothing to search for")):
+        page = root.get(list_of(BillingAccount), {"q": text})
+        assert (page.context["cl"].result_count, says in page.content.decode()) == (0, True), text
+    for blank in ("", "  "):
+        assert root.get(list_of(BillingAccount), {"q": blank}).context["cl"].result_count == 2
+    grant = page_of(world.organization, "grant")
+    assert root.get(grant, {"search": "user", "term": "\x00"}).json()["results"] == []
 
 
 @pytest.mark.parametrize(("address", "model_admin"), LISTS)
