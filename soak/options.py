@@ -53,12 +53,12 @@ def read(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument("--keep", action="store_true", help="keep the folder where nothing was found, too")
     parser.add_argument("--clocks", action="store_true", help="set clocks, too; needs Debian's package faketime")
-    parser.add_argument("--short", action="store_true", help="15 seconds, 5 faults and 12 clients, as in CI")
+    parser.add_argument("--short", action="store_true", help="10 seconds, 5 faults and 6 clients, as in CI")
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     if chosen.short:
         kills = len(ONE_OF_EACH)
-        return Options(15, kills, 12, 2, seed, chosen.folder, chosen.keep, accounts=3, projects=6, faults=ONE_OF_EACH)
+        return Options(10, kills, 6, 2, seed, chosen.folder, chosen.keep, accounts=3, projects=6, faults=ONE_OF_EACH)
     seconds = chosen.minutes * 60
     kills = round(seconds / 8) if chosen.kills is None else chosen.kills
     faults = tuple(chosen.faults)

@@ -109,6 +109,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("once")
 
 
+def pytest_configure() -> None:
+    """Look for garbage after a hundred thousand new objects, not after seven hundred: that took a tenth of the time."""
+    gc.set_threshold(100_000, *gc.get_threshold()[1:])
+
+
 def pytest_collection_finish() -> None:
     """What is imported and collected stays until the end, so the garbage collector need not look at it again."""
     gc.collect()

@@ -106,7 +106,7 @@ def up(folder: Path, database: str = "", **environment: str) -> Iterator[Up]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_WITHIN)
+            assert process.wait(STOP_WITHIN) == 0
 
 
 def processes_of(folder: Path) -> dict[int, str]:
@@ -187,7 +187,9 @@ def expect_a_hierarchy(operator: httpx.Client) -> None:
 
 
 @pytest.mark.xdist_group("up")
-def test_everything_is_there_after_one_command_and_the_data_after_the_next(folder: Path, database: str) -> None:
+def test_everything_is_there_after_one_command_and_the_data_after_the_next(
+    folder: Path, database: str, request: pytest.FixtureRequest
+) -> None:
     with up(folder, database) as first:
         first.wait_until_ready()
         assert first.said().splitlines()[-1].startswith("Milo is ready")
@@ -238,13 +240,10 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(folde
         assert first.stop(signal.SIGINT) == 0
         assert processes_of(folder) == {}
 
-    with up(folder, database) as second:
-        second.wait_until_ready()
-        assert (second.tokens(), second.passwords()) == (tokens, passwords)
-        with second.client("operator") as operator:
-            assert operator.get(project).json()["spec"]["displayName"] == "Ours"
-        assert second.stop(signal.SIGTERM) == 0
-    assert processes_of(folder) == {}
+    second: Up = request.getfixturevalue("running")
+    assert (second.tokens(), second.passwords()) == (tokens, passwords)
+    with second.client("operator") as operator:
+        assert operator.get(project).json()["spec"]["displayName"] == "Ours"
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +251,7 @@ def running(folder: Path, database: str) -> Iterator[Up]:
     with up(folder, database) as milo:
         milo.wait_until_ready()
         yield milo
+    assert processes_of(folder) == {}
 
 
 @pytest.mark.xdist_group("up")
@@ -402,7 +402,6 @@ def test_what_is_killed_is_started_again_and_all_works(running: Up, child: str) 
     assert running.process.poll() is None
 
 
-@pytest.mark.once
 @pytest.mark.xdist_group("up")
 def test_the_worker_answers_remote_control(running: Up) -> None:
     environment = {"PATH": os.environ["PATH"], "MILO_DATA_DIR": str(running.folder), "PYTHONPATH": str(ROOT)}
@@ -416,7 +415,6 @@ def test_the_worker_answers_remote_control(running: Up) -> None:
     assert list((running.folder / "broker").glob("*.reply.celery.pidbox.msg")) == []
 
 
-@pytest.mark.once
 @pytest.mark.xdist_group("up")
 def test_a_worker_that_keeps_ending_ends_everything_with_the_reason_in_the_last_line(running: Up) -> None:
     control = running.folder / "broker-control"
