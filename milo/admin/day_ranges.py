@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
@@ -49,6 +51,11 @@ class DayRangeFilter(RangeDateFilter):
         since, until = (self._midnight(suffix) for suffix in self.suffixes)
         if since:
             queryset = queryset.filter(**{f"{self.field_path}__gte": since})
+        if since and until and until <= since:
+            # the form, which says so too, is behind a button
+            messages.error(
+                request, _("%(filter)s: the span ends before it begins.") % {"filter": capfirst(str(self.title))}
+            )
         if until:
             queryset = queryset.filter(**{f"{self.field_path}__lt": until})
         return queryset

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import get_fields_from_path
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db import connection
@@ -58,12 +58,18 @@ class KeysetChangeList(ChangeList):
     """
 
     previous_page = next_page = ""
+    query: str
     queryset: QuerySet[Any]
     result_count: int
 
     @property
     def number(self) -> str:
         return counted(self.result_count)
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        # Django drops a text with null characters; without one, the empty list would be one that nothing is in yet
+        self.query = self.query or request.GET.get(SEARCH_VAR, "").replace("\0", "\N{SYMBOL FOR NULL}")
+        return super().get_queryset(request, exclude_parameters)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Return the fields to order by. The key, which decides last, follows the direction of the first."""

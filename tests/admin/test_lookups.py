@@ -114,6 +114,7 @@ def test_a_search_for_nothing_that_can_be_found_shows_no_rows_and_says_why(world
     for text, says in (("acme\x00", "Null characters"), ("\x00", "Null characters"), ('""', "nothing to search for")):
         page = root.get(list_of(BillingAccount), {"q": text})
         assert (page.context["cl"].result_count, says in page.content.decode()) == (0, True), text
+        assert "Nothing here yet" not in page.content.decode()
     for blank in ("", "  "):
         assert root.get(list_of(BillingAccount), {"q": blank}).context["cl"].result_count == 2
     grant = page_of(world.organization, "grant")
