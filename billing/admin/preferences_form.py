@@ -6,9 +6,10 @@ from typing import Any
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
-from billing.admin.localized_names import country_choices
+from billing.admin.localized_names import country_choices, country_name
 from billing.compliance.dataset import data
 from billing.compliance.einvoicing import EInvoicing
+from billing.compliance.jurisdictions import COUNTRIES
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_numbers import Scheme
 from billing.compliance.tax_registrations import TaxRegistration
@@ -32,6 +33,10 @@ INVOICE_FIELDS = (
     "pec_address",
 )
 CUSTOMER_FIELDS = (("country", "customer_kind"), "tax_registrations", "data_residency")
+
+
+def _regions() -> list[tuple[str, str]]:
+    return [(region, country_name(region)) for region in sorted(data().regions - COUNTRIES)]
 
 
 class PreferencesFields(ActForm):
@@ -69,9 +74,9 @@ class PreferencesFields(ActForm):
     leitweg_id = Text(required=False, max_length=LONGEST, label=gettext_lazy("Leitweg-ID"))
     codice_destinatario = Text(required=False, max_length=LONGEST, label=gettext_lazy("Codice Destinatario"))
     pec_address = Text(required=False, max_length=LONGEST, label=gettext_lazy("PEC address"))
-    data_residency = Text(
+    data_residency = SearchedSelect(
         required=False,
-        max_length=20,
+        choices=lambda: [NONE, *_regions(), *country_choices()],
         label=gettext_lazy("Data residency"),
         help_text=gettext_lazy("A region (EU, UK, US) or a country in which billing data are to be kept."),
     )

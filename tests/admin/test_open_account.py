@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 from billing import currencies
 from billing.admin.localized_names import country_choices, currency_choices
 from billing.admin.profile_form import DETAILS
+from billing.compliance.dataset import data
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount
 from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
@@ -94,7 +95,12 @@ def test_countries_and_currencies_are_called_by_their_names_in_the_language_of_t
     fields = operator.get(OPEN).context["form"].fields
     assert isinstance(fields["country"].widget, UnfoldAdminSelect2Widget)
     assert isinstance(fields["currency_code"].widget, UnfoldAdminSelect2Widget)
+    residency = [code for code, _name in fields["data_residency"].choices]
+    assert residency[:3] == ["", "EU", "UK"]
+    assert set(residency) == {"", *data().regions, *COUNTRIES}
+    assert len(residency) == len(set(residency))
     page = operator.get(OPEN).content.decode()
+    assert '<option value="EU">Europäische Union (EU)</option>' in page
     assert '<option value="AT">Österreich (AT)</option>' in page
     assert '<option value="CHF">CHF - Schweizer Franken</option>' in page
     with override("de"):
