@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.translation import gettext_lazy
 
 from milo import (
     data_folder,
@@ -82,3 +83,14 @@ class StaffSiteConfig(AdminConfig):
         from milo.admin import guards, identities, log_ins, second_factor, tokens, users  # noqa: F401
 
         guards.declare_guards()
+        _translate_relations()
+
+
+def _translate_relations() -> None:
+    """Have columns that lead to other rows, and are called by their names, called so in the person's language."""
+    from django.apps import apps
+
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if field.is_relation and isinstance(field.verbose_name, str):
+                field.verbose_name = gettext_lazy(field.verbose_name)

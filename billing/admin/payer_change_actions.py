@@ -27,7 +27,7 @@ from billing.services.payer_changes.sets import PayerChangeSpec
 from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
-from milo.admin.panels import lines, link, moment
+from milo.admin.panels import lines, link, moment, number_text
 from milo.kube.names import generated_name
 from projects.models import Project
 
@@ -233,7 +233,7 @@ class RetryPayerChange(ServiceAction):
     def facts(self) -> Facts:
         return [
             (_("Payer change"), link(self.row)),
-            (_("Failed projects"), self.row.failed),
+            (_("Failed projects"), number_text(self.row.failed or 0)),
             (_("Effective"), _("from now on; nothing is backdated")),
         ]
 

@@ -9,7 +9,10 @@ from django.utils.translation import gettext as _
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INDEX = re.compile(r"\[[0-9]+\]")
-_PATH = re.compile(r"\b(?:metadata|reviewed|spec|status)(?:\.[A-Za-z][A-Za-z0-9]*(?:\[[0-9]+\])?)+")
+# a path of a field, and what a message says of it
+_SAID = re.compile(
+    r"\b((?:metadata|reviewed|spec|status)(?:\.[A-Za-z][A-Za-z0-9]*(?:\[[0-9]+\])?)+)(:? ?)((?<= )[^;:]*[^;: ])?"
+)
 # parts of paths that say where a field is, not what
 _OUTER = frozenset({"metadata", "spec", "status", "reviewed", "name"})
 _labels: list[Callable[[str], str]] = []
@@ -35,8 +38,11 @@ def in_words(path: str) -> str:
 
 
 def fields_in_words(text: str) -> str:
-    """Return a text with the paths of fields inside it by their labels."""
-    return _PATH.sub(lambda path: in_words(path[0]), text)
+    """Return a text with the paths of fields inside it by their labels, and what is said of them in their language.
+
+    Messages of the ledger are English whoever acts: `spec.paymentTerms.netDays is required; ...`.
+    """
+    return _SAID.sub(lambda said: f"{in_words(said[1])}{said[2]}{_(said[3]) if said[3] else ''}", text)
 
 
 def _label(name: str) -> str:

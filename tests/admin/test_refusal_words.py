@@ -64,7 +64,7 @@ def test_no_form_and_no_refusal_has_words_of_the_api(subtests: pytest.Subtests) 
 
 def test_no_page_has_words_of_the_api(subtests: pytest.Subtests) -> None:
     client = superuser()
-    for address in every_page():
+    for address in [*every_page(), *every_act()]:
         with subtests.test(address):
             text = strip_tags(UNSEEN.sub("", client.get(address).content.decode()))
             assert not of_the_api(text)
