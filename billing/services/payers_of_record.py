@@ -11,10 +11,12 @@ from milo.errors import Cause, Unavailable
 
 STANDING = ("name", "phase", "phase_message")
 """What a payer of record is asked for by `not_ready_as_payer`."""
+# each part by an index of its own; as one condition, every bind read all accounts
 _CONCERNED = """
-    SELECT id, paid_by_id FROM billing_billingaccount
-    WHERE id = ANY(%s) OR (organization_id = %s AND name = %s)
-        OR id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s)"""
+    SELECT id, paid_by_id FROM billing_billingaccount WHERE id = ANY(%s)
+    UNION ALL SELECT id, paid_by_id FROM billing_billingaccount WHERE organization_id = %s AND name = %s
+    UNION ALL SELECT id, paid_by_id FROM billing_billingaccount
+        WHERE id IN (SELECT account_id FROM billing_defaultaccount WHERE organization_id = %s)"""
 _LOCK = (
     'SELECT id FROM billing_billingaccount WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE OF "billing_billingaccount"'
 )

@@ -85,14 +85,20 @@ def test_every_object_that_a_rebind_touches_gets_a_revision(project: Project, or
     assert [shown(row)["status"]["linkedProjectsCount"] for row in (first, second)] == [0, 1]
 
 
-def test_a_rebind_asks_for_nothing_that_it_knows(project: Project, organization: Organization) -> None:
-    """No item of a payer change where none is planned, and no history of a binding that is new."""
+def test_a_rebind_reads_no_more_than_it_needs(project: Project, organization: Organization) -> None:
+    """No item of a payer change where none is planned, no history of a binding that is new, and no whole table."""
     first, second = make.a_ready_account(organization, "first"), make.a_ready_account(organization, "second")
     make.a_binding(project, first)
     with CaptureQueriesContext(connection) as queries:
         new = make.a_binding(project, second)
     sent = [query["sql"] for query in queries]
     assert not [sql for sql in sent if 'FROM "billing_payerchangeitem"' in sql.partition(" WHERE ")[0]]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            for sql in [sql for sql in sent if sql.lstrip().startswith("SELECT") and "record_" not in sql]:
+                cursor.cursor.execute(f"EXPLAIN {sql}")
+                assert not [line for (line,) in cursor.fetchall() if "Seq Scan" in line], sql
     newest = [sql for sql in sent if sql.startswith("SELECT max(at)")]
     assert len(newest) == 1
     assert f"= {new.pk})" not in newest[0]
