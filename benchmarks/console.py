@@ -23,7 +23,7 @@ from benchmarks.stage import Stage
 from milo.admin import word_searches
 
 FEW, MANY = 1_000, 1_000_000
-ASKED, ASKED_CHOICES = 15, 3
+ASKED, ASKED_CHOICES = 12, 2
 _estimates: dict[str, dict[str, int]] = {}
 
 
@@ -141,4 +141,5 @@ def _milliseconds(database: Any, client: Client, address: str) -> float:
 def _queries(database: Any, client: Client, address: str) -> int:
     with _opened(database), CaptureQueriesContext(connection) as queries:
         client.get(address)
-        return len(queries)
+        # a session that is a minute old is written, which is not the list's doing
+        return sum(query["sql"].lstrip("(").startswith("SELECT") for query in queries)

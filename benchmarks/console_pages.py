@@ -59,7 +59,7 @@ LISTS = (
     List(PayerChangeItem, {"phase__exact": "Done"}, {"phase__exact": "Pending"}),
     List(Suspension, {"resolved_at__isempty": "0"}, {"resolved_at__isempty": "1"}),
     List(Hold, {"released_at__isempty": "0"}, {"released_at__isempty": "1"}),
-    List(Organization, {"phase__exact": "Active"}, {"phase__exact": "Active"}),
+    List(Organization, {"phase__exact": "Active"}, {"phase__exact": "Active"}, f"x{ONE}"),
     List(LogIn, {"outcome__exact": "Succeeded"}, {"outcome__exact": "LockedOut"}),
     List(User, {"is_active__exact": "1"}, {"is_superuser__exact": "1"}),
     List(Membership, {"role__exact": "billing-viewer"}, {"role__exact": "billing-user"}),
