@@ -16,6 +16,7 @@ from milo.admin.day_ranges import DayRangeFilter
 
 DAYS = (7, 30, 90, 365)
 THIS_YEAR, BEFORE = "year", "before"
+NEWEST = ("-created_at", "-pk")
 
 
 class ReasonFilter(DropdownFilter):
@@ -54,6 +55,7 @@ class AgeFilter(DropdownFilter):
 
     title = gettext_lazy("in this phase for")
     parameter_name = "inPhaseFor"
+    in_order = ("phase_since", "pk")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(str(days), _("more than %(days)d days") % {"days": days}) for days in DAYS]
@@ -67,6 +69,7 @@ class OpenedBetween(DayRangeFilter):
     """On which days (UTC) the account was opened."""
 
     label = gettext_lazy("opened between")
+    in_order = NEWEST
 
 
 class OpenedFilter(DropdownFilter):
@@ -74,6 +77,7 @@ class OpenedFilter(DropdownFilter):
 
     title = gettext_lazy("opened")
     parameter_name = "opened"
+    in_order = NEWEST
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         recently = [(str(days), _("in the last %(days)d days") % {"days": days}) for days in DAYS]

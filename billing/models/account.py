@@ -261,6 +261,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             models.Index(fields=["currency_code", "id"], name="account_by_currency"),
             models.Index(fields=["country", "id"], name="account_by_country"),
             models.Index(fields=["created_at", "id"], name="account_by_opening"),
+            models.Index(fields=["phase_since", "id"], name="account_by_age"),
             WordIndex(
                 words=[
                     "name",

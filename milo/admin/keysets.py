@@ -54,7 +54,8 @@ class KeysetPages:
 class KeysetChangeList(ChangeList):
     """A page of a list. `previous_page` and `next_page` are query strings, "" at an end; `number` counts for people.
 
-    Any column can be sorted by while the list has at most 1,000 rows. More are sorted by an index only.
+    Any column can be sorted by while the list has at most 1,000 rows. More are sorted by an index only, those of a span
+    of values by its own: in another order, all rows outside of the span could be read first.
     """
 
     previous_page = next_page = ""
@@ -72,8 +73,12 @@ class KeysetChangeList(ChangeList):
         return super().get_queryset(request, exclude_parameters)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Return the fields to order by. The key, which decides last, follows the direction of the first."""
-        return _with_key(super().get_ordering(request, queryset))
+        """Return the fields to order by, each once. The key, which decides last, follows the direction of the first."""
+        first: dict[str, Any] = {}
+        for term in super().get_ordering(request, queryset):
+            # behind the column that was asked for comes the order of the list, which may name it again
+            first.setdefault(str(term).lstrip("-"), term)
+        return _with_key([*first.values()])
 
     def get_results(self, request: HttpRequest) -> None:
         """Find the rows of the page.
@@ -104,6 +109,13 @@ class KeysetChangeList(ChangeList):
             del self.params[ORDER_VAR]
             del self.filter_params[ORDER_VAR]
             self.queryset = self.queryset.order_by(*self.get_ordering(request, self.queryset.order_by()))
+        if ORDER_VAR not in self.params and (order := self._order_of_filters()):
+            self.queryset = self.queryset.order_by(*order)
+
+    def _order_of_filters(self) -> Sequence[str]:
+        """Return `in_order` of the first filter in use that has one: the fields whose index the filter reads."""
+        used = (spec for spec in self.filter_specs if any(spec.used_parameters.values()))
+        return next((spec.in_order for spec in used if hasattr(spec, "in_order")), ())
 
     def _is_quick(self, column: str) -> bool:
         field = self.get_ordering_field(column)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,9 @@ from django.db.models import Model
 from django.http import QueryDict
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from billing.models import BillingAccount
 from milo.admin import keysets
 from milo.admin.related_filters import RelatedFilter
 from projects.models import Project
@@ -178,3 +181,24 @@ def test_more_rows_than_are_counted_are_sorted_by_an_index_only(
     assert page.queryset.query.order_by == ("name",)
     assert [getattr(each, "__name__", each) for each in page.sortable_by] == ["name", "phase_badge"]
     assert page.result_count == 3
+    backward = client.get(list_of(Project), {ORDER_VAR: "-1"}).context["cl"]
+    assert [row.name for row in backward.result_list] == sorted(Project.objects.values_list("name", flat=True))[::-1]
+
+
+def test_more_accounts_of_a_span_than_are_counted_are_in_the_order_of_the_span(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    """In the order of names, all accounts outside of the span could be read before the first inside."""
+    client = superuser()
+    monkeypatch.setattr(keysets, "MOST_COUNTED", 1)
+    BillingAccount.objects.update(phase_since=timezone.now() - timedelta(days=8))
+    for asked, order in (
+        ({"created_at_from": "2020-01-01"}, ("-created_at", "-pk")),
+        ({"opened": "7"}, ("-created_at", "-pk")),
+        ({"inPhaseFor": "7"}, ("phase_since", "pk")),
+        ({"inPhaseFor": "7", ORDER_VAR: "0"}, ("name", "pk")),
+        ({"phase__exact": "Ready"}, ("name", "pk")),
+    ):
+        page = client.get(list_of(BillingAccount), asked).context["cl"]
+        assert tuple(page.queryset.query.order_by) == order, asked
+        assert page.result_count == 2
