@@ -25,7 +25,10 @@ from billing.services.accounts import AccountSpec, revise
 from milo.admin.personal import REVEALED, REVEALED_FOR_SECONDS
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.columns import Columns
+from milo.kube.kinds import kind_of
 from milo.kube.metadata import Metadata
+from milo.kube.watch.watching import renderer
+from milo.kube.wire.negotiation import Answer as Form
 from milo.ledger.tables import all_tables
 from projects.services.memberships import grant
 from projects.services.projects import ProjectSpec, revise_project
@@ -256,6 +259,14 @@ def test_the_api_masks_for_whoever_reads_masks_on_the_staff_site(everything: Bil
     spec = api.get(one).done()["spec"]
     assert spec["invoiceEmailAddresses"] == ["•••"]
     assert spec["preferences"]["taxRegistrations"] == [{"country": "DE", "number": "•••"}]
+    # a watch sends each event by this
+    manifest = works.get(one).done()
+    sent = {
+        hides: renderer(kind_of(BillingAccount), Form(hides=hides), "Metadata")(manifest, True)
+        for hides in (True, False)
+    }
+    assert leaked(json.dumps(sent[True])) == []
+    assert TAX in json.dumps(sent[False])
     # whoever writes an organization's objects reads them as they are
     grant(everything.organization, person, "billing-admin", actor=make.PLATFORM)
     assert TAX in Api.of(person).get(one).raw.decode()
