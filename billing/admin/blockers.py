@@ -20,7 +20,7 @@ from billing.models import (
     Hold,
     PayerChange,
 )
-from billing.services.approvals.closures import CLOSABLE, Blocker, blockers
+from billing.services.approvals.closures import CLOSABLE, Blocker, LockedBlocker, blockers
 from milo.access import Actor
 from milo.admin.panels import SHOWN, Panel, link
 from milo.errors import Invalid, Refused
@@ -117,7 +117,7 @@ def _rows(account: BillingAccount, obstacles: Iterable[Blocker]) -> dict[tuple[s
 
 def _fix(blocker: Blocker, row: Any, account: BillingAccount, actor: Actor) -> str:
     """Return what removes a blocker, as a link to the page of the action where there is one for `actor`."""
-    way = _WAYS.get("LockedBinding" if blocker.locked else blocker.type)
+    way = _WAYS.get("LockedBinding" if isinstance(blocker, LockedBlocker) else blocker.type)
     if row is None or way is None:
         return in_words(blocker.fix)
     model, key, name = way(row)

@@ -146,6 +146,7 @@ def test_the_closure_checklist_names_what_stands_in_the_way(admin: Api, paying_a
     checklist = admin.get(f"{US}/closurechecklist").done()
     assert checklist["closable"] is False
     assert [blocker["type"] for blocker in checklist["blockers"]] == ["BillingAccountBinding"]
+    assert all(set(blocker) == {"type", "name", "message", "fix", "who"} for blocker in checklist["blockers"])
     with nothing_changes():
         answer = admin.post(REQUESTS, a_request("Close"))
         answer.refused(422, "Invalid")

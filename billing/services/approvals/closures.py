@@ -39,22 +39,23 @@ CLOSABLE = (BillingAccount.Phase.READY, BillingAccount.Phase.SUSPENDED, BillingA
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """An object that keeps an account from being closed; `fix` says what removes it, `who` names the roles that can.
-
-    A binding whose payer is `locked` is removed by nothing before that is undone.
-    """
+    """An object that keeps an account from being closed; `fix` says what removes it, `who` names the roles that can."""
 
     type: str
     name: str
     message: str
     fix: str
     who: str
-    locked: bool = False
 
     @property
     def cause(self) -> Cause:
         """Return the blocker as a cause of a refusal."""
         return Cause(ACCOUNT_FIELD, f"{self.type} {self.name}: {self.message}; {self.fix}")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedBlocker(Blocker):
+    """A binding that nothing removes before its payer is unlocked."""
 
 
 def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Blocker]:
@@ -79,13 +80,12 @@ def _bindings(account: BillingAccount) -> list[Blocker]:
     projects = [binding.project_id for binding in listed]
     planned, locked = open_items(projects), why_locked(projects)
     return [
-        Blocker(
+        (LockedBlocker if binding.project_id in locked else Blocker)(
             "BillingAccountBinding",
             binding.name,
             _("project %(name)s is bound to the account") % {"name": binding.project.name},
             "; ".join(filter(None, [locked.get(binding.project_id), _way_out(planned.get(binding.project_id))])),
             "billing-admin, finance-operator" if binding.project_id in locked else MOVERS,
-            binding.project_id in locked,
         )
         for binding in listed
     ]
