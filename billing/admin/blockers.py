@@ -75,8 +75,14 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
     ]
     if len(obstacles) > SHOWN:
         rows.append([and_more(len(obstacles) - SHOWN), "", "", "", ""])
-    title = _("What keeps it from being closed") if obstacles else _("Nothing keeps it from being closed")
-    return [Panel(title, [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")], rows)]
+    return [
+        Panel(
+            _("What keeps it from being closed"),
+            [_("Kind"), _("Name"), _("What stands in the way"), _("What removes it"), _("Who may")],
+            rows,
+            nothing=_("Nothing keeps it from being closed."),
+        )
+    ]
 
 
 def in_the_way(account: BillingAccount, *, besides: ApprovalRequest | None = None, actor: Actor) -> list[str]:

@@ -168,8 +168,8 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
             bindings, more = first(BillingAccountBinding.objects.timeline(row).reverse())
             stretches = [_bound(binding) for binding in bindings]
         return Panel(
-            question=Question(PAID_ON, _("Who paid on (UTC)"), text if at else ""),
-            title=_("Who pays, and who paid"),
+            question=Question(PAID_ON, _("Who paid at (UTC)"), text if at else ""),
+            title=_("Bindings, the latest first"),
             headers=[
                 _("Billing account"),
                 _("From"),

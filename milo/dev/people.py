@@ -12,7 +12,7 @@ from milo.access import Actor
 from milo.dev.files import write_secret
 from milo.identity.actors import actor_of
 from milo.identity.tokens import issue_token, token_of
-from projects.access import AUDITOR, CHARGE_REPORTER, FINANCE_APPROVER, FINANCE_OPERATOR, STAFF_ROLES
+from projects.access import AUDITOR, CHARGE_REPORTER, FINANCE_APPROVER, FINANCE_OPERATOR, STAFF_ROLES, USAGE_REPORTER
 from projects.models import Membership, Organization
 from projects.services.memberships import grant
 
@@ -23,7 +23,7 @@ SETUP = Actor.system("development-setup")
 class Person:
     """A sample user with a role across the platform (`group`) or in one organization.
 
-    Staff may log in to the staff site; the others, such as a system that reports charges, use the API.
+    Staff may log in to the staff site; the others, such as systems that report charges and usage, use the API.
     """
 
     name: str
@@ -49,6 +49,7 @@ PEOPLE = (
     Person("acme-viewer", organization="acme-corp", role=Membership.Role.BILLING_VIEWER),
     Person("other-admin", organization="other-org", role=Membership.Role.BILLING_ADMIN),
     Person("charge-reporter", group=CHARGE_REPORTER),
+    Person("usage-reporter", group=USAGE_REPORTER),
 )
 
 

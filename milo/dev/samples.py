@@ -21,13 +21,15 @@ class Client:
         self.tls = ssl.create_default_context(cafile=str(authority))
         self.token = token
 
-    def fetch(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    def fetch(
+        self, method: str, path: str, manifest: Any = None, media_type: str = "application/json"
+    ) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of the answer. Raises OSError if there is none."""
         request = Request(  # noqa: S310  the URL is that of our own server
             self.server + path,
             method=method,
             data=json.dumps(manifest).encode() if manifest else None,
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": media_type},
         )
         try:
             with urlopen(request, timeout=TIMEOUT, context=self.tls) as answer:  # noqa: S310

@@ -70,8 +70,22 @@ SHOTS = (
         "account",
         "An account",
         "operator",
-        ("/admin/billing/billingaccount/?q=acme-group-head", "acme-group-head"),
+        ("/admin/billing/billingaccount/?q=acme-corp-us", "acme-corp-us"),
         "Its state on top; the rest in tabs that are read when they are opened.",
+    ),
+    Shot(
+        "suspended",
+        "A suspended account",
+        "operator",
+        ("/admin/billing/billingaccount/?q=acme-group-retail", "acme-group-retail", "Timeline"),
+        "One history of all that happened to it, filtered by kind, person and period.",
+    ),
+    Shot(
+        "usage",
+        "Usage of an account",
+        "operator",
+        ("/admin/billing/billingaccount/?q=acme-corp-us", "acme-corp-us", "Usage"),
+        "By day and by meter; any month is exported as FOCUS.",
     ),
     Shot(
         "project",

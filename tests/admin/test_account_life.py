@@ -103,7 +103,7 @@ def test_what_removes_a_blocker_is_a_link_for_whom_may_alone(
 
 
 def test_a_closed_account_has_no_checklist_and_a_free_one_says_so(world: World, operator: Client) -> None:
-    assert cells(operator, world.us, "Nothing keeps it from being closed") == []
+    assert cells(operator, world.us, "What keeps it from being closed") == []
     make.in_phase(world.us, "Closed")
     assert not [title for title in titles(operator, world) if "being closed" in title]
 

@@ -42,7 +42,7 @@ def test_an_account_shows_what_it_paid_for_before(world: World, operator: Client
 
 
 def test_a_project_shows_its_time_line_newest_first(world: World, operator: Client) -> None:
-    now, before = cells(operator, world.project, "Who pays, and who paid")
+    now, before = cells(operator, world.project, "Bindings, the latest first")
     assert page_of(world.eu) in now[0]
     assert now[2:5] == ["-", "Active", "-"]
     assert page_of(world.us) in before[0]
@@ -96,7 +96,7 @@ def test_a_page_says_who_changed_it_last_when_and_why(world: World, operator: Cl
 def test_a_project_shows_who_paid_at_the_instant_that_is_asked_for(world: World, operator: Client) -> None:
     def payers(asked: str) -> list[str]:
         page = operator.get(page_of(world.project), {"paidOn": asked})
-        found = next(panel for panel in page.context["panels"] if panel.title == "Who pays, and who paid")
+        found = next(panel for panel in page.context["panels"] if panel.title == "Bindings, the latest first")
         return [str(row[0]) for row in found.rows]
 
     before = f"{world.first.established_at:%Y-%m-%dT%H:%M:%S.%f}"

@@ -78,13 +78,17 @@ class Command(BaseCommand):
         try:
             for refusal in samples.apply_samples(settings.BASE_DIR / "samples", client):
                 self.stderr.write(refusal)
-            approver, reporter = (
-                samples.Client(secure, certificate.authority, tokens[name]) for name in ("approver", "charge-reporter")
+            approver, charges, usage = (
+                samples.Client(secure, certificate.authority, tokens[name])
+                for name in ("approver", "charge-reporter", "usage-reporter")
             )
             for folder in ("moves", "hierarchy"):
                 dated = settings.BASE_DIR / "samples" / folder
-                for refusal in dated_samples.apply_dated(dated, client, approver, reporter):
+                for refusal in dated_samples.apply_dated(dated, client, approver, charges):
                     self.stderr.write(refusal)
+            events = settings.BASE_DIR / "samples" / "usage" / "events.yaml"
+            for refusal in dated_samples.report_usage(events, client, usage):
+                self.stderr.write(refusal)
         except OSError as error:
             # for example a server that is being restarted, or a busy machine
             self.stderr.write(f"Not all samples were applied ({error}); the next `make up` applies the others")
