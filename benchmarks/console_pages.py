@@ -39,7 +39,7 @@ DAYS = ("2020-01-01", "2026-11-30")
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list, a filter that most of its rows match and one that few do, and what finds one row."""
+    """A list, a filter that most of its rows match and one that few do, and what finds one row in each database."""
 
     model: type[Model]
     most: dict[str, str] = field(default_factory=dict)
@@ -63,8 +63,8 @@ LISTS = (
     List(LogIn, {"outcome__exact": "Succeeded"}, {"outcome__exact": "LockedOut"}),
     List(User, {"is_active__exact": "1"}, {"is_superuser__exact": "1"}),
     List(Membership, {"role__exact": "billing-viewer"}, {"role__exact": "billing-user"}),
-    List(ServiceToken, {"revoked_at__isempty": "1"}, {"revoked_at__isempty": "0"}, "token 777"),
-    List(Identity, one="subject-777"),
+    List(ServiceToken, {"revoked_at__isempty": "1"}, {"revoked_at__isempty": "0"}, f"token {ONE}"),
+    List(Identity, one=f"subject-{ONE}"),
 )
 
 

@@ -75,12 +75,15 @@ _ROWS: Sequence[tuple[type[Model], dict[str, str]]] = (
         },
     ),
     (Membership, {**_OWNER, "user_id": _KEY, "role": _rare("'billing-user'", "'billing-viewer'")}),
-    (Identity, {"user_id": _KEY, "issuer": "'https://acme.example'", "subject": "'subject-' || n", "created_at": _AT}),
+    (
+        Identity,
+        {"user_id": _KEY, "issuer": "'https://acme.example'", "subject": f"'subject-' || {_NAME}", "created_at": _AT},
+    ),
     (
         ServiceToken,
         {
             "user_id": _KEY,
-            "description": "'token ' || n",
+            "description": f"'token ' || {_NAME}",
             "hint": "substr(md5(n::text), 1, 6)",
             "digest": "md5(n::text) || md5(n::text)",
             "created_at": _AT,
