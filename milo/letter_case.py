@@ -2,23 +2,31 @@
 
 import re
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-_SHARP_S = re.compile("ss|[ß\u1e9e]", re.IGNORECASE)
+_SHARP_S = re.compile("(ss|[ß\u1e9e])", re.IGNORECASE)
+_LETTERS = ("ss", "ß", "\u1e9e")
+_PLACES = 4
+"""Places of a text that are spelled each in its own way: 81 texts. Later ones are spelled like the last of them."""
 
 
 def spellings(text: str) -> list[str]:
-    """Return `text`, and how it is written with ss, ß or its capital instead: `Größe` is `GRÖSSE` in capitals.
+    """Return `text`, and how it is written with ss, ß or its capital at each place: `Größe` is `GRÖSSE` in capitals.
 
-    No engine folds one into the other.
+    A word may hold both, such as `Schlossstraße`. No engine folds one into the other.
     """
-    if not _SHARP_S.search(text):
-        return [text]
-    return list(dict.fromkeys([text, *(_SHARP_S.sub(letter, text) for letter in ("ss", "ß", "\u1e9e"))]))
+    parts = _SHARP_S.split(text)
+    between, places = parts[::2], len(parts) // 2
+    found = {text: None}
+    for letters in product(_LETTERS, repeat=min(places, _PLACES)):
+        each = [*letters, *letters[-1:] * (places - len(letters)), ""]
+        found["".join(part + letter for part, letter in zip(between, each, strict=True))] = None
+    return list(found)
 
 
 def fold(text: str) -> str:

@@ -41,7 +41,9 @@ def whole(model: type[Model], names: Iterable[str], text: str) -> Q:
     condition = Q(pk__in=[])
     for name in names:
         inside = isinstance(model._meta.get_field(name), JSONField)
-        condition |= Q(**({f"{name}__icontains": json.dumps(text)} if inside else {f"{name}__iexact": text}))
+        for spelling in spellings(text):
+            asked = {f"{name}__icontains": json.dumps(spelling)} if inside else {f"{name}__iexact": spelling}
+            condition |= Q(**asked)
     return condition
 
 

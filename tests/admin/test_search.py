@@ -21,6 +21,9 @@ NAMES = {
     "Москва": ["москва", "МОСКВА", "оскв"],  # noqa: RUF001
     "Straße 5 100%": ["straße", "STRAßE", "100%", "strasse", "STRASSE", "STRA\u1e9eE", "asse"],
     "GRÖSSE & Maß": ["Größe", "größe maß", "MASS"],
+    "Geschäftsstraße GmbH": ["GESCHÄFTSSTRASSE", "geschäftsstrasse", "Geschäftsstraße", "GESCHÄFTSSTRA\u1e9eE"],
+    "Schlossstraße 5 AG": ["Schlossstrasse", "SCHLOSSSTRASSE 5", "Schloßstraße"],
+    "Schlossmessstraßenfußmaß": ["SCHLOSSMESSSTRASSENFUSSMASS", "schloßmeßstrassenfußmaß"],
     "Łódź_Š": ["ŁÓDŹ", "łódź_š"],
 }
 OTHERS = ["osterreich", "strase", "1000", "Łódźx"]
