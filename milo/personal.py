@@ -32,32 +32,39 @@ _documented: dict[str, tuple[str, tuple[str, ...]]] = {}
 class Answer:
     """The personal values that were read for an answer, each with its columns, and the columns `found` in it.
 
-    `hides` tells whether they are to be masked. `typed` is what the request says itself: it stays as it is, and so
-    confirms what whoever asked may have guessed, in the columns `confirmed`. `own` is of whoever asks.
+    `hides` tells whether they are to be masked. `typed` is what the query of the request says, `sent` what its body
+    says: both stay as they are, and so confirm what the person may have guessed, in the columns `confirmed`. Of that
+    only what was `typed` is in `matched`: a body may hold passwords. `own` is of the person who asks.
     """
 
     hides: Callable[[], bool]
     typed: Collection[str] = ()
-    own: Collection[str] = ()
+    sent: Collection[str] = ()
+    own: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
     confirmed: set[str] = field(default_factory=set)
+    matched: set[str] = field(default_factory=set)
 
     def text(self, text: str) -> str:
         """Return a text of the answer, masked if it is to be."""
         hides = self.hides()
-        for value in self.typed:
-            self.confirmed |= self.values.get(value, set())
+        for value in {*self.typed, *self.sent} & self.values.keys() - self.own:
+            self.confirmed |= self.values[value]
+            self.matched |= {value} & {*self.typed}
         for value in sorted(self.values, key=len, reverse=True):
             for written in {value, escape(value), json.dumps(value)[1:-1]}:
-                if written in text and value not in self.typed and value not in self.own:
+                if written in text and not self._stays(value):
                     masked, count = re.subn(rf"(?<!\w){re.escape(written)}(?!\w)", MASK, text)
                     text = masked if hides else text
                     self.found |= self.values[value] if count else set()
         return IN_TEXT.sub(lambda address: self._address(address[0], hides), text) if "@" in text else text
 
+    def _stays(self, value: str) -> bool:
+        return value in self.typed or value in self.sent or value in self.own
+
     def _address(self, address: str, hides: bool) -> str:
-        if address in self.typed or address in self.own:
+        if self._stays(address):
             return address
         self.found |= self.values.get(address, {E_MAIL})
         return MASK if hides else address
@@ -88,10 +95,11 @@ def hides() -> bool:
     return answer is not None and answer.hides()
 
 
-def confirm(what: str) -> None:
-    """Note that the answer being made tells that a value of the column `what` is what the request says."""
+def confirm(what: str, value: str) -> None:
+    """Note that the answer being made tells that `value`, which was searched for, is one of the column `what`."""
     if answer := _answer.get():
         answer.confirmed.add(what)
+        answer.matched.add(value)
 
 
 def note(text: str, what: str) -> None:

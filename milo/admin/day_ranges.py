@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from milo.admin.forms import Day, DayInput, refuse_backwards
+from milo.admin.lookups import page_of
 from milo.dates import end_of, midnight, parse_day
 
 FROM, UNTIL = "_from", "_to"
@@ -51,7 +52,7 @@ class DayRangeFilter(RangeDateFilter):
         since, until = (self._midnight(suffix) for suffix in self.suffixes)
         if since:
             queryset = queryset.filter(**{f"{self.field_path}__gte": since})
-        if since and until and until <= since:
+        if since and until and until <= since and page_of(request) == "changelist":
             # the form, which says so too, is behind a button
             messages.error(
                 request, _("%(filter)s: the span ends before it begins.") % {"filter": capfirst(str(self.title))}

@@ -152,7 +152,9 @@ class ListExport(ExportMixin):
 def record_export(request: HttpRequest, model: Any, title: str, what: str, query: str) -> LogEntry:
     """Record who exported the list `title`, `what` of it, and by which filter (a query string)."""
     person: Any = request.user
-    filtered = f"filtered by {card_numbers.masked(unquote_plus(query))}" if query else "not filtered"
+    # an ampersand inside a value stays quoted, so that the value has an end
+    legible = unquote_plus(query.replace("%26", "%2526"))
+    filtered = f"filtered by {card_numbers.masked(legible)}" if query else "not filtered"
     return LogEntry.objects.create(
         user_id=person.pk,
         content_type=ContentType.objects.get_for_model(model),

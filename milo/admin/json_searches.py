@@ -38,7 +38,7 @@ class JsonSearches:
         inside = self._inside(every, asked, lambda column: column not in masked)
         whole = self._inside(every, asked, masked.__contains__, '"')
         if masked and whole.exists():
-            personal.confirm(f"{rows.model._meta.model_name}.{', '.join(sorted(masked))}")
+            personal.confirm(f"{rows.model._meta.model_name}.{', '.join(sorted(masked))}", asked)
         also = Q(pk__in=inside.values("pk")) | (Q(pk__in=whole.values("pk")) if masked else Q())
         return rows.filter(Q(pk__in=found.order_by().values("pk")) | also)
 

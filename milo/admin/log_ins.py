@@ -27,8 +27,8 @@ from milo.identity.models import LogIn
 ON_A_PAGE = 50
 # of integers of 64 bits
 _LAST_KEY = 2**63 - 1
-# the words of a search, in the record of an export
-_SEARCHED = re.compile(r"\bq=([^&]+)")
+# the words of a search: in the record of an export up to the next filter, in that of a search up to the end
+_SEARCHED = {EXPORTED: re.compile(r"\bq=([^&]+)"), REVEALED: re.compile(r"\bq=(.+)")}
 _COLORS = {"Succeeded": "success", "Failed": "warning", "LockedOut": "danger"}
 
 
@@ -94,8 +94,9 @@ class ListExports(Report):
         more = len(newest) > ON_A_PAGE
         for entry in newest:
             # what another person searched for may be an address or a tax number
-            if entry.user_id != self.request.user.pk and (searched := _SEARCHED.search(entry.change_message)):
-                personal.note(searched[1], "searches")
+            if entry.user_id != self.request.user.pk:
+                for searched in _SEARCHED[entry.action_flag].findall(entry.change_message):
+                    personal.note(searched, "searches")
         return Panel(
             _("Newest first"),
             [_("When"), _("Who"), _("List or page"), _("What")],

@@ -53,14 +53,15 @@ class NamedLookups:
         In a list of more than 10,000 rows words are found by how they begin, and the page says so.
         """
         if len(search_term.split()) > MOST_WORDS:
-            messages.error(request, _("Search for at most %(words)d words.") % {"words": MOST_WORDS})
+            if page_of(request) == "changelist":
+                messages.error(request, _("Search for at most %(words)d words.") % {"words": MOST_WORDS})
             return queryset.none(), False
         if "\0" in search_term + request.GET.get(SEARCH_VAR, ""):
             # Django has said so in a message, and then looks for nothing
             return queryset.none(), False
         words = [word for word in searches.words_of(search_term) if word.strip()]
         if search_term.strip() and not words:
-            if _page_of(request) == "changelist":
+            if page_of(request) == "changelist":
                 messages.error(request, _("There is nothing to search for between the quotation marks."))
             return queryset.none(), False
         admin: Any = self
@@ -90,13 +91,13 @@ def _whole_value(rows: QuerySet[Any], names: Sequence[str], word: str) -> Q:
     """Return the condition that `word` is the whole value of one of the columns; that it is one is noted."""
     whole = searches.whole(rows.model, names, word)
     if rows.filter(whole).exists():
-        personal.confirm(f"{rows.model._meta.model_name}.{', '.join(names)}")
+        personal.confirm(f"{rows.model._meta.model_name}.{', '.join(names)}", word)
     return whole
 
 
 def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], words: Sequence[str]) -> QuerySet[Any]:
     """Return the rows of a long list that are found; the list takes the keys from the request, a file has every row."""
-    page = _page_of(request)
+    page = page_of(request)
     if page == "export":
         return rows.filter(pk__in=word_searches.found(rows, fields, words, None))
     keys = list(word_searches.found(rows, fields, words, word_searches.MOST))
@@ -106,8 +107,11 @@ def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], 
     return rows.filter(pk__in=keys)
 
 
-def _page_of(request: HttpRequest) -> str:
-    """Return the last word of the name of a page: "changelist", "export", or another."""
+def page_of(request: HttpRequest) -> str:
+    """Return the last word of the name of a page: "changelist", "export", or another.
+
+    Only a page that shows messages may leave one: from another it would appear later, where it means nothing.
+    """
     match = request.resolver_match
     return (match.url_name or "").rpartition("_")[2] if match else ""
 

@@ -56,15 +56,19 @@ class PersonalDataMiddleware:
             return self.get_response(request)
 
         # one's own address, which the side bar shows, is no secret to oneself
-        own: Any = request.user
-        address = getattr(own, "email", "")
-        typed = {str(text) for values in (request.GET, request.POST) for text in values.values()} - {address, ""}
-        with personal.noted(personal.Answer(lambda: not shows_personal(request), typed, {address})) as answer:
+        typed, sent = ({str(text) for text in values.values()} for values in (request.GET, request.POST))
+        own = {_address_of(request)}
+        with personal.noted(personal.Answer(lambda: not shows_personal(request), typed, sent, own)) as answer:
             response = self.get_response(request)
             # after the view, which may have logged somebody in
+            answer.own.add(_address_of(request))
             if not may_see(request_actor(request)):
                 _finish(request, response, answer)
         return response
+
+
+def _address_of(request: HttpRequest) -> str:
+    return getattr(request.user, "email", "")
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase, answer: personal.Answer) -> None:
@@ -80,7 +84,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase, answer: personal.A
     if answer.found and (reason := _reason(request)) is not None:
         _record(request, response, answer.found, "PersonalDataRevealed", reason)
     if answer.confirmed and may_reveal(request_actor(request)):
-        asked = f"q={', '.join(sorted(text for text in answer.typed if len(text) > 1))}"
+        asked = f"q={', '.join(sorted(answer.matched))}" if answer.matched else "sent by a form"
         _record(request, response, answer.confirmed, "PersonalDataSearched", asked)
 
 

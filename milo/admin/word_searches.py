@@ -122,7 +122,7 @@ def _readable(
         return found
     whole = searches.whole(found.model, masked, text)
     if found.filter(whole).exists():
-        personal.confirm(f"{found.model._meta.model_name}.{', '.join(masked)}")
+        personal.confirm(f"{found.model._meta.model_name}.{', '.join(masked)}", text)
     legible = [name for name in index.words if name not in masked]
     return found.filter(Q(HasWords(legible, beginnings, whole_words)) | whole if legible else whole)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -96,6 +97,9 @@ def test_accounts_are_filtered_by_the_days_on_which_they_were_opened(world: Worl
         "Opened between: the span ends before it begins."
     ]
     assert "before the beginning" in answer.content.decode()
+    export = f"{list_of(BillingAccount, 'export')}?{urlencode(backwards)}"
+    assert operator.post(export, {"resource": "0", "format": "0"}).status_code == 200
+    assert not list(operator.get(list_of(BillingAccount)).context["messages"])
     page = operator.get(list_of(BillingAccount), {"created_at_from": "2026-01-31"}).content.decode()
     assert re.search('<input type="date" name="created_at_from" value="2026-01-31"', page)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib import admin
@@ -129,3 +129,11 @@ def test_a_search_of_more_words_than_anybody_types_finds_nothing(address: str, m
     assert page.status_code == 200
     assert page.context["cl"].result_count == 0
     assert "20" in page.content.decode().split("Search for at most ")[1][:10]
+
+
+def test_a_search_of_another_page_leaves_no_message_for_the_next(root: Client) -> None:
+    asked = {"app_label": "billing", "model_name": "charge", "field_name": "account", "term": "a " * 21}
+    for text in ("a " * 21, '""'):
+        assert root.get("/admin/autocomplete/", {**asked, "term": text}).status_code in (200, 403)
+        root.post(f"{list_of(BillingAccount, 'export')}?{urlencode({'q': text})}", {"resource": "0", "format": "0"})
+        assert not list(root.get(list_of(BillingAccount)).context["messages"]), text

@@ -273,6 +273,34 @@ def test_the_api_masks_for_whoever_reads_masks_on_the_staff_site(everything: Bil
     assert leaked(Api.of(person).get("/apis/billing.milo.io/v1alpha1/billingaccounts").raw.decode()) == []
 
 
+def test_what_a_body_says_is_never_recorded(auditor: Client) -> None:
+    address, secret = "anna@example.com", "Anna-secret-7731"
+    anna = make.a_person(address, groups=("auditor",), is_staff=True, email=address)
+    anna.set_password(secret)
+    anna.save()
+    login = {"username": address, "password": secret, "next": "/admin/", "csrfmiddlewaretoken": "t0ken-of-the-form"}
+    for client in (auditor, Client()):
+        assert client.post("/admin/login/?next=/admin/", {**login, "password": "wrong-one-81"}).status_code == 200
+        assert client.post("/admin/login/?next=/admin/", login).status_code == 302
+    recorded = list(LogEntry.objects.values_list("change_message", flat=True))
+    assert set(recorded) <= {"PersonalDataSearched: user.email; sent by a form"}
+    # of a query only what was confirmed
+    staff("auditor", name="other").get(page_of(anna), {"x": address, "token": secret})
+    assert LogEntry.objects.latest("pk").change_message == f"PersonalDataSearched: user.email; q={address}"
+
+
+def test_what_was_searched_for_is_masked_to_its_end(world: World, auditor: Client, operator: Client) -> None:
+    other = User.objects.get(username="operator")
+    operator.post(
+        f"{list_of(BillingAccount, 'export')}?{urlencode({'q': 'Kaufmann & Sohn'})}", {"resource": 0, "format": 0}
+    )
+    LogEntry.objects.create(
+        user=other, action_flag=REVEALED, change_message="PersonalDataSearched: a.b; q=Roth & Weiss"
+    )
+    report = content(auditor.get("/admin/identity/login/exports/"))
+    assert not [name for name in ("Kaufmann", "Sohn", "Roth", "Weiss") if name in report]
+
+
 @pytest.mark.once
 def test_the_record_is_in_a_sealed_table() -> None:
     """What is done to a sealed table is found, tests/ledger/test_every_table.py says."""
