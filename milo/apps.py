@@ -63,6 +63,7 @@ def _watch_personal_data() -> None:
 
     from milo import audit, personal
     from milo.columns import Columns
+    from milo.identity.models import LogIn
     from milo.ledger import tables
 
     tables.register(tables.Table(LogEntry))
@@ -70,8 +71,11 @@ def _watch_personal_data() -> None:
         if columns := getattr(model, "columns", None):
             records = audit.histories().get(model)
             personal.watch(model, columns, *([records.model_of(model)] if records else []))
-    # names of staff stay legible
-    personal.watch(User, Columns.of(personal="email"), audit.histories()[User].model_of(User))
+    past_users = audit.histories()[User].model_of(User)
+    personal.watch(User, Columns.of(personal="email"), past_users)
+    # names of staff stay legible, though many are addresses: an audit is about who did something
+    for model, column in ((User, "username"), (past_users, "username"), (LogIn, "name")):
+        personal.watch_names(model, column)
 
 
 class StaffSiteConfig(AdminConfig):

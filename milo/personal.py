@@ -22,6 +22,8 @@ from milo.email_addresses import IN_TEXT
 
 MASK = "•••"
 E_MAIL = "e-mail addresses"
+AUTHOR = "user:"
+"""What stands before the user name of an author, wherever it is recorded."""
 # shorter ones are codes; replaced in a page, they would be found in other words
 _SHORTEST = 5
 _documented: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -34,13 +36,15 @@ class Answer:
 
     `hides` tells whether they are to be masked. `typed` is what the query of the request says, `sent` what its body
     says: both stay as they are, and so confirm what the person may have guessed, in the columns `confirmed`. Of that
-    only what was `typed` is in `matched`: a body may hold passwords. `own` is of the person who asks.
+    only what was `typed` is in `matched`: a body may hold passwords. `own` is of the person who asks. `names` are user
+    names, which stay legible though many are addresses: they say who did something.
     """
 
     hides: Callable[[], bool]
     typed: Collection[str] = ()
     sent: Collection[str] = ()
     own: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
     confirmed: set[str] = field(default_factory=set)
@@ -49,19 +53,19 @@ class Answer:
     def text(self, text: str) -> str:
         """Return a text of the answer, masked if it is to be."""
         hides = self.hides()
-        for value in {*self.typed, *self.sent} & self.values.keys() - self.own:
+        for value in {*self.typed, *self.sent} & self.values.keys() - self.own - self.names:
             self.confirmed |= self.values[value]
             self.matched |= {value} & {*self.typed}
         for value in sorted(self.values, key=len, reverse=True):
             for written in {value, escape(value), json.dumps(value)[1:-1]}:
                 if written in text and not self._stays(value):
-                    masked, count = re.subn(rf"(?<!\w){re.escape(written)}(?!\w)", MASK, text)
+                    masked, count = re.subn(rf"(?<!\w)(?<!{AUTHOR}){re.escape(written)}(?!\w)", MASK, text)
                     text = masked if hides else text
                     self.found |= self.values[value] if count else set()
-        return IN_TEXT.sub(lambda address: self._address(address[0], hides), text) if "@" in text else text
+        return _of_addresses(text, lambda address: self._address(address, hides))
 
     def _stays(self, value: str) -> bool:
-        return value in self.typed or value in self.sent or value in self.own
+        return value in self.typed or value in self.sent or value in self.own or value in self.names
 
     def _address(self, address: str, hides: bool) -> str:
         if self._stays(address):
@@ -126,7 +130,16 @@ def masked(value: Any) -> Any:
             return json.dumps(masked(json.loads(value)), ensure_ascii=False)
         except ValueError:
             pass
-    return IN_TEXT.sub(MASK, value) if "@" in value else value
+    return _of_addresses(value, lambda address: MASK)
+
+
+def _of_addresses(text: str, shown: Callable[[str], str]) -> str:
+    """Return a text with its e-mail addresses as `shown` returns them, but for the names of authors."""
+
+    def replaced(match: re.Match[str]) -> str:
+        return match[0] if text.endswith(AUTHOR, 0, match.start()) else shown(match[0])
+
+    return IN_TEXT.sub(replaced, text) if "@" in text else text
 
 
 def _inside(key: str, value: Any, codes: Collection[str] | None) -> Any:
@@ -155,6 +168,16 @@ def watch(model: type[models.Model], columns: Columns, *copies: type[models.Mode
         for each in (model, *copies):
             if isinstance(each._meta.get_field(column), models.JSONField):
                 _note_reads(each, column, _note_document)
+
+
+def watch_names(model: type[models.Model], column: str) -> None:
+    """Note what is read of a column with user names, which stay legible."""
+    _note_reads(model, column, _note_name)
+
+
+def _note_name(name: str) -> None:
+    if answer := _answer.get():
+        answer.names.add(name)
 
 
 def _note_reads(model: type[models.Model], column: str, note: Callable[[Any], None]) -> None:
