@@ -16,6 +16,7 @@ from billing.services.affiliations.bills import SCOPES, SHOWBACK, bill_of_scope
 from billing.services.affiliations.scopes import OWN
 from billing.services.usage.exports import BEGINNING, Cursor, Selection, page
 from billing.usage.focus import Bill, row
+from milo import personal
 from milo.kube import queries
 from milo.kube.discovery.endpoints import register_file
 from milo.kube.store.revisions import in_thread
@@ -67,22 +68,25 @@ class UsageFocusView(KubeView):
         kind = "".join(f"-{word}" for word in (query["scope"], view) if word not in ("", OWN))
         name = f"{account.name}-{bill.period:%Y-%m}{kind}.{file.suffix}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        parts = _parts(file, bill, selection)
+        parts = _parts(file, bill, selection, self.hides)
         return StreamingHttpResponse(parts, content_type=file.content_type, headers=headers)
 
 
-async def _parts(file: FocusFile, bill: Bill, selection: Selection) -> AsyncIterator[bytes]:
+async def _parts(file: FocusFile, bill: Bill, selection: Selection, hides: bool) -> AsyncIterator[bytes]:
     yield file.begin()
     cursor: Cursor | None = BEGINNING
     while cursor:
-        part, cursor = await in_thread(_part, file, bill, selection, cursor)
+        part, cursor = await in_thread(_part, file, bill, selection, hides, cursor)
         yield part
 
 
-def _part(file: FocusFile, bill: Bill, selection: Selection, after: Cursor) -> tuple[bytes, Cursor | None]:
-    """Return the bytes of the next page and its cursor, None once the file has ended."""
+def _part(file: FocusFile, bill: Bill, selection: Selection, hides: bool, after: Cursor) -> tuple[bytes, Cursor | None]:
+    """Return the bytes of the next page and its cursor, None once the file has ended; `hides` masks personal data."""
     usages, cursor = page(bill, selection, after)
-    return file.add(row(bill, usage) for usage in usages) if usages else file.end(), cursor
+    if not usages:
+        return file.end(), cursor
+    rows = (row(bill, usage) for usage in usages)
+    return file.add(map(personal.masked, rows) if hides else rows), cursor
 
 
 register_file(UsageFocusView.kind, "usage/focus", UsageFocusView)

@@ -94,6 +94,10 @@ def test_the_file_of_the_staff_site_is_that_of_the_api_byte_for_byte_and_masked_
     assert file == body(viewer, f"period={month}", "text/csv; charset=utf-8")
     assert file.count(b"books@acme-corp.example") == 5
     assert masked == file.replace(b"books@acme-corp.example", "•••".encode())
+    auditor = Api.of(make.a_person("reader", groups=("auditor",)))
+    assert body(auditor, f"period={month}", "text/csv; charset=utf-8") == masked
+    table = ParquetFile(io.BytesIO(body(auditor, f"period={month}&format=parquet", PARQUET))).read()
+    assert set(table["BillingAccountName"].to_pylist()) == {"=Ops; •••"}
 
 
 def test_an_export_of_many_pages_holds_every_row_once(
