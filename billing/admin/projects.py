@@ -70,7 +70,8 @@ class PayerFilter(DropdownFilter):
 class BilledProjectAdmin(UsagePages, ProjectAdmin):
     list_display = ("selector", "name", "display_name", "organization_link", "payer", "phase_badge", "created_at")
     list_display_links = ("name",)
-    export_display = list_display[1:]
+    # a name and a mark of its own each have a column in a file
+    export_display = (*list_display[1:4], "paying_account", "payer_locked", *list_display[5:])
     list_filter = (*ProjectAdmin.list_filter, PayerFilter)
     fieldsets = (
         (None, {"fields": [*ProjectAdmin.fieldsets[0][1]["fields"], "payer", "standing", "lock"]}),
@@ -117,8 +118,16 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     def payer(self, row: Any) -> str:
         if not row.paying_bindings:
             return "-"
-        payer = link(row.paying_bindings[0].account)
+        payer = self.paying_account(row)
         return format_html("{} {}", payer, badge(_("Locked"), "info")) if row.locked else payer
+
+    @admin.display(description=gettext_lazy("who pays"))
+    def paying_account(self, row: Any) -> str:
+        return link(row.paying_bindings[0].account) if row.paying_bindings else "-"
+
+    @admin.display(description=gettext_lazy("payer lock"))
+    def payer_locked(self, row: Any) -> str:
+        return _("Locked") if row.locked else "-"
 
     @admin.display(description=gettext_lazy("payer's standing"))
     def standing(self, row: Any) -> str:

@@ -80,14 +80,19 @@ class ListResource(Resource):
 
 
 def cell_value(value: Any) -> Any:
-    """Return what a page shows as the value of a cell: HTML as its text on one line, codes instead of labels."""
+    """Return what a page shows as the value of a cell: HTML as its text on one line, codes instead of labels.
+
+    The dash of a page for "nothing" is an empty cell.
+    """
+    if value == "-":
+        return None
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, SafeString):
         text = _TITLED.sub(r"\2", value)
-        return unescape(strip_tags(text.replace("<br>", "; "))).strip()
+        return " ".join(unescape(strip_tags(text.replace("<br>", "; "))).split())
     return value if hasattr(value, "isoformat") else str(value)
 
 

@@ -125,7 +125,7 @@ class WholeLedger(Report):
         while True:
             page, place = entries(models, selection, place, limit=AT_ONCE)
             for entry in page:
-                yield [personal.shown(str(cell_value(cell))) for cell in self._cells(entry)]
+                yield [personal.shown(str(cell_value(cell) or "")) for cell in self._cells(entry)]
             if place is None:
                 return
 

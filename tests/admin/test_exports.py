@@ -16,11 +16,13 @@ from openpyxl import load_workbook
 
 from billing.models import BillingAccount, Charge, Notice
 from billing.services.charges import ChargeSpec, report_charge
+from billing.services.payer_locks import lock_payer
 from milo.admin import exports
 from milo.admin.reasons import why
+from milo.identity.models import LogIn
 from projects.models import Project
 from tests.admin.browser import browser, list_of, page_of, staff
-from tests.admin.conftest import World
+from tests.admin.conftest import Life, World
 from tests.support import make
 
 CSV, XLSX = "0", "1"
@@ -85,6 +87,18 @@ def test_cells_are_words_and_no_markup(world: World, operator: Client) -> None:
     head, row = rows_of(exported(operator, f"{list_of(Project, 'export')}"))
     assert dict(zip(head, row, strict=True))["Who pays"] == "acme-eu"
     assert dict(zip(head, row, strict=True))["Phase"] == "Active"
+
+
+def test_what_is_empty_on_a_page_is_an_empty_cell(life: Life, operator: Client, auditor: Client) -> None:
+    lock_payer(Project.objects.get(name="data-mart").pk, reason="contract", actor=make.PLATFORM)
+    for model in (Notice, Project, Charge, LogIn):
+        for row in rows_of(exported(auditor, list_of(model, "export"))):
+            assert not [cell for cell in row if cell in ("-", "'-") or "\n" in cell], model
+    assert None in {cell for row in sheet_of(exported(operator, list_of(Notice, "export"), XLSX)) for cell in row}
+    head, *rows = rows_of(exported(operator, list_of(Project, "export")))
+    payers = {row[0]: (row[head.index("Who pays")], row[head.index("Payer lock")]) for row in rows}
+    assert payers["data-mart"] == ("acme-eu", "Locked")
+    assert payers["webapp-frontend"] == ("acme-eu", "")
 
 
 def test_an_export_is_recorded_with_person_list_and_filter(

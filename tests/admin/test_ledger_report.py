@@ -161,6 +161,7 @@ def test_what_is_filtered_is_exported_with_its_proof(suffix: str, life: Life, au
             list(map(str, row)) for row in load_workbook(io.BytesIO(table)).active.iter_rows(values_only=True)
         ]
     assert head[0] == "When"
+    assert not {"-", "'-"} & {cell for row in listed for cell in row}
     shown = rows(auditor, object="webapp-frontend")
     assert [row[1:4] for row in listed] == [[row[WHO], row[KIND], "webapp-frontend"] for row in shown]
     # the newest awaits a seal: it is in the table, and nothing proves it yet
