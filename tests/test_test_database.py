@@ -9,7 +9,7 @@ from django.utils import timezone
 from billing.models import BillingAccount
 from milo import append_only, clock
 from projects.models import Organization
-from tests.support import make
+from tests.support import lock_order, make
 from tests.support.database import as_owner
 from tests.support.threads import at_once
 
@@ -43,3 +43,12 @@ def test_a_rollback_does_not_send_a_connection_back_to_where_it_was(monkeypatch:
         assert clock.fault(connection) == ""
         transaction.set_rollback(True)
     assert clock.fault(connection) == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_opened_again_is_watched_once_and_not_for_ever() -> None:
+    with lock_order.watched() as order:
+        connection.close()
+        connection.ensure_connection()
+        assert connection.execute_wrappers.count(order) == 1
+    assert order not in connection.execute_wrappers

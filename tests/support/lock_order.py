@@ -87,16 +87,21 @@ def _keys(sql: str, params: Sequence[Any]) -> list[int]:
 
 @contextmanager
 def watched() -> Iterator[LockOrder]:
-    """Watch the connections of all threads."""
+    """Watch the connections of all threads, and none of them after the block."""
     order = LockOrder()
+    watched: list[list[Any]] = []
 
     def watch(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-        connection.execute_wrappers.append(order)
+        # one that is opened again is watched already
+        if order not in connection.execute_wrappers:
+            connection.execute_wrappers.append(order)
+            watched.append(connection.execute_wrappers)
 
     connection_created.connect(watch)
-    connection.execute_wrappers.append(order)
+    watch(None, connection)
     try:
         yield order
     finally:
         connection_created.disconnect(watch)
-        connection.execute_wrappers.remove(order)
+        for wrappers in watched:
+            wrappers.remove(order)
