@@ -96,6 +96,9 @@ class WholeLedger(Report):
             self._head(),
             [self._cells(entry) for entry in shown],
             following=self.query(**asked, after=place) if place else "",
+            # what changes nothing is in no history
+            more=reverse("admin:identity_login_exports"),
+            more_title=_("Exports and revealed data"),
         )
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -6,20 +6,22 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from milo import personal
 from milo.admin.exports import EXPORTED
-from milo.admin.forms import ActForm, Text
+from milo.admin.forms import ActForm, Day, Select, Text, refuse_backwards
 from milo.admin.ledger_report import WholeLedger
 from milo.admin.panels import Panel, badge, instant
 from milo.admin.personal import REVEALED
 from milo.admin.read_only import ReadOnlyAdmin
-from milo.admin.reasons import why
+from milo.admin.reasons import choices, why
 from milo.admin.reports import Report
 from milo.continue_tokens import Malformed, Unreadable
+from milo.dates import end_of, midnight
 from milo.identity.access import LOG_INS
 from milo.identity.changes import Place, changes
 from milo.identity.models import LogIn
@@ -75,7 +77,18 @@ class PeopleChanges(Report):
 
 
 class ExportsForm(ActForm):
+    person = Text(required=False, max_length=150, label=gettext_lazy("User name"))
+    action = Select(
+        choices=lambda: [("", _("All")), *choices(in_admin_log=True)], required=False, label=gettext_lazy("Action")
+    )
+    since = Day(required=False, label=gettext_lazy("From"))
+    until = Day(required=False, label=gettext_lazy("Until"), help_text=gettext_lazy("This day included (UTC)."))
     before = forms.IntegerField(required=False, min_value=1, max_value=_LAST_KEY, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        refuse_backwards(self, "since", "until")
+        return values
 
 
 class ListExports(Report):
@@ -87,9 +100,7 @@ class ListExports(Report):
     form_class = ExportsForm
 
     def table(self, values: dict[str, Any]) -> Panel:
-        entries = LogEntry.objects.filter(action_flag__in=(EXPORTED, REVEALED)).select_related("user").order_by("-pk")
-        if values["before"]:
-            entries = entries.filter(pk__lt=values["before"])
+        entries = _recorded(values).select_related("user").order_by("-pk")
         newest = list(entries[: ON_A_PAGE + 1])
         more = len(newest) > ON_A_PAGE
         for entry in newest:
@@ -104,8 +115,26 @@ class ListExports(Report):
                 [instant(entry.action_time), entry.user.get_username(), entry.object_repr, why(entry.change_message)]
                 for entry in newest[:ON_A_PAGE]
             ],
-            following=self.query(before=newest[ON_A_PAGE - 1].pk) if more else "",
+            following=self.query(**values | {"before": newest[ON_A_PAGE - 1].pk}) if more else "",
+            more=WholeLedger.address(self.admin),
+            more_title=str(WholeLedger.title),
         )
+
+
+def _recorded(values: dict[str, Any]) -> QuerySet[LogEntry]:
+    """Return the records that the form asks for."""
+    entries = LogEntry.objects.filter(action_flag__in=(EXPORTED, REVEALED))
+    if values["before"]:
+        entries = entries.filter(pk__lt=values["before"])
+    if values["person"]:
+        entries = entries.filter(user__username=values["person"].removeprefix("user:"))
+    if values["action"]:
+        entries = entries.filter(change_message__startswith=f"{values['action']}:")
+    if values["since"]:
+        entries = entries.filter(action_time__gte=midnight(values["since"]))
+    if values["until"]:
+        entries = entries.filter(action_time__lt=end_of(values["until"]))
+    return entries
 
 
 @admin.register(LogIn)

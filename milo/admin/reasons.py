@@ -50,6 +50,8 @@ _labels: dict[str, str | Promise] = {
     "UserDeactivated": gettext_lazy("User deactivated"),
     "UserDeleted": gettext_lazy("User deleted"),
 }
+IN_ADMIN_LOG = ("ListExported", "PersonalDataRevealed", "PersonalDataSearched")
+"""Those of acts that change nothing: they are in the admin log, and in no history."""
 _messages: dict[str, str | Promise] = {}
 
 
@@ -59,9 +61,10 @@ def register(labels: Mapping[str, str | Promise], *, messages: Mapping[str, str 
     _messages.update(messages)
 
 
-def choices() -> list[tuple[str, str]]:
-    """Return every registered reason with its label, sorted by label."""
-    return sorted(((code, str(label)) for code, label in _labels.items()), key=lambda choice: choice[1])
+def choices(*, in_admin_log: bool = False) -> list[tuple[str, str]]:
+    """Return every registered reason of histories, or of the admin log, with its label, sorted by label."""
+    kept = [(code, str(label)) for code, label in _labels.items() if (code in IN_ADMIN_LOG) == in_admin_log]
+    return sorted(kept, key=lambda choice: choice[1])
 
 
 def reason_text(code: str) -> str:

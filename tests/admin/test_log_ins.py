@@ -1,13 +1,18 @@
 """Auditors and approvers read who came in and who was made what by whom; nobody changes it, and no one else sees it."""
 
+from datetime import timedelta
+from itertools import product
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from milo.admin.exports import EXPORTED
+from milo.admin.personal import REVEALED
 from milo.admin.reasons import why
 from milo.identity.models import LogIn
 from tests.admin.browser import browser, list_of, page_of, staff, superuser
@@ -125,6 +130,31 @@ def test_exports_follow_each_other_and_leave_nothing_out(auditor: Client) -> Non
     assert seen == [f"list {number}" for number in reversed(range(101))]
     for key in ("0", "-1", "x", "99999999999999999999"):
         assert auditor.get(EXPORTS, {"before": key}).context["panels"] == []
+
+
+def test_who_exported_or_revealed_what_is_found_by_person_action_and_period(auditor: Client) -> None:
+    said = {"ListExported": EXPORTED, "PersonalDataRevealed": REVEALED, "PersonalDataSearched": REVEALED}
+    people = [make.a_person(name) for name in ("robin", "sasha@example.org")]
+    for person, (code, flag) in product(people, said.items()):
+        LogEntry.objects.create(user=person, object_repr=code, action_flag=flag, change_message=f"{code}: more")
+
+    def found(**asked: str) -> list[tuple[str, str]]:
+        (panel,) = auditor.get(EXPORTS, asked).context["panels"]
+        return [(row[1], row[2]) for row in panel.rows]
+
+    assert len(found()) == 6
+    for person, code in product(people, said):
+        name = person.username
+        assert found(person=name, action=code) == found(person=f"user:{name}", action=code) == [(name, code)]
+    today = timezone.now()
+    yesterday, tomorrow = (f"{today + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
+    assert (found(since=tomorrow), found(until=yesterday), len(found(since=yesterday, until=tomorrow))) == ([], [], 6)
+    assert "before the beginning" in auditor.get(EXPORTS, {"since": tomorrow, "until": yesterday}).content.decode()
+    # the ledger, which is of changes, offers none of these, and leads here
+    ledger = auditor.get("/admin/identity/login/ledger/")
+    assert not {code for code, _label in ledger.context["form"].fields["action"].choices} & set(said)
+    assert f'href="{EXPORTS}"' in ledger.content.decode()
+    assert 'href="/admin/identity/login/ledger/"' in auditor.get(EXPORTS).content.decode()
 
 
 def test_the_page_of_changes_takes_as_many_queries_for_many_people_as_for_one(auditor: Client) -> None:
