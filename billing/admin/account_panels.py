@@ -41,8 +41,8 @@ def schedule_panel(account: BillingAccount) -> Panel:
     return panel
 
 
-def suspensions_panel(account: BillingAccount) -> Panel:
-    """Return the latest suspensions with their evidence; an open one with a link that resolves it."""
+def suspensions_panel(account: BillingAccount, *, resolves: bool = False) -> Panel:
+    """Return the latest suspensions with their evidence; an open one with a link for the person who `resolves` it."""
     rows, more = first(Suspension.objects.filter(account=account).order_by("-pk"))
     return Panel(
         _("Suspensions"),
@@ -54,7 +54,7 @@ def suspensions_panel(account: BillingAccount) -> Panel:
                 row.message,
                 row.internal_note or "-",
                 pairs(row.evidence or {}),
-                lines([instant(row.resolved_at), row.resolved_by]) if row.resolved_at else _resolve(row),
+                lines([instant(row.resolved_at), row.resolved_by]) if row.resolved_at else _open(row, resolves),
             ]
             for row in rows
         ],
@@ -63,7 +63,9 @@ def suspensions_panel(account: BillingAccount) -> Panel:
     )
 
 
-def _resolve(suspension: Suspension) -> Any:
+def _open(suspension: Suspension, resolves: bool) -> Any:
+    if not resolves:
+        return "-"
     address = reverse("admin:billing_billingaccount_resolve-suspension", args=[suspension.account_id])
     return format_html(
         '<a href="{}?suspension={}" class="text-link">{}</a>', address, suspension.uid, _("open: resolve")

@@ -23,6 +23,7 @@ from billing.admin.account_panels import (
 from billing.admin.account_tree import affiliations_panels, tree_context
 from billing.admin.blockers import checklist
 from billing.admin.compliance import findings_panel
+from billing.admin.suspension_actions import ResolveSuspension
 from billing.admin.wording import and_more
 from billing.models import BillingAccount, BillingAccountAffiliation, BillingAccountBinding
 from billing.services.affiliations.scopes import OWN, PAID, SUBTREE, projects_of_scope
@@ -43,6 +44,10 @@ def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
 
     def closing() -> list[Panel]:
         return checklist(row, actor=request_actor(request))
+
+    def suspensions() -> list[Panel]:
+        resolves = ResolveSuspension.allowed(request_actor(request), row.organization_id)
+        return [suspensions_panel(row, resolves=resolves), holds_panel(row)]
 
     timeline = reverse("admin:billing_billingaccount_timeline", args=[row.pk])
     return [
@@ -68,7 +73,7 @@ def account_tabs(request: HttpRequest, row: BillingAccount) -> list[Tab]:
             context=partial(tree_context, row),
         ),
         Tab("charges", _("Charges"), lambda: [charges_panel(row)]),
-        Tab("suspensions", _("Suspensions and holds"), lambda: [suspensions_panel(row), holds_panel(row)]),
+        Tab("suspensions", _("Suspensions and holds"), suspensions),
         Tab("approvals", _("Approval requests"), lambda: [requests_panel(row)]),
         *([Tab("closing", _("Closing"), closing)] if row.phase in CLOSABLE else []),
         Tab("schedule", _("Next invoices"), lambda: [schedule_panel(row)]),

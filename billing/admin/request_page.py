@@ -13,7 +13,7 @@ from billing.admin.affiliation_request import affiliation_panels
 from billing.admin.blockers import checklist
 from billing.admin.decision_actions import Approve, ApproveForm, Reject
 from billing.admin.proposals import Action, at_words, proposed, reviewed_on_lines
-from billing.admin.suspension_actions import some
+from billing.admin.suspension_actions import ResolveSuspension, some
 from billing.admin.wording import UID, and_more, label, money, money_in_words, on_lines, quantity, said
 from billing.models import ApprovalRequest, BillingAccount, Charge
 from billing.models.binding import projects_paid_by
@@ -145,7 +145,8 @@ def _charges(account: BillingAccount) -> Any:
 
 def _evidence(request: ApprovalRequest, actor: Actor) -> list[Panel]:
     if request.act == Action.REACTIVATE:
-        return [suspensions_panel(request.account)]
+        resolves = ResolveSuspension.allowed(actor, request.organization_id)
+        return [suspensions_panel(request.account, resolves=resolves)]
     if request.act == Action.CLOSE and request.phase == ApprovalRequest.Phase.PENDING:
         return checklist(request.account, besides=request, actor=actor)
     if request.act == Action.RELEASE_HOLD:

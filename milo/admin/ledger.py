@@ -85,5 +85,12 @@ class LedgerAdmin(SimpleHistoryAdmin, ReadOnlyAdmin):
             request, object_id, version_id, {"record": record, "why": why(record.history_summary)}
         )
 
+    def render_history_view(
+        self, request: HttpRequest, template: str, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        if form := context.get("adminform"):
+            self.unlink_closed(request, form)
+        return super().render_history_view(request, template, context, **kwargs)
+
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True

@@ -94,6 +94,10 @@ class IssueToken(ServiceAction):
         """Return the URL to continue to after the secret has been read."""
         return address(row)
 
+    def parents(self, row: ServiceToken | None) -> dict[str, Any]:
+        """Return the context from which the header of the page links what the page is below of."""
+        return {"opts": self.admin.opts, "original": row}
+
     def finish(self, row: ServiceToken) -> HttpResponse:
         response = self.response_class(
             self.request,
@@ -101,8 +105,7 @@ class IssueToken(ServiceAction):
             {
                 **self.admin.admin_site.each_context(self.request),
                 "title": _("The token was issued"),
-                "opts": self.admin.opts,
-                "original": row,
+                **self.parents(row),
                 "secret": self.secret,
                 "back": self.back(row),
             },
@@ -124,11 +127,15 @@ class IssueOwnToken(IssueToken):
     def _users(self) -> QuerySet[User]:
         return super()._users().filter(username=self.request.user.get_username())
 
+    def parents(self, row: ServiceToken | None) -> dict[str, Any]:
+        """Return no list: the person need not be permitted to open that of tokens."""
+        return {"opts": None, "original": None, "content_title": self.title}
+
     def back(self, row: ServiceToken | None = None) -> str:
         return reverse("admin:index")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**{"back": self.back(), **kwargs})
+        return super().get_context_data(**{"back": self.back(), **self.parents(None), **kwargs})
 
 
 class RevokeToken(ServiceAction):

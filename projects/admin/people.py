@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from milo.admin.actors import request_actor
 from milo.admin.log_ins import PeopleChanges
 from milo.admin.panels import SHOWN, Panel, badge, first, instant, lines, link, list_address
 from milo.admin.reasons import why
 from milo.admin.users import UserAdmin
 from milo.identity.changes import changes
 from milo.identity.models import LogIn
-from projects.access import STAFF_ROLES
+from projects.access import ORGANIZATIONS, STAFF_ROLES
 from projects.models import Membership
 from projects.services.memberships import memberships_of, without_billing_admin
 
@@ -61,7 +62,8 @@ class PersonAdmin(UserAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         user = self.get_object(request, object_id)
-        panels = [_held(user), _changed(user)] if user and self.has_view_permission(request, user) else []
+        opens = request_actor(request).may("list", ORGANIZATIONS, None)
+        panels = [_held(user, opens), _changed(user)] if user and self.has_view_permission(request, user) else []
         return super().change_view(request, object_id, form_url, {"panels": panels, **(extra_context or {})})
 
     @admin.display(description=gettext_lazy("access to the site"))
@@ -81,16 +83,18 @@ def _without_site(roles: list[str]) -> str:
     return message % {"roles": ", ".join(roles)}
 
 
-def _held(user: User) -> Panel:
+def _held(user: User, opens: bool) -> Panel:
+    """Return the panel of the roles of `user`, with links for the person who `opens` organizations."""
     rows, more = first(memberships_of(user))
+    named: Any = link if opens else lambda row, text="": text or str(row)
     return Panel(
         _("Roles in organizations"),
         [_("Organization"), _("Role"), _("Since"), _("Granted by")],
         [
-            [link(held.organization), link(held, held.get_role_display()), instant(held.granted_at), held.granted_by]
+            [named(held.organization), named(held, held.get_role_display()), instant(held.granted_at), held.granted_by]
             for held in rows
         ],
-        more=list_address(Membership, q=user.get_username()) if more else "",
+        more=list_address(Membership, q=user.get_username()) if more and opens else "",
     )
 
 

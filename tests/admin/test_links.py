@@ -1,14 +1,17 @@
 """Pages lead both ways: who pays for what now and before, from the account and from the project."""
 
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.db.models import Model
 from django.test import Client
 
 from billing.models import BillingAccountBinding
-from tests.admin.browser import list_of, page_of, panels_of
-from tests.admin.conftest import World
+from tests.admin.browser import STAFF_ROLES, every_act, every_page, list_of, page_of, panels_of, staff
+from tests.admin.conftest import Life, World
 from tests.support import make
 
 pytestmark = pytest.mark.once
@@ -107,3 +110,27 @@ def test_a_project_shows_who_paid_at_the_instant_that_is_asked_for(world: World,
     assert (
         f'name="paidOn" value="{before}"' in operator.get(page_of(world.project), {"paidOn": before}).content.decode()
     )
+
+
+@pytest.mark.parametrize("role", [*STAFF_ROLES, "platform-admin"])
+def test_every_link_of_every_page_opens_for_the_person_who_sees_it(role: str, life: Life) -> None:
+    client = staff(role, name="reader")
+    opened: dict[str, int] = {}
+
+    def status(address: str) -> int:
+        if address not in opened:
+            opened[address] = client.get(address).status_code
+        return opened[address]
+
+    dead = {}
+    for page in [*every_page(), *every_act(), "/admin/own-token/", "/admin/second-factor/"]:
+        answer = client.get(page)
+        if answer.status_code != 200 or answer.streaming or "text/html" not in answer.headers["Content-Type"]:
+            continue
+        for link in re.findall(r'<a\b[^>]*?\shref="([^"]+)"', answer.content.decode()):
+            # of a list in another order or with another filter no more is permitted than of the list
+            address = urljoin(page, unescape(link)).partition("#")[0].partition("?")[0]
+            if address.startswith("/admin/") and status(address) >= 400:
+                dead[address, opened[address]] = page
+    assert len(opened) > 20
+    assert dead == {}
