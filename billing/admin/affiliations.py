@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import AFFILIATIONS
 from billing.admin.affiliation_actions import CancelAffiliation
+from billing.admin.wording import in_words
 from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
@@ -151,7 +152,7 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
         """Return why it will not take effect as of the last look, or did not."""
         text = row.obstacle or (row.outcome if row.phase == Phase.FAILED else "")
         if text:
-            return Truncator(text).chars(_OBSTACLE_LENGTH)
+            return Truncator(in_words(text)).chars(_OBSTACLE_LENGTH)
         return _("nothing") if row.phase == Phase.SCHEDULED else "-"
 
     @admin.display(description=gettext_lazy("supersedes"))
@@ -181,7 +182,7 @@ def _foresight(row: BillingAccountAffiliation) -> list[Panel]:
         return []
     paid_by_parent = row.payer == BillingAccountAffiliation.Payer.PARENT
     proposed = rules.propose(row.account, row.parent, paid_by_parent, row.effective_from)
-    causes = [cause.message for cause in rules.fact_causes(row, proposed)[: rules.LISTED]]
+    causes = [in_words(cause.message) for cause in rules.fact_causes(row, proposed)[: rules.LISTED]]
     will = badge(_("will not take effect"), "danger") if causes else badge(_("will take effect"), "success")
     return [
         Panel(

@@ -45,7 +45,8 @@ def _headers() -> list[str]:
 def _cells(finding: Finding) -> list[Any]:
     since = day_text(finding.effective_from) if finding.effective_from else _("before the data begin")
     sources = [_source(key) for key in finding.source.split(";") if key]
-    return [in_words(finding.field), finding.message, finding.rule, since, finding.confidence or "-", lines(sources)]
+    said = in_words(finding.message)
+    return [in_words(finding.field), said, finding.rule, since, finding.confidence or "-", lines(sources)]
 
 
 def _source(key: str) -> Any:

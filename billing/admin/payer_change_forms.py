@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.wording import offer_accounts
@@ -76,6 +77,13 @@ class MoveOfOrganizationForm(MoveNamedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer(self.row.pk, "account", "source")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse both ways at once: whoever names some projects does not mean all of an account."""
+        values = super().clean()
+        if values.get("projects") and values.get("source"):
+            self.add_error("projects", _("Name projects or the billing account that they leave, not both."))
+        return values
 
 
 class MoveListedForm(MoveNamedForm):

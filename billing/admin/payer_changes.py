@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import PAYER_CHANGES
 from billing.admin.payer_change_actions import CancelPayerChange, RetryPayerChange, preview_facts
+from billing.admin.wording import said
 from billing.models import PayerChange, PayerChangeItem
 from billing.models.payer_change import PayerChangeQuerySet
 from billing.services.payer_changes import outcomes
@@ -81,7 +82,7 @@ class PayerChangeAdmin(ViewedAdmin):
                     "reason",
                     "created_by",
                     "phase_badge",
-                    "obstacle",
+                    "in_the_way",
                     "finished_at",
                 )
             },
@@ -101,6 +102,10 @@ class PayerChangeAdmin(ViewedAdmin):
     @admin.display(description=gettext_lazy("all projects of"))
     def source_link(self, row: PayerChange) -> str:
         return link(row.source)
+
+    @admin.display(description=PayerChange._meta.get_field("obstacle").verbose_name)
+    def in_the_way(self, row: PayerChange) -> str:
+        return said(row.obstacle)
 
     def panels(self, request: HttpRequest, row: PayerChange) -> list[Panel]:
         return [self._progress(row), self._items(row), *self._preview(row), *super().panels(request, row)]
@@ -128,7 +133,7 @@ class PayerChangeAdmin(ViewedAdmin):
                     badge(item.get_phase_display(), _ITEM_COLORS.get(item.phase, "")),
                     link(item.binding),
                     instant(item.settled_at),
-                    item.message or "-",
+                    said(item.message),
                 ]
                 for item in (*failed, *others)
             ],

@@ -18,8 +18,6 @@ from milo.errors import Cause
 Profile = dict[str, Any] | None
 _NONE = ("", gettext_lazy("Not given"))
 _UPPER = re.compile("(?=[A-Z])")
-# plain words such as `brand` may be words of a sentence
-_NAMES = re.compile(rf"\b(?:{'|'.join(name for name in FIELDS if not name.islower())})\b")
 
 
 class ProfileFields(ActForm):
@@ -59,13 +57,6 @@ class ProfileFields(ActForm):
             return super()._field_of(cause)
         name = cause.field.rpartition(".")[2]
         return _field_name(name) if name in FIELDS else "payment_method"
-
-    @staticmethod
-    def _message(cause: Cause) -> str:
-        message = ActForm._message(cause)
-        if not cause.field.startswith(FIELD):
-            return message
-        return _NAMES.sub(lambda name: str(FIELD_LABELS[name[0]]), message)
 
 
 def _field_name(name: str) -> str:

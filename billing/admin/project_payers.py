@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,6 +30,7 @@ def payers_panel(request: HttpRequest, project: Project) -> Panel:
     colors = {key: COLORS[number % (len(COLORS) - 1)] for number, key in enumerate(accounts)}
     text = request.GET.get(DAY, "")
     day = _day(text)
+    error = forms.DateField.default_error_messages["invalid"] if text and not day else ""
     return Panel(
         _("Who paid when"),
         [_("No."), _("Billing account"), _("From"), _("Until")],
@@ -36,7 +38,7 @@ def payers_panel(request: HttpRequest, project: Project) -> Panel:
             [number, _account(accounts, each), instant(each.start), _until(each, stretches)]
             for number, each in enumerate(stretches, 1)
         ],
-        question=Question(DAY, _("On which day (UTC)"), text if day else "", "date"),
+        question=Question(DAY, _("On which day (UTC)"), text, "date", error),
         sentence=sentence(project, day) if day else "",
         bar=[
             BarPart(

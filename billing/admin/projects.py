@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -170,14 +171,16 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
 
     def _timeline(self, request: HttpRequest, row: Project) -> Panel:
         text = request.GET.get(PAID_ON, "")
-        if at := _instant(text):
+        at = _instant(text)
+        error = forms.DateTimeField.default_error_messages["invalid"] if text and not at else ""
+        if at:
             payer, more = payer_at(row, at), False
             stretches = [_at(payer)] if payer else []
         else:
             bindings, more = first(BillingAccountBinding.objects.timeline(row).reverse())
             stretches = [_bound(binding) for binding in bindings]
         return Panel(
-            question=Question(PAID_ON, _("Who paid at (UTC)"), text if at else ""),
+            question=Question(PAID_ON, _("Who paid at (UTC)"), text, error=error),
             title=_("Bindings, the latest first"),
             headers=[
                 _("Billing account"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.account_report import AccountReport
-from billing.admin.wording import UID, label, said
+from billing.admin.wording import UID, said
 from billing.models import BillingAccount
 from billing.services.timeline import KINDS, Cursor, EventFilter, TimelineEvent
 from billing.services.timeline_table import as_json, readable_timeline, rows, whole_timeline
@@ -109,7 +109,7 @@ def _only(values: dict[str, Any]) -> EventFilter:
 def _cells(event: TimelineEvent) -> list[Any]:
     model = apps.get_model("billing", event.kind)
     who = lines(filter(None, (event.actor, event.credential, event.credential_maker)))
-    changes = (change_in_words(model, name, *values, label=label) for name, values in event.changes.items())
+    changes = (change_in_words(model, name, *values) for name, values in event.changes.items())
     return [
         instant(event.at),
         _subject(model, event),

@@ -16,7 +16,6 @@ from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
 from milo.admin.messages import refusal_text
 from milo.admin.panels import lines, number_text
-from milo.admin.reasons import message_text
 from milo.admin.wording import words
 
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -102,7 +101,7 @@ def and_more(number: int) -> str:
 
 def said(message: str) -> str:
     """Return the message of a change in words; a dash for none."""
-    return message_text(message) or "-"
+    return refusal_text(message) or "-"
 
 
 def in_words(text: str) -> str:

@@ -1,6 +1,5 @@
 """Changed columns as people read them: values by their labels, with codes and UTC as titles."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,26 +9,25 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from milo.admin.messages import refusal_text
 from milo.admin.panels import instant
 from milo.admin.reasons import coded, is_code, reason
-from milo.admin.wording import readable
+from milo.admin.wording import label, readable
 
 
-def change_in_words(
-    model: type[Model], name: str, before: Any, after: Any, *, label: Callable[[str], str] = str
-) -> SafeString:
-    """Return a changed column of `model` with its values before and after; `label` words fields of manifests."""
+def change_in_words(model: type[Model], name: str, before: Any, after: Any) -> SafeString:
+    """Return a changed column of `model` with its values before and after."""
     column = model._meta.get_field(name)
     title = capfirst(str(getattr(column, "verbose_name", name)))
     return format_html(
         "{}: {} \N{RIGHTWARDS ARROW} {}",
         title,
-        *(value_in_words(column, value, label=label) for value in (before, after)),
+        *(value_in_words(column, value) for value in (before, after)),
     )
 
 
-def value_in_words(column: Any, value: Any, *, label: Callable[[str], str] = str) -> SafeString | str:
-    """Return the value of a column: choices and reasons by their labels, instants in the site's format."""
+def value_in_words(column: Any, value: Any) -> SafeString | str:
+    """Return the value of a column: choices, fields and reasons by their labels, times in the site's format."""
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, str):
@@ -39,4 +37,4 @@ def value_in_words(column: Any, value: Any, *, label: Callable[[str], str] = str
             return coded(value, str(choices[value]))
         if is_code(value):
             return reason(value)
-    return readable(value, label=label)
+    return readable(value, label=label, text=lambda scalar: refusal_text(str(scalar)))

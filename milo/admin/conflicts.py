@@ -8,9 +8,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from milo.admin.forms import ActForm
-from milo.admin.messages import in_their_format
+from milo.admin.messages import in_their_format, refusal_text
 from milo.admin.panels import moment
-from milo.admin.reasons import message_text, reason_text
+from milo.admin.reasons import reason_text
 from milo.admin.wording import in_words, readable
 from milo.kube.models import Change
 from milo.kube.store import changes
@@ -45,7 +45,7 @@ def _sentence(revision: Change, before: Change, form: ActForm) -> str:
     return _("%(who)s changed it at %(when)s: %(what)s") % {
         "who": revision.actor,
         "when": moment(revision.at),
-        "what": "; ".join(fields) or message_text(revision.message) or reason_text(revision.reason),
+        "what": "; ".join(fields) or refusal_text(revision.message) or reason_text(revision.reason),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.helpers import AdminForm
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,7 +24,8 @@ from unfold.widgets import (
 )
 
 from milo.admin.masking import MaskedErrors, is_masked
-from milo.admin.messages import refusal_text
+from milo.admin.messages import in_their_format, refusal_text
+from milo.admin.panels import moment
 from milo.admin.wording import in_words, readable
 from milo.errors import Cause, Refused
 
@@ -74,7 +76,9 @@ class ActForm(forms.Form):
         for cause in refusal.causes:
             field = self._field_of(cause)
             message = self._message(cause) if field else f"{in_words(cause.field)}: {refusal_text(cause.message)}"
-            self.add_error(field, message)
+            # a text may be both a column and the message of the change
+            if message not in self.errors.get(field or NON_FIELD_ERRORS, []):
+                self.add_error(field, message)
 
     def _field_of(self, cause: Cause) -> str | None:
         """Return the field with the path of the cause, or with the nearest path above it."""
@@ -100,10 +104,14 @@ def refuse_backwards(form: forms.BaseForm, first: str, last: str) -> None:
 
 
 def value_text(field: forms.Field, value: Any) -> str:
-    """Return a value of a field on one line, choices by their labels; a dash if it is empty."""
+    """Return a value of a field on one line, choices by their labels, days as people read; a dash if it is empty."""
     choices = dict(getattr(field, "choices", ()))
 
     def text(scalar: Any) -> str:
+        if isinstance(field, Day):
+            return in_their_format(str(scalar))
+        if isinstance(scalar, datetime):
+            return moment(scalar)
         return str(choices.get(scalar) or field.prepare_value(scalar))
 
     return readable(value, text=text)

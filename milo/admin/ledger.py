@@ -15,9 +15,9 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.forms import AdminForm, Fieldline
 
 from milo.admin.changed_values import change_in_words
+from milo.admin.messages import why
 from milo.admin.panels import Panel, instant
 from milo.admin.read_only import ReadOnlyAdmin
-from milo.admin.reasons import why
 from milo.keys import is_key
 
 LATEST_CHANGES = 5

@@ -23,9 +23,10 @@ from milo.admin.exports import MOST_ROWS, cell_value, record_export, send
 from milo.admin.forms import ActForm, Day, Select, Text, refuse_backwards
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.ledger_bundle import AT_ONCE, TooMany, ledger_bundle
+from milo.admin.messages import why
 from milo.admin.panels import Panel, instant, lines
 from milo.admin.personal import shows_personal
-from milo.admin.reasons import choices, why
+from milo.admin.reasons import choices
 from milo.admin.reports import Report
 from milo.continue_tokens import Malformed, Unreadable
 from milo.dates import end_of, midnight

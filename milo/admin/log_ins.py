@@ -15,10 +15,11 @@ from milo import personal
 from milo.admin.exports import EXPORTED
 from milo.admin.forms import ActForm, Day, Select, Text, refuse_backwards
 from milo.admin.ledger_report import WholeLedger
+from milo.admin.messages import why
 from milo.admin.panels import Panel, badge, instant
 from milo.admin.personal import REVEALED
 from milo.admin.read_only import ReadOnlyAdmin
-from milo.admin.reasons import choices, why
+from milo.admin.reasons import choices
 from milo.admin.reports import Report
 from milo.continue_tokens import Malformed, Unreadable
 from milo.dates import end_of, midnight

@@ -4,8 +4,11 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
 from milo.admin.panels import day_text, moment
-from milo.admin.reasons import message_text
+from milo.admin.reasons import message_text, reason
 
 # no part of a name, such as that of a charge
 _TIME = re.compile(
@@ -15,13 +18,19 @@ _values: dict[re.Pattern[str], Callable[[str], str]] = {}
 
 
 def register_values(pattern: str, wording: Callable[[str], str]) -> None:
-    """Register how values that `pattern` finds in refusals, such as amounts, are worded for a person."""
+    """Register how what `pattern` finds in messages, such as an amount or a text of ours, is worded for a person."""
     _values[re.compile(pattern)] = wording
 
 
 def refusal_text(message: str) -> str:
     """Return the message of a refusal in words, with instants in the zone of the person."""
     return in_their_format(message_text(message))
+
+
+def why(summary: str) -> SafeString | str:
+    """Return "REASON: MESSAGE" of a change with the label of its reason, and its message in words."""
+    code, colon, message = summary.partition(": ")
+    return format_html("{}{}{}", reason(code), colon, refusal_text(message))
 
 
 def in_their_format(text: str) -> str:

@@ -29,13 +29,19 @@ MOST_COUNTED = 1000
 class Question:
     """A field above a panel for an instant (UTC), or a day if `kind` is `date`.
 
-    Submitting it reloads the page with the query parameter `name`.
+    Submitting it reloads the page with the query parameter `name`. `error` says why `value` cannot be read.
     """
 
     name: str
     label: str
     value: str = ""
     kind: str = "datetime-local"
+    error: str | Promise = ""
+
+    @property
+    def shown_as(self) -> str:
+        """Return the type of the input: browsers show in one of a day or instant nothing else."""
+        return "text" if self.error else self.kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,3 @@ def message_text(message: str) -> str:
     if message in _messages:
         return str(_messages[message])
     return _CODE.sub(lambda code: str(_messages.get(code[0], code[0])), fields_in_words(message))
-
-
-def why(summary: str) -> SafeString | str:
-    """Return "REASON: MESSAGE" of a change with the label of its reason."""
-    code, colon, message = summary.partition(": ")
-    return format_html("{}{}{}", reason(code), colon, message_text(message))

@@ -19,9 +19,9 @@ _labels: list[Callable[[str], str]] = []
 _groups: set[str] = set()
 
 
-def register_labels(label: Callable[[str], str], *, groups: Iterable[str]) -> None:
+def register_labels(label_of: Callable[[str], str], *, groups: Iterable[str]) -> None:
     """Register what calls the field of a manifest by its label; `groups` are fields that hold others, without one."""
-    _labels[:] = [label]
+    _labels[:] = [label_of]
     _groups.update(groups)
 
 
@@ -34,7 +34,7 @@ def in_words(path: str) -> str:
     """Return the path of a field in a manifest by its labels: `Billing account` for `spec.billingAccountRef.name`."""
     parts = [part for part in _INDEX.sub("", path).split(".") if part not in _OUTER]
     called = [part for part in parts if part not in _groups] or parts[-1:]
-    return " - ".join(_label(part.removesuffix("Ref")) for part in called) or words(path)
+    return " - ".join(label(part.removesuffix("Ref")) for part in called) or words(path)
 
 
 def fields_in_words(text: str) -> str:
@@ -45,7 +45,8 @@ def fields_in_words(text: str) -> str:
     return _SAID.sub(lambda said: f"{in_words(said[1])}{said[2]}{_(said[3]) if said[3] else ''}", text)
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """Return the registered label of a manifest's field or kind, or else its words."""
     return _labels[0](name) if _labels else words(name)
 
 

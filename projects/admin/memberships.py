@@ -15,8 +15,8 @@ from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import ActForm, Paragraph, Select, Tick
 from milo.admin.ledger import LedgerAdmin
+from milo.admin.messages import why
 from milo.admin.panels import Panel, first, instant, link, list_address
-from milo.admin.reasons import why
 from milo.admin.related_filters import RelatedFilter
 from milo.admin.suggestions import SuggestedUser
 from projects.access import GRANT_ROLE, ORGANIZATIONS, REVOKE_ROLE

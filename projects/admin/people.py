@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from milo.admin.actors import request_actor
 from milo.admin.log_ins import PeopleChanges
+from milo.admin.messages import why
 from milo.admin.panels import SHOWN, Panel, badge, first, instant, lines, link, list_address
-from milo.admin.reasons import why
 from milo.admin.users import UserAdmin
 from milo.identity.changes import changes
 from milo.identity.models import LogIn

@@ -18,7 +18,7 @@ from billing.models import BillingAccount, Charge, Notice
 from billing.services.charges import ChargeSpec, report_charge
 from billing.services.payer_locks import lock_payer
 from milo.admin import exports
-from milo.admin.reasons import why
+from milo.admin.messages import why
 from milo.identity.models import LogIn
 from projects.models import Project
 from tests.admin.browser import browser, list_of, page_of, staff

@@ -6,8 +6,9 @@ from typing import Any
 from django.test import Client
 
 from billing.models import BillingAccountBinding
+from milo.admin.messages import why
 from milo.admin.panels import moment
-from milo.admin.reasons import reason, why
+from milo.admin.reasons import reason
 from projects.services.projects import ProjectSpec, revise_project
 from tests.admin.browser import page_of
 from tests.admin.conftest import World

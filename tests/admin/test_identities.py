@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from milo.admin.reasons import why
+from milo.admin.messages import why
 from milo.identity.models import Identity
 from tests.admin.browser import buttons, errors, list_of, page_of, staff, submit, superuser
 from tests.admin.conftest import World

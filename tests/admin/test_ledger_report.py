@@ -18,7 +18,8 @@ from openpyxl import load_workbook
 
 from billing.models import BillingAccountBinding, Suspension
 from milo import verify
-from milo.admin.reasons import reason, why
+from milo.admin.messages import why
+from milo.admin.reasons import reason
 from milo.identity.actors import actor_of
 from milo.ledger.seals import seal
 from milo.ledger.verification import inspect

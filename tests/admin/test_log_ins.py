@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from milo.admin.exports import EXPORTED
+from milo.admin.messages import why
 from milo.admin.personal import REVEALED
-from milo.admin.reasons import why
 from milo.identity.models import LogIn
 from tests.admin.browser import browser, list_of, page_of, staff, superuser
 from tests.admin.conftest import World

@@ -104,7 +104,7 @@ def test_named_projects_of_an_account_are_not_taken_for_all_of_it(world: World, 
             reason="x",
             projects="webapp-frontend",
         )
-    assert errors(page)["projects"] == ["exactly one of projects, fromAccountRef and projectSelector is required"]
+    assert errors(page)["projects"] == ["Name projects or the billing account that they leave, not both."]
 
 
 def test_what_is_planned_is_cancelled(world: World, operator: Client) -> None:

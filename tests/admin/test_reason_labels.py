@@ -10,7 +10,8 @@ from django.utils.html import strip_tags
 from billing.admin.reasons import LABELS
 from billing.models import ApprovalRequest, BillingAccount, Notice
 from billing.reason_codes import ReasonCode
-from milo.admin.reasons import choices, reason, why
+from milo.admin.messages import why
+from milo.admin.reasons import choices, reason
 from milo.kube.core.event_types import classified
 from tests.admin.browser import every_page, page_of, superuser
 from tests.admin.conftest import Life, World

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from milo.admin.reasons import why
+from milo.admin.messages import why
 from projects.models import Membership
 from tests.admin.browser import browser, buttons, errors, filled_in, page_of, staff, submit
 from tests.admin.conftest import World

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 
 from milo import audit
 from milo.access import TABLE, Actor
-from milo.admin.reasons import why
+from milo.admin.messages import why
 from milo.identity.actors import actor_of
 from milo.identity.models import PasswordLink
 from milo.identity.passwords import request_link, set_by_link
