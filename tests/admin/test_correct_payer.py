@@ -1,5 +1,6 @@
 """Asking on a project's page for a correction of its payer: sums before and after, and only then the request."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,9 @@ def test_a_confirmed_preview_asks_a_second_person_and_the_timeline_shows_the_cor
     page = operator.get(page_of(world.project)).content.decode()
     assert "Corrections of the payer" in page
     assert request.name in page
+    # instants of messages are in the format of the person, too
+    for address in (page_of(world.us, "timeline"), page_of(request), page_of(world.project, "history")):
+        assert not re.search(r"from [0-9-]+T[0-9:.]+", operator.get(address).content.decode()), address
     paid_on = operator.get(page_of(world.project), {"paidOn": wrong["since"]}).content.decode()
     assert f"corrected by {request.name}" in paid_on
     assert BillingAccountBinding.objects.paying().get(project=world.project) == world.second
