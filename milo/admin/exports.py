@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
@@ -124,6 +125,9 @@ class ListExport(ExportMixin):
 
     def export_action(self: Any, request: HttpRequest) -> Any:
         """Show the form, or send the file. A filter that the list refuses leads back to the list."""
+        if "\0" in request.GET.get(SEARCH_VAR, ""):
+            # Django says so in a message, which only the list shows
+            return HttpResponseRedirect(f"{self.list_address()}?{request.GET.urlencode()}")
         try:
             return require_http_methods(["GET", "HEAD", "POST"])(super().export_action)(request)
         except IncorrectLookupParameters:
