@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from billing.admin.account_report import AccountReport
+from billing.admin.wording import said
 from billing.models import BillingAccount, BillingAccountAffiliation
 from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Tree
@@ -106,7 +107,7 @@ def affiliations_panels(account: BillingAccount) -> list[Panel]:
                 row.get_payer_display(),
                 month_text(row.effective_from),
                 row.get_phase_display(),
-                row.obstacle or row.outcome or "-",
+                said(row.obstacle or row.outcome),
             ]
             for row in rows
         ],

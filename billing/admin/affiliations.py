@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import AFFILIATIONS
 from billing.admin.affiliation_actions import CancelAffiliation
-from billing.admin.wording import in_words
+from billing.admin.wording import in_words, said
 from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
@@ -113,7 +113,7 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
                     "created_by",
                     "activated_at",
                     "end_month",
-                    "outcome",
+                    "outcome_text",
                     "supersedes_link",
                     "superseded_by_link",
                 )
@@ -154,6 +154,10 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
         if text:
             return Truncator(in_words(text)).chars(_OBSTACLE_LENGTH)
         return _("nothing") if row.phase == Phase.SCHEDULED else "-"
+
+    @admin.display(description=BillingAccountAffiliation._meta.get_field("outcome").verbose_name)
+    def outcome_text(self, row: BillingAccountAffiliation) -> str:
+        return said(row.outcome)
 
     @admin.display(description=gettext_lazy("supersedes"))
     def supersedes_link(self, row: BillingAccountAffiliation) -> str:

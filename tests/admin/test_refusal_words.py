@@ -10,11 +10,11 @@ from django.utils.html import strip_tags
 
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
-from billing.models import BillingAccount, PayerChange
+from billing.models import BillingAccount, BillingAccountAffiliation, PayerChange
 from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.services.accounts import AccountSpec, revise
 from milo.identity.models import LogIn
-from tests.admin.browser import errors, every_act, every_page, filled_in, list_of, page_of, submit, superuser
+from tests.admin.browser import errors, every_act, every_page, filled_in, list_of, page_of, submit, superuser, text_of
 from tests.admin.conftest import Life, World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -184,3 +184,12 @@ def test_a_day_that_cannot_be_read_is_named_and_kept(world: World, name: str, ki
     assert question("garbage").error == f"Enter a valid {kind}."
     assert question("").error == ""
     assert question("2026-01-15" if kind == "date" else "2026-01-15T10:00").error == ""
+
+
+def test_what_stands_in_the_way_of_an_affiliation_is_in_words(life: Life) -> None:
+    why = "acme-eu is Incomplete: spec.paymentTerms.netDays is required"
+    BillingAccountAffiliation.objects.filter(pk=life.plan.pk).update(obstacle=why)
+    client = superuser()
+    for text in (client.get(list_of(BillingAccountAffiliation)).text, text_of(client, life.plan.account)):
+        assert "acme-eu is Incomplete: " in text
+        assert "spec.paymentTerms" not in text
