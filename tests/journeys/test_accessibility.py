@@ -96,6 +96,9 @@ def test_nothing_that_opens_keeps_anybody_out(scheme: str, width: int, opened: O
     page.get_by_role("button", name="root").click()
     look("the menu of the person")
     page.keyboard.press("Escape")
+    if width < 1280:
+        # closed with what was open in it
+        page.get_by_role("button", name="Side bar").click()
     page.get_by_role("button", name="Search everything").click()
     page.get_by_placeholder("Type to search").last.press_sequentially("acme")
     expect(page.locator("#command-results-list")).to_be_visible()
