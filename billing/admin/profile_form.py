@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.localized_names import country_choices
+from billing.admin.payment_labels import CHOICE_LABELS, FIELD_LABELS, METHOD_LABELS
 from billing.payment_profile import payment_forms
-from billing.payment_profile.labels import CHOICE_LABELS, FIELD_LABELS, METHOD_LABELS
 from billing.payment_profile.payment_fields import FIELDS, REFERENCE_LENGTH
 from billing.payment_profile.profiles import FIELD, method_of, methods
 from milo.admin.forms import ActForm, Day, Number, SearchedSelect, Select, Text, Tick

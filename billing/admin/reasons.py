@@ -5,6 +5,7 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.admin.wording import GROUPS, label, money_in_words
 from billing.currencies import ALLOWED
 from billing.models import (
@@ -16,7 +17,6 @@ from billing.models import (
     Notice,
     PayerChange,
 )
-from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.reason_codes import ReasonCode
 from milo.admin import reasons
 from milo.admin.messages import register_values

@@ -10,8 +10,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.models import BillingAccount, Hold, Suspension
-from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
 from milo.admin.messages import refusal_text

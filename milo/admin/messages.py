@@ -12,7 +12,8 @@ from milo.admin.reasons import message_text, reason
 
 # no part of a name, such as that of a charge
 _TIME = re.compile(
-    r"(?<![\w-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|\+00:00| UTC))?(?![\w-])"
+    r"(?<![\w-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|\+00:00| UTC))?(?![\w-])",
+    re.ASCII,
 )
 _values: dict[re.Pattern[str], Callable[[str], str]] = {}
 

@@ -10,11 +10,11 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import currencies
 from billing.admin.localized_names import country_choices, currency_choices
+from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.admin.profile_form import DETAILS
 from billing.compliance.dataset import data
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount
-from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.payment_profile.profiles import FIELDS, methods
 from tests.admin.browser import buttons, errors, list_of, page_of, submit
 from tests.admin.conftest import World

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.test import Client
 from django.utils.html import strip_tags
 
+from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount, BillingAccountAffiliation, PayerChange
-from billing.payment_profile.labels import FIELD_LABELS, METHOD_LABELS
 from billing.services.accounts import AccountSpec, revise
 from milo.identity.models import LogIn
 from tests.admin.browser import errors, every_act, every_page, filled_in, list_of, page_of, submit, superuser, text_of

@@ -37,9 +37,20 @@ function followKeyboard(button, panel) {
             if (button.ariaExpanded === "true") {
                 button.click();
             }
-            button.focus();
+            // it cannot be reached as long as the panel covers it
+            Alpine.nextTick(() => requestAnimationFrame(() => button.focus()));
         }
     });
+}
+
+// what filters cover in narrow windows is out of reach until they are closed; the lists of their boxes are outside of the page
+function closeOffBelow(sheet) {
+    const covers = sheet.style.display !== "none" && getComputedStyle(sheet).position === "fixed";
+    for (let part = sheet; part && part.id !== "page"; part = part.parentElement) {
+        for (const beside of part.parentElement?.children ?? []) {
+            beside.inert = covers && beside !== part;
+        }
+    }
 }
 
 // whether an element has icons and no text
@@ -70,6 +81,10 @@ function nameIcons() {
 document.addEventListener("htmx:afterSwap", nameIcons);
 document.addEventListener("DOMContentLoaded", () => {
     nameIcons();
+    const sheet = document.getElementById("changelist-filter");
+    if (sheet) {
+        new MutationObserver(() => closeOffBelow(sheet)).observe(sheet, {attributeFilter: ["style"]});
+    }
     for (const link of document.querySelectorAll("#nav-sidebar .active")) {
         link.ariaCurrent = "page";
     }
