@@ -69,9 +69,9 @@ def postgresql() -> Iterator[str]:
 
 
 def test(engine: str, arguments: Sequence[str]) -> None:
-    """Run the suite on one engine, in four processes: with three, two processors were idle for a sixth of the time."""
-    command = ["python", "-m", "pytest", "-q", "-n", "4", "--dist", "loadgroup", *arguments]
-    # six processes load the same tests, and each compiles them anew where an environment forbids bytecode
+    """Run the suite on one engine, in three processes: on two processors one of them waits at most times."""
+    command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
+    # five processes load the same tests, and each compiles them anew where an environment forbids bytecode
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if engine == "postgresql":
         with postgresql() as url:

@@ -57,7 +57,13 @@ SHOTS = (
         (),
         "The first page, by role: each card leads to the list of what waits.",
     ),
-    Shot("inbox", "Inbox", "approver", ("/admin/billing/approvalrequest/",), "Requests, oldest first."),
+    Shot(
+        "inbox",
+        "Inbox",
+        "approver",
+        ("/admin/billing/approvalrequest/", "Mine to decide"),
+        "Requests, oldest first, with their age, what they change and why.",
+    ),
     Shot(
         "request",
         "A request",
@@ -79,6 +85,7 @@ SHOTS = (
         "operator",
         ("/admin/billing/billingaccount/?q=acme-group-retail", "acme-group-retail", "Timeline"),
         "One history of all that happened to it, filtered by kind, person and period.",
+        whole=True,
     ),
     Shot(
         "usage",
