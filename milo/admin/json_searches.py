@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Replace
 
-from milo import personal
+from milo.admin import masked_searches
 from milo.letter_case import spellings
 
 # what people type between the groups of a number, and what stored numbers have there
@@ -34,11 +34,11 @@ class JsonSearches:
         if not _TELLING.search(text):
             return found
         every, asked = rows.model._base_manager.all(), text.strip()
-        masked = set(rows.model.columns.masked) if personal.hides() else set()
+        masked = masked_searches.masked_columns(rows.model)
         inside = self._inside(every, asked, lambda column: column not in masked)
         whole = self._inside(every, asked, masked.__contains__, '"')
-        if masked and whole.exists():
-            personal.confirm(f"{rows.model._meta.model_name}.{', '.join(sorted(masked))}", asked)
+        if masked:
+            masked_searches.note_if_found(whole, sorted(masked), asked)
         also = Q(pk__in=inside.values("pk")) | (Q(pk__in=whole.values("pk")) if masked else Q())
         return rows.filter(Q(pk__in=found.order_by().values("pk")) | also)
 

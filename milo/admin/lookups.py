@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from milo import personal
-from milo.admin import searches, word_searches
+from milo.admin import masked_searches, searches, word_searches
 
 # the lookups of list filters; others are refused: a regular expression can keep SQLite busy for seconds, and with
 # prefixes secrets could be guessed letter by letter
@@ -68,31 +67,18 @@ class NamedLookups:
         fields = admin.get_search_fields(request)
         if words and word_searches.applies(queryset, fields):
             return _by_words(request, queryset, fields, words), False
-        masked = self._masked(queryset.model) & set(fields) if personal.hides() else set()
+        masked = masked_searches.masked_columns(queryset.model) & set(fields)
         found = queryset
         for word in words:
             condition = searches.condition(queryset.model, [name for name in fields if name not in masked], word)
             if masked:
-                condition |= _whole_value(queryset, sorted(masked), word)
+                condition |= masked_searches.whole_value(queryset, sorted(masked), word)
             found = found.filter(condition)
         return self.with_more(queryset, found, search_term), False
-
-    def _masked(self, model: Any) -> set[str]:
-        """Return the columns by a part of which whoever reads masks finds nothing, else it could be guessed."""
-        columns = getattr(model, "columns", None)
-        return {*self.masked_search_fields, *(columns.masked if columns else ())}
 
     def with_more(self, rows: QuerySet[Any], found: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return `found`, and those of `rows` that a search for `text` finds otherwise; here there are none."""
         return found
-
-
-def _whole_value(rows: QuerySet[Any], names: Sequence[str], word: str) -> Q:
-    """Return the condition that `word` is the whole value of one of the columns; that it is one is noted."""
-    whole = searches.whole(rows.model, names, word)
-    if rows.filter(whole).exists():
-        personal.confirm(f"{rows.model._meta.model_name}.{', '.join(names)}", word)
-    return whole
 
 
 def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], words: Sequence[str]) -> QuerySet[Any]:

@@ -5,15 +5,13 @@ A part of a word has no index: each search for one would read the whole table.
 
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.contrib import admin
 from django.db import connection
 from django.db.models import Count, Model, Q, QuerySet, UUIDField
 
-from milo import personal
-from milo.admin import searches
+from milo.admin import masked_searches, searches
 from milo.word_indexes import SIGNS, HasWords, WordIndex, word_index
 
 SHORT = 10_000
@@ -107,7 +105,7 @@ def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[
         whole = [word for word, sign in words if sign]
         beginnings = [word for word, sign in words if not sign]
         found = rows.filter(HasWords(index.words, beginnings, whole))
-        yield _keys(_readable(found, index, beginnings, whole, text) if personal.hides() else found, most)
+        yield _keys(_readable(found, index, beginnings, whole, text), most)
 
 
 def _readable(
@@ -117,22 +115,13 @@ def _readable(
 
     The latter is noted.
     """
-    masked = [name for name in index.words if name in _masked(found.model)]
+    hidden = masked_searches.masked_columns(found.model)
+    masked = [name for name in index.words if name in hidden]
     if not masked:
         return found
-    whole = searches.whole(found.model, masked, text)
-    if found.filter(whole).exists():
-        personal.confirm(f"{found.model._meta.model_name}.{', '.join(masked)}", text)
+    whole = masked_searches.whole_value(found, masked, text)
     legible = [name for name in index.words if name not in masked]
     return found.filter(Q(HasWords(legible, beginnings, whole_words)) | whole if legible else whole)
-
-
-def _masked(model: Any) -> Collection[str]:
-    """Return the columns that are masked; a model of a library has no `columns`, and its admin knows."""
-    if columns := getattr(model, "columns", None):
-        masked: Collection[str] = columns.masked
-        return masked
-    return getattr(admin.site.get_model_admin(model), "masked_search_fields", ())
 
 
 def _by_fields(rows: QuerySet[Any], paths: Sequence[str], word: str, most: int | None) -> Iterator[QuerySet[Any]]:
