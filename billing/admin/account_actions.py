@@ -9,12 +9,13 @@ from unfold.enums import ActionVariant
 
 from billing.access import ACCOUNTS
 from billing.admin.account_forms import SpecFields, initial_of, spec_of
-from billing.admin.wording import in_words, read_only_now
+from billing.admin.wording import read_only_now
 from billing.models import BillingAccount
 from billing.services.accounts import AccountSpec, open_account, revise
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
 from milo.admin.forms import Text
+from milo.admin.messages import refusal_text
 from milo.admin.reasons import reason_text
 from milo.admin.resources import ReviseAction, ReviseForm
 from milo.admin.suggestions import SuggestedRow
@@ -65,7 +66,7 @@ class AccountAction(ServiceAction):
         return _("%(account)s is %(phase)s: %(why)s") % {
             "account": row,
             "phase": row.get_phase_display(),
-            "why": in_words(row.phase_message) or reason_text(row.phase_reason),
+            "why": refusal_text(row.phase_message) or reason_text(row.phase_reason),
         }
 
     def level(self, row: BillingAccount) -> int:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from billing.admin.charges import DUE, OUTSTANDING, OVERDUE
 from billing.admin.localized_names import country_name
-from billing.admin.wording import in_words, money
+from billing.admin.wording import money
 from billing.models import BillingAccount, Charge
 from billing.models.account import VERIFIER_UNAVAILABLE
 from billing.models.quantity import ExactSum
 from billing.reason_codes import ReasonCode
+from milo.admin.messages import refusal_text
 from milo.admin.panels import day_text, instant, lines, link, list_address, number_text
 from milo.admin.reasons import reason
 
@@ -54,7 +55,7 @@ def account_header(account: BillingAccount, phase: str, today: date) -> AccountH
 
 
 def _reason(account: BillingAccount) -> list[str]:
-    message = in_words(account.phase_message) if account.phase_reason in EXPLAINED else ""
+    message = refusal_text(account.phase_message) if account.phase_reason in EXPLAINED else ""
     return [reason(account.phase_reason), *([message] if message else [])]
 
 

@@ -33,7 +33,7 @@ from billing.admin.request_actions import REQUESTS
 from billing.admin.suspension_actions import ResolveSuspension, SuspendAccount
 from billing.admin.timeline import TimelinePages
 from billing.admin.usage import FocusPage, RequestAssignment, UsagePages
-from billing.admin.wording import MORE_ACTIONS, in_words, label, readable
+from billing.admin.wording import MORE_ACTIONS, label, readable
 from billing.compliance.tax_registrations import checked
 from billing.models import BillingAccount
 from billing.payment_profile.profiles import method_of
@@ -41,6 +41,7 @@ from billing.services.retention.archival import archive_on
 from billing.services.retention.plans import planned
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
+from milo.admin.messages import refusal_text
 from milo.admin.panels import Attention, Panel, day_text, instant, lines, link
 from milo.admin.reasons import reason
 from milo.admin.related_filters import RelatedFilter
@@ -209,7 +210,7 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
 
     @admin.display(description=BillingAccount._meta.get_field("phase_message").verbose_name)
     def message(self, row: BillingAccount) -> str:
-        return in_words(row.phase_message) or "-"
+        return refusal_text(row.phase_message) or "-"
 
     @admin.display(description=gettext_lazy("payment method"))
     def payment_method(self, row: BillingAccount) -> str:

@@ -13,11 +13,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.access import AFFILIATIONS
 from billing.admin.affiliation_actions import CancelAffiliation
-from billing.admin.wording import in_words, said
+from billing.admin.wording import said
 from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
 from milo.admin.attention import attention
+from milo.admin.messages import refusal_text
 from milo.admin.panels import Attention, Panel, badge, lines, link, month_text
 from milo.admin.reasons import coded
 from milo.admin.related_filters import RelatedFilter
@@ -152,7 +153,7 @@ class BillingAccountAffiliationAdmin(ViewedAdmin):
         """Return why it will not take effect as of the last look, or did not."""
         text = row.obstacle or (row.outcome if row.phase == Phase.FAILED else "")
         if text:
-            return Truncator(in_words(text)).chars(_OBSTACLE_LENGTH)
+            return Truncator(refusal_text(text)).chars(_OBSTACLE_LENGTH)
         return _("nothing") if row.phase == Phase.SCHEDULED else "-"
 
     @admin.display(description=BillingAccountAffiliation._meta.get_field("outcome").verbose_name)
@@ -186,7 +187,7 @@ def _foresight(row: BillingAccountAffiliation) -> list[Panel]:
         return []
     paid_by_parent = row.payer == BillingAccountAffiliation.Payer.PARENT
     proposed = rules.propose(row.account, row.parent, paid_by_parent, row.effective_from)
-    causes = [in_words(cause.message) for cause in rules.fact_causes(row, proposed)[: rules.LISTED]]
+    causes = [refusal_text(cause.message) for cause in rules.fact_causes(row, proposed)[: rules.LISTED]]
     will = badge(_("will not take effect"), "danger") if causes else badge(_("will take effect"), "success")
     return [
         Panel(

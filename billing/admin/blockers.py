@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from billing.admin.wording import and_more, in_words
+from billing.admin.wording import and_more
 from billing.models import (
     ApprovalRequest,
     BillingAccount,
@@ -22,6 +22,7 @@ from billing.models import (
 )
 from billing.services.approvals.closures import CLOSABLE, Blocker, LockedBlocker, blockers
 from milo.access import Actor
+from milo.admin.messages import refusal_text
 from milo.admin.panels import SHOWN, Panel, link
 from milo.errors import Invalid, Refused
 from projects.models import Organization, Project
@@ -67,7 +68,7 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
         [
             capfirst(str(_KINDS[it.type][0]._meta.verbose_name)),
             link(found.get((it.type, it.name)), it.name),
-            in_words(it.message),
+            refusal_text(it.message),
             _fix(it, found.get((it.type, it.name)), account, actor),
             it.who,
         ]
@@ -90,7 +91,7 @@ def in_the_way(account: BillingAccount, *, besides: ApprovalRequest | None = Non
     listed = blockers(account, besides=besides)[:SHOWN]
     found = _rows(account, listed)
     return [
-        format_html("{}: {}", in_words(it.message), _fix(it, found.get((it.type, it.name)), account, actor))
+        format_html("{}: {}", refusal_text(it.message), _fix(it, found.get((it.type, it.name)), account, actor))
         for it in listed
     ]
 
@@ -125,11 +126,11 @@ def _fix(blocker: Blocker, row: Any, account: BillingAccount, actor: Actor) -> s
     """Return what removes a blocker, as a link to the page of the action where there is one for `actor`."""
     way = _WAYS.get("LockedBinding" if isinstance(blocker, LockedBlocker) else blocker.type)
     if row is None or way is None:
-        return in_words(blocker.fix)
+        return refusal_text(blocker.fix)
     model, key, name = way(row)
     actions = admin.site.get_model_admin(model).object_actions  # type: ignore[attr-defined]
     action = next((each for each in actions if each.name == name), None)
     if action and not action.allowed(actor, account.organization_id):
-        return in_words(blocker.fix)
+        return refusal_text(blocker.fix)
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=[key])
-    return format_html('<a href="{}" class="text-link underline">{}</a>', page, in_words(blocker.fix))
+    return format_html('<a href="{}" class="text-link underline">{}</a>', page, refusal_text(blocker.fix))

@@ -8,7 +8,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.admin.wording import in_words
 from billing.compliance.check import check
 from billing.compliance.dataset import data
 from billing.compliance.findings import Finding, Severity
@@ -16,6 +15,7 @@ from billing.models import BillingAccount
 from billing.services.compliance.drift import drift_page
 from billing.services.compliance.rules import facts_of, platform
 from milo.admin.forms import ActForm, Day, Text
+from milo.admin.messages import refusal_text
 from milo.admin.panels import Panel, badge, day_text, lines, link
 from milo.admin.reports import Report
 
@@ -45,8 +45,8 @@ def _headers() -> list[str]:
 def _cells(finding: Finding) -> list[Any]:
     since = day_text(finding.effective_from) if finding.effective_from else _("before the data begin")
     sources = [_source(key) for key in finding.source.split(";") if key]
-    said = in_words(finding.message)
-    return [in_words(finding.field), said, finding.rule, since, finding.confidence or "-", lines(sources)]
+    said = refusal_text(finding.message)
+    return [refusal_text(finding.field), said, finding.rule, since, finding.confidence or "-", lines(sources)]
 
 
 def _source(key: str) -> Any:

@@ -16,12 +16,13 @@ from billing.access import APPROVALS
 from billing.admin.blockers import besides_blockers, in_the_way
 from billing.admin.decision_queue import following
 from billing.admin.proposals import change, reviewed_on_lines
-from billing.admin.wording import in_words, label
+from billing.admin.wording import label
 from billing.models import ApprovalRequest
 from billing.services.approvals import decisions, effects, requests
 from milo.access import Actor
 from milo.admin.actions import Facts
 from milo.admin.forms import Paragraph
+from milo.admin.messages import refusal_text
 from milo.admin.panels import address, instant, lines, link
 from milo.admin.resources import SeenAction, SeenForm
 from milo.errors import Refused
@@ -66,7 +67,7 @@ class ApproveForm(SeenForm):
             closing = request.act == ApprovalRequest.Action.CLOSE
             super().refuse(besides_blockers(refusal, request.account, besides=request) if closing else refusal)
             return
-        self.add_error(None, in_words(refusal.message))
+        self.add_error(None, refusal_text(refusal.message))
         for name, before, after in refusal.changed:
             was, now = ("; ".join(reviewed_on_lines(name, value)) for value in (before, after))
             self.add_error(None, f"{label(name)}: {was} \N{RIGHTWARDS ARROW} {now}")

@@ -15,7 +15,7 @@ from billing.admin.payer_change_forms import (
     MoveOfOrganizationForm,
     RetryForm,
 )
-from billing.admin.wording import MORE_ACTIONS, in_words, quantity, read_only_now
+from billing.admin.wording import MORE_ACTIONS, quantity, read_only_now
 from billing.models import ApprovalRequest, BillingAccount, PayerChange, PayerChangeItem
 from billing.services.approvals.requests import request_approval
 from billing.services.payer_changes import outcomes
@@ -27,6 +27,7 @@ from billing.services.payer_changes.sets import PayerChangeSpec
 from milo import audit
 from milo.access import Actor
 from milo.admin.actions import Facts, ServiceAction
+from milo.admin.messages import refusal_text
 from milo.admin.panels import lines, link, moment, number_text
 from milo.kube.names import generated_name
 from projects.models import Project
@@ -166,7 +167,7 @@ class MoveListed(MoveProjects):
 def preview_facts(preview: Preview) -> Facts:
     """Return a preview as labelled facts."""
     usage = [f"{each.service} {each.meter}: {quantity(each.last_30_days, each.unit)}" for each in preview.usage]
-    refused = [f"{each.project}: {in_words(each.message)}" for each in (*preview.locked, *preview.refused)]
+    refused = [f"{each.project}: {refusal_text(each.message)}" for each in (*preview.locked, *preview.refused)]
     return [
         (_("Projects that move"), preview.projects),
         (_("Who pays now"), lines(f"{name}: {number}" for name, number in preview.payers)),
@@ -175,7 +176,7 @@ def preview_facts(preview: Preview) -> Facts:
         (_("Usage of the last 30 days"), lines(usage)),
         (_("Usage of this month"), lines(usage_of_month(preview))),
         *change_facts(preview),
-        (_("Will take effect"), in_words(preview.obstacle) or _("yes")),
+        (_("Will take effect"), refusal_text(preview.obstacle) or _("yes")),
         (_("Not included"), lines(preview.not_included)),
     ]
 
@@ -189,7 +190,7 @@ def change_facts(preview: Preview) -> Facts:
     """Return the facts that any change of a payer has: currencies, and what regional rules find."""
     return [
         (_("Currency before and after"), f"{', '.join(preview.currencies) or '-'} → {preview.currency_after}"),
-        (_("Regional rules"), lines(in_words(each["message"]) for each in preview.findings)),
+        (_("Regional rules"), lines(refusal_text(each["message"]) for each in preview.findings)),
     ]
 
 

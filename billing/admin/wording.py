@@ -102,8 +102,3 @@ def and_more(number: int) -> str:
 def said(message: str) -> str:
     """Return the message of a change in words; a dash for none."""
     return refusal_text(message) or "-"
-
-
-def in_words(text: str) -> str:
-    """Return a text of the platform with fields and codes by their labels, and times and amounts in their format."""
-    return refusal_text(text)
