@@ -113,3 +113,9 @@ class Keyboard:
 def _in(target: Locator, part: str) -> bool:
     inside: bool = target.evaluate("(it, part) => Boolean(it.closest(part))", part)
     return inside
+
+
+def type_into_palette(page: Page, text: str) -> None:
+    """Type into the palette that was opened: once its box has the focus, or the first letters are lost."""
+    expect(page.locator("#search-input-command")).to_be_focused()
+    page.keyboard.type(text)

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.admin.browser import every_act, every_page, page_of
 from tests.admin.conftest import Life, World, life, world
 from tests.journeys.axe import cut, faults
+from tests.journeys.hands import type_into_palette
 from tests.support import make
 
 __all__ = ["life", "world"]
@@ -102,7 +103,7 @@ def test_nothing_that_opens_keeps_anybody_out(scheme: str, width: int, opened: O
         # closed with what was open in it
         page.get_by_role("button", name="Side bar").click()
     page.get_by_role("button", name="Search everything").click()
-    page.get_by_placeholder("Type to search").last.press_sequentially("acme")
+    type_into_palette(page, "acme")
     expect(page.locator("#command-results-list")).to_be_visible()
     look("the palette")
     page.goto("/admin/billing/billingaccount/")

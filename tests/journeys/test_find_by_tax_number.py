@@ -9,6 +9,7 @@ from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from tests.admin.browser import page_of
 from tests.journeys.conftest import TakePlace, a_member_of
+from tests.journeys.hands import type_into_palette
 from tests.support import make
 
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("journeys")]
@@ -20,8 +21,7 @@ def test_a_tax_number_with_blanks_leads_to_the_account(sit: TakePlace) -> None:
     operator = sit(a_member_of("finance-operator"))
     page = operator.page
     operator.press(page.get_by_role("button", name="Search everything"))
-    expect(page.locator("#search-input-command")).to_be_focused()
-    page.keyboard.type("DE 136 695 976")
+    type_into_palette(page, "DE 136 695 976")
     found = page.get_by_role("link", name=re.compile("^eu"))
     expect(found).to_be_visible()
     page.keyboard.press("ArrowDown")

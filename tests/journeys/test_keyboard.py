@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.admin.browser import page_of
 from tests.journeys.conftest import LogIn
+from tests.journeys.hands import type_into_palette
 from tests.support import make
 from tests.support.affiliations import an_affiliation
 
@@ -95,7 +96,7 @@ def test_the_palette_opens_and_leads_on(page: Page) -> None:
     make.an_organization("acme-corp")
     page.get_by_role("button", name="Search everything").focus()
     page.keyboard.press("Enter")
-    page.get_by_placeholder("Type to search").last.press_sequentially("acme-c")
+    type_into_palette(page, "acme-c")
     expect(page.get_by_role("link", name="acme-corp")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
