@@ -11,10 +11,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -27,22 +29,22 @@ SLOW_CHECKS = (
 ENGINES = ("sqlite", "postgresql")
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Run a program of the virtual environment; where it fails, so does the whole run."""
-    print(f"== {' '.join(command)}", flush=True)
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None, told: IO[str] | None = None) -> None:
+    """Run a program of the virtual environment, which tells `told`; where it fails, so does the whole run."""
+    print(f"== {' '.join(command)}", file=told, flush=True)
     begun = time.monotonic()
     done = subprocess.run(
-        [BIN / command[0], *command[1:]], cwd=ROOT, env={**os.environ, **(environment or {})}, check=False
+        [BIN / command[0], *command[1:]], cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=told, check=False
     )
     if done.returncode:
         sys.exit(f"{command[0]} failed with exit status {done.returncode}")
-    print(f"== {command[0]}: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"== {command[0]}: {time.monotonic() - begun:.0f} s", file=told, flush=True)
 
 
-def check(commands: Sequence[Sequence[str]]) -> None:
+def check(commands: Sequence[Sequence[str]], told: IO[str] | None = None) -> None:
     """Run one check after the other."""
     for command in commands:
-        run(command)
+        run(command, told=told)
 
 
 @contextmanager
@@ -68,17 +70,41 @@ def postgresql() -> Iterator[str]:
         server.cleanup()
 
 
-def test(engine: str, arguments: Sequence[str]) -> None:
-    """Run the suite on one engine, in three processes: on two processors one of them waits at most times."""
-    command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
-    # five processes load the same tests, and each compiles them anew where an environment forbids bytecode
+def test(engine: str, processes: int, arguments: Sequence[str], told: IO[str] | None) -> None:
+    """Run the suite on one engine."""
+    command = ["python", "-m", "pytest", "-q", "-n", str(processes), "--dist", "loadgroup", *arguments]
+    # all processes load the same tests, and each compiles them anew where an environment forbids bytecode
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if engine == "postgresql":
         with postgresql() as url:
-            run(command, {"TEST_DATABASE_URL": url})
+            run(command, {"TEST_DATABASE_URL": url}, told)
     else:
         with tempfile.TemporaryDirectory(prefix="milo-sqlite-") as folder:
-            run(command, {"TEST_DATABASE_URL": "", "TEST_SQLITE": f"{folder}/test.sqlite3"})
+            run(command, {"TEST_DATABASE_URL": "", "TEST_SQLITE": f"{folder}/test.sqlite3"}, told)
+
+
+def kept_together(job: Callable[[IO[str]], None]) -> None:
+    """Do a job beside others, and print what it tells when it is done."""
+    with tempfile.TemporaryFile("w+") as told:
+        try:
+            job(told)
+        finally:
+            told.seek(0)
+            print(told.read(), end="", flush=True)
+
+
+def everything(arguments: Sequence[str]) -> None:
+    """Run the checks and both engines side by side: each waits for clients and clocks now and then."""
+    check(QUICK_CHECKS)
+    jobs: list[Callable[[IO[str]], None]] = [
+        partial(check, SLOW_CHECKS),
+        partial(test, "postgresql", 2, ["-m", "not once", *arguments]),
+    ]
+    with ThreadPoolExecutor(max_workers=len(jobs)) as beside:
+        done = [beside.submit(kept_together, job) for job in jobs]
+        test("sqlite", 2, arguments, None)
+    for each in done:
+        each.result()
 
 
 def main() -> None:
@@ -86,15 +112,10 @@ def main() -> None:
     parser.add_argument("--engine", choices=ENGINES, help="run the tests on this engine, and nothing else")
     options, for_pytest = parser.parse_known_args()
     if options.engine:
-        test(options.engine, for_pytest)
-        return
-    check(QUICK_CHECKS)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        # tests wait for one another and for clients now and then, and types take as long as an engine
-        checked = beside.submit(check, SLOW_CHECKS)
-        test("sqlite", for_pytest)
-        checked.result()
-    test("postgresql", ["-m", "not once", *for_pytest])
+        # of three processes on two processors one waits at most times
+        test(options.engine, 3, for_pytest, None)
+    else:
+        everything(for_pytest)
 
 
 if __name__ == "__main__":
