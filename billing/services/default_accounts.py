@@ -62,11 +62,13 @@ def set_default(
     account: str,
     metadata: Metadata | None = None,
     *,
+    why: str = "",
     actor: Actor,
     resource_version: int | None = None,
 ) -> Organization:
     """Replace the spec of an organization with its default account, a name; "" for none. Projects stay as they are.
 
+    `why` is a reason for people, kept in the history of both.
     The organization returned has the attribute `unbound_warning`, a sentence about the projects that stay unbound.
     Lock order: the organization, then its new default account. Raises `Forbidden`; `Conflict` for a stale
     `resource_version`; `Invalid` for faults of spec or metadata, and for an account that is missing or closed.
@@ -75,8 +77,8 @@ def set_default(
     with audit.transaction():
         organization = Organization.objects.locked().get(pk=organization_id)
         changes.expect(organization, resource_version)
-        changed = _put_default(organization, account, actor)
-        revised = revise_organization(organization_id, spec, metadata, respecified=changed, actor=actor)
+        changed = _put_default(organization, account, why, actor)
+        revised = revise_organization(organization_id, spec, metadata, respecified=changed, why=why, actor=actor)
         revised.unbound_warning = _unbound_warning(revised, account) if changed else ""  # type: ignore[attr-defined]
         return revised
 
@@ -91,7 +93,7 @@ def _default(organization: Organization) -> DefaultAccount:
     return default or DefaultAccount(organization=organization)
 
 
-def _put_default(organization: Organization, name: str, actor: Actor) -> bool:
+def _put_default(organization: Organization, name: str, why: str, actor: Actor) -> bool:
     """Set the default account of an organization, locked by the caller. Return whether it is another one now."""
     default = _default(organization)
     if name == (default.account.name if default.account else ""):
@@ -99,7 +101,7 @@ def _put_default(organization: Organization, name: str, actor: Actor) -> bool:
     default.account = _usable(organization, name) if name else None
     default.since = audit.ledger_time(organization) if name else None
     default.waiting = False
-    why = f"{name} pays for new projects" if name else "nobody pays for new projects"
+    why = why or (f"{name} pays for new projects" if name else "nobody pays for new projects")
     audit.save_as(actor, default, reason="DefaultAccountSet", why=why)
     return True
 

@@ -104,7 +104,10 @@ def refuse_backwards(form: forms.BaseForm, first: str, last: str) -> None:
 
 
 def value_text(field: forms.Field, value: Any) -> str:
-    """Return a value of a field on one line, choices by their labels, days as people read; a dash if it is empty."""
+    """Return a value of a field on one line, choices by their labels, rows by their names, days as people read.
+
+    A dash if it is empty.
+    """
     choices = dict(getattr(field, "choices", ()))
 
     def text(scalar: Any) -> str:
@@ -112,6 +115,8 @@ def value_text(field: forms.Field, value: Any) -> str:
             return in_their_format(str(scalar))
         if isinstance(scalar, datetime):
             return moment(scalar)
+        if isinstance(scalar, models.Model):
+            return str(scalar)
         return str(choices.get(scalar) or field.prepare_value(scalar))
 
     return readable(value, text=text)

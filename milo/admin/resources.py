@@ -115,6 +115,8 @@ class ReviseAction(SeenAction):
     form_class = ReviseForm
     previews = True
     revised: Any = None
+    becomes: Mapping[str, Any] = {}
+    """The form's values of the row as the service has revised it."""
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return the form's values for `row`."""
@@ -129,16 +131,16 @@ class ReviseAction(SeenAction):
 
     def call(self, values: dict[str, Any], *, actor: Actor) -> models.Model:
         self.revised = self.revise(values, actor=actor)
+        # before a dry run is rolled back, since values may be of other rows
+        self.becomes = self.values_of(self.revised)
         return self.revised
 
     def preview(self, values: dict[str, Any]) -> Facts:
         """Return the values that change, before and after, as the service would write them; then the reason."""
         changed = [
-            (self._label(name), f"{self._text(name, was)} \N{RIGHTWARDS ARROW} {self._text(name, becomes)}")
-            for (name, was), becomes in zip(
-                self.values_of(self.row).items(), self.values_of(self.revised).values(), strict=True
-            )
-            if was != becomes
+            (self._label(name), f"{self._text(name, was)} \N{RIGHTWARDS ARROW} {self._text(name, self.becomes[name])}")
+            for name, was in self.values_of(self.row).items()
+            if was != self.becomes[name]
         ]
         if not changed:
             return [(_("What changes"), _("nothing, so that nothing is written, and no reason either"))]

@@ -79,7 +79,7 @@ CASES: dict[tuple[type, str], Case] = {
         lambda world: world.organization,
         lambda row: revise_organization(row.pk, OrganizationSpec("Theirs"), actor=OTHER),
         "Display name: An organization → Theirs",
-        answers={"account": lambda world: world.eu.pk},
+        answers={"account": lambda world: world.eu.pk, "why": "the department moved"},
     ),
     (Project, "revise"): Case(
         lambda world: world.project,
@@ -180,14 +180,13 @@ def test_it_says_who_changed_what_keeps_the_answers_and_can_be_sent_again(
 def test_after_a_conflict_the_form_offers_to_go_over_the_changes_or_to_start_again(
     world: World, client: Client
 ) -> None:
-    address = page_of(world.organization, "default-account")
-    sent = filled_in(client.get(address), account=world.eu.pk)
+    client, row, address, _answers, sent = opened((ApprovalRequest, "withdraw"), world, client)
     assert "Discard mine" not in client.get(address).content.decode()
-    revise_organization(world.organization.pk, OrganizationSpec("Theirs"), actor=OTHER)
+    renewed(row)
     page = client.post(address, sent).content.decode()
-    assert "Set default account, over these changes" in page
+    assert "Withdraw, over these changes" in page
     assert f'href="{address}"' in page.split("Discard mine")[0].rpartition("<a ")[2]
-    assert filled_in(client.get(address))["account"] == ""
+    assert filled_in(client.get(address))["comment"] == ""
 
 
 def test_a_preview_is_refused_once_and_then_shows_what_the_new_version_would_become(
