@@ -29,6 +29,8 @@ COMBINATIONS = list(product(("light", "dark"), LANGUAGES, (1440, 390)))
 # what one of them shows of colors and of widths, the other does not
 OPENED = [("dark", 1440), ("light", 390)]
 EVERY = bool(os.environ.get("EVERY_COMBINATION"))
+# combinations share the pages, or each looks at all of them
+SHARING = [[it] for it in COMBINATIONS] if EVERY else [COMBINATIONS]
 OWN = ["/admin/sessions/", "/admin/own-token/", "/admin/password_change/", "/admin/second-factor/"]
 FRAGMENTS = ("/search/", "/below/")
 OBJECT = re.compile(r"/[0-9]+/[^/]+/")
@@ -62,13 +64,14 @@ def opened(address: str, browser: Browser, transactional_db: None, settings: Any
         context.close()
 
 
-def test_no_page_keeps_anybody_out(opened: Open, world: World, life: Life) -> None:
+@pytest.mark.parametrize("sharing", SHARING, ids=lambda sharing: "-".join(map(str, sharing[0])) if EVERY else "all")
+def test_no_page_keeps_anybody_out(sharing: list[Any], opened: Open, world: World, life: Life) -> None:
     read = [path for path in every_page() if "?q=" not in path and not any(part in path for part in FRAGMENTS)]
     paths = [*read, *every_act(), *OWN]
     found = []
-    for number, combination in enumerate(COMBINATIONS):
+    for number, combination in enumerate(sharing):
         page = opened(*combination)
-        for path in paths if EVERY else paths[number :: len(COMBINATIONS)]:
+        for path in paths[number :: len(sharing)]:
             page.goto(path)
             found += [f"{path} {combination}: {it}" for it in [*faults(page), *cut(page), *nameless(page)]]
     assert found == [], "\n".join(found)
