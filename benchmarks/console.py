@@ -21,7 +21,7 @@ from benchmarks.console_rows import FILLED, fill
 from benchmarks.report import Report
 from benchmarks.servers import Failed
 from benchmarks.stage import Stage
-from milo.admin import word_searches
+from milo.admin import estimates
 
 FEW, MANY = 1_000, 1_000_000
 ASKED, ASKED_CHOICES = 12, 2
@@ -83,7 +83,7 @@ def _opened(other: Any) -> Iterator[None]:
     try:
         # a process knows one database, and how long its tables are for a minute
         with mock.patch.object(
-            word_searches, "estimates", return_value=_estimates.get(str(other.settings_dict["NAME"]), {})
+            estimates, "of_tables", return_value=_estimates.get(str(other.settings_dict["NAME"]), {})
         ):
             yield
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,8 +21,8 @@ from billing.models.account import BillingAccountQuerySet
 from billing.services.approvals.reactivations import resolved_accounts
 from billing.services.compliance.assessments import ERRORS
 from milo.admin.actors import request_actor
-from milo.admin.attention import attention
-from milo.admin.panels import Attention, Panel, day_text, list_address, number_text
+from milo.admin.attention import Number, attention, numbers_by
+from milo.admin.panels import Attention, Panel, day_text, list_address
 from milo.dates import midnight
 
 WAITS_FOR, REACTIVATION, RULES = "waitsFor", "reactivation", "rules"
@@ -114,8 +114,8 @@ def account_charts() -> list[Panel]:
 
 
 def _by_phase() -> Panel:
-    counts = dict(BillingAccount.objects.order_by().values_list("phase").annotate(Count("pk")))
-    phases = [(phase.label, counts.get(phase.value, 0)) for phase in BillingAccount.Phase]
+    numbers = numbers_by(BillingAccount, "phase", BillingAccount.Phase.values)
+    phases = [(BillingAccount.Phase(phase).label, number) for phase, number in numbers.items()]
     nothing = _("No account was opened yet.")
     return _chart(_("Accounts by phase"), _("Phase"), _("Accounts"), phases, nothing)
 
@@ -126,21 +126,21 @@ def _usage() -> Panel:
     since = midnight(days[0])
     intakes = UsageIntake.objects.filter(received_at__gte=since).order_by()
     events = dict(intakes.values_list(TruncDate("received_at", tzinfo=UTC)).annotate(Sum("events")))
-    rows = [(day_text(day), events.get(day, 0)) for day in days]
+    rows = [(day_text(day), Number(events.get(day, 0))) for day in days]
     nothing = _("No usage was received. Services report it through the API.")
     return _chart(_("Usage events received in the last 30 days (UTC)"), _("Day"), _("Events"), rows, nothing)
 
 
-def _chart(title: str, of: str, numbered: str, rows: Sequence[tuple[Any, int]], nothing: str) -> Panel:
+def _chart(title: str, of: str, numbered: str, rows: Sequence[tuple[Any, Number]], nothing: str) -> Panel:
     """Return a chart with its table; without a number above 0, what to say instead of both."""
-    if not any(number for _name, number in rows):
+    if not any(number.number for _name, number in rows):
         return Panel(title, [of, numbered], nothing=nothing)
     names = [str(name) for name, _number in rows]
-    numbers = {"label": numbered, "data": [number for _name, number in rows], "backgroundColor": COLORS[0]}
+    numbers = {"label": numbered, "data": [each.number for _name, each in rows], "backgroundColor": COLORS[0]}
     return Panel(
         title,
         [of, numbered],
-        [[str(name), number_text(number)] for name, number in rows],
+        [[str(name), str(number)] for name, number in rows],
         chart=json.dumps({"labels": names, "datasets": [numbers]}),
         chart_options=_OPTIONS,
     )

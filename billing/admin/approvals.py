@@ -17,13 +17,13 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from billing.access import APPROVALS
 from billing.admin import request_page
 from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of, stale_text
-from billing.admin.decision_queue import OLDEST_FIRST, age_badge, neighbors, to_decide
+from billing.admin.decision_queue import OLDEST_FIRST, age_badge, neighbors, number_to_decide, to_decide
 from billing.admin.proposals import summary
 from billing.models import ApprovalRequest
 from billing.services.approvals import effects
 from milo.admin.actors import request_actor
 from milo.admin.attention import attention
-from milo.admin.panels import MOST_COUNTED, Attention, Panel, link
+from milo.admin.panels import Attention, Panel, link
 from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
 from milo.admin.viewed import ViewedAdmin, ViewFilter
@@ -188,8 +188,7 @@ class ApprovalRequestAdmin(ViewedAdmin):
         return render(request, "milo/panels.html", {"panels": panels})
 
     def waiting(self, request: HttpRequest) -> int:
-        # on every page: no more is counted than is shown
-        return to_decide(request)[: MOST_COUNTED + 1].count()
+        return number_to_decide(request)
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         actor, items = request_actor(request), []

@@ -1,6 +1,7 @@
 """The requests that wait for the decision of the logged-in person, oldest first, and their age."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet, Subquery
 from django.http import HttpRequest
@@ -11,7 +12,8 @@ from django.utils.translation import gettext as _
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest
 from milo.admin.actors import request_actor
-from milo.admin.panels import badge
+from milo.admin.panels import MOST_COUNTED, badge
+from milo.compiled_queries import CompiledQuery, Param
 
 OLDEST_FIRST = ("requested_at", "pk")
 _NEW = timedelta(days=1)
@@ -20,13 +22,25 @@ _NEW = timedelta(days=1)
 def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
     """Return the requests that the logged-in person may approve or reject now."""
     actor = request_actor(request)
-    # on every page, and nothing waits on most days: putting the whole query together takes longer than asking
-    if not hasattr(request, "anything_pending"):
-        decides = actor.may("create", APPROVALS, None, action="approve")
-        request.anything_pending = decides and ApprovalRequest.objects.pending().exists()  # type: ignore[attr-defined]
-    if not request.anything_pending:  # type: ignore[attr-defined]
-        return ApprovalRequest.objects.none()
-    return ApprovalRequest.objects.awaiting(actor.name)
+    decides = actor.may("create", APPROVALS, None, action="approve")
+    return ApprovalRequest.objects.awaiting(actor.name) if decides else ApprovalRequest.objects.none()
+
+
+def number_to_decide(request: HttpRequest) -> int:
+    """Return how many `to_decide` are, counted up to `MOST_COUNTED` + 1."""
+    actor = request_actor(request)
+    if not actor.may("create", APPROVALS, None, action="approve"):
+        return 0
+    return len(_AWAITING.fetch(person=actor.name, at=timezone.now()))
+
+
+def _awaiting() -> QuerySet[Any]:
+    # no more is counted than is shown
+    return ApprovalRequest.objects.awaiting(Param("person"), Param("at")).values("pk")[: MOST_COUNTED + 1]
+
+
+# every page asks
+_AWAITING = CompiledQuery(_awaiting)
 
 
 def neighbors(request: HttpRequest, row: ApprovalRequest) -> tuple[ApprovalRequest | None, ApprovalRequest | None]:

@@ -68,13 +68,13 @@ class ApprovalRequestQuerySet(ResourceQuerySet["ApprovalRequest"]):
             owner_deactivated=Exists(deactivated.filter(actor=OuterRef("stands_by")))
         )
 
-    def awaiting(self, person: str) -> "ApprovalRequestQuerySet":
-        """Select requests that `person` (an actor's name) could approve now.
+    def awaiting(self, person: Any, at: Any = None) -> "ApprovalRequestQuerySet":
+        """Select requests that `person` (an actor's name) could approve at the instant `at` (UTC), by default now.
 
         These are pending and not expired, and their owner is not deactivated. Neither `person` nor a credential that
         `person` created requested, renewed or took them over, or changed a reviewed value since the last approval.
         """
-        waiting = self.pending().filter(expires_at__gt=timezone.now())
+        waiting = self.pending().filter(expires_at__gt=at or timezone.now())
         waiting = waiting.exclude(requester=person).exclude(taken_over_by=person).with_deactivated()
         edited = [edits(model, OuterRef("account"), ApprovalRequest.objects.approved()) for model in REVIEWED]
         rows = [*edited, standings(ApprovalRequest, OuterRef("pk"))]

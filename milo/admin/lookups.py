@@ -86,7 +86,7 @@ def _by_words(request: HttpRequest, rows: QuerySet[Any], fields: Sequence[str], 
     page = page_of(request)
     if page == "export":
         return rows.filter(pk__in=word_searches.found(rows, fields, words, None))
-    keys = list(word_searches.found(rows, fields, words, word_searches.MOST))
+    keys = word_searches.keys(rows, fields, words)
     if page == "changelist":
         request.found_keys = keys  # type: ignore[attr-defined]
         messages.info(request, _BEGINNINGS % {"rows": number_format(word_searches.SHORT, force_grouping=True)})

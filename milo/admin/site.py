@@ -120,6 +120,15 @@ class StaffSite(UnfoldAdminSite):
             request, "unfold/helpers/command_results.html", context, headers={"HX-Trigger": "search"}
         )
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the lists that the person may see, by application; both Django and the side bar ask on each page."""
+        if app_label:
+            return super().get_app_list(request, app_label)
+        if not hasattr(request, "milo_app_list"):
+            request.milo_app_list = super().get_app_list(request)  # type: ignore[attr-defined]
+        known: list[Any] = request.milo_app_list  # type: ignore[attr-defined]
+        return known
+
     def attention(self, request: HttpRequest) -> list[Attention]:
         """Return the items of the home page from all models that the person may see."""
         return [

@@ -4,14 +4,13 @@ A part of a word has no index: each search for one would read the whole table.
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Model, Q, QuerySet, UUIDField
 
-from milo.admin import masked_searches, searches
+from milo.admin import estimates, masked_searches, searches
 from milo.word_indexes import SIGNS, HasWords, WordIndex, word_index
 
 SHORT = 10_000
@@ -20,10 +19,6 @@ MOST = 1_001
 """So many rows are looked for in each field: one more than lists count."""
 # a word of letters and digits, and the sign behind it
 _WORD = re.compile(rf"([^\W_]+)([{re.escape(SIGNS)}]?)")
-# seconds
-_FRESH = 60
-_known: dict[str, int] = {}
-_known_at: float | None = None
 
 
 def applies(rows: QuerySet[Any], paths: Sequence[str]) -> bool:
@@ -33,17 +28,15 @@ def applies(rows: QuerySet[Any], paths: Sequence[str]) -> bool:
     """
     if connection.vendor != "postgresql" or not _has_words(rows.model, paths):
         return False
-    return estimates().get(rows.model._meta.db_table, 0) > SHORT and (not rows.query.where or _is_long(rows))
+    return estimates.of_tables().get(rows.model._meta.db_table, 0) > SHORT and (not rows.query.where or _is_long(rows))
 
 
-def estimates() -> dict[str, int]:
-    """Return about how many rows tables have, as PostgreSQL knows for its plans. One query a minute."""
-    global _known, _known_at
-    if _known_at is None or time.monotonic() - _known_at > _FRESH:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT relname, reltuples FROM pg_catalog.pg_class WHERE relkind = 'r'")
-            _known, _known_at = dict(cursor.fetchall()), time.monotonic()
-    return _known
+def keys(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str]) -> list[Any]:
+    """Return the primary keys of what is `found`, for each field up to `MOST`."""
+    # PostgreSQL expects thousands of rows of any beginning, and starts processes that take longer than finding the few
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        return list(found(rows, paths, words, MOST))
 
 
 def found(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str], most: int | None) -> QuerySet[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from milo.access import SUPERUSER_ROLES, Actor
+from milo.compiled_queries import CompiledQuery, Param
 
 PERSON = "user:"
 """Prefix of the actor name of a user."""
@@ -29,7 +30,11 @@ def held_columns() -> tuple[str, ...]:
 
 def actor_of(user: User) -> Actor:
     """Return the actor for `user`. Roles are read anew each time, so that a revoked role ends at once."""
-    return actor_with(user, User.objects.filter(pk=user.pk).values_list(*held_columns()))
+    return actor_with(user, _HELD.fetch(user=user.pk))
+
+
+# every page of the staff site asks
+_HELD = CompiledQuery(lambda: User.objects.filter(pk=Param("user")).values_list(*held_columns()))
 
 
 def roles_beyond(one: Actor, other: Actor) -> frozenset[str]:

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.db.models import Q, Subquery
+from django.db.models import Q, QuerySet, Subquery
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from milo import audit
 from milo.access import Actor
+from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause, Conflict, Invalid
 from milo.identity.access import PASSWORD_LINKS
 from milo.identity.actors import PERSON, actor_of
@@ -90,20 +91,33 @@ def maker_of(user: User) -> str:
     The later of the two counts; "" if there is neither. A command line acts as `system:shell`. A person who changes
     their own password with the old one does not become its maker.
     """
-    used = PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk")
-    past = audit.histories()[User].model_of(User)._base_manager.filter(id=user.pk)
-    by_others = past.filter(_SET).exclude(history_user_id=f"{PERSON}{user.get_username()}").order_by("-history_id")
-    # with the link, since every page of the staff site asks
-    newest = by_others.annotate(
-        link_by=Subquery(used.values("requested_by")[:1]), link_at=Subquery(used.values("used_at")[:1])
-    )
-    other = newest.values_list("history_user_id", "history_date", "link_by", "link_at").first()
+    other = _SET_BY_ANOTHER.first(user=user.pk, name=f"{PERSON}{user.get_username()}")
     if other is None:
-        link = used.first()
+        link = _used_links(user.pk).first()
         return link.requested_by if link else ""
     author, at, link_by, link_at = other
     maker: str = link_by if link_at and link_at >= at else author
     return maker
+
+
+def _used_links(user: Any) -> QuerySet[PasswordLink]:
+    return PasswordLink.objects.filter(user=user).exclude(used_at=None).order_by("-pk")
+
+
+def _set_by_another() -> QuerySet[Any]:
+    """The last password that another than the person set, with their last used link."""
+    user, used = Param("user"), _used_links(Param("user"))
+    past = audit.histories()[User].model_of(User)._base_manager.filter(id=user)
+    by_others = past.filter(_SET).exclude(history_user_id=Param("name")).order_by("-history_id")
+    with_link = by_others.annotate(
+        link_by=Subquery(used.values("requested_by")[:1]), link_at=Subquery(used.values("used_at")[:1])
+    )
+    newest: QuerySet[Any] = with_link.values_list("history_user_id", "history_date", "link_by", "link_at")[:1]
+    return newest
+
+
+# every page of the staff site asks
+_SET_BY_ANOTHER = CompiledQuery(_set_by_another)
 
 
 class PasswordChangeMail:

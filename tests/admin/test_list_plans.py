@@ -17,7 +17,7 @@ from django.urls import resolve
 
 from benchmarks.console_pages import LISTS, PERSON, address, choices, pages
 from benchmarks.console_rows import fill
-from milo.admin import keysets, word_searches
+from milo.admin import estimates, keysets, word_searches
 from projects.models import Project
 from tests.support.database import as_owner
 
@@ -51,7 +51,7 @@ def test_no_page_search_filter_or_order_reads_a_whole_table(
         fill(ROWS)
     for module, name in ((keysets, "MOST_COUNTED"), (word_searches, "SHORT"), (word_searches, "MOST")):
         monkeypatch.setattr(module, name, COUNTED)
-    monkeypatch.setattr(word_searches, "estimates", lambda: {each.model._meta.db_table: ROWS for each in LISTS})
+    monkeypatch.setattr(estimates, "of_tables", lambda: {each.model._meta.db_table: ROWS for each in LISTS})
     with connection.cursor() as cursor:
         cursor.execute("".join(f"SET LOCAL {setting};" for setting in AS_IF_LONG))
     for listed in LISTS:

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import BillingAccount, BillingAccountBinding, Charge
-from milo.admin import word_searches
+from milo.admin import estimates, word_searches
 from milo.word_indexes import HasWords, word_index
 from projects.models import Membership, Organization, Project
 from tests.admin.browser import list_of, staff, superuser
@@ -31,7 +31,7 @@ def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_long_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = dict.fromkeys(connection.introspection.table_names(), 1_000_000)
-    monkeypatch.setattr(word_searches, "estimates", lambda: tables)
+    monkeypatch.setattr(estimates, "of_tables", lambda: tables)
 
 
 def found(model: type[Model], search: str, role: str = "auditor", **filters: Any) -> list[str]:
@@ -174,10 +174,10 @@ def test_how_long_tables_are_is_asked_once_a_minute(monkeypatch: pytest.MonkeyPa
     if connection.vendor != "postgresql":
         assert not word_searches.applies(Project.objects.all(), ["name"])
         return
-    monkeypatch.setattr(word_searches, "_known_at", None)
+    monkeypatch.setattr(estimates, "_known_at", None)
     with CaptureQueriesContext(connection) as queries:
         for _time in range(2):
-            assert word_searches.estimates()[Project._meta.db_table] <= word_searches.SHORT
+            assert estimates.of_tables()[Project._meta.db_table] <= word_searches.SHORT
             assert not word_searches.applies(Project.objects.all(), ["name"])
     assert len(queries) == 1
 

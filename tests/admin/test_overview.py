@@ -18,11 +18,15 @@ from billing.services.charges import ChargeSpec, report_charge
 from billing.services.compliance.assessments import ERRORS
 from billing.services.suspensions import resolve
 from milo.access import Actor
+from milo.admin import attention as home
+from milo.admin import estimates
 from milo.admin.attention import attention as waiting
+from projects.models import Organization
 from tests.admin.browser import staff, superuser
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.affiliations import an_affiliation
+from tests.support.database import as_owner
 from tests.support.payer_changes import a_payer_change
 from tests.support.usage import an_event, taken
 
@@ -126,6 +130,25 @@ def test_a_count_reads_no_more_than_a_thousand_and_one_rows(rows: int, number: s
         item = waiting("Groups", Group.objects.filter(name__startswith="group-"), "name", "/")
     assert (item.number, item.count) == (number, min(rows, 1001))
     assert ["LIMIT 1001" in query["sql"] for query in queries] == [True]
+
+
+def test_of_a_long_table_the_chart_says_about_how_many_there_are(
+    organization: Organization, auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _each in range(6):
+        make.a_ready_account(organization)
+    make.in_phase(make.a_ready_account(organization), "Suspended")
+    monkeypatch.setattr(home, "LONG", 5)
+    monkeypatch.setattr(home, "MOST_COUNTED", 2)
+    monkeypatch.setattr(estimates, "_known_at", None)
+    is_estimated = connection.vendor == "postgresql"
+    if is_estimated:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("ANALYZE billing_billingaccount")
+    phases = auditor.get("/admin/").context["charts"][0]
+    assert ["Ready", "about 6" if is_estimated else "6"] in phases.rows
+    assert ["Suspended", "1"] in phases.rows
+    assert json.loads(phases.chart)["datasets"][0]["data"] == [0, 0, 6, 1, 0, 0]
 
 
 def test_charts_have_a_table_as_alternative(world: World, auditor: Client) -> None:
