@@ -17,7 +17,7 @@ from billing.access import ACCOUNTS, APPROVALS
 from billing.admin.localized_names import country_choices, currency_choices
 from billing.admin.usage import COLORS
 from billing.models import BillingAccount, UsageIntake
-from billing.models.account import BillingAccountQuerySet
+from billing.models.account_queries import BillingAccountQuerySet
 from billing.services.approvals.reactivations import resolved_accounts
 from billing.services.compliance.assessments import ERRORS
 from milo.admin.actors import request_actor

@@ -14,7 +14,7 @@ from billing.admin.charges import DUE, OUTSTANDING, OVERDUE
 from billing.admin.localized_names import country_name
 from billing.admin.wording import money
 from billing.models import BillingAccount, Charge
-from billing.models.account import VERIFIER_UNAVAILABLE
+from billing.models.account_phases import VERIFIER_UNAVAILABLE
 from billing.models.quantity import ExactSum
 from billing.reason_codes import ReasonCode
 from milo.admin.messages import refusal_text

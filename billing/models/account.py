@@ -1,18 +1,16 @@
 import re
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
-from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_fsm import RETURN_VALUE, transition
 
+from billing.models.account_phases import PHASE_CONSTRAINTS, AccountPhases
 from billing.models.account_preferences import PREFERENCES_CONSTRAINTS, PreferencesColumns
+from billing.models.account_queries import BillingAccountQuerySet
 from billing.models.account_terms import TERMS_CONSTRAINTS, TermsColumns
 from billing.payment_profile.payment_fields import NUMBERS
 from billing.terms.payment_terms import PaymentTerms
@@ -20,68 +18,17 @@ from milo import audit
 from milo.clock import ledger_time
 from milo.columns import Columns, fixed
 from milo.errors import Cause
-from milo.kube.models import LabelIndex, Resource, ResourceQuerySet
-from milo.phases import PhaseField, PhaseLoading
+from milo.kube.models import LabelIndex, Resource
+from milo.phases import PhaseField
 from milo.word_indexes import WordIndex
 from projects.models import Organization
 
-VERIFIER_UNAVAILABLE = "VerifierUnavailable"
-# deeper than any tree may be (MILO_HIERARCHY_DEPTH), and an end where guards were off
-_ABOVE = """(WITH RECURSIVE above(id, level) AS (
-    SELECT f.parent_id, 1 FROM billing_billingaccountaffiliation f
-    WHERE f.account_id = billing_billingaccount.id AND f.phase = 'Active' AND f.parent_id IS NOT NULL
-    UNION ALL SELECT f.parent_id, above.level + 1 FROM billing_billingaccountaffiliation f
-    JOIN above ON f.account_id = above.id
-    WHERE f.phase = 'Active' AND f.parent_id IS NOT NULL AND above.level < 20) SELECT max(level) FROM above)"""
-OF_PAYER = ("name", "phase", "phase_since", "phase_reason", "phase_message")
 PURGE = "OLD.phase = 'Archived' AND OLD.pseudonymised_on IS NULL AND NEW.pseudonymised_on IS NOT NULL"
 """SQL condition that an UPDATE purges the personal data of an account."""
 
 
-class BillingAccountQuerySet(ResourceQuerySet["BillingAccount"]):
-    def with_linked_projects_count(self) -> "BillingAccountQuerySet":
-        """Annotate accounts with `linked_projects_count`, the number of projects that each pays for now."""
-        # a subquery per row: a join would count the bindings of all accounts before the first page
-        bindings = apps.get_model("billing.BillingAccountBinding").objects
-        linked = bindings.paying().filter(account=OuterRef("pk")).order_by().values("account")
-        return self.annotate(linked_projects_count=Coalesce(Subquery(linked.annotate(n=Count("pk")).values("n")), 0))
-
-    def with_hierarchy(self) -> "BillingAccountQuerySet":
-        """Annotate accounts with where they stand among others now.
-
-        `parent_name` and `payer_name` are None where there is none but itself, `accounts_above` and
-        `sub_accounts_count` (directly below) are numbers or None. `payer_phase` and the like are those of the payer of
-        record, `affiliated_at` since when the ledger knows the relation in force.
-        """
-        affiliations = apps.get_model("billing.BillingAccountAffiliation").objects.active().order_by()
-        own = affiliations.filter(account=OuterRef("pk"))
-        below = affiliations.filter(parent=OuterRef("pk")).values("parent").annotate(n=Count("pk")).values("n")
-        return self.annotate(
-            parent_name=Subquery(own.values("parent__name")[:1]),
-            affiliated_at=Subquery(own.values("activated_at")[:1]),
-            **{f"payer_{column}": F(f"paid_by__{column}") for column in OF_PAYER},
-            accounts_above=RawSQL(_ABOVE, [], output_field=models.IntegerField()),  # noqa: S611  a constant
-            sub_accounts_count=Coalesce(Subquery(below), 0),
-        )
-
-    def waiting_for_validation(self) -> "BillingAccountQuerySet":
-        """Select accounts with unfinished validation: Provisioning, or Incomplete while a verifier was unavailable."""
-        unfinished = Q(phase=BillingAccount.Phase.PROVISIONING) | Q(phase_reason=VERIFIER_UNAVAILABLE)
-        return self.filter(unfinished, first_ready_at=None)
-
-
-class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
+class BillingAccount(AccountPhases, TermsColumns, PreferencesColumns, Resource):
     """A payer: the party that pays for the usage of the projects bound to it."""
-
-    class Phase(models.TextChoices):
-        PROVISIONING = "Provisioning", gettext_lazy("Provisioning")
-        INCOMPLETE = "Incomplete", gettext_lazy("Incomplete")
-        READY = "Ready", gettext_lazy("Ready")
-        SUSPENDED = "Suspended", gettext_lazy("Suspended")
-        CLOSED = "Closed", gettext_lazy("Closed")
-        ARCHIVED = "Archived", gettext_lazy("Archived")
-
-    READ_ONLY = (Phase.CLOSED, Phase.ARCHIVED)
 
     organization = models.ForeignKey(
         Organization, models.PROTECT, related_name="billing_accounts", verbose_name=gettext_lazy("organization")
@@ -121,7 +68,12 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             "Since when the payers of record were Ready, or not, as this one was when it took over."
         ),
     )
-    phase = PhaseField(gettext_lazy("phase"), choices=Phase.choices, default=Phase.PROVISIONING, editable=False)
+    phase = PhaseField(
+        gettext_lazy("phase"),
+        choices=AccountPhases.Phase.choices,
+        default=AccountPhases.Phase.PROVISIONING,
+        editable=False,
+    )
     phase_reason = models.CharField(gettext_lazy("reason"), max_length=60, default="ValidationPending", editable=False)
     phase_message = models.TextField(gettext_lazy("message"), blank=True, editable=False)
     phase_since = models.DateTimeField(gettext_lazy("in this phase since"), default=ledger_time, editable=False)
@@ -204,11 +156,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
         constraints = [
             # two opens of one name at once
             models.UniqueConstraint(fields=["organization", "name"], name="account_name_in_organization"),
-            # an unknown phase would slip past every rule that checks phases
-            models.CheckConstraint(
-                condition=Q(phase__in=["Provisioning", "Incomplete", "Ready", "Suspended", "Closed", "Archived"]),
-                name="account_known_phase",
-            ),
+            *PHASE_CONSTRAINTS,
             *TERMS_CONSTRAINTS,
             *PREFERENCES_CONSTRAINTS,
             # a condition needs the instant of its last transition
@@ -222,33 +170,7 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
                 | (~Q(expiry_reason="") & Q(expiry_since__isnull=False)),
                 name="account_expiry_since_an_instant",
             ),
-            # a revision racing the validation must not leave an account that accepts projects and cannot pay
-            models.CheckConstraint(
-                condition=~Q(phase__in=["Ready", "Suspended"])
-                | (
-                    ~Q(currency_code="")
-                    & (Q(payment_profile__isnull=False) | Q(paid_by__isnull=False))
-                    & Q(first_ready_at__isnull=False)
-                ),
-                name="account_ready_has_currency_and_profile",
-            ),
             models.CheckConstraint(condition=~Q(paid_by=F("pk")), name="account_not_paid_by_itself"),
-            # an account that was closed without an instant could never be archived
-            models.CheckConstraint(
-                condition=(Q(phase__in=["Closed", "Archived"]) & Q(closed_at__isnull=False) & ~Q(closed_from=""))
-                | (~Q(phase__in=["Closed", "Archived"]) & Q(closed_at=None, closed_from="")),
-                name="account_closed_at_an_instant",
-            ),
-            models.CheckConstraint(
-                condition=Q(phase="Archived", archived_at__isnull=False) | (~Q(phase="Archived") & Q(archived_at=None)),
-                name="account_archived_at_an_instant",
-            ),
-            # a purge that counts its years wrongly must not destroy what the law wants kept
-            models.CheckConstraint(
-                condition=Q(pseudonymised_on=None)
-                | Q(phase="Archived", purge_on__isnull=False, pseudonymised_on__gte=F("purge_on")),
-                name="account_pseudonymised_when_due",
-            ),
         ]
         indexes = [
             # projects are selected by the name of their payer, in whatever organization; the list of the staff site,
@@ -333,62 +255,3 @@ class BillingAccount(PhaseLoading, TermsColumns, PreferencesColumns, Resource):
             return []
         message = _("to waive a late payment penalty, or a part of it, needs an approved request to ReviseTerms")
         return [Cause("spec.paymentTerms.latePaymentPenalty", message)]
-
-    @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.READY)
-    def become_ready(self) -> None:
-        """Validation found nothing missing. The currency is fixed from now on."""
-        self._because("BillingAccountActive", "Billing account is active and ready for project linking")
-        self.first_ready_at = self.first_ready_at or self.phase_since
-        self.payment_terms = self.anchored(self.payment_terms)
-
-    @transition("phase", source=[Phase.PROVISIONING, Phase.INCOMPLETE], target=Phase.INCOMPLETE)
-    def become_incomplete(self, causes: list[Cause]) -> None:
-        """Validation found something missing; the message lists all causes."""
-        message = "; ".join(f"{cause.field} {cause.message}" for cause in causes)
-        self._because("BillingAccountIncomplete", message, keep_since=self.phase == self.Phase.INCOMPLETE)
-
-    @transition("phase", source=[Phase.READY, Phase.SUSPENDED], target=Phase.SUSPENDED)
-    def suspend(self, reason_code: str, message: str) -> None:
-        """The account keeps its bindings and accepts no new ones. Repeat this for each further reason."""
-        self._because(reason_code, message, keep_since=self.phase == self.Phase.SUSPENDED)
-
-    @transition("phase", source=Phase.SUSPENDED, target=Phase.READY)
-    def reactivate(self) -> None:
-        """Every suspension is resolved, and a second person has approved."""
-        self._because("BillingAccountActive", "Billing account is active and ready for project linking")
-
-    @transition("phase", source=[Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE], target=Phase.CLOSED)
-    def close(self) -> None:
-        """The account pays for no project any more, and is read-only from now on."""
-        self.closed_from = self.phase
-        self._because("BillingAccountClosed", "Billing account is closed")
-        self.closed_at = self.phase_since
-
-    @transition("phase", source=Phase.CLOSED, target=RETURN_VALUE(Phase.READY, Phase.SUSPENDED, Phase.INCOMPLETE))
-    def reopen(self, reason: str, message: str) -> str:
-        """Return to the phase before the closure, with the reason and message of that phase."""
-        phase, self.closed_from, self.closed_at = self.closed_from, "", None
-        self._because(reason, message)
-        return phase
-
-    @transition("phase", source=Phase.CLOSED, target=Phase.ARCHIVED)
-    def archive(self, sha256: str, purge_on: date | None) -> None:
-        """The archive bundle is written and verified; the account can never be reopened.
-
-        `sha256` is the digest of the bundle's manifest. `purge_on` is the first day (UTC) on which personal data may be
-        purged, None if no country defines one.
-        """
-        self._because("BillingAccountArchived", "Billing account is archived")
-        self.archived_at = self.phase_since
-        self.archive_sha256, self.purge_on = sha256, purge_on
-
-    def wait_for_verifier(self, message: str) -> None:
-        """A verifier was unavailable. The phase stays; a periodic task validates the account again."""
-        self._because(VERIFIER_UNAVAILABLE, message, keep_since=True)
-
-    def _because(self, reason: str, message: str, *, keep_since: bool = False) -> None:
-        """Set reason and message of the phase. `keep_since` is for calls that do not change the phase."""
-        self.phase_reason = reason
-        self.phase_message = message
-        if not keep_since:
-            self.phase_since = audit.ledger_time(self)

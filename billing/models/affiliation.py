@@ -7,7 +7,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy
 from django_fsm import transition
 
-from billing.models.account import BillingAccount, BillingAccountQuerySet
+from billing.models.account import BillingAccount
+from billing.models.account_queries import BillingAccountQuerySet
 from billing.models.binding import BillingAccountBinding
 from milo import audit
 from milo.columns import Columns, fixed

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import ACCOUNTS
 from billing.models import BillingAccount
-from billing.models.account import VERIFIER_UNAVAILABLE
+from billing.models.account_phases import VERIFIER_UNAVAILABLE
 from billing.payment_profile import profiles
 from billing.services.account_spec import AccountSpec as AccountSpec
 from billing.services.compliance import assessments, rules

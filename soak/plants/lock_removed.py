@@ -1,6 +1,6 @@
 """Accounts are read without their lock: a bind and a closure of one account do not see each other."""
 
-from billing.models.account import BillingAccountQuerySet
+from billing.models.account_queries import BillingAccountQuerySet
 from soak.plants import pauses
 
 

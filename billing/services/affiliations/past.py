@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 
 from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation
-from billing.models.account import OF_PAYER
+from billing.models.account_queries import OF_PAYER
 from billing.models.affiliation import payer_of_record
 from billing.models.usage_partitions import next_month
 from billing.services import past

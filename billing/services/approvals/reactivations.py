@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import ApprovalRequest, BillingAccount, Suspension
-from billing.models.account import BillingAccountQuerySet
+from billing.models.account_queries import BillingAccountQuerySet
 from billing.services.accounts import ACCOUNT_FIELD
 from billing.services.notices import outbox
 from billing.services.payer_changes import facts

@@ -11,7 +11,7 @@ from billing.compliance.check import Drift, drift
 from billing.compliance.facts import AccountFacts
 from billing.compliance.findings import Finding
 from billing.models import BillingAccount
-from billing.models.account import BillingAccountQuerySet
+from billing.models.account_queries import BillingAccountQuerySet
 from billing.services.compliance.rules import facts_of, platform
 
 BATCH = 1000

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from django.db.models import Exists, F, OuterRef, Q
 
 from billing.models import AccountPayer, BillingAccount, BillingAccountAffiliation
-from billing.models.account import BillingAccountQuerySet
+from billing.models.account_queries import BillingAccountQuerySet
 
 _AT_ONCE = 1000
 _OTHERS = AccountPayer.objects.exclude(payer=F("account"))
