@@ -14,7 +14,8 @@ from billing.models.charge import Charge
 from billing.models.default_account import DefaultAccount
 from billing.models.hold import Hold
 from billing.models.notice import Announcement, Notice, NoticeOutcome
-from billing.models.payer_change import PayerChange, PayerChangeItem
+from billing.models.payer_change import PayerChange
+from billing.models.payer_change_item import PayerChangeItem
 from billing.models.payer_correction import PayerCorrection
 from billing.models.payer_lock import PayerLock
 from billing.models.suspension import Suspension

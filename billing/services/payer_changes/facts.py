@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import AccountPayer, BillingAccount, BillingAccountBinding, PayerChange, PayerChangeItem
-from billing.models.payer_change import PayerChangeItemQuerySet
+from billing.models.payer_change_item import PayerChangeItemQuerySet
 from billing.services.payer_changes import moves
 from billing.services.usage import locks
 from milo import audit, clock

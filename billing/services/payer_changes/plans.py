@@ -6,7 +6,7 @@ from datetime import datetime, time
 from django.utils.translation import gettext as _
 
 from billing.models import PayerChangeItem
-from billing.models.payer_change import PayerChangeItemQuerySet
+from billing.models.payer_change_item import PayerChangeItemQuerySet
 from milo import card_numbers, texts
 from milo.compiled_queries import CompiledQuery, Param
 from milo.errors import Cause
