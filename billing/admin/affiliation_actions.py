@@ -13,6 +13,7 @@ from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffili
 from billing.services.affiliations import rules
 from billing.services.affiliations.cancellations import cancel
 from billing.services.affiliations.creation import create_affiliation, month_of
+from billing.services.affiliations.proposals import propose
 from billing.services.affiliations.specs import MONTHS_AHEAD, AffiliationSpec, months_after, present_month
 from billing.services.approvals.requests import request_approval
 from milo.access import Actor
@@ -149,7 +150,7 @@ class PlaceUnder(ServiceAction):
     def needs_approval(self, values: dict[str, Any]) -> bool:
         """Return whether a second person must approve; the service decides in the end."""
         spec = self.spec(values)
-        proposed = rules.propose(self.row, values["parent"], spec.paid_by_parent, month_of(spec))
+        proposed = propose(self.row, values["parent"], spec.paid_by_parent, month_of(spec))
         return bool(rules.approval_causes(proposed.changed_onwards()))
 
     def preview(self, values: dict[str, Any]) -> Facts:

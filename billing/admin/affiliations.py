@@ -17,6 +17,7 @@ from billing.admin.wording import said
 from billing.models import BillingAccountAffiliation
 from billing.models.affiliation import BillingAccountAffiliationQuerySet
 from billing.services.affiliations import rules
+from billing.services.affiliations.proposals import propose
 from milo.admin.attention import attention
 from milo.admin.messages import refusal_text
 from milo.admin.panels import Attention, Panel, badge, lines, link, month_text
@@ -186,7 +187,7 @@ def _foresight(row: BillingAccountAffiliation) -> list[Panel]:
     if row.phase != Phase.SCHEDULED:
         return []
     paid_by_parent = row.payer == BillingAccountAffiliation.Payer.PARENT
-    proposed = rules.propose(row.account, row.parent, paid_by_parent, row.effective_from)
+    proposed = propose(row.account, row.parent, paid_by_parent, row.effective_from)
     causes = [refusal_text(cause.message) for cause in rules.fact_causes(row, proposed)[: rules.LISTED]]
     will = badge(_("will not take effect"), "danger") if causes else badge(_("will take effect"), "success")
     return [

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from billing.models import BillingAccountAffiliation
 from billing.services.affiliations import notices, rules
+from billing.services.affiliations.proposals import propose
 from milo import audit, clock
 from milo.access import Actor
 
@@ -18,7 +19,7 @@ def obstacle(affiliation: BillingAccountAffiliation) -> str:
     """Return why a plan would fail as things are now; empty if it would take effect."""
     with audit.ledger_language():
         paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
-        proposed = rules.propose(affiliation.account, affiliation.parent, paid_by_parent, affiliation.effective_from)
+        proposed = propose(affiliation.account, affiliation.parent, paid_by_parent, affiliation.effective_from)
         return "; ".join(cause.message for cause in rules.fact_causes(affiliation, proposed)[: rules.LISTED])
 
 

@@ -10,7 +10,8 @@ from billing.models import ApprovalRequest, BillingAccount, BillingAccountAffili
 from billing.models.usage_partitions import next_month
 from billing.services.affiliations import facts, rules
 from billing.services.affiliations.locks import lock_hierarchy
-from billing.services.affiliations.rules import Proposed, reference_causes
+from billing.services.affiliations.proposals import Proposed, propose
+from billing.services.affiliations.rules import reference_causes
 from billing.services.affiliations.specs import (
     EFFECTIVE_FROM,
     MONTHS_AHEAD,
@@ -76,7 +77,7 @@ def write_affiliation(
         raise AlreadyExists(_("affiliation %(name)s already exists") % {"name": name})
     if child is None or (spec.parent and parent is None):
         raise Invalid.because(causes)
-    proposed = rules.propose(child, parent, spec.paid_by_parent, month_of(spec))
+    proposed = propose(child, parent, spec.paid_by_parent, month_of(spec))
     causes += proposal_causes(proposed, spec, request=request)
     if request is None:
         causes += rules.approval_causes(proposed.changed_onwards())

@@ -14,6 +14,7 @@ from billing.models.usage_partitions import next_month
 from billing.services import accounts
 from billing.services.affiliations import notices, payers, rules
 from billing.services.affiliations.locks import lock_hierarchy
+from billing.services.affiliations.proposals import propose
 from billing.services.affiliations.specs import present_month
 from billing.services.affiliations.trees import Relation, Tree
 from milo import audit, clock
@@ -123,7 +124,7 @@ def settle(affiliation_id: int) -> bool:
         child, parent = rows[affiliation.account_id], rows.get(affiliation.parent_id or 0)
         affiliation.account, affiliation.parent = child, parent
         paid_by_parent = affiliation.payer == BillingAccountAffiliation.Payer.PARENT
-        proposed = rules.propose(child, parent, paid_by_parent, affiliation.effective_from)
+        proposed = propose(child, parent, paid_by_parent, affiliation.effective_from)
         causes = rules.fact_causes(affiliation, proposed)
         if not causes:
             activate(affiliation, child, parent, actor=WORKER)

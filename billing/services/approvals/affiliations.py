@@ -14,7 +14,7 @@ from billing.models import (
 from billing.models.quantity import ExactSum
 from billing.models.usage_rollup import MONTH
 from billing.services.affiliations import creation, facts, rules
-from billing.services.affiliations.rules import Proposed, Stretch
+from billing.services.affiliations.proposals import Proposed, Stretch, propose
 from billing.services.affiliations.specs import EFFECTIVE_FROM, PARENT, PAYER, AffiliationSpec, present_month, spec_of
 from billing.services.affiliations.trees import Tree, facts_of, plans_of
 from billing.usage.quantities import plain
@@ -158,4 +158,4 @@ def _asked(account: BillingAccount, request: ApprovalRequest) -> tuple[Affiliati
 
 
 def _proposed(account: BillingAccount, parent: BillingAccount | None, spec: AffiliationSpec) -> Proposed:
-    return rules.propose(account, parent, spec.paid_by_parent, creation.month_of(spec))
+    return propose(account, parent, spec.paid_by_parent, creation.month_of(spec))
