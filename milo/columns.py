@@ -28,7 +28,8 @@ def fixed(name: str, columns: str, *, once: str = "") -> Fixed:
 class Columns:
     """The columns of one table, by their names in the database.
 
-    Inside of `masked` ones of JSON, values of the keys `codes` say nothing about a person.
+    Inside of `masked` ones of JSON, values of the keys `codes` say nothing about a person. Inside of other ones, the
+    values of `keys` do, each a column and a key.
     """
 
     fixed: tuple[Fixed, ...]
@@ -36,14 +37,21 @@ class Columns:
     masked: tuple[str, ...]
     texts: tuple[str, ...]
     codes: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, *fixed: Fixed, free: str = "", personal: str = "", texts: str = "", codes: str = "") -> "Columns":
+    def of(
+        cls, *fixed: Fixed, free: str = "", personal: str = "", texts: str = "", codes: str = "", keys: str = ""
+    ) -> "Columns":
         """Return the columns of a table; each argument is names separated by blanks.
 
-        `texts` are the personal columns that stay legible, `personal` are all others.
+        `texts` are the personal columns that stay legible, `personal` are all others. `keys` are `column.key`: values
+        that are masked inside of a column that stays legible, and are not purged for that.
         """
-        return cls(fixed, tuple(free.split()), tuple(personal.split()), tuple(texts.split()), tuple(codes.split()))
+        inside = tuple((column, key) for column, _dot, key in (each.partition(".") for each in keys.split()))
+        return cls(
+            fixed, tuple(free.split()), tuple(personal.split()), tuple(texts.split()), tuple(codes.split()), inside
+        )
 
     @property
     def personal(self) -> tuple[str, ...]:

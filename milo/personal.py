@@ -133,6 +133,13 @@ def masked(value: Any) -> Any:
     return _of_addresses(value, lambda address: MASK)
 
 
+def tells(value: Any) -> bool:
+    """Return whether a document has a value under one of the names of masked columns."""
+    if isinstance(value, dict):
+        return any(inner if key in _documented else tells(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(tells, value))
+
+
 def _of_addresses(text: str, shown: Callable[[str], str]) -> str:
     """Return a text with its e-mail addresses as `shown` returns them, but for the names of authors."""
 
@@ -164,7 +171,9 @@ def watch(model: type[models.Model], columns: Columns, *copies: type[models.Mode
         _documented[names.get(column, column).rpartition(".")[2]] = _documented[column] = (what, columns.codes)
         for each in (model, *copies):
             _note_reads(each, column, partial(_note, what=what, codes=columns.codes))
-    for column in columns.texts:
+    for column, key in columns.keys:
+        _documented.setdefault(key, (f"{model._meta.model_name}.{column}", ()))
+    for column in {*columns.texts, *(column for column, _key in columns.keys)}:
         for each in (model, *copies):
             if isinstance(each._meta.get_field(column), models.JSONField):
                 _note_reads(each, column, _note_document)

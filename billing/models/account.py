@@ -124,6 +124,7 @@ class BillingAccount(AccountPhases, TermsColumns, PreferencesColumns, Resource):
         personal="invoice_email_addresses tax_registrations e_invoicing",
         texts=f"{Resource.TEXTS} display_name phase_message",
         codes="country scheme standard",
+        keys="payment_profile.payerAddress payment_profile.payerTaxId",
     )
     history = audit.history(unrecorded=("managed_fields",))
     objects = BillingAccountQuerySet.as_manager()

@@ -42,6 +42,7 @@ class Suspension(models.Model):
         ),
         fixed("suspension_resolution_fixed", "evidence resolved_at resolved_by", once="OLD.resolved_at IS NOT NULL"),
         texts="message internal_note evidence",
+        keys="payment_profile.payerAddress payment_profile.payerTaxId evidence.taxRegistrationNumber",
     )
     history = audit.history(
         organization="account__organization__name",

@@ -16,6 +16,7 @@ from milo.letter_case import spellings
 _BETWEEN = re.compile(r"[\s./\u00b7\u2010-\u2015\u2212-]+")
 _SIGNS = (" ", "-", ".", "/")
 # numbers, references and addresses have one of these; the keys of the columns, which are searched with them, have none
+_NO_ROW = Q(pk__in=[])
 _TELLING = re.compile(r"[\d@]", re.ASCII)
 
 
@@ -34,24 +35,26 @@ class JsonSearches:
         if not _TELLING.search(text):
             return found
         every, asked = rows.model._base_manager.all(), text.strip()
-        masked = masked_searches.masked_columns(rows.model)
-        inside = self._inside(every, asked, lambda column: column not in masked)
-        whole = self._inside(every, asked, masked.__contains__, '"')
-        if masked:
-            masked_searches.note_if_found(whole, sorted(masked), asked)
-        also = Q(pk__in=inside.values("pk")) | (Q(pk__in=whole.values("pk")) if masked else Q())
+        masked, partly = masked_searches.masked_columns(rows.model), masked_searches.partly_masked(rows.model)
+        legible = {column: ~hidden for column, hidden in partly.items()} | dict.fromkeys(masked, _NO_ROW)
+        inside = self._inside(every, asked, lambda column: legible.get(column, Q()))
+        also = Q(pk__in=inside.values("pk"))
+        if hidden := partly | dict.fromkeys(masked, Q()):
+            whole = self._inside(every, asked, lambda column: hidden.get(column, _NO_ROW), '"')
+            masked_searches.note_if_found(whole, sorted(hidden), asked)
+            also |= Q(pk__in=whole.values("pk"))
         return rows.filter(Q(pk__in=found.order_by().values("pk")) | also)
 
-    def _inside(self, rows: QuerySet[Any], text: str, counts: Callable[[str], bool], bound: str = "") -> QuerySet[Any]:
-        """Return the rows with `text` in one of the columns that count, between two of `bound` if that is not empty."""
-        condition = Q(pk__in=[])
+    def _inside(self, rows: QuerySet[Any], text: str, among: Callable[[str], Q], bound: str = "") -> QuerySet[Any]:
+        """Return the rows with `text` in a column, `among` those of the column; between `bound` if it is not empty."""
+        condition = _NO_ROW
         for form in _stored_forms(text):
-            for column in filter(counts, self.json_search_fields):
-                condition |= Q(**{f"{column}__icontains": f"{bound}{form}{bound}"})
+            for column in self.json_search_fields:
+                condition |= Q(**{f"{column}__icontains": f"{bound}{form}{bound}"}) & among(column)
         if number := _BETWEEN.sub("", text):
-            for column in filter(counts, self.number_search_fields):
+            for column in self.number_search_fields:
                 rows = rows.alias(**{f"compact_{column}": _compact(column)})
-                condition |= Q(**{f"compact_{column}__icontains": f"{bound}{number}{bound}"})
+                condition |= Q(**{f"compact_{column}__icontains": f"{bound}{number}{bound}"}) & among(column)
         return rows.filter(condition)
 
 

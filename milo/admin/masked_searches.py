@@ -1,5 +1,6 @@
 """Searches of whoever reads masks: a part of a masked value finds nothing, a whole value its rows, which is noted."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,16 @@ def masked_columns(model: type[Model]) -> set[str]:
     columns: Any = getattr(model, "columns", None)
     of_library = getattr(admin.site.get_model_admin(model), "masked_search_fields", ())
     return {*of_library, *(columns.masked if columns else ())}
+
+
+def partly_masked(model: type[Model]) -> dict[str, Q]:
+    """Return the JSON columns of which the answer being made masks a part, each with the rows that have such a part."""
+    columns: Any = getattr(model, "columns", None)
+    rows: dict[str, Q] = {}
+    if personal.hides() and columns:
+        for column, key in columns.keys:
+            rows[column] = rows.get(column, Q(pk__in=[])) | Q(**{f"{column}__icontains": json.dumps(key)})
+    return rows
 
 
 def whole_value(rows: QuerySet[Any], names: Sequence[str], text: str) -> Q:

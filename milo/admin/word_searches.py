@@ -5,6 +5,8 @@ A part of a word has no index: each search for one would read the whole table.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import connection, transaction
@@ -110,11 +112,19 @@ def _readable(
     """
     hidden = masked_searches.masked_columns(found.model)
     masked = [name for name in index.words if name in hidden]
-    if not masked:
+    partly = {name: rows for name, rows in masked_searches.partly_masked(found.model).items() if name in index.words}
+    if not masked and not partly:
         return found
-    whole = masked_searches.whole_value(found, masked, text)
+    readable = masked_searches.whole_value(found, masked, text)
+    for name, rows in partly.items():
+        readable |= masked_searches.whole_value(found.filter(rows), [name], text) & rows
     legible = [name for name in index.words if name not in masked]
-    return found.filter(Q(HasWords(legible, beginnings, whole_words)) | whole if legible else whole)
+    always = [name for name in legible if name not in partly]
+    if always:
+        readable |= Q(HasWords(always, beginnings, whole_words))
+    if partly:
+        readable |= Q(HasWords(legible, beginnings, whole_words)) & ~reduce(or_, partly.values())
+    return found.filter(readable)
 
 
 def _by_fields(rows: QuerySet[Any], paths: Sequence[str], word: str, most: int | None) -> Iterator[QuerySet[Any]]:

@@ -26,6 +26,7 @@ from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import instant
 from milo.ledger.shapes import Shape, Shapes, follow, unstated
 from milo.ledger.tables import Table, all_tables
+from milo.personal import tells
 
 AT_ONCE = 500
 
@@ -61,8 +62,9 @@ def write_bundle(
     """Write a bundle of the rows that `select` returns of each table (None for none of it). Return how many it has.
 
     `about` goes into the manifest, its `organization` says whose rows they are. Without `personal`, personal values are
-    digests. `files` are added, by their names. It has what was sealed at or after `since` and before `until` (UTC; None
-    for no bound). Raises `NothingSealed`, and `ColumnGone` if a table has lost a sealed column.
+    digests, and rows that have some inside of a document, which is sealed as it is, are left out and counted. `files`
+    are added, by their names. It has what was sealed at or after `since` and before `until` (UTC; None for no bound).
+    Raises `NothingSealed`, and `ColumnGone` if a table has lost a sealed column.
     """
     seals = Seal.objects.order_by("number")
     if since:
@@ -72,7 +74,7 @@ def write_bundle(
     first, last = seals.defer("leaves").first(), seals.defer("leaves").last()
     if first is None or last is None:
         raise NothingSealed("nothing was sealed in that time")
-    rows, spans = 0, _spans(first.number, last.number)
+    rows, hidden, spans = 0, 0, _spans(first.number, last.number)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         for key_id, key in keys.public_keys().items():
             bundle.writestr(f"keys/{key_id}.pub", keys.pem(key))
@@ -83,8 +85,9 @@ def write_bundle(
             for table in all_tables():
                 for span in spans[table.name]:
                     for row in _rows(table, select(table), span):
-                        file.write(_line(_row(table, row, personal)))
-                        rows += 1
+                        line = _row(table, row, personal)
+                        file.write(_line(line) if line else b"")
+                        rows, hidden = rows + bool(line), hidden + (not line)
         for name, content in files.items():
             with bundle.open(name, "w") as file:
                 shutil.copyfileobj(content, file)
@@ -94,6 +97,7 @@ def write_bundle(
             "to": instant(last.at),
             "seals": last.number - first.number + 1,
             "rows": rows,
+            **({"hidden": hidden} if hidden else {}),
         }
         bundle.writestr("manifest.json", json.dumps(manifest, indent=1))
     return rows
@@ -155,7 +159,10 @@ def _rows(table: Table, selected: "QuerySet[Any] | None", span: _Span) -> Iterat
         after = batch[-1]
 
 
-def _row(table: Table, row: Row, personal: bool) -> dict[str, Any]:
+def _row(table: Table, row: Row, personal: bool) -> dict[str, Any] | None:
+    """Return a row as the bundle has it; None for one that cannot be there without personal values."""
+    if not personal and any(map(tells, row.columns.values())):
+        return None
     values = row.personal if personal else {}
     return {
         "table": table.name,

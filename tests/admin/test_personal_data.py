@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -22,6 +23,8 @@ from billing.compliance.preferences import Preferences
 from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import BillingAccount, Notice
 from billing.services.accounts import AccountSpec, revise
+from billing.services.suspensions import resolve, suspend
+from milo import verify
 from milo.admin.personal import REVEALED, REVEALED_FOR_SECONDS
 from milo.admin.read_only import ReadOnlyAdmin
 from milo.columns import Columns
@@ -31,6 +34,7 @@ from milo.kube.kinds import kind_of
 from milo.kube.metadata import Metadata
 from milo.kube.watch.watching import renderer
 from milo.kube.wire.negotiation import Answer as Form
+from milo.ledger.seals import seal
 from milo.ledger.tables import all_tables
 from projects.services.memberships import grant
 from projects.services.projects import ProjectSpec, revise_project
@@ -332,6 +336,66 @@ def test_what_was_searched_for_is_masked_to_its_end(world: World, auditor: Clien
     )
     report = content(auditor.get("/admin/identity/login/exports/"))
     assert not [name for name in ("Kaufmann", "Sohn", "Roth", "Weiss") if name in report]
+
+
+def test_the_tax_number_and_the_address_of_a_payer_are_masked_inside_of_the_payment_profile(
+    world: World, auditor: Client, operator: Client, tmp_path: Path
+) -> None:
+    number, street = "390.533.447-05", "Rua das Flores 77, Olinda"
+    profile = {"boleto": {"boletoReference": "ref-1", "payerTaxId": number, "payerAddress": street}}
+    account = make.a_ready_account(world.organization, currency_code="BRL", payment_profile=profile)
+    later = replace(
+        AccountSpec.of(account), payment_profile={"boleto": profile["boleto"] | {"boletoReference": "ref-2-b"}}
+    )
+    revise(account.pk, later, Metadata(), actor=make.PLATFORM)
+    suspend(account.pk, reason_code="TaxRegistrationInvalid", message="The number is invalid", actor=make.PLATFORM)
+    suspension = account.suspensions.get()
+    evidence = {"taxRegistrationNumber": "SIREN 732 829 320", "registryCheckReference": "vies-1"}
+    resolve(account.pk, suspension.uid, evidence=evidence, actor=make.PLATFORM)
+    make.a_request(account)
+    seal()
+    hidden = (number, street, "732 829 320")
+    page, ledger = page_of(account), "/admin/identity/login/ledger/"
+    asked = (suspension, *account.approval_requests.all())
+    for address in (
+        page,
+        page_of(account, "history"),
+        page_of(account, "timeline"),
+        f"{page_of(account, 'timeline')}?csv=1",
+        *(page_of(account, f"history/{row.pk}") for row in account.history.all()),
+        *(page_of(row, kind) for row in asked for kind in ("change", "history")),
+        ledger,
+    ):
+        shown = content(auditor.get(address))
+        assert [value for value in hidden if value in shown] == [], address
+    assert {number, street} <= {value for value in hidden if value in content(operator.get(page))}
+    api = Api.of(make.a_person("reader", groups=("auditor",)))
+    one = f"/apis/billing.milo.io/v1alpha1/namespaces/acme-corp/billingaccounts/{account.name}"
+    for address in (one, f"{one}/history", f"{one}/suspensions"):
+        raw = api.get(address).raw.decode()
+        assert [value for value in hidden if value in raw] == [], address
+    exported: Any = auditor.post(ledger, {"format": "csv"})
+    (tmp_path / "ledger.zip").write_bytes(b"".join(exported.streaming_content))
+    with ZipFile(tmp_path / "ledger.zip") as bundle:
+        files = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert [name for name, text in files.items() for value in hidden if value in text] == []
+    assert json.loads(files["manifest.json"])["hidden"] >= 3
+    assert "billingaccount" in files["rows.jsonl"]
+    assert "hold" in verify.verify(tmp_path / "ledger.zip", [], [])
+
+    def found(client: Client, text: str) -> list[str]:
+        return [row.name for row in client.get(list_of(BillingAccount), {"q": text}).context["cl"].result_list]
+
+    records = LogEntry.objects.filter(action_flag=REVEALED)
+    for guess in ("390.533", "533447", "Flores 77", "ref-2"):
+        assert (found(auditor, guess), found(operator, guess)) == ([], [account.name]), guess
+    assert not records.exists()
+    assert found(auditor, "39053344705") == [account.name]
+    assert records.get().change_message.startswith("PersonalDataSearched: billingaccount.")
+    reveal(auditor, page)
+    shown = content(auditor.get(page))
+    assert {number, street} <= {value for value in hidden if value in shown}
+    assert "billingaccount.payment_profile" in records.latest("pk").change_message
 
 
 @pytest.mark.once
