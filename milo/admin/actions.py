@@ -26,6 +26,7 @@ from milo.admin.pages import PageAdmin
 from milo.admin.panels import address
 from milo.admin.suggestions import SEARCH, suggest
 from milo.errors import Conflict, Refused
+from milo.identity import unsent
 from milo.metrics import counted
 from milo.races import is_race
 
@@ -150,6 +151,10 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if SEARCH in request.GET:
             return suggest(self.get_form(), request.GET)
+        if typed := unsent.take(request):
+            messages.warning(request, _("Your session had ended, and nothing was done. What you typed is here again."))
+            form = self.get_form_class()(**self.get_form_kwargs() | {"data": typed})
+            return self.render_to_response(self.get_context_data(form=form))
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from milo import clock
+from milo.identity import unsent
 
 log = structlog.get_logger(__name__)
 STARTED, USED, ADDRESS = "milo_started", "milo_used", "milo_address"
@@ -56,6 +57,7 @@ class SessionAgeMiddleware:
     def _age(self, request: HttpRequest) -> None:
         now = timezone.now().timestamp()
         if _has_ended(request.session, now):
+            unsent.note_person(request)
             logout(request)
         elif now - request.session[USED] > min(USE_RECORDED_EVERY_SECONDS, settings.MILO_SESSION_IDLE_MINUTES * 6):
             request.session[USED] = now

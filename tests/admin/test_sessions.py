@@ -9,8 +9,11 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from billing.models import BillingAccount
+from milo.identity.unsent import KEPT_FOR_SECONDS
 from tests.admin.browser import browser, page_of, superuser
 from tests.support import make
+from tests.support.ledger import nothing_changes
 
 pytestmark = pytest.mark.once
 
@@ -76,6 +79,48 @@ def test_a_form_that_is_posted_too_late_does_nothing(person: User, later: Any) -
     client.post(SESSIONS)
     later(0)
     assert is_in(other)
+
+
+def test_what_was_typed_when_a_session_ended_is_there_again_for_the_same_person(person: User, later: Any) -> None:
+    account = make.a_ready_account(make.an_organization())
+    page, colleague = page_of(account, "suspend"), make.a_person("other", groups=("finance-operator",), is_staff=True)
+    typed = {
+        "reason_code": "PaymentPastDue",
+        "message": "Rechnung 17 \N{ARABIC LETTER ALEF}, 4111 1111 1111 1111",
+        "internal_note": "<b>call back</b>",
+        "confirm": "1",
+    }
+
+    def send_too_late() -> Client:
+        later(0)
+        client = browser(person)
+        later(31)
+        with nothing_changes():
+            answer = client.post(page, typed)
+        assert answer.headers["Location"] == f"/admin/login/?next={page}"
+        return client
+
+    def form_after_log_in(client: Client, who: User) -> Any:
+        client.force_login(who)
+        return client.get(page).context["form"]
+
+    client = send_too_late()
+    # nobody reads it before they have logged in
+    assert client.get(page).status_code == 302
+    client.force_login(person)
+    answer = client.get(page)
+    shown, form = answer.content.decode(), answer.context["form"]
+    assert "Your session had ended, and nothing was done." in shown
+    assert (form["reason_code"].value(), form["internal_note"].value()) == ("PaymentPastDue", "<b>call back</b>")
+    assert "Rechnung 17 \N{ARABIC LETTER ALEF}, ****" in form["message"].value()
+    assert "4111 1111" not in shown + str(Session.objects.get().get_decoded())
+    assert BillingAccount.objects.get().phase == "Ready"
+    assert client.session.get_expiry_age() > KEPT_FOR_SECONDS
+    assert not client.get(page).context["form"].is_bound
+    assert not form_after_log_in(send_too_late(), colleague).is_bound
+    forgotten = send_too_late()
+    later(32 + KEPT_FOR_SECONDS / 60)
+    assert not form_after_log_in(forgotten, person).is_bound
 
 
 def test_a_session_from_before_sessions_had_an_age_ends(person: User) -> None:

@@ -1,0 +1,67 @@
+"""What was typed into a form whose session had ended: kept for the same person, who logs in again, for a while.
+
+It is kept in the session of the browser that sent the form, without card numbers and passwords. Nothing acts by it: the
+page shows it again.
+"""
+
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from milo import card_numbers
+
+KEPT_FOR_SECONDS = 3600
+_UNSENT = "milo_unsent"
+# what has been decided by a button is decided anew; the token belonged to the session
+_NOT_KEPT = ("csrfmiddlewaretoken", "confirm", "opened")
+
+
+def note_person(request: HttpRequest) -> None:
+    """Note in the request whose session is about to end."""
+    request.was_of = request.session[SESSION_KEY]  # type: ignore[attr-defined]
+
+
+def keep(request: HttpRequest) -> None:
+    """Keep what a form of its own page says, if the session of its person ended with this request."""
+    person = getattr(request, "was_of", None)
+    if person is None or request.method != "POST":
+        return
+    values = {
+        name: [card_numbers.masked(value) for value in values]
+        for name, values in request.POST.lists()
+        if name not in _NOT_KEPT and "password" not in name
+    }
+    request.session[_UNSENT] = {"person": person, "page": request.path, "at": _now(), "values": values}
+    request.session.set_expiry(KEPT_FOR_SECONDS)
+
+
+def take(request: HttpRequest) -> QueryDict | None:
+    """Return what was kept for this page, once; None if there is nothing."""
+    unsent = request.session.get(_UNSENT)
+    if not unsent or unsent["page"] != request.path:
+        return None
+    del request.session[_UNSENT]
+    if unsent["at"] < _now() - KEPT_FOR_SECONDS:
+        return None
+    values = QueryDict(mutable=True)
+    for name, texts in unsent["values"].items():
+        values.setlist(name, texts)
+    return values
+
+
+def _forget_that_of_others(request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    """Keep nothing of one person for another. Receiver of `user_logged_in`."""
+    if unsent := request.session.get(_UNSENT):
+        request.session.set_expiry(None)
+        if unsent["person"] != str(user.pk):
+            del request.session[_UNSENT]
+
+
+def _now() -> float:
+    return timezone.now().timestamp()
+
+
+user_logged_in.connect(_forget_that_of_others, dispatch_uid="milo.identity.unsent")
