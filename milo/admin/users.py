@@ -1,5 +1,6 @@
 """Pages of users and their platform roles (groups): superusers change them, auditors read them."""
 
+from itertools import takewhile
 from typing import Any, ClassVar, NoReturn
 
 from django import forms
@@ -27,11 +28,13 @@ from milo.admin.keysets import KeysetPages
 from milo.admin.local_values import LocalValues
 from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
-from milo.admin.panels import lines
+from milo.admin.messages import why
+from milo.admin.panels import lines, moment
 from milo.admin.password_links import ask_for_password
 from milo.admin.saved_filters import saved_filters
 from milo.errors import Refused
 from milo.identity.access import USERS
+from milo.identity.changes import ACCESS, Change, changes
 from milo.identity.models import ServiceUser
 from milo.identity.usernames import fault_of_new
 
@@ -40,6 +43,7 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+_SHOWN = 10
 _WAYS_IN = ("is_active", "is_staff", "is_superuser")
 
 
@@ -50,6 +54,9 @@ class _UserForm(UserChangeForm):
         help_text=gettext_lazy("By mail; it is good once, and ends the links before it."),
     )
 
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    """The newest change of the person when the page was opened."""
+
     own = False
     """Whether the person changes their own user."""
 
@@ -57,6 +64,8 @@ class _UserForm(UserChangeForm):
         super().__init__(*args, **{"error_class": MaskedErrors} | kwargs)
         # somebody who sets another person's password could act as that person
         del self.fields["password"]
+        if not self.is_bound:
+            self.initial["seen"] = _version(_newest(self.instance))
 
     def clean(self) -> dict[str, Any]:
         """Refuse access to the staff site for service users, and a password link without an e-mail address.
@@ -64,6 +73,7 @@ class _UserForm(UserChangeForm):
         Refuse also what would lock the person out of this page: another superuser may do it.
         """
         values = super().clean() or {}
+        self._refuse_unseen(values.get("seen", ""))
         for name in _WAYS_IN if self.own else ():
             if name in self.changed_data and not values.get(name):
                 self.add_error(name, _("would lock you out of this page; another superuser can take it from you"))
@@ -74,12 +84,40 @@ class _UserForm(UserChangeForm):
             self.add_error("email", _("is needed for the link by which the person sets a password"))
         return values
 
+    def _refuse_unseen(self, seen: str) -> None:
+        """Refuse to go over changes that others made since the page was opened: say who made which, and when.
+
+        The form then is one of the newer state: sent again, it goes over them.
+        """
+        # until the end of the request, so that of two who save at once the second is refused
+        User.objects.select_for_update().get(pk=self.instance.pk)
+        newest = _newest(self.instance)
+        if seen == _version(newest):
+            return
+        unseen = list(takewhile(lambda change: _version([change]) != seen, newest))
+        said = _("%(who)s changed it at %(when)s: %(what)s")
+        for change in unseen[:_SHOWN]:
+            what = why(change.reason)
+            self.add_error(None, said % {"who": change.author, "when": moment(change.at), "what": what})
+        self.add_error(None, _("What you typed is kept. Look at the changes; sending it again goes over them."))
+        renewed: Any = self
+        renewed.data = renewed.data.copy()
+        renewed.data["seen"] = _version(newest)
+
     def clean_email(self) -> str:
         """Refuse an address that mail cannot be sent to."""
         email: str = self.cleaned_data["email"]
         if email and (why := email_addresses.fault(email)):
             raise ValidationError(why)
         return email
+
+
+def _newest(user: User) -> list[Change]:
+    return changes(_SHOWN + 1, username=user.get_username(), of=ACCESS)
+
+
+def _version(newest: list[Change]) -> str:
+    return f"{newest[0].place.source}-{newest[0].place.key}" if newest else ""
 
 
 class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -107,7 +145,7 @@ class _NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the
         return user
 
 
-_FOR_CHANGES = frozenset({"send_password_link", "sessions", "second_factor"})
+_FOR_CHANGES = frozenset({"seen", "send_password_link", "sessions", "second_factor"})
 """Fields of the page of a user that are acts, or lead to pages of acts."""
 _READ = {"groups": "roles"}
 """Fields that a page which only reads shows by a column of the list."""
@@ -143,7 +181,7 @@ class UserAdmin(NamedLookups, LocalValues, KeysetPages, DjangoUserAdmin, ModelAd
     list_display = ("username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", RoleFilter)
     fieldsets = (
-        (None, {"fields": ("username", "email", "first_name", "last_name", "send_password_link")}),
+        (None, {"fields": ("username", "email", "first_name", "last_name", "send_password_link", "seen")}),
         (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         (gettext_lazy("Times"), {"fields": ("last_login", "date_joined", "sessions", "second_factor")}),
     )

@@ -1,5 +1,6 @@
 """Changes of users, roles and credentials: their histories merged into one list."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,14 +66,22 @@ class Change:
     role: str
 
 
-def changes(count: int, after: Place | None = None, *, username: str = "") -> list[Change]:
+ACCESS: Collection[type[Model]] = (User, User.groups.through)
+"""What the form of a person changes: their row and their platform roles."""
+
+
+def changes(
+    count: int, after: Place | None = None, *, username: str = "", of: Collection[type[Model]] = tuple(_SOURCES)
+) -> list[Change]:
     """Return `count` changes behind a place, newest first. Takes three queries.
 
-    `username` limits them to changes of users who have, or once had, this name.
+    `username` limits them to changes of users who have, or once had, this name, `of` to histories of these models.
     """
     known = _past(User).order_by().filter(username=username).values("id") if username else None
     parts = []
     for number, (model, (person, role)) in enumerate(_SOURCES.items()):
+        if model not in of:
+            continue
         rows: QuerySet[Any] = _past(model).alias(person=person)
         if after:
             rows = rows.filter(audit.behind((after.at, after.source, after.key), number, "history_date", "history_id"))

@@ -251,6 +251,38 @@ def test_the_page_of_a_person_shows_their_roles_and_who_changed_which(root: Clie
     ]
 
 
+def test_of_two_who_change_a_person_at_once_the_second_is_told_and_goes_over_nothing_unseen(root: Client) -> None:
+    other, approver = superuser(), Group.objects.get(name="finance-approver")
+    person = make.a_person("leaver", groups=("finance-approver",), is_staff=True, email="leaver@example.org")
+    stale = sent(root.get(page_of(person)), last_name="Miller")
+    left = sent(other.get(page_of(person)))
+    for name in ("groups", "is_active", "is_staff"):
+        del left[name]
+    assert other.post(page_of(person), left).status_code == 302
+    with nothing_changes():
+        page = root.post(page_of(person), stale)
+    said = [str(error) for error in page.context["adminform"].form.non_field_errors()]
+    author = User.objects.order_by("pk").filter(is_superuser=True).last()
+    assert author
+    assert all(text.startswith(f"user:{author.username} changed it at ") for text in said[:-1])
+    assert any(text.endswith(str(why("PlatformRoleRevoked: finance-approver"))) for text in said)
+    assert said[-1] == "What you typed is kept. Look at the changes; sending it again goes over them."
+    assert said[-1] in page.content.decode()
+    person.refresh_from_db()
+    assert (person.is_active, person.is_staff, person.groups.count()) == (False, False, 0)
+    # a second look, after which what is sent is what is meant
+    again = sent(page)
+    assert (again["last_name"], again["is_active"], again["groups"]) == ("Miller", True, [str(approver.pk)])
+    for name in ("groups", "is_active", "is_staff"):
+        del again[name]
+    assert root.post(page_of(person), again).status_code == 302
+    person.refresh_from_db()
+    assert (person.last_name, person.is_active, person.groups.count()) == ("Miller", False, 0)
+    with nothing_changes():
+        assert root.post(page_of(person), {**again, "seen": ""}).status_code == 200
+    assert "seen" not in staff("auditor").get(page_of(person)).content.decode().partition("<main")[2]
+
+
 @pytest.mark.parametrize(("groups", "answers"), [(("auditor",), {}), ((), {"is_superuser": "on"})])
 def test_a_role_without_access_to_the_site_says_so(root: Client, groups: Any, answers: dict[str, str]) -> None:
     person = make.a_person("approver", groups=groups)
