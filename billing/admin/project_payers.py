@@ -12,6 +12,7 @@ from billing.admin.usage import COLORS
 from billing.models import BillingAccount
 from billing.models.affiliation import payer_of_record
 from billing.services.past import Stretch, payers
+from billing.services.payer_changes import plans
 from milo.admin.panels import BarPart, Panel, Question, day_text, instant, link, moment
 from milo.dates import end_of, midnight, parse_day
 from projects.models import Project
@@ -73,7 +74,7 @@ def _words(accounts: dict[int, BillingAccount], stretch: Stretch) -> str:
 
 
 def sentence(project: Project, day: date) -> str:
-    """Return who paid on `day` (UTC), with times only where the payer changed, and who is invoiced for the account."""
+    """Return who paid on `day` (UTC), with times only where it changed, whom a plan makes pay, and who is invoiced."""
     start, end = midnight(day), end_of(day)
     if end is None:
         return _("The calendar ends on that day.")
@@ -84,7 +85,18 @@ def sentence(project: Project, day: date) -> str:
     paid = _("As things are, the payer of %(project)s on %(day)s (UTC) is %(who)s.")
     if end <= timezone.now():
         paid = _("On %(day)s (UTC), the payer of %(project)s was %(who)s.")
-    return " ".join([paid % names, *_invoiced(accounts, day)])
+        return " ".join([paid % names, *_invoiced(accounts, day)])
+    return " ".join([paid % names, *_planned(project, end), *_invoiced(accounts, day)])
+
+
+def _planned(project: Project, end: datetime) -> list[str]:
+    """Return a sentence about the payer change of the project that is to take effect before `end`."""
+    item = plans.open_item(project.pk)
+    if item is None or item.effective_at >= end:
+        return []
+    text = _("Payer change %(change)s is to make %(account)s the payer from %(at)s on.")
+    names = {"change": item.change.name, "account": item.change.account.name, "at": moment(item.effective_at)}
+    return [text % names]
 
 
 def _who(stretches: list[Stretch], accounts: dict[int, BillingAccount], start: datetime, end: datetime) -> str:

@@ -1,6 +1,6 @@
 """Who paid for a project when, on its page: a bar with its table, and a day's answer in a sentence."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from projects.models import Organization, Project
 from tests.admin.browser import page_of
 from tests.support import make
 from tests.support.affiliations import an_affiliation
+from tests.support.payer_changes import a_payer_change
 
 pytestmark = pytest.mark.django_db
 TEN = datetime(2026, 3, 5, 10, tzinfo=UTC)
@@ -87,6 +88,18 @@ def test_a_day_is_answered_by_a_sentence(day: str, answer: str, webapp: Project,
     page = auditor.get(page_of(webapp), {"paidOnDay": day}).content.decode()
     assert answer in page
     assert f'value="{day}"' in page
+
+
+def test_the_sentence_names_the_plan_by_which_another_is_to_pay(webapp: Project, auditor: Client) -> None:
+    at = datetime.combine(timezone.now().date() + timedelta(days=60), time(12), UTC)
+    a_payer_change(BillingAccount.objects.get(name="acme-eu"), webapp, name="to-eu", effective_at=at)
+    before, then, after = (
+        panel(auditor, webapp, paidOnDay=f"{at + timedelta(days=days):%Y-%m-%d}").sentence for days in (-1, 0, 1)
+    )
+    planned = f" Payer change to-eu is to make acme-eu the payer from {at:%Y-%m-%d} 12:00:00 UTC on."
+    assert before.endswith(" is acme-us, all day.")
+    assert then.endswith(f" is acme-us, all day.{planned}")
+    assert after.endswith(f" is acme-us, all day.{planned}")
 
 
 @pytest.mark.parametrize("day", ["", "x", "2026-13-01", "2026-W01-1", "<b>"])
