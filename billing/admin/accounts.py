@@ -42,7 +42,7 @@ from billing.services.retention.plans import planned
 from milo.admin.json_searches import JsonSearches
 from milo.admin.ledger import LedgerAdmin
 from milo.admin.messages import refusal_text
-from milo.admin.panels import Attention, Panel, day_text, instant, lines, link
+from milo.admin.panels import Attention, Panel, day_text, instant, lines, link, number_text
 from milo.admin.reasons import reason
 from milo.admin.related_filters import RelatedFilter
 from milo.admin.resources import METADATA
@@ -225,12 +225,17 @@ class BillingAccountAdmin(JsonSearches, FocusPage, UsagePages, TimelinePages, Tr
     @admin.display(description=gettext_lazy("early payment discount"))
     def early_payment_discount(self, row: BillingAccount) -> str:
         discount = row.payment_terms.as_json().get("earlyPaymentDiscount")
-        return _("%(percent)s%% within %(days)d days") % discount if discount else "-"
+        if not discount:
+            return "-"
+        return _("%(percent)s%% within %(days)d days") % {**discount, "percent": number_text(discount["percent"])}
 
     @admin.display(description=gettext_lazy("late payment penalty"))
     def late_payment_penalty(self, row: BillingAccount) -> str:
         penalty = row.payment_terms.as_json().get("latePaymentPenalty")
-        return _("%(annualRatePercent)s%% a year after %(graceDays)d days") % penalty if penalty else "-"
+        if not penalty:
+            return "-"
+        rate = number_text(penalty["annualRatePercent"])
+        return _("%(annualRatePercent)s%% a year after %(graceDays)d days") % {**penalty, "annualRatePercent": rate}
 
     @admin.display(description=BillingAccount._meta.get_field("country").verbose_name)
     def country_named(self, row: BillingAccount) -> str:

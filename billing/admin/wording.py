@@ -14,7 +14,7 @@ from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.models import BillingAccount, Hold, Suspension
 from billing.terms.payment_amounts import amount_text
 from milo.admin import wording
-from milo.admin.messages import refusal_text
+from milo.admin.messages import in_their_format, refusal_text
 from milo.admin.panels import lines, number_text
 from milo.admin.wording import words
 
@@ -58,8 +58,8 @@ def label(name: str) -> str:
 
 
 def readable(value: Any) -> str:
-    """Return a value of a manifest on one line, fields by their labels; a dash if it is empty."""
-    return wording.readable(value, label=label)
+    """Return a value of a manifest on one line, fields by their labels, days as people read; a dash if it is empty."""
+    return wording.readable(value, label=label, text=lambda scalar: in_their_format(str(scalar)))
 
 
 def on_lines(value: Any) -> str:

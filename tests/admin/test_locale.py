@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils.translation import override
 
 from billing.models import Charge, Notice
 from billing.services.charges import ChargeSpec, report_charge
+from billing.terms.payment_terms import EarlyPaymentDiscount, LatePaymentPenalty
 from projects.models import Project
 from tests.admin.browser import list_of, page_of, panels_of_request
 from tests.admin.conftest import World
@@ -46,6 +48,24 @@ def test_pages_are_in_the_format_of_the_language(language: str, charge: Charge, 
     assert TIMES[language] in account
     # in one format whatever the language
     assert (f'title="{TIMES["en"]}">{TIMES["de"]}</time>' in account) is (language == "de")
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_terms_and_payment_methods_are_in_the_format_of_the_language(
+    language: str, world: World, operator: Client
+) -> None:
+    operator.cookies["django_language"] = language
+    terms = replace(
+        make.TERMS,
+        early_payment_discount=EarlyPaymentDiscount(Decimal("2.5"), 10),
+        late_payment_penalty=LatePaymentPenalty(Decimal("9.12"), 5),
+    )
+    sepa = {"mandateReference": "M-1", "mandateSignedDate": "2026-01-31", "ibanToken": "ba-1"}
+    spec: dict[str, Any] = {"currency_code": "EUR", "payment_terms": terms, "payment_profile": {"sepaDebitCore": sepa}}
+    page = operator.get(page_of(make.a_ready_account(world.organization, **spec))).content.decode()
+    for percent in ("2.5", "9.12"):
+        assert f"{percent if language == 'en' else percent.replace('.', ',')}%" in page
+    assert f": {DAYS[language]}<" in page
 
 
 NUMBERS = {"en": "1,234.5", "de": "1.234,5"}
