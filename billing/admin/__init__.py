@@ -6,13 +6,14 @@ extend the pages of `projects.admin`. Permissions, pages and panels come from `m
 database.
 """
 
-from billing.admin import (  # noqa: F401  registers the pages, and the labels of reasons
+from billing.admin import (  # noqa: F401  registers the pages, and the labels of reasons and texts
     accounts,
     affiliations,
     approvals,
     bindings,
     charges,
     holds,
+    ledger_texts,
     notices,
     organizations,
     payer_changes,

@@ -1,8 +1,5 @@
 """Labels of the reasons that billing and projects write: those of events, and those of an account's phase."""
 
-import re
-
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
@@ -20,7 +17,6 @@ from billing.models import (
 from billing.reason_codes import ReasonCode
 from milo.admin import reasons
 from milo.admin.messages import register_values
-from milo.admin.panels import number_text
 from milo.admin.wording import register_labels
 
 LABELS = {
@@ -124,29 +120,11 @@ _CODES = dict(
 # of two words or more, by which they are found in a message; charges and holds are words of people, too
 _KINDS = (ApprovalRequest, BillingAccount, BillingAccountAffiliation, BillingAccountBinding, PayerChange)
 _RESULTS = {"NoFindings": gettext_lazy("No findings")}
-# texts of ours that are stored in English
-_FIXED = {
-    "Billing account is active and ready for project linking": gettext_lazy(
-        "Billing account is active and ready for project linking"
-    ),
-    "Billing account is archived": gettext_lazy("Billing account is archived"),
-    "Billing account is closed": gettext_lazy("Billing account is closed"),
-}
 # plain words such as `brand` may be words of a sentence
 _NAMES = [name for name in (*METHOD_LABELS, *FIELD_LABELS) if not name.islower()]
 reasons.register(LABELS, messages=_RESULTS | _CODES | {kind.__name__: kind._meta.verbose_name or "" for kind in _KINDS})
 register_labels(label, groups=GROUPS)
 register_values(rf"(?<![\w.-])[0-9]+(?:\.[0-9]+)? (?:{'|'.join(sorted(ALLOWED))})(?![\w-])", money_in_words)
-register_values("|".join(map(re.escape, _FIXED)), lambda text: str(_FIXED[text]))
 register_values(rf"\b(?:{'|'.join(_NAMES)})\b", label)
 # id, confidence and sources of the rule that a finding names (`Finding.because`), in English or German
 register_values(r" \((?:rule|Regel) [A-Za-z0-9_.-]+, [^()]*\)", lambda text: "")
-
-
-def _immovable(text: str) -> str:
-    return _("Projects that cannot move as things are: %(number)s. The preview names them.") % {
-        "number": number_text(int(text.split(" ", 1)[0]))
-    }
-
-
-register_values(r"\b[0-9]+ projects cannot move as things are: the subresource preview names them", _immovable)

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from milo.admin.panels import day_text, moment
 from milo.admin.reasons import message_text, reason
+from milo.admin.stored_texts import in_their_language
 
 # no part of a name, such as that of a charge
 _TIME = re.compile(
@@ -24,8 +25,8 @@ def register_values(pattern: str, wording: Callable[[str], str]) -> None:
 
 
 def refusal_text(message: str) -> str:
-    """Return the message of a refusal in words, with instants in the zone of the person."""
-    return in_their_format(message_text(message))
+    """Return a message in words and in the language of the person, with instants in their zone."""
+    return in_their_format(message_text(in_their_language(message)))
 
 
 def why(summary: str) -> SafeString | str:

@@ -89,7 +89,8 @@ def is_code(text: str) -> bool:
 
 
 def message_text(message: str) -> str:
-    """Return the message of a change, fields and codes in it by their labels; a plain word is one only as the whole."""
-    if message in _messages:
-        return str(_messages[message])
+    """Return the message of a change, fields and codes in it by their labels; a plain word is one only at its head."""
+    head, colon, rest = message.partition(": ")
+    if head in _messages:
+        return f"{_messages[head]}{colon}{message_text(rest)}"
     return _CODE.sub(lambda code: str(_messages.get(code[0], code[0])), fields_in_words(message))
