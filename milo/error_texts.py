@@ -23,6 +23,9 @@ _NAMES_ONLY = ("08", "23", "25", "28", "3D", "40", "42501", "42P01", "42703", "5
 # messages of the interpreter about a value repeat it
 _OF_VALUES = (ValueError, LookupError, ArithmeticError, ValidationError)
 _BEFORE_VALUE = re.compile(r"""["'`«»„“”\[{]|\((?!\))|: """)
+_DEADLOCK = "40P01"
+# of the lines below the first, that one which names a table and no value
+_WHILE_LOCKING = re.compile(r'while \w+ tuple \([0-9]+,[0-9]+\) in relation "\w+"')
 _BELOW_FIRST_LINE = re.compile(r"\n(?:DETAIL|CONTEXT|HINT|QUERY|LINE [0-9]+):.*", re.DOTALL)
 LEFT_OUT = "(left out)"
 
@@ -101,6 +104,11 @@ def _of_postgresql(error: psycopg.Error) -> str:
     if not code.startswith(_NAMES_ONLY):
         first = _before_value(first)
     diagnosis = error.diag
+    if code == _DEADLOCK:
+        # numbers of processes and transactions, and kinds of locks: who waited for whom
+        waited = " ".join((diagnosis.message_detail or "").split())
+        where = _WHILE_LOCKING.match(diagnosis.context or "")
+        first = ": ".join(filter(None, (first, waited, where and where[0])))
     names = {
         "SQLSTATE": code,
         "table": diagnosis.table_name,

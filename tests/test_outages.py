@@ -4,6 +4,8 @@ import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -21,11 +23,12 @@ from django.db import (
 )
 from django.test import Client
 
-from milo import outages
+from milo import error_texts, outages
 from milo.kube.wire import status
 from milo.settings.databases import timeouts
 from projects.models import Project
 from tests.support import make
+from tests.support.threads import at_once
 
 PATHS = ("/apis/resources.milo.io/v1alpha1/projects", "/api/v1/namespaces", "/admin/", "/admin/login/")
 
@@ -162,6 +165,35 @@ def test_a_lock_that_is_not_had_in_time_is_429_and_a_statement_that_takes_too_lo
         Project.objects.select_for_update().get(pk=project.pk)
         assert in_another_connection(wait) == reason
     assert status.CODES[reason] in (429, 504)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deadlock_is_429_and_the_log_tells_who_waited_for_whom() -> None:
+    if connection.vendor == "sqlite":
+        return
+    organization = make.an_organization()
+    keys = [make.a_project(organization).pk for _ in range(2)]
+    both = Barrier(2)
+
+    def lock(*order: int) -> Exception | None:
+        try:
+            with transaction.atomic():
+                Project.objects.select_for_update().get(pk=order[0])
+                both.wait(timeout=30)
+                Project.objects.select_for_update().get(pk=order[1])
+        except OperationalError as error:
+            return error
+        return None
+
+    (error,) = filter(None, at_once([partial(lock, *keys), partial(lock, *reversed(keys))]))
+    assert isinstance(error, Exception)
+    refused = outages.refusal(error)
+    assert refused
+    assert refused.reason == "TooManyRequests"
+    waits = r"Process [0-9]+ waits for ShareLock on transaction [0-9]+; blocked by process [0-9]+\."
+    where = r'while locking tuple \([0-9]+,[0-9]+\) in relation "projects_project"'
+    logged = rf"deadlock detected: {waits} {waits}: {where} \(SQLSTATE 40P01\)"
+    assert re.fullmatch(f"django.db.utils.OperationalError: {logged}", error_texts.describe(error)), error
 
 
 def test_the_timeouts_of_a_connection_are_those_of_the_settings() -> None:
