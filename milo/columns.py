@@ -54,6 +54,11 @@ class Columns:
         )
 
     @property
+    def always_fixed(self) -> frozenset[str]:
+        """Return the columns that never change."""
+        return frozenset(name for part in self.fixed if not part.once for name in part.columns)
+
+    @property
     def personal(self) -> tuple[str, ...]:
         """Return all personal columns."""
         return self.masked + self.texts

@@ -11,7 +11,7 @@ from milo.audit.places import behind
 from milo.audit.records import History, Provenance, histories, history
 from milo.audit.time_lines import ledger_time, read_time_lines
 from milo.audit.transactions import Anonymous, Entry, dry_run, is_dry_run, journal, mark_changed, settle, transaction
-from milo.audit.writes import before_save, delete_as, refuse_texts, save_all_as, save_as
+from milo.audit.writes import before_save, delete_as, fixed_keys, refuse_texts, save_all_as, save_as
 
 __all__ = [
     "Anonymous",
@@ -25,6 +25,7 @@ __all__ = [
     "delete_as",
     "difference",
     "dry_run",
+    "fixed_keys",
     "histories",
     "history",
     "is_dry_run",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, models
@@ -15,6 +16,7 @@ from milo.access import Actor
 from milo.audit import time_lines
 from milo.audit.records import histories
 from milo.audit.transactions import Anonymous, Entry, note, writing
+from milo.columns import Columns
 from milo.compiled_queries import Update
 from milo.errors import AlreadyExists, Cause, Invalid
 from milo.races import is_race, refused_by
@@ -47,7 +49,7 @@ def save_as(actor: Actor, row: M, *, reason: str, why: str = "", generated: bool
             prepare(row)
         refuse_texts(row, "" if generated else why)
         with _refusals_explained(row):
-            row.save()
+            row.save(update_fields=None if created else _written(type(row)) - row.get_deferred_fields())
         if drawn:
             time_lines.begin(row)
         _record(row, "+" if created else "~", actor, reason, why)
@@ -81,6 +83,30 @@ def save_all_as(
             records.record_all(rows, "+" if created else "~", author=actor.name, reason=reason)
     for row, why in rows:
         note(row, Entry(row, actor, reason, why, created))
+
+
+@cache
+def fixed_keys(model: type[models.Model]) -> frozenset[str]:
+    """Return the columns of unique constraints of a model that never change, such as uid and name.
+
+    `save_as` does not name them in an UPDATE. Where a table has BEFORE UPDATE triggers, as ours have, PostgreSQL locks
+    the row by the columns that the statement names, changed or not: by a key among them it keeps out whoever writes a
+    row that refers to this one. That foreign key is checked at the commit, behind the counter of revisions, for which
+    this transaction will wait: a deadlock.
+    """
+    declared: Columns | None = getattr(model, "columns", None)
+    unique = {name for each in model._meta.total_unique_constraints for name in each.fields}
+    return frozenset(
+        of.attname
+        for of in model._meta.concrete_fields
+        if declared and of.column in declared.always_fixed and (of.unique or of.name in unique)
+    )
+
+
+@cache
+def _written(model: type[models.Model]) -> frozenset[str]:
+    """Return the columns that an UPDATE names."""
+    return frozenset(of.attname for of in model._meta.concrete_fields if not of.primary_key) - fixed_keys(model)
 
 
 @contextmanager

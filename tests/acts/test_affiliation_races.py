@@ -10,12 +10,14 @@ from billing.services.affiliations import facts, inspection, payers
 from billing.services.affiliations.cancellations import cancel
 from billing.services.affiliations.trees import Tree
 from billing.services.notices.deliveries import announce_due
+from billing.services.projects import archive_project
 from billing.services.suspensions import suspend
 from milo.access import Actor
 from milo.errors import Invalid, Unavailable
 from projects.models import Project
 from tests.support import make
 from tests.support.affiliations import Months, an_affiliation, in_months, month
+from tests.support.interleaving import side_by_side
 from tests.support.ledger import assert_history_explains, assert_watchers_see
 from tests.support.threads import Outcome, at_once
 
@@ -78,6 +80,21 @@ def test_an_affiliation_races(rival: str) -> None:
         else:
             assert (parent.phase == "Closed") is False
         assert_whole(child)
+
+
+def test_a_group_is_suspended_while_a_project_of_an_account_that_it_pays_for_is_archived() -> None:
+    organization = make.an_organization()
+    child, group = (make.a_ready_account(organization) for _ in range(2))
+    an_affiliation(child, group, payer="Parent")
+    project = make.a_project(organization, contact_email_addresses=["project@acme.example"])
+    make.a_binding(project, child)
+    # the notice to the project names its row, which PostgreSQL asks for at the commit: behind the counter
+    outcome = side_by_side(
+        lambda: suspend(group.pk, reason_code="ManualReview", message="under review", actor=make.PLATFORM),
+        lambda: archive_project(project.pk, actor=make.PLATFORM),
+    )
+    assert [type(each) for each in outcome] == [BillingAccount, Project], outcome
+    assert_whole(child)
 
 
 def test_a_closed_account_is_reopened_or_the_account_above_it_closes() -> None:

@@ -1,7 +1,9 @@
 """History: every row explained by somebody for a reason, in one act with the change, or the change does not happen."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import serializers
@@ -141,17 +143,29 @@ def test_acts_inside_an_act_are_one_act() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_database_refuses_takes_the_whole_act_with_it() -> None:
+@pytest.mark.parametrize(
+    ("column", "value", "refusal"),
+    [
+        ("created_at", datetime(2020, 1, 1, tzinfo=UTC), (IntegrityError, "project_identity_fixed")),
+        # no UPDATE names a key (docs/traps.md)
+        ("name", "renamed", (ValueError, "name of .+ cannot change")),
+        ("uid", uuid4(), (ValueError, "uid of .+ cannot change")),
+    ],
+)
+def test_what_is_refused_below_the_services_takes_the_whole_act_with_it(
+    column: str, value: object, refusal: tuple[type[Exception], str]
+) -> None:
     project = make.a_project(make.an_organization())
 
-    def rename() -> None:
+    def change() -> None:
         with audit.transaction():
             make.a_project(project.organization)
-            project.name = "renamed"
+            setattr(project, column, value)
             audit.save_as(make.PLATFORM, project, reason="ProjectRevised")
 
-    with nothing_changes(), pytest.raises(IntegrityError, match="project_identity_fixed"):
-        rename()
+    error, match = refusal
+    with nothing_changes(), pytest.raises(error, match=match):
+        change()
 
 
 @pytest.mark.django_db

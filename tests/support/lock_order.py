@@ -25,6 +25,8 @@ _RANKS = {
 }
 _ROWS = re.compile(r' FOR NO KEY UPDATE OF "(\w+)"( SKIP LOCKED)?$')
 _SHARED = " FOR SHARE"
+# of a key among its columns, it keeps out at their commit those who write rows that refer to this one
+_KEYED = re.compile(r'UPDATE "(\w+)" SET .*"(uid|name)" = ')
 _HIERARCHY, _USAGE = "SELECT pg_advisory_xact_lock(%s, %s)", "pg_advisory_xact_lock"
 Lock = tuple[int, int]
 """The rank of a table, and a primary key."""
@@ -57,6 +59,8 @@ class LockOrder:
             self._take([(HIERARCHY, 0)])
         elif _USAGE in sql and "unnest" in sql:
             self._take([(USAGE, bucket) for bucket in params[1]])
+        elif match := _KEYED.match(sql):
+            self.faults.append(f"an UPDATE of {match[1]} names its key {match[2]}")
 
     def _take(self, locks: Sequence[Lock], *, waits: bool = True) -> None:
         held: dict[Lock, None] = self._of_thread.held

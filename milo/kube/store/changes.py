@@ -153,10 +153,18 @@ def append(entries: list[audit.Entry]) -> None:
     for kind, changed in by_kind.items():
         rows = kind.rows([entry.row.pk for entry in changed])
         for entry in changed:
+            _refuse_other_keys(entry.row, rows[entry.row.pk])
             change = _change(kind, entry, rows[entry.row.pk])
             setattr(entry.row, _REVISION, change)
             written.append(change)
     numbering.write(written)
+
+
+def _refuse_other_keys(row: models.Model, stored: models.Model) -> None:
+    """Raise `ValueError` if an act has set a key of `row` in memory, which its UPDATE has left as it was."""
+    loaded, kept = row.__dict__, stored.__dict__
+    if changed := [key for key in audit.fixed_keys(type(stored)) if loaded.get(key, kept[key]) != kept[key]]:
+        raise ValueError(f"{', '.join(sorted(changed))} of {stored} cannot change")
 
 
 def manifest_written(row: models.Model) -> dict[str, Any] | None:
