@@ -2,7 +2,7 @@
 
 A test that travels means another day, not a wrong clock. The guards of a test database, and the process, read the
 function `test_clock` in place of `clock_timestamp` (tests/settings.py). It adds the travel of the connection, which is
-told to it before each statement. A test of wrong clocks calls `stay`: then only the process travels.
+told to it when it has changed. A test of wrong clocks calls `stay`: then only the process travels.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,9 @@ _MAKE = (
     " + make_interval(secs => coalesce(nullif(current_setting('milo_test.travel', true), ''), '0')::float) $$"
 )
 _true_now = timezone.now
-_travelled = "_milo_test_travelled"
+_TOLD = "_milo_test_travel"
+# seconds by which an instant that a test has fixed may go on; telling each statement took a quarter of the time
+_STILL = 0.02
 _staying = False
 
 
@@ -61,12 +63,15 @@ def _wrap(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 def _tell(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     held: Any = context["connection"].connection
     seconds = 0.0 if _staying or timezone.now is _true_now else (timezone.now() - _true_now()).total_seconds()
-    # an instant that a test has fixed stands still, so that it is told again before each statement
-    if held is not None and (seconds or getattr(held, _travelled, False)):
+    if held is not None and (seconds or hasattr(held, _TOLD)):
         status = held.info.transaction_status
-        if status != TransactionStatus.INERROR:
+        last: tuple[Any, bool] = getattr(held, _TOLD, (None, False))
+        told, kept = last
+        # before a transaction there may have been one that was rolled back, with what it was told
+        is_known = told is not None and (kept or status != TransactionStatus.IDLE)
+        if status != TransactionStatus.INERROR and not (is_known and abs(seconds - told) < _STILL):
             held.execute("SELECT set_config('milo_test.travel', %s, false)", [str(seconds)])
-            # a rollback takes back what a transaction was told
-            kept = held.autocommit and status == TransactionStatus.IDLE
-            setattr(held, _travelled, bool(seconds) or not kept)
+            setattr(held, _TOLD, (seconds, held.autocommit and status == TransactionStatus.IDLE))
+        if sql.startswith("ROLLBACK TO"):
+            setattr(held, _TOLD, (None, False))
     return execute(sql, params, many, context)
