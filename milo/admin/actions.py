@@ -20,6 +20,7 @@ from unfold.enums import ActionVariant
 
 from milo import audit
 from milo.access import Actor
+from milo.admin import sent_forms
 from milo.admin.actors import request_actor
 from milo.admin.forms import ActForm
 from milo.admin.pages import PageAdmin
@@ -31,9 +32,6 @@ from milo.metrics import counted
 from milo.races import is_race
 
 Facts = Sequence[tuple[str, Any]]
-# the field, and the entry of the session, with the numbers of forms that were opened, and of those that have acted
-_OPENED, _ACTED = "opened", "forms_that_acted"
-_REMEMBERED = 50
 
 
 class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs only
@@ -158,10 +156,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.POST.get(_OPENED) in request.session.get(_ACTED, []):
-            text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
-            messages.warning(request, text % {"act": self.title})
-            return HttpResponseRedirect(self.origin)
+        if sent_forms.has_acted(sent_forms.sent_form(request, self.actor)):
+            return self._sent_before()
         if "edit" in request.POST:
             return self.render_to_response(self.get_context_data())
         return super().post(request, *args, **kwargs)
@@ -174,7 +170,9 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 return self.render_to_response(
                     self.get_context_data(form=form, preview=self.preview(form.cleaned_data))
                 )
-            row = audit.repeated(self._act)(form.cleaned_data)
+            row = sent_forms.once(sent_forms.sent_form(self.request, self.actor), lambda: self._act(form.cleaned_data))
+        except sent_forms.SentBefore:
+            return self._sent_before()
         except Refused as refusal:
             counted.count_refusal(refusal.reason, refusal.causes)
             form.refuse(refusal)
@@ -187,15 +185,13 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
             form.add_error(None, _("Somebody else was faster, or the name is taken; look again."))
             self.look_again(form)
         else:
-            self._remember()
             return self.finish(row)
         return self.form_invalid(form)
 
-    def _remember(self) -> None:
-        """Note that the form has acted: sent again, by Back or a repeated confirmation, it does not act twice."""
-        if opened := self.request.POST.get(_OPENED):
-            acted = self.request.session.get(_ACTED, [])
-            self.request.session[_ACTED] = [*acted, opened[:32]][-_REMEMBERED:]
+    def _sent_before(self) -> HttpResponse:
+        text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
+        messages.warning(self.request, text % {"act": self.title})
+        return HttpResponseRedirect(self.origin)
 
     def _act(self, values: dict[str, Any]) -> models.Model:
         # what is written does not depend on the zone in which the person reads
@@ -224,7 +220,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
                 "facts": self.facts(),
                 "obstacle": self.obstacle(),
                 "back": self.origin,
-                "opened": request.POST.get(_OPENED) or uuid4().hex,
+                "opened": request.POST.get(sent_forms.OPENED) or uuid4().hex,
                 **kwargs,
             },
         )

@@ -1,13 +1,17 @@
 """Holding an account, and asking for the release."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from billing.models import Hold
-from tests.admin.browser import buttons, errors, filled_in, page_of, submit, text_of
+from tests.admin.browser import browser, buttons, errors, filled_in, page_of, submit, text_of
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import authors, nothing_changes
+from tests.support.threads import at_once
 
 
 def test_a_hold_is_set_and_shown_on_the_account(world: World, operator: Client) -> None:
@@ -30,6 +34,25 @@ def test_a_form_that_is_sent_again_holds_nothing_a_second_time(world: World, ope
     assert again.redirect_chain == [(page_of(world.us), 302)]
     assert "this form was sent before" in again.content.decode()
     submit(operator, address, type="LegalHold", reason="court order 6")
+    assert Hold.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_double_click_holds_once(world: World) -> None:
+    person, address = make.a_person("clicker", groups=("finance-operator",), is_staff=True), page_of(world.us, "hold")
+    page = browser(person).get(address)
+    sent = filled_in(page, type="LegalHold", reason="court order 5", opened=page.context["opened"])
+    clients = [browser(person) for _click in range(4)]
+    answers: list[Any] = at_once([partial(client.post, address, sent, follow=True) for client in clients])
+    assert {answer.redirect_chain[0] for answer in answers} == {(page_of(world.us), 302)}
+    assert Hold.objects.count() == 1
+    told = [answer for answer in answers if "this form was sent before" in answer.content.decode()]
+    assert len(told) == 3
+    # what was refused may be mended and sent again
+    refused = sent | {"opened": "another", "reason": " "}
+    with nothing_changes():
+        assert errors(clients[0].post(address, refused))
+    assert clients[0].post(address, refused | {"reason": "court order 6"}).status_code == 302
     assert Hold.objects.count() == 2
 
 

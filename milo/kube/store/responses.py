@@ -82,6 +82,11 @@ def find(request: KeyedRequest) -> RecordedResponse | None:
     return recorded
 
 
+def is_recorded(request: KeyedRequest) -> bool:
+    """Return whether an answer of the last 24 hours to this request is stored, whatever its content."""
+    return RecordedResponse.objects.filter(pk=request.digest, at__gte=timezone.now() - KEPT_FOR).exists()
+
+
 def _claim(digest: str) -> None:
     if connection.vendor != "postgresql":
         return
