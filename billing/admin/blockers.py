@@ -20,7 +20,7 @@ from billing.models import (
     Hold,
     PayerChange,
 )
-from billing.services.approvals.closures import CLOSABLE, Blocker, LockedBlocker, blockers
+from billing.services.approvals.closures import CLOSABLE, Blocker, BlockerCause, LockedBlocker, blockers
 from milo.access import Actor
 from milo.admin.messages import refusal_text
 from milo.admin.panels import SHOWN, Panel, link
@@ -86,9 +86,16 @@ def checklist(account: BillingAccount, *, besides: ApprovalRequest | None = None
     ]
 
 
-def in_the_way(account: BillingAccount, *, besides: ApprovalRequest | None = None, actor: Actor) -> list[str]:
-    """Return a line for each of the first blockers of a closure, with a link to what removes it."""
-    listed = blockers(account, besides=besides)[:SHOWN]
+def in_the_way(
+    account: BillingAccount, refusal: Refused | None, *, besides: ApprovalRequest | None = None, actor: Actor
+) -> list[str]:
+    """Return a line for each of the first blockers of a closure, with a link to what removes it.
+
+    They are those of `refusal` if it names any, and are not read again.
+    """
+    causes = refusal.causes if refusal else ()
+    refused = [cause.blocker for cause in causes if isinstance(cause, BlockerCause)]
+    listed = (refused or blockers(account, besides=besides))[:SHOWN]
     found = _rows(account, listed)
     return [
         format_html("{}: {}", refusal_text(it.message), _fix(it, found.get((it.type, it.name)), account, actor))
@@ -96,10 +103,9 @@ def in_the_way(account: BillingAccount, *, besides: ApprovalRequest | None = Non
     ]
 
 
-def besides_blockers(refusal: Refused, account: BillingAccount, *, besides: ApprovalRequest | None = None) -> Refused:
+def besides_blockers(refusal: Refused) -> Refused:
     """Return a refusal without the causes that the page of the form lists as blockers, in words and with links."""
-    listed = {blocker.cause for blocker in blockers(account, besides=besides)}
-    others = [cause for cause in refusal.causes if cause not in listed]
+    others = [cause for cause in refusal.causes if not isinstance(cause, BlockerCause)]
     if len(others) == len(refusal.causes):
         return refusal
     return Invalid(_("It cannot be closed yet: this page lists what stands in the way, and what removes it."), others)

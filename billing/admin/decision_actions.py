@@ -63,9 +63,7 @@ class ApproveForm(SeenForm):
     def refuse(self, refusal: Refused) -> None:
         """Show a stale review in words: each field by its label, before and now."""
         if not isinstance(refusal, decisions.StaleReview) or not refusal.changed:
-            request: Any = self.row
-            closing = request.act == ApprovalRequest.Action.CLOSE
-            super().refuse(besides_blockers(refusal, request.account, besides=request) if closing else refusal)
+            super().refuse(besides_blockers(refusal))
             return
         self.add_error(None, refusal_text(refusal.message))
         for name, before, after in refusal.changed:
@@ -141,7 +139,7 @@ class Approve(DecideAction):
         reviewed = lines(sorted(": ".join(pair) for pair in texts))
         facts = [*super().facts(), (_("The account as reviewed"), reviewed)]
         if self.row.act == ApprovalRequest.Action.CLOSE:
-            obstacles = in_the_way(self.row.account, besides=self.row, actor=self.actor)
+            obstacles = in_the_way(self.row.account, self.refusal, besides=self.row, actor=self.actor)
             facts += [(_("What stands in the way"), lines(obstacles))] if obstacles else []
         return facts
 

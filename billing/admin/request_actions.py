@@ -61,7 +61,7 @@ class ClosureForm(RequestForm):
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal without what the page above the form says."""
-        super().refuse(besides_blockers(refusal, self.row))
+        super().refuse(besides_blockers(refusal))
 
 
 class RequestAction(ServiceAction):
@@ -127,7 +127,7 @@ class RequestClosure(RequestAction):
     form_class = ClosureForm
 
     def facts(self) -> Facts:
-        obstacles = lines(in_the_way(self.row, actor=self.actor))
+        obstacles = lines(in_the_way(self.row, self.refusal, actor=self.actor))
         return [(_("What stands in the way"), obstacles), *super().facts()]
 
 

@@ -60,6 +60,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     form_class = ActForm
     model_admin: PageAdmin | None = None
     row: Any = None
+    refusal: Refused | None = None
+    """Why the service has refused what was sent."""
     conflict = False
     """Whether the object has changed since the form was opened: the form is now one of the new version."""
 
@@ -174,6 +176,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         except sent_forms.SentBefore:
             return self._sent_before()
         except Refused as refusal:
+            self.refusal = refusal
             counted.count_refusal(refusal.reason, refusal.causes)
             form.refuse(refusal)
             if isinstance(refusal, Conflict):

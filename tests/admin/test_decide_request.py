@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import ApprovalRequest
 from billing.services.approvals import decisions
@@ -157,8 +159,11 @@ def test_a_blocker_that_came_meanwhile_is_named(
     request_to_close: ApprovalRequest, world: World, approver: Client
 ) -> None:
     make.a_binding(make.a_project(world.organization, "data-lake"), world.us)
-    with nothing_changes():
-        page = submit(approver, page_of(request_to_close, "approve"))
+    address = page_of(request_to_close, "approve")
+    sent = filled_in(approver.get(address))
+    with nothing_changes(), CaptureQueriesContext(connection) as queries:
+        page = approver.post(address, sent)
+    assert sum('FROM "billing_defaultaccount"' in query["sql"] for query in queries) == 1
     assert "lists what stands in the way" in " ".join(errors(page)["__all__"])
     assert "project data-lake is bound to the account" in str(dict(page.context["facts"])["What stands in the way"])
 

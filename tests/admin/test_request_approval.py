@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import ApprovalRequest
 from billing.services.payer_locks import lock_payer
-from tests.admin.browser import buttons, errors, page_of, submit
+from tests.admin.browser import buttons, errors, filled_in, page_of, submit
 from tests.admin.conftest import Life, World
 from tests.support import make
 from tests.support.clock import Travel, travelling
@@ -52,10 +54,12 @@ def test_the_form_to_close_lists_every_blocker_and_the_refusal_does_not_again(
     lock_payer(world.project.pk, reason="audit", actor=make.PLATFORM)
     page = page_of(world.us, "request-closure")
     in_the_way = str(dict(operator.get(page).context["facts"])["What stands in the way"])
-    with nothing_changes():
-        answer = submit(operator, page, **JUSTIFIED)
+    sent = filled_in(operator.get(page), **JUSTIFIED)
+    with nothing_changes(), CaptureQueriesContext(connection) as queries:
+        answer = operator.post(page, sent)
     [refusal] = errors(answer)["__all__"]
     assert "lists what stands in the way" in refusal
+    assert sum('FROM "billing_defaultaccount"' in query["sql"] for query in queries) == 1
     for said in ("12.50", "invoice 12 is disputed", "a request to Revise terms is pending"):
         assert said in in_the_way
         assert answer.content.decode().count(said) == 1

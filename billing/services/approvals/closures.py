@@ -48,14 +48,21 @@ class Blocker:
     who: str
 
     @property
-    def cause(self) -> Cause:
+    def cause(self) -> "BlockerCause":
         """Return the blocker as a cause of a refusal."""
-        return Cause(ACCOUNT_FIELD, f"{self.type} {self.name}: {self.message}; {self.fix}")
+        return BlockerCause(ACCOUNT_FIELD, f"{self.type} {self.name}: {self.message}; {self.fix}", blocker=self)
 
 
 @dataclass(frozen=True, slots=True)
 class LockedBlocker(Blocker):
     """A binding that nothing removes before its payer is unlocked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockerCause(Cause):
+    """A cause of a refusal that a page may list as the blocker that it is, in words of its own."""
+
+    blocker: Blocker
 
 
 def blockers(account: BillingAccount, *, besides: ApprovalRequest | None = None) -> list[Blocker]:
