@@ -7,18 +7,37 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, JsonResponse, QueryDict
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelect2Widget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
 from milo.admin import searches
 from milo.admin.lookups import MOST_WORDS
 
 SEARCH = "search"
+# what is typed as a name is no key, though it may look like one
+_BY_NAME = "name:"
 AT_ONCE, MOST_PAGES, LONGEST = 20, 50, 200
 
 
 class SuggestingSelect(UnfoldAdminSelect2Widget):
-    """Asks the page that it is on, as Django's own `autocomplete.js` does; without it, it keeps what is chosen."""
+    """Asks the page that it is on, as Django's own `autocomplete.js` does.
+
+    Without script it keeps what is chosen, and a box beside it takes the name of another.
+    """
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        says = _("Or its whole name, as it is written")
+        typed = UnfoldAdminTextInputWidget(attrs={"aria-label": says, "placeholder": says, "maxlength": LONGEST})
+        text = str(value).removeprefix(_BY_NAME) if str(value).startswith(_BY_NAME) else ""
+        box = typed.render(f"{name}-name", text, renderer=renderer)
+        return format_html("{}<noscript>{}</noscript>", super().render(name, value, attrs, renderer), box)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        typed = data.get(f"{name}-name", "").strip()
+        return f"{_BY_NAME}{typed}" if typed else super().value_from_datadict(data, files, name)
 
     def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> list[Any]:
         field: SuggestedRow = self.choices.field
@@ -58,6 +77,16 @@ class SuggestedRow(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic
 
     def label_from_instance(self, row: Model) -> str:
         return self.label_of(row)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the row with the key `value`, or the one with the name that was typed."""
+        if not isinstance(value, str) or not value.startswith(_BY_NAME):
+            return super().to_python(value)
+        name = value.removeprefix(_BY_NAME)
+        named = [] if "\0" in name else list(self.queryset.filter(**{self.paths[0]: name})[:2])  # type: ignore[union-attr]
+        if len(named) != 1:
+            raise ValidationError(self.error_messages["invalid_choice"], "invalid_choice", {"value": name})
+        return named[0]
 
     def row_of(self, value: Any) -> Any:
         """Return the row with the key `value`; None if there is none that the field accepts."""

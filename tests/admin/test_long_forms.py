@@ -7,12 +7,15 @@ import pytest
 from django import forms
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.html import escape
 
+from billing.services.default_accounts import default_of
 from milo.admin.suggestions import SuggestedRow
 from projects.models import Organization, Project
-from tests.admin.browser import every_act, list_of, page_of, superuser
+from tests.admin.browser import errors, every_act, filled_in, list_of, page_of, superuser
 from tests.admin.conftest import Life, World
 from tests.support import make
+from tests.support.ledger import nothing_changes
 
 pytestmark = pytest.mark.once  # rendered in Python
 
@@ -55,6 +58,29 @@ def choices(page: Any) -> int:
 
 def suggested(client: Client, address: str, field: str, term: str) -> list[str]:
     return [found["text"] for found in client.get(address, {"search": field, "term": term}).json()["results"]]
+
+
+def test_without_script_the_whole_name_of_a_row_is_typed(world: World, operator: Client) -> None:
+    address = page_of(world.organization, "default-account")
+    make.a_ready_account(make.an_organization(), "theirs")
+    page = operator.get(address)
+    [box] = re.findall(r"<noscript>(.*?)</noscript>", page.content.decode(), re.DOTALL)
+    assert 'name="account-name"' in box
+    sent = filled_in(page, why="the department moved")
+    # a part of a name, one of others, and a key
+    for typed in ("acme", "theirs", str(world.us.pk), "a\0", "<b>"):
+        with nothing_changes():
+            refused = operator.post(address, {**sent, "account-name": typed, "confirm": "1"})
+        assert "account" in errors(refused)
+        assert escape(typed) in refused.content.decode()
+    shown = operator.post(address, {**sent, "account-name": " acme-us "})
+    assert shown.context["preview"][0][1] == "- → acme-us"
+    assert operator.post(address, {**filled_in(shown), "confirm": "1"}).status_code == 302
+    assert default_of(world.organization) == world.us
+    # what is typed goes before what was chosen
+    page = operator.get(address)
+    answer = operator.post(address, {**filled_in(page, why="again"), "account-name": "acme-eu", "edit": "1"})
+    assert f'<option value="{world.eu.pk}" selected>' in answer.content.decode()
 
 
 def test_rows_are_suggested_by_what_people_know_of_them(world: World, operator: Client) -> None:
