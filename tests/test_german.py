@@ -91,6 +91,15 @@ def test_a_notice_reads_german_throughout(account: BillingAccount, about: str) -
     assert words == german.plain.split()
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("about", Notice.About.values)
+def test_a_notice_calls_the_account_by_its_display_name_too(account: BillingAccount, about: str) -> None:
+    account.display_name = "Fahrräder"
+    text = render(about, CONTEXT.get(about, {}), account=account)
+    for part in (text.subject, text.plain, text.html):
+        assert len(re.findall(rf"\b{account.name}\b", part)) == part.count(f"Fahrräder ({account.name})")
+
+
 @pytest.mark.parametrize(
     ("preferred", "platform", "told"),
     [("de-AT", "en", "de"), ("en", "de", "en"), ("fr", "de", "de"), ("", "de", "de"), ("", "en", "en")],
