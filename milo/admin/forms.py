@@ -202,6 +202,7 @@ class Instant(forms.DateTimeField):
 class Lines(forms.CharField):
     """A list of texts, one per line. Empty lines are dropped."""
 
+    of_lines = True
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
 
     def prepare_value(self, value: Any) -> Any:

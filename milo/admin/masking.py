@@ -37,7 +37,12 @@ class MaskedField(BoundField):
 
     def value(self) -> Any:
         value = super().value()
-        return _masked(value) if self.form.is_bound and self.form.errors else value
+        if not (self.form.is_bound and self.form.errors):
+            return value
+        # lines are values of their own: numbered names below one another are no card number in groups
+        if getattr(self.field, "of_lines", False) and isinstance(value, str):
+            return "\n".join(_masked(value.splitlines()))
+        return _masked(value)
 
 
 def _masked(value: Any) -> Any:

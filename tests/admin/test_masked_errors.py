@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.utils.safestring import SafeString, mark_safe
 
-from milo.admin.forms import ActForm
+from milo.admin.forms import ActForm, Lines
 from milo.admin.masking import MaskedMessages
 from milo.errors import Cause, Invalid
 from tests.admin.browser import every_act, filled_in, page_of, superuser
@@ -38,6 +38,19 @@ def test_a_form_repeats_no_card_number_of_its_own_or_of_a_refusal() -> None:
         assert "*" * 16 in shown or NUMBER not in shown
     assert ["red" in message for message in ColorForm({"color": "blue"}).errors["color"]] == [False]
     assert "blue" in ColorForm({"color": "blue"}).errors["color"][0]
+
+
+def test_lines_are_masked_each_by_itself() -> None:
+    """Names that are numbered 0 to 13 hold, below one another, digits of a card number with the same sign between."""
+
+    class NamesForm(ActForm):
+        names = Lines()
+        reason = forms.CharField()
+
+    names = "\n".join(f"team-{number}" for number in range(14))
+    assert NamesForm({"names": names})["names"].value() == names
+    assert NamesForm({"names": f"{names}\n{NUMBER}"})["names"].value() == f"{names}\n{'*' * 16}"
+    assert NamesForm({"names": "a", "reason": ""})["names"].value() == "a"
 
 
 @pytest.mark.django_db
