@@ -99,6 +99,12 @@ def hides() -> bool:
     return answer is not None and answer.hides()
 
 
+def reveal(*columns: str) -> None:
+    """Note that the answer being made has values of `columns` in a file, where they are not looked for."""
+    if answer := _answer.get():
+        answer.found.update(columns)
+
+
 def confirm(what: str, value: str) -> None:
     """Note that the answer being made tells that `value`, which was searched for, is one of the column `what`."""
     if answer := _answer.get():

@@ -26,7 +26,7 @@ from milo.ledger.rows import Reader, Row
 from milo.ledger.seals import instant
 from milo.ledger.shapes import Shape, Shapes, follow, unstated
 from milo.ledger.tables import Table, all_tables
-from milo.personal import tells
+from milo.personal import reveal, tells
 
 AT_ONCE = 500
 
@@ -164,6 +164,8 @@ def _row(table: Table, row: Row, personal: bool) -> dict[str, Any] | None:
     if not personal and any(map(tells, row.columns.values())):
         return None
     values = row.personal if personal else {}
+    documents = [name for name, value in row.columns.items() if personal and tells(value)]
+    reveal(*(f"{table.stem}.{name}" for name in (*values, *documents)))
     return {
         "table": table.name,
         "key": row.key,

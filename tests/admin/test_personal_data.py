@@ -392,6 +392,17 @@ def test_the_tax_number_and_the_address_of_a_payer_are_masked_inside_of_the_paym
     assert not records.exists()
     assert found(auditor, "39053344705") == [account.name]
     assert records.get().change_message.startswith("PersonalDataSearched: billingaccount.")
+    # the page of the ledger shows none of it, and its file has it all
+    reveal(auditor, f"{ledger}?kind=billing.billingaccount")
+    known = records.count()
+    revealed: Any = auditor.post(f"{ledger}?kind=billing.billingaccount", {"format": "csv"})
+    with ZipFile(io.BytesIO(b"".join(revealed.streaming_content))) as bundle:
+        assert number in bundle.read("rows.jsonl").decode()
+    entry = records.latest("pk")
+    assert (records.count(), entry.user.username) == (known + 1, "auditor")
+    assert entry.change_message.startswith("PersonalDataRevealed: billingaccount.")
+    assert entry.change_message.endswith(f"; {WHY}")
+    assert "billingaccount.payment_profile" in entry.change_message
     reveal(auditor, page)
     shown = content(auditor.get(page))
     assert {number, street} <= {value for value in hidden if value in shown}
