@@ -68,7 +68,7 @@ class AgeFilter(DropdownFilter):
 class OpenedBetween(DayRangeFilter):
     """On which days (UTC) the account was opened."""
 
-    label = gettext_lazy("opened between")
+    label = gettext_lazy("opened between (UTC)")
     in_order = NEWEST
 
 

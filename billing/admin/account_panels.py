@@ -13,18 +13,25 @@ from billing.admin.proposals import summary
 from billing.admin.wording import money
 from billing.models import ApprovalRequest, BillingAccount, Charge, Hold, Notice, Suspension
 from billing.services.payment_schedules import payment_schedule
-from milo.admin.panels import Panel, day_text, first, instant, lines, link, list_address, pairs
+from milo.admin.panels import Panel, address, day_text, first, instant, lines, link, list_address, pairs
 
 SCHEDULED = 6
 
 
 def schedule_panel(account: BillingAccount) -> Panel:
-    """Return the next 6 invoices under the account's terms; no rows while the terms are incomplete."""
+    """Return the next 6 invoices under the account's terms; without rows, why there are none."""
     panel = Panel(
         _("Next invoices"),
         [_("Invoice date"), _("From"), _("Until"), _("Due date"), _("Payable by"), _("Discount until")],
         nothing=_("The payment terms are incomplete: revise the account."),
     )
+    if account.phase in BillingAccount.READ_ONLY:
+        panel.nothing = _("The account is %(phase)s: no more invoices.") % {"phase": account.get_phase_display()}
+        return panel
+    if payer := account.paid_by:
+        panel.nothing = _("%(payer)s is invoiced for %(account)s.") % {"payer": payer, "account": account}
+        panel.more, panel.more_title = f"{address(payer)}?tab=schedule", str(payer)
+        return panel
     early = account.payment_terms.early_payment_discount
     if not account.payment_terms.missing():
         panel.rows = [

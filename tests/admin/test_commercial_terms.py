@@ -14,6 +14,7 @@ from billing.terms.payment_terms import PaymentTerms
 from tests.admin.browser import errors, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make
+from tests.support.affiliations import an_affiliation
 from tests.support.clock import clock
 from tests.support.ledger import nothing_changes
 
@@ -158,6 +159,18 @@ def test_the_page_shows_the_next_invoices_and_what_rules_say(world: World, audit
     assert warning[1] == "Net days"
     incomplete = page_of(make.an_incomplete_account(world.organization))
     assert panel(auditor.get(f"{incomplete}?tab=schedule"), "Next invoices") == []
+
+
+def test_no_invoices_are_shown_of_an_account_that_gets_none(world: World, auditor: Client) -> None:
+    child, group = (make.a_ready_account(world.organization, name) for name in ("child", "group"))
+    an_affiliation(child, group)
+    closed = make.in_phase(make.a_ready_account(world.organization), "Closed")
+    for account, why in ((child, "group is invoiced for child."), (closed, "The account is Closed: no more invoices.")):
+        page = auditor.get(f"{page_of(account)}?tab=schedule")
+        assert panel(page, "Next invoices") == []
+        assert why in page.content.decode()
+    assert f'href="{page_of(group)}?tab=schedule"' in auditor.get(f"{page_of(child)}?tab=schedule").content.decode()
+    assert len(panel(auditor.get(f"{page_of(group)}?tab=schedule"), "Next invoices")) == 6
 
 
 def test_drift_is_shown_for_a_day_to_come_an_organization_and_a_page(

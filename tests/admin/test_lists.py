@@ -94,7 +94,7 @@ def test_accounts_are_filtered_by_the_days_on_which_they_were_opened(world: Worl
     assert names(operator, BillingAccount, **backwards) == set()
     answer = operator.get(list_of(BillingAccount), backwards)
     assert [str(message) for message in answer.context["messages"]] == [
-        "Opened between: the span ends before it begins."
+        "Opened between (UTC): the span ends before it begins."
     ]
     assert "before the beginning" in answer.content.decode()
     export = f"{list_of(BillingAccount, 'export')}?{urlencode(backwards)}"
