@@ -86,7 +86,7 @@ def nameless(page: Page) -> Iterator[str]:
         yield f"{name} is not in the title {page.title()}"
 
 
-@pytest.mark.parametrize(("scheme", "width"), product(("light", "dark"), (1440, 390)) if EVERY else OPENED)
+@pytest.mark.parametrize(("scheme", "width"), list(product(("light", "dark"), (1440, 390))) if EVERY else OPENED)
 def test_nothing_that_opens_keeps_anybody_out(scheme: str, width: int, opened: Open, world: World, life: Life) -> None:
     page = opened(scheme, "en", width)
     found: list[str] = []
