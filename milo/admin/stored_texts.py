@@ -18,7 +18,9 @@ from django.utils.translation import get_language, override
 from milo.admin.panels import number_text
 
 # a text begins and ends a message, or a part of it; before it there may be the path of a field
-_BEGIN, _END = r"(^|[;:] |\b(?:metadata|reviewed|spec|status)\.\S+ )", r"(?=[;:] | \(|$)"
+_BEGIN = r"(^|[;:] |\b(?:metadata|reviewed|spec|status)\.\S+ )"
+# behind it a remark in parentheses may stand; those inside of a value do not end it
+_END = r"(?=[;:] | \([^()]*\)(?:[;:] |$)|$)"
 _VALUE, _ESCAPED = (re.compile(place, re.ASCII) for place in (r"%\((\w+)\)([sd])", r"%\\\((\w+)\\\)([sd])"))
 _WORD, _WORDS = r"[^\s;:]+", "(?:(?![;:] ).)+?"
 # shorter ones may be words of a person; applications register those of theirs

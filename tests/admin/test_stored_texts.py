@@ -121,6 +121,17 @@ def test_each_text_of_services_is_found_by_its_form_with_the_same_values() -> No
             )
 
 
+def test_a_value_with_parentheses_is_told_whole_and_a_remark_behind_it_stays_behind() -> None:
+    said = "invoices to businesses in Brazil need their tax number, CNPJ (alphanumeric possible) / CPF"
+    german = (
+        "Rechnungen an Unternehmen in Brazil müssen deren Steuernummer (CNPJ (alphanumeric possible) / CPF) enthalten"
+    )
+    with translation.override("de"):
+        assert in_their_language(said) == german
+        for remark in (" (rule tax.required.BR, confidence H)", "; a (b)"):
+            assert in_their_language(f"x: {said}{remark}") == f"x: {german}{remark}"
+
+
 @pytest.mark.parametrize(
     "typed",
     [
