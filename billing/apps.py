@@ -10,7 +10,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import access, checks, features, guards  # noqa: F401  the checks register themselves
-        from billing.services import continuity, default_accounts, sealed
+        from billing.services import continuity, default_accounts, sealed, unbound
         from billing.services.affiliations import inspection
         from milo.ledger import inspections
         from projects.services.projects import after_creation
@@ -44,5 +44,12 @@ class BillingConfig(AppConfig):
                 "hierarchy",
                 "name every month of an account without a relation between two, and every payer of record that is not",
                 inspection.breaks,
+            )
+        )
+        inspections.register(
+            inspections.Check(
+                "unbound",
+                "name every project that is wrongly among the unbound projects, or wrongly not",
+                unbound.differences,
             )
         )

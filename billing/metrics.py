@@ -18,9 +18,9 @@ from billing.models import (
     Notice,
     PayerChange,
     PayerChangeItem,
+    UnboundProject,
     UsageRollup,
 )
-from billing.models.binding import unbound_projects
 from billing.models.usage_rollup import DAY
 from milo.metrics.declared import counter, row_gauge, row_histogram
 
@@ -76,7 +76,7 @@ class BillingCollector(Collector):
         yield ACCOUNTS.of({(phase,): phases.get(phase, 0) for phase in BillingAccount.Phase.values})
         changes = dict(PayerChange.objects.order_by().values_list("phase").annotate(Count("pk")))
         yield PAYER_CHANGES.of({(phase,): changes.get(phase, 0) for phase in PayerChange.Phase.values})
-        yield UNBOUND.of(unbound_projects().count())
+        yield UNBOUND.of(UnboundProject.objects.count())
         requests = list(ApprovalRequest.objects.pending().values_list("act", "requested_at"))
         actions = [action for action, _at in requests]
         yield APPROVALS.of({(action,): actions.count(action) for action in ApprovalRequest.Action.values})

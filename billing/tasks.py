@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.services import accounts, continuity, default_accounts
+from billing.services import accounts, continuity, default_accounts, unbound
 from billing.services.affiliations import conditions as affiliation_conditions
 from billing.services.affiliations import facts as affiliation_facts
 from billing.services.affiliations import inspection
@@ -88,8 +88,8 @@ def inspect_ledger() -> int:
 
 @shared_task
 def inspect_whole_ledger() -> int:
-    """Look for gaps and overlaps of responsibility, for rows that differ from their history, and at the hierarchies."""
-    return continuity.inspect(whole=True) + inspection.inspect()
+    """Look for gaps and overlaps of responsibility, for rows that differ from their history, and at derived tables."""
+    return continuity.inspect(whole=True) + inspection.inspect() + unbound.inspect()
 
 
 @shared_task

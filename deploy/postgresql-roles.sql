@@ -68,6 +68,9 @@ DO $$ DECLARE past text; writer regprocedure; BEGIN
     END LOOP;
 END $$;
 
+-- what triggers alone write
+REVOKE INSERT, UPDATE ON billing_unboundproject FROM milo_application;
+
 -- what is written once
 REVOKE UPDATE ON billing_noticeoutcome, billing_payercorrection, billing_usageassignment, billing_usageclosing, billing_usageevent,
     billing_usageintake, billing_usagekey,

@@ -51,6 +51,7 @@ COMMANDS = (
     ("ledger", "seal"),
     ("ledger", "verify"),
     ("ledger", "continuity"),
+    ("ledger", "unbound"),
     ("ledger", "export", "{folder}/bundle.zip", "--organization", "acme-corp"),
     ("renew_manifests",),
     ("retention", "plan"),

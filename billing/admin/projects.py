@@ -23,8 +23,8 @@ from billing.admin.project_actions import ArchiveProject, BindProject
 from billing.admin.project_payers import payers_panel
 from billing.admin.unassigned_usage import AssignProjectUsage, UnassignedUsage
 from billing.admin.usage import UsagePages
-from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, PayerLock
-from billing.models.binding import unbound_projects
+from billing.models import BillingAccount, BillingAccountBinding, PayerCorrection, PayerLock, UnboundProject
+from billing.models.unbound_project import unbound_projects
 from billing.services.locked_payers import why_locked
 from billing.services.past import Payer, payer_at
 from billing.services.payer_changes import plans
@@ -197,7 +197,7 @@ class BilledProjectAdmin(UsagePages, ProjectAdmin):
     def attention(self, request: HttpRequest) -> list[Attention]:
         unbound = self.list_address(**{PAYER: NOBODY})
         return [
-            attention(_("Unbound projects"), unbound_projects(), "created_at", unbound),
+            attention(_("Unbound projects"), UnboundProject.objects.all(), "created_at", unbound),
             attention(_("Usage for which nobody paid"), unassigned(), "first", UnassignedUsage.address(self)),
         ]
 

@@ -21,6 +21,7 @@ from billing.guards import (
     project,
     redaction,
     suspension,
+    unbound_project,
     usage,
     usage_assignment,
     usage_closing,
@@ -47,6 +48,7 @@ _TABLES = (
     project,
     redaction,
     suspension,
+    unbound_project,
     usage,
     usage_assignment,
     usage_closing,
@@ -55,6 +57,6 @@ _TABLES = (
 
 
 def declare_guards() -> None:
-    """Declare the guards of every table of billing, and the guard of billing on projects."""
+    """Declare the guards of every table of billing, and those of billing on projects."""
     append_only.deletable(AccountPayer._meta.db_table, UsageRollup._meta.db_table)
     append_only.declare("billing", *(guard for table in _TABLES for guard in table.guards()))

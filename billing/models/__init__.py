@@ -19,6 +19,7 @@ from billing.models.payer_change_item import PayerChangeItem
 from billing.models.payer_correction import PayerCorrection
 from billing.models.payer_lock import PayerLock
 from billing.models.suspension import Suspension
+from billing.models.unbound_project import UnboundProject
 from billing.models.usage import UsageEvent, UsageIntake, UsageKey, UsageMeter
 from billing.models.usage_period import UsageAssignment, UsageClosing
 from billing.models.usage_rollup import UsageRollup
@@ -40,6 +41,7 @@ __all__ = [
     "PayerCorrection",
     "PayerLock",
     "Suspension",
+    "UnboundProject",
     "UsageAssignment",
     "UsageClosing",
     "UsageEvent",

@@ -3,7 +3,7 @@ from datetime import datetime
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -65,12 +65,6 @@ def paid_by(account: str) -> Q:
         return ~Q(pk__in=paying.values("project"))
     # `ended_at=None` repeats the phase so that the partial index of active bindings is used
     return Q(pk__in=paying.filter(account__name=account, ended_at=None).values("project"))
-
-
-def unbound_projects() -> ProjectQuerySet:
-    """Return the active projects for which nobody pays."""
-    paying = BillingAccountBinding.objects.paying().filter(project=OuterRef("pk"))
-    return Project.objects.active().filter(~Exists(paying))
 
 
 class BillingAccountBinding(PhaseLoading, Resource):

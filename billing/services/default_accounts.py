@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.access import BINDINGS
 from billing.models import BillingAccount, BillingAccountBinding, DefaultAccount
 from billing.models.default_account import PAYER_ANNOTATION
+from billing.models.unbound_project import unbound_projects
 from billing.services import payers_of_record
 from billing.services.accounts import missing_account, not_ready
 from billing.services.handovers import account_causes, hand_over
@@ -121,8 +122,7 @@ def _unbound_warning(organization: Organization, account: str) -> str:
     """Return the warning that a new default account binds none of the projects there are; "" if none is unbound."""
     if not account:
         return ""
-    paying = BillingAccountBinding.objects.paying().values("project")
-    unbound = Project.objects.active().filter(organization=organization).exclude(pk__in=paying).count()
+    unbound = unbound_projects().filter(organization=organization).count()
     if not unbound:
         return ""
     message = _(

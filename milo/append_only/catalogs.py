@@ -5,25 +5,29 @@ import re
 
 SEARCH_PATH = "pg_catalog, public, pg_temp"
 """Search path of our functions. Where a path does not name pg_temp, PostgreSQL looks for tables there first."""
-_AFTER_FROM = re.compile(r"\b(FROM|JOIN) (?=[a-z_]+\b)")
+_BEFORE_TABLE = re.compile(r"\b(FROM|JOIN|INTO) (?=[a-z_]+\b)")
 # bits of pg_trigger.tgtype: https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/catalog/pg_trigger.h
 _ROW, _BEFORE = 1, 2
 _EVENTS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
 
 
-def row_trigger(name: str, table: str, event: str, body: str) -> list[str]:
-    """Return the statements of PostgreSQL that make a function of this body and have it called for each row."""
+def row_trigger(name: str, table: str, event: str, body: str, *, derives: bool = False) -> list[str]:
+    """Return the statements of PostgreSQL that make a function of this body and have it called for each row.
+
+    It is called before the row is written; one that `derives` is called afterwards, with the rights of its owner.
+    """
+    when, rights = ("AFTER", " SECURITY DEFINER") if derives else ("BEFORE", "")
     return [
-        f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql"
+        f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql{rights}"
         f" SET search_path = {SEARCH_PATH} AS $${body}$$",
-        f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON public.{table}"
+        f"CREATE OR REPLACE TRIGGER {name} {when} {event} ON public.{table}"
         f" FOR EACH ROW EXECUTE FUNCTION public.{name}()",
     ]
 
 
 def qualified(condition: str) -> str:
-    """Name the schema of every table that a condition reads."""
-    return _AFTER_FROM.sub(r"\1 public.", condition)
+    """Name the schema of every table that a condition or statement names."""
+    return _BEFORE_TABLE.sub(r"\1 public.", condition)
 
 
 def same_trigger(statement: str) -> str:
@@ -31,9 +35,11 @@ def same_trigger(statement: str) -> str:
     return f"SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = %s AND sql = '{text}'"
 
 
-def same_function(function: str, table: str, body: str, *events: str, by_row: bool, deferred: bool = False) -> str:
+def same_function(
+    function: str, table: str, body: str, *events: str, by_row: bool, after: bool = False, deferred: bool = False
+) -> str:
     """Return the query that finds the trigger %s, enabled, without a condition, calling the function as declared."""
-    kind = _BEFORE * (not deferred) + _ROW * by_row + sum(_EVENTS[event] for event in events)
+    kind = _BEFORE * (not (after or deferred)) + _ROW * by_row + sum(_EVENTS[event] for event in events)
     return (
         "SELECT 1 FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid WHERE tgname = %s"
         f" AND tgrelid = to_regclass('public.{table}') AND tgenabled IN ('O', 'A') AND tgtype = {kind}"

@@ -24,7 +24,7 @@ class Guard:
     body: str = ""
     """The body of the function that PostgreSQL calls."""
     writes: bool = False
-    """Whether this is a function that writes what the application's role may not, and refuses nothing."""
+    """Whether this is a trigger or function that writes what the application's role may not, and refuses nothing."""
 
 
 _declared: dict[str, dict[str, Guard]] = {}

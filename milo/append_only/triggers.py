@@ -1,4 +1,4 @@
-"""Triggers that refuse, on both engines."""
+"""Triggers that refuse, or that derive rows, on both engines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -45,6 +45,36 @@ def refuse(
         present={"sqlite": same_trigger(trigger), "postgresql": same_function(name, table, body, event, by_row=True)},
         forbids=frozenset({event}) if when == "TRUE" else frozenset(),
         body=body,
+    )
+
+
+def derive(name: str, table: str, event: str, when: str, statement: str) -> Guard:
+    """A trigger that runs `statement` after `event` (`INSERT`, `UPDATE`) on rows for which the condition `when` holds.
+
+    It keeps a derived table right, whoever writes the rows that it is derived from. Both are written once, in the SQL
+    that the engines share. PostgreSQL runs it with the rights of the owner: the application's role needs none on the
+    derived table, and a version before, which serves during an upgrade, has not been granted any.
+    """
+    trigger = f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {when} BEGIN {statement}; END"
+    body = f" BEGIN IF {qualified(when)} THEN {qualified(statement)}; END IF; RETURN NULL; END "
+    function, row = row_trigger(name, table, event, body, derives=True)
+    # or a role could have it called by a trigger on a temporary table of its own
+    revoke = f"REVOKE ALL ON FUNCTION public.{name}() FROM PUBLIC"
+    same = same_function(name, table, body, event, by_row=True, after=True)
+    return Guard(
+        name,
+        table,
+        create={"sqlite": [trigger], "postgresql": [function, revoke, row]},
+        drop={
+            "sqlite": [f"DROP TRIGGER IF EXISTS {name}"],
+            "postgresql": [f"DROP TRIGGER IF EXISTS {name} ON public.{table}"],
+        },
+        present={
+            "sqlite": same_trigger(trigger),
+            "postgresql": f"{same} AND prosecdef AND NOT has_function_privilege('public', tgfoid, 'EXECUTE')",
+        },
+        body=body,
+        writes=True,
     )
 
 

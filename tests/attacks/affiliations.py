@@ -18,6 +18,7 @@ from tests.attacks.machinery import (
     changes,
     delete,
     deletions,
+    execute,
     insert,
     replacements,
     unique,
@@ -26,7 +27,7 @@ from tests.attacks.machinery import (
 from tests.support import make
 from tests.support.affiliations import an_affiliation, month
 
-TABLE, PAYERS = "billing_billingaccountaffiliation", "billing_accountpayer"
+TABLE, PAYERS, UNBOUND = "billing_billingaccountaffiliation", "billing_accountpayer", "billing_unboundproject"
 PHASES = dict.fromkeys((SQLITE, "postgresql"), "affiliation_(known_phase|instants_of_phase)")
 
 
@@ -208,6 +209,21 @@ ATTACKS: dict[str, list[Attack]] = {
     "affiliation_by_someone_for_a_reason": [
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, reason="")),
         Attack(lambda w: insert(w.planned, account_id=w.spare.pk, created_by="")),
+    ],
+    "unbound_project_of_nobody": [
+        Attack(
+            lambda w: execute(
+                f"INSERT INTO {UNBOUND} SELECT id, created_at FROM projects_project WHERE id = {w.binding.project_id}"
+            )
+        ),
+        Attack(
+            lambda w: execute(f"INSERT OR REPLACE INTO {UNBOUND} VALUES ({w.unbound.pk}, '2001-02-03')"), only=SQLITE
+        ),
+    ],
+    "unbound_project_kept": [Attack(lambda w: execute(f"DELETE FROM {UNBOUND} WHERE project_id = {w.unbound.pk}"))],
+    "unbound_project_never_changed": [
+        Attack(lambda w: execute(f"UPDATE {UNBOUND} SET created_at = '2001-02-03'")),
+        Attack(lambda w: execute(f"UPDATE {UNBOUND} SET project_id = {w.binding.project_id}")),
     ],
     "account_payer_fixed": changes(
         "row", id=1_000_000, account=lambda w: w.spare, payer=lambda w: w.spare, until_month=lambda w: month(1)

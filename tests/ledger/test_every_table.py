@@ -15,7 +15,16 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from billing.models import AccountPayer, Notice, UsageEvent, UsageKey, UsageRollup
+from billing.models import (
+    AccountPayer,
+    BillingAccountBinding,
+    Notice,
+    UnboundProject,
+    UsageEvent,
+    UsageKey,
+    UsageRollup,
+)
+from billing.services import unbound
 from milo import audit
 from milo.ledger import seals
 from milo.ledger.live import difference
@@ -58,6 +67,16 @@ def found_by_hierarchy_verify() -> bool:
     return _fails("hierarchy", "verify")
 
 
+def found_by_unbound() -> bool:
+    return any(unbound.differences())
+
+
+def list_as_unbound() -> None:
+    """List a project that somebody pays for."""
+    paid_for = BillingAccountBinding.objects.paying().latest("pk").project
+    UnboundProject.objects.create(project=paid_for, created_at=paid_for.created_at)
+
+
 def _fails(*command: str) -> bool:
     try:
         call_command(*command)
@@ -71,6 +90,11 @@ OWN: dict[str, list[Tampering]] = {
     "billing_accountpayer": [
         (lambda: AccountPayer.objects.update(payer=F("account")), found_by_hierarchy_verify),
         (lambda: AccountPayer.objects.all()._raw_delete("default"), found_by_hierarchy_verify),
+    ],
+    "billing_unboundproject": [
+        (list_as_unbound, found_by_unbound),
+        (lambda: UnboundProject.objects.update(created_at=timezone.now()), found_by_unbound),
+        (lambda: UnboundProject.objects.all()._raw_delete("default"), found_by_unbound),
     ],
     "billing_usageevent": [
         (lambda: UsageEvent.objects.update(type="forged"), found_by_verify),

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from pytest_django import Settings
 
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.models.binding import projects_paid_by, unbound_projects
+from billing.models.binding import projects_paid_by
+from billing.models.unbound_project import unbound_projects
 from billing.services.accounts import AccountSpec, open_account, revise, validate
 from billing.services.projects import archive_project
 from billing.services.suspensions import SuspensionNotAllowed, suspend

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from billing.models import BillingAccount, BillingAccountBinding
-from billing.models.binding import projects_paid_by, unbound_projects
+from billing.models.binding import projects_paid_by
+from billing.models.unbound_project import unbound_projects
 from billing.services.projects import archive_project
 from projects.models import Organization, Project
 from tests.support import make

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Concat
 
-from billing.models import BillingAccountBinding
+from billing.models import BillingAccountBinding, UnboundProject
 from milo import audit
 from milo.access import Actor
 from milo.errors import Refused
@@ -146,6 +146,7 @@ def assert_timeline(project: Project) -> list[BillingAccountBinding]:
     if bindings:
         active = Project.objects.get(pk=project.pk).phase == Project.Phase.ACTIVE
         assert bindings[-1].phase == ("Active" if active else "Ended")
+        assert not UnboundProject.objects.filter(pk=project.pk).exists()
     return bindings
 
 

@@ -18,8 +18,8 @@ from billing.models import (
     PayerLock,
     UsageRollup,
 )
-from billing.models.binding import unbound_projects
 from billing.models.quantity import ExactSum
+from billing.models.unbound_project import unbound_projects
 from billing.models.usage_rollup import DAY
 from billing.services.compliance.rules import facts_of, platform
 from billing.services.locked_payers import why_locked
