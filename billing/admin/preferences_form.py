@@ -1,25 +1,20 @@
 """The form fields of an account's regional preferences."""
 
-import re
 from typing import Any
 
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
 from billing.admin.localized_names import country_choices, country_name
+from billing.admin.registration_rows import RegistrationRows, line_of, registration_of
 from billing.compliance.dataset import data
 from billing.compliance.einvoicing import EInvoicing
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.compliance.preferences import Preferences
-from billing.compliance.tax_numbers import Scheme
-from billing.compliance.tax_registrations import TaxRegistration
 from billing.models.account_preferences import CUSTOMER_KINDS
 from milo.admin.forms import ActForm, Lines, SearchedSelect, Select, Text
 
 NONE = ("", gettext_lazy("Not given"))
 LONGEST = 200
-# a scheme in brackets at the end of a line
-_SCHEME = re.compile(r"\s*\(([^()]*)\)\s*$")
 
 
 def _each(codes: Any) -> list[Any]:
@@ -47,13 +42,8 @@ class PreferencesFields(ActForm):
     tax_registrations = Lines(
         required=False,
         label=gettext_lazy("Tax registrations"),
-        help_text=format_lazy(
-            gettext_lazy(
-                "One a line: the country, a blank and the number, as DE DE136695976. Where the form of the number does"
-                " not tell its kind, the scheme in brackets behind it: {schemes}."
-            ),
-            schemes=", ".join(f"({scheme})" for scheme in Scheme),
-        ),
+        widget=RegistrationRows,
+        help_text=gettext_lazy("A row each; the kind only where the form of the number does not tell it."),
     )
     invoice_language = Text(
         required=False,
@@ -97,24 +87,12 @@ PATHS = {
 }
 
 
-def _registration(line: str) -> TaxRegistration:
-    """Parse a line such as `DE DE136695976 (VAT)`; without a blank it is a country without a number."""
-    country, _blank, rest = line.partition(" ")
-    scheme = _SCHEME.search(rest)
-    return TaxRegistration(country, rest[: scheme.start()] if scheme else rest, scheme[1] if scheme else "")
-
-
-def _line(registration: TaxRegistration) -> str:
-    line = f"{registration.country} {registration.number}"
-    return f"{line} ({registration.scheme})" if registration.scheme else line
-
-
 def preferences_of(values: dict[str, Any]) -> Preferences:
     """Return the preferences of the form's values."""
     return Preferences(
         values["country"],
         values["customer_kind"],
-        tuple(_registration(line) for line in values["tax_registrations"]),
+        tuple(registration_of(line) for line in values["tax_registrations"]),
         values["invoice_language"],
         values["invoice_format"],
         EInvoicing(
@@ -134,7 +112,7 @@ def initial_preferences(preferences: Preferences) -> dict[str, Any]:
     return {
         "country": preferences.country,
         "customer_kind": preferences.customer_kind,
-        "tax_registrations": [_line(each) for each in preferences.tax_registrations],
+        "tax_registrations": [line_of(each) for each in preferences.tax_registrations],
         "invoice_language": preferences.invoice_language,
         "invoice_format": preferences.invoice_format,
         "e_invoice_standard": e_invoicing.standard,

@@ -1,5 +1,6 @@
 """Payment terms, payment methods and regional rules on the staff site."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ from billing.compliance.tax_registrations import TaxRegistration
 from billing.models import ApprovalRequest, BillingAccount
 from billing.services.compliance import drift
 from billing.terms.payment_terms import PaymentTerms
-from tests.admin.browser import errors, list_of, page_of, staff, submit
+from tests.admin.browser import errors, filled_in, list_of, page_of, staff, submit
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.affiliations import an_affiliation
@@ -95,6 +96,28 @@ def test_everything_that_an_account_can_be_is_asked_for_in_its_form(world: World
     }
     with nothing_changes():
         assert submit(operator, page_of(world.eu, "revise"), why="as agreed").status_code == 302
+
+
+def test_tax_registrations_are_chosen_and_typed_in_rows(world: World, operator: Client) -> None:
+    address = page_of(world.us, "revise")
+    page = operator.get(address)
+    assert len(re.findall(r'name="tax_registrations_[0-9]+"', page.content.decode())) == 9
+    sent = filled_in(page, why="as agreed", country="DE")
+    del sent["tax_registrations"]
+    rows = ("DE", "DE136695976", ""), ("", "", ""), ("", "HRB 86891", "Other")
+    cells = {f"tax_registrations_{number}": cell for number, cell in enumerate(cell for row in rows for cell in row)}
+    with nothing_changes():
+        refused = operator.post(address, {**sent, **cells})
+    assert "2: " in errors(refused)["tax_registrations"][0]
+    shown = refused.content.decode()
+    assert 'name="tax_registrations_4" value="HRB 86891"' in shown
+    assert '<option value="Other" selected>' in shown
+    assert len(re.findall(r'name="tax_registrations_[0-9]+"', shown)) == 15
+    preview = operator.post(address, {**sent, **cells, "tax_registrations_6": "DE"})
+    assert ("Tax registrations", "- → DE DE136695976, DE HRB86891 (Other)") in preview.context["preview"]
+    assert operator.post(address, {**filled_in(preview), "confirm": "1"}).status_code == 302
+    world.us.refresh_from_db()
+    assert [each["number"] for each in world.us.tax_registrations] == ["DE136695976", "HRB86891"]
 
 
 @pytest.mark.parametrize(

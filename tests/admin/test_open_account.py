@@ -12,6 +12,7 @@ from billing import currencies
 from billing.admin.localized_names import country_choices, currency_choices
 from billing.admin.payment_labels import FIELD_LABELS, METHOD_LABELS
 from billing.admin.profile_form import DETAILS
+from billing.admin.registration_rows import RegistrationRows
 from billing.compliance.dataset import data
 from billing.compliance.jurisdictions import COUNTRIES
 from billing.models import BillingAccount
@@ -85,7 +86,8 @@ def test_each_reference_has_a_field_that_is_shown_and_sent_for_its_payment_metho
         assert form.conditional_fields[field] == f"{shown}.includes(payment_method)"
         assert form[field].label == FIELD_LABELS[name]
     for bound in form:
-        assert text.count(f'name="{bound.html_name}"') == 1
+        first = f"{bound.html_name}_0" if isinstance(bound.field.widget, RegistrationRows) else bound.html_name
+        assert text.count(f'name="{first}"') == 1
         assert f'x-show="{escape(form.conditional_fields.get(bound.name, ""))}"' in text or bound.name not in DETAILS
     assert text.count("x-bind:disabled=") == len(DETAILS)
 
