@@ -45,7 +45,9 @@ def granted() -> User:
     form = {"username": "robin", "email": "robin@milo.example", "first_name": "Robin", "is_active": "on"}
     form |= {"is_staff": "on", "groups": str(Group.objects.get(name=APPROVER).pk)}
     form |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
-    answer = browser(root).post(page_of(person), form)
+    client = browser(root)
+    form["seen"] = client.get(page_of(person)).context["adminform"].form.initial["seen"]
+    answer = client.post(page_of(person), form)
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     return person
 

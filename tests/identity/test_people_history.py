@@ -96,9 +96,10 @@ def test_platform_roles_are_history(person: User) -> None:
 def test_on_the_staff_site_the_person_who_is_logged_in_is_the_author(person: User, superuser: User) -> None:
     client = Client()
     client.force_login(superuser)
-    groups = [Group.objects.get(name="finance-approver").pk]
+    groups, page = [Group.objects.get(name="finance-approver").pk], f"/admin/auth/user/{person.pk}/change/"
     form = {"username": person.username, "email": person.email, "is_active": "on", "is_superuser": "on"}
-    answer = client.post(f"/admin/auth/user/{person.pk}/change/", form | {"groups": groups})
+    form["seen"] = client.get(page).context["adminform"].form.initial["seen"]
+    answer = client.post(page, form | {"groups": groups})
     assert answer.status_code == 302, answer.content
     assert steps(person)[-1] == ("user:root", "SuperuserGranted: is_superuser, is_staff")
     granted = past(User.groups.through).filter(user_id=person.pk).latest("history_id")
