@@ -25,7 +25,7 @@ _OF_VALUES = (ValueError, LookupError, ArithmeticError, ValidationError)
 _BEFORE_VALUE = re.compile(r"""["'`«»„“”\[{]|\((?!\))|: """)
 _DEADLOCK = "40P01"
 # of the lines below the first, that one which names a table and no value
-_WHILE_LOCKING = re.compile(r'while \w+ tuple \([0-9]+,[0-9]+\) in relation "\w+"')
+_WHILE_LOCKING = re.compile(r'while \w+ tuple \([0-9]+,[0-9]+\) in relation "\w+"', re.ASCII)
 _BELOW_FIRST_LINE = re.compile(r"\n(?:DETAIL|CONTEXT|HINT|QUERY|LINE [0-9]+):.*", re.DOTALL)
 LEFT_OUT = "(left out)"
 

@@ -83,13 +83,15 @@ def test_an_address_that_no_mail_reaches_is_refused_by_every_door(address: str, 
 def test_the_address_of_a_person_is_refused_likewise() -> None:
     person = make.a_person("approver", groups=("finance-approver",))
     browser, address = superuser(), f"/admin/auth/user/{person.pk}/change/"
+    seen = browser.get(address).context["adminform"].form.initial["seen"]
+    form = {"username": person.username, "is_active": "on", "seen": seen}
     for refused_address in ("a@☃.example", "rechnüng@example.org"):
-        page = browser.post(address, {"username": person.username, "email": refused_address, "is_active": "on"})
+        page = browser.post(address, {**form, "email": refused_address})
         assert page.status_code == 200
         assert page.context["adminform"].form.errors["email"]
     person.refresh_from_db()
     assert person.email not in ("a@☃.example", "rechnüng@example.org")
-    page = browser.post(address, {"username": person.username, "email": "a@straße.example", "is_active": "on"})
+    page = browser.post(address, {**form, "email": "a@straße.example"})
     person.refresh_from_db()
     assert (page.status_code, person.email) == (302, "a@straße.example")
 

@@ -78,7 +78,7 @@ def _texts(language: str) -> list[_Text]:
 def _is_of_services(text: Any) -> TypeGuard[str]:
     if not isinstance(text, str) or text[:1].isupper() or text.endswith((".", ":")):
         return False
-    return len(re.findall(r"\w+", _VALUE.sub(" ", text))) >= _LEAST_WORDS
+    return len(re.findall(r"\w+", _VALUE.sub(" ", text), re.ASCII)) >= _LEAST_WORDS
 
 
 @cache
