@@ -54,7 +54,8 @@ LISTS = (
     List(ApprovalRequest, {"phase__exact": "Approved"}, {"phase__exact": "Pending"}),
     List(Charge, {"due": "settled"}, {"due": "overdue"}),
     List(Notice, {"phase__exact": "Delivered"}, {"phase__exact": "Dead"}, "owner-777@"),
-    List(BillingAccountAffiliation, {"view": "in-force"}, {"view": "planned"}),
+    # the account of this number is the parent of ten others in each database
+    List(BillingAccountAffiliation, {"view": "in-force"}, {"view": "planned"}, "0000077"),
     List(PayerChange, {"phase__exact": "Completed"}, {"view": "planned"}),
     List(PayerChangeItem, {"phase__exact": "Done"}, {"phase__exact": "Pending"}),
     List(Suspension, {"resolved_at__isempty": "0"}, {"resolved_at__isempty": "1"}),

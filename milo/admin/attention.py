@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from milo.admin import estimates
 from milo.admin.panels import MOST_COUNTED, Attention, Panel, number_text
+from milo.admin.plans import planned_for_their_values
 
 LONG = 100_000
 """The rows of a table of at most this many are counted."""
@@ -25,7 +26,8 @@ def attention(title: str | Promise, rows: QuerySet[Any], since: str, address: st
     even if nothing waits.
     """
     few = rows.order_by(since).values(since)[: MOST_COUNTED + 1]
-    values = few.aggregate(number=Count("*"), oldest=Min(since))
+    with planned_for_their_values():
+        values = few.aggregate(number=Count("*"), oldest=Min(since))
     return Attention(title, values["number"], address, values["oldest"], daily)
 
 
@@ -62,7 +64,8 @@ def numbers_by(model: type[Model], column: str, values: Iterable[str]) -> dict[s
 
 
 def _few(rows: QuerySet[Any]) -> int:
-    return int(rows.values("pk")[: MOST_COUNTED + 1].aggregate(number=Count("*"))["number"])
+    with planned_for_their_values():
+        return int(rows.values("pk")[: MOST_COUNTED + 1].aggregate(number=Count("*"))["number"])
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

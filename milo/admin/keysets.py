@@ -22,6 +22,7 @@ from unfold.views import ChangeList
 
 from milo import continue_tokens
 from milo.admin.panels import MOST_COUNTED, counted
+from milo.admin.plans import planned_for_their_values
 from milo.errors import Refused
 
 # as indexes name the key
@@ -36,7 +37,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the st
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        with planned_for_their_values():
+            return len(rows.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1])
 
 
 class KeysetPages:
@@ -86,6 +88,10 @@ class KeysetChangeList(ChangeList):
         A filter that few rows match is asked once, without an order: the planner would rather go through the whole
         table in the order of the list to find them. A search of a long list has found their keys already.
         """
+        with planned_for_their_values():
+            self._find(request)
+
+    def _find(self, request: HttpRequest) -> None:
         few = getattr(request, "found_keys", None)
         if few is None:
             few = list(self.queryset.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1])

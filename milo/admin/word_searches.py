@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Model, Q, QuerySet, UUIDField
 
 from milo.admin import estimates, masked_searches, searches
+from milo.admin.plans import planned_for_their_values
 from milo.word_indexes import SIGNS, HasWords, WordIndex, word_index
 
 SHORT = 10_000
@@ -36,7 +37,7 @@ def applies(rows: QuerySet[Any], paths: Sequence[str]) -> bool:
 def keys(rows: QuerySet[Any], paths: Sequence[str], words: Sequence[str]) -> list[Any]:
     """Return the primary keys of what is `found`, for each field up to `MOST`."""
     # PostgreSQL expects thousands of rows of any beginning, and starts processes that take longer than finding the few
-    with transaction.atomic(), connection.cursor() as cursor:
+    with planned_for_their_values(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         return list(found(rows, paths, words, MOST))
 
@@ -90,7 +91,8 @@ def _related(model: type[Model], name: str) -> type[Model]:
 
 def _is_long(rows: QuerySet[Any]) -> bool:
     few = rows.order_by().values("pk")[: SHORT + 1]
-    return bool(few.aggregate(number=Count("*"))["number"] > SHORT)
+    with planned_for_their_values():
+        return bool(few.aggregate(number=Count("*"))["number"] > SHORT)
 
 
 def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[QuerySet[Any]]:

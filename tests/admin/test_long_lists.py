@@ -182,5 +182,18 @@ def test_how_long_tables_are_is_asked_once_a_minute(monkeypatch: pytest.MonkeyPa
     assert len(queries) == 1
 
 
+def test_lists_and_counts_are_planned_for_the_values_of_their_filters() -> None:
+    auditor = staff("auditor")
+    for _time in range(7):
+        auditor.get(list_of(BillingAccount), {"phase__exact": "Ready"})
+        auditor.get("/admin/")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%%\"phase\" = $%%'")
+            assert cursor.fetchall() == []
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+            assert cursor.fetchone() != (0,)
+
+
 def test_the_lists_of_many_rows_have_indexes_of_words() -> None:
     assert {BillingAccount, BillingAccountBinding, Charge, Organization, Project} <= set(INDEXED)
