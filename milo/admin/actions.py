@@ -73,6 +73,11 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         """Return the message to show after the action; `row` is the result of `call`."""
         return _("%(act)s: done, %(row)s.") % {"act": self.title, "row": row}
 
+    def repeated(self) -> str:
+        """Return the message to show to whom sends the form again, whose browser has dropped the first answer."""
+        text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
+        return text % {"act": self.title}
+
     def level(self, row: Any) -> int:
         """Return the level of `message`, one of Django's message levels."""
         return messages.SUCCESS
@@ -192,8 +197,7 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return self.form_invalid(form)
 
     def _sent_before(self) -> HttpResponse:
-        text = _("%(act)s: this form was sent before. Nothing was done again; open it anew to do it once more.")
-        messages.warning(self.request, text % {"act": self.title})
+        messages.warning(self.request, self.repeated())
         return HttpResponseRedirect(self.origin)
 
     def _act(self, values: dict[str, Any]) -> models.Model:

@@ -90,6 +90,12 @@ class IssueToken(ServiceAction):
         token, self.secret = issue_token(**values, actor=actor)
         return token
 
+    def repeated(self) -> str:
+        return _(
+            "This form was sent twice, and a token was issued. Its secret was shown once only, with the first answer: "
+            "if you have not seen it, have the token revoked and issue another one."
+        )
+
     def back(self, row: ServiceToken) -> str:
         """Return the URL to continue to after the secret has been read."""
         return address(row)
@@ -131,11 +137,16 @@ class IssueOwnToken(IssueToken):
         """Return no list: the person need not be permitted to open that of tokens."""
         return {"opts": None, "original": None, "content_title": self.title}
 
-    def back(self, row: ServiceToken | None = None) -> str:
+    @property
+    def origin(self) -> str:
+        """Return the address of the home page, for the same reason."""
         return reverse("admin:index")
 
+    def back(self, row: ServiceToken) -> str:
+        return self.origin
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**{"back": self.back(), **self.parents(None), **kwargs})
+        return super().get_context_data(**{**self.parents(None), **kwargs})
 
 
 class RevokeToken(ServiceAction):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from milo.identity.models import ServiceToken, ServiceUser, digest
 from milo.identity.service_users import create_service_user
 from milo.identity.tokens import token_of
-from tests.admin.browser import browser, buttons, errors, list_of, page_of, submit, superuser
+from tests.admin.browser import browser, buttons, errors, filled_in, list_of, page_of, submit, superuser
 from tests.admin.conftest import World
 from tests.support import make
 from tests.support.ledger import nothing_changes
@@ -178,3 +178,17 @@ def test_a_service_user_is_made_without_a_password(world: World, root: Client) -
     assert submit(root, CREATE, username="robot", description="reports").status_code == 302
     assert not ServiceUser.objects.get().user.has_usable_password()
     assert "username" in errors(submit(root, CREATE, username="no name", description="reports"))
+
+
+def test_a_double_click_tells_that_the_secret_is_gone_where_the_person_may_be(
+    world: World, root: Client, operator: Client
+) -> None:
+    for client, address, origin in ((root, ISSUE, list_of(ServiceToken)), (operator, OWN, "/admin/")):
+        page = client.get(address)
+        sent = filled_in(page, description="twice", opened=page.context["opened"])
+        assert "secret" in client.post(address, sent).context
+        with nothing_changes():
+            again = client.post(address, sent, follow=True)
+        assert (again.redirect_chain, again.status_code) == ([(origin, 302)], 200)
+        assert "a token was issued. Its secret was shown once only" in again.content.decode()
+    assert ServiceToken.objects.filter(description="twice").count() == 2
