@@ -6,16 +6,21 @@ from html import unescape
 
 import pytest
 from django.conf import settings
+from django.db.models import CharField, JSONField, TextField
 from django.test import Client
 from django.utils import translation
 from django.utils.html import strip_tags
 
-from billing.models import BillingAccount
+from billing.models import BillingAccount, Suspension
+from billing.services.accounts import AccountSpec, revise
+from billing.services.approvals.requests import withdraw
 from billing.services.default_accounts import set_default
 from billing.services.payer_changes.conditions import foresee
 from billing.services.projects import archive_project
+from billing.services.suspensions import resolve, suspend
 from milo import audit
 from milo.admin import stored_texts
+from milo.admin.changed_values import change_in_words
 from milo.admin.messages import refusal_text
 from milo.admin.stored_texts import in_their_language
 from milo.kube.models import Change
@@ -130,6 +135,51 @@ def test_a_value_with_parentheses_is_told_whole_and_a_remark_behind_it_stays_beh
         assert in_their_language(said) == german
         for remark in (" (rule tax.required.BR, confidence H)", "; a (b)"):
             assert in_their_language(f"x: {said}{remark}") == f"x: {german}{remark}"
+
+
+def test_what_people_typed_is_read_as_typed_where_it_equals_a_text_of_services(world: World) -> None:
+    name, reason = "Kiosk is Closed", "the account is closed"
+    account, actor, arrow = world.eu, make.PLATFORM, " \N{RIGHTWARDS ARROW} "
+    for display_name in (name, "BillingAccountClosed", "2026-01-31 (rule a, b)"):
+        revise(account.pk, AccountSpec(display_name, "EUR", make.TERMS, make.CARD), actor=actor)
+    request = make.a_request(account)
+    withdraw(request.pk, comment=reason, actor=make.REQUESTER)
+    suspend(account.pk, reason_code="ManualReview", message="under review", actor=actor)
+    evidence = {"reviewer": "r", "note": reason}
+    resolve(account.pk, Suspension.objects.get().uid, evidence=evidence, actor=actor)
+    client = superuser()
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+
+    def text_of(*pages: str) -> str:
+        return unescape(strip_tags("".join(UNSEEN.sub("", page) for page in pages)))
+
+    history, timeline, withdrawn = (
+        text_of(client.get(page_of(row, part)).content.decode())
+        for row, part in ((account, "history"), (account, "timeline"), (request, "history"))
+    )
+    everything = text_of(*ledger(client))
+    for page in (history, timeline, everything):
+        assert "Das Abrechnungskonto ist aktiv" in page
+        for typed in (name, "BillingAccountClosed", "2026-01-31 (rule a, b)"):
+            assert f"{arrow}{typed}" in page
+    for page in (withdrawn, timeline, everything):
+        assert f"{arrow}{reason}" in page
+    assert f": {reason}; " in timeline
+
+
+def test_texts_that_people_write_are_told_as_they_are_and_those_of_services_are_translated() -> None:
+    text, services = "the account is closed", set()
+    with translation.override("de"):
+        for model in audit.histories():
+            for column in model._meta.concrete_fields:
+                if isinstance(column, CharField | TextField | JSONField) and text not in (
+                    told := change_in_words(model, column.name, "", text)
+                ):
+                    assert "das Konto ist geschlossen" in told
+                    services.add(f"{model._meta.model_name}.{column.name}")
+    assert {"billingaccount.phase_message", "billingaccountaffiliation.obstacle", "payerchange.obstacle"} <= services
+    written = {"justification", "internal_note", "message", "reason", "display_name", "evidence", "comment", "username"}
+    assert {column.partition(".")[2] for column in services} & written == set()
 
 
 @pytest.mark.parametrize(
