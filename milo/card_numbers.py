@@ -193,6 +193,14 @@ def masked(text: str) -> str:
     return _with_stars(text) if _is_found(text) else text
 
 
+def masked_lines(text: str) -> str:
+    """Return a text with a value on each line, each masked by itself: numbered names below one another stay readable.
+
+    Their digits with the same signs between them would be a number in groups.
+    """
+    return "\n".join(map(masked, text.splitlines()))
+
+
 def _with_stars(text: str) -> str:
     pieces = _BETWEEN_IDS.split(_as_seen(text))
     pieces[::2] = map(_without_numbers, pieces[::2])

@@ -1,10 +1,11 @@
 """Masking of card numbers wherever the staff site repeats what was typed."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.messages.storage.fallback import FallbackStorage
-from django.forms import BoundField
+from django.forms import BaseForm, BoundField, Field
 from django.forms.renderers import DjangoTemplates
 from django.forms.utils import ErrorList
 
@@ -39,16 +40,23 @@ class MaskedField(BoundField):
         value = super().value()
         if not (self.form.is_bound and self.form.errors):
             return value
-        # lines are values of their own: numbered names below one another are no card number in groups
-        if getattr(self.field, "of_lines", False) and isinstance(value, str):
-            return "\n".join(_masked(value.splitlines()))
-        return _masked(value)
+        return _masked(value, card_numbers.masked_lines if _is_of_lines(self.field) else card_numbers.masked)
 
 
-def _masked(value: Any) -> Any:
+def lines_of(form_class: type[BaseForm] | None) -> set[str]:
+    """Return the names of the fields of a form that have a value on each line, to be masked by itself."""
+    fields: dict[str, Any] = getattr(form_class, "base_fields", {})
+    return {name for name, field in fields.items() if _is_of_lines(field)}
+
+
+def _is_of_lines(field: Field) -> bool:
+    return getattr(field, "of_lines", False)
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return card_numbers.masked(value) if isinstance(value, str) else value
+        return [_masked(item, mask) for item in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 class MaskedRenderer(DjangoTemplates):

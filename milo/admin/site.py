@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.sites import UnfoldAdminSite
 
 from milo.admin.actors import request_actor
+from milo.admin.masking import lines_of
 from milo.admin.panels import Attention, counted
 from milo.identity import oidc, unsent
 from milo.identity.second_factor import is_missing
@@ -45,8 +46,8 @@ class StaffSite(UnfoldAdminSite):
             leaving = request.resolver_match and request.resolver_match.url_name == "logout"
             if not leaving and self.has_permission(request) and is_missing(request, request_actor(request)):
                 return redirect_to_login(request.get_full_path(), reverse("admin:second_factor"))
-            if getattr(view, "view_class", None) is not None:
-                unsent.keep(request)
+            if (view_class := getattr(view, "view_class", None)) is not None:
+                unsent.keep(request, lines_of(getattr(view_class, "form_class", None)))
             return open_to_staff(request, *args, **kwargs)
 
         return asking

@@ -4,6 +4,7 @@ It is kept in the session of the browser that sent the form, without card number
 page shows it again.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -24,13 +25,16 @@ def note_person(request: HttpRequest) -> None:
     request.was_of = request.session[SESSION_KEY]  # type: ignore[attr-defined]
 
 
-def keep(request: HttpRequest) -> None:
-    """Keep what a form of its own page says, if the session of its person ended with this request."""
+def keep(request: HttpRequest, lines: Collection[str]) -> None:
+    """Keep what a form of its own page says, if the session of its person ended with this request.
+
+    `lines` names its fields that have a value on each line: they are masked line by line.
+    """
     person = getattr(request, "was_of", None)
     if person is None or request.method != "POST":
         return
     values = {
-        name: [card_numbers.masked(value) for value in values]
+        name: list(map(card_numbers.masked_lines if name in lines else card_numbers.masked, values))
         for name, values in request.POST.lists()
         if name not in _NOT_KEPT and "password" not in name
     }
