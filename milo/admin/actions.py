@@ -54,6 +54,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     previews: ClassVar[bool] = False
     menu: ClassVar[str | Promise] = ""
     on_page: ClassVar[bool] = False
+    takes_unsent: ClassVar[bool] = True
+    """Whether the page shows again what was sent to it when the session had ended (`unsent`)."""
 
     template_name = "milo/service_action.html"
     http_method_names = ["get", "head", "post"]

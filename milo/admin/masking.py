@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.messages.storage.fallback import FallbackStorage
-from django.forms import BaseForm, BoundField, Field
+from django.forms import BoundField, Field
 from django.forms.renderers import DjangoTemplates
 from django.forms.utils import ErrorList
 
@@ -43,10 +43,9 @@ class MaskedField(BoundField):
         return _masked(value, card_numbers.masked_lines if _is_of_lines(self.field) else card_numbers.masked)
 
 
-def lines_of(form_class: type[BaseForm] | None) -> set[str]:
+def lines_of(form_class: Any) -> set[str]:
     """Return the names of the fields of a form that have a value on each line, to be masked by itself."""
-    fields: dict[str, Any] = getattr(form_class, "base_fields", {})
-    return {name for name, field in fields.items() if _is_of_lines(field)}
+    return {name for name, field in form_class.base_fields.items() if _is_of_lines(field)}
 
 
 def _is_of_lines(field: Field) -> bool:

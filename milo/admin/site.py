@@ -46,8 +46,9 @@ class StaffSite(UnfoldAdminSite):
             leaving = request.resolver_match and request.resolver_match.url_name == "logout"
             if not leaving and self.has_permission(request) and is_missing(request, request_actor(request)):
                 return redirect_to_login(request.get_full_path(), reverse("admin:second_factor"))
-            if (view_class := getattr(view, "view_class", None)) is not None:
-                unsent.keep(request, lines_of(getattr(view_class, "form_class", None)))
+            view_class: Any = getattr(view, "view_class", None)
+            if getattr(view_class, "takes_unsent", False):
+                unsent.keep(request, lines_of(view_class.form_class))
             return open_to_staff(request, *args, **kwargs)
 
         return asking

@@ -43,15 +43,20 @@ def start(request: HttpRequest, **kwargs: Any) -> None:
 
 
 class SessionAgeMiddleware:
-    """End sessions that were idle for MILO_SESSION_IDLE_MINUTES or are MILO_SESSION_HOURS old."""
+    """End sessions that were idle for MILO_SESSION_IDLE_MINUTES or are MILO_SESSION_HOURS old.
+
+    What was kept in one of a form that was not sent is forgotten after an hour (`unsent`).
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         # without the cookie, as in requests to the API, do not query the database for a session
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
-            self._age(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            unsent.forget_old(request.session)
+            if SESSION_KEY in request.session:
+                self._age(request)
         return self.get_response(request)
 
     def _age(self, request: HttpRequest) -> None:

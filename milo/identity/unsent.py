@@ -1,7 +1,7 @@
 """What was typed into a form whose session had ended: kept for the same person, who logs in again, for a while.
 
-It is kept in the session of the browser that sent the form, without card numbers and passwords. Nothing acts by it: the
-page shows it again.
+It is kept in the session of the browser that sent the form, without card numbers. Nothing acts by it: the page shows
+it again. Only pages that do so have it kept (`ServiceAction.takes_unsent`); none of them asks for a password.
 """
 
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
@@ -36,7 +37,7 @@ def keep(request: HttpRequest, lines: Collection[str]) -> None:
     values = {
         name: list(map(card_numbers.masked_lines if name in lines else card_numbers.masked, values))
         for name, values in request.POST.lists()
-        if name not in _NOT_KEPT and "password" not in name
+        if name not in _NOT_KEPT
     }
     request.session[_UNSENT] = {"person": person, "page": request.path, "at": _now(), "values": values}
     request.session.set_expiry(KEPT_FOR_SECONDS)
@@ -48,12 +49,17 @@ def take(request: HttpRequest) -> QueryDict | None:
     if not unsent or unsent["page"] != request.path:
         return None
     del request.session[_UNSENT]
-    if unsent["at"] < _now() - KEPT_FOR_SECONDS:
-        return None
     values = QueryDict(mutable=True)
     for name, texts in unsent["values"].items():
         values.setlist(name, texts)
     return values
+
+
+def forget_old(session: SessionBase) -> None:
+    """Forget what has been kept for `KEPT_FOR_SECONDS`."""
+    if (unsent := session.get(_UNSENT)) and unsent["at"] < _now() - KEPT_FOR_SECONDS:
+        del session[_UNSENT]
+        session.set_expiry(None)
 
 
 def _forget_that_of_others(request: HttpRequest, user: Any, **kwargs: Any) -> None:

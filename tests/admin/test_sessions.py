@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.forms import PasswordInput
 from django.test import Client
 from django.utils import timezone
 
 from billing.models import BillingAccount
+from milo.admin.tokens import IssueOwnToken
 from milo.identity.unsent import KEPT_FOR_SECONDS
 from projects.models import Project
 from tests.admin.browser import browser, list_of, page_of, superuser
@@ -134,6 +137,45 @@ def test_numbered_names_that_were_typed_when_a_session_ended_are_there_again(per
     assert form["projects"].value().split() == [*names.split(), "*" * 16]
     # a text that is no list may hold a number in groups on two lines
     assert "1111" not in str(form["reason"].value()) + str(client.session.items())
+
+
+def test_what_was_typed_is_kept_for_an_hour_for_pages_that_show_it(person: User, later: Any) -> None:
+    account = make.a_ready_account(make.an_organization())
+    for path in (SESSIONS, "/admin/time-zone/", "/admin/reveal/", "/admin/filters/"):
+        later(0)
+        client = browser(person)
+        later(31)
+        client.post(path, {"zone": "a secret", "reason": "a secret", "page": HOME})
+        assert "a secret" not in str(client.session.items()), path
+    for logs_in in (True, False):
+        later(0)
+        client = browser(person)
+        later(31)
+        client.post(page_of(account, "suspend"), {"message": "a secret"})
+        if logs_in:
+            client.force_login(person)
+        later(59)
+        client.get(HOME)
+        assert "a secret" in str(client.session.items())
+        # a visit elsewhere, or of nobody, is enough
+        later(32 + KEPT_FOR_SECONDS / 60)
+        client.get("/admin/login/")
+        assert "a secret" not in str(client.session.items()), logs_in
+        client.force_login(person)
+        assert client.session.get_expiry_age() > KEPT_FOR_SECONDS
+
+
+def test_no_page_that_has_texts_kept_asks_for_a_password() -> None:
+    forms = [
+        action.form_class
+        for model_admin in admin.site._registry.values()
+        for action in (*getattr(model_admin, "list_actions", ()), *getattr(model_admin, "object_actions", ()))
+    ]
+    assert len(forms) > 30
+    for form in (*forms, IssueOwnToken.form_class):
+        for name, field in form.base_fields.items():
+            assert "password" not in name, form
+            assert not isinstance(field.widget, PasswordInput), form
 
 
 def test_a_session_from_before_sessions_had_an_age_ends(person: User) -> None:
