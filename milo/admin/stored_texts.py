@@ -6,7 +6,7 @@ texts of services are those of the catalogs that are no sentences: they begin sm
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -21,7 +21,7 @@ from milo.admin.panels import number_text
 _BEGIN = r"(^|[;:] |\b(?:metadata|reviewed|spec|status)\.\S+ )"
 # behind it a remark in parentheses may stand; those inside of a value do not end it
 _END = r"(?=[;:] | \([^()]*\)(?:[;:] |$)|$)"
-_VALUE, _ESCAPED = (re.compile(place, re.ASCII) for place in (r"%\((\w+)\)([sd])", r"%\\\((\w+)\\\)([sd])"))
+_VALUE = re.compile(r"%\((\w+)\)([sd])", re.ASCII)
 _WORD, _WORDS = r"[^\s;:]+", "(?:(?![;:] ).)+?"
 # shorter ones may be words of a person; applications register those of theirs
 _LEAST_WORDS = 3
@@ -83,12 +83,17 @@ def _is_of_services(text: Any) -> TypeGuard[str]:
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
-    values = _ESCAPED.sub(partial(_group, text in _registered), re.escape(text))
-    return re.compile(f"{_BEGIN}{values.replace('%%', '%')}{_END}")
+    head, *places = _VALUE.split(text.replace("%%", "%"))
+    parts = [
+        _group(text in _registered, name, kind) + re.escape(behind)
+        for name, kind, behind in zip(places[::3], places[1::3], places[2::3], strict=True)
+    ]
+    # a value ends where the words behind it are first: the time stays linear whatever a person typed
+    values = "".join([f"(?>{part})" for part in parts[:-1]] + parts[-1:])
+    return re.compile(f"{_BEGIN}{re.escape(head)}{values}{_END}")
 
 
-def _group(registered: bool, place: re.Match[str]) -> str:
-    name, kind = place.groups()
+def _group(registered: bool, name: str, kind: str) -> str:
     if kind == "d":
         return f"(?P<{name}>[0-9]+)"
     if registered:

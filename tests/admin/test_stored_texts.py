@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from html import unescape
+from time import process_time
 
 import pytest
 from django.conf import settings
@@ -180,6 +181,17 @@ def test_texts_that_people_write_are_told_as_they_are_and_those_of_services_are_
     assert {"billingaccount.phase_message", "billingaccountaffiliation.obstacle", "payerchange.obstacle"} <= services
     written = {"justification", "internal_note", "message", "reason", "display_name", "evidence", "comment", "username"}
     assert {column.partition(".")[2] for column in services} & written == set()
+
+
+def test_a_text_that_repeats_the_words_between_values_takes_no_time() -> None:
+    with translation.override("de"):
+        texts = [stored_texts._VALUE.sub("\0", text.stored).split("\0") for text in stored_texts._texts("de")]
+        repeated = [(parts[0] + "a".join(["", *parts[1:-1]]) * 4_000)[:4_000] for parts in texts if len(parts) > 2]
+        assert len(repeated) > 50
+        begun = process_time()
+        for typed in repeated:
+            in_their_language(typed)
+        assert process_time() - begun < 3
 
 
 @pytest.mark.parametrize(
