@@ -7,7 +7,7 @@ found by the names that the masked columns have in manifests. E-mail addresses a
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ AUTHOR = "user:"
 """What stands before the user name of an author, wherever it is recorded."""
 # shorter ones are codes; replaced in a page, they would be found in other words
 _SHORTEST = 5
+_AROUND = ".,;:!?()[]<>'\""
+"""What may stand before and after an address in a text."""
 _documented: dict[str, tuple[str, tuple[str, ...]]] = {}
 """By the names of a masked column, its own and that in manifests: what it is called in records, and its codes."""
 
@@ -35,9 +37,9 @@ class Answer:
     """The personal values that were read for an answer, each with its columns, and the columns `found` in it.
 
     `hides` tells whether they are to be masked. `typed` is what the query of the request says, `sent` what its body
-    says: both stay as they are, and so confirm what the person may have guessed, in the columns `confirmed`. Of that
-    only what was `typed` is in `matched`: a body may hold passwords. `own` is of the person who asks. `names` are user
-    names, which stay legible though many are addresses: they say who did something.
+    says (`said`): both stay as they are, and so confirm what the person may have guessed, in the columns `confirmed`.
+    Of that only what was `typed` is in `matched`: a body may hold passwords. `own` is of the person who asks. `names`
+    are user names, which stay legible though many are addresses: they say who did something.
     """
 
     hides: Callable[[], bool]
@@ -110,6 +112,22 @@ def confirm(what: str, value: str) -> None:
     if answer := _answer.get():
         answer.confirmed.add(what)
         answer.matched.add(value)
+
+
+def said(texts: Iterable[str]) -> set[str]:
+    """Return what the texts of a form say: each of them, and the lines and e-mail addresses in it."""
+    # by words, since the search of `IN_TEXT` is quadratic in the length of one, and anybody may send a body
+    return {part for text in texts for part in (text, *text.splitlines(), *_words_with_at(text))}
+
+
+def _words_with_at(text: str) -> Iterator[str]:
+    return (word.strip(_AROUND) for word in text.split() if "@" in word)
+
+
+def say_again(texts: Iterable[str]) -> None:
+    """Note that the person sent these texts with an earlier request: they stay as they are in the answer being made."""
+    if answer := _answer.get():
+        answer.sent = {*answer.sent, *said(texts)}
 
 
 def note(text: str, what: str) -> None:

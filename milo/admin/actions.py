@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import FormView
 from unfold.enums import ActionVariant
 
-from milo import audit
+from milo import audit, personal
 from milo.access import Actor
 from milo.admin import sent_forms
 from milo.admin.actors import request_actor
@@ -64,6 +64,8 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
     row: Any = None
     refusal: Refused | None = None
     """Why the service has refused what was sent."""
+    typed: QueryDict | None = None
+    """What was typed before, when the session had ended."""
     conflict = False
     """Whether the object has changed since the form was opened: the form is now one of the new version."""
 
@@ -153,15 +155,17 @@ class ServiceAction(FormView):  # type: ignore[type-arg]  # generic in the stubs
         return self.model_admin
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return {**super().get_form_kwargs(), "row": self.row}
+        kept = {"data": self.typed} if self.typed else {}
+        return {**super().get_form_kwargs(), "row": self.row, **kept}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if SEARCH in request.GET:
             return suggest(self.get_form(), request.GET)
         if typed := unsent.take(request):
             messages.warning(request, _("Your session had ended, and nothing was done. What you typed is here again."))
-            form = self.get_form_class()(**self.get_form_kwargs() | {"data": typed})
-            return self.render_to_response(self.get_context_data(form=form))
+            # what would be shown masked would be sent so
+            personal.say_again(text for _name, texts in typed.lists() for text in texts)
+            self.typed = typed
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -56,7 +56,7 @@ class PersonalDataMiddleware:
             return self.get_response(request)
 
         # one's own address, which the side bar shows, is no secret to oneself
-        typed, sent = ({str(text) for text in values.values()} for values in (request.GET, request.POST))
+        typed, sent = set(map(str, request.GET.values())), personal.said(map(str, request.POST.values()))
         own = {_address_of(request)}
         with personal.noted(personal.Answer(lambda: not shows_personal(request), typed, sent, own)) as answer:
             response = self.get_response(request)

@@ -15,7 +15,7 @@ from billing.models import BillingAccount
 from milo.admin.tokens import IssueOwnToken
 from milo.identity.unsent import KEPT_FOR_SECONDS
 from projects.models import Project
-from tests.admin.browser import browser, list_of, page_of, superuser
+from tests.admin.browser import browser, filled_in, list_of, page_of, superuser
 from tests.support import make
 from tests.support.ledger import nothing_changes
 
@@ -163,6 +163,23 @@ def test_what_was_typed_is_kept_for_an_hour_for_pages_that_show_it(person: User,
         assert "a secret" not in str(client.session.items()), logs_in
         client.force_login(person)
         assert client.session.get_expiry_age() > KEPT_FOR_SECONDS
+
+
+def test_addresses_in_what_an_auditor_typed_are_there_again(db: None, later: Any) -> None:
+    auditor, page = make.a_person("auditor", groups=("auditor",), is_staff=True), "/admin/own-token/"
+    client, text = browser(auditor), "tell books@acme-corp.example, soon"
+    typed = filled_in(client.get(page), description=text)
+    later(31)
+    client.post(page, typed)
+    client.force_login(auditor)
+    again = client.get(page)
+    refused = client.post(page, typed | {"read_only": "on", "scopes": ["projects"]})
+    for answer in (again, refused):
+        assert f'value="{text}"' in answer.content.decode()
+        assert "user" not in answer.context["form"].errors
+    # what another page says of the address stays masked
+    make.a_person("books", email="books@acme-corp.example")
+    assert "books@acme-corp.example" not in client.get(list_of(User)).content.decode()
 
 
 def test_no_page_that_has_texts_kept_asks_for_a_password() -> None:
