@@ -5,20 +5,27 @@ from dataclasses import replace
 
 from billing.models import BillingAccountBinding, UnboundProject
 from milo.append_only import Guard, derive, refuse
+from milo.migrating.derived import Derived
 from projects.models import Project
 
 TABLE = UnboundProject._meta.db_table
 PROJECT, BINDING = Project._meta.db_table, BillingAccountBinding._meta.db_table
+KEPT = Derived(
+    TABLE,
+    ("project_id", "created_at"),
+    PROJECT,
+    f"SELECT p.id AS project_id, p.created_at FROM {PROJECT} p WHERE p.phase = 'Active'"
+    f" AND NOT EXISTS (SELECT 1 FROM {BINDING} b WHERE b.project_id = p.id AND b.phase = 'Active')",
+)
 _UNBOUND = (
-    f"EXISTS (SELECT 1 FROM {PROJECT} p WHERE p.id = {{0}}.project_id AND p.created_at = {{0}}.created_at"
-    f" AND p.phase = 'Active') AND NOT EXISTS (SELECT 1 FROM {BINDING} b WHERE b.project_id = {{0}}.project_id"
-    " AND b.phase = 'Active')"
+    f"EXISTS (SELECT 1 FROM ({KEPT.rows}) r WHERE r.project_id = {{0}}.project_id AND r.created_at = {{0}}.created_at)"
 )
 
 
 def guards() -> Iterator[Guard]:
     """Yield the triggers of projects and bindings, and the guards of the table."""
     yield derive(
+        KEPT,
         "unbound_project_created",
         PROJECT,
         "INSERT",
@@ -26,6 +33,7 @@ def guards() -> Iterator[Guard]:
         f"INSERT INTO {TABLE} (project_id, created_at) VALUES (NEW.id, NEW.created_at) ON CONFLICT DO NOTHING",
     )
     yield derive(
+        KEPT,
         "unbound_project_archived",
         PROJECT,
         "UPDATE",
@@ -33,6 +41,7 @@ def guards() -> Iterator[Guard]:
         f"DELETE FROM {TABLE} WHERE project_id = NEW.id",
     )
     yield derive(
+        KEPT,
         "unbound_project_bound",
         BINDING,
         "INSERT",
@@ -41,6 +50,7 @@ def guards() -> Iterator[Guard]:
     )
     # of a superseded binding too: nothing makes its successor come in the same transaction, which takes the row away
     yield derive(
+        KEPT,
         "unbound_project_left",
         BINDING,
         "UPDATE",

@@ -1,6 +1,6 @@
-import time
+from django.db import migrations
 
-from django.db import migrations, transaction
+from milo.migrating.operations import FillDerived
 
 FUNCTION = """
 CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -41,17 +41,13 @@ TRIGGERS = {
         " FROM public.projects_project p WHERE p.id = NEW.project_id AND p.phase = 'Active' ON CONFLICT DO NOTHING",
     ),
 }
-UNBOUND = (
-    "p.phase = 'Active' AND NOT EXISTS (SELECT 1 FROM billing_billingaccountbinding b"
-    " WHERE b.project_id = p.id AND b.phase = 'Active')"
+FILL = FillDerived(
+    "billing_unboundproject",
+    ("project_id", "created_at"),
+    PROJECT,
+    f"SELECT p.id AS project_id, p.created_at FROM {PROJECT} p WHERE p.phase = 'Active'"
+    f" AND NOT EXISTS (SELECT 1 FROM {BINDING} b WHERE b.project_id = p.id AND b.phase = 'Active')",
 )
-LOCK = "SELECT id FROM projects_project WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
-FILL = (
-    "INSERT INTO billing_unboundproject (project_id, created_at) SELECT p.id, p.created_at FROM projects_project p"
-    f" WHERE {UNBOUND}"
-)
-AT_ONCE = 1000
-PATIENCE = 300.0  # seconds
 
 
 def install(apps, schema_editor):
@@ -64,34 +60,13 @@ def install(apps, schema_editor):
         schema_editor.execute(TRIGGER.format(name=name, event=event, table=table).strip(), params=None)
 
 
-def fill(apps, schema_editor):
-    """Add the projects that were unbound before, and wait for nobody: those that are locked come in the next round."""
-    connection = schema_editor.connection
-    with connection.cursor() as cursor:
-        if connection.vendor != "postgresql":
-            cursor.execute(f"{FILL} ON CONFLICT DO NOTHING")
-            return
-        cursor.execute(f"SELECT p.id FROM projects_project p WHERE {UNBOUND} ORDER BY p.id")
-        left = [key for (key,) in cursor.fetchall()]
-    until = time.monotonic() + PATIENCE
-    while True:
-        parts = [left[start : start + AT_ONCE] for start in range(0, len(left), AT_ONCE)]
-        left = [key for part in parts for key in _fill(connection, part)]
-        if not left:
-            return
-        if time.monotonic() > until:
-            raise RuntimeError(f"{len(left)} projects are locked by others all the time; run migrate again")
-        time.sleep(0.25)
-
-
-def _fill(connection, part):
-    """Add those of the projects that are unbound still, and return those that others have locked."""
-    with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        cursor.execute(LOCK, [part])
-        locked = {key for (key,) in cursor.fetchall()}
-        # a statement of its own: it sees what whoever had the lock before has done
-        cursor.execute(f"{FILL} AND p.id = ANY(%s) ON CONFLICT DO NOTHING", [sorted(locked)])
-    return [key for key in part if key not in locked]
+def remove(apps, schema_editor):
+    """Drop the triggers before their table goes: they would refuse every project."""
+    if schema_editor.connection.vendor != "postgresql":  # where all have gone before the migrations
+        return
+    for name, (table, *_) in TRIGGERS.items():
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON public.{table}", params=None)
+        schema_editor.execute(f"DROP FUNCTION IF EXISTS public.{name}()", params=None)
 
 
 class Migration(migrations.Migration):
@@ -102,6 +77,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(install, migrations.RunPython.noop),
-        migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(install, remove),
+        FILL,
     ]

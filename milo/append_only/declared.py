@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from milo.migrating.derived import Derived
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -25,6 +27,8 @@ class Guard:
     """The body of the function that PostgreSQL calls."""
     writes: bool = False
     """Whether this is a trigger or function that writes what the application's role may not, and refuses nothing."""
+    keeps: Derived | None = None
+    """The derived table that this trigger writes: without it there is no such trigger."""
 
 
 _declared: dict[str, dict[str, Guard]] = {}

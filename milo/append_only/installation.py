@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from milo.append_only.declared import Guard, all_guards, declared_by
 from milo.migrating import locks
+from milo.migrating.derived import fill
 
 _installing: ContextVar[bool] = ContextVar("milo_guards_installing", default=False)
 
@@ -119,9 +120,20 @@ def install_after_migrate(app_config: Any, using: str, verbosity: int = 1, stdou
         if verbosity >= 1:
             print(line, file=stdout, flush=True)
 
-    install(connection, [guard for guard in guards if guard.table in present], say)
+    applicable = [guard for guard in guards if _tables(guard) <= present]
+    keeping = [guard for guard in applicable if guard.keeps]
+    # a version before has dropped what it does not declare; guards of the table come last, so a killed fill is redone
+    unguarded = {table for guard in missing(connection, applicable) for table in _tables(guard)}
+    install(connection, keeping, say)
+    for derived in {guard.keeps for guard in keeping if guard.keeps and guard.keeps.table in unguarded}:
+        locks.patiently(connection, partial(fill, connection, derived), what=f"rows of {derived.table}", say=say)
+    install(connection, applicable, say)
     if guards:
         _drop_former(connection, say)
+
+
+def _tables(guard: Guard) -> set[str]:
+    return {guard.table, guard.keeps.table} if guard.keeps else {guard.table}
 
 
 def _drop_former(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> None:

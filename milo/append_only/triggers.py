@@ -6,6 +6,7 @@ from typing import Any
 
 from milo.append_only.catalogs import qualified, row_trigger, same_function, same_trigger
 from milo.append_only.declared import Guard
+from milo.migrating.derived import Derived
 
 NOTHING = "'[purged]', '{}', '[]'"
 """What a purge leaves of a personal value, in SQL."""
@@ -48,12 +49,13 @@ def refuse(
     )
 
 
-def derive(name: str, table: str, event: str, when: str, statement: str) -> Guard:
+def derive(keeps: Derived, name: str, table: str, event: str, when: str, statement: str) -> Guard:
     """A trigger that runs `statement` after `event` (`INSERT`, `UPDATE`) on rows for which the condition `when` holds.
 
-    It keeps a derived table right, whoever writes the rows that it is derived from. Both are written once, in the SQL
-    that the engines share. PostgreSQL runs it with the rights of the owner: the application's role needs none on the
-    derived table, and a version before, which serves during an upgrade, has not been granted any.
+    It keeps the derived table `keeps` right, whoever writes the rows that it is derived from. `migrate` makes the rows
+    anew whenever it had to create the trigger. `when` and `statement` are written once, in the SQL that the engines
+    share. PostgreSQL runs it with the rights of the owner: the application's role needs none on the derived table, and
+    a version before, which serves during an upgrade, has not been granted any.
     """
     trigger = f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {when} BEGIN {statement}; END"
     body = f" BEGIN IF {qualified(when)} THEN {qualified(statement)}; END IF; RETURN NULL; END "
@@ -75,6 +77,7 @@ def derive(name: str, table: str, event: str, when: str, statement: str) -> Guar
         },
         body=body,
         writes=True,
+        keeps=keeps,
     )
 
 

@@ -1,13 +1,16 @@
 """Operations of migrations that others can work beside, on both engines."""
 
+from dataclasses import asdict
 from typing import Any
 
+from django.db import migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import AddIndex
 from django.db.migrations.state import ProjectState
 from django.db.models import Index
 
 from milo.migrating import locks
+from milo.migrating.derived import Derived, fill
 
 _VALID = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s)"
 
@@ -80,3 +83,14 @@ class AddIndexOfLibraryConcurrently(AddIndexConcurrently):
     def deconstruct(self) -> Any:
         name, _arguments, options = super().deconstruct()
         return name, [], {"library": self.library, **options}
+
+
+class FillDerived(migrations.RunPython):
+    """Make the rows of a derived table (see `Derived`), whose triggers are there. The migration must not be atomic."""
+
+    def __init__(self, table: str, columns: tuple[str, ...], source: str, rows: str) -> None:
+        self.derived = Derived(table, columns, source, rows)
+        super().__init__(lambda _apps, editor: fill(editor.connection, self.derived), self.noop)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, [], asdict(self.derived)

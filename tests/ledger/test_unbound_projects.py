@@ -22,6 +22,7 @@ from billing.services.payer_changes.facts import move_due
 from billing.services.projects import archive_project
 from billing.tasks import inspect_whole_ledger
 from milo import append_only, audit
+from milo.append_only import declared
 from milo.ledger.models import Inspection
 from projects.models import Organization, Project
 from projects.services.organizations import OrganizationSpec
@@ -144,7 +145,7 @@ def migrate(*operations: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_makes_the_triggers_as_declared_and_the_rows(before: list[Project]) -> None:
-    migrate(migration.install, migration.fill, migration.fill)
+    migrate(migration.install, migration.FILL.code, migration.FILL.code)
     assert kept() == ["web", "shop"]
     if connection.vendor != SQLITE:
         assert [guard.table for guard in append_only.missing(connection)] == [TABLE] * 3
@@ -154,19 +155,22 @@ def test_the_migration_makes_the_triggers_as_declared_and_the_rows(before: list[
 def test_the_migration_waits_for_nobody_and_lists_no_project_that_is_bound_meanwhile(
     before: list[Project], accounts: list[BillingAccount]
 ) -> None:
-    if connection.vendor == SQLITE:  # has one writer
+    _paid, web, shop = before
+    if connection.vendor == SQLITE:  # has one writer, so it is bound before
+        make.a_binding(web, accounts[1])
         assert UnboundProject.objects.count() == 0
+        migrate(migration.install, migration.FILL.code)
+        assert kept() == ["shop"]
         return
     migrate(migration.install)
 
     def fill() -> None:
         try:
             with as_owner():
-                migrate(migration.fill)
+                migrate(migration.FILL.code)
         finally:
             connections.close_all()
 
-    _paid, web, shop = before
     with ThreadPoolExecutor(1) as pool:
         with audit.transaction():
             make.a_binding(web, accounts[1])
@@ -178,3 +182,38 @@ def test_the_migration_waits_for_nobody_and_lists_no_project_that_is_bound_meanw
             assert not filling.done()
         filling.result(timeout=30)
     assert kept() == ["shop"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_version_before_left_out_is_made_good_when_this_one_comes_back(
+    organization: Organization, accounts: list[BillingAccount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, shop, _search = (make.a_project(organization, name) for name in ("web", "shop", "search"))
+    before = {
+        label: {name: guard for name, guard in guards.items() if not name.startswith("unbound_project")}
+        for label, guards in declared._declared.items()
+    }
+    with as_owner():
+        with monkeypatch.context() as version_before:
+            version_before.setattr(declared, "_declared", before)
+            call_command("migrate", verbosity=0)
+        make.a_binding(web, accounts[0])
+        archive_project(shop.pk, actor=make.PLATFORM)
+        make.a_project(organization, "mail")
+        assert len(list(unbound.differences())) == 3
+        call_command("migrate", verbosity=0)
+    assert append_only.missing(connection) == []
+    assert kept() == ["search", "mail"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_projects_are_created_without_the_table_and_are_in_it_when_it_comes_back(organization: Organization) -> None:
+    with as_owner():
+        try:
+            call_command("migrate", "billing", "0052", verbosity=0)
+            assert TABLE not in connection.introspection.table_names()
+            make.a_project(organization, "web")
+        finally:
+            call_command("migrate", "billing", verbosity=0)
+    assert append_only.missing(connection) == []
+    assert kept() == ["web"]
