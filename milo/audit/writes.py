@@ -89,6 +89,8 @@ def save_all_as(
 def fixed_keys(model: type[models.Model]) -> frozenset[str]:
     """Return the columns of unique constraints of a model that never change, such as uid and name.
 
+    There are none where no row refers to those of the model: their guard refuses another key.
+
     `save_as` does not name them in an UPDATE. Where a table has BEFORE UPDATE triggers, as ours have, PostgreSQL locks
     the row by the columns that the statement names, changed or not: by a key among them it keeps out whoever writes a
     row that refers to this one. That foreign key is checked at the commit, behind the counter of revisions, for which
@@ -99,8 +101,12 @@ def fixed_keys(model: type[models.Model]) -> frozenset[str]:
     return frozenset(
         of.attname
         for of in model._meta.concrete_fields
-        if declared and of.column in declared.always_fixed and (of.unique or of.name in unique)
+        if declared and of.column in declared.always_fixed and (of.unique or of.name in unique) and _is_referred(model)
     )
+
+
+def _is_referred(model: type[models.Model]) -> bool:
+    return any(of.auto_created and not of.concrete for of in model._meta.get_fields(include_hidden=True))
 
 
 @cache

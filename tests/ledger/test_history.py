@@ -6,18 +6,23 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.core import serializers
 from django.db import IntegrityError, models
 
-from billing.models import BillingAccount, BillingAccountBinding
+from billing.models import BillingAccount, BillingAccountBinding, DefaultAccount, Notice, PayerChangeItem, Suspension
+from billing.services.default_accounts import set_default
 from milo import audit
 from milo.access import Actor
 from milo.audit import Anonymous
 from milo.errors import Invalid
 from milo.identity.models import ServiceToken
+from milo.kube.kinds import kind_of
 from projects.models import Membership, Organization, Project
+from projects.services.organizations import OrganizationSpec
 from tests.support import make
 from tests.support.ledger import SUMMARY, assert_history_explains, everything, nothing_changes, revisions, steps
+from tests.support.payer_changes import a_payer_change
 from tests.support.tamper import guards_off
 
 MAKERS: dict[type[models.Model], Callable[[], Any]] = {
@@ -166,6 +171,33 @@ def test_what_is_refused_below_the_services_takes_the_whole_act_with_it(
     error, match = refusal
     with nothing_changes(), pytest.raises(error, match=match):
         change()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("model", "key"), [(DefaultAccount, "organization_id"), (PayerChangeItem, "project_id"), (Suspension, "uid")]
+)
+def test_another_key_of_a_row_that_is_not_served_is_refused_too(model: type[models.Model], key: str) -> None:
+    organization = make.an_organization()
+    account, other = make.a_ready_account(organization), make.a_project(make.an_organization())
+    a_payer_change(account, make.a_project(organization))
+    set_default(organization.pk, OrganizationSpec(), account.name, actor=make.PLATFORM)
+    make.in_phase(account, "Suspended")
+    row = model._base_manager.get()
+    setattr(row, key, {"organization_id": other.organization_id, "project_id": other.pk, "uid": uuid4()}[key])
+
+    def change() -> None:
+        with audit.transaction():
+            make.a_project(organization)
+            audit.save_as(make.PLATFORM, row, reason="Revised")
+
+    with nothing_changes(), pytest.raises(IntegrityError, match="_identity_fixed"):
+        change()
+
+
+def test_rows_that_others_refer_to_are_served_and_so_compared_with_their_keys_or_never_written_again() -> None:
+    keyed = {model for model in apps.get_models() if audit.fixed_keys(model)}
+    assert {model for model in keyed if not kind_of(model)} == {Notice}
 
 
 @pytest.mark.django_db

@@ -7,11 +7,14 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.db.models import Model
 
 from milo.audit import transactions
 
@@ -59,7 +62,7 @@ class LockOrder:
             self._take([(HIERARCHY, 0)])
         elif _USAGE in sql and "unnest" in sql:
             self._take([(USAGE, bucket) for bucket in params[1]])
-        elif match := _KEYED.match(sql):
+        elif (match := _KEYED.match(sql)) and match[1] in _referred():
             self.faults.append(f"an UPDATE of {match[1]} names its key {match[2]}")
 
     def _take(self, locks: Sequence[Lock], *, waits: bool = True) -> None:
@@ -70,6 +73,16 @@ class LockOrder:
             if late := waits and [each for each in held if each > lock and not _are_free(each, lock)]:
                 self.faults.append(f"{_named(lock)} after {', '.join(map(_named, sorted(late)))}")
             held[lock] = None
+
+
+@cache
+def _referred() -> set[str]:
+    """The tables whose rows a foreign key can refer to."""
+    return {field.related_model._meta.db_table for model in apps.get_models() for field in _foreign_keys(model)}
+
+
+def _foreign_keys(model: type[Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if field.many_to_one or field.one_to_one]
 
 
 def _are_free(held: Lock, wanted: Lock) -> bool:
