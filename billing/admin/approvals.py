@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from billing.access import APPROVALS
 from billing.admin import request_page
 from billing.admin.decision_actions import Approve, Reject, Renew, TakeOver, Withdraw, requester_of, stale_text
-from billing.admin.decision_queue import OLDEST_FIRST, age_badge, neighbors, number_to_decide, to_decide
+from billing.admin.decision_queue import OLDEST_FIRST, age_badge, decides, neighbors, number_to_decide, to_decide
 from billing.admin.proposals import summary
 from billing.models import ApprovalRequest
 from billing.services.approvals import effects
@@ -192,7 +192,7 @@ class ApprovalRequestAdmin(ViewedAdmin):
 
     def attention(self, request: HttpRequest) -> list[Attention]:
         actor, items = request_actor(request), []
-        if actor.may("create", APPROVALS, None, action="approve"):
+        if decides(actor):
             page = self.list_address(**{INBOX: TO_DECIDE})
             title = _("Requests for you to decide")
             items.append(attention(title, to_decide(request), "requested_at", page, daily=True))

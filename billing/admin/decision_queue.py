@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.access import APPROVALS
 from billing.models import ApprovalRequest
+from milo.access import Actor
 from milo.admin.actors import request_actor
 from milo.admin.panels import MOST_COUNTED, badge
 from milo.compiled_queries import CompiledQuery, Param
@@ -19,17 +20,21 @@ OLDEST_FIRST = ("requested_at", "pk")
 _NEW = timedelta(days=1)
 
 
+def decides(actor: Actor) -> bool:
+    """Return whether the actor may approve or reject requests at all."""
+    return actor.may("create", APPROVALS, None, action="approve")
+
+
 def to_decide(request: HttpRequest) -> QuerySet[ApprovalRequest]:
     """Return the requests that the logged-in person may approve or reject now."""
     actor = request_actor(request)
-    decides = actor.may("create", APPROVALS, None, action="approve")
-    return ApprovalRequest.objects.awaiting(actor.name) if decides else ApprovalRequest.objects.none()
+    return ApprovalRequest.objects.awaiting(actor.name) if decides(actor) else ApprovalRequest.objects.none()
 
 
 def number_to_decide(request: HttpRequest) -> int:
     """Return how many `to_decide` are, counted up to `MOST_COUNTED` + 1."""
     actor = request_actor(request)
-    if not actor.may("create", APPROVALS, None, action="approve"):
+    if not decides(actor):
         return 0
     return len(_AWAITING.fetch(person=actor.name, at=timezone.now()))
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from milo.admin import estimates
 from milo.admin.panels import MOST_COUNTED, Attention, Panel, number_text
-from milo.admin.plans import planned_for_their_values
+from milo.admin.plans import number_up_to, planned_for_their_values
 
 LONG = 100_000
 """The rows of a table of at most this many are counted."""
@@ -54,18 +54,13 @@ def numbers_by(model: type[Model], column: str, values: Iterable[str]) -> dict[s
         counts = dict(rows.values_list(column).annotate(Count("pk")))
         return {value: Number(counts.get(value, 0)) for value in values}
     shares = estimates.shares(table, column)
-    few = {value: _few(rows.filter(**{column: value})) for value in values}
+    few = {value: number_up_to(rows.filter(**{column: value}), MOST_COUNTED + 1) for value in values}
     return {
         value: Number(max(number, round(shares.get(value, 0) * all_rows)), is_about=True)
         if number > MOST_COUNTED
         else Number(number)
         for value, number in few.items()
     }
-
-
-def _few(rows: QuerySet[Any]) -> int:
-    with planned_for_their_values():
-        return int(rows.values("pk")[: MOST_COUNTED + 1].aggregate(number=Count("*"))["number"])
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from milo.admin.panels import day_text, moment
-from milo.admin.reasons import message_text, reason
+from milo.admin.reasons import message_text, reason, reason_text
 from milo.admin.stored_texts import in_their_language
 
 # no part of a name, such as that of a charge
@@ -33,6 +33,12 @@ def why(summary: str) -> SafeString | str:
     """Return "REASON: MESSAGE" of a change with the label of its reason, and its message in words."""
     code, colon, message = summary.partition(": ")
     return format_html("{}{}{}", reason(code), colon, refusal_text(message))
+
+
+def why_text(summary: str) -> str:
+    """Return what `why` says, without markup."""
+    code, colon, message = summary.partition(": ")
+    return f"{reason_text(code)}{colon}{refusal_text(message)}"
 
 
 def in_their_format(text: str) -> str:

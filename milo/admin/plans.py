@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection
+from django.db.models import Count, QuerySet
 
 
 @contextmanager
@@ -23,3 +25,9 @@ def planned_for_their_values() -> Iterator[None]:
         yield
     finally:
         raw.prepare_threshold = kept
+
+
+def number_up_to(rows: QuerySet[Any], most: int) -> int:
+    """Return how many rows there are, counted up to `most`."""
+    with planned_for_their_values():
+        return int(rows.order_by().values("pk")[:most].aggregate(number=Count("*"))["number"])

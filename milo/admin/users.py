@@ -28,10 +28,9 @@ from milo.admin.keysets import KeysetPages
 from milo.admin.local_values import LocalValues
 from milo.admin.lookups import NamedLookups
 from milo.admin.masking import MaskedErrors
-from milo.admin.messages import refusal_text
+from milo.admin.messages import why_text
 from milo.admin.panels import lines, moment
 from milo.admin.password_links import ask_for_password
-from milo.admin.reasons import reason_text
 from milo.admin.saved_filters import saved_filters
 from milo.errors import Refused
 from milo.identity.access import USERS
@@ -98,9 +97,8 @@ class _UserForm(UserChangeForm):
         unseen = list(takewhile(lambda change: _version([change]) != seen, newest))
         said = _("%(who)s changed it at %(when)s: %(what)s")
         for change in unseen[:_SHOWN]:
-            code, colon, message = change.reason.partition(": ")
-            what = f"{reason_text(code)}{colon}{refusal_text(message)}"
-            self.add_error(None, said % {"who": change.author, "when": moment(change.at), "what": what})
+            values = {"who": change.author, "when": moment(change.at), "what": why_text(change.reason)}
+            self.add_error(None, said % values)
         self.add_error(None, _("What you typed is kept. Look at the changes; sending it again goes over them."))
         renewed: Any = self
         renewed.data = renewed.data.copy()

@@ -10,10 +10,10 @@ from operator import or_
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Model, Q, QuerySet, UUIDField
+from django.db.models import Model, Q, QuerySet, UUIDField
 
 from milo.admin import estimates, masked_searches, searches
-from milo.admin.plans import planned_for_their_values
+from milo.admin.plans import number_up_to, planned_for_their_values
 from milo.word_indexes import SIGNS, HasWords, WordIndex, word_index
 
 SHORT = 10_000
@@ -90,9 +90,7 @@ def _related(model: type[Model], name: str) -> type[Model]:
 
 
 def _is_long(rows: QuerySet[Any]) -> bool:
-    few = rows.order_by().values("pk")[: SHORT + 1]
-    with planned_for_their_values():
-        return bool(few.aggregate(number=Count("*"))["number"] > SHORT)
+    return number_up_to(rows, SHORT + 1) > SHORT
 
 
 def _by_own_words(rows: QuerySet[Any], text: str, most: int | None) -> Iterator[QuerySet[Any]]:
